@@ -1,0 +1,74 @@
+public import ArgumentParser
+internal import ClairoCore
+internal import ClairoMedia
+internal import Foundation
+
+/// The root of the command line.
+public struct ClairoCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "clairo",
+        abstract: "Turns videos into streams that play everywhere.",
+        discussion: """
+            Start with one file:
+
+              clairo transcode holiday.mov
+              clairo verify holiday
+
+            Exit codes follow sysexits(3): 0 success, 64 usage, 65 bad media, 66 no input, 70 a defect, 73 output cannot be \
+            made, 74 input or output failed, 75 try again later, 77 no permission, 78 configuration, 130 and 143 stopped by \
+            a signal.
+            """,
+        version: clairoVersion,
+        subcommands: [ProbeCommand.self, PlanCommand.self, TranscodeCommand.self, VerifyCommand.self])
+
+    public init() {}
+
+    /// Parses the process's arguments, runs the command and ends the process with its exit code.
+    public static func start() async {
+        let environment = CommandEnvironment.process
+        do {
+            let command = try parseAsRoot()
+            if let command = command as? any EnvironmentCommand {
+                try await command.run(environment)
+            } else if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                var command = command
+                try command.run()
+            }
+        } catch let error as ClairoError {
+            let wantsJSON = CommandLine.arguments.contains("--json")
+            Foundation.exit(report(error, asJSON: wantsJSON, environment))
+        } catch {
+            exit(withError: error)
+        }
+    }
+
+    /// Tells about a failure: a line or two for people on stderr, and with `--json` an object on stdout for scripts.
+    static func report(_ error: ClairoError, asJSON: Bool, _ environment: CommandEnvironment) -> Int32 {
+        environment.error("clairo: \(error.message)\n" + (error.advice.map { "        \($0)\n" } ?? ""))
+        if asJSON, let data = try? JSON.encode(ErrorDocument(error: .init(error))) {
+            environment.output(String(decoding: data, as: UTF8.self) + "\n")
+        }
+        return error.exitCode.rawValue
+    }
+}
+
+/// What `--json` prints where a command fails.
+struct ErrorDocument: Codable {
+    struct Content: Codable {
+        var kind: ClairoError.Kind
+        var exitCode: Int32
+        var message: String
+        var advice: String?
+
+        init(_ error: ClairoError) {
+            kind = error.kind
+            exitCode = error.exitCode.rawValue
+            message = error.message
+            advice = error.advice
+        }
+    }
+
+    var error: Content
+}

@@ -1,0 +1,75 @@
+internal import ArgumentParser
+internal import ClairoCore
+internal import ClairoMedia
+internal import Foundation
+
+/// `clairo plan`: what a transcode would make, and why.
+struct PlanCommand: EnvironmentCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Show what a transcode would make, and why; encode nothing.",
+        discussion: """
+            Prints the ladder with the reason for each rung that is kept, capped or dropped, the segments and chunks, and \
+            an estimate of bytes and CPU time.
+
+              clairo plan holiday.mov
+              clairo plan holiday.mov --heights 720,360 --json
+            """)
+
+    @OptionGroup var input: InputOptions
+    @OptionGroup var options: SettingsOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run(_ environment: CommandEnvironment) async throws {
+        let settings = try options.settings()
+        let source = try input.open()
+        let (name, limits) = (input.name, input.limits)
+        let plan = try await onDedicatedThread(name: "plan") {
+            let scan = try SourceProbe(source: source, name: name, limits: limits).scan()
+            let fingerprint = SourceFingerprint(
+                name: name, size: source.size, sha256: try Checksum.sha256(source))
+            return try TranscodePlanner.plan(scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
+        }
+        if json {
+            environment.output(String(decoding: try JSON.encode(plan), as: UTF8.self) + "\n")
+        } else {
+            environment.output(Self.render(plan))
+        }
+    }
+
+    static func render(_ plan: Plan) -> String {
+        var text = "\(plan.source.name): \(Render.duration(plan.duration.doubleValue)) of output\n"
+        if let video = plan.video {
+            let grid = video.grid
+            text += "\n" + Render.table(
+                ["rung", "size", "verdict", "why"],
+                video.decisions.map { [$0.name, $0.size.description, $0.verdict.rawValue, $0.reason] })
+            text += """
+
+                \(grid.frameCount) frames at \(Render.frameRate(grid.frameRate)), an IDR every \(grid.gopFrames) frames, \
+                \(grid.segmentCount) segments of \(Render.duration(Double(grid.segmentFrames) / grid.frameRate.doubleValue)) \
+                in \(plan.chunks.count) \(plan.chunks.count == 1 ? "chunk" : "chunks")
+
+                """
+            if !video.isSeekable, grid.segmentCount > 1 {
+                text += "The source has no index to start from in the middle, so it is one chunk.\n"
+            }
+            var steps: [String] = []
+            if video.deinterlace { steps.append("deinterlaced") }
+            if video.toneMap { steps.append("tone-mapped from HDR to SDR") }
+            if video.orientation != .upright { steps.append("turned upright") }
+            if video.sourceFrameCount < grid.frameCount {
+                steps.append("last picture held for \(grid.frameCount - video.sourceFrameCount) frames while sound goes on")
+            }
+            if !steps.isEmpty { text += "Pictures are \(steps.joined(separator: ", ")).\n" }
+        }
+        for track in plan.audio {
+            text += "Audio \(track.name): stream \(track.streamIndex), AAC-LC, "
+                + "\(track.channels == 1 ? "mono" : "stereo"), 48000 Hz, \(Render.rate(track.bitRate))\n"
+        }
+        text += "About \(Render.bytes(plan.prediction.bytes)) and \(Render.duration(plan.prediction.cpuSeconds)) of CPU time.\n"
+        return text
+    }
+}

@@ -1,0 +1,147 @@
+internal import ArgumentParser
+internal import ClairoMedia
+internal import Dispatch
+internal import Foundation
+internal import Synchronization
+
+enum ProgressStyle: String, ExpressibleByArgument, CaseIterable, Sendable {
+    /// A bar on a terminal, else a line every few seconds.
+    case auto
+    case bar
+    case json
+    case none
+}
+
+/// Shows how a job gets on, on stderr.
+///
+/// `@unchecked Sendable`: the timer is made and cancelled by the command that owns the reporter; everything that its handler
+/// touches is in `state`.
+final class ProgressReporter: @unchecked Sendable {
+    private struct State {
+        var began: ContinuousClock.Instant?
+        var hasDrawn = false
+        var lastPhase: JobControl.Phase?
+    }
+
+    private let style: ProgressStyle
+    private let control: JobControl
+    private let environment: CommandEnvironment
+    private let state = Mutex(State())
+    private var timer: (any DispatchSourceTimer)?
+
+    init(style: ProgressStyle, control: JobControl, environment: CommandEnvironment) {
+        self.style = style == .auto && environment.isTerminal ? .bar : style
+        self.control = control
+        self.environment = environment
+    }
+
+    func start() {
+        guard style != .none else { return }
+        let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "progress"))
+        let interval = style == .bar ? 0.25 : style == .json ? 1.0 : 5.0
+        timer.schedule(deadline: .now() + interval, repeating: interval)
+        timer.setEventHandler { [self] in show() }
+        timer.resume()
+        self.timer = timer
+    }
+
+    /// Ends the display; a bar leaves its line to what follows.
+    func stop() {
+        timer?.cancel()
+        timer = nil
+        if style == .json { show() }
+        if state.withLock({ $0.hasDrawn }) { environment.error("\r\u{1B}[K") }
+    }
+
+    /// A message between two states of the display.
+    func say(_ text: String) {
+        guard style != .none else { return }
+        if style == .json {
+            environment.error(Self.line(["message": text]))
+        } else {
+            environment.error((style == .bar ? "\r\u{1B}[K" : "") + text + "\n")
+        }
+    }
+
+    private func show() {
+        let snapshot = control.snapshot
+        let (elapsed, isNewPhase) = state.withLock { state -> (Double, Bool) in
+            let now = ContinuousClock.now
+            if snapshot.phase == .encoding, state.began == nil { state.began = now }
+            let isNew = state.lastPhase != snapshot.phase
+            state.lastPhase = snapshot.phase
+            return (state.began.map { Double(($0.duration(to: now)) / .milliseconds(1)) / 1000 } ?? 0, isNew)
+        }
+        let figures = Figures(snapshot, elapsed: elapsed)
+        switch style {
+        case .bar:
+            environment.error("\r\u{1B}[K" + figures.text)
+            state.withLock { $0.hasDrawn = true }
+        case .json: environment.error(figures.json)
+        case .auto: if snapshot.phase == .encoding || isNewPhase { environment.error(figures.text + "\n") }
+        case .none: break
+        }
+    }
+
+    private static func line(_ object: [String: String]) -> String {
+        (try? String(decoding: JSON.encode(object, pretty: false), as: UTF8.self)).map { $0 + "\n" } ?? ""
+    }
+
+    /// What can be said about a moment of a job.
+    struct Figures {
+        let snapshot: JobControl.Snapshot
+        /// Share of all frames, 0 to 1.
+        let share: Double
+        /// Seconds of output made in a second of this run; nil before there is anything to measure.
+        let speed: Double?
+        let secondsLeft: Double?
+
+        init(_ snapshot: JobControl.Snapshot, elapsed: Double) {
+            self.snapshot = snapshot
+            let planned = Double(snapshot.framesPlanned)
+            share = planned > 0 ? min(1, Double(snapshot.framesDone) / planned) : 0
+            let made = Double(snapshot.framesDone - snapshot.framesResumed)
+            if elapsed > 0.2, made > 0, planned > 0, snapshot.framesDone > 0 {
+                let seconds = snapshot.mediaSeconds * made / Double(snapshot.framesDone)
+                speed = seconds / elapsed
+                secondsLeft = (planned - Double(snapshot.framesDone)) / (made / elapsed)
+            } else {
+                speed = nil
+                secondsLeft = nil
+            }
+        }
+
+        var text: String {
+            guard snapshot.phase == .encoding, snapshot.framesPlanned > 0 else { return snapshot.phase.rawValue }
+            var text = String(
+                format: "encoding %3d %%  %d of %d frames", Int(share * 100), snapshot.framesDone, snapshot.framesPlanned)
+            if let speed { text += String(format: "  %.2fx", speed) }
+            if let secondsLeft { text += "  \(Self.clock(secondsLeft)) left" }
+            return text
+        }
+
+        private struct Document: Encodable {
+            var phase: JobControl.Phase
+            var framesDone: Int
+            var framesPlanned: Int
+            var percent: Double
+            var speed: Double?
+            var secondsLeft: Double?
+        }
+
+        var json: String {
+            func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
+            let document = Document(
+                phase: snapshot.phase, framesDone: snapshot.framesDone, framesPlanned: snapshot.framesPlanned,
+                percent: rounded(share * 100), speed: speed.map(rounded), secondsLeft: secondsLeft.map(rounded))
+            return (try? String(decoding: JSON.encode(document, pretty: false), as: UTF8.self)).map { $0 + "\n" } ?? ""
+        }
+
+        private static func clock(_ seconds: Double) -> String {
+            let whole = Int(min(max(seconds, 0), 1e9))
+            return whole < 3600
+                ? String(format: "%d:%02d", whole / 60, whole % 60)
+                : String(format: "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60)
+        }
+    }
+}

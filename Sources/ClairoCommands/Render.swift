@@ -1,0 +1,57 @@
+internal import ClairoCore
+internal import Foundation
+
+/// Numbers and tables as people read them.
+enum Render {
+    static func bytes(_ count: Int64) -> String {
+        let units = ["bytes", "kB", "MB", "GB", "TB"]
+        var value = Double(count)
+        var unit = 0
+        while value >= 1000, unit < units.count - 1 {
+            value /= 1000
+            unit += 1
+        }
+        return unit == 0 ? "\(count) bytes" : String(format: "%.1f %@", value, units[unit])
+    }
+
+    static func rate(_ bitsPerSecond: Int64) -> String {
+        bitsPerSecond >= 10_000_000
+            ? String(format: "%.1f Mbit/s", Double(bitsPerSecond) / 1e6)
+            : "\((bitsPerSecond + 500) / 1000) kbit/s"
+    }
+
+    /// `1:02:03.5`, `2:03.5` or `3.50 s`.
+    static func duration(_ seconds: Double) -> String {
+        guard seconds.isFinite else { return "-" }
+        if abs(seconds) < 60 { return String(format: "%.2f s", seconds) }
+        let whole = Int(seconds)
+        let rest = seconds - Double(whole / 60 * 60)
+        return whole < 3600
+            ? String(format: "%d:%04.1f", whole / 60, rest)
+            : String(format: "%d:%02d:%04.1f", whole / 3600, whole / 60 % 60, rest)
+    }
+
+    static func frameRate(_ rate: Rational) -> String {
+        rate.den == 1 ? "\(rate.num) fps" : String(format: "%.3f fps (%lld/%lld)", rate.doubleValue, rate.num, rate.den)
+    }
+
+    /// Text from a stranger's file without anything that a terminal would obey.
+    static func printable(_ text: String) -> String {
+        String(text.unicodeScalars.filter { !$0.properties.isWhitespace || $0 == " " }.filter { $0.value >= 32 && $0.value != 127 && !(0x80...0x9F).contains($0.value) })
+    }
+
+    /// Columns as wide as their widest cell; numbers (cells that begin with a digit) to the right.
+    static func table(_ header: [String], _ rows: [[String]]) -> String {
+        let widths = header.indices.map { column in
+            ([header] + rows).map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+        }
+        func line(_ cells: [String]) -> String {
+            cells.enumerated().map { column, cell in
+                let fill = String(repeating: " ", count: max(0, widths[column] - cell.count))
+                if column == cells.count - 1 { return cell }
+                return cell.first?.isNumber == true ? fill + cell : cell + fill
+            }.joined(separator: "  ")
+        }
+        return ([line(header)] + rows.map(line)).joined(separator: "\n") + "\n"
+    }
+}

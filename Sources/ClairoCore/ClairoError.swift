@@ -1,0 +1,90 @@
+/// An error with everything its reader needs: what was being done, why it failed, and what to do about it.
+///
+/// `kind` decides about a retry (see DESIGN: failure has four kinds); `exitCode` follows sysexits(3).
+public struct ClairoError: Error, Sendable, Equatable {
+    /// Who is to act on a failure, and whether trying again can help.
+    public enum Kind: String, Sendable, Codable {
+        /// This media will never work; the job fails and is not retried.
+        case badInput
+        /// Network, throttling, a lost worker: try again later with back-off.
+        case transient
+        /// No room now (disk, memory, quota): try again later, not counted as an attempt.
+        case capacity
+        /// A bug of ours or something unknown.
+        case defect
+        /// The call itself was wrong: an option, a missing file, a folder that may not be written.
+        case usage
+        /// Somebody asked to stop; what is done stays resumable.
+        case cancelled
+    }
+
+    /// Process exit codes as sysexits(3) names them.
+    public enum ExitCode: Int32, Sendable, Codable {
+        case usage = 64
+        case badMedia = 65
+        case noInput = 66
+        case software = 70
+        case cannotCreate = 73
+        case inputOutput = 74
+        case temporary = 75
+        case noPermission = 77
+        case configuration = 78
+        case interrupted = 130
+        case terminated = 143
+    }
+
+    public let kind: Kind
+    public let exitCode: ExitCode
+    /// What went wrong, on which object: one sentence without a full stop.
+    public let message: String
+    /// What the reader can do: one sentence, or nil where nothing can be advised.
+    public let advice: String?
+
+    public init(kind: Kind, exitCode: ExitCode, _ message: String, advice: String? = nil) {
+        self.kind = kind
+        self.exitCode = exitCode
+        self.message = message
+        self.advice = advice
+    }
+
+    public static func usage(_ message: String, advice: String? = nil) -> ClairoError {
+        ClairoError(kind: .usage, exitCode: .usage, message, advice: advice)
+    }
+
+    public static func badMedia(_ message: String, advice: String? = nil) -> ClairoError {
+        ClairoError(kind: .badInput, exitCode: .badMedia, message, advice: advice)
+    }
+
+    public static func noInput(_ message: String, advice: String? = nil) -> ClairoError {
+        ClairoError(kind: .usage, exitCode: .noInput, message, advice: advice)
+    }
+
+    public static func cannotCreate(_ message: String, advice: String? = nil) -> ClairoError {
+        ClairoError(kind: .usage, exitCode: .cannotCreate, message, advice: advice)
+    }
+
+    public static func inputOutput(_ message: String, advice: String? = nil) -> ClairoError {
+        ClairoError(kind: .transient, exitCode: .inputOutput, message, advice: advice)
+    }
+
+    public static func noPermission(_ message: String, advice: String? = nil) -> ClairoError {
+        ClairoError(kind: .usage, exitCode: .noPermission, message, advice: advice)
+    }
+
+    public static func defect(_ message: String) -> ClairoError {
+        ClairoError(
+            kind: .defect, exitCode: .software, message,
+            advice: "This should not happen; please report it with the command and the output of clairo probe --json.")
+    }
+
+    public static let cancelled = ClairoError(kind: .cancelled, exitCode: .interrupted, "Stopped on request")
+
+    /// The same error with the words for what was being done in front.
+    public func whileDoing(_ action: String) -> ClairoError {
+        ClairoError(kind: kind, exitCode: exitCode, "\(action): \(message)", advice: advice)
+    }
+}
+
+extension ClairoError: CustomStringConvertible {
+    public var description: String { advice.map { "\(message). \($0)" } ?? message }
+}

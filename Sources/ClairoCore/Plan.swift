@@ -1,0 +1,271 @@
+/// Everything a job will make, decided before anything is encoded. Segment boundaries, names and encoder settings follow
+/// from the plan alone, so any worker can make any part of it, twice, and the results join.
+public struct Plan: Sendable, Codable, Hashable {
+    /// Raised when the same settings would give other bytes.
+    public static let currentVersion = 1
+
+    public var version: Int
+    public var source: SourceFingerprint
+    public var settings: TranscodeSettings
+    /// The instant of the container's timeline, in seconds, that becomes 0 in the output.
+    public var origin: Rational
+    /// Nil for audio without video.
+    public var video: VideoPlan?
+    /// The default track first; empty for video without audio.
+    public var audio: [AudioPlan]
+    public var chunks: [Chunk]
+    public var prediction: Prediction
+
+    public init(
+        version: Int = Plan.currentVersion, source: SourceFingerprint, settings: TranscodeSettings, origin: Rational,
+        video: VideoPlan?, audio: [AudioPlan], chunks: [Chunk], prediction: Prediction
+    ) {
+        self.version = version
+        self.source = source
+        self.settings = settings
+        self.origin = origin
+        self.video = video
+        self.audio = audio
+        self.chunks = chunks
+        self.prediction = prediction
+    }
+
+    /// The length of the output in seconds: the video's, or of audio alone the audio's.
+    public var duration: Rational {
+        video?.grid.duration ?? audio.map(\.duration).max() ?? .zero
+    }
+
+    /// Every object of video and audio that must exist before playlists may be written.
+    public var segmentKeys: [ObjectKey] {
+        let videoKeys = (video?.rungs ?? []).flatMap { rung in
+            [rung.initKey] + (0..<(video?.grid.segmentCount ?? 0)).map(rung.segmentKey)
+        }
+        let audioKeys = audio.flatMap { track in [track.initKey] + (0..<track.segmentCount).map(track.segmentKey) }
+        return videoKeys + audioKeys
+    }
+}
+
+/// What identifies the bytes of a source.
+public struct SourceFingerprint: Sendable, Codable, Hashable {
+    /// The file's name, for people; it is not part of what makes two sources the same.
+    public var name: String
+    public var size: Int64
+    /// Hexadecimal SHA-256 of the whole content.
+    public var sha256: String
+
+    public init(name: String, size: Int64, sha256: String) {
+        self.name = name
+        self.size = size
+        self.sha256 = sha256
+    }
+}
+
+public enum OutputFormat: String, Sendable, Codable, Hashable, CaseIterable {
+    /// HTTP Live Streaming (RFC 8216bis) with CMAF segments.
+    case hls
+    /// MPEG-DASH (ISO/IEC 23009-1), static, on the same segments.
+    case dash
+    /// One progressive MP4 per rung with its index in front.
+    case mp4
+}
+
+/// The settings of a job that change what it makes. How fast it is made (jobs, memory, progress) is not part of them.
+public struct TranscodeSettings: Sendable, Codable, Hashable {
+    public var formats: [OutputFormat]
+    /// Short sides to make; nil for the whole ladder.
+    public var heights: [Int]?
+    /// Constant rate factor of x264, 0 to 51; lower is better.
+    public var quality: Double
+    /// x264 preset, `ultrafast` to `veryslow`.
+    public var preset: String
+    public var segmentSeconds: Double
+    /// Seconds from the start of the source at which the output begins.
+    public var start: Rational?
+    /// Seconds of the source to take; nil for all.
+    public var duration: Rational?
+    public var copyCompatible: Bool
+    public var allowPartial: Bool
+
+    public init(
+        formats: [OutputFormat] = OutputFormat.allCases, heights: [Int]? = nil, quality: Double = 23,
+        preset: String = "medium", segmentSeconds: Double = 6, start: Rational? = nil, duration: Rational? = nil,
+        copyCompatible: Bool = false, allowPartial: Bool = false
+    ) {
+        self.formats = formats
+        self.heights = heights
+        self.quality = quality
+        self.preset = preset
+        self.segmentSeconds = segmentSeconds
+        self.start = start
+        self.duration = duration
+        self.copyCompatible = copyCompatible
+        self.allowPartial = allowPartial
+    }
+}
+
+public struct VideoPlan: Sendable, Codable, Hashable {
+    public var streamIndex: Int
+    public var grid: SegmentGrid
+    /// Frames of the grid that the source's pictures cover; any after them hold the last picture while sound goes on.
+    public var sourceFrameCount: Int
+    public var orientation: Orientation
+    public var deinterlace: Bool
+    /// High dynamic range is mapped to SDR (BT.709).
+    public var toneMap: Bool
+    /// Whether decoding can begin in the middle of the source; otherwise it is one chunk.
+    public var isSeekable: Bool
+    /// From the largest to the smallest, each scaled from the one before.
+    public var rungs: [Rung]
+    /// One line for each standard height and for the source's own size: kept, capped or dropped, and why.
+    public var decisions: [LadderDecision]
+
+    public init(
+        streamIndex: Int, grid: SegmentGrid, sourceFrameCount: Int, orientation: Orientation, deinterlace: Bool,
+        toneMap: Bool, isSeekable: Bool, rungs: [Rung], decisions: [LadderDecision]
+    ) {
+        self.isSeekable = isSeekable
+        self.streamIndex = streamIndex
+        self.grid = grid
+        self.sourceFrameCount = sourceFrameCount
+        self.orientation = orientation
+        self.deinterlace = deinterlace
+        self.toneMap = toneMap
+        self.rungs = rungs
+        self.decisions = decisions
+    }
+}
+
+/// One planned step of the ladder.
+public struct Rung: Sendable, Codable, Hashable {
+    /// Short side and `p`: `1080p`. The folder's name.
+    public var name: String
+    public var size: PictureSize
+    /// Largest rate the encoder may use, bits per second (x264 VBV maxrate).
+    public var maxRate: Int64
+    /// The VBV buffer in bits.
+    public var bufferSize: Int64
+    /// The source's own pictures, not encoded again.
+    public var isCopy: Bool
+
+    public init(name: String, size: PictureSize, maxRate: Int64, bufferSize: Int64, isCopy: Bool = false) {
+        self.name = name
+        self.size = size
+        self.maxRate = maxRate
+        self.bufferSize = bufferSize
+        self.isCopy = isCopy
+    }
+
+    public var folder: String { "video/\(name)" }
+    public var initKey: ObjectKey { ObjectKey("\(folder)/init.mp4") }
+    public var playlistKey: ObjectKey { ObjectKey("\(folder)/playlist.m3u8") }
+    public var iframePlaylistKey: ObjectKey { ObjectKey("\(folder)/iframes.m3u8") }
+    public var mp4Key: ObjectKey { ObjectKey("mp4/\(name).mp4") }
+
+    /// Segments are counted from 0 here and named from 1.
+    public func segmentKey(_ index: Int) -> ObjectKey { ObjectKey("\(folder)/\(segmentFileName(index))") }
+}
+
+public struct LadderDecision: Sendable, Codable, Hashable {
+    public enum Verdict: String, Sendable, Codable, Hashable {
+        case kept, capped, copied, dropped
+    }
+
+    public var name: String
+    public var size: PictureSize
+    public var verdict: Verdict
+    public var reason: String
+
+    public init(name: String, size: PictureSize, verdict: Verdict, reason: String) {
+        self.name = name
+        self.size = size
+        self.verdict = verdict
+        self.reason = reason
+    }
+}
+
+/// One audio rendition: AAC-LC at 48 kHz, encoded once and whole.
+public struct AudioPlan: Sendable, Codable, Hashable {
+    /// Samples in an AAC-LC access unit, and the encoder's delay that an edit list takes away again.
+    public static let frameSamples = 1024
+    public static let sampleRate = 48_000
+
+    public var streamIndex: Int
+    /// BCP 47 or ISO 639-2 code; `und` where the source names none.
+    public var language: String
+    public var title: String?
+    public var channels: Int
+    /// Bits per second.
+    public var bitRate: Int64
+    /// Samples per channel that are presented, without priming.
+    public var sampleCount: Int
+    /// Segments follow the video's boundaries: each ends with the first access unit at or after the boundary.
+    public var segmentBoundaries: [Rational]
+
+    public init(
+        streamIndex: Int, language: String, title: String?, channels: Int, bitRate: Int64, sampleCount: Int,
+        segmentBoundaries: [Rational]
+    ) {
+        self.streamIndex = streamIndex
+        self.language = language
+        self.title = title
+        self.channels = channels
+        self.bitRate = bitRate
+        self.sampleCount = sampleCount
+        self.segmentBoundaries = segmentBoundaries
+    }
+
+    public var name: String { "\(language)-\(bitRate / 1000)k" }
+    public var folder: String { "audio/\(name)" }
+    public var initKey: ObjectKey { ObjectKey("\(folder)/init.mp4") }
+    public var playlistKey: ObjectKey { ObjectKey("\(folder)/playlist.m3u8") }
+    public func segmentKey(_ index: Int) -> ObjectKey { ObjectKey("\(folder)/\(segmentFileName(index))") }
+    public var duration: Rational { Rational(Int64(sampleCount), Int64(Self.sampleRate)) }
+    public var segmentCount: Int { segmentBoundaries.count + 1 }
+
+    /// Access units in all: one of priming before the first sample, and enough to cover the last.
+    public var packetCount: Int { 1 + (sampleCount + Self.frameSamples - 1) / Self.frameSamples }
+
+    /// The access units of segment `index`. The priming unit (number 0) belongs to the first.
+    public func packets(ofSegment index: Int) -> Range<Int> {
+        let start = index == 0 ? 0 : firstPacket(at: segmentBoundaries[index - 1])
+        let end = index < segmentBoundaries.count ? firstPacket(at: segmentBoundaries[index]) : packetCount
+        return start..<max(start, end)
+    }
+
+    /// Unit `n` presents the samples from `(n - 1) · 1024` on.
+    private func firstPacket(at time: Rational) -> Int {
+        let sample = (time * Rational(Int64(Self.sampleRate), Int64(Self.frameSamples))).ceil
+        return min(Int(sample) + 1, packetCount)
+    }
+}
+
+/// A run of whole segments: what one worker decodes and encodes in one go.
+public struct Chunk: Sendable, Codable, Hashable {
+    public var index: Int
+    public var segments: Range<Int>
+    /// Where the demuxer is to seek, in the video stream's time base; nil to read from the start of the source.
+    public var seekTimestamp: Int64?
+
+    public init(index: Int, segments: Range<Int>, seekTimestamp: Int64?) {
+        self.index = index
+        self.segments = segments
+        self.seekTimestamp = seekTimestamp
+    }
+}
+
+/// An estimate made before the work, for content of ordinary difficulty: within a factor of about two of the truth.
+public struct Prediction: Sendable, Codable, Hashable {
+    public var bytes: Int64
+    public var cpuSeconds: Double
+
+    public init(bytes: Int64, cpuSeconds: Double) {
+        self.bytes = bytes
+        self.cpuSeconds = cpuSeconds
+    }
+}
+
+/// `00001.m4s` for index 0; more digits where five are not enough.
+func segmentFileName(_ index: Int) -> String {
+    let number = String(index + 1)
+    return String(repeating: "0", count: max(0, 5 - number.count)) + number + ".m4s"
+}

@@ -1,0 +1,116 @@
+/// An exact fraction, always reduced and with a positive denominator: frame rates, time bases and instants.
+///
+/// Its text and JSON form is `"24000/1001"`, or `"25/1"` for whole numbers.
+public struct Rational: Hashable, Sendable, Comparable {
+    public let num: Int64
+    public let den: Int64
+
+    /// A reduced fraction. A zero denominator gives 0/1, since headers of damaged files are full of them.
+    public init(_ num: Int64, _ den: Int64 = 1) {
+        guard den != 0, num != 0, num != .min, den != .min else {
+            (self.num, self.den) = (0, 1)
+            return
+        }
+        let divisor = Self.gcd(num.magnitude, den.magnitude)
+        let sign: Int64 = den < 0 ? -1 : 1
+        self.num = sign * num / Int64(divisor)
+        self.den = sign * den / Int64(divisor)
+    }
+
+    /// The fraction with the smallest error whose terms fit in 64 bits; exact for all values met in media files.
+    init(wide num: Int128, _ den: Int128) {
+        var (num, den) = (num, den)
+        var (a, b) = (num.magnitude, den.magnitude)
+        while b != 0 { (a, b) = (b, a % b) }
+        if a > 1 {
+            num /= Int128(a)
+            den /= Int128(a)
+        }
+        while num.magnitude > Int64.max.magnitude || den.magnitude > Int64.max.magnitude {
+            num /= 2
+            den /= 2
+        }
+        self.init(Int64(num), Int64(den))
+    }
+
+    public static let zero = Rational(0, 1)
+
+    /// The nearest double, for display and for estimates; arithmetic stays exact.
+    public var doubleValue: Double { Double(num) / Double(den) }
+
+    /// The reciprocal; of zero, zero.
+    public var inverse: Rational { num == 0 ? .zero : Rational(den, num) }
+
+    public static func < (lhs: Rational, rhs: Rational) -> Bool {
+        Int128(lhs.num) * Int128(rhs.den) < Int128(rhs.num) * Int128(lhs.den)
+    }
+
+    public static func + (lhs: Rational, rhs: Rational) -> Rational {
+        Rational(
+            wide: Int128(lhs.num) * Int128(rhs.den) + Int128(rhs.num) * Int128(lhs.den),
+            Int128(lhs.den) * Int128(rhs.den))
+    }
+
+    public static func - (lhs: Rational, rhs: Rational) -> Rational {
+        lhs + Rational(-rhs.num, rhs.den)
+    }
+
+    public static func * (lhs: Rational, rhs: Rational) -> Rational {
+        Rational(wide: Int128(lhs.num) * Int128(rhs.num), Int128(lhs.den) * Int128(rhs.den))
+    }
+
+    public static func / (lhs: Rational, rhs: Rational) -> Rational { lhs * rhs.inverse }
+
+    /// The nearest whole number, halves away from zero.
+    public var rounded: Int64 {
+        let doubled = Int128(num.magnitude) * 2 + Int128(den)
+        let magnitude = Int64(doubled / (Int128(den) * 2))
+        return num < 0 ? -magnitude : magnitude
+    }
+
+    /// The largest whole number that is not above this value.
+    public var floor: Int64 {
+        let quotient = num / den
+        return num % den < 0 ? quotient - 1 : quotient
+    }
+
+    /// The smallest whole number that is not below this value.
+    public var ceil: Int64 { -Rational(-num, den).floor }
+
+    /// The fraction nearest to `seconds` with microsecond resolution.
+    public init(seconds: Double) {
+        guard seconds.isFinite, abs(seconds) < 9e12 else {
+            self = .zero
+            return
+        }
+        self.init(Int64((seconds * 1_000_000).rounded()), 1_000_000)
+    }
+
+    private static func gcd(_ a: UInt64, _ b: UInt64) -> UInt64 {
+        var (a, b) = (a, b)
+        while b != 0 { (a, b) = (b, a % b) }
+        return max(a, 1)
+    }
+}
+
+extension Rational: CustomStringConvertible {
+    public var description: String { "\(num)/\(den)" }
+}
+
+extension Rational: Codable {
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let text = try container.decode(String.self)
+        let parts = text.split(separator: "/", maxSplits: 1).map { Int64($0) }
+        guard let num = parts.first ?? nil, let den = parts.count == 2 ? parts[1] : 1, den != 0 else {
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "\"\(text)\" is not a fraction such as 24000/1001")
+        }
+        self.init(num, den)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

@@ -1,0 +1,61 @@
+/// Where frames, GOPs and segments lie on the output timeline.
+///
+/// Frame `k` is shown at `k / frameRate`, whoever encodes it. GOPs are closed and `round(2·frameRate)` frames long, segments
+/// are whole GOPs, so every rung and every worker cuts at the same instants. All arithmetic is exact: at 24000/1001 a
+/// GOP has 48 frames and lasts 2.002 s, a nominal 6-second segment has three of them and lasts 6.006 s.
+public struct SegmentGrid: Hashable, Sendable, Codable {
+    public let frameRate: Rational
+    /// Frames in all.
+    public let frameCount: Int
+    /// Frames from one IDR to the next.
+    public let gopFrames: Int
+    /// Frames in each segment but the last: a multiple of `gopFrames`.
+    public let segmentFrames: Int
+
+    /// A grid for `frameCount` frames.
+    /// - Parameter segmentSeconds: the nominal segment length; the real one is the nearest number of whole GOPs, at least one.
+    public init(frameRate: Rational, frameCount: Int, segmentSeconds: Double = 6) {
+        self.frameRate = frameRate
+        self.frameCount = max(frameCount, 0)
+        gopFrames = max(1, Int((frameRate * Rational(2)).rounded))
+        let gopSeconds = Double(gopFrames) / frameRate.doubleValue
+        segmentFrames = gopFrames * max(1, Int((segmentSeconds / gopSeconds).rounded()))
+    }
+
+    public var segmentCount: Int { (frameCount + segmentFrames - 1) / segmentFrames }
+
+    /// The frames of segment `index`, counted from 0.
+    public func frames(ofSegment index: Int) -> Range<Int> {
+        let start = index * segmentFrames
+        return start..<min(start + segmentFrames, frameCount)
+    }
+
+    /// The segment that frame `frame` belongs to.
+    public func segment(ofFrame frame: Int) -> Int { frame / segmentFrames }
+
+    /// The instant at which frame `frame` is shown, in seconds.
+    public func time(ofFrame frame: Int) -> Rational { Rational(Int64(frame)) / frameRate }
+
+    public var duration: Rational { time(ofFrame: frameCount) }
+
+    /// Ticks per second of the media timeline in which a frame lasts a whole number of ticks (`ticksPerFrame`).
+    public var timescale: Int64 { frameRate.num * timescaleFactor }
+
+    public var ticksPerFrame: Int64 { frameRate.den * timescaleFactor }
+
+    /// Rates such as 25/1 are scaled up so that audio and subtitles can be compared with them at a useful resolution.
+    private var timescaleFactor: Int64 { max(1, (12_000 + frameRate.num - 1) / frameRate.num) }
+
+    /// The same grid cut to `frameCount` frames: segment boundaries do not move.
+    public func truncated(to frameCount: Int) -> SegmentGrid {
+        SegmentGrid(
+            frameRate: frameRate, frameCount: frameCount, gopFrames: gopFrames, segmentFrames: segmentFrames)
+    }
+
+    private init(frameRate: Rational, frameCount: Int, gopFrames: Int, segmentFrames: Int) {
+        self.frameRate = frameRate
+        self.frameCount = frameCount
+        self.gopFrames = gopFrames
+        self.segmentFrames = segmentFrames
+    }
+}

@@ -1,0 +1,38 @@
+/// What `clairo verify --json` prints: one entry per check, and the problems in words.
+public struct VerificationReport: Sendable, Codable, Hashable {
+    public struct Check: Sendable, Codable, Hashable {
+        /// A stable name, for example `segment-boundaries`.
+        public var name: String
+        /// What was looked at: a rendition, a playlist, a file.
+        public var subject: String
+        public var passed: Bool
+        /// What was found, and where it failed what was expected.
+        public var detail: String
+
+        public init(name: String, subject: String, passed: Bool, detail: String) {
+            self.name = name
+            self.subject = subject
+            self.passed = passed
+            self.detail = detail
+        }
+    }
+
+    public var checks: [Check]
+
+    public init(checks: [Check] = []) { self.checks = checks }
+
+    public var passed: Bool { !checks.isEmpty && checks.allSatisfy(\.passed) }
+    public var problems: [Check] { checks.filter { !$0.passed } }
+
+    enum CodingKeys: String, CodingKey { case passed, checks }
+
+    public init(from decoder: any Decoder) throws {
+        checks = try decoder.container(keyedBy: CodingKeys.self).decode([Check].self, forKey: .checks)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(passed, forKey: .passed)
+        try container.encode(checks, forKey: .checks)
+    }
+}

@@ -1,0 +1,238 @@
+internal import ClairoCore
+internal import Foundation
+internal import Libav
+
+/// Encodes one audio track, whole and in one go, and writes its segments as they fill.
+///
+/// Decoded sound is placed on the output timeline by its timestamps: a late start, a gap or a short end becomes silence,
+/// overlap is left out. The encoder's priming goes into the first segment and is taken away again by an edit list, so
+/// sample 0 is heard at time 0.
+struct AudioTranscoder {
+    let source: any ByteSource
+    let limits: InputLimits
+    let plan: Plan
+    let track: AudioPlan
+    let store: any ObjectStore
+    let control: JobControl
+
+    /// - Returns: samples of the track that decoded sound covers, from time 0 to the end of the last one.
+    func run() throws -> Int {
+        let encoder = try Encoder(
+            audio: "aac", channels: track.channels, sampleRate: AudioPlan.sampleRate, bitRate: track.bitRate)
+        guard encoder.frameSize == AudioPlan.frameSamples, encoder.initialPadding == AudioPlan.frameSamples else {
+            throw ClairoError.defect("This libav's AAC encoder has another frame size than 1024 samples")
+        }
+        let description = TrackDescription(
+            media: .aac(
+                channels: track.channels, sampleRate: AudioPlan.sampleRate, configuration: encoder.extradata,
+                bitRate: track.bitRate),
+            timescale: Int64(AudioPlan.sampleRate), language: ISO639.threeLetters(track.language),
+            priming: Int64(AudioPlan.frameSamples))
+        let initSegment = FragmentWriter.initSegment(description)
+        if try store.size(of: track.initKey) == nil { try store.put(initSegment, at: track.initKey) }
+
+        var writer = AudioSegmentWriter(track: track, store: store)
+        var buffer = SampleBuffer(channels: track.channels)
+        var encodedSamples = 0
+        func encode(final: Bool) throws {
+            while buffer.count >= AudioPlan.frameSamples || (final && buffer.count > 0) {
+                try control.checkCancellation()
+                let frame = try Frame.audio(
+                    channels: buffer.take(AudioPlan.frameSamples), sampleRate: AudioPlan.sampleRate,
+                    pts: Int64(encodedSamples))
+                try encoder.send(frame, pts: Int64(encodedSamples))
+                encodedSamples += AudioPlan.frameSamples
+                while case .value(let packet) = try encoder.receive() { try writer.append(packet.data) }
+            }
+        }
+        var placement = SamplePlacement(limit: track.sampleCount)
+        try decode { frame, position in
+            let step = placement.place(at: position, count: frame.sampleCount)
+            buffer.append(silence: step.silence)
+            buffer.append(frame, range: step.taken)
+            try encode(final: false)
+            return !placement.isFull
+        }
+        let covered = placement.position
+        buffer.append(silence: track.sampleCount - covered)
+        try encode(final: true)
+        try encoder.send(nil)
+        while case .value(let packet) = try encoder.receive() { try writer.append(packet.data) }
+        try writer.finish()
+        return covered
+    }
+
+    /// Gives out planar float blocks at 48 kHz in the track's channels, each with its first sample's place on the output
+    /// timeline, until `body` says it has enough.
+    private func decode(_ body: (Frame, Int) throws -> Bool) throws {
+        let demuxer = try Demuxer(
+            SourceBytes(source), options: limits.demuxerOptions, interrupt: control.interrupt)
+        demuxer.select(streams: [track.streamIndex])
+        let decoder = try demuxer.makeDecoder(stream: track.streamIndex)
+        var converter: (graph: FilterGraph, channels: Int, rate: Int, format: Int32)?
+        var nextPTS: Int64?
+        var wantsMore = true
+
+        func emit(_ graph: FilterGraph) throws {
+            let base = Rational(graph.timeBase(output: 0))
+            while wantsMore, case .value(let block) = try graph.pull() {
+                let seconds = Rational(block.pts ?? 0) * base - plan.origin
+                let position = (seconds * Rational(Int64(AudioPlan.sampleRate))).rounded
+                wantsMore = try body(block, Int(max(min(position, 1 << 40), -(1 << 40))))
+            }
+        }
+
+        func convert(_ frame: Frame) throws {
+            guard frame.sampleCount > 0, frame.channels > 0, frame.sampleRate > 0 else { return }
+            if let current = converter,
+                current.channels != frame.channels || current.rate != frame.sampleRate || current.format != frame.format
+            {
+                try current.graph.push(nil)
+                try emit(current.graph)
+                converter = nil
+            }
+            let graph = try converter?.graph
+                ?? FilterGraph(audio: conversion, like: frame, timeBase: Ratio(1, Int32(frame.sampleRate)))
+            converter = (graph, frame.channels, frame.sampleRate, frame.format)
+            let ticks = Rational(decoder.timeBase) * Rational(Int64(frame.sampleRate))
+            let pts = frame.pts.map { (Rational($0) * ticks).rounded } ?? nextPTS ?? 0
+            nextPTS = pts + Int64(frame.sampleCount)
+            try graph.push(frame, pts: pts)
+            try emit(graph)
+        }
+
+        var isAtEnd = false
+        while wantsMore, !isAtEnd {
+            try control.checkCancellation()
+            let packet: Packet?
+            do {
+                packet = try demuxer.read()
+            } catch let error as AVError {
+                if error == .exitRequested { throw ClairoError.cancelled }
+                packet = nil
+            }
+            if let packet, packet.streamIndex != track.streamIndex { continue }
+            isAtEnd = packet == nil
+            try decoder.send(packet)
+            while wantsMore, case .value(let frame) = try decoder.receive() { try convert(frame) }
+        }
+        if wantsMore, let graph = converter?.graph {
+            try graph.push(nil)
+            try emit(graph)
+        }
+    }
+
+    /// Surround is folded down with centre and surrounds at -3 dB and scaled so that it cannot clip.
+    private var conversion: String {
+        "[in]aresample=\(AudioPlan.sampleRate):rematrix_maxval=1.0,"
+            + "aformat=sample_fmts=fltp:channel_layouts=\(track.channels == 1 ? "mono" : "stereo")[out0]"
+    }
+}
+
+/// Decides what happens to each block of sound so that everything lies where its timestamp says. Pure arithmetic in samples.
+struct SamplePlacement {
+    /// A block this close to where the last one ended follows it directly: clocks of containers are coarse, and 15 ms is less
+    /// than a frame of the fastest video.
+    static let tolerance = AudioPlan.sampleRate * 15 / 1000
+
+    private let limit: Int
+    /// Samples placed so far, silence included.
+    private(set) var position = 0
+    private var hasStarted = false
+
+    init(limit: Int) { self.limit = limit }
+
+    var isFull: Bool { position >= limit }
+
+    /// - Returns: samples of silence to insert, then the part of the block to use.
+    mutating func place(at start: Int, count: Int) -> (silence: Int, taken: Range<Int>) {
+        let gap = start - position
+        let isExact = !hasStarted || abs(gap) > Self.tolerance
+        let silence = isExact ? min(max(gap, 0), limit - position) : 0
+        let dropped = isExact ? min(max(-gap, 0), count) : 0
+        let taken = dropped..<max(dropped, min(count, dropped + limit - position - silence))
+        if !taken.isEmpty || silence > 0 { hasStarted = true }
+        position += silence + taken.count
+        return (silence, taken)
+    }
+}
+
+/// Samples waiting to fill an access unit.
+struct SampleBuffer {
+    private var channels: [[Float]]
+    private var start = 0
+
+    init(channels: Int) { self.channels = Array(repeating: [], count: channels) }
+
+    var count: Int { (channels.first?.count ?? 0) - start }
+
+    mutating func append(silence count: Int) {
+        guard count > 0 else { return }
+        for index in channels.indices { channels[index].append(contentsOf: repeatElement(0, count: count)) }
+    }
+
+    mutating func append(_ frame: Frame, range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        for index in channels.indices {
+            _ = frame.withSamples(channel: index) { channels[index].append(contentsOf: $0[range]) }
+        }
+    }
+
+    /// The next `count` samples of each channel, filled up with silence at the end.
+    mutating func take(_ count: Int) -> [ArraySlice<Float>] {
+        append(silence: count - self.count)
+        let taken = channels.map { $0[start..<start + count] }
+        start += count
+        // Moving what is left is cheap when it is rare.
+        if start > 1 << 16 {
+            for index in channels.indices { channels[index].removeFirst(start) }
+            start = 0
+        }
+        return taken
+    }
+}
+
+/// Cuts the stream of access units into the planned segments; those that exist already are not written again.
+private struct AudioSegmentWriter {
+    let track: AudioPlan
+    let store: any ObjectStore
+    private var segment = 0
+    private var packetIndex = 0
+    private var samples: [Sample] = []
+
+    init(track: AudioPlan, store: any ObjectStore) {
+        self.track = track
+        self.store = store
+    }
+
+    mutating func append(_ data: Data) throws {
+        guard packetIndex < track.packetCount else { return }
+        samples.append(
+            Sample(data: data, duration: UInt32(AudioPlan.frameSamples), compositionOffset: 0, isSync: true))
+        packetIndex += 1
+        while segment < track.segmentCount, packetIndex == track.packets(ofSegment: segment).upperBound {
+            try writeSegment()
+        }
+    }
+
+    private mutating func writeSegment() throws {
+        let key = track.segmentKey(segment)
+        let packets = track.packets(ofSegment: segment)
+        if try !samples.isEmpty && store.size(of: key) == nil {
+            let bytes = FragmentWriter.segment(
+                fragments: [samples], firstSequence: segment + 1,
+                decodeTime: Int64(packets.lowerBound * AudioPlan.frameSamples)
+            ).data
+            try store.put(bytes, at: key)
+        }
+        samples.removeAll(keepingCapacity: true)
+        segment += 1
+    }
+
+    func finish() throws(ClairoError) {
+        guard segment == track.segmentCount, samples.isEmpty else {
+            throw .defect(
+                "\(track.name): the encoder gave \(packetIndex) access units instead of \(track.packetCount)")
+        }
+    }
+}

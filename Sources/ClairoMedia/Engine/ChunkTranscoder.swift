@@ -1,0 +1,85 @@
+internal import ClairoCore
+internal import Foundation
+internal import Libav
+
+/// Makes the video segments of one run: one decode feeds every rung.
+///
+/// ```
+/// caller's thread                          one thread per rung
+/// demux ─► decode ─► conform ─┬─ queue ─► encode 1080 ─► segments ─► store
+///                             └─ queue ─► encode  720 ─► …
+/// ```
+///
+/// The queues are bounded, so the slowest encoder sets the pace and the memory. A stage that fails abandons its queue,
+/// which stops the others.
+struct ChunkTranscoder {
+    let source: any ByteSource
+    let limits: InputLimits
+    let plan: Plan
+    let video: VideoPlan
+    let color: ColorDescription
+    let store: any ObjectStore
+    let control: JobControl
+    /// Pictures waiting before each encoder.
+    static let queueLength = 6
+
+    /// - Parameters:
+    ///   - segments: the run, in which every segment that some rung lacks lies.
+    ///   - missing: for each rung of the plan (by position), the segments to make.
+    func run(segments: Range<Int>, seek: Int64?, missing: [Int: Set<Int>], threads: Int32) throws {
+        let grid = video.grid
+        let encoded = video.rungs.indices.filter { !video.rungs[$0].isCopy }
+        guard !encoded.isEmpty, !segments.isEmpty else { return }
+        let frames = grid.frames(ofSegment: segments.lowerBound).lowerBound
+            ..< grid.frames(ofSegment: segments.upperBound - 1).upperBound
+        let queues = encoded.map { _ in BoundedQueue<GridPicture>(capacity: Self.queueLength) }
+        let workers = zip(encoded, queues).map { index, queue in
+            let encoder = RungEncoder(
+                rung: video.rungs[index], plan: plan, video: video, color: color, store: store, control: control)
+            return WorkerThread(name: "encode-\(encoder.rung.name)") {
+                do {
+                    try encoder.run(queue)
+                } catch {
+                    queues.forEach { $0.abandon() }
+                    throw error
+                }
+            }
+        }
+        let reader = PictureReader(source: source, limits: limits, plan: plan, video: video, control: control)
+        let conformer = Conformer(plan: video, sizes: encoded.map { video.rungs[$0].size }, color: color)
+        var failure: (any Error)?
+        do {
+            try reader.read(frames: frames, seek: seek, threads: threads) { picture, range in
+                let wanted = range.filter { index in
+                    let segment = grid.segment(ofFrame: index)
+                    return encoded.contains { missing[$0]?.contains(segment) == true }
+                }
+                guard !wanted.isEmpty else { return }
+                let conformed = try conformer.conform(picture)
+                for index in wanted {
+                    let segment = grid.segment(ofFrame: index)
+                    for (position, rung) in encoded.enumerated() where missing[rung]?.contains(segment) == true {
+                        guard queues[position].push(GridPicture(frame: conformed[position], index: index)) else {
+                            throw StageStopped()
+                        }
+                    }
+                }
+            }
+            queues.forEach { $0.finish() }
+        } catch {
+            queues.forEach { $0.abandon() }
+            failure = error
+        }
+        // A worker's own error says more than "another stage stopped".
+        let workerFailures = workers.compactMap { $0.join() }
+        if let error = workerFailures.first(where: { !($0 is StageStopped) && ($0 as? ClairoError) != .cancelled }) {
+            throw error
+        }
+        if control.isCancelled { throw ClairoError.cancelled }
+        if let failure { throw failure }
+        if let error = workerFailures.first { throw error }
+    }
+
+    /// Another stage has failed and tells why itself.
+    private struct StageStopped: Error {}
+}

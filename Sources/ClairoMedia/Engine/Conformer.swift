@@ -1,0 +1,118 @@
+internal import ClairoCore
+internal import Libav
+
+/// Turns decoded pictures into what the encoders want: upright, square pixels, SDR, limited range, 4:2:0 at 8 bits, in
+/// every rung's size. Each rung is scaled from the one above it.
+///
+/// Filter graphs are rebuilt when the source changes its format in the middle.
+final class Conformer {
+    private let plan: VideoPlan
+    private let sizes: [PictureSize]
+    private let color: ColorDescription
+    private var graph: FilterGraph?
+    private var shape: Shape?
+
+    private struct Shape: Equatable {
+        var width: Int
+        var height: Int
+        var format: Int32
+        var isFullRange: Bool
+        var transfer: Int32
+
+        init(_ frame: Frame) {
+            width = frame.width
+            height = frame.height
+            format = frame.format
+            isFullRange = frame.isFullRange
+            transfer = frame.colorTransfer
+        }
+    }
+
+    /// - Parameters:
+    ///   - sizes: of the rungs to make, from the largest to the smallest.
+    ///   - color: of the source, as probed.
+    init(plan: VideoPlan, sizes: [PictureSize], color: ColorDescription) {
+        self.plan = plan
+        self.sizes = sizes
+        self.color = color
+    }
+
+    /// One picture for each rung.
+    func conform(_ frame: Frame) throws -> [Frame] {
+        let current = Shape(frame)
+        if current != shape {
+            graph = try FilterGraph(
+                video: description(for: frame), like: frame, timeBase: Ratio(1, 1_000_000), outputs: sizes.count)
+            shape = current
+        }
+        guard let graph else { return [] }
+        try graph.push(frame, pts: 0)
+        return try sizes.indices.map { index in
+            guard case .value(let output) = try graph.pull(output: index) else {
+                throw ClairoError.defect("The scaler gave no picture for rung \(index)")
+            }
+            return output
+        }
+    }
+
+    private func description(for frame: Frame) -> String {
+        var filters: [String] = []
+        if plan.toneMap {
+            // Scaling first spares the costly part; tone mapping works in linear light with floating point.
+            let first = turnedBack(sizes[0])
+            let transfer = color.transfer == 18 ? "arib-std-b67" : "smpte2084"
+            filters += [
+                "zscale=w=\(first.width):h=\(first.height):tin=\(transfer):pin=2020:min=2020_ncl:t=linear:npl=203",
+                "format=gbrpf32le", "zscale=p=709", "tonemap=tonemap=mobius:desat=0",
+                "zscale=t=709:m=709:r=limited", "format=yuv420p",
+            ]
+        }
+        if plan.orientation.isMirrored { filters.append("hflip") }
+        switch plan.orientation.rotation {
+        case 90: filters.append("transpose=clock")
+        case 180: filters += ["hflip", "vflip"]
+        case 270: filters.append("transpose=cclock")
+        default: break
+        }
+        let needsRange = frame.isFullRange && !plan.toneMap
+        let range = needsRange ? ":in_range=pc:out_range=tv" : ""
+        let matrix = isRGB(frame) ? ":out_color_matrix=\(outputColor.matrix == 1 ? "bt709" : "smpte170m")" : ""
+        filters.append("\(scale(sizes[0]))\(range)\(matrix)")
+        filters += ["format=yuv420p", "setsar=1"]
+        var text = "[in]" + filters.joined(separator: ",")
+        for index in sizes.indices.dropFirst() {
+            // The rung above goes to its encoder and, by reference, into the next scaler.
+            text += ",split[out\(index - 1)][c\(index)];[c\(index)]\(scale(sizes[index])),setsar=1"
+        }
+        return text + "[out\(sizes.count - 1)]"
+    }
+
+    private func scale(_ size: PictureSize) -> String { "scale=w=\(size.width):h=\(size.height):flags=bicubic" }
+
+    /// The size before rotation.
+    private func turnedBack(_ size: PictureSize) -> PictureSize {
+        plan.orientation.swapsSides ? PictureSize(width: size.height, height: size.width) : size
+    }
+
+    private func isRGB(_ frame: Frame) -> Bool {
+        ["rgb", "bgr", "gbr", "pal8", "argb", "abgr", "0rgb", "0bgr"].contains { frame.pixelFormatName.hasPrefix($0) }
+    }
+
+    /// What is written into the streams: the source's own colour, BT.709 after tone mapping, and for RGB what sizes of that
+    /// kind usually have.
+    var outputColor: ColorDescription { Self.outputColor(plan: plan, source: color) }
+
+    static func outputColor(plan: VideoPlan, source: ColorDescription) -> ColorDescription {
+        if plan.toneMap { return ColorDescription(primaries: 1, transfer: 1, matrix: 1, isFullRange: false) }
+        if source.matrix == 0 {
+            let isHD = (plan.rungs.first?.size.shortSide ?? 0) >= 720
+            return isHD
+                ? ColorDescription(primaries: 1, transfer: 1, matrix: 1, isFullRange: false)
+                : ColorDescription(primaries: 6, transfer: 6, matrix: 6, isFullRange: false)
+        }
+        func known(_ value: Int) -> Int { (1...22).contains(value) ? value : 2 }
+        return ColorDescription(
+            primaries: known(source.primaries), transfer: known(source.transfer), matrix: known(source.matrix),
+            isFullRange: false)
+    }
+}

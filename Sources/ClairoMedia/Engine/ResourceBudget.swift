@@ -1,0 +1,50 @@
+internal import ClairoCore
+internal import Foundation
+
+/// How many chunks run at once, from cores and memory.
+struct ResourceBudget {
+    /// Bytes that may be used.
+    let memory: Int64
+
+    /// - Parameter memory: as asked for; nil takes three quarters of what the cgroup or the machine has.
+    init(memory: Int64?) {
+        self.memory = memory ?? Int64(Double(min(Self.cgroupLimit ?? .max, Self.physicalMemory)) * 0.75)
+    }
+
+    /// One chunk with a thread for each rung keeps about two cores busy: the largest rung is half of the work.
+    func jobs(asked: Int?, cores: Int, video: VideoPlan, source: PictureSize?, preset: String) -> Int {
+        let byCores = asked ?? max(1, cores / 2)
+        let perChunk = Self.chunkMemory(rungs: video.rungs, source: source, preset: preset)
+        let byMemory = Int(clamping: memory / max(perChunk, 1))
+        return max(1, min(byCores, byMemory))
+    }
+
+    /// Bytes that one chunk needs: x264 holds its lookahead in about twice the size of the pictures, queues and decoder
+    /// hold some more.
+    static func chunkMemory(rungs: [Rung], source: PictureSize?, preset: String) -> Int64 {
+        let lookahead =
+            switch preset {
+            case "ultrafast", "superfast": 0
+            case "veryfast": 10
+            case "faster": 20
+            case "fast": 30
+            case "slow": 50
+            case "slower", "veryslow": 60
+            default: 40
+            }
+        let perPicture = 1.5
+        let encoders = rungs.reduce(0.0) {
+            $0 + Double($1.size.pixels) * perPicture * (2.2 * Double(lookahead + 8) + Double(ChunkTranscoder.queueLength))
+        }
+        let decoder = Double(source?.pixels ?? 0) * perPicture * 12
+        return Int64(encoders + decoder) + 40_000_000
+    }
+
+    private static var physicalMemory: Int64 { Int64(clamping: ProcessInfo.processInfo.physicalMemory) }
+
+    /// The limit of the control group that a container runs in (version 2), or nil.
+    private static var cgroupLimit: Int64? {
+        guard let text = try? String(contentsOfFile: "/sys/fs/cgroup/memory.max", encoding: .utf8) else { return nil }
+        return Int64(text.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+}

@@ -1,0 +1,142 @@
+internal import ClairoCore
+internal import Foundation
+internal import Libav
+
+/// A picture on its way to an encoder, with its frame number.
+struct GridPicture: Sendable {
+    var frame: Frame
+    var index: Int
+}
+
+/// Encodes the frames of one rung and writes its segments.
+///
+/// Every segment has an encoder of its own, opened on its first frame and drained on its last: its bytes depend on its
+/// pictures and the plan alone. That is what lets any worker make any segment, and a killed job go on where it stopped
+/// with the same result. GOPs are closed anyway; only the rate control's memory is given up.
+struct RungEncoder {
+    let rung: Rung
+    let plan: Plan
+    let video: VideoPlan
+    let color: ColorDescription
+    let store: any ObjectStore
+    let control: JobControl
+
+    /// Takes pictures until the queue ends. Frames come in order; whole segments may be missing between them.
+    func run(_ queue: BoundedQueue<GridPicture>) throws {
+        let grid = video.grid
+        var encoder: Encoder?
+        var packets: [EncodedPacket] = []
+        while let picture = queue.pop() {
+            try control.checkCancellation()
+            let segment = grid.segment(ofFrame: picture.index)
+            let frames = grid.frames(ofSegment: segment)
+            if encoder == nil {
+                guard picture.index == frames.lowerBound else {
+                    throw ClairoError.defect("\(rung.name): segment \(segment + 1) does not begin with its first frame")
+                }
+                encoder = try open(first: picture.frame)
+            }
+            guard let current = encoder else { continue }
+            try current.send(picture.frame, pts: Int64(picture.index))
+            try collect(current, into: &packets)
+            if picture.index == frames.upperBound - 1 {
+                try current.send(nil)
+                try collect(current, into: &packets)
+                try write(packets, segment: segment)
+                packets.removeAll(keepingCapacity: true)
+                encoder = nil
+            }
+        }
+        // A run ends at a segment's end, or is being given up.
+        if encoder != nil, !control.isCancelled { throw ClairoError.defect("\(rung.name): a segment was left open") }
+    }
+
+    private func open(first frame: Frame) throws -> Encoder {
+        let rate = video.grid.frameRate
+        let encoder = try Encoder(
+            video: VideoEncoderSettings(
+                encoder: "libx264", width: rung.size.width, height: rung.size.height,
+                frameRate: Ratio(Int32(clamping: rate.num), Int32(clamping: rate.den)), gopFrames: video.grid.gopFrames,
+                maxRate: rung.maxRate, bufferSize: rung.bufferSize,
+                options: [
+                    ("preset", plan.settings.preset), ("crf", String(plan.settings.quality)), ("profile", "high"),
+                    ("x264-params", "scenecut=0:open-gop=0:min-keyint=\(video.grid.gopFrames)"),
+                ],
+                threads: 1, colorPrimaries: Int32(color.primaries), colorTransfer: Int32(color.transfer),
+                colorMatrix: Int32(color.matrix)),
+            first: frame)
+        try writeInit(encoder)
+        return encoder
+    }
+
+    /// The first segment writes `init.mp4`; every other must have the same parameter sets.
+    private func writeInit(_ encoder: Encoder) throws {
+        guard let configuration = H264.configuration(annexB: encoder.extradata) else {
+            throw ClairoError.defect("\(rung.name): x264 gave no parameter sets")
+        }
+        let track = TrackDescription(
+            media: .h264(size: rung.size, configuration: configuration, color: color),
+            timescale: video.grid.timescale, language: "und", priming: 0)
+        let bytes = FragmentWriter.initSegment(track)
+        if try store.size(of: rung.initKey) != nil {
+            guard try store.get(rung.initKey) == bytes else {
+                throw ClairoError.defect("\(rung.name): the encoder's parameter sets changed between segments")
+            }
+        } else {
+            try store.put(bytes, at: rung.initKey)
+        }
+    }
+
+    private func collect(_ encoder: Encoder, into packets: inout [EncodedPacket]) throws {
+        while case .value(let packet) = try encoder.receive() {
+            packets.append(packet)
+            control.finishFrame()
+        }
+    }
+
+    private func write(_ packets: [EncodedPacket], segment: Int) throws {
+        let samples = packets.map {
+            TimedSample(
+                data: H264.sample(from: H264.nalUnits(annexB: $0.data)), frame: Int($0.pts), isSync: $0.isKey)
+        }
+        let bytes = try VideoSegment.bytes(samples, segment: segment, grid: video.grid, name: rung.name)
+        try store.put(bytes, at: rung.segmentKey(segment))
+    }
+}
+
+/// An access unit and the frame of the grid that it shows.
+struct TimedSample {
+    var data: Data
+    var frame: Int
+    var isSync: Bool
+}
+
+/// Lays out the access units of one video segment.
+enum VideoSegment {
+    /// - Parameter samples: in decoding order, one for each frame of the segment.
+    static func bytes(_ samples: [TimedSample], segment: Int, grid: SegmentGrid, name: String) throws(ClairoError)
+        -> Data
+    {
+        let frames = grid.frames(ofSegment: segment)
+        guard samples.count == frames.count, samples.first?.isSync == true else {
+            throw .defect(
+                "\(name): segment \(segment + 1) has \(samples.count) pictures instead of \(frames.count), or no IDR first")
+        }
+        // Decoding times count up one frame a sample; what is shown later or earlier has a composition offset.
+        var fragments: [[Sample]] = []
+        for (position, sample) in samples.enumerated() {
+            guard frames.contains(sample.frame) else {
+                throw .defect("\(name): frame \(sample.frame) does not belong to segment \(segment + 1)")
+            }
+            let offset = Int64(sample.frame - frames.lowerBound - position) * grid.ticksPerFrame
+            let entry = Sample(
+                data: sample.data, duration: UInt32(grid.ticksPerFrame), compositionOffset: Int32(offset),
+                isSync: sample.isSync)
+            if sample.isSync { fragments.append([entry]) } else { fragments[fragments.count - 1].append(entry) }
+        }
+        return FragmentWriter.segment(
+            fragments: fragments, firstSequence: segment * (grid.segmentFrames / grid.gopFrames) + 1,
+            decodeTime: Int64(frames.lowerBound) * grid.ticksPerFrame
+        ).data
+    }
+}

@@ -1,0 +1,346 @@
+public import ClairoCore
+internal import Foundation
+internal import Libav
+internal import Synchronization
+
+/// One source into one output folder, from the first byte to the master playlist.
+///
+/// The order of writing is what makes it safe: `clairo.json` with state `running` first, then segments, then everything
+/// that refers to them, then verification, then `clairo.json` with state `complete`, and the master playlist last. A run
+/// that was killed at any point is continued by the same call: an object that exists is whole and has the bytes that it
+/// would get again.
+public struct TranscodeJob: Sendable {
+    /// How the work is done; none of this changes the result.
+    public struct Resources: Sendable, Hashable {
+        /// Chunks at once; nil lets cores and memory decide.
+        public var jobs: Int?
+        /// Bytes that may be used; nil for three quarters of what the machine or cgroup has.
+        public var memory: Int64?
+        public var verifies: Bool
+        /// Replaces an existing output.
+        public var force: Bool
+
+        public init(jobs: Int? = nil, memory: Int64? = nil, verifies: Bool = true, force: Bool = false) {
+            self.jobs = jobs
+            self.memory = memory
+            self.verifies = verifies
+            self.force = force
+        }
+    }
+
+    public struct Outcome: Sendable {
+        public var manifest: OutputManifest
+        /// Nil where verification was switched off.
+        public var verification: VerificationReport?
+        /// Objects that an earlier run had finished.
+        public var resumedSegments: Int
+    }
+
+    private let source: any ByteSource
+    private let sourceName: String
+    private let settings: TranscodeSettings
+    private let limits: InputLimits
+    private let resources: Resources
+    private let store: any ObjectStore
+    private let control: JobControl
+    private let say: @Sendable (String) -> Void
+
+    /// - Parameter say: is given what a person should know on the way, such as that finished segments were found.
+    public init(
+        source: any ByteSource, sourceName: String, settings: TranscodeSettings, limits: InputLimits = InputLimits(),
+        resources: Resources = Resources(), store: any ObjectStore, control: JobControl = JobControl(),
+        say: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.source = source
+        self.sourceName = sourceName
+        self.settings = settings
+        self.limits = limits
+        self.resources = resources
+        self.store = store
+        self.control = control
+        self.say = say
+    }
+
+    /// Does the job. Blocks; call it on a thread of its own.
+    public func run() throws(ClairoError) -> Outcome {
+        do {
+            return try runSteps()
+        } catch let error as ClairoError {
+            throw control.isCancelled && error.kind != .cancelled ? .cancelled : error
+        } catch let error as AVError {
+            throw control.isCancelled ? .cancelled : Self.describe(error, sourceName: sourceName)
+        } catch {
+            throw .defect("\(sourceName): \(error)")
+        }
+    }
+
+    private static func describe(_ error: AVError, sourceName: String) -> ClairoError {
+        if error == .outOfMemory {
+            return ClairoError(
+                kind: .capacity, exitCode: .temporary, "\(sourceName): out of memory",
+                advice: "Give fewer --jobs or a smaller --memory and run the same command again.")
+        }
+        if error == .invalidData { return .badMedia("\(sourceName) cannot be decoded: \(error)") }
+        return .defect("\(sourceName): libav refused: \(error)")
+    }
+
+    private func runSteps() throws -> Outcome {
+        control.begin(.reading)
+        let fingerprint = SourceFingerprint(
+            name: sourceName, size: source.size, sha256: try Checksum.sha256(source, control: control))
+        let scan = try SourceProbe(source: source, name: sourceName, limits: limits, interrupt: control.interrupt).scan()
+        var plan = try TranscodePlanner.plan(
+            scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
+        let color = plan.video.map {
+            Conformer.outputColor(plan: $0, source: scan.info.primaryVideo?.color ?? .unspecified)
+        } ?? .unspecified
+        var manifest = OutputManifest(
+            state: .running, generator: Self.generator, planID: try Self.planID(plan), plan: plan,
+            warnings: warnings(scan.info))
+        try OutputFolder(store: store).prepare(for: manifest, force: resources.force, say: say)
+        let resumed = try finishedSegments(plan)
+        if resumed > 0 { say("Continuing: \(resumed) of \(plan.segmentKeys.count) objects are finished already.") }
+
+        do {
+            try encode(plan, scan: scan, color: color)
+        } catch let end as SourceEndedEarly {
+            plan = try shortened(plan, to: end, scan: scan)
+            manifest.plan = plan
+            manifest.warnings.append(
+                "the source ends early: \(clock(plan.duration.doubleValue)) of \(clock(scan.info.duration)) could be read")
+            try encode(plan, scan: scan, color: color)
+        }
+        try checkDamage(&manifest)
+        try control.checkCancellation()
+
+        control.begin(.packaging)
+        let result = try Packager(plan: plan, color: color, store: store, control: control).run()
+        manifest.state = .complete
+        manifest.files = result.files
+        manifest.describe(result.presentation)
+        let manifestData = try JSON.encode(manifest)
+        let verification = try verify(manifestData, master: result.master)
+        try store.put(manifestData, at: OutputManifest.key)
+        if let master = result.master { try store.put(master, at: Packager.masterKey) }
+        control.begin(.done)
+        return Outcome(manifest: manifest, verification: verification, resumedSegments: resumed)
+    }
+
+    // MARK: Steps
+
+    /// Makes every segment that is missing: sound on a thread of its own, pictures in as many runs as resources allow.
+    private func encode(_ plan: Plan, scan: SourceScan, color: ColorDescription) throws {
+        let missing = try missingSegments(plan)
+        let done = (plan.video?.rungs.indices ?? 0..<0).reduce(0) { total, rung in
+            let lacking = missing[rung] ?? []
+            return total + (0..<(plan.video?.grid.segmentCount ?? 0)).reduce(0) {
+                $0 + (lacking.contains($1) ? 0 : plan.video?.grid.frames(ofSegment: $1).count ?? 0)
+            }
+        }
+        control.plan(
+            frames: (plan.video?.grid.frameCount ?? 0) * (plan.video?.rungs.count ?? 0), resumed: done,
+            duration: plan.duration.doubleValue)
+        control.begin(.encoding)
+
+        let sound = WorkerThread(name: "audio") {
+            do {
+                try encodeAudio(plan, scan: scan)
+            } catch {
+                control.stopQuietly()
+                throw error
+            }
+        }
+        var failure: (any Error)?
+        do {
+            try encodeVideo(plan, scan: scan, missing: missing, color: color)
+        } catch {
+            failure = error
+            if !(error is SourceEndedEarly) { control.stopQuietly() }
+        }
+        let soundFailure = sound.join()
+        control.resumeAfterQuietStop()
+        // The side that was merely stopped says "cancelled"; the other tells why.
+        let failures = [failure, soundFailure].compactMap { $0 }
+        if let error = failures.first(where: { ($0 as? ClairoError) != .cancelled }) ?? failures.first { throw error }
+    }
+
+    private func encodeAudio(_ plan: Plan, scan: SourceScan) throws {
+        for track in plan.audio {
+            let keys = [track.initKey] + (0..<track.segmentCount).map(track.segmentKey)
+            if try keys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
+            let covered = try AudioTranscoder(
+                source: source, limits: limits, plan: plan, track: track, store: store, control: control
+            ).run()
+            let stream = scan.info.audio.first { $0.index == track.streamIndex }
+            let promised = min(Rational(seconds: stream?.end ?? 0) - plan.origin, track.duration).doubleValue
+            let readable = Double(covered) / Double(AudioPlan.sampleRate)
+            if !plan.settings.allowPartial, promised - readable > max(0.5, promised * 0.02) {
+                throw ClairoError.badMedia(
+                    "\(sourceName): its sound can be decoded for \(clock(readable)) of \(clock(promised))",
+                    advice: "Give --allow-partial to transcode what can be read.")
+            }
+        }
+    }
+
+    private func encodeVideo(
+        _ plan: Plan, scan: SourceScan, missing: [Int: Set<Int>], color: ColorDescription
+    ) throws {
+        guard let video = plan.video else { return }
+        try CopyRung.writeMissing(
+            plan: plan, video: video, missing: missing, source: source, limits: limits, store: store, control: control)
+        let wanted = video.rungs.indices.filter { !video.rungs[$0].isCopy }
+            .reduce(into: Set<Int>()) { $0.formUnion(missing[$1] ?? []) }
+        guard let first = wanted.min(), let last = wanted.max() else { return }
+        let chunkTranscoder = ChunkTranscoder(
+            source: source, limits: limits, plan: plan, video: video, color: color, store: store, control: control)
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let jobs = ResourceBudget(memory: resources.memory).jobs(
+            asked: resources.jobs, cores: cores, video: video, source: scan.info.primaryVideo?.codedSize,
+            preset: plan.settings.preset)
+        let runs: [Chunk]
+        if jobs == 1 || plan.chunks.count < 2 {
+            // One run after the other would leave cores idle at every seam: one long run does not.
+            let seek = plan.chunks.last { $0.segments.lowerBound <= first }?.seekTimestamp
+            runs = [Chunk(index: 0, segments: first..<last + 1, seekTimestamp: seek)]
+        } else {
+            runs = plan.chunks.filter { chunk in wanted.contains { chunk.segments.contains($0) } }
+        }
+        let threads = Int32(max(1, min(4, cores / max(2, jobs))))
+        try inParallel(runs, workers: jobs) { run in
+            try chunkTranscoder.run(
+                segments: run.segments, seek: run.seekTimestamp, missing: missing, threads: threads)
+        }
+    }
+
+    /// Works through `items` on so many threads; the first failure stops the taking of more.
+    private func inParallel(_ items: [Chunk], workers: Int, _ body: @escaping @Sendable (Chunk) throws -> Void) throws {
+        let queue = BoundedQueue<Chunk>(capacity: max(items.count, 1))
+        for item in items { _ = queue.push(item) }
+        queue.finish()
+        let threads = (0..<min(workers, items.count)).map { index in
+            WorkerThread(name: "chunk-\(index)") {
+                do {
+                    while let item = queue.pop() { try body(item) }
+                } catch {
+                    queue.abandon()
+                    throw error
+                }
+            }
+        }
+        let failures = threads.compactMap { $0.join() }
+        // Where several runs met the end of the source, the earliest tells how much there is.
+        let ends = failures.compactMap { $0 as? SourceEndedEarly }
+        if let error = failures.first(where: { !($0 is SourceEndedEarly) }) { throw error }
+        if let end = ends.min(by: { $0.coveredFrames < $1.coveredFrames }) { throw end }
+    }
+
+    /// The plan for what could be decoded, where that was allowed.
+    private func shortened(_ plan: Plan, to end: SourceEndedEarly, scan: SourceScan) throws -> Plan {
+        let rate = plan.video?.grid.frameRate ?? Rational(25)
+        let readable = Double(end.coveredFrames) / rate.doubleValue
+        guard settings.allowPartial, end.coveredFrames > 0 else {
+            throw ClairoError.badMedia(
+                "\(sourceName) ends early: \(clock(readable)) of \(clock(scan.info.duration)) can be decoded",
+                advice: end.coveredFrames > 0 ? "Give --allow-partial to transcode what can be read." : nil)
+        }
+        var partial = settings
+        partial.duration = Rational(Int64(end.coveredFrames)) / rate
+        var shorter = try TranscodePlanner.plan(
+            scan: scan, fingerprint: plan.source, settings: partial, limits: limits)
+        shorter.settings = settings
+        // Segments behind the end, and the one that it cuts, were made for another length.
+        let kept = end.coveredFrames / (plan.video?.grid.segmentFrames ?? 1)
+        for rung in plan.video?.rungs ?? [] {
+            for index in kept..<(plan.video?.grid.segmentCount ?? 0) { try store.delete(rung.segmentKey(index)) }
+        }
+        for track in plan.audio {
+            for index in 0..<track.segmentCount { try store.delete(track.segmentKey(index)) }
+        }
+        return shorter
+    }
+
+    private func checkDamage(_ manifest: inout OutputManifest) throws {
+        let (errors, frames) = control.damage
+        guard errors > 0 else { return }
+        let share = Double(errors) / Double(max(frames, 1))
+        if errors > 3, share > 0.02, !settings.allowPartial {
+            throw ClairoError.badMedia(
+                "\(sourceName) is damaged: the decoder met \(errors) errors in \(frames) pictures",
+                advice: "Give --allow-partial to transcode what can be read.")
+        }
+        manifest.warnings.append("the decoder met \(errors) errors in \(frames) pictures")
+    }
+
+    private func verify(_ manifest: Data, master: Data?) throws -> VerificationReport? {
+        guard resources.verifies else { return nil }
+        control.begin(.verifying)
+        var pending = [OutputManifest.key: manifest]
+        if let master { pending[Packager.masterKey] = master }
+        let report = try Verifier(store: store, pending: pending, control: control).run()
+        if let problem = report.problems.first {
+            throw ClairoError.defect(
+                "The output did not verify: \(problem.subject): \(problem.detail)"
+                    + (report.problems.count > 1 ? " (and \(report.problems.count - 1) more)" : ""))
+        }
+        return report
+    }
+
+    // MARK: State
+
+    private func missingSegments(_ plan: Plan) throws -> [Int: Set<Int>] {
+        var missing: [Int: Set<Int>] = [:]
+        for (index, rung) in (plan.video?.rungs ?? []).enumerated() {
+            let hasInit = try store.size(of: rung.initKey) != nil
+            missing[index] = Set(
+                try (0..<(plan.video?.grid.segmentCount ?? 0)).filter { segment in
+                    try !hasInit || store.size(of: rung.segmentKey(segment)) == nil
+                })
+        }
+        return missing
+    }
+
+    private func finishedSegments(_ plan: Plan) throws -> Int {
+        try plan.segmentKeys.reduce(0) { count, key in try count + (store.size(of: key) == nil ? 0 : 1) }
+    }
+
+    private func warnings(_ info: MediaInfo) -> [String] {
+        info.warnings + (info.truncation.map { ["the source is cut short: \($0)"] } ?? [])
+    }
+
+    static var generator: String { "clairo \(clairoVersion) libav \(libavVersion)" }
+
+    /// SHA-256 over what decides the bytes of the output.
+    private static func planID(_ plan: Plan) throws -> String {
+        var essence = plan
+        essence.source.name = ""
+        essence.chunks = []
+        essence.prediction = Prediction(bytes: 0, cpuSeconds: 0)
+        return Checksum.sha256(try JSON.encode(essence) + Data(generator.utf8))
+    }
+}
+
+/// The version that `--version` prints.
+public let clairoVersion = "0.1.0"
+
+extension OutputManifest {
+    /// Takes over what was measured.
+    mutating func describe(_ presentation: Presentation) {
+        let target = HLSPlaylist.targetDuration(of: presentation)
+        let frames = plan.video?.grid.frameCount ?? 0
+        renditions = presentation.video.map { rendition in
+            RenditionRecord(
+                name: rendition.rung.name, size: rendition.rung.size, codec: rendition.codec,
+                frameRate: rendition.frameRate, frameCount: frames, duration: plan.duration.doubleValue,
+                averageRate: rendition.segments.averageRate,
+                peakRate: HLSPlaylist.peakRate(of: rendition.segments, targetDuration: target),
+                bytes: Int64(rendition.initBytes + rendition.segments.reduce(0) { $0 + $1.bytes }))
+        }
+        audio = presentation.audio.map { rendition in
+            AudioRecord(
+                name: rendition.track.name, language: rendition.track.language, codec: rendition.codec,
+                channels: rendition.track.channels, duration: rendition.track.duration.doubleValue,
+                averageRate: rendition.segments.averageRate,
+                bytes: Int64(rendition.initBytes + rendition.segments.reduce(0) { $0 + $1.bytes }))
+        }
+    }
+}

@@ -1,0 +1,44 @@
+internal import Foundation
+internal import Synchronization
+
+/// A thread of its own for work that blocks, with a result to wait for. libav and file access never run on the cooperative
+/// pool.
+final class WorkerThread: Sendable {
+    private let done = DispatchSemaphore(value: 0)
+    private let failure = Mutex<(any Error)?>(nil)
+
+    /// Starts `body` at once.
+    init(name: String, _ body: sending @escaping () throws -> Void) {
+        // The closure is handed over to one thread and called once there.
+        nonisolated(unsafe) let body = body
+        let thread = Thread { [self] in
+            do {
+                try body()
+            } catch {
+                failure.withLock { $0 = error }
+            }
+            done.signal()
+        }
+        thread.name = name
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    /// Waits for the end and returns the error it ended with, if any. To be called once.
+    func join() -> (any Error)? {
+        done.wait()
+        return failure.withLock { $0 }
+    }
+}
+
+/// Runs blocking work on a thread of its own while the caller is suspended.
+public func onDedicatedThread<R: Sendable>(
+    name: String, _ body: @escaping @Sendable () throws -> R
+) async throws -> R {
+    try await withCheckedThrowingContinuation { continuation in
+        let thread = Thread { continuation.resume(with: Result { try body() }) }
+        thread.name = name
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+}

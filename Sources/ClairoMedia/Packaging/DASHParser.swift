@@ -1,0 +1,394 @@
+import ClairoCore
+import Foundation
+
+#if canImport(FoundationXML)
+    import FoundationXML
+#endif
+
+/// Reads a DASH manifest back as a player would, for `clairo verify`: one static period of SegmentTemplates with a
+/// SegmentTimeline each, which is what Clairo writes. Anything else is an error with its line, not a guess.
+///
+/// The XML may be hostile. A document type declaration is refused, and with it every entity; only UTF-8 is read, so
+/// that none can hide in another encoding. Sizes and counts are limited, and arithmetic is checked for overflow.
+/// File names are returned as written, not resolved.
+enum DASHParser {
+    static let maximumBytes = 16 << 20
+    /// Over all representations together.
+    static let maximumSegments = 1_000_000
+    /// UTF-8 bytes of one file name, and of all.
+    static let maximumNameBytes = 1024
+    static let maximumNamesBytes = 128 << 20
+
+    static func parse(_ data: Data) throws(DASHParseError) -> DASHDocument {
+        try refuseTricks(data)
+        let reader = Reader()
+        let parser = XMLParser(data: data)
+        parser.shouldProcessNamespaces = false
+        parser.shouldResolveExternalEntities = false
+        parser.delegate = reader
+        let isWellFormed = parser.parse()
+        if let failure = reader.failure { throw failure }
+        guard isWellFormed else {
+            throw DASHParseError(line: max(1, parser.lineNumber), reason: "not well-formed XML")
+        }
+        guard reader.hasPeriod else { throw DASHParseError(line: 1, reason: "no MPD with a Period") }
+        return reader.document
+    }
+
+    private static func refuseTricks(_ data: Data) throws(DASHParseError) {
+        func refuse(_ condition: Bool, _ reason: String) throws(DASHParseError) {
+            if condition { throw DASHParseError(line: 1, reason: reason) }
+        }
+        try refuse(data.count > maximumBytes, "larger than \(maximumBytes) bytes")
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw DASHParseError(line: 1, reason: "not UTF-8")
+        }
+        try refuse(text.utf8.contains(0), "a zero byte")
+        try refuse(!text.utf8.starts(with: "<".utf8), "does not begin with <")
+        if text.utf8.starts(with: "<?xml".utf8) {
+            let declaration = text.prefix { $0 != ">" }.lowercased().filter { !$0.isWhitespace }
+            let others = declaration.replacingOccurrences(of: "encoding=\"utf-8\"", with: "")
+                .replacingOccurrences(of: "encoding='utf-8'", with: "")
+            try refuse(others.contains("encoding"), "an encoding other than UTF-8")
+        }
+        try refuse(data.range(of: Data("<!DOCTYPE".utf8)) != nil, "a document type declaration")
+        try refuse(data.range(of: Data("<!ENTITY".utf8)) != nil, "an entity declaration")
+    }
+
+    /// `PT1H2M3.5S` in seconds. Years and months have no fixed length and are refused.
+    static func seconds(isoDuration text: String) -> Rational? {
+        var rest = text.utf8[...]
+        guard rest.popFirst() == UInt8(ascii: "P") else { return nil }
+        var units: [(letter: UInt8, seconds: Int64)] = [(UInt8(ascii: "D"), 86_400)]
+        var total = Rational.zero
+        var isEmpty = true
+        var isTime = false
+        while let next = rest.first {
+            if next == UInt8(ascii: "T") {
+                guard !isTime else { return nil }
+                isTime = true
+                units = [(UInt8(ascii: "H"), 3600), (UInt8(ascii: "M"), 60), (UInt8(ascii: "S"), 1)]
+                rest.removeFirst()
+                isEmpty = true
+                continue
+            }
+            let digits = rest.prefix { $0 == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            rest = rest.dropFirst(digits.count)
+            guard let value = StrictNumber.decimal(Substring(digits)), let letter = rest.popFirst(),
+                let index = units.firstIndex(where: { $0.letter == letter }),
+                value.den == 1 || letter == UInt8(ascii: "S")
+            else { return nil }
+            total = total + value * Rational(units[index].seconds)
+            units.removeFirst(index + 1)
+            isEmpty = false
+        }
+        return isEmpty ? nil : total
+    }
+}
+
+/// Where a manifest breaks the rules, and how.
+struct DASHParseError: Error, Equatable, CustomStringConvertible {
+    /// Counted from 1.
+    var line: Int
+    var reason: String
+
+    var description: String { "line \(line): \(reason)" }
+}
+
+/// What a manifest says.
+struct DASHDocument: Equatable {
+    /// mediaPresentationDuration in seconds.
+    var duration = Rational.zero
+    var profiles: [String] = []
+    var adaptationSets: [DASHAdaptationSet] = []
+}
+
+/// Representations that a player switches between.
+struct DASHAdaptationSet: Equatable {
+    /// `video` or `audio`.
+    var contentType: String
+    var language: String?
+    /// Values of the DASH role scheme, for example `main`.
+    var roles: [String] = []
+    /// Value of AudioChannelConfiguration.
+    var channels: String?
+    var representations: [DASHRepresentation] = []
+}
+
+/// One rendition with its files.
+struct DASHRepresentation: Equatable {
+    var id: String
+    /// Bits per second.
+    var bandwidth: Int64
+    var codecs: String
+    var width: Int?
+    var height: Int?
+    var frameRate: Rational?
+    var audioSamplingRate: Int?
+    /// Ticks per second.
+    var timescale: Int64 = 1
+    /// Name of the initialization segment, relative to the manifest.
+    var initialization = ""
+    var segments: [DASHSegment] = []
+}
+
+struct DASHSegment: Equatable {
+    /// Relative to the manifest.
+    var name: String
+    /// On the period's timeline, in seconds.
+    var start: Rational
+    /// Seconds.
+    var duration: Rational
+}
+
+/// A SegmentTemplate and its SegmentTimeline before they are resolved for a representation.
+private struct Template {
+    var timescale: Int64
+    var initialization: String
+    var media: String
+    var startNumber: Int64
+    /// Segments of one duration in a row, in ticks. They stay unexpanded until a representation is charged for them.
+    var runs: [(start: Int64, duration: Int64, count: Int64)] = []
+    var end: Int64 = 0
+}
+
+/// Collects the document from the parser's callbacks. A callback cannot throw, so the first failure is kept and parsing
+/// is aborted.
+private final class Reader: NSObject, XMLParserDelegate {
+    var document = DASHDocument()
+    var hasPeriod = false
+    var failure: DASHParseError?
+    private var path: [String] = []
+    private var line = 1
+    private var set: DASHAdaptationSet?
+    private var setTemplate: Template?
+    private var representation: DASHRepresentation?
+    private var template: Template?
+    private var ids: Set<String> = []
+    /// What is left of the limits for the whole document.
+    private var segmentsLeft = DASHParser.maximumSegments
+    private var nameBytesLeft = DASHParser.maximumNamesBytes
+
+    func parser(
+        _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
+        attributes: [String: String]
+    ) {
+        perform(parser) { () throws(DASHParseError) in
+            guard path.count < 32 else { throw error("elements nested too deep") }
+            path.append(name)
+            try start(name, attributes)
+        }
+    }
+
+    func parser(
+        _ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?
+    ) {
+        perform(parser) { () throws(DASHParseError) in
+            try end()
+            _ = path.popLast()
+        }
+    }
+
+    private func perform(_ parser: XMLParser, _ body: () throws(DASHParseError) -> Void) {
+        guard failure == nil else { return }
+        line = max(1, parser.lineNumber)
+        do {
+            try body()
+        } catch {
+            failure = error
+            parser.abortParsing()
+        }
+    }
+
+    private func error(_ reason: String) -> DASHParseError { DASHParseError(line: line, reason: reason) }
+
+    private func start(_ name: String, _ attributes: [String: String]) throws(DASHParseError) {
+        if path.count == 1, name != "MPD" { throw error("the root is not MPD") }
+        switch path.joined(separator: "/") {
+        case "MPD":
+            guard attributes["type"] ?? "static" == "static" else { throw error("not a static MPD") }
+            guard let text = attributes["mediaPresentationDuration"],
+                let duration = DASHParser.seconds(isoDuration: text)
+            else { throw error("mediaPresentationDuration is missing or no duration") }
+            document.duration = duration
+            document.profiles = (attributes["profiles"] ?? "").split(separator: ",").map {
+                $0.trimmingCharacters(in: .whitespaces)
+            }
+        case "MPD/Period":
+            guard !hasPeriod else { throw error("more than one Period") }
+            hasPeriod = true
+        case "MPD/BaseURL", "MPD/Period/BaseURL", "MPD/Period/SegmentTemplate", "MPD/Period/AdaptationSet/BaseURL",
+            "MPD/Period/AdaptationSet/Representation/BaseURL":
+            throw error("\(name) here is something that Clairo does not write and does not read")
+        case "MPD/Period/AdaptationSet":
+            let kind = attributes["contentType"] ?? attributes["mimeType"].map { String($0.prefix { $0 != "/" }) }
+            set = DASHAdaptationSet(contentType: kind ?? "", language: attributes["lang"])
+        case "MPD/Period/AdaptationSet/Role":
+            if attributes["schemeIdUri"] == "urn:mpeg:dash:role:2011" {
+                set?.roles.append(attributes["value"] ?? "")
+            }
+        case "MPD/Period/AdaptationSet/AudioChannelConfiguration":
+            set?.channels = attributes["value"]
+        case "MPD/Period/AdaptationSet/SegmentTemplate":
+            setTemplate = try readTemplate(attributes)
+        case "MPD/Period/AdaptationSet/SegmentTemplate/SegmentTimeline/S":
+            try extend(&setTemplate, attributes)
+        case "MPD/Period/AdaptationSet/Representation":
+            representation = try readRepresentation(attributes)
+        case "MPD/Period/AdaptationSet/Representation/SegmentTemplate":
+            template = try readTemplate(attributes)
+        case "MPD/Period/AdaptationSet/Representation/SegmentTemplate/SegmentTimeline/S":
+            try extend(&template, attributes)
+        default:
+            break
+        }
+    }
+
+    private func end() throws(DASHParseError) {
+        switch path.joined(separator: "/") {
+        case "MPD/Period/AdaptationSet/Representation":
+            guard var done = representation else { return }
+            guard let template = template ?? setTemplate else {
+                throw error("a Representation without SegmentTemplate")
+            }
+            try resolve(template, into: &done)
+            set?.representations.append(done)
+            representation = nil
+            self.template = nil
+        case "MPD/Period/AdaptationSet":
+            if let set { document.adaptationSets.append(set) }
+            set = nil
+            setTemplate = nil
+        default:
+            break
+        }
+    }
+
+    private func readRepresentation(_ attributes: [String: String]) throws(DASHParseError) -> DASHRepresentation {
+        guard let id = attributes["id"], !id.isEmpty, !id.contains(where: \.isWhitespace) else {
+            throw error("a Representation without an id, or with spaces in it")
+        }
+        guard ids.insert(id).inserted else { throw error("a second Representation with this id") }
+        guard let codecs = attributes["codecs"] else { throw error("codecs is missing") }
+        var result = DASHRepresentation(id: id, bandwidth: try number(attributes, "bandwidth", 1...), codecs: codecs)
+        if attributes["width"] != nil { result.width = Int(try number(attributes, "width", 1...)) }
+        if attributes["height"] != nil { result.height = Int(try number(attributes, "height", 1...)) }
+        if attributes["audioSamplingRate"] != nil {
+            result.audioSamplingRate = Int(try number(attributes, "audioSamplingRate", 1...))
+        }
+        if let text = attributes["frameRate"] {
+            let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { StrictNumber.integer($0) }
+            guard parts.count <= 2, let num = parts[0], let den = parts.count == 2 ? parts[1] : 1, num > 0, den > 0
+            else { throw error("frameRate is no fraction") }
+            result.frameRate = Rational(num, den)
+        }
+        return result
+    }
+
+    private func readTemplate(_ attributes: [String: String]) throws(DASHParseError) -> Template {
+        guard let initialization = attributes["initialization"], let media = attributes["media"] else {
+            throw error("a SegmentTemplate without initialization or media")
+        }
+        guard attributes["duration"] == nil, attributes["presentationTimeOffset"] ?? "0" == "0" else {
+            throw error("a SegmentTemplate with duration or presentationTimeOffset")
+        }
+        return Template(
+            timescale: try number(attributes, "timescale", 1..., default: 1), initialization: initialization,
+            media: media, startNumber: try number(attributes, "startNumber", 0..., default: 1))
+    }
+
+    /// Adds the segments of one `S` element.
+    private func extend(_ template: inout Template?, _ attributes: [String: String]) throws(DASHParseError) {
+        guard let end = template?.end else { return }
+        let start = try number(attributes, "t", 0..., default: end)
+        let duration = try number(attributes, "d", 1...)
+        let repeats = try number(attributes, "r", 0..., default: 0)
+        guard start >= end else { throw error("a segment begins before the one before it ends") }
+        guard repeats < DASHParser.maximumSegments else { throw tooManySegments }
+        let length = duration.multipliedReportingOverflow(by: repeats + 1)
+        let next = start.addingReportingOverflow(length.partialValue)
+        guard !length.overflow, !next.overflow else { throw error("a time beyond 64 bits") }
+        template?.runs.append((start, duration, repeats + 1))
+        template?.end = next.partialValue
+    }
+
+    private var tooManySegments: DASHParseError { error("more than \(DASHParser.maximumSegments) segments") }
+
+    private func resolve(_ template: Template, into representation: inout DASHRepresentation) throws(DASHParseError) {
+        guard !template.runs.isEmpty else { throw error("no SegmentTimeline, or an empty one") }
+        representation.timescale = template.timescale
+        representation.initialization = try fill(template.initialization, representation, number: nil, time: nil)
+        var number = template.startNumber
+        for run in template.runs {
+            guard run.count <= segmentsLeft else { throw tooManySegments }
+            segmentsLeft -= Int(run.count)
+            for index in 0..<run.count {
+                // Within `template.end`, which was checked.
+                let start = run.start + index * run.duration
+                representation.segments.append(
+                    DASHSegment(
+                        name: try fill(template.media, representation, number: number, time: start),
+                        start: Rational(start, template.timescale),
+                        duration: Rational(run.duration, template.timescale)))
+                let (next, overflow) = number.addingReportingOverflow(1)
+                guard !overflow else { throw error("a segment number beyond 64 bits") }
+                number = next
+            }
+        }
+    }
+
+    /// Replaces the identifiers of ISO/IEC 23009-1 section 5.3.9.4.4.
+    private func fill(
+        _ template: String, _ representation: DASHRepresentation, number: Int64?, time: Int64?
+    ) throws(DASHParseError) -> String {
+        // Between dollar signs, in turn: text, identifier, text…
+        let parts = template.split(separator: "$", maxSplits: 64, omittingEmptySubsequences: false)
+        guard parts.count % 2 == 1, parts.count < 64 else { throw error("a $ without its partner in a template") }
+        var name = ""
+        for (index, part) in parts.enumerated() {
+            if index % 2 == 0 {
+                name += part
+                continue
+            }
+            let pieces = part.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
+            let format = pieces.count == 2 ? pieces[1] : nil
+            switch (pieces[0], number, time) {
+            case ("", _, _) where format == nil: name += "$"
+            case ("RepresentationID", _, _) where format == nil: name += representation.id
+            case ("Bandwidth", _, _): name += try padded(representation.bandwidth, format)
+            case ("Number", let number?, _): name += try padded(number, format)
+            case ("Time", _, let time?): name += try padded(time, format)
+            default: throw error("$\(part.prefix(40))$ is no identifier of templates, or has no place here")
+            }
+            guard name.utf8.count <= DASHParser.maximumNameBytes else { break }
+        }
+        nameBytesLeft -= name.utf8.count
+        guard name.utf8.count <= DASHParser.maximumNameBytes, nameBytesLeft >= 0 else {
+            throw error("file names that are too long")
+        }
+        return name
+    }
+
+    /// `05d` after the percent sign: at least so many digits. Nil for a plain number.
+    private func padded(_ value: Int64, _ format: Substring?) throws(DASHParseError) -> String {
+        let digits = String(value)
+        guard let format else { return digits }
+        guard format.hasPrefix("0"), format.hasSuffix("d"), let width = StrictNumber.integer(format.dropLast()),
+            width <= 20
+        else { throw error("%\(format.prefix(40)) is no format such as %05d") }
+        return String(repeating: "0", count: max(0, Int(width) - digits.utf8.count)) + digits
+    }
+
+    private func number(
+        _ attributes: [String: String], _ name: String, _ range: PartialRangeFrom<Int64>, default fallback: Int64? = nil
+    ) throws(DASHParseError) -> Int64 {
+        guard let text = attributes[name] else {
+            guard let fallback else { throw error("\(name) is missing") }
+            return fallback
+        }
+        guard let value = StrictNumber.integer(text), range.contains(value) else {
+            throw error("\(name) is no whole number from \(range.lowerBound)")
+        }
+        return value
+    }
+}

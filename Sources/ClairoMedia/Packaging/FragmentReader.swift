@@ -1,0 +1,138 @@
+internal import ClairoCore
+internal import Foundation
+
+/// Reads back the fragments that `FragmentWriter` wrote: where each sample lies and when it is shown.
+///
+/// Only our own layout is understood (one track, one `trun` per `moof` with all fields). Anything else is an error, never
+/// a trap: the file may have been damaged since.
+enum FragmentReader {
+    struct Fragment: Hashable, Sendable {
+        /// Of the `moof` box in the segment.
+        var offset: Int
+        var decodeTime: Int64
+        var samples: [Entry]
+    }
+
+    /// A sample by its place in the segment.
+    struct Entry: Hashable, Sendable {
+        var offset: Int
+        var size: Int
+        var duration: UInt32
+        var compositionOffset: Int32
+        var isSync: Bool
+    }
+
+    static func fragments(of segment: Data) throws(ClairoError) -> [Fragment] {
+        var reader = ByteReader(segment)
+        var fragments: [Fragment] = []
+        var pending: (offset: Int, run: Run)?
+        while reader.remaining > 0 {
+            let start = reader.position
+            let (type, body) = try reader.box()
+            switch type {
+            case "moof": pending = (start, try Run(moof: body))
+            case "mdat":
+                guard let (offset, run) = pending else { throw damaged("mdat without moof") }
+                pending = nil
+                fragments.append(try run.fragment(at: offset, mdat: body))
+            default: break
+            }
+        }
+        guard pending == nil else { throw damaged("moof without mdat") }
+        return fragments
+    }
+
+    static func damaged(_ what: String) -> ClairoError {
+        .inputOutput("A segment is damaged: \(what)", advice: "Run the transcode again with --force.")
+    }
+
+    /// What a `moof` says before it is known where its `mdat` lies.
+    private struct Run {
+        var decodeTime: Int64 = 0
+        var dataOffset = 0
+        var entries: [Entry] = []
+
+        init(moof: ByteReader) throws(ClairoError) {
+            var moof = moof
+            while moof.remaining > 0 {
+                var (type, body) = try moof.box()
+                guard type == "traf" else { continue }
+                while body.remaining > 0 {
+                    var (type, field) = try body.box()
+                    if type == "tfdt" {
+                        _ = try field.u32()
+                        decodeTime = Int64(clamping: try field.u64())
+                    } else if type == "trun" {
+                        guard try field.u32() == 0x0100_0F01 else { throw damaged("unknown trun layout") }
+                        let count = Int(try field.u32())
+                        dataOffset = Int(Int32(bitPattern: try field.u32()))
+                        guard count * 16 == field.remaining else { throw damaged("trun has the wrong length") }
+                        for _ in 0..<count {
+                            let duration = try field.u32()
+                            let size = Int(try field.u32())
+                            let isSync = try field.u32() & 0x0001_0000 == 0
+                            entries.append(
+                                Entry(
+                                    offset: 0, size: size, duration: duration,
+                                    compositionOffset: Int32(bitPattern: try field.u32()), isSync: isSync))
+                        }
+                    }
+                }
+            }
+        }
+
+        func fragment(at offset: Int, mdat: ByteReader) throws(ClairoError) -> Fragment {
+            var position = offset + dataOffset
+            var samples = entries
+            for index in samples.indices {
+                samples[index].offset = position
+                position += samples[index].size
+            }
+            guard offset + dataOffset == mdat.position, position == mdat.end else {
+                throw damaged("samples do not fill mdat")
+            }
+            return Fragment(offset: offset, decodeTime: decodeTime, samples: samples)
+        }
+    }
+}
+
+/// A cursor over big-endian bytes that never reads past its end.
+struct ByteReader {
+    private let data: Data
+    private(set) var position: Int
+    let end: Int
+
+    init(_ data: Data) { self.init(data, 0..<data.count) }
+
+    private init(_ data: Data, _ range: Range<Int>) {
+        self.data = data
+        position = range.lowerBound
+        end = range.upperBound
+    }
+
+    var remaining: Int { end - position }
+
+    mutating func u8() throws(ClairoError) -> UInt8 { UInt8(try integer(1)) }
+    mutating func u16() throws(ClairoError) -> UInt16 { UInt16(try integer(2)) }
+    mutating func u32() throws(ClairoError) -> UInt32 { UInt32(try integer(4)) }
+    mutating func u64() throws(ClairoError) -> UInt64 { try integer(8) }
+
+    private mutating func integer(_ count: Int) throws(ClairoError) -> UInt64 {
+        guard remaining >= count else { throw FragmentReader.damaged("it ends early") }
+        var value: UInt64 = 0
+        for index in 0..<count { value = value << 8 | UInt64(data[data.startIndex + position + index]) }
+        position += count
+        return value
+    }
+
+    /// The next box: its type and a reader of its body.
+    mutating func box() throws(ClairoError) -> (type: String, body: ByteReader) {
+        let start = position
+        let size = Int(try u32())
+        var name = ""
+        for _ in 0..<4 { name.unicodeScalars.append(Unicode.Scalar(try u8())) }
+        guard size >= 8, start + size <= end else { throw FragmentReader.damaged("the box \(name) has a wrong size") }
+        position = start + size
+        return (name, ByteReader(data, start + 8..<start + size))
+    }
+}

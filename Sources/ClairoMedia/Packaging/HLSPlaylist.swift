@@ -1,0 +1,298 @@
+import ClairoCore
+
+/// Writes HLS playlists (RFC 8216bis; Apple's authoring rules in `facts/transcoding.md`) as pure functions of what was
+/// measured.
+///
+/// The multivariant playlist lies at the root of the output, media playlists beside their segments; all URIs are
+/// relative. Rates are those of the written segments, so a player's estimate is never better than the truth. Titles and
+/// languages come from strangers: whatever goes into a quoted string passes `quoted`.
+enum HLSPlaylist {
+    /// The group that every audio rendition belongs to.
+    private static let audioGroup = "audio"
+
+    /// Apple's default variant for a viewer whose network is not known yet: the one nearest to 2000 kbit/s.
+    private static let defaultRate: Int64 = 2_000_000
+
+    // MARK: Multivariant playlist
+
+    /// The multivariant playlist: the default variant first, the others from the largest to the smallest.
+    static func master(_ presentation: Presentation) -> String {
+        let target = targetDuration(of: presentation)
+        let audio = presentation.audio
+        // Of audio alone with one track there is nothing to choose, so no group is made.
+        let hasGroup = !audio.isEmpty && (!presentation.video.isEmpty || audio.count > 1)
+        var lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+        if hasGroup { lines += audioGroupLines(audio) }
+
+        let audioPeak = audio.map { peakRate(of: $0.segments, targetDuration: target) }.max() ?? 0
+        let audioAverage = audio.map(\.segments.averageRate).max() ?? 0
+        let audioCodecs = audio.map(\.codec)
+        for rendition in defaultFirst(presentation.video) {
+            let segments = rendition.segments
+            var attributes = [
+                "BANDWIDTH=\(peakRate(of: segments, targetDuration: target) + audioPeak)",
+                "AVERAGE-BANDWIDTH=\(segments.averageRate + audioAverage)",
+                "CODECS=\(codecs([rendition.codec] + audioCodecs))",
+                "RESOLUTION=\(rendition.rung.size)",
+                "FRAME-RATE=\(decimal(rendition.frameRate, places: 3))",
+                "VIDEO-RANGE=\(rendition.videoRange)",
+            ]
+            if hasGroup { attributes.append("AUDIO=\(quoted(audioGroup))") }
+            attributes.append("CLOSED-CAPTIONS=NONE")
+            lines.append("#EXT-X-STREAM-INF:" + attributes.joined(separator: ","))
+            lines.append(rendition.rung.playlistKey.rawValue)
+        }
+        if presentation.video.isEmpty, let track = audio.first?.track {
+            var attributes = [
+                "BANDWIDTH=\(audioPeak)", "AVERAGE-BANDWIDTH=\(audioAverage)", "CODECS=\(codecs(audioCodecs))",
+            ]
+            if hasGroup { attributes.append("AUDIO=\(quoted(audioGroup))") }
+            lines.append("#EXT-X-STREAM-INF:" + attributes.joined(separator: ","))
+            lines.append(track.playlistKey.rawValue)
+        }
+        lines += presentation.video.compactMap(iframeStreamLine)
+        return text(lines)
+    }
+
+    private static func audioGroupLines(_ audio: [AudioRendition]) -> [String] {
+        var names: Set<String> = []
+        var languages: Set<String> = []
+        return audio.enumerated().map { index, rendition in
+            let track = rendition.track
+            let language = LanguageTag(track.language)
+            // A second track of a language (a commentary, say) is for the viewer to choose, not for the player:
+            // RFC 8216bis wants AUTOSELECT members distinct.
+            let isFirstOfLanguage = languages.insert(language.text).inserted
+            let attributes = [
+                "TYPE=AUDIO",
+                "GROUP-ID=\(quoted(audioGroup))",
+                "NAME=\(quoted(unusedName(for: track, language, among: &names)))",
+                "LANGUAGE=\(quoted(language.text))",
+                "DEFAULT=\(index == 0 ? "YES" : "NO")",
+                "AUTOSELECT=\(isFirstOfLanguage ? "YES" : "NO")",
+                "CHANNELS=\(quoted(String(track.channels)))",
+                "URI=\(quoted(track.playlistKey.rawValue))",
+            ]
+            return "#EXT-X-MEDIA:" + attributes.joined(separator: ",")
+        }
+    }
+
+    /// The track's title, else its language's name; NAME must be unique within a group.
+    private static func unusedName(
+        for track: AudioPlan, _ language: LanguageTag, among names: inout Set<String>
+    ) -> String {
+        let title = printable(track.title ?? "")
+        let name = title.isEmpty ? language.name : title
+        var candidate = name
+        var number = 1
+        while !names.insert(candidate).inserted {
+            number += 1
+            candidate = "\(name) \(number)"
+        }
+        return candidate
+    }
+
+    private static func iframeStreamLine(_ rendition: VideoRendition) -> String? {
+        let frames = keyFrames(of: rendition.segments)
+        guard !frames.isEmpty else { return nil }
+        let attributes = [
+            "BANDWIDTH=\(peakRate(of: frames, targetDuration: targetDuration(of: frames)))",
+            "AVERAGE-BANDWIDTH=\(frames.averageRate)",
+            "CODECS=\(codecs([rendition.codec]))",
+            "RESOLUTION=\(rendition.rung.size)",
+            "VIDEO-RANGE=\(rendition.videoRange)",
+            "URI=\(quoted(rendition.rung.iframePlaylistKey.rawValue))",
+        ]
+        return "#EXT-X-I-FRAME-STREAM-INF:" + attributes.joined(separator: ",")
+    }
+
+    /// The rung whose average rate is nearest to `defaultRate`, then the rest in their order.
+    private static func defaultFirst(_ video: [VideoRendition]) -> [VideoRendition] {
+        let distances = video.map { abs($0.segments.averageRate - defaultRate) }
+        guard let nearest = distances.indices.min(by: { distances[$0] < distances[$1] }) else { return [] }
+        return [video[nearest]] + video.indices.filter { $0 != nearest }.map { video[$0] }
+    }
+
+    // MARK: Media playlists
+
+    /// The media playlist of one rendition.
+    /// - Parameters:
+    ///   - targetDuration: seconds, the same for every rendition of a presentation: see `targetDuration(of:)`.
+    ///   - fileName: the name, relative to the playlist, of the segment with an index counted from 0.
+    static func media(
+        segments: [MeasuredSegment], targetDuration: Int, fileName: (Int) -> String
+    ) -> String {
+        // Numbers begin at 1 as the files' names and the DASH manifest do, so a player's log names the file.
+        var lines = [
+            "#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:\(targetDuration)", "#EXT-X-MEDIA-SEQUENCE:1",
+            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-MAP:URI=\"init.mp4\"",
+        ]
+        var clock = MicrosecondClock()
+        for (index, segment) in segments.enumerated() {
+            lines.append("#EXTINF:\(clock.advance(by: segment.duration)),")
+            lines.append(fileName(index))
+        }
+        lines.append("#EXT-X-ENDLIST")
+        return text(lines)
+    }
+
+    /// The I-frame playlist of one rung: each key frame as a byte range of its segment, shown until the next.
+    static func iframes(segments: [MeasuredSegment], fileName: (Int) -> String) -> String {
+        var lines = [
+            "#EXTM3U", "#EXT-X-VERSION:7",
+            "#EXT-X-TARGETDURATION:\(targetDuration(of: keyFrames(of: segments)))", "#EXT-X-MEDIA-SEQUENCE:1",
+            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-I-FRAMES-ONLY", "#EXT-X-MAP:URI=\"init.mp4\"",
+        ]
+        var clock = MicrosecondClock()
+        for (index, segment) in segments.enumerated() {
+            for frame in segment.keyFrames {
+                lines.append("#EXTINF:\(clock.advance(by: frame.duration)),")
+                lines.append("#EXT-X-BYTERANGE:\(frame.length)@\(frame.offset)")
+                lines.append(fileName(index))
+            }
+        }
+        lines.append("#EXT-X-ENDLIST")
+        return text(lines)
+    }
+
+    /// EXT-X-TARGETDURATION for all media playlists of a presentation, in seconds: Apple has audio and video agree.
+    static func targetDuration(of presentation: Presentation) -> Int {
+        targetDuration(of: presentation.video.flatMap(\.segments) + presentation.audio.flatMap(\.segments))
+    }
+
+    /// The longest segment rounded to the nearest second, at least 1.
+    private static func targetDuration(of segments: [MeasuredSegment]) -> Int {
+        let longest = segments.map(\.duration).max() ?? .zero
+        // A printed EXTINF may lie above the exact value, by less than a microsecond; rounding starts from there.
+        let printed = Rational((longest * Rational(1_000_000)).ceil, 1_000_000)
+        return max(1, Int(printed.rounded))
+    }
+
+    // MARK: Rates
+
+    /// The peak segment bit rate as RFC 8216 section 4.1 defines it, in bits per second: the largest rate of any run of
+    /// segments that lasts between half and one and a half target durations.
+    ///
+    /// A last segment of a few frames holds an IDR picture and hardly any time; alone it says little about the network.
+    static func peakRate(of segments: [MeasuredSegment], targetDuration: Int) -> Int64 {
+        let shortest = Rational(Int64(targetDuration), 2)
+        let longest = Rational(Int64(targetDuration) * 3, 2)
+        var peak: Int64 = 0
+        for first in segments.indices {
+            var duration = Rational.zero
+            var bytes = 0
+            for segment in segments[first...] {
+                duration = duration + segment.duration
+                bytes += segment.bytes
+                guard duration <= longest else { break }
+                if duration >= shortest { peak = max(peak, (Rational(Int64(bytes) * 8) / duration).ceil) }
+            }
+        }
+        // Shorter than half a target duration as a whole: one run, all of it.
+        return peak > 0 ? peak : segments.averageRate
+    }
+
+    /// The byte ranges of an I-frame playlist as segments.
+    private static func keyFrames(of segments: [MeasuredSegment]) -> [MeasuredSegment] {
+        segments.flatMap(\.keyFrames).map { MeasuredSegment(duration: $0.duration, bytes: $0.length) }
+    }
+
+    // MARK: Text
+
+    private static func text(_ lines: [String]) -> String { lines.joined(separator: "\n") + "\n" }
+
+    /// A CODECS value: each codec once, in the order given.
+    private static func codecs(_ codecs: [String]) -> String {
+        var seen: Set<String> = []
+        return quoted(codecs.filter { seen.insert($0).inserted }.joined(separator: ","))
+    }
+
+    /// A quoted-string of RFC 8216 section 4.2, which has no escapes: what it cannot hold is replaced or left out.
+    private static func quoted(_ text: String) -> String {
+        let scalars = text.unicodeScalars.filter { $0.properties.generalCategory != .control }
+        return "\"" + String(String.UnicodeScalarView(scalars.map { $0 == "\"" ? "'" : $0 })) + "\""
+    }
+
+    /// A stranger's title as one short line of text: no control characters or line breaks, at most 100 code points.
+    static func printable(_ title: String) -> String {
+        let scalars = title.unicodeScalars.prefix(1000).map { scalar -> Unicode.Scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: " "
+            default: scalar
+            }
+        }
+        let words = scalars.split { $0.properties.isWhitespace }.joined(separator: [" "])
+        return String(String.UnicodeScalarView(words.prefix(100)))
+    }
+
+    /// A non-negative number with a fixed count of decimals, rounded to the nearest.
+    static func decimal(_ value: Rational, places: Int) -> String {
+        let unit = (0..<places).reduce(Int64(1)) { unit, _ in unit * 10 }
+        return decimal((value * Rational(unit)).rounded, unit: unit, places: places)
+    }
+
+    fileprivate static func decimal(_ count: Int64, unit: Int64, places: Int) -> String {
+        let fraction = String(count % unit)
+        return "\(count / unit)." + String(repeating: "0", count: places - fraction.count) + fraction
+    }
+}
+
+/// Prints durations to the microsecond such that their sum follows the exact sum: each ends where the exact instant,
+/// rounded, lies, so a remainder goes into the next one and is never lost.
+private struct MicrosecondClock {
+    private var exact = Rational.zero
+    private var printed: Int64 = 0
+
+    mutating func advance(by duration: Rational) -> String {
+        exact = exact + duration
+        let instant = (exact * Rational(1_000_000)).rounded
+        defer { printed = instant }
+        return HLSPlaylist.decimal(max(0, instant - printed), unit: 1_000_000, places: 6)
+    }
+}
+
+/// A language as BCP 47 (RFC 5646) wants it: the shortest code there is, `en` and not `eng`.
+///
+/// Containers carry ISO 639-2 codes, in both the terminological (`deu`) and the bibliographic (`ger`) kind, or anything
+/// at all; what is no tag becomes `und`.
+struct LanguageTag {
+    let text: String
+    /// What the language calls itself where it is a common one, else the tag; `Audio` where it is not known.
+    let name: String
+
+    init(_ code: String) {
+        let subtags = code.split(omittingEmptySubsequences: false) { $0 == "-" || $0 == "_" }
+        let isWellFormed = subtags.allSatisfy { subtag in
+            (1...8).contains(subtag.utf8.count) && subtag.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
+        }
+        guard isWellFormed, code.utf8.count <= 35, let first = subtags.first?.lowercased(),
+            (2...3).contains(first.count), first.allSatisfy(\.isLetter), first != "und"
+        else {
+            (text, name) = ("und", "Audio")
+            return
+        }
+        let known = Self.common.first { $0.codes.contains(first) }
+        text = ([known?.codes.first ?? first] + subtags.dropFirst().map(String.init)).joined(separator: "-")
+        name = known?.name ?? text
+    }
+
+    /// ISO 639-1 code first, then those of ISO 639-2.
+    private static let common: [(codes: [String], name: String)] = [
+        (["ar", "ara"], "العربية"), (["bg", "bul"], "Български"), (["bn", "ben"], "বাংলা"), (["ca", "cat"], "Català"),
+        (["cs", "ces", "cze"], "Čeština"), (["cy", "cym", "wel"], "Cymraeg"), (["da", "dan"], "Dansk"),
+        (["de", "deu", "ger"], "Deutsch"), (["el", "ell", "gre"], "Ελληνικά"), (["en", "eng"], "English"),
+        (["es", "spa"], "Español"), (["et", "est"], "Eesti"), (["eu", "eus", "baq"], "Euskara"),
+        (["fa", "fas", "per"], "فارسی"), (["fi", "fin"], "Suomi"), (["fr", "fra", "fre"], "Français"),
+        (["ga", "gle"], "Gaeilge"), (["gl", "glg"], "Galego"), (["he", "heb"], "עברית"), (["hi", "hin"], "हिन्दी"),
+        (["hr", "hrv"], "Hrvatski"), (["hu", "hun"], "Magyar"), (["id", "ind"], "Bahasa Indonesia"),
+        (["is", "isl", "ice"], "Íslenska"), (["it", "ita"], "Italiano"), (["ja", "jpn"], "日本語"),
+        (["ko", "kor"], "한국어"), (["lt", "lit"], "Lietuvių"), (["lv", "lav"], "Latviešu"),
+        (["ms", "msa", "may"], "Bahasa Melayu"), (["nb", "nob"], "Norsk bokmål"), (["nl", "nld", "dut"], "Nederlands"),
+        (["nn", "nno"], "Norsk nynorsk"), (["no", "nor"], "Norsk"), (["pl", "pol"], "Polski"),
+        (["pt", "por"], "Português"), (["ro", "ron", "rum"], "Română"), (["ru", "rus"], "Русский"),
+        (["sk", "slk", "slo"], "Slovenčina"), (["sl", "slv"], "Slovenščina"), (["sr", "srp"], "Српски"),
+        (["sv", "swe"], "Svenska"), (["ta", "tam"], "தமிழ்"), (["te", "tel"], "తెలుగు"), (["th", "tha"], "ไทย"),
+        (["tr", "tur"], "Türkçe"), (["uk", "ukr"], "Українська"), (["ur", "urd"], "اردو"),
+        (["vi", "vie"], "Tiếng Việt"), (["zh", "zho", "chi"], "中文"),
+    ]
+}

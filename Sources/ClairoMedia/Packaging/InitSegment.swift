@@ -1,0 +1,36 @@
+internal import ClairoCore
+internal import Foundation
+
+/// Reads decoder configurations back from our own init segments, so that playlists and MP4 files are made from what is on
+/// the store and not from what was meant to be there.
+enum InitSegment {
+    /// The payload of `avcC`, or the AudioSpecificConfig in `esds`.
+    static func configuration(of initSegment: Data) throws(ClairoError) -> Data {
+        if let record = payload(of: "avcC", in: initSegment) { return record }
+        // version and flags, ES_Descriptor header and ids, DecoderConfigDescriptor, then tag and length of what we want
+        if let esds = payload(of: "esds", in: initSegment), esds.count > 26 {
+            let bytes = Array(esds)
+            let length = Int(bytes[25])
+            if bytes[24] == 0x05, bytes.count >= 26 + length { return Data(bytes[26..<26 + length]) }
+        }
+        throw FragmentReader.damaged("its init.mp4 has no decoder configuration")
+    }
+
+    /// RFC 6381 codec string.
+    static func codecString(of initSegment: Data) throws(ClairoError) -> String {
+        let configuration = try configuration(of: initSegment)
+        let isVideo = initSegment.range(of: Data("avcC".utf8)) != nil
+        guard
+            let codec = isVideo
+                ? H264.codecString(configuration: configuration) : AAC.codecString(configuration: configuration)
+        else { throw FragmentReader.damaged("its decoder configuration is too short") }
+        return codec
+    }
+
+    private static func payload(of type: String, in data: Data) -> Data? {
+        guard let name = data.range(of: Data(type.utf8)), name.lowerBound - data.startIndex >= 4 else { return nil }
+        let size = data[name.lowerBound - 4..<name.lowerBound].reduce(0) { $0 << 8 | Int($1) }
+        guard size >= 8, size <= data.endIndex - name.lowerBound + 4 else { return nil }
+        return data.subdata(in: name.upperBound..<name.lowerBound - 4 + size)
+    }
+}

@@ -1,0 +1,198 @@
+internal import ClairoCore
+internal import Foundation
+
+/// Measures finished segments and makes everything that refers to them: playlists, manifest, progressive files.
+///
+/// It reads what is on the store, not what was meant to be there, so it can run anywhere once the segments exist.
+struct Packager {
+    let plan: Plan
+    let color: ColorDescription
+    let store: any ObjectStore
+    let control: JobControl
+
+    /// A finished output but for its commit point.
+    struct Result {
+        var presentation: Presentation
+        var files: [FileRecord]
+        /// The text that is written last.
+        var master: Data?
+    }
+
+    /// One rendition as it was read: its measurements and where its samples lie.
+    private struct Measured {
+        var segments: [MeasuredSegment] = []
+        var chunks: [ProgressiveMP4.Chunk] = []
+        var files: [FileRecord] = []
+    }
+
+    static let masterKey: ObjectKey = "master.m3u8"
+    static let mpdKey: ObjectKey = "manifest.mpd"
+
+    func run() throws -> Result {
+        var files: [FileRecord] = []
+        var presentation = Presentation(video: [], audio: [], duration: plan.duration)
+        // The default sound goes into every progressive file.
+        var defaultSound: ProgressiveMP4.Track?
+        for (index, track) in plan.audio.enumerated() {
+            let initSegment = try store.get(track.initKey)
+            let measured = try measure(track)
+            files += [record(track.initKey, initSegment)] + measured.files
+            presentation.audio.append(
+                AudioRendition(
+                    track: track, codec: try InitSegment.codecString(of: initSegment), initBytes: initSegment.count,
+                    segments: measured.segments))
+            if index == 0 {
+                defaultSound = try progressiveTrack(track, initSegment: initSegment, chunks: measured.chunks)
+            }
+        }
+        for rung in plan.video?.rungs ?? [] {
+            try control.checkCancellation()
+            guard let grid = plan.video?.grid else { break }
+            let initSegment = try store.get(rung.initKey)
+            let measured = try measure(rung, grid: grid)
+            files += [record(rung.initKey, initSegment)] + measured.files
+            presentation.video.append(
+                VideoRendition(
+                    rung: rung, codec: try InitSegment.codecString(of: initSegment), frameRate: grid.frameRate,
+                    videoRange: "SDR", timescale: grid.timescale, initBytes: initSegment.count,
+                    segments: measured.segments))
+            if plan.settings.formats.contains(.mp4) {
+                let picture = ProgressiveMP4.Track(
+                    description: TrackDescription(
+                        media: .h264(
+                            size: rung.size, configuration: try InitSegment.configuration(of: initSegment), color: color),
+                        timescale: grid.timescale, language: "und", priming: 0),
+                    duration: Int64(grid.frameCount) * grid.ticksPerFrame, chunks: measured.chunks)
+                files.append(try writeMP4([picture] + (defaultSound.map { [$0] } ?? []), to: rung.mp4Key))
+            }
+        }
+        if plan.video == nil, plan.settings.formats.contains(.mp4), let defaultSound, let track = plan.audio.first {
+            files.append(try writeMP4([defaultSound], to: ObjectKey("mp4/\(track.name).mp4")))
+        }
+        let master = try writePlaylists(presentation, files: &files)
+        return Result(presentation: presentation, files: files.sorted { $0.key < $1.key }, master: master)
+    }
+
+    // MARK: Measuring
+
+    private func measure(_ rung: Rung, grid: SegmentGrid) throws -> Measured {
+        var result = Measured()
+        let scale = grid.timescale
+        for index in 0..<grid.segmentCount {
+            try control.checkCancellation()
+            let key = rung.segmentKey(index)
+            let data = try store.get(key)
+            result.files.append(record(key, data))
+            let fragments = try FragmentReader.fragments(of: data)
+            let frames = grid.frames(ofSegment: index)
+            guard fragments.reduce(0, { $0 + $1.samples.count }) == frames.count,
+                fragments.first?.decodeTime == Int64(frames.lowerBound) * grid.ticksPerFrame
+            else { throw FragmentReader.damaged("\(key) does not hold frames \(frames)") }
+            let keyFrames = fragments.map { fragment in
+                let ticks = fragment.samples.reduce(Int64(0)) { $0 + Int64($1.duration) }
+                let end = fragment.samples.first.map { $0.offset + $0.size } ?? fragment.offset
+                return KeyFrameRange(
+                    offset: fragment.offset, length: end - fragment.offset, duration: Rational(ticks, scale))
+            }
+            result.segments.append(
+                MeasuredSegment(
+                    duration: Rational(Int64(frames.count)) / grid.frameRate, bytes: data.count, keyFrames: keyFrames))
+            result.chunks += fragments.map {
+                ProgressiveMP4.Chunk(
+                    segment: key, samples: $0.samples, time: Double($0.decodeTime) / Double(scale))
+            }
+        }
+        return result
+    }
+
+    private func measure(_ track: AudioPlan) throws -> Measured {
+        var result = Measured()
+        let rate = Int64(AudioPlan.sampleRate)
+        for index in 0..<track.segmentCount {
+            try control.checkCancellation()
+            let key = track.segmentKey(index)
+            let data = try store.get(key)
+            result.files.append(record(key, data))
+            let samples = try FragmentReader.fragments(of: data).flatMap(\.samples)
+            let packets = track.packets(ofSegment: index)
+            guard samples.count == packets.count else {
+                throw FragmentReader.damaged("\(key) does not hold access units \(packets)")
+            }
+            // Priming is not presented.
+            let presented = (packets.count - (index == 0 ? 1 : 0)) * AudioPlan.frameSamples
+            result.segments.append(
+                MeasuredSegment(duration: Rational(Int64(presented), rate), bytes: data.count))
+            // Half a second of sound at a time, so that players of the progressive file read on evenly.
+            for start in stride(from: 0, to: samples.count, by: 24) {
+                let unit = packets.lowerBound + start - 1
+                result.chunks.append(
+                    ProgressiveMP4.Chunk(
+                        segment: key, samples: Array(samples[start..<min(start + 24, samples.count)]),
+                        time: Double(unit * AudioPlan.frameSamples) / Double(rate)))
+            }
+        }
+        return result
+    }
+
+    private func record(_ key: ObjectKey, _ data: Data) -> FileRecord {
+        FileRecord(key: key.rawValue, bytes: Int64(data.count), sha256: Checksum.sha256(data))
+    }
+
+    // MARK: Writing
+
+    private func progressiveTrack(
+        _ track: AudioPlan, initSegment: Data, chunks: [ProgressiveMP4.Chunk]
+    ) throws -> ProgressiveMP4.Track {
+        ProgressiveMP4.Track(
+            description: TrackDescription(
+                media: .aac(
+                    channels: track.channels, sampleRate: AudioPlan.sampleRate,
+                    configuration: try InitSegment.configuration(of: initSegment), bitRate: track.bitRate),
+                timescale: Int64(AudioPlan.sampleRate), language: ISO639.threeLetters(track.language),
+                priming: Int64(AudioPlan.frameSamples)),
+            duration: Int64(track.sampleCount), chunks: chunks)
+    }
+
+    private func writeMP4(_ tracks: [ProgressiveMP4.Track], to key: ObjectKey) throws -> FileRecord {
+        try control.checkCancellation()
+        var checksum = Checksum.Running()
+        try ProgressiveMP4(tracks: tracks).write(to: key, in: store) { checksum.update($0) }
+        return FileRecord(key: key.rawValue, bytes: checksum.bytes, sha256: checksum.finish())
+    }
+
+    private func writePlaylists(_ presentation: Presentation, files: inout [FileRecord]) throws -> Data? {
+        func put(_ text: String, _ key: ObjectKey) throws {
+            let data = Data(text.utf8)
+            try store.put(data, at: key)
+            files.append(record(key, data))
+        }
+        if let video = plan.video, let poster = try Poster(plan: plan, video: video, store: store).make() {
+            try store.put(poster, at: Poster.key)
+            files.append(record(Poster.key, poster))
+        }
+        if plan.settings.formats.contains(.dash) { try put(DASHManifest.mpd(presentation), Self.mpdKey) }
+        guard plan.settings.formats.contains(.hls) else { return nil }
+        let target = HLSPlaylist.targetDuration(of: presentation)
+        for rendition in presentation.video {
+            func fileName(_ index: Int) -> String { lastPart(rendition.rung.segmentKey(index)) }
+            try put(
+                HLSPlaylist.media(segments: rendition.segments, targetDuration: target, fileName: fileName),
+                rendition.rung.playlistKey)
+            try put(
+                HLSPlaylist.iframes(segments: rendition.segments, fileName: fileName), rendition.rung.iframePlaylistKey)
+        }
+        for rendition in presentation.audio {
+            try put(
+                HLSPlaylist.media(segments: rendition.segments, targetDuration: target) {
+                    lastPart(rendition.track.segmentKey($0))
+                }, rendition.track.playlistKey)
+        }
+        let master = Data(HLSPlaylist.master(presentation).utf8)
+        files.append(record(Self.masterKey, master))
+        return master
+    }
+
+    private func lastPart(_ key: ObjectKey) -> String {
+        key.rawValue.split(separator: "/").last.map(String.init) ?? key.rawValue
+    }
+}

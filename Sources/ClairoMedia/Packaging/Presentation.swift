@@ -1,0 +1,105 @@
+public import ClairoCore
+
+/// A finished presentation as playlists and manifests describe it: what was planned, joined with what was measured in
+/// the written segments. Playlist writers are pure functions of this value.
+public struct Presentation: Sendable, Hashable {
+    /// From the largest to the smallest.
+    public var video: [VideoRendition]
+    /// The default track first.
+    public var audio: [AudioRendition]
+    public var duration: Rational
+
+    public init(video: [VideoRendition], audio: [AudioRendition], duration: Rational) {
+        self.video = video
+        self.audio = audio
+        self.duration = duration
+    }
+}
+
+/// A written segment: its length on the timeline and its size.
+public struct MeasuredSegment: Sendable, Hashable {
+    /// Presented duration in seconds.
+    public var duration: Rational
+    public var bytes: Int
+    /// For video, the parts of the file that hold each GOP's `moof` and its IDR picture, in order.
+    public var keyFrames: [KeyFrameRange]
+
+    public init(duration: Rational, bytes: Int, keyFrames: [KeyFrameRange] = []) {
+        self.duration = duration
+        self.bytes = bytes
+        self.keyFrames = keyFrames
+    }
+}
+
+/// Where an I-frame playlist finds one key frame inside a segment.
+public struct KeyFrameRange: Sendable, Hashable {
+    /// Of the `moof` box in the segment file.
+    public var offset: Int
+    /// From there to the end of the IDR sample in `mdat`.
+    public var length: Int
+    /// Time to the next key frame, or to the end.
+    public var duration: Rational
+
+    public init(offset: Int, length: Int, duration: Rational) {
+        self.offset = offset
+        self.length = length
+        self.duration = duration
+    }
+}
+
+public struct VideoRendition: Sendable, Hashable {
+    public var rung: Rung
+    /// RFC 6381, read from the bitstream: `avc1.640028`.
+    public var codec: String
+    public var frameRate: Rational
+    /// `SDR`, `PQ` or `HLG`.
+    public var videoRange: String
+    /// Ticks per second in the segments.
+    public var timescale: Int64
+    public var initBytes: Int
+    public var segments: [MeasuredSegment]
+
+    public init(
+        rung: Rung, codec: String, frameRate: Rational, videoRange: String, timescale: Int64, initBytes: Int,
+        segments: [MeasuredSegment]
+    ) {
+        self.rung = rung
+        self.codec = codec
+        self.frameRate = frameRate
+        self.videoRange = videoRange
+        self.timescale = timescale
+        self.initBytes = initBytes
+        self.segments = segments
+    }
+}
+
+public struct AudioRendition: Sendable, Hashable {
+    public var track: AudioPlan
+    /// RFC 6381: `mp4a.40.2`.
+    public var codec: String
+    public var initBytes: Int
+    public var segments: [MeasuredSegment]
+
+    public init(track: AudioPlan, codec: String, initBytes: Int, segments: [MeasuredSegment]) {
+        self.track = track
+        self.codec = codec
+        self.initBytes = initBytes
+        self.segments = segments
+    }
+}
+
+extension [MeasuredSegment] {
+    /// Largest rate of any one segment in bits per second.
+    public var peakRate: Int64 {
+        map { segment in
+            segment.duration.num == 0 ? 0 : (Rational(Int64(segment.bytes) * 8) / segment.duration).ceil
+        }.max() ?? 0
+    }
+
+    /// All bits over all time, in bits per second.
+    public var averageRate: Int64 {
+        let seconds = reduce(Rational.zero) { $0 + $1.duration }
+        let bits = Int64(reduce(0) { $0 + $1.bytes }) * 8
+        return seconds.num == 0 ? 0 : (Rational(bits) / seconds).ceil
+    }
+}

@@ -1,0 +1,157 @@
+internal import ClairoCore
+internal import Foundation
+
+/// Remuxes finished segments into one MP4 with its index in front ("faststart"): no sample is encoded again.
+///
+/// Only the sample tables are held in memory; the samples themselves are copied a fragment at a time.
+struct ProgressiveMP4 {
+    /// One track: its description and its fragments in order.
+    struct Track {
+        var description: TrackDescription
+        /// Ticks that are presented.
+        var duration: Int64
+        var chunks: [Chunk]
+    }
+
+    /// The samples of one fragment, which stay together in the file.
+    struct Chunk {
+        var segment: ObjectKey
+        var samples: [FragmentReader.Entry]
+        /// Seconds at which it begins, to interleave by.
+        var time: Double
+
+        var bytes: Int { samples.reduce(0) { $0 + $1.size } }
+    }
+
+    private static let movieTimescale: Int64 = 90_000
+
+    private let tracks: [Track]
+    /// All chunks in file order, as track and position in it.
+    private let order: [(track: Int, chunk: Int)]
+
+    init(tracks: [Track]) {
+        self.tracks = tracks
+        order = tracks.indices
+            .flatMap { track in tracks[track].chunks.indices.map { (track, $0) } }
+            .sorted { (tracks[$0.0].chunks[$0.1].time, $0.0) < (tracks[$1.0].chunks[$1.1].time, $1.0) }
+            .map { (track: $0.0, chunk: $0.1) }
+    }
+
+    /// Writes the file to `key` and calls `observe` with every piece, for its checksum.
+    func write(to key: ObjectKey, in store: any ObjectStore, observe: (Data) -> Void) throws {
+        let payload = tracks.reduce(0) { $0 + $1.chunks.reduce(0) { $0 + $1.bytes } }
+        var header = BoxWriter()
+        header.box("ftyp") { box in
+            box.text("isom")
+            box.u32(0x200)
+            for brand in ["isom", "iso2", "avc1", "mp41"] { box.text(brand) }
+        }
+        // The index holds absolute offsets and so depends on its own length, which does not depend on them.
+        let mdatHeader = payload + 8 > Int(UInt32.max) ? 16 : 8
+        let indexLength = movie(firstOffset: 0).count
+        header.bytes(movie(firstOffset: header.count + indexLength + mdatHeader))
+        if mdatHeader == 16 {
+            header.u32(1)
+            header.text("mdat")
+            header.u64(UInt64(payload + 16))
+        } else {
+            header.u32(UInt32(payload + 8))
+            header.text("mdat")
+        }
+        try store.put(at: key) { write in
+            observe(header.data)
+            try write(header.data)
+            var open: [Int: (key: ObjectKey, data: Data)] = [:]
+            for (track, index) in order {
+                let chunk = tracks[track].chunks[index]
+                guard let first = chunk.samples.first else { continue }
+                if open[track]?.key != chunk.segment { open[track] = (chunk.segment, try store.get(chunk.segment)) }
+                guard let data = open[track]?.data, first.offset + chunk.bytes <= data.count else {
+                    throw FragmentReader.damaged("\(chunk.segment) has become shorter")
+                }
+                // A fragment's samples lie one behind the other.
+                let piece = data.subdata(in: first.offset..<first.offset + chunk.bytes)
+                observe(piece)
+                try write(piece)
+            }
+        }
+    }
+
+    private func movie(firstOffset: Int) -> Data {
+        var offsets = tracks.map { [Int](repeating: 0, count: $0.chunks.count) }
+        var position = firstOffset
+        for (track, chunk) in order {
+            offsets[track][chunk] = position
+            position += tracks[track].chunks[chunk].bytes
+        }
+        let seconds = tracks.map { Rational($0.duration, $0.description.timescale) }.max() ?? .zero
+        var writer = BoxWriter()
+        writer.box("moov") { moov in
+            FragmentWriter.writeMovieHeader(
+                to: &moov, timescale: Self.movieTimescale,
+                duration: (seconds * Rational(Self.movieTimescale)).rounded, nextTrackID: UInt32(tracks.count + 1))
+            for (index, track) in tracks.enumerated() {
+                writeTrack(track, id: UInt32(index + 1), offsets: offsets[index], to: &moov)
+            }
+        }
+        return writer.data
+    }
+
+    private func writeTrack(_ track: Track, id: UInt32, offsets: [Int], to moov: inout BoxWriter) {
+        let samples = track.chunks.lazy.flatMap(\.samples)
+        // Old players read composition offsets as unsigned: they are shifted up, and an edit list shifts the picture back.
+        let shift = max(0, -Int64(samples.map(\.compositionOffset).min() ?? 0))
+        var description = track.description
+        description.priming += shift
+        let mediaDuration = samples.reduce(Int64(0)) { $0 + Int64($1.duration) }
+        description.write(
+            to: &moov, trackID: id, movieTimescale: Self.movieTimescale, duration: track.duration,
+            mediaDuration: mediaDuration
+        ) { stbl in
+            stbl.fullBox("stts") { writeRuns(samples.map { UInt32($0.duration) }, to: &$0) }
+            if samples.contains(where: { $0.compositionOffset != 0 }) {
+                stbl.fullBox("ctts") { writeRuns(samples.map { UInt32(Int64($0.compositionOffset) + shift) }, to: &$0) }
+            }
+            if samples.contains(where: { !$0.isSync }) {
+                let syncSamples = samples.enumerated().filter(\.element.isSync).map { UInt32($0.offset + 1) }
+                stbl.fullBox("stss") { box in
+                    box.u32(UInt32(syncSamples.count))
+                    for number in syncSamples { box.u32(number) }
+                }
+            }
+            stbl.fullBox("stsc") { box in
+                let runs = track.chunks.enumerated().filter { index, chunk in
+                    index == 0 || track.chunks[index - 1].samples.count != chunk.samples.count
+                }
+                box.u32(UInt32(runs.count))
+                for (index, chunk) in runs {
+                    box.u32(UInt32(index + 1))
+                    box.u32(UInt32(chunk.samples.count))
+                    box.u32(1)
+                }
+            }
+            stbl.fullBox("stsz") { box in
+                box.u32(0)
+                box.u32(UInt32(samples.count))
+                for sample in samples { box.u32(UInt32(sample.size)) }
+            }
+            stbl.fullBox("co64") { box in
+                box.u32(UInt32(offsets.count))
+                for offset in offsets { box.u64(UInt64(offset)) }
+            }
+        }
+    }
+
+    /// Run-length pairs of count and value, as `stts` and `ctts` have them.
+    private func writeRuns(_ values: some Sequence<UInt32>, to box: inout BoxWriter) {
+        var runs: [(count: UInt32, value: UInt32)] = []
+        for value in values {
+            if runs.last?.value == value { runs[runs.count - 1].count += 1 } else { runs.append((1, value)) }
+        }
+        box.u32(UInt32(runs.count))
+        for run in runs {
+            box.u32(run.count)
+            box.u32(run.value)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+internal import ClairoCore
+internal import Foundation
+
+/// Finds out from a container's outermost structure whether the file was cut short.
+///
+/// Demuxers read what is there and say nothing; an MP4 whose last box or a Matroska file whose segment ends beyond the end of
+/// the file is known to be incomplete before a packet is read.
+enum ContainerExtent {
+    /// Bytes that are missing at the end, or nil where nothing is known to be.
+    static func missingBytes(in source: any ByteSource, format: String) throws(ClairoError) -> Int64? {
+        if format.hasPrefix("mov") { return try missingInMP4(source) }
+        if format.hasPrefix("matroska") { return try missingInMatroska(source) }
+        return nil
+    }
+
+    /// Walks the top-level boxes of ISO/IEC 14496-12.
+    private static func missingInMP4(_ source: any ByteSource) throws(ClairoError) -> Int64? {
+        let known: Set<String> = [
+            "ftyp", "styp", "moov", "moof", "mdat", "free", "skip", "wide", "sidx", "mfra", "meta", "uuid", "emsg",
+            "prft", "pnot", "udta",
+        ]
+        var offset: Int64 = 0
+        // A file of a million boxes is not made by any camera; stop looking, the demuxer has its own limits.
+        for _ in 0..<1_000_000 {
+            guard source.size - offset >= 8 else { return nil }
+            let header = try read(source, at: offset, count: 16)
+            var size = integer(header.prefix(4))
+            guard let name = String(bytes: header[4..<8], encoding: .ascii), known.contains(name) else { return nil }
+            if size == 0 { return nil }
+            if size == 1 {
+                guard header.count == 16 else { return nil }
+                size = integer(header[8..<16])
+            }
+            guard size >= 8, let end = offset.addingChecked(size) else { return nil }
+            if end > source.size { return end - source.size }
+            offset = end
+        }
+        return nil
+    }
+
+    /// Reads the EBML header and the size of the Segment (RFC 8794, RFC 9559).
+    private static func missingInMatroska(_ source: any ByteSource) throws(ClairoError) -> Int64? {
+        let bytes = try read(source, at: 0, count: 4096)
+        var position = 0
+        func vint(keepMarker: Bool) -> Int64? {
+            guard position < bytes.count, bytes[position] != 0 else { return nil }
+            let length = bytes[position].leadingZeroBitCount + 1
+            guard position + length <= bytes.count else { return nil }
+            let marker = UInt8(0x80) >> UInt8(length - 1)
+            var value = Int64(keepMarker ? bytes[position] : bytes[position] & (marker - 1))
+            var allOnes = bytes[position] & (marker - 1) == marker - 1
+            for byte in bytes[position + 1..<position + length] {
+                value = value << 8 | Int64(byte)
+                allOnes = allOnes && byte == 0xFF
+            }
+            position += length
+            // A size of all ones means unknown.
+            return !keepMarker && allOnes ? nil : value
+        }
+        guard vint(keepMarker: true) == 0x1A45_DFA3, let header = vint(keepMarker: false), header < 4000 else {
+            return nil
+        }
+        position += Int(header)
+        guard vint(keepMarker: true) == 0x1853_8067, let size = vint(keepMarker: false),
+            let end = Int64(position).addingChecked(size)
+        else { return nil }
+        return end > source.size ? end - source.size : nil
+    }
+
+    private static func read(_ source: any ByteSource, at offset: Int64, count: Int) throws(ClairoError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let result = bytes.withUnsafeMutableBytes { buffer in
+            Result { () throws(ClairoError) in try source.read(at: offset, into: buffer) }
+        }
+        return Array(bytes.prefix(try result.get()))
+    }
+
+    private static func integer(_ bytes: some Sequence<UInt8>) -> Int64 {
+        Int64(clamping: bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    }
+}
+
+extension Int64 {
+    /// The sum, or nil where it does not fit.
+    func addingChecked(_ other: Int64) -> Int64? {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? nil : sum
+    }
+}

@@ -1,0 +1,86 @@
+internal import ClairoCore
+
+/// Finds the exact frame rate of a stream in the timestamps of its frames.
+///
+/// Headers say 24 where the film has 24000/1001, and containers with millisecond clocks make every rate look variable. So
+/// a rate counts as exact if all timestamps lie on its grid within the rounding of the container's clock.
+enum FrameTiming {
+    struct Result: Hashable {
+        var rate: Rational
+        var isVariable: Bool
+    }
+
+    /// Rates that equipment and editors make.
+    static let standardRates: [Rational] = [
+        Rational(24000, 1001), Rational(24), Rational(25), Rational(30000, 1001), Rational(30), Rational(48),
+        Rational(50), Rational(60000, 1001), Rational(60), Rational(120_000, 1001), Rational(120), Rational(100),
+        Rational(240), Rational(5), Rational(8), Rational(10), Rational(12), Rational(25, 2), Rational(15000, 1001),
+        Rational(15), Rational(20), Rational(1), Rational(2), Rational(12000, 1001),
+    ]
+
+    static let fastest = Rational(60)
+    static let slowest = Rational(1)
+
+    /// - Parameters:
+    ///   - pts: presentation times in ticks, sorted.
+    ///   - declared: what the container claims, most trusted first.
+    static func analyze(pts: [Int64], timeBase: Rational, declared: [Rational]) -> Result {
+        let claims = declared.map(snapped).filter { $0 > Rational(1, 10_000) && $0 <= Rational(1000) }
+        guard let first = pts.first, let last = pts.last, pts.count > 1, last > first else {
+            return Result(rate: claims.first ?? Rational(25), isVariable: false)
+        }
+        let deltas = zip(pts.dropFirst(), pts).map { $0 - $1 }.filter { $0 > 0 }.sorted()
+        let median = Rational(deltas[deltas.count / 2]) * timeBase
+        let mean = snapped(Rational(Int64(pts.count - 1)) / (Rational(last - first) * timeBase))
+        let nearest = standardRates.sorted { distance($0, median.inverse) < distance($1, median.inverse) }
+        for candidate in claims + nearest.prefix(4) + [mean] where fits(pts, timeBase: timeBase, rate: candidate) {
+            return Result(rate: candidate, isVariable: false)
+        }
+        return Result(rate: nearest.first ?? Rational(25), isVariable: true)
+    }
+
+    /// The rate to encode at: the source's own, at most 60 and at least 1. A rate above 60 is divided evenly where that gives
+    /// a usual rate, so that motion keeps its rhythm.
+    static func outputRate(_ rate: Rational) -> Rational {
+        if rate < slowest { return slowest }
+        if rate <= fastest { return rate }
+        for divisor in Int64(2)...8 {
+            let divided = rate / Rational(divisor)
+            if divided <= fastest, standardRates.contains(divided), divided >= Rational(24) { return divided }
+        }
+        return fastest
+    }
+
+    /// A usual rate in place of a claim that means it, such as 2997/100, and a printable fraction in place of a huge one.
+    private static func snapped(_ rate: Rational) -> Rational {
+        if let standard = standardRates.first(where: { distance($0, rate) < 1e-4 }) { return standard }
+        if rate.num > 1_000_000 || rate.den > 1_000_000 {
+            return Rational((rate * Rational(1000)).rounded, 1000)
+        }
+        return rate
+    }
+
+    private static func distance(_ a: Rational, _ b: Rational) -> Double {
+        guard b.num > 0 else { return .infinity }
+        return abs(a.doubleValue / b.doubleValue - 1)
+    }
+
+    /// Whether every frame lies on the grid of `rate`, with single steps in the majority (else the rate is a multiple).
+    private static func fits(_ pts: [Int64], timeBase: Rational, rate: Rational) -> Bool {
+        let tick = timeBase.doubleValue
+        let step = 1 / rate.doubleValue
+        // Both ends of a distance may be rounded by a tick; a fine clock still jitters by a few microseconds.
+        let tolerance = min(max(tick * 1.5, 20e-6), step * 0.3)
+        var position = 0.0
+        var singleSteps = 0
+        for index in 1..<pts.count {
+            let seconds = Double(pts[index] - pts[0]) * tick
+            let next = (seconds / step).rounded()
+            if abs(next * step - seconds) > tolerance { return false }
+            if next == position { return false }
+            if next - position == 1 { singleSteps += 1 }
+            position = next
+        }
+        return singleSteps * 2 >= pts.count - 1
+    }
+}

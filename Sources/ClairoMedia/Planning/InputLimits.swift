@@ -1,0 +1,39 @@
+internal import Libav
+
+/// What an input may be and how much of it is looked at. Media comes from strangers: everything not named is refused.
+public struct InputLimits: Sendable, Hashable {
+    /// Pixels of one picture; the default lets 8K through.
+    public var maxPixels: Int64
+    public var maxStreams: Int
+    /// Seconds of output; with the frame-rate cap it bounds the frames too.
+    public var maxDuration: Double
+    /// Bytes read to find out what is in the file.
+    public var probeBytes: Int64
+
+    public init(
+        maxPixels: Int64 = 36_864_000, maxStreams: Int = 32, maxDuration: Double = 86_400,
+        probeBytes: Int64 = 20_000_000
+    ) {
+        self.maxPixels = maxPixels
+        self.maxStreams = maxStreams
+        self.maxDuration = maxDuration
+        self.probeBytes = probeBytes
+    }
+
+    /// Containers that hold their media themselves. Playlists, scripts, documents and device formats are not among them.
+    static let formats = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mp3,wav,aac,flac,gif"
+
+    static let codecs = [
+        "h264", "hevc", "vp8", "vp9", "libdav1d", "mpeg4", "mpeg2video", "mpeg1video", "h263", "flv", "msmpeg4",
+        "msmpeg4v2", "wmv1", "wmv2", "wmv3", "vc1", "mjpeg", "prores", "dnxhd", "dvvideo", "theora", "gif",
+        "aac", "mp3float", "mp3", "mp2float", "mp2", "opus", "vorbis", "ac3", "eac3", "flac", "alac", "dca", "amrnb",
+        "amrwb", "wmav1", "wmav2", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le",
+        "pcm_u8", "pcm_alaw", "pcm_mulaw", "adpcm_ima_wav", "adpcm_ms",
+    ].joined(separator: ",")
+
+    var demuxerOptions: DemuxerOptions {
+        DemuxerOptions(
+            formatWhitelist: Self.formats, codecWhitelist: Self.codecs, probeBytes: probeBytes,
+            maxStreams: Int32(clamping: maxStreams), maxPixels: maxPixels)
+    }
+}

@@ -1,0 +1,99 @@
+internal import ClairoCore
+internal import Foundation
+
+/// Chooses the rungs for a source. Pure: the same source and settings always give the same ladder.
+enum LadderPlanner {
+    /// Short sides of a full ladder.
+    static let standardHeights = [2160, 1440, 1080, 720, 480, 360, 240]
+
+    /// A standard rung this close to the top one (as a share of its short side) would be the same picture twice.
+    private static let nearDuplicate = 0.92
+
+    struct Source {
+        /// After rotation, in square pixels.
+        var size: PictureSize
+        /// Of the output.
+        var frameRate: Rational
+        /// Of the source's video stream in bits per second; 0 where unknown.
+        var bitRate: Int64
+    }
+
+    static func plan(_ source: Source, heights: [Int]?) -> (rungs: [Rung], decisions: [LadderDecision]) {
+        let own = PictureSize(width: evenFloor(source.size.width), height: evenFloor(source.size.height))
+        var candidates = (heights ?? standardHeights).sorted(by: >).reduce(into: [Int]()) { list, height in
+            if list.last != height { list.append(height) }
+        }
+        let fitting = candidates.filter { $0 <= source.size.shortSide }
+        // The whole ladder always has the source's own size; chosen heights only where none of them fits.
+        let addsOwnSize = heights == nil ? !candidates.contains(own.shortSide) : fitting.isEmpty
+        if addsOwnSize {
+            candidates.append(own.shortSide)
+            candidates.sort(by: >)
+        }
+        var rungs: [Rung] = []
+        var decisions: [LadderDecision] = []
+        for height in candidates {
+            let isOwnSize = height == own.shortSide
+            let size = isOwnSize ? own : scaled(source.size, shortSide: height)
+            let name = "\(height)p"
+            func drop(_ reason: String) {
+                decisions.append(LadderDecision(name: name, size: size, verdict: .dropped, reason: reason))
+            }
+            if height > source.size.shortSide {
+                drop("the source is only \(source.size), and nothing is upscaled")
+                continue
+            }
+            if addsOwnSize, heights == nil, !isOwnSize, Double(height) >= Double(own.shortSide) * nearDuplicate {
+                drop("too close to the source's own \(own.shortSide)p to be worth its bytes")
+                continue
+            }
+            let limit = capRate(size, frameRate: source.frameRate)
+            let isCapped = source.bitRate > 0 && source.bitRate < limit
+            // Below a few kbit/s x264's rate control has nothing to work with.
+            let maxRate = max(isCapped ? source.bitRate : limit, 16_000)
+            rungs.append(Rung(name: name, size: size, maxRate: maxRate, bufferSize: maxRate * 2))
+            var reason =
+                isOwnSize && addsOwnSize
+                ? "the source's own size" : isOwnSize ? "the source's size" : "below the source's size"
+            reason += isCapped
+                ? "; rate capped at the source's own \(kilobits(source.bitRate)) instead of \(kilobits(limit))"
+                : "; at most \(kilobits(limit))"
+            decisions.append(
+                LadderDecision(name: name, size: size, verdict: isCapped ? .capped : .kept, reason: reason))
+        }
+        return (rungs, decisions)
+    }
+
+    /// Largest rate worth spending on a size, in bits per second, for H.264.
+    ///
+    /// The points follow Apple's HLS authoring specification and the defaults of MediaConvert and Shaka Streamer; sizes
+    /// between them lie on the line between (in logarithms). Above 30 frames per second it is half as much again, as in
+    /// YouTube's table.
+    static func capRate(_ size: PictureSize, frameRate: Rational) -> Int64 {
+        let points: [(pixels: Double, rate: Double)] = [
+            (426 * 240, 350_000), (640 * 360, 800_000), (854 * 480, 1_600_000), (1280 * 720, 4_000_000),
+            (1920 * 1080, 6_000_000), (2560 * 1440, 9_000_000), (3840 * 2160, 17_000_000),
+        ]
+        let pixels = Double(size.pixels)
+        var upper = points.firstIndex { $0.pixels >= pixels } ?? points.count - 1
+        upper = max(upper, 1)
+        let (a, b) = (points[upper - 1], points[upper])
+        let slope = log(b.rate / a.rate) / log(b.pixels / a.pixels)
+        let rate = a.rate * pow(pixels / a.pixels, slope)
+        let factor = frameRate > Rational(30) ? 1.5 : 1
+        return Int64((rate * factor / 1000).rounded()) * 1000
+    }
+
+    /// The size with this short side and the source's shape; both sides even, as 4:2:0 wants them.
+    static func scaled(_ size: PictureSize, shortSide: Int) -> PictureSize {
+        let ratio = Double(shortSide) / Double(size.shortSide)
+        func even(_ value: Int) -> Int { max(2, Int((Double(value) * ratio / 2).rounded()) * 2) }
+        return size.width < size.height
+            ? PictureSize(width: evenFloor(shortSide), height: even(size.height))
+            : PictureSize(width: even(size.width), height: evenFloor(shortSide))
+    }
+
+    private static func evenFloor(_ value: Int) -> Int { max(2, value & ~1) }
+
+    private static func kilobits(_ rate: Int64) -> String { "\((rate + 500) / 1000) kbit/s" }
+}

@@ -1,0 +1,192 @@
+public import ClairoCore
+internal import Foundation
+
+/// Turns what is known of a source and what is asked for into a `Plan`. Pure, except that the source was scanned before.
+public enum TranscodePlanner {
+    /// Sound that leads or outlasts the picture by no more than this is priming and interleave, not content to be kept.
+    private static let slack = Rational(1, 10)
+
+    /// CPU seconds of work in a chunk, at most; a retry, a lost worker or a Spot interruption costs no more.
+    private static let chunkCPUSeconds = 30.0
+
+    /// - Throws: `badInput` (65) where the source cannot be transcoded as asked.
+    public static func plan(
+        scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings, limits: InputLimits = InputLimits()
+    ) throws(ClairoError) -> Plan {
+        let info = scan.info
+        let name = fingerprint.name
+        if let truncation = info.truncation, !settings.allowPartial {
+            throw .badMedia(
+                "\(name) is cut short: \(truncation)",
+                advice: "Give --allow-partial to transcode what can be read.")
+        }
+        try refuseUndecodable(info, name: name)
+
+        let origin = try origin(info, scan: scan, settings: settings, name: name)
+        let audioEnd = info.primaryAudio.map { Rational(seconds: $0.end) }.max()
+        var video: VideoPlan?
+        if let stream = info.primaryVideo {
+            video = try planVideo(
+                stream, scan: scan, origin: origin, audioEnd: audioEnd, settings: settings, name: name)
+        }
+        let length = try outputLength(video: video, audioEnd: audioEnd, origin: origin, settings: settings, name: name)
+        guard length.doubleValue <= limits.maxDuration else {
+            throw .badMedia(
+                "\(name) lasts \(clock(length.doubleValue)), longer than the limit of \(clock(limits.maxDuration))",
+                advice: "Raise it with --max-duration if you trust the file, or take a part with --duration.")
+        }
+        let audio = info.primaryAudio.map {
+            planAudio($0, length: length, origin: origin, grid: video?.grid, settings: settings)
+        }
+        let (chunks, cpuSeconds) = chunks(video, scan: scan, origin: origin, settings: settings)
+        return Plan(
+            source: fingerprint, settings: settings, origin: origin, video: video, audio: audio, chunks: chunks,
+            prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings))
+    }
+
+    private static func refuseUndecodable(_ info: MediaInfo, name: String) throws(ClairoError) {
+        let moving = info.video.filter { !$0.isAttachedPicture }
+        if info.selectedVideo == nil, let lost = moving.first(where: { $0.frameCount > 0 }) {
+            throw .badMedia("\(name): its video is \(lost.codec), which Clairo does not decode")
+        }
+        if info.selectedVideo == nil, info.selectedAudio.isEmpty {
+            if let lost = info.audio.first { throw .badMedia("\(name): its \(lost.codec) audio cannot be decoded") }
+            throw .badMedia("\(name) has neither video nor audio that can be read")
+        }
+        if info.selectedVideo == nil, !moving.isEmpty {
+            throw .badMedia("\(name): its video has no pictures that can be read")
+        }
+    }
+
+    /// The instant that becomes 0: where the picture starts, or the sound if that comes clearly earlier; then `--start`.
+    private static func origin(
+        _ info: MediaInfo, scan: SourceScan, settings: TranscodeSettings, name: String
+    ) throws(ClairoError) -> Rational {
+        let audioStart = info.primaryAudio.map { Rational(seconds: $0.start) }.min()
+        let begin: Rational
+        switch (scan.video?.start, audioStart) {
+        case (let video?, let audio?): begin = video - audio > slack ? audio : video
+        case (let start?, nil), (nil, let start?): begin = start
+        case (nil, nil): begin = .zero
+        }
+        guard let start = settings.start, start.num > 0 else { return begin }
+        guard start.doubleValue < info.duration else {
+            throw .usage("--start \(start.doubleValue) lies behind the end of \(name), which lasts \(clock(info.duration))")
+        }
+        return begin + start
+    }
+
+    private static func planVideo(
+        _ stream: VideoStream, scan: SourceScan, origin: Rational, audioEnd: Rational?, settings: TranscodeSettings,
+        name: String
+    ) throws(ClairoError) -> VideoPlan? {
+        guard let end = scan.video?.end else { return nil }
+        let rate = FrameTiming.outputRate(stream.frameRate)
+        var sourceFrames = max(1, ((end - origin) * rate).rounded)
+        var frames = sourceFrames
+        if let audioEnd, audioEnd - end > slack { frames = ((audioEnd - origin) * rate).ceil }
+        if let duration = settings.duration {
+            let wanted = max(1, (duration * rate).rounded)
+            frames = min(frames, wanted)
+        }
+        sourceFrames = min(sourceFrames, frames)
+        guard frames < 100_000_000 else { throw .badMedia("\(name) would give \(frames) frames") }
+        let grid = SegmentGrid(
+            frameRate: rate, frameCount: Int(frames), segmentSeconds: settings.segmentSeconds)
+        let source = LadderPlanner.Source(size: stream.displaySize, frameRate: rate, bitRate: stream.bitRate)
+        let ladder = LadderPlanner.plan(source, heights: settings.heights)
+        return VideoPlan(
+            streamIndex: stream.index, grid: grid, sourceFrameCount: Int(sourceFrames), orientation: stream.orientation,
+            deinterlace: stream.isInterlaced, toneMap: stream.dynamicRange != .sdr,
+            isSeekable: scan.info.isSeekable, rungs: ladder.rungs, decisions: ladder.decisions)
+    }
+
+    /// Seconds of the output.
+    private static func outputLength(
+        video: VideoPlan?, audioEnd: Rational?, origin: Rational, settings: TranscodeSettings, name: String
+    ) throws(ClairoError) -> Rational {
+        if let video { return video.grid.duration }
+        guard let audioEnd, audioEnd > origin else { throw .badMedia("\(name) has no sound that can be read") }
+        let length = audioEnd - origin
+        return settings.duration.map { min($0, length) } ?? length
+    }
+
+    private static func planAudio(
+        _ stream: AudioStream, length: Rational, origin: Rational, grid: SegmentGrid?, settings: TranscodeSettings
+    ) -> AudioPlan {
+        let channels = stream.channels == 1 ? 1 : 2
+        // Sound that ends a moment after the last picture is kept; shorter sound is filled up with silence.
+        let own = Rational(seconds: stream.end) - origin
+        let covered = settings.duration == nil && own > length && own - length <= slack ? own : length
+        let rate = Int64(AudioPlan.sampleRate)
+        let boundaries: [Rational]
+        if let grid {
+            boundaries = (1..<max(grid.segmentCount, 1)).map { grid.time(ofFrame: grid.frames(ofSegment: $0).lowerBound) }
+        } else {
+            let count = Int((length / Rational(seconds: settings.segmentSeconds)).ceil)
+            boundaries = (1..<max(count, 1)).map { Rational(Int64($0)) * Rational(seconds: settings.segmentSeconds) }
+        }
+        var track = AudioPlan(
+            streamIndex: stream.index, language: ISO639.code(stream.language), title: stream.title, channels: channels,
+            bitRate: channels == 1 ? 64_000 : 128_000, sampleCount: Int((covered * Rational(rate)).ceil),
+            segmentBoundaries: boundaries)
+        // A last segment of a frame or two may be too short for an access unit: its sound ends with the one before.
+        while !track.segmentBoundaries.isEmpty, track.packets(ofSegment: track.segmentCount - 1).isEmpty {
+            track.segmentBoundaries.removeLast()
+        }
+        return track
+    }
+
+    private static func chunks(
+        _ video: VideoPlan?, scan: SourceScan, origin: Rational, settings: TranscodeSettings
+    ) -> ([Chunk], Double) {
+        guard let video, let timing = scan.video, let stream = scan.info.primaryVideo else { return ([], 0) }
+        let grid = video.grid
+        let perFrame = CostModel.cpuSecondsPerFrame(
+            source: stream.codedSize, rungs: video.rungs, preset: settings.preset)
+        let total = perFrame * Double(grid.frameCount)
+        guard video.isSeekable else {
+            return ([Chunk(index: 0, segments: 0..<grid.segmentCount, seekTimestamp: nil)], total)
+        }
+        let perSegment = max(perFrame * Double(grid.segmentFrames), 0.001)
+        let size = max(1, Int(chunkCPUSeconds / perSegment))
+        // Deinterlacing looks at the pictures before, so a chunk's decoding begins a little earlier.
+        let margin = video.deinterlace ? 4 : 1
+        let usesDecodeTime = scan.info.container.hasPrefix("mov")
+        let keyFrames = timing.keyFrames.sorted { $0.pts < $1.pts }
+        let chunks = stride(from: 0, to: grid.segmentCount, by: size).enumerated().map { index, first in
+            let segments = first..<min(first + size, grid.segmentCount)
+            let wanted = grid.frames(ofSegment: first).lowerBound - margin
+            let key = keyFrames.last { key in
+                ((Rational(key.pts) * timing.timeBase - origin) * grid.frameRate).rounded <= Int64(wanted)
+            }
+            return Chunk(
+                index: index, segments: segments, seekTimestamp: key.map { usesDecodeTime ? $0.dts : $0.pts })
+        }
+        return (chunks, total)
+    }
+
+    private static func predict(
+        _ video: VideoPlan?, audio: [AudioPlan], length: Rational, cpuSeconds: Double, settings: TranscodeSettings
+    ) -> Prediction {
+        let seconds = length.doubleValue
+        let videoRate = (video?.rungs ?? []).reduce(0.0) {
+            $0 + CostModel.expectedRate($1, frameRate: video?.grid.frameRate ?? Rational(25), quality: settings.quality)
+        }
+        let audioRate = audio.reduce(0.0) { $0 + Double($1.bitRate) }
+        // The progressive files repeat every rung, each with the default sound.
+        let rungCount = Double(video?.rungs.count ?? 1)
+        let hasStreams = settings.formats.contains(.hls) || settings.formats.contains(.dash)
+        let streams = hasStreams ? videoRate + audioRate : 0
+        let files = settings.formats.contains(.mp4)
+            ? videoRate + rungCount * Double(audio.first?.bitRate ?? 0) : 0
+        return Prediction(
+            bytes: Int64(clampedFrom: (streams + files) * seconds / 8),
+            cpuSeconds: cpuSeconds + seconds * 0.03 * Double(audio.count))
+    }
+}
+
+extension TranscodePlanner {
+    /// x264 presets that may be chosen, fastest first.
+    public static var presets: [String] { CostModel.presets }
+}

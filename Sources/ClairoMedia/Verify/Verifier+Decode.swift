@@ -1,0 +1,201 @@
+internal import ClairoCore
+internal import Foundation
+internal import Libav
+
+/// What decoding a rendition whole has shown.
+struct DecodedRendition {
+    /// Instant of the first picture or sample and end of the last, in seconds.
+    var start: Rational
+    var end: Rational
+    var codec: String?
+    var size: PictureSize?
+    /// Bytes of each media segment as they lie on the store.
+    var segmentBytes: [Int]
+}
+
+extension Verifier {
+    func decodeRenditions(_ manifest: OutputManifest, _ checks: inout Checks) throws -> [String: DecodedRendition] {
+        var decoded: [String: DecodedRendition] = [:]
+        let plan = manifest.plan
+        if let video = plan.video {
+            for rung in video.rungs {
+                decoded[rung.folder] = try decodeVideo(rung, video: video, &checks)
+            }
+            let ends = Set(video.rungs.compactMap { decoded[$0.folder]?.end })
+            checks.expect(
+                ends.count == 1, "duration", "all rungs", "every rung lasts \(clock(ends.first?.doubleValue ?? 0))",
+                "the rungs end at \(ends.map { clock($0.doubleValue) }.sorted().joined(separator: ", "))")
+        }
+        for track in plan.audio { decoded[track.folder] = try decodeAudio(track, &checks) }
+        return decoded
+    }
+
+    /// Decodes every segment on its own, as a player does after a seek: it must begin with an IDR, need nothing from the
+    /// segment before it, and hold exactly its frames at exactly their times.
+    private func decodeVideo(_ rung: Rung, video: VideoPlan, _ checks: inout Checks) throws -> DecodedRendition? {
+        let grid = video.grid
+        guard let initSegment = try bytes(of: rung.initKey) else { return nil }
+        var result = DecodedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
+        var problems: [String] = []
+        var frames = 0
+        for index in 0..<grid.segmentCount {
+            try control.checkCancellation()
+            let key = rung.segmentKey(index)
+            guard let segment = try bytes(of: key) else {
+                problems.append("\(key) is missing")
+                result.segmentBytes.append(0)
+                continue
+            }
+            result.segmentBytes.append(segment.count)
+            do {
+                let content = try SegmentContent(video: initSegment + segment)
+                frames += content.times.count
+                let wanted = grid.frames(ofSegment: index)
+                if let problem = content.problem(frames: wanted, rate: grid.frameRate) {
+                    problems.append("\(key): \(problem)")
+                }
+                if let size = content.size, size != rung.size {
+                    problems.append("\(key): its pictures are \(size) instead of \(rung.size)")
+                }
+                if index == 0 { result.start = content.times.first ?? .zero }
+                if let last = content.times.last { result.end = last + grid.frameRate.inverse }
+                result.size = content.size
+                if index == 0 { result.codec = content.codec }
+            } catch let error as AVError {
+                if error == .exitRequested { throw ClairoError.cancelled }
+                problems.append("\(key) cannot be read: \(error)")
+            }
+        }
+        checks.expect(
+            problems.isEmpty, "segments", rung.folder,
+            "\(grid.segmentCount) segments, each begins with an IDR and holds its frames at k/fps; no decoding errors",
+            problems.prefix(3).joined(separator: "; "))
+        checks.expect(
+            frames == grid.frameCount, "frame-count", rung.folder, "\(frames) frames as planned",
+            "\(frames) frames were decoded, \(grid.frameCount) were planned")
+        return result
+    }
+
+    /// Decodes the track whole, through the edit list that takes the priming away.
+    private func decodeAudio(_ track: AudioPlan, _ checks: inout Checks) throws -> DecodedRendition? {
+        guard var whole = try bytes(of: track.initKey) else { return nil }
+        var result = DecodedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
+        var missing: [String] = []
+        for index in 0..<track.segmentCount {
+            let segment = try bytes(of: track.segmentKey(index))
+            if segment == nil { missing.append(track.segmentKey(index).rawValue) }
+            result.segmentBytes.append(segment?.count ?? 0)
+            whole += segment ?? Data()
+        }
+        checks.expect(
+            missing.isEmpty, "segments", track.folder, "\(track.segmentCount) segments",
+            "missing: \(missing.prefix(3).joined(separator: ", "))")
+        do {
+            let demuxer = try Demuxer(InMemoryBytes(whole), options: InputLimits().demuxerOptions)
+            let decoder = try demuxer.makeDecoder(stream: 0)
+            let stream = demuxer.streams.first
+            result.codec = stream.flatMap { AAC.codecString(configuration: Data($0.extradata)) }
+            let base = Rational(decoder.timeBase)
+            var position: Rational?
+            var gaps = 0
+            func take() throws {
+                while case .value(let frame) = try decoder.receive() {
+                    let time = Rational(frame.pts ?? 0) * base
+                    if position == nil { result.start = time }
+                    if let position, abs((time - position).doubleValue) > 0.001 { gaps += 1 }
+                    position = time + Rational(Int64(frame.sampleCount), Int64(max(frame.sampleRate, 1)))
+                }
+            }
+            while let packet = try demuxer.read() {
+                try control.checkCancellation()
+                try decoder.send(packet)
+                try take()
+            }
+            try decoder.send(nil)
+            try take()
+            result.end = position ?? .zero
+            checks.expect(
+                decoder.errorCount == 0 && gaps == 0, "decode", track.folder,
+                "\(clock(result.end.doubleValue)) of sound without a gap",
+                "\(decoder.errorCount) decoding errors, \(gaps) gaps")
+            let short = track.duration - result.end
+            checks.expect(
+                abs(short.doubleValue) <= Double(AudioPlan.frameSamples) / Double(AudioPlan.sampleRate) + 0.001,
+                "duration", track.folder, "ends at \(clock(result.end.doubleValue)) as planned",
+                "ends at \(clock(result.end.doubleValue)), planned was \(clock(track.duration.doubleValue))")
+        } catch let error as AVError {
+            checks.expect(false, "decode", track.folder, "", "the track cannot be read: \(error)")
+        }
+        return result
+    }
+
+    /// Picture and sound begin together, within one frame.
+    func checkOffsets(_ manifest: OutputManifest, _ decoded: [String: DecodedRendition], _ checks: inout Checks) {
+        guard let video = manifest.plan.video, let rung = video.rungs.first, let picture = decoded[rung.folder] else {
+            return
+        }
+        for track in manifest.plan.audio {
+            guard let sound = decoded[track.folder] else { continue }
+            let offset = sound.start - picture.start
+            checks.expect(
+                abs(offset.doubleValue) <= video.grid.frameRate.inverse.doubleValue, "av-offset", track.folder,
+                String(format: "sound begins %.1f ms after the picture", offset.doubleValue * 1000),
+                String(format: "sound begins %.1f ms after the picture, more than a frame", offset.doubleValue * 1000))
+        }
+    }
+}
+
+/// One video segment as libav reads and decodes it.
+struct SegmentContent {
+    /// Presentation times of the decoded pictures, in the order they come out.
+    private(set) var times: [Rational] = []
+    private(set) var size: PictureSize?
+    private(set) var codec: String?
+    private(set) var beginsWithKeyFrame = false
+    private(set) var errors = 0
+    private let smallestPacketTime: Rational?
+
+    /// - Parameter video: an init segment and one media segment behind it.
+    init(video: Data) throws {
+        let demuxer = try Demuxer(InMemoryBytes(video), options: InputLimits().demuxerOptions)
+        guard let stream = demuxer.streams.first else { throw AVError.invalidData }
+        codec = H264.codecString(configuration: Data(stream.extradata))
+        let decoder = try demuxer.makeDecoder(stream: 0)
+        let base = Rational(decoder.timeBase)
+        var isFirst = true
+        var smallest: Rational?
+        func take(_ times: inout [Rational], _ size: inout PictureSize?) throws {
+            while case .value(let frame) = try decoder.receive() {
+                times.append(Rational(frame.pts ?? -1) * base)
+                size = PictureSize(width: frame.width, height: frame.height)
+            }
+        }
+        while let packet = try demuxer.read() {
+            if isFirst { beginsWithKeyFrame = packet.isKey && Self.isIDR(packet.data) }
+            isFirst = false
+            let time = Rational(packet.pts ?? -1) * base
+            smallest = min(smallest ?? time, time)
+            try decoder.send(packet)
+            try take(&times, &size)
+        }
+        try decoder.send(nil)
+        try take(&times, &size)
+        errors = decoder.errorCount
+        smallestPacketTime = smallest
+    }
+
+    private static func isIDR(_ data: Data) -> Bool {
+        H264.nalUnits(lengthPrefixed: data, lengthSize: 4)?.contains { H264.type(of: $0) == H264.NALType.idr } ?? false
+    }
+
+    /// What is wrong with the segment if it is to hold `frames`, or nil.
+    func problem(frames: Range<Int>, rate: Rational) -> String? {
+        if errors > 0 { return "\(errors) decoding errors" }
+        if !beginsWithKeyFrame { return "it does not begin with an IDR" }
+        if times.count != frames.count { return "\(times.count) pictures instead of \(frames.count)" }
+        for (frame, time) in zip(frames, times) where time != Rational(Int64(frame)) / rate {
+            return "frame \(frame) is at \(time) s instead of \(Rational(Int64(frame)) / rate) s"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,328 @@
+internal import ClairoCore
+internal import Foundation
+internal import Libav
+
+extension Verifier {
+    // MARK: HLS
+
+    func checkHLS(_ manifest: OutputManifest, _ decoded: [String: DecodedRendition], _ checks: inout Checks) throws {
+        guard let data = try bytes(of: Packager.masterKey) else {
+            checks.expect(false, "playlist", "master.m3u8", "", "it is missing")
+            return
+        }
+        let master: HLSMaster
+        do {
+            master = try HLSParser.master(data)
+        } catch {
+            checks.expect(false, "playlist", "master.m3u8", "", "\(error)")
+            return
+        }
+        let plan = manifest.plan
+        let rungs = plan.video?.rungs ?? []
+        let expectedVariants = plan.video == nil ? min(plan.audio.count, 1) : rungs.count
+        checks.expect(
+            master.variants.count == expectedVariants && Set(master.variants.map(\.uri)).count == master.variants.count,
+            "playlist", "master.m3u8", "\(master.variants.count) variants",
+            "\(master.variants.count) variants, \(expectedVariants) renditions were made")
+        checks.expect(
+            master.media.filter { $0.type == "AUDIO" }.count == (plan.video == nil && plan.audio.count == 1 ? 0 : plan.audio.count),
+            "playlist", "master.m3u8", "\(plan.audio.count) audio tracks",
+            "\(master.media.count) audio tracks are named, \(plan.audio.count) were made")
+
+        var playlists: [String: HLSMediaPlaylist] = [:]
+        let uris = Set(
+            master.variants.map(\.uri) + master.media.compactMap(\.uri) + master.iframeStreams.map(\.uri))
+        for uri in uris.sorted() { playlists[uri] = try readPlaylist(uri, &checks) }
+
+        let targets = Set(
+            (master.variants.map(\.uri) + master.media.compactMap(\.uri)).compactMap { playlists[$0]?.targetDuration })
+        checks.expect(
+            targets.count <= 1, "target-duration", "master.m3u8", "the same everywhere",
+            "differs: \(targets.sorted().map(String.init).joined(separator: ", "))")
+
+        // The rate of a variant is its video's and that of the largest track of its audio group.
+        let audioRates = plan.audio.compactMap { track in
+            playlists[track.playlistKey.rawValue].map {
+                Rates(segments: $0.segments, bytes: decoded[track.folder]?.segmentBytes ?? [])
+            }
+        }
+        let audioPeak = audioRates.map(\.peak).max() ?? 0
+        let audioAverage = audioRates.map(\.average).max() ?? 0
+        for variant in master.variants {
+            guard let playlist = playlists[variant.uri] else { continue }
+            if let rung = rungs.first(where: { $0.playlistKey.rawValue == variant.uri }), let video = plan.video {
+                checkVariant(
+                    variant, rung: rung, video: video, playlist: playlist, decoded: decoded[rung.folder],
+                    audioPeak: audioPeak, audioAverage: audioAverage, &checks)
+            } else {
+                checks.expect(
+                    plan.video == nil && plan.audio.contains { $0.playlistKey.rawValue == variant.uri }, "playlist",
+                    variant.uri, "the audio rendition", "it belongs to no rendition")
+            }
+        }
+        for track in plan.audio {
+            guard let playlist = playlists[track.playlistKey.rawValue] else { continue }
+            checkSum(playlist, end: decoded[track.folder]?.end, frame: Rational(1024, 48_000), track.folder, &checks)
+        }
+        for rung in rungs { try checkIFrames(rung, playlists[rung.iframePlaylistKey.rawValue], &checks) }
+    }
+
+    /// Parses a media playlist and sees that what it names exists.
+    private func readPlaylist(_ uri: String, _ checks: inout Checks) throws -> HLSMediaPlaylist? {
+        guard isPlain(uri), let data = try bytes(of: ObjectKey(uri)) else {
+            checks.expect(false, "playlist", uri, "", "the master names it, but it is missing")
+            return nil
+        }
+        do {
+            let playlist = try HLSParser.media(data)
+            let folder = uri.split(separator: "/").dropLast().joined(separator: "/")
+            let names = Set(playlist.segments.map(\.uri) + (playlist.map.map { [$0] } ?? []))
+            let missing = try names.filter { name in
+                try !isPlain(name) || bytes(of: ObjectKey(folder.isEmpty ? name : "\(folder)/\(name)")) == nil
+            }
+            let longest = playlist.segments.map(\.duration).max() ?? .zero
+            let problems = [
+                missing.isEmpty ? nil : "it names missing files: \(missing.sorted().prefix(3).joined(separator: ", "))",
+                playlist.map == nil ? "it has no EXT-X-MAP" : nil,
+                playlist.hasEndList ? nil : "it has no EXT-X-ENDLIST",
+                playlist.type == "VOD" ? nil : "its type is not VOD",
+                longest.rounded > playlist.targetDuration ? "a segment is longer than the target duration" : nil,
+            ].compactMap { $0 }
+            checks.expect(
+                problems.isEmpty, "playlist", uri, "\(playlist.segments.count) entries, all there",
+                problems.joined(separator: "; "))
+            return playlist
+        } catch {
+            checks.expect(false, "playlist", uri, "", "\(error)")
+            return nil
+        }
+    }
+
+    private func checkVariant(
+        _ variant: HLSVariant, rung: Rung, video: VideoPlan, playlist: HLSMediaPlaylist, decoded: DecodedRendition?,
+        audioPeak: Double, audioAverage: Double, _ checks: inout Checks
+    ) {
+        let grid = video.grid
+        let names = playlist.segments.map { "\(rung.folder)/\($0.uri)" }
+        checks.expect(
+            names == (0..<grid.segmentCount).map { rung.segmentKey($0).rawValue }, "segment-boundaries", rung.folder,
+            "\(names.count) segments in order", "the playlist does not name every segment in order")
+        // The printed durations may be rounded, but no boundary may be off by as much as a millisecond.
+        var position = Rational.zero
+        var misplaced: Int?
+        for (index, segment) in playlist.segments.enumerated() {
+            let wanted = grid.time(ofFrame: grid.frames(ofSegment: index).lowerBound)
+            if abs((position - wanted).doubleValue) > 0.001 { misplaced = misplaced ?? index }
+            position = position + segment.duration
+        }
+        checks.expect(
+            misplaced == nil, "segment-boundaries", rung.folder, "aligned with the plan",
+            "segment \((misplaced ?? 0) + 1) is listed at another time than planned")
+        checkSum(playlist, end: decoded?.end, frame: grid.frameRate.inverse, rung.folder, &checks)
+        if let decoded {
+            let rates = Rates(segments: playlist.segments, bytes: decoded.segmentBytes)
+            checkRate("BANDWIDTH", Double(variant.bandwidth), rates.peak + audioPeak, rung.folder, &checks)
+            checkRate(
+                "AVERAGE-BANDWIDTH", variant.averageBandwidth.map(Double.init), rates.average + audioAverage,
+                rung.folder, &checks)
+            checks.expect(
+                decoded.codec.map { codec in variant.codecs.contains { $0.lowercased() == codec.lowercased() } } ?? false,
+                "codecs", rung.folder, variant.codecs.joined(separator: ","),
+                "CODECS says \(variant.codecs.joined(separator: ",")), the bitstream \(decoded.codec ?? "nothing")")
+            checks.expect(
+                variant.resolution == decoded.size, "resolution", rung.folder, "\(rung.size)",
+                "RESOLUTION says \(variant.resolution?.description ?? "nothing"), the pictures are \(decoded.size?.description ?? "none")")
+        }
+        let rateError = abs((variant.frameRate?.doubleValue ?? 0) - grid.frameRate.doubleValue)
+        checks.expect(
+            rateError < 0.001, "frame-rate", rung.folder, "\(grid.frameRate)",
+            "FRAME-RATE says \(variant.frameRate?.doubleValue ?? 0), the pictures come at \(grid.frameRate)")
+    }
+
+    private func checkSum(
+        _ playlist: HLSMediaPlaylist, end: Rational?, frame: Rational, _ subject: String, _ checks: inout Checks
+    ) {
+        guard let end else { return }
+        let sum = playlist.segments.reduce(Rational.zero) { $0 + $1.duration }
+        checks.expect(
+            abs((sum - end).doubleValue) <= frame.doubleValue + 0.0005, "extinf-sum", subject,
+            "\(clock(sum.doubleValue)) as decoded",
+            "EXTINF adds up to \(clock(sum.doubleValue)), decoded were \(clock(end.doubleValue))")
+    }
+
+    private func checkRate(
+        _ name: String, _ declared: Double?, _ measured: Double, _ subject: String, _ checks: inout Checks
+    ) {
+        guard let declared, measured > 0 else {
+            checks.expect(false, "rates", subject, "", "\(name) is missing or nothing was measured")
+            return
+        }
+        checks.expect(
+            abs(declared / measured - 1) <= Self.rateTolerance, "rates", subject,
+            String(format: "%@ %.0f, measured %.0f", name, declared, measured),
+            String(format: "%@ says %.0f, measured are %.0f", name, declared, measured))
+    }
+
+    /// Every entry of an I-frame playlist is a `moof` and one IDR that decodes by itself.
+    private func checkIFrames(_ rung: Rung, _ playlist: HLSMediaPlaylist?, _ checks: inout Checks) throws {
+        guard let playlist else { return }
+        let initSegment = try bytes(of: rung.initKey) ?? Data()
+        var problems: [String] = []
+        var open: (uri: String, data: Data) = ("", Data())
+        for (index, entry) in playlist.segments.enumerated() {
+            try control.checkCancellation()
+            if open.uri != entry.uri { open = (entry.uri, try bytes(of: ObjectKey("\(rung.folder)/\(entry.uri)")) ?? Data()) }
+            guard let range = entry.byteRange, range.upperBound <= Int64(open.data.count) else {
+                problems.append("entry \(index + 1) lies outside its file")
+                continue
+            }
+            let part = open.data.subdata(
+                in: open.data.startIndex + Int(range.lowerBound)..<open.data.startIndex + Int(range.upperBound))
+            if !Self.isKeyFrame(part, of: initSegment) { problems.append("entry \(index + 1) is not an IDR") }
+        }
+        checks.expect(
+            problems.isEmpty && playlist.isIFramesOnly, "iframes", rung.folder,
+            "\(playlist.segments.count) key frames",
+            problems.isEmpty ? "EXT-X-I-FRAMES-ONLY is missing" : problems.prefix(3).joined(separator: "; "))
+    }
+
+    /// The range ends inside `mdat`, behind the first sample.
+    private static func isKeyFrame(_ part: Data, of initSegment: Data) -> Bool {
+        guard part.count > 16, part.dropFirst(4).prefix(4) == Data("moof".utf8) else { return false }
+        let moof = part.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+        let payload = moof + 8
+        guard payload < part.count else { return false }
+        let sample = part.subdata(in: part.startIndex + payload..<part.endIndex)
+        return H264.nalUnits(lengthPrefixed: sample, lengthSize: 4)?.contains {
+            H264.type(of: $0) == H264.NALType.idr
+        } ?? false
+    }
+
+    /// Rates of a rendition as its segments lie on the store.
+    private struct Rates {
+        var peak = 0.0
+        var average = 0.0
+
+        init(segments: [HLSSegment], bytes: [Int]) {
+            guard segments.count == bytes.count else { return }
+            let measured = zip(segments, bytes).map { MeasuredSegment(duration: $0.duration, bytes: $1) }
+            let target = Int(segments.map(\.duration).max()?.rounded ?? 1)
+            peak = Double(HLSPlaylist.peakRate(of: measured, targetDuration: max(target, 1)))
+            average = Double(measured.averageRate)
+        }
+    }
+
+    // MARK: DASH
+
+    /// The MPD describes exactly the segments that are there.
+    func checkDASH(_ manifest: OutputManifest, _ checks: inout Checks) throws {
+        let plan = manifest.plan
+        guard let data = try bytes(of: Packager.mpdKey) else {
+            checks.expect(false, "mpd", "manifest.mpd", "", "it is missing")
+            return
+        }
+        let document: DASHDocument
+        do {
+            document = try DASHParser.parse(data)
+        } catch {
+            checks.expect(false, "mpd", "manifest.mpd", "", "\(error)")
+            return
+        }
+        let difference = abs((document.duration - plan.duration).doubleValue)
+        checks.expect(
+            difference < 0.15, "mpd", "manifest.mpd", "lasts \(clock(document.duration.doubleValue))",
+            "it claims \(clock(document.duration.doubleValue)), planned were \(clock(plan.duration.doubleValue))")
+        let representations = document.adaptationSets.flatMap(\.representations)
+        for rung in plan.video?.rungs ?? [] {
+            guard let grid = plan.video?.grid else { break }
+            checkRepresentation(
+                representations.first { $0.id == rung.name }, rung.folder, initKey: rung.initKey,
+                keys: (0..<grid.segmentCount).map(rung.segmentKey), duration: grid.duration, size: rung.size, &checks)
+        }
+        for track in plan.audio {
+            checkRepresentation(
+                representations.first { $0.id == track.name }, track.folder, initKey: track.initKey,
+                keys: (0..<track.segmentCount).map(track.segmentKey), duration: track.duration, size: nil, &checks)
+        }
+    }
+
+    private func checkRepresentation(
+        _ representation: DASHRepresentation?, _ subject: String, initKey: ObjectKey, keys: [ObjectKey],
+        duration: Rational, size: PictureSize?, _ checks: inout Checks
+    ) {
+        guard let representation else {
+            checks.expect(false, "mpd", subject, "", "the MPD does not have it")
+            return
+        }
+        let end = representation.segments.last.map { $0.start + $0.duration } ?? .zero
+        let problems = [
+            representation.initialization == initKey.rawValue ? nil : "initialization is \(representation.initialization)",
+            representation.segments.map(\.name) == keys.map(\.rawValue) ? nil : "its segments are not those on the store",
+            abs((end - duration).doubleValue) < 0.05 ? nil : "its timeline ends at \(clock(end.doubleValue))",
+            size == nil || (representation.width == size?.width && representation.height == size?.height)
+                ? nil : "its size is not \(size?.description ?? "")",
+        ].compactMap { $0 }
+        checks.expect(
+            problems.isEmpty, "mpd", subject, "\(keys.count) segments as on the store", problems.joined(separator: "; "))
+    }
+
+    // MARK: MP4
+
+    /// Each progressive file has its index in front and the very samples of its rung.
+    func checkProgressive(_ manifest: OutputManifest, _ checks: inout Checks) throws {
+        let plan = manifest.plan
+        for rung in plan.video?.rungs ?? [] {
+            try control.checkCancellation()
+            let sound = plan.audio.first?.packetCount
+            try checkProgressive(rung.mp4Key, pictures: plan.video?.grid.frameCount, sound: sound, &checks)
+        }
+        if plan.video == nil, let track = plan.audio.first {
+            try checkProgressive(ObjectKey("mp4/\(track.name).mp4"), pictures: nil, sound: track.packetCount, &checks)
+        }
+    }
+
+    private func checkProgressive(_ key: ObjectKey, pictures: Int?, sound: Int?, _ checks: inout Checks) throws {
+        guard try store.size(of: key) != nil else {
+            checks.expect(false, "mp4", key.rawValue, "", "it is missing")
+            return
+        }
+        do {
+            let source = try store.open(key)
+            let demuxer = try Demuxer(SourceBytes(source), options: InputLimits().demuxerOptions)
+            var counts: [StreamInfo.Kind: Int] = [:]
+            var firstPosition = Int64.max
+            let kinds = Dictionary(uniqueKeysWithValues: demuxer.streams.map { ($0.index, $0.kind) })
+            while let packet = try demuxer.read() {
+                counts[kinds[packet.streamIndex] ?? .other, default: 0] += 1
+                firstPosition = min(firstPosition, packet.position)
+            }
+            let hasIndexInFront = try Self.boxes(of: source).prefix(2) == ["ftyp", "moov"]
+            let problems = [
+                hasIndexInFront ? nil : "its index is not in front",
+                counts[.video] == pictures ? nil : "\(counts[.video] ?? 0) pictures instead of \(pictures ?? 0)",
+                counts[.audio] == sound ? nil : "\(counts[.audio] ?? 0) access units of sound instead of \(sound ?? 0)",
+            ].compactMap { $0 }
+            checks.expect(
+                problems.isEmpty, "mp4", key.rawValue,
+                "\(pictures ?? 0) pictures, \(sound ?? 0) access units of sound, index in front",
+                problems.joined(separator: "; "))
+        } catch let error as AVError {
+            checks.expect(false, "mp4", key.rawValue, "", "it cannot be read: \(error)")
+        }
+    }
+
+    /// Names of the first boxes of a file.
+    private static func boxes(of source: any ByteSource) throws -> [String] {
+        var names: [String] = []
+        var offset: Int64 = 0
+        while names.count < 3, offset + 8 <= source.size {
+            var header = [UInt8](repeating: 0, count: 8)
+            _ = try header.withUnsafeMutableBytes { try source.read(at: offset, into: $0) }
+            names.append(String(decoding: header[4..<8], as: UTF8.self))
+            let size = header.prefix(4).reduce(Int64(0)) { $0 << 8 | Int64($1) }
+            guard size >= 8 else { break }
+            offset += size
+        }
+        return names
+    }
+}

@@ -1,0 +1,78 @@
+internal import CFFmpeg
+internal import Synchronization
+
+/// A libav error code (`AVERROR(...)`) with the last thing that libav said on the way to it.
+public struct AVError: Error, Hashable, Sendable {
+    public let rawValue: Int32
+    /// The last warning or error that libav logged, or nil.
+    public let lastLogLine: String?
+
+    init(_ rawValue: Int32, lastLogLine: String? = LogTap.takeLastLine()) {
+        self.rawValue = rawValue
+        self.lastLogLine = lastLogLine
+    }
+
+    public static func == (lhs: AVError, rhs: AVError) -> Bool { lhs.rawValue == rhs.rawValue }
+    public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
+
+    public static let outOfMemory = AVError(clairo_averror_enomem, lastLogLine: nil)
+    public static let invalidArgument = AVError(clairo_averror_einval, lastLogLine: nil)
+    public static let invalidData = AVError(clairo_averror_invaliddata, lastLogLine: nil)
+    public static let inputOutput = AVError(clairo_averror_eio, lastLogLine: nil)
+    public static let exitRequested = AVError(clairo_averror_exit, lastLogLine: nil)
+    public static let decoderNotFound = AVError(clairo_averror_decoder_not_found, lastLogLine: nil)
+    public static let endOfFile = AVError(clairo_averror_eof, lastLogLine: nil)
+}
+
+extension AVError: CustomStringConvertible {
+    public var description: String {
+        var buffer = [CChar](repeating: 0, count: 128)
+        av_strerror(rawValue, &buffer, buffer.count)
+        let bytes = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        let text = String(decoding: bytes, as: UTF8.self)
+        return lastLogLine.map { "\(text) (\($0))" } ?? text
+    }
+}
+
+/// Throws for every negative result of a libav call.
+@discardableResult
+func check(_ result: Int32) throws(AVError) -> Int32 {
+    guard result >= 0 else { throw AVError(result) }
+    return result
+}
+
+/// Turns "the allocator gave nothing" into an error.
+func checkAllocated<T>(_ pointer: T?) throws(AVError) -> T {
+    guard let pointer else { throw .outOfMemory }
+    return pointer
+}
+
+/// Keeps the last line that libav logs instead of letting it write to stderr: damaged files make thousands of them.
+///
+/// The callback is global and called from codec threads, so it only formats and stores under a mutex.
+enum LogTap {
+    private static let lastLine = Mutex<String?>(nil)
+
+    static let install: Void = {
+        av_log_set_level(AV_LOG_ERROR)
+        av_log_set_callback { context, level, format, arguments in
+            guard level <= AV_LOG_ERROR, let format, let arguments else { return }
+            var line = [CChar](repeating: 0, count: 512)
+            var printPrefix: Int32 = 1
+            av_log_format_line2(context, level, format, arguments, &line, Int32(line.count), &printPrefix)
+            let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+            let printable = String(decoding: bytes, as: UTF8.self).filter { !$0.isNewline }
+            LogTap.lastLine.withLock { $0 = printable }
+        }
+    }()
+
+    static func takeLastLine() -> String? {
+        lastLine.withLock { line in
+            defer { line = nil }
+            return line
+        }
+    }
+}
+
+/// The version of libav this program runs with, for example `5.1.9-0+deb12u1`.
+public var libavVersion: String { String(cString: clairo_libav_version()) }

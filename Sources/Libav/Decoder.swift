@@ -1,0 +1,94 @@
+internal import CFFmpeg
+
+/// What came of asking a codec or filter for its next output.
+public enum Output<Value> {
+    case value(Value)
+    /// It wants more input first.
+    case needsInput
+    /// It has given everything.
+    case drained
+}
+
+extension Output: Sendable where Value: Sendable {}
+
+/// Turns packets of one stream into frames. Not Sendable: one thread at a time.
+public final class Decoder {
+    private var context: UnsafeMutablePointer<AVCodecContext>?
+    public let timeBase: Ratio
+    /// Packets that the decoder refused as invalid and frames that it had to mend.
+    public private(set) var errorCount = 0
+
+    init(
+        parameters: UnsafeMutablePointer<AVCodecParameters>, timeBase: Ratio, whitelist: String, maxPixels: Int64,
+        threads: Int32
+    ) throws(AVError) {
+        LogTap.install
+        self.timeBase = timeBase
+        guard let codec = Decoder.find(parameters.pointee.codec_id, whitelist: whitelist) else {
+            throw .decoderNotFound
+        }
+        let opening = try checkAllocated(avcodec_alloc_context3(codec))
+        context = opening
+        do {
+            try check(avcodec_parameters_to_context(opening, parameters))
+            opening.pointee.pkt_timebase = timeBase.av
+            opening.pointee.max_pixels = maxPixels
+            opening.pointee.thread_count = threads
+            // Pictures with concealed errors are shown and counted: whether there are too many is not decided here.
+            opening.pointee.flags |= Int32(AV_CODEC_FLAG_OUTPUT_CORRUPT)
+            var options: OpaquePointer?
+            defer { av_dict_free(&options) }
+            try check(av_dict_set(&options, "codec_whitelist", whitelist, 0))
+            try check(avcodec_open2(opening, codec, &options))
+        } catch {
+            avcodec_free_context(&context)
+            throw error
+        }
+    }
+
+    deinit { avcodec_free_context(&context) }
+
+    /// The decoder libav would use, if its name is on the whitelist.
+    static func find(_ id: AVCodecID, whitelist: String) -> UnsafePointer<AVCodec>? {
+        guard let codec = avcodec_find_decoder(id) else { return nil }
+        let name = String(cString: codec.pointee.name)
+        return whitelist.split(separator: ",").contains { $0 == name } ? codec : nil
+    }
+
+    /// Feeds a packet, or nil for the end. Invalid data is counted, not thrown: what can be shown is shown.
+    public func send(_ packet: Packet?) throws(AVError) {
+        let result = avcodec_send_packet(context, packet?.pointer)
+        if result == clairo_averror_eof || result == clairo_averror_eagain { return }
+        if result < 0 {
+            if packet == nil { return }
+            if result == clairo_averror_enomem { throw AVError(result) }
+            errorCount += 1
+        }
+    }
+
+    public func receive() throws(AVError) -> Output<Frame> {
+        while true {
+            let frame = try checkAllocated(av_frame_alloc())
+            let result = avcodec_receive_frame(context, frame)
+            if result == 0 {
+                let decoded = Frame(adopting: frame)
+                if decoded.isDamaged { errorCount += 1 }
+                return .value(decoded)
+            }
+            var unused: UnsafeMutablePointer<AVFrame>? = frame
+            av_frame_free(&unused)
+            if result == clairo_averror_eagain { return .needsInput }
+            if result == clairo_averror_eof { return .drained }
+            if result == clairo_averror_enomem { throw AVError(result) }
+            errorCount += 1
+            if errorCount > 1_000_000 { throw AVError(result) }
+            // A decoder may report the damage of one packet more than once; the next call moves on.
+            if result == clairo_averror_invaliddata || result == clairo_averror_einval { return .needsInput }
+        }
+    }
+
+    /// Forgets everything buffered, after a seek.
+    public func flush() {
+        if let context { avcodec_flush_buffers(context) }
+    }
+}

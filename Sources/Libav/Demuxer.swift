@@ -1,0 +1,137 @@
+internal import CFFmpeg
+
+/// Limits and whitelists for opening media from strangers.
+public struct DemuxerOptions: Sendable, Hashable {
+    /// libav short names of containers that may be opened at all.
+    public var formatWhitelist: String
+    public var codecWhitelist: String
+    /// Bytes that may be read to find out what is in the file.
+    public var probeBytes: Int64
+    /// Microseconds of media that may be analysed for the same purpose.
+    public var analyzeMicroseconds: Int64
+    public var maxStreams: Int32
+    public var maxPixels: Int64
+    public init(
+        formatWhitelist: String, codecWhitelist: String, probeBytes: Int64 = 50_000_000,
+        analyzeMicroseconds: Int64 = 10_000_000, maxStreams: Int32 = 32, maxPixels: Int64 = 36_864_000
+    ) {
+        self.formatWhitelist = formatWhitelist
+        self.codecWhitelist = codecWhitelist
+        self.probeBytes = probeBytes
+        self.analyzeMicroseconds = analyzeMicroseconds
+        self.maxStreams = maxStreams
+        self.maxPixels = maxPixels
+    }
+}
+
+/// An opened container: its streams, its packets in file order, and seeking.
+///
+/// Not Sendable: one thread at a time. Calls block on the byte source.
+public final class Demuxer {
+    private var context: UnsafeMutablePointer<AVFormatContext>?
+    private let input: InputContext
+    private let interrupt: Interrupt
+    private let codecWhitelist: String
+    private let maxPixels: Int64
+    public private(set) var streams: [StreamInfo] = []
+
+    /// Opens a container and reads enough of it to describe its streams.
+    /// - Throws: `AVError` if libav refuses the content, or whatever the byte source threw.
+    public init(_ bytes: any InputBytes, options: DemuxerOptions, interrupt: Interrupt = Interrupt()) throws {
+        LogTap.install
+        self.interrupt = interrupt
+        codecWhitelist = options.codecWhitelist
+        maxPixels = options.maxPixels
+        input = try InputContext(bytes, interrupt: interrupt)
+        let opening = try checkAllocated(avformat_alloc_context())
+        context = opening
+        opening.pointee.pb = input.pointer
+        opening.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
+        opening.pointee.interrupt_callback.opaque = Unmanaged.passUnretained(interrupt).toOpaque()
+        opening.pointee.interrupt_callback.callback = { opaque in
+            guard let opaque else { return 0 }
+            return Unmanaged<Interrupt>.fromOpaque(opaque).takeUnretainedValue().isTriggered ? 1 : 0
+        }
+        var dictionary: OpaquePointer?
+        defer { av_dict_free(&dictionary) }
+        for (key, value) in [
+            ("format_whitelist", options.formatWhitelist),
+            ("codec_whitelist", options.codecWhitelist),
+            // No protocol at all: everything comes through the byte source.
+            ("protocol_whitelist", ""),
+            ("probesize", String(options.probeBytes)),
+            ("analyzeduration", String(options.analyzeMicroseconds)),
+            ("max_streams", String(options.maxStreams)),
+        ] {
+            try check(av_dict_set(&dictionary, key, value, 0))
+        }
+        // On failure avformat_open_input frees the context and clears the pointer.
+        let opened = avformat_open_input(&context, "input.bin", nil, &dictionary)
+        try input.rethrowStash()
+        try check(opened)
+        let found = avformat_find_stream_info(context, nil)
+        try input.rethrowStash()
+        try check(found)
+        refreshStreams()
+    }
+
+    deinit { avformat_close_input(&context) }
+
+    /// libav's short names of the container, comma-separated.
+    public var formatName: String { context.map { String(cString: $0.pointee.iformat.pointee.name) } ?? "" }
+    public var formatLongName: String {
+        context?.pointee.iformat.pointee.long_name.map { String(cString: $0) } ?? formatName
+    }
+
+    /// The duration that the container's header claims, in microseconds; nil where libav only guessed it from the bitrate
+    /// or the last timestamps.
+    public var declaredDuration: Int64? {
+        guard let context, context.pointee.duration_estimation_method == AVFMT_DURATION_FROM_STREAM else { return nil }
+        return timestamp(context.pointee.duration).flatMap { $0 > 0 ? $0 : nil }
+    }
+
+    /// The next packet of any stream, or nil at the end.
+    public func read() throws -> Packet? {
+        let packet = try Packet()
+        let result = av_read_frame(context, packet.pointer)
+        try input.rethrowStash()
+        if result == clairo_averror_eof { return nil }
+        try check(result)
+        return packet
+    }
+
+    /// Moves so that the next packets come from a key frame of `stream` at or before `timestamp` (in its time base).
+    public func seek(stream: Int, to timestamp: Int64) throws {
+        let result = av_seek_frame(context, Int32(stream), timestamp, AVSEEK_FLAG_BACKWARD)
+        try input.rethrowStash()
+        try check(result)
+    }
+
+    /// Tells the demuxer which streams will be read; the packets of all others are skipped unread where possible.
+    public func select(streams selected: Set<Int>) {
+        guard let context else { return }
+        for index in 0..<Int(context.pointee.nb_streams) {
+            clairo_stream(context, Int32(index))?.pointee.discard =
+                selected.contains(index) ? AVDISCARD_DEFAULT : AVDISCARD_ALL
+        }
+    }
+
+    /// A decoder for one of the streams, bound to the whitelist and to the pixel limit.
+    public func makeDecoder(stream index: Int, threads: Int32 = 1) throws(AVError) -> Decoder {
+        guard let context, index >= 0, index < Int(context.pointee.nb_streams) else { throw .invalidArgument }
+        guard let stream = clairo_stream(context, Int32(index)) else { throw .invalidArgument }
+        return try Decoder(
+            parameters: stream.pointee.codecpar, timeBase: Ratio(stream.pointee.time_base), whitelist: codecWhitelist,
+            maxPixels: maxPixels, threads: threads)
+    }
+
+    /// Rereads the stream descriptions, for example after packets have shown more streams.
+    public func refreshStreams() {
+        guard let context else { return }
+        streams = (0..<Int(context.pointee.nb_streams)).compactMap { index in
+            clairo_stream(context, Int32(index)).map {
+                StreamInfo($0, index: index, codecWhitelist: codecWhitelist)
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+internal import CFFmpeg
+
+/// A filter graph with one input and any number of outputs named `out0`, `out1`, …
+///
+/// Its description is made by this program from numbers, never from a user's text. Not Sendable: one thread at a time.
+public final class FilterGraph {
+    private var graph: UnsafeMutablePointer<AVFilterGraph>?
+    private let source: UnsafeMutablePointer<AVFilterContext>
+    private var sinks: [UnsafeMutablePointer<AVFilterContext>] = []
+
+    /// A graph for pictures like `first`; `description` reads from `[in]` and writes to `[out0]`….
+    public init(video description: String, like first: Frame, timeBase: Ratio, outputs: Int) throws(AVError) {
+        LogTap.install
+        let frame = first.pointer.pointee
+        let aspect = frame.sample_aspect_ratio.num > 0 && frame.sample_aspect_ratio.den > 0
+            ? frame.sample_aspect_ratio : AVRational(num: 1, den: 1)
+        let arguments =
+            "video_size=\(frame.width)x\(frame.height):pix_fmt=\(frame.format):time_base=\(timeBase.num)/\(timeBase.den)"
+            + ":pixel_aspect=\(aspect.num)/\(aspect.den)"
+        (graph, source) = try Self.makeGraph(source: "buffer", arguments: arguments)
+        do {
+            try connect(description, sink: "buffersink", outputs: outputs)
+        } catch {
+            avfilter_graph_free(&graph)
+            throw error
+        }
+    }
+
+    /// A graph for sound like `first`.
+    public init(audio description: String, like first: Frame, timeBase: Ratio) throws(AVError) {
+        LogTap.install
+        var layout = first.pointer.pointee.ch_layout
+        if layout.order == AV_CHANNEL_ORDER_UNSPEC { av_channel_layout_default(&layout, layout.nb_channels) }
+        var name = [CChar](repeating: 0, count: 128)
+        av_channel_layout_describe(&layout, &name, name.count)
+        let layoutName = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard let format = av_get_sample_fmt_name(AVSampleFormat(rawValue: first.format)) else { throw .invalidData }
+        let arguments =
+            "sample_rate=\(first.sampleRate):sample_fmt=\(String(cString: format)):channel_layout=\(layoutName)"
+            + ":time_base=\(timeBase.num)/\(timeBase.den)"
+        (graph, source) = try Self.makeGraph(source: "abuffer", arguments: arguments)
+        do {
+            try connect(description, sink: "abuffersink", outputs: 1)
+        } catch {
+            avfilter_graph_free(&graph)
+            throw error
+        }
+    }
+
+    deinit { avfilter_graph_free(&graph) }
+
+    private static func makeGraph(source kind: String, arguments: String) throws(AVError)
+        -> (UnsafeMutablePointer<AVFilterGraph>, UnsafeMutablePointer<AVFilterContext>)
+    {
+        let graph = try checkAllocated(avfilter_graph_alloc())
+        graph.pointee.nb_threads = 1
+        var source: UnsafeMutablePointer<AVFilterContext>?
+        let result = avfilter_graph_create_filter(&source, avfilter_get_by_name(kind), "in", arguments, nil, graph)
+        guard result >= 0, let source else {
+            var unused: UnsafeMutablePointer<AVFilterGraph>? = graph
+            avfilter_graph_free(&unused)
+            throw AVError(result)
+        }
+        return (graph, source)
+    }
+
+    private func connect(_ description: String, sink kind: String, outputs: Int) throws(AVError) {
+        // Seen from the description's side, our source is an open output and our sinks are open inputs.
+        var openOutputs = avfilter_inout_alloc()
+        var openInputs: UnsafeMutablePointer<AVFilterInOut>?
+        defer {
+            avfilter_inout_free(&openOutputs)
+            avfilter_inout_free(&openInputs)
+        }
+        guard let output = openOutputs else { throw .outOfMemory }
+        output.pointee.name = av_strdup("in")
+        output.pointee.filter_ctx = source
+        for index in (0..<outputs).reversed() {
+            var sink: UnsafeMutablePointer<AVFilterContext>?
+            try check(
+                avfilter_graph_create_filter(&sink, avfilter_get_by_name(kind), "out\(index)", nil, nil, graph))
+            guard let sink, let input = avfilter_inout_alloc() else { throw .outOfMemory }
+            sinks.insert(sink, at: 0)
+            input.pointee.name = av_strdup("out\(index)")
+            input.pointee.filter_ctx = sink
+            input.pointee.next = openInputs
+            openInputs = input
+        }
+        try check(avfilter_graph_parse_ptr(graph, description, &openInputs, &openOutputs, nil))
+        try check(avfilter_graph_config(graph, nil))
+    }
+
+    /// The time base of the frames that come out.
+    public func timeBase(output: Int) -> Ratio { Ratio(av_buffersink_get_time_base(sinks[output])) }
+
+    /// Feeds a frame with its time, or nil for the end.
+    public func push(_ frame: Frame?, pts: Int64 = 0) throws(AVError) {
+        guard let frame else {
+            try check(av_buffersrc_add_frame_flags(source, nil, 0))
+            return
+        }
+        var scratch = av_frame_alloc()
+        guard let reference = scratch else { throw .outOfMemory }
+        defer { av_frame_free(&scratch) }
+        try check(av_frame_ref(reference, frame.pointer))
+        reference.pointee.pts = pts
+        if reference.pointee.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC, reference.pointee.nb_samples > 0 {
+            av_channel_layout_default(&reference.pointee.ch_layout, reference.pointee.ch_layout.nb_channels)
+        }
+        try check(av_buffersrc_add_frame_flags(source, reference, 0))
+    }
+
+    public func pull(output: Int = 0) throws(AVError) -> Output<Frame> {
+        let frame = try checkAllocated(av_frame_alloc())
+        let result = av_buffersink_get_frame(sinks[output], frame)
+        if result >= 0 {
+            frame.pointee.best_effort_timestamp = frame.pointee.pts
+            return .value(Frame(adopting: frame))
+        }
+        var unused: UnsafeMutablePointer<AVFrame>? = frame
+        av_frame_free(&unused)
+        if result == clairo_averror_eagain { return .needsInput }
+        if result == clairo_averror_eof { return .drained }
+        throw AVError(result)
+    }
+}

@@ -1,0 +1,87 @@
+internal import CFFmpeg
+
+/// A decoded picture or block of samples. Frozen once made: threads share it by reference and nobody writes to it.
+///
+/// `@unchecked Sendable`: the underlying `AVFrame` is not changed after `init`, and libav counts references to its
+/// buffers atomically.
+public final class Frame: @unchecked Sendable {
+    let pointer: UnsafeMutablePointer<AVFrame>
+
+    /// Takes over a filled frame.
+    init(adopting pointer: UnsafeMutablePointer<AVFrame>) { self.pointer = pointer }
+
+    deinit {
+        var frame: UnsafeMutablePointer<AVFrame>? = pointer
+        av_frame_free(&frame)
+    }
+
+    /// Best estimate of the presentation time in the producer's time base.
+    public var pts: Int64? { timestamp(pointer.pointee.best_effort_timestamp) ?? timestamp(pointer.pointee.pts) }
+    public var duration: Int64 { clairo_frame_duration(pointer) }
+    public var width: Int { Int(pointer.pointee.width) }
+    public var height: Int { Int(pointer.pointee.height) }
+    public var format: Int32 { pointer.pointee.format }
+    public var pixelFormatName: String {
+        av_get_pix_fmt_name(AVPixelFormat(rawValue: format)).map { String(cString: $0) } ?? "unknown"
+    }
+    public var bitDepth: Int {
+        av_pix_fmt_desc_get(AVPixelFormat(rawValue: format)).map { Int($0.pointee.comp.0.depth) } ?? 8
+    }
+    public var sampleAspectRatio: Ratio { Ratio(pointer.pointee.sample_aspect_ratio) }
+    public var isInterlaced: Bool { clairo_frame_is_interlaced(pointer) != 0 }
+    public var isKey: Bool { clairo_frame_is_key(pointer) != 0 }
+    /// The decoder concealed errors in it.
+    public var isDamaged: Bool { clairo_frame_is_damaged(pointer) != 0 }
+    public var colorPrimaries: Int32 { Int32(bitPattern: pointer.pointee.color_primaries.rawValue) }
+    public var colorTransfer: Int32 { Int32(bitPattern: pointer.pointee.color_trc.rawValue) }
+    public var colorMatrix: Int32 { Int32(bitPattern: pointer.pointee.colorspace.rawValue) }
+    public var isFullRange: Bool {
+        pointer.pointee.color_range == AVCOL_RANGE_JPEG || pixelFormatName.hasPrefix("yuvj")
+    }
+
+    public var sampleCount: Int { Int(pointer.pointee.nb_samples) }
+    public var sampleRate: Int { Int(pointer.pointee.sample_rate) }
+    public var channels: Int { Int(pointer.pointee.ch_layout.nb_channels) }
+
+    /// Lends one channel of planar float samples.
+    public func withSamples<R>(channel: Int, _ body: (UnsafeBufferPointer<Float>) throws -> R) rethrows -> R? {
+        guard pointer.pointee.format == AV_SAMPLE_FMT_FLTP.rawValue, channel >= 0, channel < channels,
+            let plane = pointer.pointee.extended_data[channel]
+        else { return nil }
+        return try plane.withMemoryRebound(to: Float.self, capacity: sampleCount) {
+            try body(UnsafeBufferPointer(start: $0, count: sampleCount))
+        }
+    }
+
+    /// Lends one row of a plane of an 8-bit picture.
+    public func withRow<R>(plane: Int, row: Int, width: Int, _ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows
+        -> R?
+    {
+        var data: UnsafeMutablePointer<UInt8>?
+        var stride: Int32 = 0
+        guard clairo_frame_plane(pointer, Int32(plane), &data, &stride) != 0, let data, row >= 0, row < height,
+            width <= Int(abs(stride))
+        else { return nil }
+        return try body(UnsafeBufferPointer(start: data + row * Int(stride), count: width))
+    }
+
+    /// A frame of planar float samples for an encoder.
+    public static func audio(channels samples: [ArraySlice<Float>], sampleRate: Int, pts: Int64) throws(AVError)
+        -> Frame
+    {
+        let frame = Frame(adopting: try checkAllocated(av_frame_alloc()))
+        frame.pointer.pointee.format = AV_SAMPLE_FMT_FLTP.rawValue
+        frame.pointer.pointee.sample_rate = Int32(sampleRate)
+        frame.pointer.pointee.nb_samples = Int32(samples.first?.count ?? 0)
+        frame.pointer.pointee.pts = pts
+        av_channel_layout_default(&frame.pointer.pointee.ch_layout, Int32(samples.count))
+        try check(av_frame_get_buffer(frame.pointer, 0))
+        for (index, channel) in samples.enumerated() {
+            guard let plane = frame.pointer.pointee.extended_data[index] else { throw .outOfMemory }
+            channel.withUnsafeBytes { source in
+                if let base = source.baseAddress { plane.update(from: base.assumingMemoryBound(to: UInt8.self), count: source.count) }
+            }
+        }
+        return frame
+    }
+}

@@ -1,0 +1,33 @@
+internal import CFFmpeg
+public import struct Foundation.Data
+
+/// Compressed data of one frame with its times. Not Sendable: it goes from a demuxer to a decoder on one thread.
+public final class Packet {
+    let pointer: UnsafeMutablePointer<AVPacket>
+
+    init() throws(AVError) { pointer = try checkAllocated(av_packet_alloc()) }
+
+    deinit {
+        var packet: UnsafeMutablePointer<AVPacket>? = pointer
+        av_packet_free(&packet)
+    }
+
+    public var streamIndex: Int { Int(pointer.pointee.stream_index) }
+    /// Presentation and decoding time in the stream's time base.
+    public var pts: Int64? { timestamp(pointer.pointee.pts) }
+    public var dts: Int64? { timestamp(pointer.pointee.dts) }
+    public var duration: Int64 { pointer.pointee.duration }
+    public var size: Int { Int(pointer.pointee.size) }
+    /// Byte offset in the input, or -1.
+    public var position: Int64 { pointer.pointee.pos }
+    public var isKey: Bool { pointer.pointee.flags & AV_PKT_FLAG_KEY != 0 }
+    /// The demuxer knows it to be incomplete, as the last one of a truncated file.
+    public var isCorrupt: Bool { pointer.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 }
+    /// Outside an edit list: decoded but not shown.
+    public var isDiscarded: Bool { pointer.pointee.flags & AV_PKT_FLAG_DISCARD != 0 }
+
+    public var data: Data {
+        guard let bytes = pointer.pointee.data, size > 0 else { return Data() }
+        return Data(bytes: bytes, count: size)
+    }
+}

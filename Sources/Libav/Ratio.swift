@@ -1,0 +1,25 @@
+internal import CFFmpeg
+
+/// libav's `AVRational`: a time base, a frame rate or an aspect ratio, as a header gave it and so possibly 0/0.
+public struct Ratio: Hashable, Sendable {
+    public var num: Int32
+    public var den: Int32
+
+    public init(_ num: Int32, _ den: Int32) {
+        self.num = num
+        self.den = den
+    }
+
+    init(_ value: AVRational) {
+        num = value.num
+        den = value.den
+    }
+
+    var av: AVRational { AVRational(num: num, den: den) }
+
+    /// Whether it can be divided by and into.
+    public var isUsable: Bool { num > 0 && den > 0 }
+}
+
+/// An optional timestamp: libav marks "none" with a special value.
+func timestamp(_ value: Int64) -> Int64? { value == clairo_nopts ? nil : value }
