@@ -55,6 +55,8 @@ public struct Rational: Hashable, Sendable, Comparable {
         lhs + Rational(-rhs.num, rhs.den)
     }
 
+    public static prefix func - (value: Rational) -> Rational { Rational(-value.num, value.den) }
+
     public static func * (lhs: Rational, rhs: Rational) -> Rational {
         Rational(wide: Int128(lhs.num) * Int128(rhs.num), Int128(lhs.den) * Int128(rhs.den))
     }

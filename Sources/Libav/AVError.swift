@@ -58,7 +58,8 @@ enum LogTap {
         av_log_set_callback { context, level, format, arguments in
             guard level <= AV_LOG_ERROR, let format, let arguments else { return }
             var line = [CChar](repeating: 0, count: 512)
-            var printPrefix: Int32 = 1
+            // No prefix: it holds an address and says nothing to a reader.
+            var printPrefix: Int32 = 0
             av_log_format_line2(context, level, format, arguments, &line, Int32(line.count), &printPrefix)
             let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
             let printable = String(decoding: bytes, as: UTF8.self).filter { !$0.isNewline }

@@ -124,6 +124,8 @@ public final class Encoder {
 
     /// Samples the encoder puts in front of the first real one.
     public var initialPadding: Int { Int(context?.pointee.initial_padding ?? 0) }
+    /// Frames by which a video encoder's decoding order runs ahead of the order of presentation.
+    public var reorderDelay: Int { Int(context?.pointee.has_b_frames ?? 0) }
     /// Samples per packet of an audio encoder.
     public var frameSize: Int { Int(context?.pointee.frame_size ?? 0) }
 

@@ -56,7 +56,6 @@ public struct StreamInfo: Sendable, Hashable {
         case AVMEDIA_TYPE_SUBTITLE: kind = .subtitle
         default: kind = .other
         }
-        codecName = String(cString: avcodec_get_name(parameters.codec_id))
         profile = parameters.profile
         level = parameters.level
         profileName = avcodec_profile_name(parameters.codec_id, parameters.profile).map { String(cString: $0) }
@@ -76,9 +75,14 @@ public struct StreamInfo: Sendable, Hashable {
         isEncrypted =
             clairo_stream_has_side_data(stream, AV_PKT_DATA_ENCRYPTION_INIT_INFO) != 0
             || clairo_stream_has_side_data(stream, AV_PKT_DATA_ENCRYPTION_INFO) != 0
-        codecTag = withUnsafeBytes(of: parameters.codec_tag.littleEndian) { bytes in
+        let tag = withUnsafeBytes(of: parameters.codec_tag.littleEndian) { bytes in
             String(decoding: bytes.filter { $0 >= 32 && $0 < 127 }, as: UTF8.self)
         }
+        codecTag = tag
+        // A codec that libav does not know is called by what the container says.
+        codecName =
+            parameters.codec_id == AV_CODEC_ID_NONE && !tag.isEmpty
+            ? tag : String(cString: avcodec_get_name(parameters.codec_id))
         extradata = parameters.extradata.map {
             Array(UnsafeBufferPointer(start: $0, count: Int(max(parameters.extradata_size, 0))))
         } ?? []

@@ -42,7 +42,7 @@ struct RungEncoder {
             if picture.index == frames.upperBound - 1 {
                 try current.send(nil)
                 try collect(current, into: &packets)
-                try write(packets, segment: segment)
+                try write(packets, segment: segment, reorderDelay: current.reorderDelay)
                 packets.removeAll(keepingCapacity: true)
                 encoder = nil
             }
@@ -76,7 +76,8 @@ struct RungEncoder {
         }
         let track = TrackDescription(
             media: .h264(size: rung.size, configuration: configuration, color: color),
-            timescale: video.grid.timescale, language: "und", priming: 0)
+            timescale: video.grid.timescale, language: "und",
+            priming: Int64(encoder.reorderDelay) * video.grid.ticksPerFrame)
         let bytes = FragmentWriter.initSegment(track)
         if try store.size(of: rung.initKey) != nil {
             guard try store.get(rung.initKey) == bytes else {
@@ -94,12 +95,13 @@ struct RungEncoder {
         }
     }
 
-    private func write(_ packets: [EncodedPacket], segment: Int) throws {
+    private func write(_ packets: [EncodedPacket], segment: Int, reorderDelay: Int) throws {
         let samples = packets.map {
             TimedSample(
                 data: H264.sample(from: H264.nalUnits(annexB: $0.data)), frame: Int($0.pts), isSync: $0.isKey)
         }
-        let bytes = try VideoSegment.bytes(samples, segment: segment, grid: video.grid, name: rung.name)
+        let bytes = try VideoSegment.bytes(
+            samples, segment: segment, grid: video.grid, reorderDelay: reorderDelay, name: rung.name)
         try store.put(bytes, at: rung.segmentKey(segment))
     }
 }
@@ -113,10 +115,13 @@ struct TimedSample {
 
 /// Lays out the access units of one video segment.
 enum VideoSegment {
-    /// - Parameter samples: in decoding order, one for each frame of the segment.
-    static func bytes(_ samples: [TimedSample], segment: Int, grid: SegmentGrid, name: String) throws(ClairoError)
-        -> Data
-    {
+    /// - Parameters:
+    ///   - samples: in decoding order, one for each frame of the segment.
+    ///   - reorderDelay: frames that all presentation times are put off by, so that no composition offset is negative;
+    ///     the edit list in the init segment takes them away again. Players that read negative offsets differ.
+    static func bytes(
+        _ samples: [TimedSample], segment: Int, grid: SegmentGrid, reorderDelay: Int, name: String
+    ) throws(ClairoError) -> Data {
         let frames = grid.frames(ofSegment: segment)
         guard samples.count == frames.count, samples.first?.isSync == true else {
             throw .defect(
@@ -128,7 +133,8 @@ enum VideoSegment {
             guard frames.contains(sample.frame) else {
                 throw .defect("\(name): frame \(sample.frame) does not belong to segment \(segment + 1)")
             }
-            let offset = Int64(sample.frame - frames.lowerBound - position) * grid.ticksPerFrame
+            let offset = Int64(sample.frame - frames.lowerBound - position + reorderDelay) * grid.ticksPerFrame
+            guard offset >= 0 else { throw .defect("\(name): frame \(sample.frame) is shown before it is decoded") }
             let entry = Sample(
                 data: sample.data, duration: UInt32(grid.ticksPerFrame), compositionOffset: Int32(offset),
                 isSync: sample.isSync)

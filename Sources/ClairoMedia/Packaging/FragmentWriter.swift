@@ -5,7 +5,7 @@ internal import Foundation
 struct Sample: Hashable, Sendable {
     var data: Data
     var duration: UInt32
-    /// Presentation minus decoding time; may be negative.
+    /// Presentation minus decoding time.
     var compositionOffset: Int32
     var isSync: Bool
 }

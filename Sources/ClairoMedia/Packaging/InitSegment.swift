@@ -27,6 +27,13 @@ enum InitSegment {
         return codec
     }
 
+    /// Ticks at the start that the edit list takes away: the delay of reordering or of an audio encoder.
+    static func priming(of initSegment: Data) -> Int64 {
+        // version and flags, entry count, segment duration, media time
+        guard let list = payload(of: "elst", in: initSegment), list.count >= 24 else { return 0 }
+        return Int64(clamping: list.dropFirst(16).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    }
+
     private static func payload(of type: String, in data: Data) -> Data? {
         guard let name = data.range(of: Data(type.utf8)), name.lowerBound - data.startIndex >= 4 else { return nil }
         let size = data[name.lowerBound - 4..<name.lowerBound].reduce(0) { $0 << 8 | Int($1) }

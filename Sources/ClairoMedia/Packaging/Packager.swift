@@ -61,7 +61,7 @@ struct Packager {
                     description: TrackDescription(
                         media: .h264(
                             size: rung.size, configuration: try InitSegment.configuration(of: initSegment), color: color),
-                        timescale: grid.timescale, language: "und", priming: 0),
+                        timescale: grid.timescale, language: "und", priming: InitSegment.priming(of: initSegment)),
                     duration: Int64(grid.frameCount) * grid.ticksPerFrame, chunks: measured.chunks)
                 files.append(try writeMP4([picture] + (defaultSound.map { [$0] } ?? []), to: rung.mp4Key))
             }
@@ -149,7 +149,7 @@ struct Packager {
                     channels: track.channels, sampleRate: AudioPlan.sampleRate,
                     configuration: try InitSegment.configuration(of: initSegment), bitRate: track.bitRate),
                 timescale: Int64(AudioPlan.sampleRate), language: ISO639.threeLetters(track.language),
-                priming: Int64(AudioPlan.frameSamples)),
+                priming: InitSegment.priming(of: initSegment)),
             duration: Int64(track.sampleCount), chunks: chunks)
     }
 

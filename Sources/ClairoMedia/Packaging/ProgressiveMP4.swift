@@ -99,18 +99,14 @@ struct ProgressiveMP4 {
 
     private func writeTrack(_ track: Track, id: UInt32, offsets: [Int], to moov: inout BoxWriter) {
         let samples = track.chunks.lazy.flatMap(\.samples)
-        // Old players read composition offsets as unsigned: they are shifted up, and an edit list shifts the picture back.
-        let shift = max(0, -Int64(samples.map(\.compositionOffset).min() ?? 0))
-        var description = track.description
-        description.priming += shift
         let mediaDuration = samples.reduce(Int64(0)) { $0 + Int64($1.duration) }
-        description.write(
+        track.description.write(
             to: &moov, trackID: id, movieTimescale: Self.movieTimescale, duration: track.duration,
             mediaDuration: mediaDuration
         ) { stbl in
             stbl.fullBox("stts") { writeRuns(samples.map { UInt32($0.duration) }, to: &$0) }
             if samples.contains(where: { $0.compositionOffset != 0 }) {
-                stbl.fullBox("ctts") { writeRuns(samples.map { UInt32(Int64($0.compositionOffset) + shift) }, to: &$0) }
+                stbl.fullBox("ctts") { writeRuns(samples.map { UInt32(max(0, $0.compositionOffset)) }, to: &$0) }
             }
             if samples.contains(where: { !$0.isSync }) {
                 let syncSamples = samples.enumerated().filter(\.element.isSync).map { UInt32($0.offset + 1) }

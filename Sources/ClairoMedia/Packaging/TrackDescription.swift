@@ -15,7 +15,7 @@ struct TrackDescription: Hashable, Sendable {
     var timescale: Int64
     /// ISO 639-2/T code of three letters.
     var language: String
-    /// Ticks at the start that are decoded but not presented (AAC priming): written as an edit list.
+    /// Ticks at the start that are not presented: AAC priming, and the delay of picture reordering. Written as an edit list.
     var priming: Int64
 
     private var isVideo: Bool { if case .h264 = media { true } else { false } }

@@ -16,7 +16,12 @@ enum LadderPlanner {
         var frameRate: Rational
         /// Of the source's video stream in bits per second; 0 where unknown.
         var bitRate: Int64
+        /// Length of the output's segments in seconds, or of the whole output where that is shorter.
+        var segmentSeconds: Double
     }
+
+    /// Seconds of the largest rate that the decoder's buffer holds.
+    private static let bufferSeconds = 1.0
 
     static func plan(_ source: Source, heights: [Int]?) -> (rungs: [Rung], decisions: [LadderDecision]) {
         let own = PictureSize(width: evenFloor(source.size.width), height: evenFloor(source.size.height))
@@ -49,9 +54,11 @@ enum LadderPlanner {
             }
             let limit = capRate(size, frameRate: source.frameRate)
             let isCapped = source.bitRate > 0 && source.bitRate < limit
-            // Below a few kbit/s x264's rate control has nothing to work with.
-            let maxRate = max(isCapped ? source.bitRate : limit, 16_000)
-            rungs.append(Rung(name: name, size: size, maxRate: maxRate, bufferSize: maxRate * 2))
+            let maxRate = encoderRate(cap: isCapped ? source.bitRate : limit, segmentSeconds: source.segmentSeconds)
+            rungs.append(
+                Rung(
+                    name: name, size: size, maxRate: maxRate,
+                    bufferSize: Int64(clampedFrom: Double(maxRate) * bufferSeconds)))
             var reason =
                 isOwnSize && addsOwnSize
                 ? "the source's own size" : isOwnSize ? "the source's size" : "below the source's size"
@@ -62,6 +69,15 @@ enum LadderPlanner {
                 LadderDecision(name: name, size: size, verdict: isCapped ? .capped : .kept, reason: reason))
         }
         return (rungs, decisions)
+    }
+
+    /// The encoder's largest rate for which no segment is above the cap on average.
+    ///
+    /// Every segment begins with a buffer that is nine tenths full (x264's default), and may spend that too.
+    static func encoderRate(cap: Int64, segmentSeconds: Double) -> Int64 {
+        let seconds = max(segmentSeconds, 0.5)
+        // Below a few kbit/s x264's rate control has nothing to work with.
+        return max(16_000, Int64(clampedFrom: Double(cap) * seconds / (seconds + 0.9 * bufferSeconds)))
     }
 
     /// Largest rate worth spending on a size, in bits per second, for H.264.

@@ -53,8 +53,11 @@ public struct SourceProbe {
             throw error
         } catch let error as AVError {
             if error == .exitRequested { throw .cancelled }
+            let reason =
+                error == .invalidArgument
+                ? "it is a playlist, a script, a picture or another kind of file" : "\(error)"
             throw .badMedia(
-                "\(name) is not a media file that Clairo takes: \(error)",
+                "\(name) is not a media file that Clairo takes: \(reason)",
                 advice: "Clairo reads MP4, MOV, Matroska, WebM, AVI, MPEG-TS, MPEG-PS, FLV, ASF, Ogg, MP3, WAV, AAC and FLAC.")
         } catch {
             throw .defect("Probing \(name) failed: \(error)")
@@ -90,7 +93,7 @@ public struct SourceProbe {
         let declared = demuxer.declaredDuration.map { Double($0) / 1e6 }
         let truncation = truncation(
             missing: missing, declared: declared, format: demuxer.formatName, tally: tally, readable: duration, end: end)
-        if truncation == nil, let declared, abs(declared - duration) > max(1, duration * 0.1) {
+        if truncation == nil, let declared, abs(declared - duration) > max(1, duration * 0.1), abs(declared - end) > 1 {
             warnings.append("the header claims \(clock(declared)), but there are \(clock(duration)) of media")
         }
         let info = MediaInfo(
@@ -188,7 +191,7 @@ public struct SourceProbe {
     ) throws {
         let demuxer = try Demuxer(SourceBytes(source), options: limits.demuxerOptions, interrupt: interrupt)
         demuxer.select(streams: [video.index])
-        let decoder = try demuxer.makeDecoder(stream: video.index)
+        let decoder = try demuxer.openDecoder(stream: video.index)
         var frames: [Frame] = []
         var packets = 0
         while frames.count < 8, packets < 300 {
@@ -237,7 +240,9 @@ public struct SourceProbe {
     private func truncation(
         missing: Int64?, declared: Double?, format: String, tally: PacketTally, readable: Double, end: Double
     ) -> String? {
-        if let missing { return "\(missing) bytes are missing at its end; \(clock(readable)) can be read" }
+        if let missing {
+            return "\(missing) \(missing == 1 ? "byte is" : "bytes are") missing at its end; \(clock(readable)) can be read"
+        }
         if tally.endedByError { return "reading stopped at an error after \(clock(readable))" }
         // MP4 headers may claim any duration, and their boxes have just been checked.
         if !format.hasPrefix("mov"), let declared, declared - end > max(1, declared * 0.02), declared < 1e7 {
@@ -326,6 +331,18 @@ struct SourceBytes: InputBytes {
     var size: Int64 { source.size }
     func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         try source.read(at: offset, into: buffer)
+    }
+}
+
+extension Demuxer {
+    /// A decoder for a stream of a source; one that cannot be opened is the source's fault.
+    func openDecoder(stream index: Int, threads: Int32 = 1) throws(ClairoError) -> Decoder {
+        do {
+            return try makeDecoder(stream: index, threads: threads)
+        } catch {
+            let codec = streams.first { $0.index == index }.map { "\($0.codecName) \($0.kind.rawValue)" } ?? "stream"
+            throw .badMedia("Its \(codec) cannot be decoded: \(error)")
+        }
     }
 }
 

@@ -93,7 +93,10 @@ public enum TranscodePlanner {
         guard frames < 100_000_000 else { throw .badMedia("\(name) would give \(frames) frames") }
         let grid = SegmentGrid(
             frameRate: rate, frameCount: Int(frames), segmentSeconds: settings.segmentSeconds)
-        let source = LadderPlanner.Source(size: stream.displaySize, frameRate: rate, bitRate: stream.bitRate)
+        let segmentFrames = min(grid.segmentFrames, grid.frameCount)
+        let source = LadderPlanner.Source(
+            size: stream.displaySize, frameRate: rate, bitRate: stream.bitRate,
+            segmentSeconds: Double(segmentFrames) / rate.doubleValue)
         let ladder = LadderPlanner.plan(source, heights: settings.heights)
         return VideoPlan(
             streamIndex: stream.index, grid: grid, sourceFrameCount: Int(sourceFrames), orientation: stream.orientation,

@@ -96,12 +96,14 @@ extension Verifier {
             let stream = demuxer.streams.first
             result.codec = stream.flatMap { AAC.codecString(configuration: Data($0.extradata)) }
             let base = Rational(decoder.timeBase)
+            let priming = Rational(Int64(AudioPlan.frameSamples), Int64(AudioPlan.sampleRate))
             var position: Rational?
             var gaps = 0
             func take() throws {
                 while case .value(let frame) = try decoder.receive() {
                     let time = Rational(frame.pts ?? 0) * base
-                    if position == nil { result.start = time }
+                    // Priming lies before zero; the edit list takes it away, and libav leaves that to us in fragments.
+                    if position == nil { result.start = time < .zero && time >= -priming ? .zero : time }
                     if let position, abs((time - position).doubleValue) > 0.001 { gaps += 1 }
                     position = time + Rational(Int64(frame.sampleCount), Int64(max(frame.sampleRate, 1)))
                 }
