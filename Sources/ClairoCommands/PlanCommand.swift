@@ -27,7 +27,8 @@ struct PlanCommand: EnvironmentCommand {
         let source = try input.open()
         let (name, limits) = (input.name, input.limits)
         let plan = try await onDedicatedThread(name: "plan") {
-            let scan = try SourceProbe(source: source, name: name, limits: limits).scan()
+            let scan = try SourceProbe(source: source, name: name, limits: limits)
+                .scan(inspectsCopy: settings.copyCompatible)
             let fingerprint = SourceFingerprint(
                 name: name, size: source.size, sha256: try Checksum.sha256(source))
             return try TranscodePlanner.plan(scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)

@@ -144,17 +144,19 @@ public struct Rung: Sendable, Codable, Hashable {
     public var maxRate: Int64
     /// The VBV buffer in bits.
     public var bufferSize: Int64
-    /// The source's own pictures, not encoded again.
-    public var isCopy: Bool
+    /// Set where the source's own pictures are taken and not encoded again: frames by which their decoding order runs ahead
+    /// of the order of presentation.
+    public var copyReorderDelay: Int?
 
-    public init(name: String, size: PictureSize, maxRate: Int64, bufferSize: Int64, isCopy: Bool = false) {
+    public init(name: String, size: PictureSize, maxRate: Int64, bufferSize: Int64, copyReorderDelay: Int? = nil) {
         self.name = name
         self.size = size
         self.maxRate = maxRate
         self.bufferSize = bufferSize
-        self.isCopy = isCopy
+        self.copyReorderDelay = copyReorderDelay
     }
 
+    public var isCopy: Bool { copyReorderDelay != nil }
     public var folder: String { "video/\(name)" }
     public var initKey: ObjectKey { ObjectKey("\(folder)/init.mp4") }
     public var playlistKey: ObjectKey { ObjectKey("\(folder)/playlist.m3u8") }

@@ -220,7 +220,7 @@ private struct AudioSegmentWriter {
         let packets = track.packets(ofSegment: segment)
         if try !samples.isEmpty && store.size(of: key) == nil {
             let bytes = FragmentWriter.segment(
-                fragments: [samples], firstSequence: segment + 1,
+                fragments: [samples], firstSequence: packets.lowerBound + 1,
                 decodeTime: Int64(packets.lowerBound * AudioPlan.frameSamples)
             ).data
             try store.put(bytes, at: key)

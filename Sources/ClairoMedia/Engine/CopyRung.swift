@@ -2,11 +2,54 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// Puts a source that already is what a rung asks for into the ladder without encoding it.
+/// Writes the segments of rungs that take the source's own pictures: demux, regroup, mux, with no decoding.
 enum CopyRung {
+    /// - Parameter missing: for each rung of the plan (by position), the segments to make.
     static func writeMissing(
         plan: Plan, video: VideoPlan, missing: [Int: Set<Int>], source: any ByteSource, limits: InputLimits,
-        store: any ObjectStore, control: JobControl
+        color: ColorDescription, store: any ObjectStore, control: JobControl
     ) throws {
+        for (index, rung) in video.rungs.enumerated() {
+            guard let delay = rung.copyReorderDelay, let wanted = missing[index], !wanted.isEmpty else { continue }
+            let demuxer = try Demuxer(
+                SourceBytes(source), options: limits.demuxerOptions, interrupt: control.interrupt)
+            demuxer.select(streams: [video.streamIndex])
+            guard let stream = demuxer.streams.first(where: { $0.index == video.streamIndex }),
+                let format = AVCFormat(record: Data(stream.extradata))
+            else { throw ClairoError.defect("\(rung.name): the source has no avcC record any more") }
+            let track = TrackDescription(
+                media: .h264(size: rung.size, configuration: format.record, color: color),
+                timescale: video.grid.timescale, language: "und", priming: Int64(delay) * video.grid.ticksPerFrame)
+            try store.put(FragmentWriter.initSegment(track), at: rung.initKey)
+
+            let timeBase = Rational(stream.timeBase)
+            var samples: [TimedSample] = []
+            var segment = 0
+            while let packet = try demuxer.read() {
+                try control.checkCancellation()
+                guard packet.streamIndex == video.streamIndex else { continue }
+                guard let pts = packet.pts,
+                    let units = H264.nalUnits(lengthPrefixed: packet.data, lengthSize: format.lengthSize)
+                else { throw ClairoError.badMedia("\(plan.source.name): its samples are damaged") }
+                let frame = Int(((Rational(pts) * timeBase - plan.origin) * video.grid.frameRate).rounded)
+                samples.append(
+                    TimedSample(
+                        data: H264.sample(from: units), frame: frame,
+                        isSync: units.contains { H264.type(of: $0) == H264.NALType.idr }))
+                if wanted.contains(segment) { control.finishFrame() }
+                guard samples.count == video.grid.frames(ofSegment: segment).count else { continue }
+                if wanted.contains(segment) {
+                    let bytes = try VideoSegment.bytes(
+                        samples, segment: segment, grid: video.grid, reorderDelay: delay, name: rung.name)
+                    try store.put(bytes, at: rung.segmentKey(segment))
+                }
+                samples.removeAll(keepingCapacity: true)
+                segment += 1
+                if segment == video.grid.segmentCount { break }
+            }
+            guard segment == video.grid.segmentCount else {
+                throw ClairoError.badMedia("\(plan.source.name) has fewer pictures than when it was planned")
+            }
+        }
     }
 }

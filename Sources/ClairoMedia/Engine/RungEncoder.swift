@@ -141,7 +141,7 @@ enum VideoSegment {
             if sample.isSync { fragments.append([entry]) } else { fragments[fragments.count - 1].append(entry) }
         }
         return FragmentWriter.segment(
-            fragments: fragments, firstSequence: segment * (grid.segmentFrames / grid.gopFrames) + 1,
+            fragments: fragments, firstSequence: frames.lowerBound + 1,
             decodeTime: Int64(frames.lowerBound) * grid.ticksPerFrame
         ).data
     }

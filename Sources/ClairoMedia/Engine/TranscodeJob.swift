@@ -88,7 +88,8 @@ public struct TranscodeJob: Sendable {
         control.begin(.reading)
         let fingerprint = SourceFingerprint(
             name: sourceName, size: source.size, sha256: try Checksum.sha256(source, control: control))
-        let scan = try SourceProbe(source: source, name: sourceName, limits: limits, interrupt: control.interrupt).scan()
+        let scan = try SourceProbe(source: source, name: sourceName, limits: limits, interrupt: control.interrupt)
+            .scan(inspectsCopy: settings.copyCompatible)
         var plan = try TranscodePlanner.plan(
             scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
         let color = plan.video.map {
@@ -187,7 +188,8 @@ public struct TranscodeJob: Sendable {
     ) throws {
         guard let video = plan.video else { return }
         try CopyRung.writeMissing(
-            plan: plan, video: video, missing: missing, source: source, limits: limits, store: store, control: control)
+            plan: plan, video: video, missing: missing, source: source, limits: limits, color: color, store: store,
+            control: control)
         let wanted = video.rungs.indices.filter { !video.rungs[$0].isCopy }
             .reduce(into: Set<Int>()) { $0.formUnion(missing[$1] ?? []) }
         guard let first = wanted.min(), let last = wanted.max() else { return }

@@ -57,7 +57,8 @@ enum FragmentWriter {
 
     /// A media segment of `fragments`, each a list of samples in decoding order.
     /// - Parameters:
-    ///   - firstSequence: `mfhd` number of the first fragment, counted from 1 over the whole rendition.
+    ///   - firstSequence: `mfhd` number of the first fragment. Each fragment's number is that of its first sample in the
+    ///     rendition, so numbers grow from segment to segment whatever the GOPs are.
     ///   - decodeTime: of the first sample, in ticks.
     /// - Returns: the bytes, and for each fragment where its `moof` begins and its first sample ends.
     static func segment(
@@ -70,10 +71,12 @@ enum FragmentWriter {
             for brand in ["msdh", "msix", "cmfs"] { box.text(brand) }
         }
         var time = decodeTime
+        var sequence = firstSequence
         var firstSamples: [Range<Int>] = []
-        for (index, samples) in fragments.enumerated() {
+        for samples in fragments {
             let start = writer.count
-            writeFragment(samples, sequence: firstSequence + index, decodeTime: time, to: &writer)
+            writeFragment(samples, sequence: sequence, decodeTime: time, to: &writer)
+            sequence += samples.count
             let payload = samples.reduce(0) { $0 + $1.data.count }
             firstSamples.append(start..<writer.count - payload + (samples.first?.data.count ?? 0))
             time += samples.reduce(0) { $0 + Int64($1.duration) }

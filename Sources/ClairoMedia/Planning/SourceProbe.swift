@@ -6,6 +6,8 @@ internal import Libav
 public struct SourceScan: Sendable {
     public let info: MediaInfo
     let video: VideoScan?
+    /// Filled where the caller asked whether the video could be taken over without encoding.
+    let copy: CopyInspection?
 
     /// Times of the selected video stream in ticks of its time base.
     struct VideoScan: Sendable {
@@ -44,11 +46,12 @@ public struct SourceProbe {
         self.interrupt = interrupt
     }
 
+    /// - Parameter inspectsCopy: look also at what is needed to decide whether the video can be copied into the ladder.
     /// - Throws: `badInput` (65) where this is no media that Clairo takes.
-    public func scan() throws(ClairoError) -> SourceScan {
+    public func scan(inspectsCopy: Bool = false) throws(ClairoError) -> SourceScan {
         guard source.size > 0 else { throw .badMedia("\(name) is empty") }
         do {
-            return try scanOpened()
+            return try scanOpened(inspectsCopy: inspectsCopy)
         } catch let error as ClairoError {
             throw error
         } catch let error as AVError {
@@ -64,7 +67,7 @@ public struct SourceProbe {
         }
     }
 
-    private func scanOpened() throws -> SourceScan {
+    private func scanOpened(inspectsCopy: Bool) throws -> SourceScan {
         let demuxer = try Demuxer(
             SourceBytes(source), options: limits.demuxerOptions, interrupt: interrupt)
         let tally = try PacketTally(reading: demuxer, limits: limits)
@@ -106,7 +109,12 @@ public struct SourceProbe {
             otherStreams: demuxer.streams.filter { $0.kind == .other }.map { $0.codecTag.isEmpty ? $0.codecName : $0.codecTag },
             selectedVideo: selectedVideo, selectedAudio: selectedAudio, truncation: truncation,
             isSeekable: isSeekable(demuxer, video: selectedVideo, tally: tally), warnings: warnings)
-        return SourceScan(info: info, video: selectedVideo.flatMap { scans[$0] })
+        var copy: CopyInspection?
+        if inspectsCopy, let selectedVideo {
+            let again = try Demuxer(SourceBytes(source), options: limits.demuxerOptions, interrupt: interrupt)
+            copy = try CopyInspection(reading: again, stream: selectedVideo)
+        }
+        return SourceScan(info: info, video: selectedVideo.flatMap { scans[$0] }, copy: copy)
     }
 
     // MARK: Streams

@@ -97,7 +97,11 @@ public enum TranscodePlanner {
         let source = LadderPlanner.Source(
             size: stream.displaySize, frameRate: rate, bitRate: stream.bitRate,
             segmentSeconds: Double(segmentFrames) / rate.doubleValue)
-        let ladder = LadderPlanner.plan(source, heights: settings.heights)
+        var ladder = LadderPlanner.plan(source, heights: settings.heights)
+        let isWhole = settings.start == nil && settings.duration == nil && sourceFrames == frames
+        if settings.copyCompatible {
+            CopyDecision(stream: stream, scan: scan, grid: grid, origin: origin, isWhole: isWhole).apply(to: &ladder)
+        }
         return VideoPlan(
             streamIndex: stream.index, grid: grid, sourceFrameCount: Int(sourceFrames), orientation: stream.orientation,
             deinterlace: stream.isInterlaced, toneMap: stream.dynamicRange != .sdr,

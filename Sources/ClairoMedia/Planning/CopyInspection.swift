@@ -1,0 +1,165 @@
+internal import ClairoCore
+internal import Foundation
+internal import Libav
+
+/// The access units of a video stream in decoding order, as far as it matters for taking them over without encoding.
+struct CopyInspection: Sendable {
+    struct Unit: Sendable, Hashable {
+        /// In ticks of the stream.
+        var pts: Int64
+        var bytes: Int
+        var isIDR: Bool
+    }
+
+    var units: [Unit] = []
+    /// Why the stream cannot be copied whatever the grid is, or nil.
+    var problem: String?
+
+    init(units: [Unit], problem: String? = nil) {
+        self.units = units
+        self.problem = problem
+    }
+
+    init(reading demuxer: Demuxer, stream index: Int) throws {
+        guard let stream = demuxer.streams.first(where: { $0.index == index }), stream.codecName == "h264" else {
+            problem = "it is not H.264"
+            return
+        }
+        guard let format = AVCFormat(record: Data(stream.extradata)) else {
+            problem = "its container has no avcC record"
+            return
+        }
+        demuxer.select(streams: [index])
+        while let packet = try demuxer.read() {
+            guard packet.streamIndex == index else { continue }
+            guard let pts = packet.pts, !packet.isDiscarded, !packet.isCorrupt else {
+                problem = "some of its pictures have no time or are outside its edit list"
+                return
+            }
+            guard let nalUnits = H264.nalUnits(lengthPrefixed: packet.data, lengthSize: format.lengthSize) else {
+                problem = "its samples are damaged"
+                return
+            }
+            if nalUnits.contains(where: { H264.type(of: $0) == H264.NALType.sps && !format.parameterSets.contains($0) }) {
+                problem = "its parameter sets change on the way"
+                return
+            }
+            units.append(
+                Unit(
+                    pts: pts, bytes: packet.size,
+                    isIDR: nalUnits.contains { H264.type(of: $0) == H264.NALType.idr }))
+        }
+    }
+}
+
+/// What an `avcC` record (ISO/IEC 14496-15) says of the samples.
+struct AVCFormat: Sendable {
+    var lengthSize: Int
+    var parameterSets: [Data]
+    /// The record with four-byte lengths, as our samples have them.
+    var record: Data
+
+    init?(record bytes: Data) {
+        var reader = ByteReader(bytes)
+        do {
+            guard try reader.u8() == 1 else { return nil }
+            for _ in 0..<3 { _ = try reader.u8() }
+            lengthSize = Int(try reader.u8() & 3) + 1
+            parameterSets = []
+            for mask in [UInt8(31), 255] {
+                for _ in 0..<(try reader.u8() & mask) {
+                    let length = Int(try reader.u16())
+                    var unit = Data()
+                    for _ in 0..<length { unit.append(try reader.u8()) }
+                    parameterSets.append(unit)
+                }
+            }
+        } catch {
+            return nil
+        }
+        record = bytes
+        record[record.startIndex + 4] |= 3
+    }
+}
+
+/// Decides whether the source's own pictures can be a rung of its ladder.
+struct CopyDecision {
+    let stream: VideoStream
+    let scan: SourceScan
+    let grid: SegmentGrid
+    let origin: Rational
+    /// The whole source is taken, and nothing is held at its end.
+    let isWhole: Bool
+
+    /// Marks the rung of the source's size as copied, or says in its decision why it is not.
+    func apply(to ladder: inout (rungs: [Rung], decisions: [LadderDecision])) {
+        guard let index = ladder.rungs.firstIndex(where: { $0.size == stream.codedSize }),
+            let decision = ladder.decisions.firstIndex(where: { $0.name == ladder.rungs[index].name })
+        else { return }
+        let cap = LadderPlanner.capRate(stream.codedSize, frameRate: grid.frameRate)
+        switch judge(cap: cap) {
+        case .copy(let delay):
+            ladder.rungs[index].copyReorderDelay = delay
+            ladder.decisions[decision].verdict = .copied
+            ladder.decisions[decision].reason = "the source already is what this rung asks for; taken over without encoding"
+        case .encode(let reason):
+            ladder.decisions[decision].reason += "; not copied, because \(reason)"
+        }
+    }
+
+    enum Judgement: Hashable {
+        case copy(reorderDelay: Int)
+        case encode(reason: String)
+    }
+
+    func judge(cap: Int64) -> Judgement {
+        guard let copy = scan.copy, let timing = scan.video else { return .encode(reason: "it was not looked at") }
+        if let problem = copy.problem { return .encode(reason: problem) }
+        let profiles = ["Baseline", "Constrained Baseline", "Main", "High"]
+        guard profiles.contains(stream.profile ?? ""), stream.pixelFormat == "yuv420p", stream.bitDepth == 8 else {
+            return .encode(reason: "it is not H.264 High or below in 8-bit 4:2:0")
+        }
+        guard !stream.isInterlaced else { return .encode(reason: "it is interlaced") }
+        guard stream.orientation == .upright, stream.sampleAspectRatio == Rational(1) else {
+            return .encode(reason: "its pictures have to be turned or reshaped")
+        }
+        guard isWhole else { return .encode(reason: "only a part of it is taken, or its last picture is held") }
+        guard !stream.isVariableFrameRate, stream.frameRate == grid.frameRate, copy.units.count == grid.frameCount else {
+            return .encode(reason: "its pictures do not come at a constant rate")
+        }
+        return judgeStructure(copy.units, timeBase: timing.timeBase, cap: cap)
+    }
+
+    /// GOPs must be closed and begin at every segment, each picture at its own frame.
+    private func judgeStructure(_ units: [CopyInspection.Unit], timeBase: Rational, cap: Int64) -> Judgement {
+        var delay = 0
+        var seen = Set<Int>()
+        var gopStart = 0
+        var segmentBytes = [Int](repeating: 0, count: grid.segmentCount)
+        for (position, unit) in units.enumerated() {
+            let frame = Int(((Rational(unit.pts) * timeBase - origin) * grid.frameRate).rounded)
+            guard (0..<grid.frameCount).contains(frame), seen.insert(frame).inserted else {
+                return .encode(reason: "its pictures do not come at a constant rate")
+            }
+            if unit.isIDR {
+                // Everything decoded so far must be shown before it.
+                guard frame == position else { return .encode(reason: "its GOPs are not closed") }
+                gopStart = frame
+            }
+            guard frame >= gopStart else { return .encode(reason: "its GOPs are not closed") }
+            let segment = grid.segment(ofFrame: frame)
+            guard gopStart >= grid.frames(ofSegment: segment).lowerBound else {
+                return .encode(reason: "it has no IDR at \(clock(grid.time(ofFrame: frame).doubleValue)), where a segment begins")
+            }
+            segmentBytes[segment] += unit.bytes
+            delay = max(delay, position - frame)
+        }
+        for (segment, bytes) in segmentBytes.enumerated() {
+            let seconds = Rational(Int64(grid.frames(ofSegment: segment).count)) / grid.frameRate
+            if Rational(Int64(bytes) * 8) / seconds > Rational(cap) {
+                return .encode(reason: "its rate is above the cap of \(cap / 1000) kbit/s")
+            }
+        }
+        return .copy(reorderDelay: delay)
+    }
+}
