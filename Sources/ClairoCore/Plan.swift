@@ -110,8 +110,10 @@ public struct VideoPlan: Sendable, Codable, Hashable {
     public var sourceFrameCount: Int
     public var orientation: Orientation
     public var deinterlace: Bool
-    /// High dynamic range is mapped to SDR (BT.709).
-    public var toneMap: Bool
+    /// Of the source; high dynamic range is mapped to SDR.
+    public var dynamicRange: DynamicRange
+    /// What the output is tagged with: the source's colour, or BT.709 after tone mapping.
+    public var color: ColorDescription
     /// Whether decoding can begin in the middle of the source; otherwise it is one chunk.
     public var isSeekable: Bool
     /// From the largest to the smallest, each scaled from the one before.
@@ -121,7 +123,7 @@ public struct VideoPlan: Sendable, Codable, Hashable {
 
     public init(
         streamIndex: Int, grid: SegmentGrid, sourceFrameCount: Int, orientation: Orientation, deinterlace: Bool,
-        toneMap: Bool, isSeekable: Bool, rungs: [Rung], decisions: [LadderDecision]
+        dynamicRange: DynamicRange, color: ColorDescription, isSeekable: Bool, rungs: [Rung], decisions: [LadderDecision]
     ) {
         self.isSeekable = isSeekable
         self.streamIndex = streamIndex
@@ -129,10 +131,15 @@ public struct VideoPlan: Sendable, Codable, Hashable {
         self.sourceFrameCount = sourceFrameCount
         self.orientation = orientation
         self.deinterlace = deinterlace
-        self.toneMap = toneMap
+        self.dynamicRange = dynamicRange
+        self.color = color
         self.rungs = rungs
         self.decisions = decisions
     }
+}
+
+extension VideoPlan {
+    public var toneMap: Bool { dynamicRange != .sdr }
 }
 
 /// One planned step of the ladder.

@@ -17,7 +17,6 @@ struct ChunkTranscoder {
     let limits: InputLimits
     let plan: Plan
     let video: VideoPlan
-    let color: ColorDescription
     let store: any ObjectStore
     let control: JobControl
     /// Pictures waiting before each encoder.
@@ -35,7 +34,7 @@ struct ChunkTranscoder {
         let queues = encoded.map { _ in BoundedQueue<GridPicture>(capacity: Self.queueLength) }
         let workers = zip(encoded, queues).map { index, queue in
             let encoder = RungEncoder(
-                rung: video.rungs[index], plan: plan, video: video, color: color, store: store, control: control)
+                rung: video.rungs[index], plan: plan, video: video, store: store, control: control)
             return WorkerThread(name: "encode-\(encoder.rung.name)") {
                 do {
                     try encoder.run(queue)
@@ -46,7 +45,7 @@ struct ChunkTranscoder {
             }
         }
         let reader = PictureReader(source: source, limits: limits, plan: plan, video: video, control: control)
-        let conformer = Conformer(plan: video, sizes: encoded.map { video.rungs[$0].size }, color: color)
+        let conformer = Conformer(plan: video, sizes: encoded.map { video.rungs[$0].size })
         var failure: (any Error)?
         do {
             try reader.read(frames: frames, seek: seek, threads: threads) { picture, range in

@@ -8,7 +8,6 @@ internal import Libav
 final class Conformer {
     private let plan: VideoPlan
     private let sizes: [PictureSize]
-    private let color: ColorDescription
     private var graph: FilterGraph?
     private var shape: Shape?
 
@@ -28,13 +27,10 @@ final class Conformer {
         }
     }
 
-    /// - Parameters:
-    ///   - sizes: of the rungs to make, from the largest to the smallest.
-    ///   - color: of the source, as probed.
-    init(plan: VideoPlan, sizes: [PictureSize], color: ColorDescription) {
+    /// - Parameter sizes: of the rungs to make, from the largest to the smallest.
+    init(plan: VideoPlan, sizes: [PictureSize]) {
         self.plan = plan
         self.sizes = sizes
-        self.color = color
     }
 
     /// One picture for each rung.
@@ -58,12 +54,13 @@ final class Conformer {
     private func description(for frame: Frame) -> String {
         var filters: [String] = []
         if plan.toneMap {
-            // Scaling first spares the costly part; tone mapping works in linear light with floating point.
+            // Scaling first spares the costly part; tone mapping works in linear light with floating point. 203 nits are the
+            // reference white of ITU-R BT.2408.
             let first = turnedBack(sizes[0])
-            let transfer = color.transfer == 18 ? "arib-std-b67" : "smpte2084"
+            let transfer = plan.dynamicRange == .hlg ? "arib-std-b67" : "smpte2084"
             filters += [
                 "zscale=w=\(first.width):h=\(first.height):tin=\(transfer):pin=2020:min=2020_ncl:t=linear:npl=203",
-                "format=gbrpf32le", "zscale=p=709", "tonemap=tonemap=mobius:desat=0",
+                "format=gbrpf32le", "zscale=p=709", "tonemap=tonemap=hable:desat=0",
                 "zscale=t=709:m=709:r=limited", "format=yuv420p",
             ]
         }
@@ -76,7 +73,7 @@ final class Conformer {
         }
         let needsRange = frame.isFullRange && !plan.toneMap
         let range = needsRange ? ":in_range=pc:out_range=tv" : ""
-        let matrix = isRGB(frame) ? ":out_color_matrix=\(outputColor.matrix == 1 ? "bt709" : "smpte170m")" : ""
+        let matrix = isRGB(frame) ? ":out_color_matrix=\(plan.color.matrix == 1 ? "bt709" : "smpte170m")" : ""
         filters.append("\(scale(sizes[0]))\(range)\(matrix)")
         filters += ["format=yuv420p", "setsar=1"]
         var text = "[in]" + filters.joined(separator: ",")
@@ -96,23 +93,5 @@ final class Conformer {
 
     private func isRGB(_ frame: Frame) -> Bool {
         ["rgb", "bgr", "gbr", "pal8", "argb", "abgr", "0rgb", "0bgr"].contains { frame.pixelFormatName.hasPrefix($0) }
-    }
-
-    /// What is written into the streams: the source's own colour, BT.709 after tone mapping, and for RGB what sizes of that
-    /// kind usually have.
-    var outputColor: ColorDescription { Self.outputColor(plan: plan, source: color) }
-
-    static func outputColor(plan: VideoPlan, source: ColorDescription) -> ColorDescription {
-        if plan.toneMap { return ColorDescription(primaries: 1, transfer: 1, matrix: 1, isFullRange: false) }
-        if source.matrix == 0 {
-            let isHD = (plan.rungs.first?.size.shortSide ?? 0) >= 720
-            return isHD
-                ? ColorDescription(primaries: 1, transfer: 1, matrix: 1, isFullRange: false)
-                : ColorDescription(primaries: 6, transfer: 6, matrix: 6, isFullRange: false)
-        }
-        func known(_ value: Int) -> Int { (1...22).contains(value) ? value : 2 }
-        return ColorDescription(
-            primaries: known(source.primaries), transfer: known(source.transfer), matrix: known(source.matrix),
-            isFullRange: false)
     }
 }

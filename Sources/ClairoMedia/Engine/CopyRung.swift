@@ -7,7 +7,7 @@ enum CopyRung {
     /// - Parameter missing: for each rung of the plan (by position), the segments to make.
     static func writeMissing(
         plan: Plan, video: VideoPlan, missing: [Int: Set<Int>], source: any ByteSource, limits: InputLimits,
-        color: ColorDescription, store: any ObjectStore, control: JobControl
+        store: any ObjectStore, control: JobControl
     ) throws {
         for (index, rung) in video.rungs.enumerated() {
             guard let delay = rung.copyReorderDelay, let wanted = missing[index], !wanted.isEmpty else { continue }
@@ -18,7 +18,7 @@ enum CopyRung {
                 let format = AVCFormat(record: Data(stream.extradata))
             else { throw ClairoError.defect("\(rung.name): the source has no avcC record any more") }
             let track = TrackDescription(
-                media: .h264(size: rung.size, configuration: format.record, color: color),
+                media: .h264(size: rung.size, configuration: format.record, color: video.color),
                 timescale: video.grid.timescale, language: "und", priming: Int64(delay) * video.grid.ticksPerFrame)
             try store.put(FragmentWriter.initSegment(track), at: rung.initKey)
 

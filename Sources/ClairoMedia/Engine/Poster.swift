@@ -63,8 +63,18 @@ struct Poster {
     private func jpeg(_ frame: Frame) throws -> Data {
         let width = min(frame.width, Self.maxWidth)
         let height = max(2, frame.height * width / frame.width / 2 * 2)
+        // JPEG knows only the matrix of BT.601; where a stream names none, players go by its size.
+        let isHD = plan.video?.rungs.first.map { $0.size.shortSide >= 720 } ?? false
+        let matrix =
+            switch frame.colorMatrix {
+            case 1: "bt709"
+            case 9: "bt2020"
+            case 2 where isHD: "bt709"
+            default: "smpte170m"
+            }
         let graph = try FilterGraph(
-            video: "[in]scale=w=\(width):h=\(height):flags=bicubic:in_range=tv:out_range=pc,format=yuvj420p[out0]",
+            video: "[in]scale=w=\(width):h=\(height):flags=bicubic:in_range=tv:out_range=pc"
+                + ":in_color_matrix=\(matrix):out_color_matrix=smpte170m,format=yuvj420p[out0]",
             like: frame, timeBase: Ratio(1, 25), outputs: 1)
         try graph.push(frame)
         try graph.push(nil)

@@ -17,7 +17,6 @@ struct RungEncoder {
     let rung: Rung
     let plan: Plan
     let video: VideoPlan
-    let color: ColorDescription
     let store: any ObjectStore
     let control: JobControl
 
@@ -62,8 +61,8 @@ struct RungEncoder {
                     ("preset", plan.settings.preset), ("crf", String(plan.settings.quality)), ("profile", "high"),
                     ("x264-params", "scenecut=0:open-gop=0:min-keyint=\(video.grid.gopFrames)"),
                 ],
-                threads: 1, colorPrimaries: Int32(color.primaries), colorTransfer: Int32(color.transfer),
-                colorMatrix: Int32(color.matrix)),
+                threads: 1, colorPrimaries: Int32(video.color.primaries), colorTransfer: Int32(video.color.transfer),
+                colorMatrix: Int32(video.color.matrix)),
             first: frame)
         try writeInit(encoder)
         return encoder
@@ -75,7 +74,7 @@ struct RungEncoder {
             throw ClairoError.defect("\(rung.name): x264 gave no parameter sets")
         }
         let track = TrackDescription(
-            media: .h264(size: rung.size, configuration: configuration, color: color),
+            media: .h264(size: rung.size, configuration: configuration, color: video.color),
             timescale: video.grid.timescale, language: "und",
             priming: Int64(encoder.reorderDelay) * video.grid.ticksPerFrame)
         let bytes = FragmentWriter.initSegment(track)

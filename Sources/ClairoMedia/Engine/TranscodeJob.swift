@@ -92,9 +92,6 @@ public struct TranscodeJob: Sendable {
             .scan(inspectsCopy: settings.copyCompatible)
         var plan = try TranscodePlanner.plan(
             scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
-        let color = plan.video.map {
-            Conformer.outputColor(plan: $0, source: scan.info.primaryVideo?.color ?? .unspecified)
-        } ?? .unspecified
         var manifest = OutputManifest(
             state: .running, generator: Self.generator, planID: try Self.planID(plan), plan: plan,
             warnings: warnings(scan.info))
@@ -103,19 +100,19 @@ public struct TranscodeJob: Sendable {
         if resumed > 0 { say("Continuing: \(resumed) of \(plan.segmentKeys.count) objects are finished already.") }
 
         do {
-            try encode(plan, scan: scan, color: color)
+            try encode(plan, scan: scan)
         } catch let end as SourceEndedEarly {
             plan = try shortened(plan, to: end, scan: scan)
             manifest.plan = plan
             manifest.warnings.append(
                 "the source ends early: \(clock(plan.duration.doubleValue)) of \(clock(scan.info.duration)) could be read")
-            try encode(plan, scan: scan, color: color)
+            try encode(plan, scan: scan)
         }
         try checkDamage(&manifest)
         try control.checkCancellation()
 
         control.begin(.packaging)
-        let result = try Packager(plan: plan, color: color, store: store, control: control).run()
+        let result = try Packager(plan: plan, store: store, control: control).run()
         manifest.state = .complete
         manifest.files = result.files
         manifest.describe(result.presentation)
@@ -130,7 +127,7 @@ public struct TranscodeJob: Sendable {
     // MARK: Steps
 
     /// Makes every segment that is missing: sound on a thread of its own, pictures in as many runs as resources allow.
-    private func encode(_ plan: Plan, scan: SourceScan, color: ColorDescription) throws {
+    private func encode(_ plan: Plan, scan: SourceScan) throws {
         let missing = try missingSegments(plan)
         let done = (plan.video?.rungs.indices ?? 0..<0).reduce(0) { total, rung in
             let lacking = missing[rung] ?? []
@@ -153,7 +150,7 @@ public struct TranscodeJob: Sendable {
         }
         var failure: (any Error)?
         do {
-            try encodeVideo(plan, scan: scan, missing: missing, color: color)
+            try encodeVideo(plan, scan: scan, missing: missing)
         } catch {
             failure = error
             if !(error is SourceEndedEarly) { control.stopQuietly() }
@@ -184,17 +181,16 @@ public struct TranscodeJob: Sendable {
     }
 
     private func encodeVideo(
-        _ plan: Plan, scan: SourceScan, missing: [Int: Set<Int>], color: ColorDescription
+        _ plan: Plan, scan: SourceScan, missing: [Int: Set<Int>]
     ) throws {
         guard let video = plan.video else { return }
         try CopyRung.writeMissing(
-            plan: plan, video: video, missing: missing, source: source, limits: limits, color: color, store: store,
-            control: control)
+            plan: plan, video: video, missing: missing, source: source, limits: limits, store: store, control: control)
         let wanted = video.rungs.indices.filter { !video.rungs[$0].isCopy }
             .reduce(into: Set<Int>()) { $0.formUnion(missing[$1] ?? []) }
         guard let first = wanted.min(), let last = wanted.max() else { return }
         let chunkTranscoder = ChunkTranscoder(
-            source: source, limits: limits, plan: plan, video: video, color: color, store: store, control: control)
+            source: source, limits: limits, plan: plan, video: video, store: store, control: control)
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let jobs = ResourceBudget(memory: resources.memory).jobs(
             asked: resources.jobs, cores: cores, video: video, source: scan.info.primaryVideo?.codedSize,

@@ -6,7 +6,6 @@ internal import Foundation
 /// It reads what is on the store, not what was meant to be there, so it can run anywhere once the segments exist.
 struct Packager {
     let plan: Plan
-    let color: ColorDescription
     let store: any ObjectStore
     let control: JobControl
 
@@ -60,7 +59,7 @@ struct Packager {
                 let picture = ProgressiveMP4.Track(
                     description: TrackDescription(
                         media: .h264(
-                            size: rung.size, configuration: try InitSegment.configuration(of: initSegment), color: color),
+                            size: rung.size, configuration: try InitSegment.configuration(of: initSegment), color: plan.video?.color ?? .unspecified),
                         timescale: grid.timescale, language: "und", priming: InitSegment.priming(of: initSegment)),
                     duration: Int64(grid.frameCount) * grid.ticksPerFrame, chunks: measured.chunks)
                 files.append(try writeMP4([picture] + (defaultSound.map { [$0] } ?? []), to: rung.mp4Key))

@@ -104,8 +104,9 @@ public enum TranscodePlanner {
         }
         return VideoPlan(
             streamIndex: stream.index, grid: grid, sourceFrameCount: Int(sourceFrames), orientation: stream.orientation,
-            deinterlace: stream.isInterlaced, toneMap: stream.dynamicRange != .sdr,
-            isSeekable: scan.info.isSeekable, rungs: ladder.rungs, decisions: ladder.decisions)
+            deinterlace: stream.isInterlaced, dynamicRange: stream.dynamicRange,
+            color: OutputColor.choose(for: stream), isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
+            decisions: ladder.decisions)
     }
 
     /// Seconds of the output.
