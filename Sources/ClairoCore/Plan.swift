@@ -114,6 +114,9 @@ public struct VideoPlan: Sendable, Codable, Hashable {
     public var dynamicRange: DynamicRange
     /// What the output is tagged with: the source's colour, or BT.709 after tone mapping.
     public var color: ColorDescription
+    /// Segments that one encoder makes before the next is opened. Its bytes depend on these segments' pictures alone, so a
+    /// chunk is a multiple of it, whoever makes it gets the same, and a resumed job repeats no more than this.
+    public var segmentsPerEncoder: Int
     /// Whether decoding can begin in the middle of the source; otherwise it is one chunk.
     public var isSeekable: Bool
     /// From the largest to the smallest, each scaled from the one before.
@@ -123,8 +126,9 @@ public struct VideoPlan: Sendable, Codable, Hashable {
 
     public init(
         streamIndex: Int, grid: SegmentGrid, sourceFrameCount: Int, orientation: Orientation, deinterlace: Bool,
-        dynamicRange: DynamicRange, color: ColorDescription, isSeekable: Bool, rungs: [Rung], decisions: [LadderDecision]
+        dynamicRange: DynamicRange, color: ColorDescription, segmentsPerEncoder: Int, isSeekable: Bool, rungs: [Rung], decisions: [LadderDecision]
     ) {
+        self.segmentsPerEncoder = segmentsPerEncoder
         self.isSeekable = isSeekable
         self.streamIndex = streamIndex
         self.grid = grid
@@ -140,6 +144,12 @@ public struct VideoPlan: Sendable, Codable, Hashable {
 
 extension VideoPlan {
     public var toneMap: Bool { dynamicRange != .sdr }
+
+    /// The segments that are made together with segment `index` by one encoder.
+    public func encoderRun(ofSegment index: Int) -> Range<Int> {
+        let start = index / segmentsPerEncoder * segmentsPerEncoder
+        return start..<min(start + segmentsPerEncoder, grid.segmentCount)
+    }
 }
 
 /// One planned step of the ladder.

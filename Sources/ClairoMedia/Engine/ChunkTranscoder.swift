@@ -20,10 +20,10 @@ struct ChunkTranscoder {
     let store: any ObjectStore
     let control: JobControl
     /// Pictures waiting before each encoder.
-    static let queueLength = 6
+    static let queueLength = 4
 
     /// - Parameters:
-    ///   - segments: the run, in which every segment that some rung lacks lies.
+    ///   - segments: whole encoder runs, in which every segment that some rung lacks lies.
     ///   - missing: for each rung of the plan (by position), the segments to make.
     func run(segments: Range<Int>, seek: Int64?, missing: [Int: Set<Int>], threads: Int32) throws {
         let grid = video.grid
@@ -34,7 +34,8 @@ struct ChunkTranscoder {
         let queues = encoded.map { _ in BoundedQueue<GridPicture>(capacity: Self.queueLength) }
         let workers = zip(encoded, queues).map { index, queue in
             let encoder = RungEncoder(
-                rung: video.rungs[index], plan: plan, video: video, store: store, control: control)
+                rung: video.rungs[index], plan: plan, video: video, missing: missing[index] ?? [], store: store,
+                control: control)
             return WorkerThread(name: "encode-\(encoder.rung.name)") {
                 do {
                     try encoder.run(queue)
@@ -44,20 +45,26 @@ struct ChunkTranscoder {
                 }
             }
         }
+        // An encoder is fed all of its run, even where some of the run's segments exist: only so its bytes are the same.
+        let fed = encoded.map { index in
+            Set((missing[index] ?? []).map { video.encoderRun(ofSegment: $0).lowerBound })
+        }
+        func isFed(_ position: Int, _ segment: Int) -> Bool {
+            fed[position].contains(video.encoderRun(ofSegment: segment).lowerBound)
+        }
         let reader = PictureReader(source: source, limits: limits, plan: plan, video: video, control: control)
         let conformer = Conformer(plan: video, sizes: encoded.map { video.rungs[$0].size })
         var failure: (any Error)?
         do {
             try reader.read(frames: frames, seek: seek, threads: threads) { picture, range in
                 let wanted = range.filter { index in
-                    let segment = grid.segment(ofFrame: index)
-                    return encoded.contains { missing[$0]?.contains(segment) == true }
+                    encoded.indices.contains { isFed($0, grid.segment(ofFrame: index)) }
                 }
                 guard !wanted.isEmpty else { return }
                 let conformed = try conformer.conform(picture)
                 for index in wanted {
                     let segment = grid.segment(ofFrame: index)
-                    for (position, rung) in encoded.enumerated() where missing[rung]?.contains(segment) == true {
+                    for position in encoded.indices where isFed(position, segment) {
                         guard queues[position].push(GridPicture(frame: conformed[position], index: index)) else {
                             throw StageStopped()
                         }

@@ -10,44 +10,44 @@ struct GridPicture: Sendable {
 
 /// Encodes the frames of one rung and writes its segments.
 ///
-/// Every segment has an encoder of its own, opened on its first frame and drained on its last: its bytes depend on its
-/// pictures and the plan alone. That is what lets any worker make any segment, and a killed job go on where it stopped
-/// with the same result. GOPs are closed anyway; only the rate control's memory is given up.
+/// A fresh encoder is opened for every run of `segmentsPerEncoder` segments and drained at its end, so their bytes depend on
+/// their pictures and the plan alone. That is what lets any worker make any chunk, and a killed job go on where it
+/// stopped with the same result.
 struct RungEncoder {
     let rung: Rung
     let plan: Plan
     let video: VideoPlan
+    /// Segments to write; the others of a run are encoded only because the encoder has to see them.
+    let missing: Set<Int>
     let store: any ObjectStore
     let control: JobControl
 
-    /// Takes pictures until the queue ends. Frames come in order; whole segments may be missing between them.
+    /// Takes pictures until the queue ends. Frames come in order; whole encoder runs may be missing between them.
     func run(_ queue: BoundedQueue<GridPicture>) throws {
         let grid = video.grid
         var encoder: Encoder?
         var packets: [EncodedPacket] = []
         while let picture = queue.pop() {
             try control.checkCancellation()
-            let segment = grid.segment(ofFrame: picture.index)
-            let frames = grid.frames(ofSegment: segment)
+            let segments = video.encoderRun(ofSegment: grid.segment(ofFrame: picture.index))
             if encoder == nil {
-                guard picture.index == frames.lowerBound else {
-                    throw ClairoError.defect("\(rung.name): segment \(segment + 1) does not begin with its first frame")
+                guard picture.index == grid.frames(ofSegment: segments.lowerBound).lowerBound else {
+                    throw ClairoError.defect("\(rung.name): frame \(picture.index) does not begin a run")
                 }
                 encoder = try open(first: picture.frame)
             }
             guard let current = encoder else { continue }
             try current.send(picture.frame, pts: Int64(picture.index))
             try collect(current, into: &packets)
-            if picture.index == frames.upperBound - 1 {
+            if picture.index == grid.frames(ofSegment: segments.upperBound - 1).upperBound - 1 {
                 try current.send(nil)
                 try collect(current, into: &packets)
-                try write(packets, segment: segment, reorderDelay: current.reorderDelay)
-                packets.removeAll(keepingCapacity: true)
+                guard packets.isEmpty else {
+                    throw ClairoError.defect("\(rung.name): \(packets.count) pictures are left over")
+                }
                 encoder = nil
             }
         }
-        // A run ends at a segment's end, or is being given up.
-        if encoder != nil, !control.isCancelled { throw ClairoError.defect("\(rung.name): a segment was left open") }
     }
 
     private func open(first frame: Frame) throws -> Encoder {
@@ -87,10 +87,18 @@ struct RungEncoder {
         }
     }
 
+    /// Takes what the encoder has finished. GOPs are closed, so a segment's pictures come one behind the other.
     private func collect(_ encoder: Encoder, into packets: inout [EncodedPacket]) throws {
         while case .value(let packet) = try encoder.receive() {
             packets.append(packet)
-            control.finishFrame()
+            let segment = video.grid.segment(ofFrame: Int(packets[0].pts))
+            if missing.contains(segment) { control.finishFrame() }
+            if packets.count == video.grid.frames(ofSegment: segment).count {
+                if missing.contains(segment) {
+                    try write(packets, segment: segment, reorderDelay: encoder.reorderDelay)
+                }
+                packets.removeAll(keepingCapacity: true)
+            }
         }
     }
 

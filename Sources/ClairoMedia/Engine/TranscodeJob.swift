@@ -199,7 +199,8 @@ public struct TranscodeJob: Sendable {
         if jobs == 1 || plan.chunks.count < 2 {
             // One run after the other would leave cores idle at every seam: one long run does not.
             let seek = plan.chunks.last { $0.segments.lowerBound <= first }?.seekTimestamp
-            runs = [Chunk(index: 0, segments: first..<last + 1, seekTimestamp: seek)]
+            let segments = video.encoderRun(ofSegment: first).lowerBound..<video.encoderRun(ofSegment: last).upperBound
+            runs = [Chunk(index: 0, segments: segments, seekTimestamp: seek)]
         } else {
             runs = plan.chunks.filter { chunk in wanted.contains { chunk.segments.contains($0) } }
         }
@@ -246,10 +247,11 @@ public struct TranscodeJob: Sendable {
         var shorter = try TranscodePlanner.plan(
             scan: scan, fingerprint: plan.source, settings: partial, limits: limits)
         shorter.settings = settings
-        // Segments behind the end, and the one that it cuts, were made for another length.
-        let kept = end.coveredFrames / (plan.video?.grid.segmentFrames ?? 1)
+        // Segments behind the end, and those of the encoder that met it, were made for another length.
+        let lastSegment = end.coveredFrames / (plan.video?.grid.segmentFrames ?? 1)
+        let kept = plan.video?.encoderRun(ofSegment: lastSegment).lowerBound ?? 0
         for rung in plan.video?.rungs ?? [] {
-            for index in kept..<(plan.video?.grid.segmentCount ?? 0) { try store.delete(rung.segmentKey(index)) }
+            for index in kept..<max(kept, plan.video?.grid.segmentCount ?? 0) { try store.delete(rung.segmentKey(index)) }
         }
         for track in plan.audio {
             for index in 0..<track.segmentCount { try store.delete(track.segmentKey(index)) }

@@ -7,7 +7,7 @@ public enum TranscodePlanner {
     private static let slack = Rational(1, 10)
 
     /// CPU seconds of work in a chunk, at most; a retry, a lost worker or a Spot interruption costs no more.
-    private static let chunkCPUSeconds = 30.0
+    private static let chunkCPUSeconds = 60.0
 
     /// - Throws: `badInput` (65) where the source cannot be transcoded as asked.
     public static func plan(
@@ -102,10 +102,14 @@ public enum TranscodePlanner {
         if settings.copyCompatible {
             CopyDecision(stream: stream, scan: scan, grid: grid, origin: origin, isWhole: isWhole).apply(to: &ladder)
         }
+        let perSegment =
+            CostModel.cpuSecondsPerFrame(source: stream.codedSize, rungs: ladder.rungs, preset: settings.preset)
+            * Double(grid.segmentFrames)
         return VideoPlan(
             streamIndex: stream.index, grid: grid, sourceFrameCount: Int(sourceFrames), orientation: stream.orientation,
             deinterlace: stream.isInterlaced, dynamicRange: stream.dynamicRange,
-            color: OutputColor.choose(for: stream), isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
+            color: OutputColor.choose(for: stream),
+            segmentsPerEncoder: max(1, Int(chunkCPUSeconds / max(perSegment, 0.001))), isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
             decisions: ladder.decisions)
     }
 
@@ -156,8 +160,7 @@ public enum TranscodePlanner {
         guard video.isSeekable else {
             return ([Chunk(index: 0, segments: 0..<grid.segmentCount, seekTimestamp: nil)], total)
         }
-        let perSegment = max(perFrame * Double(grid.segmentFrames), 0.001)
-        let size = max(1, Int(chunkCPUSeconds / perSegment))
+        let size = video.segmentsPerEncoder
         // Deinterlacing looks at the pictures before, so a chunk's decoding begins a little earlier.
         let margin = video.deinterlace ? 4 : 1
         let usesDecodeTime = scan.info.container.hasPrefix("mov")
