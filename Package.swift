@@ -61,7 +61,9 @@ let package = Package(
         ),
         .testTarget(
             name: "ClairoCommandsTests",
-            dependencies: ["ClairoCommands", "ClairoCore", "ClairoMedia", "ClairoStorage", "ClairoTestSupport", "clairo"],
+            dependencies: [
+                "ClairoCommands", "ClairoCore", "ClairoMedia", "ClairoStorage", "ClairoTestSupport", "clairo",
+            ],
             swiftSettings: strict
         ),
     ],

@@ -15,6 +15,9 @@ struct InputOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Most streams that a file may have.", valueName: "count"))
     var maxStreams: Int = InputLimits().maxStreams
 
+    @Option(help: ArgumentHelp("Most pictures that a source may have.", valueName: "count"))
+    var maxFrames: Int = InputLimits().maxFrames
+
     @Option(help: ArgumentHelp("Longest output that is made, in seconds.", valueName: "seconds"))
     var maxDuration: Double = InputLimits().maxDuration
 
@@ -22,14 +25,15 @@ struct InputOptions: ParsableArguments {
     var probeSize: Int64 = InputLimits().probeBytes
 
     func validate() throws {
-        guard maxPixels > 0, maxStreams > 0, maxDuration > 0, probeSize >= 4096 else {
+        guard maxPixels > 0, maxStreams > 0, maxFrames > 0, maxDuration > 0, probeSize >= 4096 else {
             throw ValidationError("Limits must be above zero, and --probe-size at least 4096.")
         }
     }
 
     var limits: InputLimits {
         InputLimits(
-            maxPixels: maxPixels, maxStreams: maxStreams, maxDuration: maxDuration, probeBytes: probeSize)
+            maxPixels: maxPixels, maxStreams: maxStreams, maxFrames: maxFrames, maxDuration: maxDuration,
+            probeBytes: probeSize)
     }
 
     /// The file's name without its folder.
@@ -57,6 +61,12 @@ struct SettingsOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Nominal segment length; the real one is whole GOPs.", valueName: "seconds"))
     var segmentSeconds: Double = 6
+
+    @Option(
+        help: ArgumentHelp(
+            "CPU time in a chunk, about; chunks are what --jobs encodes at once and what an interruption repeats.",
+            valueName: "seconds"))
+    var chunkCpuSeconds: Double = 60
 
     @Option(help: ArgumentHelp("Seconds from the start of the source to begin at.", valueName: "seconds"))
     var start: Double?
@@ -89,16 +99,22 @@ struct SettingsOptions: ParsableArguments {
                 advice: "Choose from \(TranscodePlanner.presets.joined(separator: ", ")).")
         }
         guard (0...51).contains(quality) else {
-            throw .usage("--quality \(quality) is out of range", advice: "Give a number from 0 (largest) to 51 (smallest).")
+            throw .usage(
+                "--quality \(quality) is out of range", advice: "Give a number from 0 (largest) to 51 (smallest).")
         }
         guard (1...60).contains(segmentSeconds) else {
             throw .usage("--segment-seconds \(segmentSeconds) is out of range", advice: "Give a number from 1 to 60.")
+        }
+        guard chunkCpuSeconds > 0, chunkCpuSeconds <= 86_400 else {
+            throw .usage(
+                "--chunk-cpu-seconds \(chunkCpuSeconds) is out of range", advice: "Give a number from 1 to 86400.")
         }
         if let start, !(start >= 0 && start < 1e7) { throw .usage("--start \(start) must not be negative") }
         if let duration, !(duration > 0 && duration < 1e7) { throw .usage("--duration \(duration) must be above zero") }
         return TranscodeSettings(
             formats: OutputFormat.allCases.filter(formats.contains), heights: try parsedHeights(), quality: quality,
-            preset: preset, segmentSeconds: segmentSeconds, start: start.map(Rational.init(seconds:)),
+            preset: preset, segmentSeconds: segmentSeconds, chunkCPUSeconds: chunkCpuSeconds,
+            start: start.map(Rational.init(seconds:)),
             duration: duration.map(Rational.init(seconds:)), copyCompatible: copyCompatible, allowPartial: allowPartial)
     }
 
@@ -109,7 +125,8 @@ struct SettingsOptions: ParsableArguments {
             let digits = text.lowercased().hasSuffix("p") ? String(text.dropLast()) : text
             guard let height = Int(digits), (16...4320).contains(height), height % 2 == 0 else {
                 throw .usage(
-                    "--heights \(text) is not a height", advice: "Give even numbers from 16 to 4320, such as 1080,720,480.")
+                    "--heights \(text) is not a height",
+                    advice: "Give even numbers from 16 to 4320, such as 1080,720,480.")
             }
             if !list.contains(height) { list.append(height) }
         }

@@ -44,9 +44,11 @@ struct PlanCommand: EnvironmentCommand {
         var text = "\(plan.source.name): \(Render.duration(plan.duration.doubleValue)) of output\n"
         if let video = plan.video {
             let grid = video.grid
-            text += "\n" + Render.table(
-                ["rung", "size", "verdict", "why"],
-                video.decisions.map { [$0.name, $0.size.description, $0.verdict.rawValue, $0.reason] })
+            text +=
+                "\n"
+                + Render.table(
+                    ["rung", "size", "verdict", "why"],
+                    video.decisions.map { [$0.name, $0.size.description, $0.verdict.rawValue, $0.reason] })
             text += """
 
                 \(grid.frameCount) frames at \(Render.frameRate(grid.frameRate)), an IDR every \(grid.gopFrames) frames, \
@@ -62,15 +64,18 @@ struct PlanCommand: EnvironmentCommand {
             if video.toneMap { steps.append("tone-mapped from HDR to SDR") }
             if video.orientation != .upright { steps.append("turned upright") }
             if video.sourceFrameCount < grid.frameCount {
-                steps.append("last picture held for \(grid.frameCount - video.sourceFrameCount) frames while sound goes on")
+                steps.append(
+                    "last picture held for \(grid.frameCount - video.sourceFrameCount) frames while sound goes on")
             }
             if !steps.isEmpty { text += "Pictures are \(steps.joined(separator: ", ")).\n" }
         }
         for track in plan.audio {
-            text += "Audio \(track.name): stream \(track.streamIndex), AAC-LC, "
+            text +=
+                "Audio \(track.name): stream \(track.streamIndex), AAC-LC, "
                 + "\(track.channels == 1 ? "mono" : "stereo"), 48000 Hz, \(Render.rate(track.bitRate))\n"
         }
-        text += "About \(Render.bytes(plan.prediction.bytes)) and \(Render.duration(plan.prediction.cpuSeconds)) of CPU time.\n"
+        text +=
+            "About \(Render.bytes(plan.prediction.bytes)) and \(Render.duration(plan.prediction.cpuSeconds)) of CPU time.\n"
         return text
     }
 }

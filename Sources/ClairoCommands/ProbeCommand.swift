@@ -35,7 +35,9 @@ struct ProbeCommand: EnvironmentCommand {
     }
 
     static func render(_ info: MediaInfo, name: String) -> String {
-        var lines = ["\(name): \(info.containerName), \(Render.bytes(info.size)), \(Render.duration(info.duration)), \(Render.rate(info.bitRate))"]
+        var lines = [
+            "\(name): \(info.containerName), \(Render.bytes(info.size)), \(Render.duration(info.duration)), \(Render.rate(info.bitRate))"
+        ]
         for stream in info.video {
             let mark = stream.index == info.selectedVideo ? "*" : " "
             var parts = ["\(stream.codec)\(stream.profile.map { " \($0)" } ?? "")", "\(stream.displaySize)"]
@@ -66,7 +68,8 @@ struct ProbeCommand: EnvironmentCommand {
         }
         for stream in info.subtitles {
             lines.append(
-                "  \(stream.index) subtitles \(stream.codec)\(stream.language.map { ", \(Render.printable($0))" } ?? "")")
+                "  \(stream.index) subtitles \(stream.codec)\(stream.language.map { ", \(Render.printable($0))" } ?? "")"
+            )
         }
         if !info.otherStreams.isEmpty { lines.append("    other     \(info.otherStreams.joined(separator: ", "))") }
         if let truncation = info.truncation { lines.append("cut short: \(truncation)") }

@@ -114,7 +114,8 @@ final class ProgressReporter: @unchecked Sendable {
         var text: String {
             guard snapshot.phase == .encoding, snapshot.framesPlanned > 0 else { return snapshot.phase.rawValue }
             var text = String(
-                format: "encoding %3d %%  %d of %d frames", Int(share * 100), snapshot.framesDone, snapshot.framesPlanned)
+                format: "encoding %3d %%  %d of %d frames", Int(share * 100), snapshot.framesDone,
+                snapshot.framesPlanned)
             if let speed { text += String(format: "  %.2fx", speed) }
             if let secondsLeft { text += "  \(Self.clock(secondsLeft)) left" }
             return text

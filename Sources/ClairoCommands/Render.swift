@@ -37,7 +37,10 @@ enum Render {
 
     /// Text from a stranger's file without anything that a terminal would obey.
     static func printable(_ text: String) -> String {
-        String(text.unicodeScalars.filter { !$0.properties.isWhitespace || $0 == " " }.filter { $0.value >= 32 && $0.value != 127 && !(0x80...0x9F).contains($0.value) })
+        String(
+            text.unicodeScalars.filter { !$0.properties.isWhitespace || $0 == " " }.filter {
+                $0.value >= 32 && $0.value != 127 && !(0x80...0x9F).contains($0.value)
+            })
     }
 
     /// Columns as wide as their widest cell; numbers (cells that begin with a digit) to the right.

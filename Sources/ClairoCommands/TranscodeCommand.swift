@@ -29,7 +29,8 @@ struct TranscodeCommand: EnvironmentCommand {
         completion: .directory)
     var output: String?
 
-    @Option(help: ArgumentHelp("Chunks to encode at once; chosen from cores and memory without it.", valueName: "count"))
+    @Option(
+        help: ArgumentHelp("Chunks to encode at once; chosen from cores and memory without it.", valueName: "count"))
     var jobs: Int?
 
     @Option(help: ArgumentHelp("Memory that may be used, such as 2G or 800M.", valueName: "size"))
@@ -79,7 +80,9 @@ struct TranscodeCommand: EnvironmentCommand {
 
     private func checkedJobs() throws(ClairoError) -> Int? {
         guard let jobs else { return nil }
-        guard (1...1024).contains(jobs) else { throw .usage("--jobs \(jobs) is out of range", advice: "Give 1 or more.") }
+        guard (1...1024).contains(jobs) else {
+            throw .usage("--jobs \(jobs) is out of range", advice: "Give 1 or more.")
+        }
         return jobs
     }
 
@@ -115,7 +118,8 @@ struct TranscodeCommand: EnvironmentCommand {
                 })
         }
         for track in manifest.audio {
-            text += "audio \(track.name): \(track.codec), \(Render.rate(track.averageRate)), \(Render.bytes(track.bytes))\n"
+            text +=
+                "audio \(track.name): \(track.codec), \(Render.rate(track.averageRate)), \(Render.bytes(track.bytes))\n"
         }
         for warning in manifest.warnings { text += "warning: \(warning)\n" }
         if let report = outcome.verification { text += "verified: \(report.checks.count) checks passed\n" }

@@ -79,6 +79,8 @@ public struct TranscodeSettings: Sendable, Codable, Hashable {
     /// x264 preset, `ultrafast` to `veryslow`.
     public var preset: String
     public var segmentSeconds: Double
+    /// CPU seconds of work in a chunk, about: what is encoded in parallel, and repeated when it was interrupted.
+    public var chunkCPUSeconds: Double
     /// Seconds from the start of the source at which the output begins.
     public var start: Rational?
     /// Seconds of the source to take; nil for all.
@@ -88,7 +90,8 @@ public struct TranscodeSettings: Sendable, Codable, Hashable {
 
     public init(
         formats: [OutputFormat] = OutputFormat.allCases, heights: [Int]? = nil, quality: Double = 23,
-        preset: String = "medium", segmentSeconds: Double = 6, start: Rational? = nil, duration: Rational? = nil,
+        preset: String = "medium", segmentSeconds: Double = 6, chunkCPUSeconds: Double = 60, start: Rational? = nil,
+        duration: Rational? = nil,
         copyCompatible: Bool = false, allowPartial: Bool = false
     ) {
         self.formats = formats
@@ -96,6 +99,7 @@ public struct TranscodeSettings: Sendable, Codable, Hashable {
         self.quality = quality
         self.preset = preset
         self.segmentSeconds = segmentSeconds
+        self.chunkCPUSeconds = chunkCPUSeconds
         self.start = start
         self.duration = duration
         self.copyCompatible = copyCompatible
@@ -126,7 +130,8 @@ public struct VideoPlan: Sendable, Codable, Hashable {
 
     public init(
         streamIndex: Int, grid: SegmentGrid, sourceFrameCount: Int, orientation: Orientation, deinterlace: Bool,
-        dynamicRange: DynamicRange, color: ColorDescription, segmentsPerEncoder: Int, isSeekable: Bool, rungs: [Rung], decisions: [LadderDecision]
+        dynamicRange: DynamicRange, color: ColorDescription, segmentsPerEncoder: Int, isSeekable: Bool, rungs: [Rung],
+        decisions: [LadderDecision]
     ) {
         self.segmentsPerEncoder = segmentsPerEncoder
         self.isSeekable = isSeekable

@@ -39,7 +39,8 @@ public struct DirectoryStore: ObjectStore {
         let target = try path(key)
         let folder = (target as NSString).deletingLastPathComponent
         try makeFolder(folder)
-        let temporary = "\(folder)/\(Self.temporaryPrefix)\((target as NSString).lastPathComponent)-\(UUID().uuidString)"
+        let temporary =
+            "\(folder)/\(Self.temporaryPrefix)\((target as NSString).lastPathComponent)-\(UUID().uuidString)"
         let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
         var isOpen = true

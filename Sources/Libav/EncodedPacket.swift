@@ -1,4 +1,5 @@
 internal import CFFmpeg
+
 public import struct Foundation.Data
 
 /// What an encoder made of one frame, in the encoder's time base.

@@ -1,4 +1,5 @@
 internal import CFFmpeg
+
 public import struct Foundation.Data
 
 /// Settings of a video encoder. Sizes in pixels, rates in bits per second.

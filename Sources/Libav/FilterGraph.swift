@@ -12,7 +12,8 @@ public final class FilterGraph {
     public init(video description: String, like first: Frame, timeBase: Ratio, outputs: Int) throws(AVError) {
         LogTap.install
         let frame = first.pointer.pointee
-        let aspect = frame.sample_aspect_ratio.num > 0 && frame.sample_aspect_ratio.den > 0
+        let aspect =
+            frame.sample_aspect_ratio.num > 0 && frame.sample_aspect_ratio.den > 0
             ? frame.sample_aspect_ratio : AVRational(num: 1, den: 1)
         let arguments =
             "video_size=\(frame.width)x\(frame.height):pix_fmt=\(frame.format):time_base=\(timeBase.num)/\(timeBase.den)"

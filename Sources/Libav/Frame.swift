@@ -79,7 +79,9 @@ public final class Frame: @unchecked Sendable {
         for (index, channel) in samples.enumerated() {
             guard let plane = frame.pointer.pointee.extended_data[index] else { throw .outOfMemory }
             channel.withUnsafeBytes { source in
-                if let base = source.baseAddress { plane.update(from: base.assumingMemoryBound(to: UInt8.self), count: source.count) }
+                if let base = source.baseAddress {
+                    plane.update(from: base.assumingMemoryBound(to: UInt8.self), count: source.count)
+                }
             }
         }
         return frame

@@ -1,4 +1,5 @@
 internal import CFFmpeg
+
 public import struct Foundation.Data
 
 /// Compressed data of one frame with its times. Not Sendable: it goes from a demuxer to a decoder on one thread.

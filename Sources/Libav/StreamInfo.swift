@@ -83,9 +83,10 @@ public struct StreamInfo: Sendable, Hashable {
         codecName =
             parameters.codec_id == AV_CODEC_ID_NONE && !tag.isEmpty
             ? tag : String(cString: avcodec_get_name(parameters.codec_id))
-        extradata = parameters.extradata.map {
-            Array(UnsafeBufferPointer(start: $0, count: Int(max(parameters.extradata_size, 0))))
-        } ?? []
+        extradata =
+            parameters.extradata.map {
+                Array(UnsafeBufferPointer(start: $0, count: Int(max(parameters.extradata_size, 0))))
+            } ?? []
         width = parameters.width
         height = parameters.height
         sampleAspectRatio = Ratio(stream.pointee.sample_aspect_ratio)

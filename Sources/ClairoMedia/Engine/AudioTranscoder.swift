@@ -91,7 +91,8 @@ struct AudioTranscoder {
                 try emit(current.graph)
                 converter = nil
             }
-            let graph = try converter?.graph
+            let graph =
+                try converter?.graph
                 ?? FilterGraph(audio: conversion, like: frame, timeBase: Ratio(1, Int32(frame.sampleRate)))
             converter = (graph, frame.channels, frame.sampleRate, frame.format)
             let ticks = Rational(decoder.timeBase) * Rational(Int64(frame.sampleRate))

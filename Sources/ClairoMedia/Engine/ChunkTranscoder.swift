@@ -29,8 +29,9 @@ struct ChunkTranscoder {
         let grid = video.grid
         let encoded = video.rungs.indices.filter { !video.rungs[$0].isCopy }
         guard !encoded.isEmpty, !segments.isEmpty else { return }
-        let frames = grid.frames(ofSegment: segments.lowerBound).lowerBound
-            ..< grid.frames(ofSegment: segments.upperBound - 1).upperBound
+        let frames =
+            grid.frames(ofSegment: segments.lowerBound)
+            .lowerBound..<grid.frames(ofSegment: segments.upperBound - 1).upperBound
         let queues = encoded.map { _ in BoundedQueue<GridPicture>(capacity: Self.queueLength) }
         let workers = zip(encoded, queues).map { index, queue in
             let encoder = RungEncoder(

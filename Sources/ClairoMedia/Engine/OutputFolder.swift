@@ -94,6 +94,7 @@ struct OutputFolder {
         compare("--quality", \.quality)
         compare("--preset", \.preset)
         compare("--segment-seconds", \.segmentSeconds)
+        compare("--chunk-cpu-seconds", \.chunkCPUSeconds)
         compare("--start", \.start)
         compare("--duration", \.duration)
         compare("--copy-compatible", \.copyCompatible)
@@ -107,7 +108,8 @@ struct OutputFolder {
 public enum JSON {
     public static func encode(_ value: some Encodable, pretty: Bool = true) throws -> Data {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = pretty ? [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting =
+            pretty ? [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
         return try encoder.encode(value)
     }
 }

@@ -34,7 +34,8 @@ struct ResourceBudget {
             }
         let perPicture = 1.5
         let encoders = rungs.reduce(0.0) {
-            $0 + Double($1.size.pixels) * perPicture * (2.2 * Double(lookahead + 8) + Double(ChunkTranscoder.queueLength))
+            $0 + Double($1.size.pixels) * perPicture
+                * (2.2 * Double(lookahead + 8) + Double(ChunkTranscoder.queueLength))
         }
         let decoder = Double(source?.pixels ?? 0) * perPicture * 12
         return Int64(encoders + decoder) + 40_000_000

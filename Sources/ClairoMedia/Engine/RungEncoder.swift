@@ -132,7 +132,8 @@ enum VideoSegment {
         let frames = grid.frames(ofSegment: segment)
         guard samples.count == frames.count, samples.first?.isSync == true else {
             throw .defect(
-                "\(name): segment \(segment + 1) has \(samples.count) pictures instead of \(frames.count), or no IDR first")
+                "\(name): segment \(segment + 1) has \(samples.count) pictures instead of \(frames.count), or no IDR first"
+            )
         }
         // Decoding times count up one frame a sample; what is shown later or earlier has a composition offset.
         var fragments: [[Sample]] = []

@@ -105,7 +105,8 @@ public struct TranscodeJob: Sendable {
             plan = try shortened(plan, to: end, scan: scan)
             manifest.plan = plan
             manifest.warnings.append(
-                "the source ends early: \(clock(plan.duration.doubleValue)) of \(clock(scan.info.duration)) could be read")
+                "the source ends early: \(clock(plan.duration.doubleValue)) of \(clock(scan.info.duration)) could be read"
+            )
             try encode(plan, scan: scan)
         }
         try checkDamage(&manifest)
@@ -131,9 +132,10 @@ public struct TranscodeJob: Sendable {
         let missing = try missingSegments(plan)
         let done = (plan.video?.rungs.indices ?? 0..<0).reduce(0) { total, rung in
             let lacking = missing[rung] ?? []
-            return total + (0..<(plan.video?.grid.segmentCount ?? 0)).reduce(0) {
-                $0 + (lacking.contains($1) ? 0 : plan.video?.grid.frames(ofSegment: $1).count ?? 0)
-            }
+            return total
+                + (0..<(plan.video?.grid.segmentCount ?? 0)).reduce(0) {
+                    $0 + (lacking.contains($1) ? 0 : plan.video?.grid.frames(ofSegment: $1).count ?? 0)
+                }
         }
         control.plan(
             frames: (plan.video?.grid.frameCount ?? 0) * (plan.video?.rungs.count ?? 0), resumed: done,
@@ -251,7 +253,9 @@ public struct TranscodeJob: Sendable {
         let lastSegment = end.coveredFrames / (plan.video?.grid.segmentFrames ?? 1)
         let kept = plan.video?.encoderRun(ofSegment: lastSegment).lowerBound ?? 0
         for rung in plan.video?.rungs ?? [] {
-            for index in kept..<max(kept, plan.video?.grid.segmentCount ?? 0) { try store.delete(rung.segmentKey(index)) }
+            for index in kept..<max(kept, plan.video?.grid.segmentCount ?? 0) {
+                try store.delete(rung.segmentKey(index))
+            }
         }
         for track in plan.audio {
             for index in 0..<track.segmentCount { try store.delete(track.segmentKey(index)) }

@@ -59,7 +59,8 @@ struct Packager {
                 let picture = ProgressiveMP4.Track(
                     description: TrackDescription(
                         media: .h264(
-                            size: rung.size, configuration: try InitSegment.configuration(of: initSegment), color: plan.video?.color ?? .unspecified),
+                            size: rung.size, configuration: try InitSegment.configuration(of: initSegment),
+                            color: plan.video?.color ?? .unspecified),
                         timescale: grid.timescale, language: "und", priming: InitSegment.priming(of: initSegment)),
                     duration: Int64(grid.frameCount) * grid.ticksPerFrame, chunks: measured.chunks)
                 files.append(try writeMP4([picture] + (defaultSound.map { [$0] } ?? []), to: rung.mp4Key))

@@ -40,7 +40,8 @@ struct CopyInspection: Sendable {
                 problem = "its samples are damaged"
                 return
             }
-            if nalUnits.contains(where: { H264.type(of: $0) == H264.NALType.sps && !format.parameterSets.contains($0) }) {
+            if nalUnits.contains(where: { H264.type(of: $0) == H264.NALType.sps && !format.parameterSets.contains($0) })
+            {
                 problem = "its parameter sets change on the way"
                 return
             }
@@ -101,7 +102,8 @@ struct CopyDecision {
         case .copy(let delay):
             ladder.rungs[index].copyReorderDelay = delay
             ladder.decisions[decision].verdict = .copied
-            ladder.decisions[decision].reason = "the source already is what this rung asks for; taken over without encoding"
+            ladder.decisions[decision].reason =
+                "the source already is what this rung asks for; taken over without encoding"
         case .encode(let reason):
             ladder.decisions[decision].reason += "; not copied, because \(reason)"
         }
@@ -124,7 +126,8 @@ struct CopyDecision {
             return .encode(reason: "its pictures have to be turned or reshaped")
         }
         guard isWhole else { return .encode(reason: "only a part of it is taken, or its last picture is held") }
-        guard !stream.isVariableFrameRate, stream.frameRate == grid.frameRate, copy.units.count == grid.frameCount else {
+        guard !stream.isVariableFrameRate, stream.frameRate == grid.frameRate, copy.units.count == grid.frameCount
+        else {
             return .encode(reason: "its pictures do not come at a constant rate")
         }
         return judgeStructure(copy.units, timeBase: timing.timeBase, cap: cap)
@@ -149,7 +152,8 @@ struct CopyDecision {
             guard frame >= gopStart else { return .encode(reason: "its GOPs are not closed") }
             let segment = grid.segment(ofFrame: frame)
             guard gopStart >= grid.frames(ofSegment: segment).lowerBound else {
-                return .encode(reason: "it has no IDR at \(clock(grid.time(ofFrame: frame).doubleValue)), where a segment begins")
+                return .encode(
+                    reason: "it has no IDR at \(clock(grid.time(ofFrame: frame).doubleValue)), where a segment begins")
             }
             segmentBytes[segment] += unit.bytes
             delay = max(delay, position - frame)

@@ -5,17 +5,20 @@ public struct InputLimits: Sendable, Hashable {
     /// Pixels of one picture; the default lets 8K through.
     public var maxPixels: Int64
     public var maxStreams: Int
+    /// Pictures in the source; the default is two days at 60 frames a second.
+    public var maxFrames: Int
     /// Seconds of output; with the frame-rate cap it bounds the frames too.
     public var maxDuration: Double
     /// Bytes read to find out what is in the file.
     public var probeBytes: Int64
 
     public init(
-        maxPixels: Int64 = 36_864_000, maxStreams: Int = 32, maxDuration: Double = 86_400,
+        maxPixels: Int64 = 36_864_000, maxStreams: Int = 32, maxFrames: Int = 10_000_000, maxDuration: Double = 86_400,
         probeBytes: Int64 = 20_000_000
     ) {
         self.maxPixels = maxPixels
         self.maxStreams = maxStreams
+        self.maxFrames = maxFrames
         self.maxDuration = maxDuration
         self.probeBytes = probeBytes
     }

@@ -62,7 +62,8 @@ enum LadderPlanner {
             var reason =
                 isOwnSize && addsOwnSize
                 ? "the source's own size" : isOwnSize ? "the source's size" : "below the source's size"
-            reason += isCapped
+            reason +=
+                isCapped
                 ? "; rate capped at the source's own \(kilobits(source.bitRate)) instead of \(kilobits(limit))"
                 : "; at most \(kilobits(limit))"
             decisions.append(

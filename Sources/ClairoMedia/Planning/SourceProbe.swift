@@ -61,7 +61,9 @@ public struct SourceProbe {
                 ? "it is a playlist, a script, a picture or another kind of file" : "\(error)"
             throw .badMedia(
                 "\(name) is not a media file that Clairo takes: \(reason)",
-                advice: "Clairo reads MP4, MOV, Matroska, WebM, AVI, MPEG-TS, MPEG-PS, FLV, ASF, Ogg, MP3, WAV, AAC and FLAC.")
+                advice:
+                    "Clairo reads MP4, MOV, Matroska, WebM, AVI, MPEG-TS, MPEG-PS, FLV, ASF, Ogg, MP3, WAV, AAC and FLAC."
+            )
         } catch {
             throw .defect("Probing \(name) failed: \(error)")
         }
@@ -89,24 +91,29 @@ public struct SourceProbe {
             try refine(&video[position], scan: scans[selectedVideo], warnings: &warnings)
         }
 
-        let chosen = video.filter { $0.index == selectedVideo }.map { ($0.start, $0.end) }
+        let chosen =
+            video.filter { $0.index == selectedVideo }.map { ($0.start, $0.end) }
             + audio.filter { selectedAudio.contains($0.index) }.map { ($0.start, $0.end) }
         let end = chosen.map(\.1).max() ?? 0
         let duration = max(0, end - (chosen.map(\.0).min() ?? 0))
         let declared = demuxer.declaredDuration.map { Double($0) / 1e6 }
         let truncation = truncation(
-            missing: missing, declared: declared, format: demuxer.formatName, tally: tally, readable: duration, end: end)
+            missing: missing, declared: declared, format: demuxer.formatName, tally: tally, readable: duration, end: end
+        )
         if truncation == nil, let declared, abs(declared - duration) > max(1, duration * 0.1), abs(declared - end) > 1 {
             warnings.append("the header claims \(clock(declared)), but there are \(clock(duration)) of media")
         }
         let info = MediaInfo(
             container: demuxer.formatName, containerName: demuxer.formatLongName, size: source.size, duration: duration,
-            declaredDuration: declared, bitRate: duration > 0 ? Int64(clampedFrom: Double(source.size) * 8 / duration) : 0,
+            declaredDuration: declared,
+            bitRate: duration > 0 ? Int64(clampedFrom: Double(source.size) * 8 / duration) : 0,
             video: video, audio: audio,
             subtitles: demuxer.streams.filter { $0.kind == .subtitle }.map {
                 SubtitleStream(index: $0.index, codec: $0.codecName, language: $0.language)
             },
-            otherStreams: demuxer.streams.filter { $0.kind == .other }.map { $0.codecTag.isEmpty ? $0.codecName : $0.codecTag },
+            otherStreams: demuxer.streams.filter { $0.kind == .other }.map {
+                $0.codecTag.isEmpty ? $0.codecName : $0.codecTag
+            },
             selectedVideo: selectedVideo, selectedAudio: selectedAudio, truncation: truncation,
             isSeekable: isSeekable(demuxer, video: selectedVideo, tally: tally), warnings: warnings)
         var copy: CopyInspection?
@@ -144,7 +151,8 @@ public struct SourceProbe {
                 primaries: Int(stream.colorPrimaries), transfer: Int(stream.colorTransfer),
                 matrix: Int(stream.colorMatrix), isFullRange: stream.isFullRange),
             dynamicRange: DynamicRange(transfer: Int(stream.colorTransfer)), frameCount: pts.count,
-            bitRate: seconds > 0 ? Int64(clampedFrom: Double(packets.bytes) * 8 / seconds) : 0, start: start.doubleValue,
+            bitRate: seconds > 0 ? Int64(clampedFrom: Double(packets.bytes) * 8 / seconds) : 0,
+            start: start.doubleValue,
             end: end.doubleValue, keyFrameCount: packets.keyFrames.count, language: stream.language,
             isAttachedPicture: stream.isAttachedPicture, canDecode: stream.canDecode)
         description.apply(sampleAspectRatio: stream.sampleAspectRatio)
@@ -249,7 +257,8 @@ public struct SourceProbe {
         missing: Int64?, declared: Double?, format: String, tally: PacketTally, readable: Double, end: Double
     ) -> String? {
         if let missing {
-            return "\(missing) \(missing == 1 ? "byte is" : "bytes are") missing at its end; \(clock(readable)) can be read"
+            return
+                "\(missing) \(missing == 1 ? "byte is" : "bytes are") missing at its end; \(clock(readable)) can be read"
         }
         if tally.endedByError { return "reading stopped at an error after \(clock(readable))" }
         // MP4 headers may claim any duration, and their boxes have just been checked.
@@ -316,12 +325,16 @@ struct PacketTally {
             if let time = packet.pts ?? packet.dts, !packet.isDiscarded {
                 if packet.pts == nil { stream.lacksTimes += 1 }
                 if isVideo || stream.pts.isEmpty { stream.pts.append(time) }
-                if let end = time.addingChecked(max(packet.duration, 0)) { stream.endTime = max(stream.endTime ?? end, end) }
+                if let end = time.addingChecked(max(packet.duration, 0)) {
+                    stream.endTime = max(stream.endTime ?? end, end)
+                }
                 if isVideo, packet.isKey {
                     stream.keyFrames.append(SourceScan.KeyFrame(pts: time, dts: packet.dts ?? time))
                 }
-                if isVideo, stream.pts.count > 20_000_000 {
-                    throw ClairoError.badMedia("It has more than 20 million frames, more than Clairo takes")
+                if isVideo, stream.pts.count > limits.maxFrames {
+                    throw ClairoError.badMedia(
+                        "It has more pictures than the limit of \(limits.maxFrames)",
+                        advice: "Raise it with --max-frames if you trust the file.")
                 }
             } else if isVideo, !packet.isDiscarded {
                 stream.lacksTimes += 1

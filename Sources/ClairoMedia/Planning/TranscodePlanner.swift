@@ -6,12 +6,10 @@ public enum TranscodePlanner {
     /// Sound that leads or outlasts the picture by no more than this is priming and interleave, not content to be kept.
     private static let slack = Rational(1, 10)
 
-    /// CPU seconds of work in a chunk, at most; a retry, a lost worker or a Spot interruption costs no more.
-    private static let chunkCPUSeconds = 60.0
-
     /// - Throws: `badInput` (65) where the source cannot be transcoded as asked.
     public static func plan(
-        scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings, limits: InputLimits = InputLimits()
+        scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings,
+        limits: InputLimits = InputLimits()
     ) throws(ClairoError) -> Plan {
         let info = scan.info
         let name = fingerprint.name
@@ -71,7 +69,8 @@ public enum TranscodePlanner {
         }
         guard let start = settings.start, start.num > 0 else { return begin }
         guard start.doubleValue < info.duration else {
-            throw .usage("--start \(start.doubleValue) lies behind the end of \(name), which lasts \(clock(info.duration))")
+            throw .usage(
+                "--start \(start.doubleValue) lies behind the end of \(name), which lasts \(clock(info.duration))")
         }
         return begin + start
     }
@@ -109,7 +108,8 @@ public enum TranscodePlanner {
             streamIndex: stream.index, grid: grid, sourceFrameCount: Int(sourceFrames), orientation: stream.orientation,
             deinterlace: stream.isInterlaced, dynamicRange: stream.dynamicRange,
             color: OutputColor.choose(for: stream),
-            segmentsPerEncoder: max(1, Int(chunkCPUSeconds / max(perSegment, 0.001))), isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
+            segmentsPerEncoder: max(1, Int(settings.chunkCPUSeconds / max(perSegment, 0.001))),
+            isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
             decisions: ladder.decisions)
     }
 
@@ -133,7 +133,9 @@ public enum TranscodePlanner {
         let rate = Int64(AudioPlan.sampleRate)
         let boundaries: [Rational]
         if let grid {
-            boundaries = (1..<max(grid.segmentCount, 1)).map { grid.time(ofFrame: grid.frames(ofSegment: $0).lowerBound) }
+            boundaries = (1..<max(grid.segmentCount, 1)).map {
+                grid.time(ofFrame: grid.frames(ofSegment: $0).lowerBound)
+            }
         } else {
             let count = Int((length / Rational(seconds: settings.segmentSeconds)).ceil)
             boundaries = (1..<max(count, 1)).map { Rational(Int64($0)) * Rational(seconds: settings.segmentSeconds) }
@@ -189,7 +191,8 @@ public enum TranscodePlanner {
         let rungCount = Double(video?.rungs.count ?? 1)
         let hasStreams = settings.formats.contains(.hls) || settings.formats.contains(.dash)
         let streams = hasStreams ? videoRate + audioRate : 0
-        let files = settings.formats.contains(.mp4)
+        let files =
+            settings.formats.contains(.mp4)
             ? videoRate + rungCount * Double(audio.first?.bitRate ?? 0) : 0
         return Prediction(
             bytes: Int64(clampedFrom: (streams + files) * seconds / 8),

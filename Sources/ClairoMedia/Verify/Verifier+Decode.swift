@@ -48,7 +48,7 @@ extension Verifier {
             }
             result.segmentBytes.append(segment.count)
             do {
-                let content = try SegmentContent(video: initSegment + segment)
+                let content = try SegmentContent(video: initSegment + segment, interrupt: control.interrupt)
                 frames += content.times.count
                 let wanted = grid.frames(ofSegment: index)
                 if let problem = content.problem(frames: wanted, rate: grid.frameRate) {
@@ -158,8 +158,9 @@ struct SegmentContent {
     private let smallestPacketTime: Rational?
 
     /// - Parameter video: an init segment and one media segment behind it.
-    init(video: Data) throws {
-        let demuxer = try Demuxer(InMemoryBytes(video), options: InputLimits().demuxerOptions)
+    init(video: Data, interrupt: Interrupt) throws {
+        let demuxer = try Demuxer(
+            InMemoryBytes(video), options: InputLimits().demuxerOptions, interrupt: interrupt)
         guard let stream = demuxer.streams.first else { throw AVError.invalidData }
         codec = H264.codecString(configuration: Data(stream.extradata))
         let decoder = try demuxer.makeDecoder(stream: 0)

@@ -25,7 +25,8 @@ extension Verifier {
             "playlist", "master.m3u8", "\(master.variants.count) variants",
             "\(master.variants.count) variants, \(expectedVariants) renditions were made")
         checks.expect(
-            master.media.filter { $0.type == "AUDIO" }.count == (plan.video == nil && plan.audio.count == 1 ? 0 : plan.audio.count),
+            master.media.filter { $0.type == "AUDIO" }.count
+                == (plan.video == nil && plan.audio.count == 1 ? 0 : plan.audio.count),
             "playlist", "master.m3u8", "\(plan.audio.count) audio tracks",
             "\(master.media.count) audio tracks are named, \(plan.audio.count) were made")
 
@@ -126,12 +127,14 @@ extension Verifier {
                 "AVERAGE-BANDWIDTH", variant.averageBandwidth.map(Double.init), rates.average + audioAverage,
                 rung.folder, &checks)
             checks.expect(
-                decoded.codec.map { codec in variant.codecs.contains { $0.lowercased() == codec.lowercased() } } ?? false,
+                decoded.codec.map { codec in variant.codecs.contains { $0.lowercased() == codec.lowercased() } }
+                    ?? false,
                 "codecs", rung.folder, variant.codecs.joined(separator: ","),
                 "CODECS says \(variant.codecs.joined(separator: ",")), the bitstream \(decoded.codec ?? "nothing")")
             checks.expect(
                 variant.resolution == decoded.size, "resolution", rung.folder, "\(rung.size)",
-                "RESOLUTION says \(variant.resolution?.description ?? "nothing"), the pictures are \(decoded.size?.description ?? "none")")
+                "RESOLUTION says \(variant.resolution?.description ?? "nothing"), the pictures are \(decoded.size?.description ?? "none")"
+            )
         }
         let rateError = abs((variant.frameRate?.doubleValue ?? 0) - grid.frameRate.doubleValue)
         checks.expect(
@@ -171,7 +174,9 @@ extension Verifier {
         var open: (uri: String, data: Data) = ("", Data())
         for (index, entry) in playlist.segments.enumerated() {
             try control.checkCancellation()
-            if open.uri != entry.uri { open = (entry.uri, try bytes(of: ObjectKey("\(rung.folder)/\(entry.uri)")) ?? Data()) }
+            if open.uri != entry.uri {
+                open = (entry.uri, try bytes(of: ObjectKey("\(rung.folder)/\(entry.uri)")) ?? Data())
+            }
             guard let range = entry.byteRange, range.upperBound <= Int64(open.data.count) else {
                 problems.append("entry \(index + 1) lies outside its file")
                 continue
@@ -256,14 +261,17 @@ extension Verifier {
         }
         let end = representation.segments.last.map { $0.start + $0.duration } ?? .zero
         let problems = [
-            representation.initialization == initKey.rawValue ? nil : "initialization is \(representation.initialization)",
-            representation.segments.map(\.name) == keys.map(\.rawValue) ? nil : "its segments are not those on the store",
+            representation.initialization == initKey.rawValue
+                ? nil : "initialization is \(representation.initialization)",
+            representation.segments.map(\.name) == keys.map(\.rawValue)
+                ? nil : "its segments are not those on the store",
             abs((end - duration).doubleValue) < 0.05 ? nil : "its timeline ends at \(clock(end.doubleValue))",
             size == nil || (representation.width == size?.width && representation.height == size?.height)
                 ? nil : "its size is not \(size?.description ?? "")",
         ].compactMap { $0 }
         checks.expect(
-            problems.isEmpty, "mpd", subject, "\(keys.count) segments as on the store", problems.joined(separator: "; "))
+            problems.isEmpty, "mpd", subject, "\(keys.count) segments as on the store", problems.joined(separator: "; ")
+        )
     }
 
     // MARK: MP4

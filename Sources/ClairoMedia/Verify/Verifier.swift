@@ -29,9 +29,10 @@ public struct Verifier {
         }
         do {
             var checks = Checks()
-            guard checks.expect(
-                manifest.state == .complete, "manifest", "clairo.json", "the job was finished",
-                "the job was not finished; run the same transcode again")
+            guard
+                checks.expect(
+                    manifest.state == .complete, "manifest", "clairo.json", "the job was finished",
+                    "the job was not finished; run the same transcode again")
             else { return checks.report }
             try checkFiles(manifest, &checks)
             let decoded = try decodeRenditions(manifest, &checks)
@@ -56,7 +57,8 @@ public struct Verifier {
     private func readManifest() throws(ClairoError) -> OutputManifest? {
         guard let data = try bytes(of: OutputManifest.key) else { return nil }
         guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: data) else {
-            throw .badMedia("clairo.json cannot be read", advice: "Make the output again with clairo transcode --force.")
+            throw .badMedia(
+                "clairo.json cannot be read", advice: "Make the output again with clairo transcode --force.")
         }
         return manifest
     }
