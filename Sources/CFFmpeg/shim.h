@@ -18,6 +18,7 @@
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 #include <errno.h>
+#include <malloc.h>
 
 static const int clairo_averror_eof = AVERROR_EOF;
 static const int clairo_averror_eagain = AVERROR(EAGAIN);

@@ -26,6 +26,7 @@ public struct ClairoCommand: AsyncParsableCommand {
     /// Parses the process's arguments, runs the command and ends the process with its exit code.
     public static func start() async {
         let environment = CommandEnvironment.process
+        ProcessMemory.tune()
         do {
             let command = try parseAsRoot()
             if let command = command as? any EnvironmentCommand {

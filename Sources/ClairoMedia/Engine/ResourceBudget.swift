@@ -14,24 +14,16 @@ struct ResourceBudget {
     /// One chunk with a thread for each rung keeps about two cores busy: the largest rung is half of the work.
     func jobs(asked: Int?, cores: Int, video: VideoPlan, source: PictureSize?, preset: String) -> Int {
         let byCores = asked ?? max(1, cores / 2)
-        let perChunk = Self.chunkMemory(rungs: video.rungs, source: source, preset: preset)
+        let perChunk = Self.chunkMemory(
+            rungs: video.rungs, source: source,
+            lookahead: CostModel.lookahead(preset, gopFrames: video.grid.gopFrames))
         let byMemory = Int(clamping: memory / max(perChunk, 1))
         return max(1, min(byCores, byMemory))
     }
 
     /// Bytes that one chunk needs: x264 holds its lookahead in about twice the size of the pictures, queues and decoder
     /// hold some more.
-    static func chunkMemory(rungs: [Rung], source: PictureSize?, preset: String) -> Int64 {
-        let lookahead =
-            switch preset {
-            case "ultrafast", "superfast": 0
-            case "veryfast": 10
-            case "faster": 20
-            case "fast": 30
-            case "slow": 50
-            case "slower", "veryslow": 60
-            default: 40
-            }
+    static func chunkMemory(rungs: [Rung], source: PictureSize?, lookahead: Int) -> Int64 {
         let perPicture = 1.5
         let encoders = rungs.reduce(0.0) {
             $0 + Double($1.size.pixels) * perPicture

@@ -26,7 +26,7 @@ struct RungEncoder {
     func run(_ queue: BoundedQueue<GridPicture>) throws {
         let grid = video.grid
         var encoder: Encoder?
-        var packets: [EncodedPacket] = []
+        var samples: [TimedSample] = []
         while let picture = queue.pop() {
             try control.checkCancellation()
             let segments = video.encoderRun(ofSegment: grid.segment(ofFrame: picture.index))
@@ -38,12 +38,12 @@ struct RungEncoder {
             }
             guard let current = encoder else { continue }
             try current.send(picture.frame, pts: Int64(picture.index))
-            try collect(current, into: &packets)
+            try collect(current, into: &samples)
             if picture.index == grid.frames(ofSegment: segments.upperBound - 1).upperBound - 1 {
                 try current.send(nil)
-                try collect(current, into: &packets)
-                guard packets.isEmpty else {
-                    throw ClairoError.defect("\(rung.name): \(packets.count) pictures are left over")
+                try collect(current, into: &samples)
+                guard samples.isEmpty else {
+                    throw ClairoError.defect("\(rung.name): \(samples.count) pictures are left over")
                 }
                 encoder = nil
             }
@@ -52,14 +52,19 @@ struct RungEncoder {
 
     private func open(first frame: Frame) throws -> Encoder {
         let rate = video.grid.frameRate
+        let gop = video.grid.gopFrames
         let encoder = try Encoder(
             video: VideoEncoderSettings(
                 encoder: "libx264", width: rung.size.width, height: rung.size.height,
-                frameRate: Ratio(Int32(clamping: rate.num), Int32(clamping: rate.den)), gopFrames: video.grid.gopFrames,
+                frameRate: Ratio(Int32(clamping: rate.num), Int32(clamping: rate.den)), gopFrames: gop,
                 maxRate: rung.maxRate, bufferSize: rung.bufferSize,
                 options: [
                     ("preset", plan.settings.preset), ("crf", String(plan.settings.quality)), ("profile", "high"),
-                    ("x264-params", "scenecut=0:open-gop=0:min-keyint=\(video.grid.gopFrames)"),
+                    (
+                        "x264-params",
+                        "scenecut=0:open-gop=0:min-keyint=\(gop)"
+                            + ":rc-lookahead=\(CostModel.lookahead(plan.settings.preset, gopFrames: gop))"
+                    ),
                 ],
                 threads: 1, colorPrimaries: Int32(video.color.primaries), colorTransfer: Int32(video.color.transfer),
                 colorMatrix: Int32(video.color.matrix)),
@@ -88,28 +93,22 @@ struct RungEncoder {
     }
 
     /// Takes what the encoder has finished. GOPs are closed, so a segment's pictures come one behind the other.
-    private func collect(_ encoder: Encoder, into packets: inout [EncodedPacket]) throws {
+    private func collect(_ encoder: Encoder, into samples: inout [TimedSample]) throws {
         while case .value(let packet) = try encoder.receive() {
-            packets.append(packet)
-            let segment = video.grid.segment(ofFrame: Int(packets[0].pts))
+            samples.append(
+                TimedSample(
+                    data: H264.sample(from: H264.nalUnits(annexB: packet.data)), frame: Int(packet.pts),
+                    isSync: packet.isKey))
+            let segment = video.grid.segment(ofFrame: samples[0].frame)
             if missing.contains(segment) { control.finishFrame() }
-            if packets.count == video.grid.frames(ofSegment: segment).count {
-                if missing.contains(segment) {
-                    try write(packets, segment: segment, reorderDelay: encoder.reorderDelay)
-                }
-                packets.removeAll(keepingCapacity: true)
+            guard samples.count == video.grid.frames(ofSegment: segment).count else { continue }
+            if missing.contains(segment) {
+                let bytes = try VideoSegment.bytes(
+                    samples, segment: segment, grid: video.grid, reorderDelay: encoder.reorderDelay, name: rung.name)
+                try store.put(bytes, at: rung.segmentKey(segment))
             }
+            samples.removeAll(keepingCapacity: true)
         }
-    }
-
-    private func write(_ packets: [EncodedPacket], segment: Int, reorderDelay: Int) throws {
-        let samples = packets.map {
-            TimedSample(
-                data: H264.sample(from: H264.nalUnits(annexB: $0.data)), frame: Int($0.pts), isSync: $0.isKey)
-        }
-        let bytes = try VideoSegment.bytes(
-            samples, segment: segment, grid: video.grid, reorderDelay: reorderDelay, name: rung.name)
-        try store.put(bytes, at: rung.segmentKey(segment))
     }
 }
 

@@ -2,7 +2,10 @@ internal import Foundation
 
 /// Writes ISO base media file format boxes (ISO/IEC 14496-12) into a buffer: sizes are filled in when a box is closed.
 struct BoxWriter {
-    private(set) var data = Data()
+    private(set) var data: Data
+
+    /// - Parameter capacity: bytes to expect; a good guess spares copies while a large buffer grows.
+    init(capacity: Int = 0) { data = Data(capacity: capacity) }
 
     mutating func box(_ type: String, _ body: (inout BoxWriter) -> Void) {
         let start = data.count

@@ -64,7 +64,9 @@ enum FragmentWriter {
     static func segment(
         fragments: [[Sample]], firstSequence: Int, decodeTime: Int64
     ) -> (data: Data, firstSamples: [Range<Int>]) {
-        var writer = BoxWriter()
+        // Sixteen bytes of tables a sample and a few boxes a fragment.
+        let size = fragments.reduce(64) { $0 + 128 + $1.reduce(0) { $0 + 16 + $1.data.count } }
+        var writer = BoxWriter(capacity: size)
         writer.box("styp") { box in
             box.text("msdh")
             box.u32(0)
