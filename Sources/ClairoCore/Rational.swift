@@ -17,20 +17,36 @@ public struct Rational: Hashable, Sendable, Comparable {
         self.den = sign * den / Int64(divisor)
     }
 
-    /// The fraction with the smallest error whose terms fit in 64 bits; exact for all values met in media files.
+    /// The fraction itself where its terms fit in 64 bits, as for all values met in media files; else one very close to it,
+    /// or the largest or smallest there is.
     init(wide num: Int128, _ den: Int128) {
-        var (num, den) = (num, den)
         var (a, b) = (num.magnitude, den.magnitude)
         while b != 0 { (a, b) = (b, a % b) }
-        if a > 1 {
-            num /= Int128(a)
-            den /= Int128(a)
+        let (top, bottom) = a > 1 ? (num / Int128(a), den / Int128(a)) : (num, den)
+        if let num = Int64(exactly: top), let den = Int64(exactly: bottom) {
+            self.init(num, den)
+        } else {
+            self.init(nearly: top, bottom)
         }
-        while num.magnitude > Int64.max.magnitude || den.magnitude > Int64.max.magnitude {
-            num /= 2
-            den /= 2
+    }
+
+    /// The last convergent of the continued fraction whose terms fit.
+    private init(nearly num: Int128, _ den: Int128) {
+        let largest = UInt128(Int64.max)
+        var (n, d) = (num.magnitude, den.magnitude)
+        var (before, last): ((UInt128, UInt128), (UInt128, UInt128)) = ((0, 1), (1, 0))
+        while d != 0 {
+            let quotient = n / d
+            guard quotient <= largest else { break }
+            let next = (quotient * last.0 + before.0, quotient * last.1 + before.1)
+            guard next.0 <= largest, next.1 <= largest else { break }
+            (before, last) = (last, next)
+            (n, d) = (d, n % d)
         }
-        self.init(Int64(num), Int64(den))
+        let isNegative = (num < 0) != (den < 0)
+        // The first convergent does not fit if the value itself does not.
+        let magnitude = last.1 == 0 ? Int64.max : Int64(last.0)
+        self.init(isNegative ? -magnitude : magnitude, last.1 == 0 ? 1 : Int64(last.1))
     }
 
     public static let zero = Rational(0, 1)
@@ -103,7 +119,7 @@ extension Rational: Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
-        let parts = text.split(separator: "/", maxSplits: 1).map { Int64($0) }
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map { Int64($0) }
         guard let num = parts.first ?? nil, let den = parts.count == 2 ? parts[1] : 1, den != 0 else {
             throw DecodingError.dataCorruptedError(
                 in: container, debugDescription: "\"\(text)\" is not a fraction such as 24000/1001")

@@ -121,7 +121,10 @@ public struct DirectoryStore: ObjectStore {
 
     public func list(prefix: String) throws(ClairoError) -> [ObjectKey] {
         // Only the folder that the prefix lies in has to be walked.
-        let folder = prefix.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let parts = prefix.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        // No key has such a part, and the walk must not leave the root.
+        guard parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { return [] }
+        let folder = parts.joined(separator: "/")
         var keys: [ObjectKey] = []
         try walk(folder.isEmpty ? root.path : root.path + "/" + folder, key: folder, into: &keys)
         return keys.filter { $0.rawValue.hasPrefix(prefix) }.sorted()
@@ -152,7 +155,7 @@ public struct DirectoryStore: ObjectStore {
 
     public func delete(_ key: ObjectKey) throws(ClairoError) {
         let target = try path(key)
-        if unlink(target) != 0, errno != ENOENT, errno != ENOTDIR {
+        if unlink(target) != 0, errno != ENOENT, errno != ENOTDIR, errno != EISDIR {
             throw fileError("Cannot remove \(target)", errno, reading: false)
         }
         // Folders are not objects: one that has become empty goes with its last object.

@@ -12,7 +12,8 @@ public final class FileByteSource: ByteSource {
     /// - Throws: `noInput` (66) where there is none, `noPermission` (77) where it may not be read.
     public init(path: String) throws(ClairoError) {
         self.path = path
-        descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        // Without waiting: a named pipe would hold the caller until somebody writes to it.
+        descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw fileError("Cannot read \(path)", errno, reading: true) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
@@ -45,11 +46,11 @@ func fileError(_ action: String, _ code: Int32, reading: Bool) -> ClairoError {
     let reason = String(cString: strerror(code))
     let message = "\(action): \(reason)"
     switch code {
-    case ENOENT, ENOTDIR:
+    case ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP:
         return reading
             ? .noInput(message, advice: "Check the name.") : .cannotCreate(message, advice: "Check the folder's name.")
     case EACCES, EPERM: return .noPermission(message)
-    case EROFS: return .cannotCreate(message)
+    case EROFS, EISDIR: return .cannotCreate(message)
     case ENOSPC, EDQUOT:
         return ClairoError(
             kind: .capacity, exitCode: .inputOutput, message,

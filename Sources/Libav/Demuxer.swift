@@ -102,6 +102,8 @@ public final class Demuxer {
 
     /// Moves so that the next packets come from a key frame of `stream` at or before `timestamp` (in its time base).
     public func seek(stream: Int, to timestamp: Int64) throws {
+        // libav does not look whether there is such a stream.
+        guard streams.indices.contains(stream) else { throw AVError.invalidArgument }
         let result = av_seek_frame(context, Int32(stream), timestamp, AVSEEK_FLAG_BACKWARD)
         try input.rethrowStash()
         try check(result)

@@ -24,6 +24,7 @@ enum ContainerExtent {
         for _ in 0..<1_000_000 {
             guard source.size - offset >= 8 else { return nil }
             let header = try read(source, at: offset, count: 16)
+            guard header.count >= 8 else { return nil }
             var size = integer(header.prefix(4))
             guard let name = String(bytes: header[4..<8], encoding: .ascii), known.contains(name) else { return nil }
             if size == 0 { return nil }
@@ -67,12 +68,23 @@ enum ContainerExtent {
         return end > source.size ? end - source.size : nil
     }
 
+    /// The bytes at `offset`, fewer only where the source ends.
     private static func read(_ source: any ByteSource, at offset: Int64, count: Int) throws(ClairoError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
-        let result = bytes.withUnsafeMutableBytes { buffer in
-            Result { () throws(ClairoError) in try source.read(at: offset, into: buffer) }
+        var filled = 0
+        while filled < count {
+            let start = filled
+            let result = bytes.withUnsafeMutableBytes { buffer in
+                Result { () throws(ClairoError) in
+                    try source.read(
+                        at: offset + Int64(start), into: UnsafeMutableRawBufferPointer(rebasing: buffer[start...]))
+                }
+            }
+            let read = try result.get()
+            if read == 0 { break }
+            filled += read
         }
-        return Array(bytes.prefix(try result.get()))
+        return Array(bytes.prefix(filled))
     }
 
     private static func integer(_ bytes: some Sequence<UInt8>) -> Int64 {

@@ -29,6 +29,9 @@ enum FrameTiming {
         guard let first = pts.first, let last = pts.last, pts.count > 1, last > first else {
             return Result(rate: claims.first ?? Rational(25), isVariable: false)
         }
+        guard !last.subtractingReportingOverflow(first).overflow else {
+            return Result(rate: claims.first ?? Rational(25), isVariable: true)
+        }
         let deltas = zip(pts.dropFirst(), pts).map { $0 - $1 }.filter { $0 > 0 }.sorted()
         let median = Rational(deltas[deltas.count / 2]) * timeBase
         let mean = snapped(Rational(Int64(pts.count - 1)) / (Rational(last - first) * timeBase))

@@ -44,7 +44,7 @@ enum LadderPlanner {
             func drop(_ reason: String) {
                 decisions.append(LadderDecision(name: name, size: size, verdict: .dropped, reason: reason))
             }
-            if height > source.size.shortSide {
+            if height > source.size.shortSide, !isOwnSize {
                 drop("the source is only \(source.size), and nothing is upscaled")
                 continue
             }

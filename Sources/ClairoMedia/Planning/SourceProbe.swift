@@ -395,7 +395,7 @@ extension VideoStream {
         let shape = ratio.map { Rational($0) } ?? Rational(1)
         let isSane = shape > Rational(1, 10) && shape < Rational(10)
         sampleAspectRatio = isSane ? shape : Rational(1)
-        let width = Int((Rational(Int64(codedSize.width)) * sampleAspectRatio).rounded)
+        let width = max(1, Int((Rational(Int64(codedSize.width)) * sampleAspectRatio).rounded))
         displaySize =
             orientation.swapsSides
             ? PictureSize(width: codedSize.height, height: width)

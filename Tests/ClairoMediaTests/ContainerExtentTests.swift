@@ -1,0 +1,113 @@
+import ClairoCore
+import ClairoTestSupport
+import Foundation
+import Testing
+
+@testable import ClairoMedia
+
+@Suite struct ContainerExtentTests {
+    private static func box(_ type: String, _ payload: Int, size: UInt32? = nil, largeSize: UInt64? = nil) -> Data {
+        var writer = BoxWriter()
+        writer.u32(size ?? UInt32(payload + 8))
+        writer.text(type)
+        if let largeSize { writer.u64(largeSize) }
+        writer.zeros(payload)
+        return writer.data
+    }
+
+    private static func missing(_ data: Data, format: String = "mov,mp4,m4a,3gp,3g2,mj2") throws -> Int64? {
+        try ContainerExtent.missingBytes(in: MemorySource(data), format: format)
+    }
+
+    private static let movie = box("ftyp", 16) + box("moov", 100) + box("mdat", 1000)
+
+    @Test func wholeFileMissesNothing() throws {
+        #expect(try Self.missing(Self.movie) == nil)
+        #expect(try Self.missing(Data()) == nil)
+    }
+
+    @Test(arguments: [1, 500, 999, 1000])
+    func cutInTheLastBoxIsCounted(missing: Int) throws {
+        #expect(try Self.missing(Self.movie.dropLast(missing)) == Int64(missing))
+    }
+
+    @Test func everyCutBehindABoxHeaderIsSeenAndNoneIsMistaken() throws {
+        for length in 0..<Self.movie.count {
+            let missing = try Self.missing(Self.movie.prefix(length))
+            // Between two boxes a cut cannot be told from the end.
+            if [0..<8, 24..<32, 132..<140].contains(where: { $0.contains(length) }) {
+                #expect(missing == nil)
+            } else {
+                #expect(missing != nil)
+            }
+        }
+    }
+
+    @Test func boxOfSizeZeroReachesToTheEnd() throws {
+        #expect(try Self.missing(Self.box("ftyp", 16) + Self.box("mdat", 50, size: 0)) == nil)
+    }
+
+    @Test func boxOfSizeOneHasItsLengthBehindItsName() throws {
+        let head = Self.box("ftyp", 16)
+        #expect(try Self.missing(head + Self.box("mdat", 50, size: 1, largeSize: 66)) == nil)
+        #expect(try Self.missing(head + Self.box("mdat", 50, size: 1, largeSize: 67)) == 1)
+        #expect(try Self.missing(head + Self.box("mdat", 0, size: 1, largeSize: 1 << 40)) == (1 << 40) - 16)
+        #expect(try Self.missing(head + Self.box("mdat", 0, size: 1)) == nil)
+    }
+
+    @Test(arguments: [0, 7, 15, .max, UInt64(Int64.max), UInt64(Int64.max) - 24] as [UInt64])
+    func absurdLargeSizesAreNoTrap(size: UInt64) throws {
+        _ = try Self.missing(Self.box("ftyp", 16) + Self.box("mdat", 8, size: 1, largeSize: size))
+    }
+
+    @Test func whatFollowsAnUnknownBoxIsNotJudged() throws {
+        #expect(try Self.missing(Self.box("ftyp", 16) + Self.box("XXXX", 0, size: 9999)) == nil)
+        #expect(try Self.missing(Self.box("ftyp", 16) + Self.box("mdat", 0, size: 7)) == nil)
+    }
+
+    /// An EBML header and a Segment with the size field given.
+    private static func matroska(size: [UInt8], payload: Int) -> Data {
+        Data([0x1A, 0x45, 0xDF, 0xA3, 0x84, 1, 2, 3, 4, 0x18, 0x53, 0x80, 0x67] + size)
+            + Data(repeating: 0, count: payload)
+    }
+
+    @Test(
+        arguments: [
+            ([0x01, 0, 0, 0, 0, 0, 0, 100], 100, nil), ([0x01, 0, 0, 0, 0, 0, 0, 100], 90, 10),
+            ([0x80 | 100], 100, nil),
+            ([0x80 | 100], 1, 99), ([0x40, 100], 99, 1),
+            // Unknown sizes, as live streams have them.
+            ([0xFF], 50, nil), ([0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], 50, nil),
+            // No valid length.
+            ([0x00], 50, nil), ([0x01, 0], 0, nil), ([], 0, nil),
+        ] as [([UInt8], Int, Int64?)])
+    func segmentOfMatroskaTellsItsLength(size: [UInt8], payload: Int, missing: Int64?) throws {
+        #expect(try Self.missing(Self.matroska(size: size, payload: payload), format: "matroska,webm") == missing)
+    }
+
+    @Test func otherContainersAreNotJudged() throws {
+        #expect(try Self.missing(Self.movie.dropLast(5), format: "mpegts") == nil)
+    }
+
+    @Test func sourceThatGivesAByteAtATimeIsReadAllTheSame() throws {
+        for (data, format) in [(Self.movie, "mov"), (Self.matroska(size: [0x80 | 100], payload: 100), "matroska")] {
+            let cut = MemorySource(data.dropLast(3), largestRead: 1)
+            #expect(try ContainerExtent.missingBytes(in: cut, format: format) == 3)
+        }
+    }
+
+    @Test func sourceThatShrinksIsNoTrap() throws {
+        let source = MemorySource(Self.movie.prefix(28), claimedSize: 4000)
+        #expect(try ContainerExtent.missingBytes(in: source, format: "mov") == nil)
+    }
+
+    @Test(arguments: ["mov", "matroska"])
+    func garbageIsNoTrap(format: String) throws {
+        var generator = SplitMix(state: 8)
+        let originals = [Self.movie.prefix(200), Self.matroska(size: [0x01, 0, 0, 0, 0, 0, 0, 100], payload: 100)]
+        for _ in 0..<3000 {
+            let data = originals.randomElement(using: &generator).map { $0.mutated(using: &generator) } ?? Data()
+            _ = try Self.missing(data, format: format)
+        }
+    }
+}

@@ -1,0 +1,229 @@
+import ClairoCore
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+@testable import ClairoMedia
+
+@Suite struct BoundedQueueTests {
+    @Test func everythingArrivesInOrderAndThenTheEnd() {
+        let queue = BoundedQueue<Int>(capacity: 3)
+        let producer = WorkerThread(name: "producer") {
+            for value in 0..<1000 where !queue.push(value) { throw ClairoError.defect("\(value) was refused") }
+            queue.finish()
+        }
+        var values: [Int] = []
+        while let value = queue.pop() { values.append(value) }
+        #expect(producer.join() == nil)
+        #expect(values == Array(0..<1000))
+        #expect(queue.pop() == nil)
+    }
+
+    @Test func producerIsNeverMoreThanTheCapacityAhead() {
+        let queue = BoundedQueue<Int>(capacity: 4)
+        let pushed = Atomic<Int>(0)
+        let producer = WorkerThread(name: "producer") {
+            for value in 0..<500 where queue.push(value) { pushed.add(1, ordering: .sequentiallyConsistent) }
+            queue.finish()
+        }
+        var popped = 0
+        while queue.pop() != nil {
+            popped += 1
+            #expect(pushed.load(ordering: .sequentiallyConsistent) <= popped + 4)
+        }
+        #expect(producer.join() == nil)
+        #expect(popped == 500)
+    }
+
+    @Test func finishedQueueStillGivesWhatItHolds() {
+        let queue = BoundedQueue<String>(capacity: 2)
+        #expect(queue.push("a") && queue.push("b"))
+        queue.finish()
+        #expect([queue.pop(), queue.pop(), queue.pop()] == ["a", "b", nil])
+    }
+
+    @Test func producerBeforeAFullQueueIsWokenByAbandon() {
+        let queue = BoundedQueue<Int>(capacity: 1)
+        #expect(queue.push(1))
+        let result = Mutex<Bool?>(nil)
+        let producer = WorkerThread(name: "producer") { result.withLock { $0 = queue.push(2) } }
+        queue.abandon()
+        #expect(producer.join() == nil)
+        #expect(result.withLock { $0 } == false)
+        #expect(queue.pop() == nil)
+    }
+
+    @Test func consumerBeforeAnEmptyQueueIsWokenByAbandonOrFinish() {
+        for end in [BoundedQueue<Int>.abandon, BoundedQueue<Int>.finish] {
+            let queue = BoundedQueue<Int>(capacity: 1)
+            let isNil = Mutex(false)
+            let consumer = WorkerThread(name: "consumer") { isNil.withLock { $0 = queue.pop() == nil } }
+            end(queue)()
+            #expect(consumer.join() == nil)
+            #expect(isNil.withLock { $0 })
+        }
+    }
+
+    @Test func abandonedQueueDropsWhatItHolds() {
+        let queue = BoundedQueue<Int>(capacity: 2)
+        #expect(queue.push(1))
+        queue.abandon()
+        #expect(queue.pop() == nil)
+        #expect(!queue.push(2))
+    }
+}
+
+@Suite struct WorkerThreadTests {
+    @Test func errorOfTheBodyIsHandedToTheOneWhoJoins() {
+        let error = ClairoError.badMedia("x")
+        #expect(WorkerThread(name: "fails") { throw error }.join() as? ClairoError == error)
+        #expect(WorkerThread(name: "ends") {}.join() == nil)
+    }
+
+    @Test func dedicatedThreadGivesItsResultOrError() async throws {
+        #expect(try await onDedicatedThread(name: "result") { 42 } == 42)
+        await #expect(throws: ClairoError.cancelled) {
+            try await onDedicatedThread(name: "error") { throw ClairoError.cancelled }
+        }
+    }
+}
+
+@Suite struct JobControlTests {
+    @Test func cancelledJobSaysSo() throws {
+        let control = JobControl()
+        try control.checkCancellation()
+        control.cancel()
+        #expect(control.isCancelled)
+        #expect(throws: ClairoError.cancelled) { try control.checkCancellation() }
+    }
+
+    @Test func quietStopEndsWithTheThreadsButACancellationStays() {
+        let control = JobControl()
+        control.stopQuietly()
+        #expect(control.isCancelled)
+        control.resumeAfterQuietStop()
+        #expect(!control.isCancelled)
+        control.stopQuietly()
+        control.cancel()
+        control.resumeAfterQuietStop()
+        #expect(control.isCancelled)
+    }
+
+    @Test func progressCountsResumedFramesAsDone() {
+        let control = JobControl()
+        #expect(control.snapshot.phase == .reading)
+        #expect(control.snapshot.mediaSeconds == 0)
+        control.begin(.encoding)
+        control.plan(frames: 200, resumed: 50, duration: 8)
+        for _ in 0..<50 { control.finishFrame() }
+        #expect(
+            control.snapshot
+                == JobControl.Snapshot(
+                    phase: .encoding, framesDone: 100, framesPlanned: 200, framesResumed: 50, mediaSeconds: 4))
+    }
+
+    @Test func damageAddsUp() {
+        let control = JobControl()
+        control.countDecoded(frames: 10, damaged: 1)
+        control.countDecoded(frames: 5, damaged: 2)
+        #expect(control.damage == (errors: 3, frames: 15))
+    }
+}
+
+@Suite struct ResourceBudgetTests {
+    private static let source = PictureSize(width: 1920, height: 1080)
+    private static let ladder = LadderPlanner.plan(
+        LadderPlanner.Source(size: source, frameRate: Rational(25), bitRate: 0, segmentSeconds: 6), heights: nil
+    ).rungs
+
+    private static func jobs(asked: Int? = nil, cores: Int, memory: Int64, preset: String = "medium") -> Int {
+        let video = VideoPlan(
+            streamIndex: 0, grid: SegmentGrid(frameRate: Rational(25), frameCount: 1000), sourceFrameCount: 1000,
+            orientation: .upright, deinterlace: false, dynamicRange: .sdr, color: .unspecified, isSeekable: true,
+            rungs: ladder, decisions: [])
+        return ResourceBudget(memory: memory)
+            .jobs(asked: asked, cores: cores, video: video, source: source, preset: preset)
+    }
+
+    @Test func everyTwoCoresTakeOneChunk() {
+        #expect([1, 2, 3, 4, 16].map { Self.jobs(cores: $0, memory: .max) } == [1, 1, 1, 2, 8])
+    }
+
+    @Test func askedNumberGoesBeforeTheCores() {
+        #expect(Self.jobs(asked: 5, cores: 2, memory: .max) == 5)
+    }
+
+    @Test func memoryLimitsTheChunksButOneAlwaysRuns() {
+        let chunk = ResourceBudget.chunkMemory(rungs: Self.ladder, source: Self.source, preset: "medium")
+        #expect(Self.jobs(asked: 8, cores: 16, memory: 3 * chunk) == 3)
+        #expect(Self.jobs(asked: 8, cores: 16, memory: 3 * chunk - 1) == 2)
+        #expect([chunk - 1, 0, -1].map { Self.jobs(asked: 8, cores: 16, memory: $0) } == [1, 1, 1])
+    }
+
+    @Test func slowerPresetsAndLargerPicturesNeedMoreMemory() {
+        let needs = ["ultrafast", "veryfast", "faster", "fast", "medium", "slow", "slower"].map {
+            ResourceBudget.chunkMemory(rungs: Self.ladder, source: Self.source, preset: $0)
+        }
+        #expect(zip(needs, needs.dropFirst()).allSatisfy { $0 < $1 })
+        #expect(
+            ResourceBudget.chunkMemory(rungs: Array(Self.ladder.dropFirst()), source: Self.source, preset: "medium")
+                < needs[4])
+        #expect(ResourceBudget.chunkMemory(rungs: [], source: nil, preset: "medium") > 0)
+    }
+
+    @Test func withoutAWishAPartOfTheMachineIsTaken() {
+        let budget = ResourceBudget(memory: nil)
+        #expect(budget.memory > 0)
+        #expect(Double(budget.memory) <= Double(ProcessInfo.processInfo.physicalMemory) * 0.76)
+    }
+}
+
+@Suite struct ISO639Tests {
+    @Test(
+        arguments: [
+            ("eng", "eng"), ("en", "en"), ("DEU", "deu"), (nil, "und"), ("", "und"), ("e", "und"), ("engl", "und"),
+            ("../", "und"), ("e\u{0}", "und"), ("é", "und"), ("日本", "und"), ("e1", "und"), ("K\u{212A}", "kk"),
+        ] as [(String?, String)])
+    func onlyLettersOfACodeReachAFolderName(language: String?, code: String) {
+        #expect(ISO639.code(language) == code)
+    }
+
+    @Test(arguments: [("en", "eng"), ("de", "deu"), ("eng", "eng"), ("fre", "fre"), ("xx", "xx"), ("und", "und")])
+    func twoLettersBecomeThreeWhereTheyAreKnown(code: String, three: String) {
+        #expect(ISO639.threeLetters(code) == three)
+    }
+}
+
+@Suite struct ChecksumTests {
+    /// FIPS 180-2, appendix B, and the empty message.
+    @Test(arguments: [
+        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (
+            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+        ),
+    ])
+    func vectorsOfTheStandard(text: String, digest: String) throws {
+        #expect(Checksum.sha256(Data(text.utf8)) == digest)
+        #expect(try Checksum.sha256(MemorySource(Data(text.utf8), largestRead: 3)) == digest)
+    }
+
+    @Test func piecesGiveTheSumOfTheWhole() throws {
+        let data = Data((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 * 7 + $0 >> 9) })
+        var running = Checksum.Running()
+        for start in stride(from: 0, to: data.count, by: 999_999) {
+            running.update(data[start..<min(start + 999_999, data.count)])
+        }
+        #expect(running.bytes == 3_000_000)
+        #expect(running.finish() == Checksum.sha256(data))
+        #expect(try Checksum.sha256(MemorySource(data)) == Checksum.sha256(data))
+    }
+
+    @Test func cancelledChecksumStops() {
+        let control = JobControl()
+        control.cancel()
+        #expect(throws: ClairoError.cancelled) { try Checksum.sha256(MemorySource(Data([1])), control: control) }
+    }
+}

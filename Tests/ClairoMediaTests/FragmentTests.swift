@@ -1,0 +1,159 @@
+import ClairoCore
+import Foundation
+import Testing
+
+@testable import ClairoMedia
+
+/// A fragment of two samples whose every byte is known.
+enum TinySegment {
+    static let samples = [
+        Sample(data: Data([0xAA]), duration: 100, compositionOffset: 0, isSync: true),
+        Sample(data: Data([0xBB, 0xCC]), duration: 200, compositionOffset: -5, isSync: false),
+    ]
+
+    static let hex = """
+        0000001c 73747970 6d736468 00000000 6d736468 6d736978 636d6673
+        00000078 6d6f6f66
+          00000010 6d666864 00000000 00000007
+          00000060 74726166
+            00000010 74666864 00020000 00000001
+            00000014 74666474 01000000 00000000 000003e8
+            00000034 7472756e 01000f01 00000002 00000080
+              00000064 00000001 02000000 00000000
+              000000c8 00000002 01010000 fffffffb
+        0000000b 6d646174 aa bbcc
+        """
+
+    static func make(fragments: [[Sample]] = [samples]) -> (data: Data, firstSamples: [Range<Int>]) {
+        FragmentWriter.segment(fragments: fragments, firstSequence: 7, decodeTime: 1000)
+    }
+}
+
+@Suite struct FragmentWriterTests {
+    @Test func segmentIsStypThenMoofAndMdat() {
+        #expect(TinySegment.make().data == Data(hex: TinySegment.hex))
+    }
+
+    @Test func rangeOfTheFirstSampleBeginsAtItsMoof() {
+        let (data, ranges) = TinySegment.make(fragments: [TinySegment.samples, TinySegment.samples])
+        #expect(ranges == [28..<157, 159..<288])
+        for range in ranges {
+            #expect(data[range.lowerBound + 4..<range.lowerBound + 8] == Data("moof".utf8))
+            #expect(data[range.upperBound - 1] == 0xAA)
+        }
+    }
+
+    @Test func fragmentIsNumberedByItsFirstSample() throws {
+        let data = TinySegment.make(fragments: [TinySegment.samples, TinySegment.samples]).data
+        let sequences = Boxes.children(data).filter { $0.type == "moof" }.map {
+            Boxes(data: $0.payload).payload("mfhd")?.integer(at: 4, 4)
+        }
+        #expect(sequences == [7, 9])
+    }
+
+    @Test func sameSamplesGiveTheSameBytes() {
+        #expect(TinySegment.make().data == TinySegment.make().data)
+    }
+
+    @Test func segmentWithoutFragmentsIsOnlyItsType() {
+        #expect(TinySegment.make(fragments: []).data.count == 28)
+    }
+}
+
+@Suite struct FragmentReaderTests {
+    @Test func whatWasWrittenIsReadBack() throws {
+        let fragments = try FragmentReader.fragments(
+            of: TinySegment.make(fragments: [TinySegment.samples, TinySegment.samples]).data)
+        #expect(fragments.map(\.offset) == [28, 159])
+        #expect(fragments.map(\.decodeTime) == [1000, 1300])
+        #expect(
+            fragments[0].samples == [
+                FragmentReader.Entry(offset: 156, size: 1, duration: 100, compositionOffset: 0, isSync: true),
+                FragmentReader.Entry(offset: 157, size: 2, duration: 200, compositionOffset: -5, isSync: false),
+            ])
+        #expect(fragments[1].samples.map(\.offset) == [287, 288])
+    }
+
+    @Test func segmentOfRandomSamplesSurvivesTheRoundTrip() throws {
+        var generator = SplitMix(state: 21)
+        for _ in 0..<50 {
+            let fragments = (0..<Int.random(in: 1...4, using: &generator)).map { _ in
+                (0..<Int.random(in: 1...60, using: &generator)).map { index in
+                    Sample(
+                        data: Data(repeating: UInt8(index), count: .random(in: 0...500, using: &generator)),
+                        duration: .random(in: 0 ... .max, using: &generator),
+                        compositionOffset: .random(in: .min ... .max, using: &generator), isSync: index == 0)
+                }
+            }
+            let data = FragmentWriter.segment(
+                fragments: fragments, firstSequence: 1, decodeTime: .random(in: 0...1 << 60, using: &generator)
+            ).data
+            let read = try FragmentReader.fragments(of: data).map { fragment in
+                fragment.samples.map {
+                    Sample(
+                        data: data.subdata(in: $0.offset..<$0.offset + $0.size), duration: $0.duration,
+                        compositionOffset: $0.compositionOffset, isSync: $0.isSync)
+                }
+            }
+            #expect(read == fragments)
+        }
+    }
+
+    @Test func sliceOfALargerBufferIsReadLikeACopy() throws {
+        let data = TinySegment.make().data
+        let slice = (Data(repeating: 0xEE, count: 13) + data).dropFirst(13)
+        #expect(try FragmentReader.fragments(of: slice) == FragmentReader.fragments(of: data))
+    }
+
+    @Test func everyTruncationInsideAFragmentIsAnError() throws {
+        let data = TinySegment.make().data
+        for length in 1..<data.count where length != 28 {
+            #expect(throws: ClairoError.self, "cut at \(length)") {
+                try FragmentReader.fragments(of: data.prefix(length))
+            }
+        }
+        #expect(try FragmentReader.fragments(of: data.prefix(28)).isEmpty)
+    }
+
+    /// An edit of one 32-bit word and what it breaks.
+    @Test(
+        arguments: [
+            (28, 0x79, "moof overlaps mdat"), (28, 7, "moof is shorter than its header"), (28, .max, "moof is endless"),
+            (104, 0x0100_0F00, "trun has other fields"), (108, 3, "too many samples"), (108, 1, "too few samples"),
+            (108, .max, "a sample count that cannot be"), (112, 0x81, "data offset"),
+            (112, .max, "negative data offset"),
+            (120, 2, "sample sizes exceed mdat"), (120, .max, "a huge sample"), (136, 1, "sample sizes leave a rest"),
+            (148, 10, "mdat is too short"), (148, 12, "mdat ends behind the file"),
+            (152, 0x6672_6565, "moof without mdat"),
+            (32, 0x6672_6565, "mdat without moof"),
+        ] as [(Int, UInt32, String)])
+    func brokenFieldsAreErrors(offset: Int, value: UInt32, what: String) {
+        var data = TinySegment.make().data
+        withUnsafeBytes(of: value.bigEndian) { data.replaceSubrange(offset..<offset + 4, with: $0) }
+        #expect(throws: ClairoError.self, Comment(rawValue: what)) { try FragmentReader.fragments(of: data) }
+    }
+
+    @Test func damagedSegmentsAreErrorsAndNeverPointOutside() {
+        var generator = SplitMix(state: 4)
+        let original = TinySegment.make(fragments: [TinySegment.samples, TinySegment.samples]).data
+        var accepted = 0
+        for _ in 0..<5000 {
+            let data = original.mutated(using: &generator)
+            guard let fragments = try? FragmentReader.fragments(of: data) else { continue }
+            accepted += 1
+            for entry in fragments.flatMap(\.samples) {
+                #expect(entry.offset >= 0 && entry.size >= 0 && entry.offset + entry.size <= data.count)
+            }
+        }
+        // Some damage hits only sample data or times.
+        #expect((1..<5000).contains(accepted))
+    }
+}
+
+extension Data {
+    /// Bytes of hexadecimal digits; spaces and line ends are for the reader.
+    init(hex: String) {
+        let digits = hex.compactMap(\.hexDigitValue).map(UInt8.init)
+        self.init(stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })
+    }
+}

@@ -1,0 +1,98 @@
+import ClairoCore
+import Libav
+import Testing
+
+@testable import ClairoMedia
+
+@Suite struct FrameTimelineTests {
+    private static let timeBase = Rational(1, 1000)
+
+    /// Runs pictures through a timeline at 25 frames per second. A picture is its number in the list.
+    /// - Returns: for each frame of `frames` the picture shown, from what was given out; and how many frames are covered.
+    private static func shown(
+        _ times: [Int64?], frames: Range<Int>, origin: Rational = .zero
+    ) throws -> (pictures: [Int], covered: Int, isComplete: Bool) {
+        var timeline = FrameTimeline(frames: frames, origin: origin, rate: Rational(25), timeBase: timeBase)
+        var pictures: [Int] = []
+        var next = frames.lowerBound
+        func take(_ output: (Frame, Range<Int>)?) {
+            guard let (frame, range) = output else { return }
+            #expect(range.lowerBound == next)
+            next = range.upperBound
+            pictures += Array(repeating: Int(frame.pts ?? -1), count: range.count)
+        }
+        for (number, time) in times.enumerated() where !timeline.isComplete {
+            // Any frame will do: the timeline never looks inside.
+            let frame = try Frame.audio(channels: [[0]], sampleRate: 48_000, pts: Int64(number))
+            take(timeline.replaceCurrent(with: frame, at: timeline.position(pts: time, timeBase: timeBase)))
+        }
+        let covered = timeline.coveredFrames
+        take(timeline.finish())
+        return (pictures, covered, timeline.isComplete)
+    }
+
+    @Test func picturesOnTheGridAreShownOnce() throws {
+        #expect(try Self.shown([0, 40, 80, 120], frames: 0..<4).pictures == [0, 1, 2, 3])
+    }
+
+    @Test func timesAreRoundedToTheNearestFrame() throws {
+        #expect(try Self.shown([1, 59, 61, 119], frames: 0..<4).pictures == [0, 1, 2, 3])
+    }
+
+    @Test func missingPicturesAreFilledWithTheOneBefore() throws {
+        #expect(try Self.shown([0, 40, 200, 240], frames: 0..<7).pictures == [0, 1, 1, 1, 1, 2, 3])
+    }
+
+    @Test func ofPicturesThatShareAFrameTheLastIsShown() throws {
+        #expect(try Self.shown([0, 41, 44, 48, 80], frames: 0..<3).pictures == [0, 3, 4])
+    }
+
+    @Test func firstPictureIsShownFromTheStartAndTheLastToTheEnd() throws {
+        let result = try Self.shown([80, 120], frames: 0..<6)
+        #expect(result.pictures == [0, 0, 0, 1, 1, 1])
+        #expect(result.covered == 4)
+        #expect(!result.isComplete)
+    }
+
+    @Test func originIsWhereTheOutputBegins() throws {
+        let result = try Self.shown([960, 1000, 1040, 1080], frames: 0..<2, origin: Rational(1))
+        #expect(result.pictures == [1, 2])
+        #expect(result.isComplete)
+    }
+
+    @Test func picturesThatRunBackwardsAreLeftOut() throws {
+        #expect(try Self.shown([0, 80, 40, 120], frames: 0..<4).pictures == [0, 0, 1, 3])
+    }
+
+    @Test func pictureWithoutATimeFollowsTheOneBefore() throws {
+        #expect(try Self.shown([nil, nil, 80, nil], frames: 0..<4).pictures == [0, 1, 2, 3])
+    }
+
+    @Test func hostileTimesStayWithinWhatWasAskedFor() throws {
+        for times in [[.min, .max], [.max, .min], [.max], [0, .max], [.min]] as [[Int64]] {
+            for origin in [Rational.zero, Rational(-.max), Rational(.max)] {
+                #expect(try Self.shown(times, frames: 0..<3, origin: origin).pictures.count == 3)
+            }
+        }
+    }
+
+    /// The point of the grid: which picture is shown does not depend on where decoding begins.
+    @Test func chunksShowWhatTheWholeShows() throws {
+        var generator = SplitMix(state: 31)
+        for _ in 0..<200 {
+            var time: Int64 = 0
+            let times: [Int64?] = (0..<60).map { _ in
+                time += .random(in: 1...110, using: &generator)
+                return time
+            }
+            let whole = try Self.shown(times, frames: 0..<70).pictures
+            #expect(whole.count == 70)
+            for frames in [0..<20, 20..<40, 40..<70] {
+                // A chunk's decoding begins with a picture at or before its first frame.
+                let first = times.lastIndex { (($0 ?? 0) + 20) / 40 <= frames.lowerBound - 1 } ?? 0
+                let part = try Self.shown(Array(times[first...]), frames: frames).pictures
+                #expect(part.map { $0 + first } == Array(whole[frames]))
+            }
+        }
+    }
+}

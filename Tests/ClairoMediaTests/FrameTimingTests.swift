@@ -1,0 +1,117 @@
+import ClairoCore
+import Testing
+
+@testable import ClairoMedia
+
+@Suite struct FrameTimingTests {
+    private static let milliseconds = Rational(1, 1000)
+    private static let broadcast = Rational(1, 90_000)
+
+    private static let rates = [
+        Rational(24000, 1001), Rational(24), Rational(25), Rational(30000, 1001), Rational(30), Rational(50),
+        Rational(60000, 1001), Rational(60), Rational(25, 2), Rational(15), Rational(1),
+    ]
+
+    /// Times of frames at an exact rate as a container's clock rounds them.
+    private static func times(
+        _ rate: Rational, clock: Rational, frames: some Sequence<Int64> = Int64(0)..<500, start: Int64 = 0
+    ) -> [Int64] {
+        frames.map { start + (Rational($0) / rate / clock).rounded }
+    }
+
+    @Test(arguments: rates)
+    func rateIsExactThoughTheClockCountsMilliseconds(rate: Rational) {
+        let result = FrameTiming.analyze(
+            pts: Self.times(rate, clock: Self.milliseconds), timeBase: Self.milliseconds, declared: [])
+        #expect(result == FrameTiming.Result(rate: rate, isVariable: false))
+    }
+
+    @Test(arguments: rates)
+    func rateIsExactOnABroadcastClock(rate: Rational) {
+        let pts = Self.times(rate, clock: Self.broadcast, start: 126_000)
+        let result = FrameTiming.analyze(pts: pts, timeBase: Self.broadcast, declared: [])
+        #expect(result == FrameTiming.Result(rate: rate, isVariable: false))
+    }
+
+    @Test(arguments: rates)
+    func droppedFramesDoNotMakeARateVariable(rate: Rational) {
+        let frames = (Int64(0)..<500).filter { $0 % 17 != 3 && !(100..<140).contains($0) }
+        let result = FrameTiming.analyze(
+            pts: Self.times(rate, clock: Self.milliseconds, frames: frames), timeBase: Self.milliseconds,
+            declared: [rate])
+        #expect(result == FrameTiming.Result(rate: rate, isVariable: false))
+    }
+
+    @Test func claimThatIsWrongIsNotBelieved() {
+        let pts = Self.times(Rational(25), clock: Self.broadcast)
+        let result = FrameTiming.analyze(pts: pts, timeBase: Self.broadcast, declared: [Rational(30), Rational(1000)])
+        #expect(result == FrameTiming.Result(rate: Rational(25), isVariable: false))
+    }
+
+    @Test func claimOfTwiceTheRateIsNotBelieved() {
+        let pts = Self.times(Rational(25), clock: Self.broadcast)
+        let result = FrameTiming.analyze(pts: pts, timeBase: Self.broadcast, declared: [Rational(50)])
+        #expect(result == FrameTiming.Result(rate: Rational(25), isVariable: false))
+    }
+
+    @Test func unusualRateIsTakenFromTheTimes() {
+        let pts = (0..<300).map { Int64($0) * 1000 }
+        let result = FrameTiming.analyze(pts: pts, timeBase: Rational(1, 17_500), declared: [])
+        #expect(result == FrameTiming.Result(rate: Rational(35, 2), isVariable: false))
+    }
+
+    @Test(arguments: [(Rational(2997, 100), Rational(30000, 1001)), (Rational(23976, 1000), Rational(24000, 1001))])
+    func roundedClaimMeansTheUsualRate(claim: Rational, meant: Rational) {
+        let result = FrameTiming.analyze(pts: [0], timeBase: Self.milliseconds, declared: [claim])
+        #expect(result == FrameTiming.Result(rate: meant, isVariable: false))
+    }
+
+    @Test func jitterOfAPhoneIsVariableAtTheNearestUsualRate() {
+        var generator = SplitMix(state: 5)
+        var time: Int64 = 0
+        let pts = (0..<400).map { _ in
+            time += 3000 + Int64.random(in: -700...700, using: &generator)
+            return time
+        }
+        let result = FrameTiming.analyze(pts: pts, timeBase: Self.broadcast, declared: [Rational(2983, 100)])
+        #expect(result.isVariable)
+        #expect([Rational(30), Rational(30000, 1001)].contains(result.rate))
+    }
+
+    @Test func slidesWithLongPausesAreVariable() {
+        let pts: [Int64] = [0, 40, 80, 5013, 5053, 9999, 10_039, 20_002]
+        #expect(FrameTiming.analyze(pts: pts, timeBase: Self.milliseconds, declared: []).isVariable)
+    }
+
+    @Test(arguments: [[], [7], [7, 7, 7]] as [[Int64]])
+    func fewerThanTwoTimesGiveWhatWasClaimed(pts: [Int64]) {
+        func rate(_ declared: [Rational]) -> FrameTiming.Result {
+            FrameTiming.analyze(pts: pts, timeBase: Self.milliseconds, declared: declared)
+        }
+        #expect(rate([Rational(24)]) == FrameTiming.Result(rate: Rational(24), isVariable: false))
+        #expect(rate([]) == FrameTiming.Result(rate: Rational(25), isVariable: false))
+        #expect(rate([.zero, Rational(90_000)]) == FrameTiming.Result(rate: Rational(25), isVariable: false))
+    }
+
+    @Test(
+        arguments: [
+            [.min + 1, .max], [.min + 1, 0, .max], [0, .max], [-.max, -.max + 1, .max], [0, 1, 1, 1, 2],
+            [.max - 1, .max],
+        ] as [[Int64]], [Rational(1, 1000), .zero, Rational(1, .max), Rational(.max)])
+    func hostileTimesGiveSomeRateAndNeverTrap(pts: [Int64], timeBase: Rational) {
+        let result = FrameTiming.analyze(pts: pts, timeBase: timeBase, declared: [Rational(.max), Rational(1, .max)])
+        let output = FrameTiming.outputRate(result.rate)
+        #expect(output >= FrameTiming.slowest && output <= FrameTiming.fastest)
+    }
+
+    @Test(arguments: [
+        (Rational(120), Rational(60)), (Rational(120_000, 1001), Rational(60000, 1001)), (Rational(240), Rational(60)),
+        (Rational(100), Rational(50)), (Rational(90), Rational(30)), (Rational(144), Rational(48)),
+        (Rational(75), Rational(25)), (Rational(1000), Rational(60)), (Rational(61), Rational(60)),
+        (Rational(60), Rational(60)), (Rational(24000, 1001), Rational(24000, 1001)), (Rational(1, 10), Rational(1)),
+        (.zero, Rational(1)),
+    ])
+    func outputKeepsTheRateUpToSixtyAndDividesFasterOnesEvenly(source: Rational, output: Rational) {
+        #expect(FrameTiming.outputRate(source) == output)
+    }
+}

@@ -1,0 +1,220 @@
+import ClairoCore
+import ClairoStorage
+import Foundation
+import Glibc
+import Testing
+
+@Suite struct DirectoryStoreTests {
+    private static func files(_ folder: URL) -> [String] {
+        (FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []).sorted()
+    }
+
+    private static func failure(_ body: () throws -> Void) -> ClairoError? {
+        do {
+            try body()
+            return nil
+        } catch { return error as? ClairoError }
+    }
+
+    @Test func folderIsMadeWithTheFirstObject() throws {
+        try withFolder { folder in
+            let store = DirectoryStore(root: folder.appending(path: "a/b"))
+            #expect(try store.list(prefix: "").isEmpty)
+            #expect(try store.size(of: "x") == nil)
+            #expect(Self.files(folder) == [])
+            try store.put(Data([1]), at: "c/x")
+            #expect(Self.files(folder) == ["a", "a/b", "a/b/c", "a/b/c/x"])
+        }
+    }
+
+    @Test func unfinishedObjectIsHiddenAndGoneAfterAnError() throws {
+        try withFolder { folder in
+            let store = DirectoryStore(root: folder)
+            #expect(throws: ClairoError.cancelled) {
+                try store.put(at: "v/x.mp4") { write in
+                    try write(Data([1, 2, 3]))
+                    let names = Self.files(folder).filter { $0 != "v" }
+                    #expect(names.count == 1)
+                    #expect(names.first?.hasPrefix("v/.partial-x.mp4-") == true)
+                    throw ClairoError.cancelled
+                }
+            }
+            #expect(Self.files(folder).filter { $0 != "v" }.isEmpty)
+        }
+    }
+
+    @Test func leftoversOfAKilledWriterAreInvisibleAndCanBeRemoved() throws {
+        try withFolder { folder in
+            let store = DirectoryStore(root: folder)
+            try store.put(Data([1]), at: "v/1")
+            try Data([2]).write(to: folder.appending(path: "v/.partial-2-00"))
+            try Data([2]).write(to: folder.appending(path: ".partial-3-00"))
+            #expect(try store.list(prefix: "") == ["v/1"])
+            try store.removePartialObjects()
+            #expect(Self.files(folder) == ["v", "v/1"])
+            try DirectoryStore(root: folder.appending(path: "none")).removePartialObjects()
+        }
+    }
+
+    @Test(arguments: ["../x", "a/../x", "/etc/x", "", "/", "a//b", "a/", ".", "..", "a/.", "a\u{0}b"])
+    func keyThatIsNoPlainPathIsNeverFollowed(key: String) throws {
+        try withFolder { folder in
+            let store = DirectoryStore(root: folder.appending(path: "out"))
+            let key = ObjectKey(key)
+            #expect(Self.failure { try store.put(Data([1]), at: key) }?.kind == .defect)
+            #expect(Self.failure { try store.put(at: key) { _ in } }?.kind == .defect)
+            #expect(Self.failure { _ = try store.get(key) }?.kind == .defect)
+            #expect(Self.failure { _ = try store.open(key) }?.kind == .defect)
+            #expect(Self.failure { _ = try store.size(of: key) }?.kind == .defect)
+            #expect(Self.failure { try store.delete(key) }?.kind == .defect)
+            #expect(Self.files(folder) == [])
+        }
+    }
+
+    @Test func foldersThatBecomeEmptyGoWithTheirLastObject() throws {
+        try withFolder { folder in
+            let store = DirectoryStore(root: folder)
+            try store.put(Data(), at: "a/b/c")
+            try store.put(Data(), at: "a/d")
+            try store.delete("a/b/c")
+            #expect(Self.files(folder) == ["a", "a/d"])
+            try store.delete("a/d")
+            #expect(Self.files(folder) == [])
+            #expect(FileManager.default.fileExists(atPath: folder.path))
+        }
+    }
+
+    @Test func fileWhereAFolderIsNeededCannotBeCreatedOver() throws {
+        try withFolder { folder in
+            try Data([1]).write(to: folder.appending(path: "out"))
+            for key: ObjectKey in ["x", "v/x", "v/w/x"] {
+                let error = Self.failure {
+                    try DirectoryStore(root: folder.appending(path: "out")).put(Data(), at: key)
+                }
+                #expect(error?.exitCode == .cannotCreate)
+                #expect(error?.message.contains("out") == true)
+            }
+            #expect(try Data(contentsOf: folder.appending(path: "out")) == Data([1]))
+        }
+    }
+
+    @Test func folderWhereAFileIsNeededCannotBeCreatedOver() throws {
+        try withFolder { folder in
+            let store = DirectoryStore(root: folder)
+            try store.put(Data([1]), at: "v/x")
+            #expect(Self.failure { try store.put(Data(), at: "v") }?.exitCode == .cannotCreate)
+            #expect(Self.files(folder) == ["v", "v/x"])
+        }
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may write anywhere"))
+    func folderThatMayNotBeWrittenIsAQuestionOfPermission() throws {
+        try withFolder { folder in
+            let store = DirectoryStore(root: folder)
+            try store.put(Data([1]), at: "x")
+            chmod(folder.path, 0o555)
+            defer { chmod(folder.path, 0o755) }
+            #expect(Self.failure { try store.put(Data(), at: "y") }?.exitCode == .noPermission)
+            #expect(Self.failure { try store.put(Data(), at: "v/y") }?.exitCode == .noPermission)
+            #expect(Self.failure { try store.delete("x") }?.exitCode == .noPermission)
+            #expect(try store.get("x") == Data([1]))
+        }
+    }
+
+    @Test func folderOfTheKernelCannotBeWrittenEvenByRoot() {
+        let error = Self.failure { try DirectoryStore(root: URL(filePath: "/proc/clairo")).put(Data(), at: "x") }
+        #expect([.cannotCreate, .noPermission].contains(error?.exitCode))
+    }
+
+    @Test func writersOfOneKeyDoNotDisturbEachOther() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "clairo-storage-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let store = DirectoryStore(root: folder)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for value in UInt8(0)..<16 {
+                group.addTask {
+                    for _ in 0..<10 { try store.put(Data(repeating: value, count: 5000), at: "v/x") }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let data = try store.get("v/x")
+        #expect(data.count == 5000)
+        #expect(Set(data).count == 1)
+        #expect(Self.files(folder) == ["v", "v/x"])
+    }
+}
+
+@Suite struct FileByteSourceTests {
+    private static func read(_ source: FileByteSource, at offset: Int64, count: Int) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let read = try bytes.withUnsafeMutableBytes { try source.read(at: offset, into: $0) }
+        return Array(bytes.prefix(read))
+    }
+
+    private static func code(opening path: String) -> ClairoError.ExitCode? {
+        do {
+            _ = try FileByteSource(path: path)
+            return nil
+        } catch { return error.exitCode }
+    }
+
+    @Test func fileIsReadAtAnyOffset() throws {
+        try withFolder { folder in
+            let path = folder.appending(path: "a b ü.bin").path
+            try Data(0..<100).write(to: URL(filePath: path))
+            let source = try FileByteSource(path: path)
+            #expect(source.size == 100)
+            #expect(try Self.read(source, at: 10, count: 5) == [10, 11, 12, 13, 14])
+            #expect(try Self.read(source, at: 95, count: 50) == [95, 96, 97, 98, 99])
+            #expect(try Self.read(source, at: 0, count: 2) == [0, 1])
+            #expect(try Self.read(source, at: 100, count: 5).isEmpty)
+            #expect(try Self.read(source, at: .max - 10, count: 5).isEmpty)
+            #expect(throws: ClairoError.self) { try Self.read(source, at: -1, count: 5) }
+        }
+    }
+
+    @Test func emptyFileHasNothingToRead() throws {
+        try withFolder { folder in
+            let path = folder.appending(path: "empty").path
+            try Data().write(to: URL(filePath: path))
+            let source = try FileByteSource(path: path)
+            #expect(source.size == 0)
+            #expect(try Self.read(source, at: 0, count: 5).isEmpty)
+        }
+    }
+
+    @Test func fileStaysReadableThoughItIsRemoved() throws {
+        try withFolder { folder in
+            let path = folder.appending(path: "x").path
+            try Data([7]).write(to: URL(filePath: path))
+            let source = try FileByteSource(path: path)
+            unlink(path)
+            #expect(try Self.read(source, at: 0, count: 1) == [7])
+        }
+    }
+
+    @Test func whatIsNoFileIsNoInput() throws {
+        try withFolder { folder in
+            let pipe = folder.appending(path: "pipe").path
+            mkfifo(pipe, 0o600)
+            let long = folder.path + "/" + String(repeating: "x", count: 300)
+            let paths = [
+                folder.path, folder.path + "/none", folder.path + "/none/x", "/dev/null/x", "/dev/null", "/dev/zero",
+                pipe,
+                long, "",
+            ]
+            for path in paths { #expect(Self.code(opening: path) == .noInput, "\(path)") }
+        }
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may read anything"))
+    func fileThatMayNotBeReadIsAQuestionOfPermission() throws {
+        try withFolder { folder in
+            let path = folder.appending(path: "x").path
+            try Data([7]).write(to: URL(filePath: path))
+            chmod(path, 0)
+            #expect(Self.code(opening: path) == .noPermission)
+        }
+    }
+}
