@@ -140,8 +140,8 @@ import Testing
     private static func jobs(asked: Int? = nil, cores: Int, memory: Int64, preset: String = "medium") -> Int {
         let video = VideoPlan(
             streamIndex: 0, grid: SegmentGrid(frameRate: Rational(25), frameCount: 1000), sourceFrameCount: 1000,
-            orientation: .upright, deinterlace: false, dynamicRange: .sdr, color: .unspecified, isSeekable: true,
-            rungs: ladder, decisions: [])
+            orientation: .upright, deinterlace: false, dynamicRange: .sdr, color: .unspecified, segmentsPerEncoder: 1,
+            isSeekable: true, rungs: ladder, decisions: [])
         return ResourceBudget(memory: memory)
             .jobs(asked: asked, cores: cores, video: video, source: source, preset: preset)
     }
@@ -155,21 +155,28 @@ import Testing
     }
 
     @Test func memoryLimitsTheChunksButOneAlwaysRuns() {
-        let chunk = ResourceBudget.chunkMemory(rungs: Self.ladder, source: Self.source, preset: "medium")
+        let chunk = ResourceBudget.chunkMemory(rungs: Self.ladder, source: Self.source, lookahead: 25)
         #expect(Self.jobs(asked: 8, cores: 16, memory: 3 * chunk) == 3)
         #expect(Self.jobs(asked: 8, cores: 16, memory: 3 * chunk - 1) == 2)
         #expect([chunk - 1, 0, -1].map { Self.jobs(asked: 8, cores: 16, memory: $0) } == [1, 1, 1])
     }
 
-    @Test func slowerPresetsAndLargerPicturesNeedMoreMemory() {
-        let needs = ["ultrafast", "veryfast", "faster", "fast", "medium", "slow", "slower"].map {
-            ResourceBudget.chunkMemory(rungs: Self.ladder, source: Self.source, preset: $0)
+    @Test func lookaheadGrowsWithThePresetUpToHalfAGOP() {
+        let presets = ["ultrafast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
+        #expect(presets.map { CostModel.lookahead($0, gopFrames: 50) } == [0, 10, 20, 25, 25, 25, 25])
+        #expect(presets.map { CostModel.lookahead($0, gopFrames: 2) } == [0, 10, 10, 10, 10, 10, 10])
+        #expect(CostModel.lookahead("slower", gopFrames: 120) == 60)
+    }
+
+    @Test func longerLookaheadAndLargerPicturesNeedMoreMemory() {
+        let needs = [0, 10, 25, 40, 60].map {
+            ResourceBudget.chunkMemory(rungs: Self.ladder, source: Self.source, lookahead: $0)
         }
         #expect(zip(needs, needs.dropFirst()).allSatisfy { $0 < $1 })
         #expect(
-            ResourceBudget.chunkMemory(rungs: Array(Self.ladder.dropFirst()), source: Self.source, preset: "medium")
+            ResourceBudget.chunkMemory(rungs: Array(Self.ladder.dropFirst()), source: Self.source, lookahead: 60)
                 < needs[4])
-        #expect(ResourceBudget.chunkMemory(rungs: [], source: nil, preset: "medium") > 0)
+        #expect(ResourceBudget.chunkMemory(rungs: [], source: nil, lookahead: 0) > 0)
     }
 
     @Test func withoutAWishAPartOfTheMachineIsTaken() {
