@@ -12,6 +12,8 @@ final class WorkerThread: Sendable {
         // The closure is handed over to one thread and called once there.
         nonisolated(unsafe) let body = body
         let thread = Thread { [self] in
+            // Set by the thread itself, which is what the system shows (top -H).
+            Thread.current.name = name
             do {
                 try body()
             } catch {
@@ -19,7 +21,6 @@ final class WorkerThread: Sendable {
             }
             done.signal()
         }
-        thread.name = name
         thread.stackSize = 8 << 20
         thread.start()
     }
@@ -36,8 +37,10 @@ public func onDedicatedThread<R: Sendable>(
     name: String, _ body: @escaping @Sendable () throws -> R
 ) async throws -> R {
     try await withCheckedThrowingContinuation { continuation in
-        let thread = Thread { continuation.resume(with: Result { try body() }) }
-        thread.name = name
+        let thread = Thread {
+            Thread.current.name = name
+            continuation.resume(with: Result { try body() })
+        }
         thread.stackSize = 8 << 20
         thread.start()
     }
