@@ -17,6 +17,7 @@ public final class Decoder {
     public let timeBase: Ratio
     /// Packets that the decoder refused as invalid and frames that it had to mend.
     public private(set) var errorCount = 0
+    private var isAtEnd = false
 
     init(
         parameters: UnsafeMutablePointer<AVCodecParameters>, timeBase: Ratio, whitelist: String, maxPixels: Int64,
@@ -57,6 +58,7 @@ public final class Decoder {
 
     /// Feeds a packet, or nil for the end. Invalid data is counted, not thrown: what can be shown is shown.
     public func send(_ packet: Packet?) throws(AVError) {
+        if packet == nil { isAtEnd = true }
         let result = avcodec_send_packet(context, packet?.pointer)
         if result == clairo_averror_eof || result == clairo_averror_eagain { return }
         if result < 0 {
@@ -82,13 +84,16 @@ public final class Decoder {
             if result == clairo_averror_enomem { throw AVError(result) }
             errorCount += 1
             if errorCount > 1_000_000 { throw AVError(result) }
-            // A decoder may report the damage of one packet more than once; the next call moves on.
-            if result == clairo_averror_invaliddata || result == clairo_averror_einval { return .needsInput }
+            // A decoder may report the damage of one packet more than once; the next packet moves on. At the end there is none,
+            // and what other threads have decoded lies behind the damage.
+            let isDamage = result == clairo_averror_invaliddata || result == clairo_averror_einval
+            if isDamage, !isAtEnd { return .needsInput }
         }
     }
 
     /// Forgets everything buffered, after a seek.
     public func flush() {
+        isAtEnd = false
         if let context { avcodec_flush_buffers(context) }
     }
 }
