@@ -259,7 +259,7 @@ public struct AudioPlan: Sendable, Codable, Hashable {
     /// Unit `n` presents the samples from `(n - 1) · 1024` on.
     private func firstPacket(at time: Rational) -> Int {
         let sample = (time * Rational(Int64(Self.sampleRate), Int64(Self.frameSamples))).ceil
-        return min(Int(sample) + 1, packetCount)
+        return Int(min(sample, Int64(packetCount) - 1)) + 1
     }
 }
 

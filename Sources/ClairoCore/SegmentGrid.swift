@@ -58,4 +58,24 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
         self.gopFrames = gopFrames
         self.segmentFrames = segmentFrames
     }
+
+    /// Frames of a grid, at most: no plan has more.
+    private static let largestCount = 100_000_000
+
+    /// Takes only a grid that a plan can have: all arithmetic relies on it, and files can be damaged.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        frameRate = try container.decode(Rational.self, forKey: .frameRate)
+        frameCount = try container.decode(Int.self, forKey: .frameCount)
+        gopFrames = try container.decode(Int.self, forKey: .gopFrames)
+        segmentFrames = try container.decode(Int.self, forKey: .segmentFrames)
+        let isSound =
+            frameRate > .zero && frameRate.num <= Int32.max && frameRate.den <= Int32.max
+            && (0...Self.largestCount).contains(frameCount) && (1...Self.largestCount).contains(gopFrames)
+            && (gopFrames...Self.largestCount).contains(segmentFrames) && segmentFrames % gopFrames == 0
+        guard isSound else {
+            throw DecodingError.dataCorrupted(
+                DecodingError.Context(codingPath: container.codingPath, debugDescription: "This is no segment grid"))
+        }
+    }
 }

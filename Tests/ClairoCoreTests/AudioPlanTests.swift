@@ -48,6 +48,12 @@ import Testing
         }
     }
 
+    @Test func boundaryBeyondEveryClockIsTheEnd() {
+        let plan = Self.plan(samples: 48_000, boundaries: [Rational(.max)])
+        #expect(plan.packets(ofSegment: 0) == 0..<plan.packetCount)
+        #expect(plan.packets(ofSegment: 1).isEmpty)
+    }
+
     @Test func namesAndKeysFollowFromLanguageAndRate() {
         let plan = Self.plan(samples: 1, bitRate: 64_000)
         #expect(plan.name == "eng-64k")

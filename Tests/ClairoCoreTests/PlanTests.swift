@@ -14,7 +14,8 @@ import Testing
             video: video
                 ? VideoPlan(
                     streamIndex: 0, grid: grid, sourceFrameCount: 200, orientation: .upright, deinterlace: false,
-                    dynamicRange: .sdr, color: .unspecified, segmentsPerEncoder: 1, isSeekable: true, rungs: [rung], decisions: [])
+                    dynamicRange: .sdr, color: .unspecified, segmentsPerEncoder: 1, isSeekable: true, rungs: [rung],
+                    decisions: [])
                 : nil,
             audio: audio.map {
                 AudioPlan(

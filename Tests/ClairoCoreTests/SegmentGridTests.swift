@@ -82,4 +82,20 @@ struct GridCase: Sendable, CustomTestStringConvertible {
         let grid = SegmentGrid(frameRate: Rational(60000, 1001), frameCount: 777)
         #expect(try JSONDecoder().decode(SegmentGrid.self, from: JSONEncoder().encode(grid)) == grid)
     }
+
+    @Test(arguments: [
+        #"{"frameRate":"0/1","frameCount":9,"gopFrames":50,"segmentFrames":150}"#,
+        #"{"frameRate":"-25/1","frameCount":9,"gopFrames":50,"segmentFrames":150}"#,
+        #"{"frameRate":"9223372036854775807/1","frameCount":9,"gopFrames":50,"segmentFrames":150}"#,
+        #"{"frameRate":"25/1","frameCount":-9,"gopFrames":50,"segmentFrames":150}"#,
+        #"{"frameRate":"25/1","frameCount":9223372036854775807,"gopFrames":50,"segmentFrames":150}"#,
+        #"{"frameRate":"25/1","frameCount":9,"gopFrames":0,"segmentFrames":150}"#,
+        #"{"frameRate":"25/1","frameCount":9,"gopFrames":50,"segmentFrames":0}"#,
+        #"{"frameRate":"25/1","frameCount":9,"gopFrames":50,"segmentFrames":151}"#,
+        #"{"frameRate":"25/1","frameCount":9,"gopFrames":50,"segmentFrames":-50}"#,
+        #"{"frameRate":"25/1","frameCount":9,"gopFrames":50}"#,
+    ])
+    func damagedJSONIsRefused(json: String) {
+        #expect(throws: DecodingError.self) { try JSONDecoder().decode(SegmentGrid.self, from: Data(json.utf8)) }
+    }
 }
