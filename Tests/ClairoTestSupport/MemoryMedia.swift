@@ -1,0 +1,53 @@
+public import Foundation
+
+/// Media made from nothing, so that these tests need no file and no program.
+public enum MemoryMedia {
+    /// A mono WAV file whose sample `n` is `n` modulo 1000.
+    public static func wav(samples: Int, sampleRate: Int = 8000) -> Data {
+        var data = Data("RIFF".utf8) + little(36 + samples * 2, 4) + Data("WAVEfmt ".utf8) + little(16, 4)
+        data +=
+            little(1, 2) + little(1, 2) + little(sampleRate, 4) + little(sampleRate * 2, 4) + little(2, 2)
+            + little(16, 2)
+        data += Data("data".utf8) + little(samples * 2, 4)
+        for index in 0..<samples { data += little(index % 1000, 2) }
+        return data
+    }
+
+    /// A GIF of plain grey pictures, a tenth of a second each.
+    public static func gif(width: Int, height: Int, grey: [UInt8]) -> Data {
+        var data = Data("GIF89a".utf8) + little(width, 2) + little(height, 2) + Data([0xF6, 0, 0])
+        for level in 0..<128 { data += Data(repeating: UInt8(level * 2), count: 3) }
+        for level in grey {
+            data +=
+                Data([0x21, 0xF9, 4, 0, 10, 0, 0, 0, 0x2C, 0, 0, 0, 0]) + little(width, 2) + little(height, 2)
+                + Data([0])
+            // Eight-bit codes, uncompressed: the table is cleared (128) before codes would need nine bits; 129 is the end.
+            var codes: [UInt8] = []
+            for pixel in 0..<width * height {
+                if pixel % 100 == 0 { codes.append(128) }
+                codes.append(level / 2)
+            }
+            codes.append(129)
+            data.append(7)
+            for start in stride(from: 0, to: codes.count, by: 255) {
+                let block = codes[start..<min(start + 255, codes.count)]
+                data += Data([UInt8(block.count)]) + block
+            }
+            data.append(0)
+        }
+        return data + Data([0x3B])
+    }
+
+    /// AAC access units in ADTS frames, as they lie in an `.aac` file: AAC-LC, 48 kHz.
+    public static func adts(_ packets: [Data], channels: Int) -> Data {
+        packets.reduce(into: Data()) { file, packet in
+            let length = packet.count + 7
+            file += [0xFF, 0xF1, 0x4C | UInt8(channels >> 2), UInt8(channels & 3) << 6 | UInt8(length >> 11)]
+            file += [UInt8(length >> 3 & 0xFF), UInt8(length & 7) << 5 | 0x1F, 0xFC] + packet
+        }
+    }
+
+    private static func little(_ value: Int, _ count: Int) -> Data {
+        Data((0..<count).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) })
+    }
+}
