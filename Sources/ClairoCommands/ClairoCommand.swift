@@ -47,7 +47,8 @@ public struct ClairoCommand: AsyncParsableCommand {
 
     /// Tells about a failure: a line or two for people on stderr, and with `--json` an object on stdout for scripts.
     static func report(_ error: ClairoError, asJSON: Bool, _ environment: CommandEnvironment) -> Int32 {
-        environment.error("clairo: \(error.message)\n" + (error.advice.map { "        \($0)\n" } ?? ""))
+        environment.error(
+            "clairo: \(Render.printable(error.message))\n" + (error.advice.map { "        \($0)\n" } ?? ""))
         if asJSON, let data = try? JSON.encode(ErrorDocument(error: .init(error))) {
             environment.output(String(decoding: data, as: UTF8.self) + "\n")
         }

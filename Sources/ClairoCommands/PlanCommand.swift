@@ -41,7 +41,7 @@ struct PlanCommand: EnvironmentCommand {
     }
 
     static func render(_ plan: Plan) -> String {
-        var text = "\(plan.source.name): \(Render.duration(plan.duration.doubleValue)) of output\n"
+        var text = "\(Render.printable(plan.source.name)): \(Render.duration(plan.duration.doubleValue)) of output\n"
         if let video = plan.video {
             let grid = video.grid
             text +=

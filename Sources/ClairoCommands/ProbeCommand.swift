@@ -36,7 +36,7 @@ struct ProbeCommand: EnvironmentCommand {
 
     static func render(_ info: MediaInfo, name: String) -> String {
         var lines = [
-            "\(name): \(info.containerName), \(Render.bytes(info.size)), \(Render.duration(info.duration)), \(Render.rate(info.bitRate))"
+            "\(Render.printable(name)): \(info.containerName), \(Render.bytes(info.size)), \(Render.duration(info.duration)), \(Render.rate(info.bitRate))"
         ]
         for stream in info.video {
             let mark = stream.index == info.selectedVideo ? "*" : " "

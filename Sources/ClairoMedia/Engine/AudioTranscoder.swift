@@ -68,7 +68,7 @@ struct AudioTranscoder {
         let demuxer = try Demuxer(
             SourceBytes(source), options: limits.demuxerOptions, interrupt: control.interrupt)
         demuxer.select(streams: [track.streamIndex])
-        let decoder = try demuxer.openDecoder(stream: track.streamIndex)
+        let decoder = try demuxer.openDecoder(stream: track.streamIndex, of: plan.source.name)
         var converter: (graph: FilterGraph, channels: Int, rate: Int, format: Int32)?
         var nextPTS: Int64?
         var wantsMore = true

@@ -43,7 +43,7 @@ struct PictureReader {
         _ demuxer: Demuxer, frames: Range<Int>, mustStartBy: Int?, threads: Int32,
         _ body: (Frame, Range<Int>) throws -> Void
     ) throws -> Bool {
-        let decoder = try demuxer.openDecoder(stream: video.streamIndex, threads: threads)
+        let decoder = try demuxer.openDecoder(stream: video.streamIndex, of: plan.source.name, threads: threads)
         var timeline = FrameTimeline(
             frames: frames, origin: plan.origin, rate: video.grid.frameRate, timeBase: Rational(decoder.timeBase))
         let deinterlacer = video.deinterlace ? Deinterlacer(timeBase: decoder.timeBase) : nil

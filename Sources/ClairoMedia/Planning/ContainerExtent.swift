@@ -3,13 +3,14 @@ internal import Foundation
 
 /// Finds out from a container's outermost structure whether the file was cut short.
 ///
-/// Demuxers read what is there and say nothing; an MP4 whose last box or a Matroska file whose segment ends beyond the end of
-/// the file is known to be incomplete before a packet is read.
+/// Demuxers read what is there and say nothing; an MP4 whose last box, a Matroska file whose segment or an AVI or WAV file
+/// whose outermost chunk ends beyond the end of the file is known to be incomplete before a packet is read.
 enum ContainerExtent {
     /// Bytes that are missing at the end, or nil where nothing is known to be.
     static func missingBytes(in source: any ByteSource, format: String) throws(ClairoError) -> Int64? {
         if format.hasPrefix("mov") { return try missingInMP4(source) }
         if format.hasPrefix("matroska") { return try missingInMatroska(source) }
+        if ["avi", "wav"].contains(format) { return try missingInRIFF(source) }
         return nil
     }
 
@@ -69,6 +70,21 @@ enum ContainerExtent {
     }
 
     /// The bytes at `offset`, fewer only where the source ends.
+    /// Walks the outermost chunks of a RIFF file; a long AVI has several (OpenDML). Live writers leave sizes of zero or of
+    /// all ones, which say nothing.
+    private static func missingInRIFF(_ source: any ByteSource) throws(ClairoError) -> Int64? {
+        var offset: Int64 = 0
+        while source.size - offset >= 12 {
+            let header = try read(source, at: offset, count: 8)
+            let size = integer(header[4..<8].reversed())
+            guard header[0..<4].elementsEqual("RIFF".utf8), size > 4, size < 0xFFFF_FFFF else { return nil }
+            let end = offset + 8 + size
+            if end > source.size { return end - source.size }
+            offset = end + size % 2
+        }
+        return nil
+    }
+
     private static func read(_ source: any ByteSource, at offset: Int64, count: Int) throws(ClairoError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0

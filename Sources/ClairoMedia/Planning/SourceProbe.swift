@@ -207,7 +207,7 @@ public struct SourceProbe {
     ) throws {
         let demuxer = try Demuxer(SourceBytes(source), options: limits.demuxerOptions, interrupt: interrupt)
         demuxer.select(streams: [video.index])
-        let decoder = try demuxer.openDecoder(stream: video.index)
+        let decoder = try demuxer.openDecoder(stream: video.index, of: name)
         var frames: [Frame] = []
         var packets = 0
         while frames.count < 8, packets < 300 {
@@ -357,12 +357,12 @@ struct SourceBytes: InputBytes {
 
 extension Demuxer {
     /// A decoder for a stream of a source; one that cannot be opened is the source's fault.
-    func openDecoder(stream index: Int, threads: Int32 = 1) throws(ClairoError) -> Decoder {
+    func openDecoder(stream index: Int, of source: String, threads: Int32 = 1) throws(ClairoError) -> Decoder {
         do {
             return try makeDecoder(stream: index, threads: threads)
         } catch {
             let codec = streams.first { $0.index == index }.map { "\($0.codecName) \($0.kind.rawValue)" } ?? "stream"
-            throw .badMedia("Its \(codec) cannot be decoded: \(error)")
+            throw .badMedia("\(source): its \(codec) cannot be decoded: \(error)")
         }
     }
 }

@@ -1,0 +1,64 @@
+import ClairoTestSupport
+import Foundation
+import Testing
+
+/// What a run says about itself while it works.
+@Suite(.sharesMachine) struct ProgressTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    private func transcode(_ more: String...) async throws -> ChildProcess.Outcome {
+        let source = try await Clip(width: 640, height: 360, seconds: 10).make()
+        return try await ClairoProcess.run(
+            arguments: ["transcode", source.path, "-o", scratch.path("out"), "--preset", "faster"] + more)
+    }
+
+    struct Line: Decodable {
+        var phase: String?
+        var framesDone: Int?
+        var framesPlanned: Int?
+        var percent: Double?
+        var speed: Double?
+        var secondsLeft: Double?
+        var message: String?
+    }
+
+    @Test func jsonIsOneObjectALineAndNeverRunsBackwards() async throws {
+        let outcome = try await transcode("--progress", "json")
+        #expect(outcome.status == 0)
+        let lines = try outcome.errors.split(separator: "\n").map {
+            try JSONDecoder().decode(Line.self, from: Data($0.utf8))
+        }
+        let states = lines.filter { $0.phase != nil }
+        #expect(!states.isEmpty)
+        let done = states.compactMap(\.framesDone)
+        #expect(zip(done, done.dropFirst()).allSatisfy { $0 <= $1 })
+        let last = try #require(states.last)
+        #expect(last.phase == "done")
+        #expect(last.framesDone == last.framesPlanned && last.framesPlanned == 500)
+        #expect(last.percent == 100)
+        #expect(states.allSatisfy { (0...100).contains($0.percent ?? -1) })
+    }
+
+    @Test func noneIsSilent() async throws {
+        let outcome = try await transcode("--progress", "none")
+        #expect(outcome.status == 0)
+        #expect(outcome.errors == "")
+    }
+
+    @Test func withoutATerminalThereAreFewPlainLines() async throws {
+        let outcome = try await transcode()
+        #expect(outcome.status == 0)
+        #expect(!outcome.errors.contains("\r") && !outcome.errors.contains("\u{1B}"))
+        #expect(outcome.errors.split(separator: "\n").count < 20)
+        #expect(outcome.text.contains("master.m3u8"))
+    }
+
+    @Test func aBarRedrawsItsLineAndClearsItAtTheEnd() async throws {
+        let outcome = try await transcode("--progress", "bar")
+        #expect(outcome.status == 0)
+        #expect(outcome.errors.contains("\r"))
+        #expect(!outcome.errors.contains("\n"))
+        #expect(outcome.errors.hasSuffix("\r\u{1B}[K"))
+    }
+}

@@ -1,0 +1,94 @@
+import ClairoCore
+import ClairoTestSupport
+import Foundation
+import Testing
+
+/// Every file of the shared folder of real, unusual and damaged media ends as it should: an output that verifies, or exit
+/// code 65 with a message that names the file. Never a crash, a hang or a short output that nobody was told of.
+@Suite(.sharesMachine, .enabled(if: MediaFolder.shared != nil, "there is no ../shared/media and no CLAIRO_TEST_MEDIA"))
+struct SharedMediaTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    static let entries = (try? MediaFolder.shared?.entries()) ?? []
+
+    /// The files that must be refused, each with words of the reason. Everything else must be transcoded.
+    static let refused: [String: String] = [
+        // Encrypted: nothing to decode without a key.
+        "broken/androidx_clearkey_encrypted.mp4": "not a media file",
+        "broken/androidx_widevine_encrypted.mp4": "not a media file",
+        "broken/mp4parse_short-cenc.mp4": "can be decoded",
+        // Other kinds of file under a media name.
+        "broken/gen_dash_ssrf.mp4": "a playlist, a script",
+        "broken/gen_ffconcat_sibling.mp4": "a playlist, a script",
+        "broken/gen_hls_sibling.mp4": "a playlist, a script",
+        "broken/gen_empty.mp4": "is empty",
+        "broken/gen_html.mp4": "not a media file",
+        "broken/gen_svg.mp4": "not a media file",
+        "broken/gen_text.mp4": "not a media file",
+        "edge/motionphoto.jpg": "a picture",
+        // Bombs.
+        "broken/gen_bomb_duration.mp4": "longer than the limit",
+        "broken/gen_stts_huge_count.mp4": "not a media file",
+        // Cut short or without its content.
+        "broken/gen_no_moov.mp4": "moov atom not found",
+        "broken/gen_trunc_1pct_mdn_frog.mp4": "can be decoded",
+        "broken/gen_trunc_25pct_mdn_frog.mp4": "1153364 bytes are missing",
+        "broken/gen_trunc_99pct_mdn_frog.mp4": "15379 bytes are missing",
+        "broken/gen_trunc_faststart_50.mp4": "73668 bytes are missing",
+        "broken/gen_trunc_last_byte.mp4": "1 byte is missing",
+        "broken/libwebm_block_ends_beyond_cluster.mkv": "bytes are missing",
+        "broken/libwebm_primarychromaticity_fieldtoolarge.webm": "not a media file",
+        "broken/mp4ff_init_only.mp4": "neither video nor audio",
+        "broken/mp4parser_sans_mdat.mp4": "neither video nor audio",
+        "broken/pymediainfo_sample.mkv": "not a media file",
+        "edge/smallest.mp4": "neither video nor audio",
+        // Too damaged to be called whole.
+        "broken/gen_flip_1000.ts": "damaged",
+        "broken/gen_flip_2000.mp4": "can be decoded for",
+        "broken/libwebm_invalid_vp9_bitstream-bug_1417.webm": "can be decoded",
+        "broken/mp4parse_1185230.mp4": "can be decoded",
+        // Codecs that libav 5.1 does not know.
+        "edge/ac4.mp4": "cannot be decoded",
+        "edge/iamf.mp4": "cannot be decoded",
+        "edge/xhe_aac.mp4": "cannot be decoded",
+    ]
+
+    @Test func theTableNamesFilesThatAreThere() {
+        let names = Set(Self.entries.map(\.name))
+        #expect(Self.refused.keys.filter { !names.contains($0) }.sorted() == [])
+        #expect(names.count > 100)
+    }
+
+    @Test(arguments: entries)
+    func endsAsItShould(_ entry: MediaFolder.Entry) async throws {
+        let source = try #require(MediaFolder.shared).path(entry.name)
+        let out = scratch.path("out")
+        let outcome = try await ClairoProcess.run(
+            "transcode", source, "-o", out, "--preset", "ultrafast", "--progress", "none", deadline: .seconds(120))
+        #expect(outcome.signal == nil)
+        if let reason = Self.refused[entry.name] {
+            #expect(outcome.status == 65, "\(entry.why): \(outcome)")
+            #expect(outcome.errors.contains(reason), "\(outcome.errors)")
+            #expect(outcome.errors.contains((entry.name as NSString).lastPathComponent), "\(outcome.errors)")
+            #expect(outcome.text == "")
+            #expect(!FileManager.default.fileExists(atPath: out + "/master.m3u8"))
+        } else {
+            #expect(outcome.status == 0, "\(entry.why): \(outcome)")
+            #expect(outcome.text.contains("checks passed"))
+            let verified = try await ClairoProcess.run("verify", out, deadline: .seconds(120))
+            #expect(verified.status == 0, "\(verified)")
+        }
+    }
+
+    /// The siblings that these name hold media: had one been opened, there would be an output.
+    @Test(arguments: ["broken/gen_hls_sibling.mp4", "broken/gen_ffconcat_sibling.mp4"])
+    func aPlaylistInDisguiseOpensNothingElse(name: String) async throws {
+        let folder = try #require(MediaFolder.shared)
+        #expect(FileManager.default.fileExists(atPath: folder.path("broken/gen_trunc_victim.ts")))
+        for command in ["probe", "plan"] {
+            let outcome = try await ClairoProcess.run(command, folder.path(name))
+            #expect(outcome.status == 65 && outcome.text == "")
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import ClairoCore
+import ClairoMedia
+import ClairoTestSupport
+import Foundation
+import Testing
+
+/// Frame `k` of the output shows frame `k` of the source, whoever encoded it: clips whose frames carry their number go
+/// through the whole job and are read back by another decoder.
+@Suite(.sharesMachine) struct FrameGridTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    static let heights = TranscodeSettings.quick.with { $0.heights = [180, 144, 96] }
+    /// So little work in a chunk that every segment is one.
+    static let manyChunks = heights.with { $0.chunkCPUSeconds = 0.001 }
+
+    /// Where the frames show other numbers than they should, in a few words; empty where they do not.
+    private func wrong(_ found: [Int], _ expected: [Int]) -> String {
+        let places = zip(found, expected).enumerated().filter { $0.element.0 != $0.element.1 }
+        let samples = places.prefix(4).map { "frame \($0.offset) shows \($0.element.0) instead of \($0.element.1)" }
+        let count = found.count == expected.count ? [] : ["\(found.count) frames instead of \(expected.count)"]
+        return (count + (places.isEmpty ? [] : ["\(places.count) are wrong"]) + samples).joined(separator: "; ")
+    }
+
+    @Test(arguments: ["25", "30000/1001", "24000/1001"], [1, 4])
+    func everyFrameOfEveryRungShowsItsOwnNumber(rate: String, jobs: Int) async throws {
+        let clip = Clip(rate: rate, seconds: 9.1, picture: .numbers)
+        let output = try await Transcoded(
+            clip.make(), into: scratch.path("out"), settings: Self.manyChunks,
+            resources: TranscodeJob.Resources(jobs: jobs))
+        let video = try #require(output.plan.video)
+        #expect(video.grid.segmentCount == 5)
+        #expect(output.plan.chunks.count == 5)
+        #expect(output.rungs.map(\.name) == ["180p", "144p", "96p"])
+        let expected = Array(0..<clip.frameCount)
+        for rung in output.rungs {
+            #expect(
+                wrong(try await FrameNumbers.read(output.path(rung.playlistKey)), expected) == "", "\(rung.name) as HLS"
+            )
+            #expect(wrong(try await FrameNumbers.read(output.path(rung.mp4Key)), expected) == "", "\(rung.name) as MP4")
+        }
+    }
+
+    @Test(arguments: ["mkv", "mp4"])
+    func longGOPsWithBFramesAreSoughtIntoWithoutLoss(suffix: String) async throws {
+        let clip = Clip(
+            seconds: 9, picture: .numbers,
+            options: ["-preset", "medium", "-g", "60", "-bf", "3", "-sc_threshold", "0"],
+            suffix: suffix)
+        let output = try await Transcoded(
+            clip.make(), into: scratch.path("out"), settings: Self.manyChunks,
+            resources: TranscodeJob.Resources(jobs: 4))
+        #expect(output.plan.chunks.contains { $0.seekTimestamp != output.plan.chunks.first?.seekTimestamp })
+        for rung in output.rungs {
+            let numbers = try await FrameNumbers.read(output.path(rung.playlistKey))
+            #expect(wrong(numbers, Array(0..<clip.frameCount)) == "", "\(rung.name)")
+        }
+    }
+
+    @Test func aPartOfTheSourceBeginsAndEndsOnTheAskedFrames() async throws {
+        let clip = Clip(seconds: 9, picture: .numbers)
+        let output = try await Transcoded(
+            clip.make(), into: scratch.path("out"),
+            settings: Self.heights.with {
+                $0.start = Rational(3)
+                $0.duration = Rational(4)
+            })
+        for rung in output.rungs {
+            let numbers = try await FrameNumbers.read(output.path(rung.mp4Key))
+            #expect(wrong(numbers, Array(75..<175)) == "", "\(rung.name)")
+        }
+    }
+
+    @Test func aVariableRateBecomesConstantAndEachPictureKeepsItsInstant() async throws {
+        // Half a second without a picture, and every fifth left out now and then: what was shown stays on.
+        let dropped: @Sendable (Int) -> Bool = { ($0 >= 40 && $0 < 52) || ($0 > 60 && $0 % 5 == 2) }
+        let clip = Clip(
+            seconds: 6, picture: .numbers, filter: "select='not(between(n,40,51)+gt(n,60)*eq(mod(n,5),2))'",
+            options: ["-fps_mode", "vfr"])
+        let output = try await Transcoded(clip.make(), into: scratch.path("out"), settings: Self.heights)
+        let grid = try #require(output.plan.video?.grid)
+        #expect(grid.frameRate == Rational(25))
+        var shown = 0
+        let expected = (0..<clip.frameCount).map { number in
+            if !dropped(number) { shown = number }
+            return shown
+        }
+        for rung in output.rungs {
+            #expect(wrong(try await FrameNumbers.read(output.path(rung.playlistKey)), expected) == "", "\(rung.name)")
+            let times = try await Oracle.probe(output.path(rung.mp4Key), "packets", "-select_streams", "v")
+                .compactMap { $0["pts"].flatMap { Int($0) } }.sorted()
+            #expect(Set(zip(times.dropFirst(), times).map { $0 - $1 }).count == 1, "\(rung.name) is not constant")
+        }
+    }
+
+    @Test func irregularTimestampsAreConformedWithoutChangingTheLength() async throws {
+        let clip = Clip(
+            seconds: 6, picture: .numbers, filter: "settb=1/1000,setpts='(N+0.45*sin(N*1.7))*40'",
+            options: ["-fps_mode", "vfr", "-enc_time_base", "1:1000", "-video_track_timescale", "1000"])
+        let source = try await clip.make()
+        #expect(try await probe(source).primaryVideo?.isVariableFrameRate == true)
+        let output = try await Transcoded(source, into: scratch.path("out"), settings: Self.heights)
+        #expect(abs(output.plan.duration.doubleValue - 6) < 0.05)
+        let numbers = try await FrameNumbers.read(output.path(try #require(output.rungs.first).playlistKey))
+        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 <= $1 })
+        // Never more than a frame away from where the source showed it.
+        #expect(numbers.enumerated().allSatisfy { abs($0.element - $0.offset) <= 1 })
+    }
+
+    @Test func aHundredAndTwentyFramesASecondBecomeEverySecondOne() async throws {
+        let clip = Clip(rate: "120", seconds: 2, picture: .numbers)
+        let output = try await Transcoded(clip.make(), into: scratch.path("out"), settings: Self.heights)
+        #expect(output.plan.video?.grid.frameRate == Rational(60))
+        let numbers = try await FrameNumbers.read(output.path(try #require(output.rungs.last).playlistKey))
+        #expect(numbers.count == 120)
+        #expect(Set(zip(numbers.dropFirst(), numbers).map { $0 - $1 }) == [2])
+        #expect(try #require(numbers.first) <= 1)
+    }
+
+    /// Among them widths that are no multiple of eight macroblocks, for which x264's AVX-512 code read stale memory.
+    @Test func oneJobAndFourMakeTheSameBytes() async throws {
+        let source = try await Clip(width: 640, height: 360, seconds: 9).make()
+        let settings = Self.manyChunks.with {
+            $0.heights = [360, 240, 180]
+            $0.preset = "veryfast"
+        }
+        var made: [Int: [String: Data]] = [:]
+        for jobs in [1, 4] {
+            let output = try await Transcoded(
+                source, into: scratch.path("jobs-\(jobs)"), settings: settings,
+                resources: TranscodeJob.Resources(jobs: jobs))
+            made[jobs] = try contents(below: output.folder)
+        }
+        #expect(made[1]?.keys.sorted() == made[4]?.keys.sorted())
+        let different = made[1]?.filter { made[4]?[$0.key] != $0.value }.keys.sorted()
+        #expect(different == [])
+    }
+
+    @Test(arguments: ["25", "30000/1001"])
+    func everyRungHasItsKeyFramesAtTheSameInstants(rate: String) async throws {
+        let clip = Clip(rate: rate, seconds: 13)
+        let output = try await Transcoded(
+            clip.make(), into: scratch.path("out"), settings: Self.heights.with { $0.segmentSeconds = 6 })
+        let grid = try #require(output.plan.video?.grid)
+        let expected = stride(from: 0, to: grid.frameCount, by: grid.gopFrames).map {
+            grid.time(ofFrame: $0).doubleValue
+        }
+        #expect(grid.segmentFrames == 3 * grid.gopFrames)
+        for rung in output.rungs {
+            let packets = try await Oracle.probe(output.path(rung.playlistKey), "packets", "-select_streams", "v")
+            let keys = packets.filter { $0["flags"]?.hasPrefix("K") == true }.compactMap {
+                $0["pts_time"].flatMap { Double($0) }
+            }
+            #expect(keys.count == expected.count)
+            #expect(zip(keys, expected).allSatisfy { abs($0 - $1) < 0.0005 }, "\(rung.name): \(keys)")
+        }
+    }
+
+    @Test func everySegmentDecodesByItselfAndBeginsWithAnIDR() async throws {
+        let output = try await Transcoded(
+            Clip(seconds: 9, picture: .numbers).make(), into: scratch.path("out"),
+            settings: Self.heights.with { $0.preset = "medium" })
+        let grid = try #require(output.plan.video?.grid)
+        for rung in output.rungs {
+            let head = try Data(contentsOf: URL(fileURLWithPath: output.path(rung.initKey)))
+            for index in 0..<grid.segmentCount {
+                let segment = try Data(contentsOf: URL(fileURLWithPath: output.path(rung.segmentKey(index))))
+                let alone = scratch.path("alone.mp4")
+                try (head + segment).write(to: URL(fileURLWithPath: alone))
+                #expect(try await Oracle.complaints(alone) == "")
+                #expect(try await FrameNumbers.read(alone) == Array(grid.frames(ofSegment: index)))
+                let first = try await Oracle.probe(
+                    alone, "frames", "-read_intervals", "%+#1", "-show_entries", "frame=key_frame,pict_type")
+                #expect(first.first?["key_frame"] == "1" && first.first?["pict_type"] == "I")
+            }
+        }
+    }
+}

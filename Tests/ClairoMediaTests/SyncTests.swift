@@ -1,0 +1,160 @@
+import ClairoCore
+import ClairoMedia
+import ClairoTestSupport
+import Foundation
+import Testing
+
+/// Sound and picture keep their place: white flashes and beeps at the same instants are found again in what a player gets.
+@Suite(.sharesMachine) struct SyncTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    static let instants = [1.0, 2.0, 4.0, 6.0]
+
+    struct Case: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        var rate = "25"
+        var sound = (from: 0.0, to: 7.0)
+        var suffix = "mp4"
+        var options: [String] = []
+
+        var clip: Clip {
+            Clip(
+                rate: rate, seconds: 7, picture: .flashes(SyncTests.instants),
+                sound: .beeps(SyncTests.instants, from: sound.from, to: sound.to),
+                options: ["-preset", "medium", "-bf", "2"] + options, suffix: suffix)
+        }
+        /// Those instants that the sound covers.
+        var heard: [Double] { SyncTests.instants.filter { $0 >= sound.from && $0 < sound.to } }
+    }
+
+    static let cases = [
+        Case(testDescription: "as long as the picture"),
+        Case(testDescription: "at 30000/1001 frames a second", rate: "30000/1001"),
+        Case(testDescription: "late in MP4", sound: (0.6, 7)),
+        Case(testDescription: "late in Matroska", sound: (0.6, 7), suffix: "mkv"),
+        Case(testDescription: "very late", sound: (3.3, 7)),
+        Case(testDescription: "short", sound: (0, 4.5)),
+        Case(testDescription: "long", sound: (0, 9)),
+        Case(testDescription: "late and long", sound: (1.5, 9), suffix: "mkv"),
+        Case(testDescription: "in a transport stream", suffix: "ts"),
+        Case(testDescription: "in AVI with MP3", suffix: "avi", options: ["-bf", "0", "-c:a", "libmp3lame"]),
+        Case(testDescription: "Opus in Matroska", suffix: "mkv", options: ["-c:a", "libopus"]),
+        Case(testDescription: "uncompressed in MOV", suffix: "mov", options: ["-c:a", "pcm_s16le"]),
+        Case(testDescription: "at 44.1 kHz", options: ["-ar", "44100"]),
+    ]
+
+    @Test(arguments: cases)
+    func flashAndBeepStayTogether(_ sample: Case) async throws {
+        let clip = sample.clip
+        let source = try await clip.make()
+        let output = try await Transcoded(source, into: scratch.path("out"))
+        let frame = 1 / clip.framesPerSecond
+        // Where a player of the source has them; AVI and MP3 have delays of their own.
+        let origin = output.plan.origin.doubleValue
+        let shown = try await Oracle.flashes(source.path).map { $0 - origin }
+        let heard = try await Oracle.beeps(source.path).map { $0 - origin }
+        #expect(shown.count == Self.instants.count && heard.count == sample.heard.count)
+        for path in [output.master, output.path(try #require(output.rungs.first).mp4Key)] {
+            let flashes = try await Oracle.flashes(path)
+            let beeps = try await Oracle.beeps(path)
+            #expect(flashes.count == shown.count)
+            #expect(beeps.count == heard.count, "beeps at \(beeps)")
+            for (flash, instant) in zip(flashes, shown) {
+                #expect(abs(flash - instant) <= frame, "\(path): flash of \(instant) s at \(flash) s")
+            }
+            for (beep, instant) in zip(beeps, heard) {
+                #expect(abs(beep - instant) <= frame, "\(path): beep of \(instant) s at \(beep) s")
+                let flash = flashes.min { abs($0 - instant) < abs($1 - instant) } ?? -1
+                #expect(abs(beep - flash) <= frame, "\(path): flash at \(flash) s, beep at \(beep) s")
+            }
+        }
+    }
+
+    @Test func longSoundHoldsTheLastPicture() async throws {
+        let sample = Case(testDescription: "", sound: (0, 9))
+        let output = try await Transcoded(sample.clip.make(), into: scratch.path("out"))
+        #expect(abs(output.plan.duration.doubleValue - 9) < 0.05)
+        let packets = try await Oracle.probe(
+            output.path(try #require(output.rungs.first).mp4Key), "packets", "-select_streams", "v")
+        #expect(packets.count == output.plan.video?.grid.frameCount)
+    }
+
+    @Test func aCutInTheMiddleKeepsSoundAndPictureTogether() async throws {
+        let output = try await Transcoded(
+            Case(testDescription: "").clip.make(), into: scratch.path("out"),
+            settings: .quick.with { $0.start = Rational(3, 2) })
+        let wanted = [0.5, 2.5, 4.5]
+        for found in [try await Oracle.flashes(output.master), try await Oracle.beeps(output.master)] {
+            #expect(found.count == wanted.count)
+            #expect(zip(found, wanted).allSatisfy { abs($0 - $1) <= 0.04 }, "found at \(found)")
+        }
+    }
+
+    // MARK: What is heard
+
+    @Test func monoStaysMono() async throws {
+        let output = try await Transcoded(
+            Clip(sound: .tone(channels: 1)).make(), into: scratch.path("out"))
+        #expect(output.plan.audio.map(\.channels) == [1])
+        let streams = try await Oracle.probe(
+            output.path(try #require(output.rungs.first).mp4Key), "streams", "-select_streams", "a")
+        #expect(streams.map { $0["channels"] } == ["1"])
+    }
+
+    @Test func theCentreOfSurroundSoundIsHeardOnBothSides() async throws {
+        let source = try await Clip(
+            sound: .graph("aevalsrc='0|0|0.5*sin(880*2*PI*t)|0|0|0':c=5.1:s=48000:d=4")
+        ).make()
+        let output = try await Transcoded(source, into: scratch.path("out"))
+        #expect(output.plan.audio.map(\.channels) == [2])
+        let sides = try await Oracle.samples(output.path(try #require(output.rungs.first).mp4Key), channels: 2)
+        let levels = sides.map { side in sqrt(side.reduce(0) { $0 + $1 * $1 } / Float(max(side.count, 1))) }
+        #expect(levels.allSatisfy { $0 > 0.05 })
+        #expect(abs(levels[0] - levels[1]) < 0.005)
+    }
+
+    @Test func aFilmWithoutSoundHasNone() async throws {
+        let output = try await Transcoded(Clip(sound: .none).make(), into: scratch.path("out"))
+        #expect(output.plan.audio == [])
+        #expect(try await Oracle.probe(output.master, "streams").map { $0["codec_type"] } == ["video"])
+    }
+
+    @Test func silenceIsKeptAsSilence() async throws {
+        let output = try await Transcoded(
+            Clip(sound: .graph("anullsrc=r=48000:cl=stereo:d=4")).make(), into: scratch.path("out"))
+        let samples = try await Oracle.samples(output.master)[0]
+        #expect(abs(Double(samples.count) / 48_000 - 4) < 0.04)
+        #expect(samples.allSatisfy { abs($0) < 0.001 })
+    }
+
+    @Test(arguments: ["m4a", "wav", "mkv"])
+    func soundAloneBecomesAnAudioOutput(suffix: String) async throws {
+        let source = try await Clip(
+            seconds: 7, picture: .none, sound: .beeps([1, 3, 6], from: 0, to: 7), suffix: suffix
+        ).make()
+        let output = try await Transcoded(source, into: scratch.path("out"))
+        #expect(output.plan.video == nil)
+        let track = try #require(output.plan.audio.first)
+        let heard = try await Oracle.beeps(source.path).map { $0 - output.plan.origin.doubleValue }
+        for path in [output.master, output.folder + "/mp4/\(track.name).mp4"] {
+            let beeps = try await Oracle.beeps(path)
+            #expect(beeps.count == 3)
+            #expect(zip(beeps, heard).allSatisfy { abs($0 - $1) < 0.005 }, "\(path): beeps at \(beeps), not \(heard)")
+        }
+    }
+
+    @Test func everyLanguageIsATrackOfItsOwn() async throws {
+        let source = try await Clip(
+            sound: .tone(channels: 2),
+            options: [
+                "-map", "1", "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu", "-ac:a:1", "1",
+            ], suffix: "mkv"
+        ).make()
+        let output = try await Transcoded(source, into: scratch.path("out"))
+        #expect(output.plan.audio.map(\.language) == ["eng", "deu"])
+        let master = try String(contentsOfFile: output.master, encoding: .utf8)
+        #expect(master.contains("LANGUAGE=\"eng\"") || master.contains("LANGUAGE=\"en\""))
+        #expect(master.contains("LANGUAGE=\"deu\"") || master.contains("LANGUAGE=\"de\""))
+    }
+}

@@ -1,0 +1,51 @@
+import ClairoCore
+import ClairoMedia
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+
+/// A clip that went through a whole job, and what came of it.
+struct Transcoded {
+    let folder: String
+    let manifest: OutputManifest
+    let resumedSegments: Int
+
+    /// Runs a job in process. Without more words: fast, verified, every format.
+    init(
+        _ source: URL, into folder: String, settings: TranscodeSettings = .quick,
+        resources: TranscodeJob.Resources = TranscodeJob.Resources()
+    ) async throws {
+        let job = TranscodeJob(
+            source: try FileByteSource(path: source.path), sourceName: source.lastPathComponent, settings: settings,
+            resources: resources, store: DirectoryStore(root: URL(fileURLWithPath: folder)))
+        let outcome = try await onDedicatedThread(name: "test job") { try job.run() }
+        self.folder = folder
+        manifest = outcome.manifest
+        resumedSegments = outcome.resumedSegments
+    }
+
+    var plan: Plan { manifest.plan }
+    var rungs: [Rung] { plan.video?.rungs ?? [] }
+    var master: String { folder + "/master.m3u8" }
+
+    func path(_ key: ObjectKey) -> String { folder + "/" + key.rawValue }
+}
+
+extension TranscodeSettings {
+    /// Fast to make, in segments of one GOP.
+    static let quick = TranscodeSettings(preset: "ultrafast", segmentSeconds: 2)
+
+    func with(_ change: (inout TranscodeSettings) -> Void) -> TranscodeSettings {
+        var settings = self
+        change(&settings)
+        return settings
+    }
+}
+
+/// What `SourceProbe` finds in a file.
+func probe(_ source: URL) async throws -> MediaInfo {
+    let bytes = try FileByteSource(path: source.path)
+    return try await onDedicatedThread(name: "test probe") {
+        try SourceProbe(source: bytes, name: source.lastPathComponent).scan().info
+    }
+}

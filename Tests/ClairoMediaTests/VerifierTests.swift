@@ -1,0 +1,271 @@
+import ClairoCore
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Testing
+
+@testable import ClairoMedia
+
+/// `verify` passes a sound output and finds each kind of damage, also where the recorded checksums were made to fit it.
+@Suite(.sharesMachine) struct VerifierTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    /// A finished output that a test may damage.
+    struct Output {
+        let folder: String
+        var store: DirectoryStore { DirectoryStore(root: URL(fileURLWithPath: folder)) }
+
+        func url(_ key: String) -> URL { URL(fileURLWithPath: folder + "/" + key) }
+
+        func bytes(_ key: String) throws -> Data { try Data(contentsOf: url(key)) }
+
+        func write(_ data: Data, to key: String) throws { try data.write(to: url(key)) }
+
+        func edit(_ key: String, _ change: (String) -> String) throws {
+            let old = try String(contentsOf: url(key), encoding: .utf8)
+            let new = change(old)
+            #expect(new != old, "nothing was changed in \(key)")
+            try write(Data(new.utf8), to: key)
+        }
+
+        func swap(_ a: String, _ b: String) throws {
+            let (first, second) = (try bytes(a), try bytes(b))
+            try write(second, to: a)
+            try write(first, to: b)
+        }
+
+        func changeManifest(_ change: (inout OutputManifest) throws -> Void) throws {
+            var manifest = try JSONDecoder().decode(OutputManifest.self, from: bytes("clairo.json"))
+            try change(&manifest)
+            try write(JSON.encode(manifest), to: "clairo.json")
+        }
+
+        /// Records the files as they are now, as somebody would who wants to hide the damage.
+        func recordChecksums() throws {
+            try changeManifest { manifest in
+                manifest.files = try manifest.files.map { file in
+                    let data = try bytes(file.key)
+                    return FileRecord(key: file.key, bytes: Int64(data.count), sha256: Checksum.sha256(data))
+                }
+            }
+        }
+    }
+
+    struct Damage: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        /// Names of the checks of which one at least must fail.
+        var finds: Set<String>
+        var hidesChecksums = true
+        var apply: @Sendable (Output) throws -> Void
+
+        init(
+            _ description: String, finds: Set<String>, hidesChecksums: Bool = true,
+            _ apply: @escaping @Sendable (Output) throws -> Void
+        ) {
+            testDescription = description
+            self.finds = finds
+            self.hidesChecksums = hidesChecksums
+            self.apply = apply
+        }
+    }
+
+    static let second = "video/180p/00002.m4s"
+    static let sound = "audio/und-128k/00002.m4s"
+
+    static let damages = [
+        Damage("a segment is removed", finds: ["checksum"], hidesChecksums: false) {
+            try FileManager.default.removeItem(at: $0.url(second))
+        },
+        Damage("a sound segment is removed", finds: ["checksum"], hidesChecksums: false) {
+            try FileManager.default.removeItem(at: $0.url(sound))
+        },
+        Damage("a segment is cut short", finds: ["checksum"], hidesChecksums: false) {
+            try $0.write($0.bytes(second).dropLast(400), to: second)
+        },
+        Damage("two segments are swapped", finds: ["checksum"], hidesChecksums: false) {
+            try $0.swap(second, "video/180p/00003.m4s")
+        },
+        Damage("one byte of a segment is flipped", finds: ["checksum"], hidesChecksums: false) { output in
+            var data = try output.bytes(second)
+            data[data.startIndex + data.count / 2] ^= 0x10
+            try output.write(data, to: second)
+        },
+        Damage("one byte of a progressive file is flipped", finds: ["checksum"], hidesChecksums: false) { output in
+            var data = try output.bytes("mp4/96p.mp4")
+            data[data.startIndex + data.count - 7] ^= 0x10
+            try output.write(data, to: "mp4/96p.mp4")
+        },
+        Damage("the master playlist is removed", finds: ["playlist"], hidesChecksums: false) {
+            try FileManager.default.removeItem(at: $0.url("master.m3u8"))
+        },
+        Damage("an extra file lies in a folder", finds: ["files"]) {
+            try $0.write(Data("?".utf8), to: "video/180p/00099.m4s")
+        },
+        Damage("a segment is cut short and recorded", finds: ["segments"]) {
+            try $0.write($0.bytes(second).dropLast(400), to: second)
+        },
+        Damage("two segments are swapped and recorded", finds: ["segments"]) {
+            try $0.swap(second, "video/180p/00003.m4s")
+        },
+        Damage("two rungs' segments are swapped and recorded", finds: ["segments"]) {
+            try $0.swap(second, "video/96p/00002.m4s")
+        },
+        Damage("two sound segments are swapped and recorded", finds: ["segments", "decode", "duration"]) {
+            try $0.swap(sound, "audio/und-128k/00003.m4s")
+        },
+        Damage("a segment is somebody else's", finds: ["segments"]) {
+            try $0.write(Data("<html></html>".utf8), to: second)
+        },
+        Damage("the coded pictures are overwritten", finds: ["segments"]) { output in
+            var data = try output.bytes(second)
+            let middle = data.startIndex + data.count / 3
+            data.replaceSubrange(middle..<middle + data.count / 3, with: Data(repeating: 0x5A, count: data.count / 3))
+            try output.write(data, to: second)
+        },
+        Damage("BANDWIDTH is too low", finds: ["rates"]) {
+            try $0.edit("master.m3u8") { $0.replacing(/:BANDWIDTH=\d+/, with: ":BANDWIDTH=1000") }
+        },
+        Damage("AVERAGE-BANDWIDTH is too high", finds: ["rates"]) {
+            try $0.edit("master.m3u8") { $0.replacing(/AVERAGE-BANDWIDTH=\d+/, with: "AVERAGE-BANDWIDTH=99999999") }
+        },
+        Damage("CODECS is another", finds: ["codecs"]) {
+            try $0.edit("master.m3u8") { $0.replacing(/avc1\.\w+/, with: "avc1.42E01E") }
+        },
+        Damage("RESOLUTION is another", finds: ["resolution"]) {
+            try $0.edit("master.m3u8") { $0.replacing("RESOLUTION=320x180", with: "RESOLUTION=640x360") }
+        },
+        Damage("FRAME-RATE is another", finds: ["frame-rate"]) {
+            try $0.edit("master.m3u8") { $0.replacing(/FRAME-RATE=[\d.]+/, with: "FRAME-RATE=50.000") }
+        },
+        Damage("a variant is missing", finds: ["playlist"]) {
+            try $0.edit("master.m3u8") { text in
+                var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+                if let index = lines.firstIndex(of: "video/96p/playlist.m3u8") {
+                    lines.removeSubrange(index - 1...index)
+                }
+                return lines.joined(separator: "\n")
+            }
+        },
+        Damage("the master playlist is no playlist", finds: ["playlist"]) {
+            try $0.write(Data("hello".utf8), to: "master.m3u8")
+        },
+        Damage("EXTINF is wrong", finds: ["segment-boundaries", "extinf-sum"]) {
+            try $0.edit("video/180p/playlist.m3u8") {
+                $0.replacing(/#EXTINF:2[\d.]*/, with: "#EXTINF:1.5", maxReplacements: 1)
+            }
+        },
+        Damage("EXT-X-ENDLIST is missing", finds: ["playlist"]) {
+            try $0.edit("video/180p/playlist.m3u8") { $0.replacing("#EXT-X-ENDLIST", with: "") }
+        },
+        Damage("EXT-X-MAP is missing", finds: ["playlist"]) {
+            try $0.edit("video/180p/playlist.m3u8") { $0.replacing(/#EXT-X-MAP.*\n/, with: "") }
+        },
+        Damage("a playlist names a file that is not there", finds: ["playlist"]) {
+            try $0.edit("video/180p/playlist.m3u8") { $0.replacing("00002.m4s", with: "00042.m4s") }
+        },
+        Damage("a playlist names a file outside", finds: ["playlist"]) {
+            try $0.edit("video/180p/playlist.m3u8") { $0.replacing("00002.m4s", with: "../96p/00002.m4s") }
+        },
+        Damage("a playlist's segments are in another order", finds: ["segment-boundaries"]) {
+            try $0.edit("video/180p/playlist.m3u8") {
+                $0.replacing("00002.m4s", with: "x").replacing("00003.m4s", with: "00002.m4s").replacing(
+                    "x", with: "00003.m4s")
+            }
+        },
+        Damage("an I-frame playlist points elsewhere", finds: ["iframes"]) {
+            try $0.edit("video/180p/iframes.m3u8") {
+                $0.replacing(/BYTERANGE:(\d+)@\d+/, with: { "BYTERANGE:\($0.1)@100" })
+            }
+        },
+        Damage("the MPD has another duration", finds: ["mpd"]) {
+            try $0.edit("manifest.mpd") {
+                $0.replacing(/mediaPresentationDuration="[^"]*"/, with: "mediaPresentationDuration=\"PT2S\"")
+            }
+        },
+        Damage("the MPD repeats a segment too many", finds: ["mpd"]) {
+            try $0.edit("manifest.mpd") { $0.replacing(/\ r="(\d+)"/, with: { " r=\"\((Int($0.1) ?? 0) + 1)\"" }) }
+        },
+        Damage("the MPD is no XML", finds: ["mpd"]) { try $0.write(Data("<MPD>".utf8), to: "manifest.mpd") },
+        Damage("the progressive file has lost its end", finds: ["mp4"]) {
+            try $0.write($0.bytes("mp4/180p.mp4").dropLast(20_000), to: "mp4/180p.mp4")
+        },
+        Damage("the progressive file is another's", finds: ["mp4"]) {
+            try $0.write($0.bytes("video/180p/init.mp4"), to: "mp4/180p.mp4")
+        },
+        Damage("a planned segment is not recorded", finds: ["manifest"]) { output in
+            try output.changeManifest { $0.files.removeAll { $0.key == second } }
+        },
+        Damage("the job was not finished", finds: ["manifest"]) { output in
+            try output.changeManifest { $0.state = .running }
+        },
+        Damage("a record leads out of the folder", finds: ["checksum"], hidesChecksums: false) { output in
+            try output.changeManifest { $0.files[0].key = "../" + $0.files[0].key }
+        },
+    ]
+
+    private static let settings = TranscodeSettings.quick.with { $0.heights = [180, 96] }
+
+    /// Made once and copied for each test.
+    private static let original = Task {
+        let scratch = try Scratch()
+        _ = try await Transcoded(
+            Clip(seconds: 7).make(), into: scratch.path("out"), settings: settings,
+            resources: TranscodeJob.Resources(verifies: false))
+        return scratch
+    }
+
+    private func makeOutput() async throws -> Output {
+        let original = try await Self.original.value
+        try FileManager.default.copyItem(atPath: original.path("out"), toPath: scratch.path("out"))
+        return Output(folder: scratch.path("out"))
+    }
+
+    private func verify(_ output: Output) async throws -> VerificationReport {
+        try await onDedicatedThread(name: "test verify") { try Verifier(store: output.store).run() }
+    }
+
+    @Test func aSoundOutputPasses() async throws {
+        let output = try await makeOutput()
+        let report = try await verify(output)
+        #expect(report.passed)
+        #expect(report.problems == [])
+        #expect(
+            Set(report.checks.map(\.name)).isSuperset(of: [
+                "manifest", "checksum", "files", "segments", "frame-count", "duration", "decode", "av-offset",
+                "playlist",
+                "target-duration", "segment-boundaries", "extinf-sum", "rates", "codecs", "resolution", "frame-rate",
+                "iframes",
+                "mpd", "mp4",
+            ]))
+    }
+
+    @Test(arguments: damages)
+    func damageIsFound(_ damage: Damage) async throws {
+        let output = try await makeOutput()
+        try damage.apply(output)
+        if damage.hidesChecksums { try output.recordChecksums() }
+        let report = try await verify(output)
+        #expect(!report.passed)
+        let found = Set(report.problems.map(\.name))
+        #expect(!found.isDisjoint(with: damage.finds), "found: \(report.problems.map(\.detail))")
+        if damage.hidesChecksums { #expect(!found.contains("checksum")) }
+        #expect(report.problems.allSatisfy { !$0.detail.isEmpty && !$0.subject.isEmpty })
+    }
+
+    @Test func aFolderWithoutAnOutputIsNoInput() async throws {
+        let output = Output(folder: scratch.path)
+        await #expect { try await self.verify(output) } throws: { ($0 as? ClairoError)?.exitCode == .noInput }
+    }
+
+    @Test(arguments: [[OutputFormat.hls], [.dash], [.mp4]])
+    func anOutputOfOneFormatPassesToo(formats: [OutputFormat]) async throws {
+        let output = try await Transcoded(
+            Clip(seconds: 3).make(), into: scratch.path("out"), settings: Self.settings.with { $0.formats = formats })
+        let names = Set(output.manifest.files.map(\.key))
+        #expect(names.contains("master.m3u8") == formats.contains(.hls))
+        #expect(names.contains("manifest.mpd") == formats.contains(.dash))
+        #expect(names.contains { $0.hasPrefix("mp4/") } == formats.contains(.mp4))
+        #expect(try await verify(Output(folder: output.folder)).passed)
+    }
+}

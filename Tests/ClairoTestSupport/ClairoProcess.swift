@@ -1,0 +1,33 @@
+internal import Foundation
+
+/// The built `clairo` binary, driven as a user drives it.
+public enum ClairoProcess {
+    /// Beside the test bundle, where SwiftPM puts every product; `CLAIRO_BINARY` names another.
+    public static let path: String = {
+        if let path = ProcessInfo.processInfo.environment["CLAIRO_BINARY"] { return path }
+        let tests =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        return (tests as NSString).deletingLastPathComponent + "/clairo"
+    }()
+
+    public static func start(
+        _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
+        deadline: Duration = .seconds(180)
+    ) throws -> ChildProcess {
+        try ChildProcess(path, arguments, in: folder, environment: environment, deadline: deadline)
+    }
+
+    public static func run(
+        arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
+        deadline: Duration = .seconds(180)
+    ) async throws -> ChildProcess.Outcome {
+        try await start(arguments, in: folder, environment: environment, deadline: deadline).outcome()
+    }
+
+    public static func run(
+        _ arguments: String..., in folder: String? = nil, environment: [String: String] = [:],
+        deadline: Duration = .seconds(180)
+    ) async throws -> ChildProcess.Outcome {
+        try await start(arguments, in: folder, environment: environment, deadline: deadline).outcome()
+    }
+}

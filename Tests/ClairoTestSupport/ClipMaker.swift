@@ -1,0 +1,184 @@
+public import Foundation
+
+/// A short film to be made by Debian's `ffmpeg` program. Equal descriptions are made once for each run of the tests.
+public struct Clip: Hashable, Sendable {
+    public enum Picture: Hashable, Sendable {
+        /// Moving, with every kind of detail.
+        case pattern
+        /// Each frame carries its own number (see `FrameNumbers`).
+        case numbers
+        /// White for one frame's time at each of these instants in seconds, else black.
+        case flashes([Double])
+        /// Red, green, blue and white quarters: top left, top right, bottom left, bottom right.
+        case quarters
+        /// Any lavfi graph.
+        case graph(String)
+        case none
+    }
+
+    public enum Sound: Hashable, Sendable {
+        case none
+        /// A steady tone of `channels` channels.
+        case tone(channels: Int)
+        /// 40 ms of a tone at each of these instants; the track covers only `from` to `to`.
+        case beeps([Double], from: Double, to: Double)
+        /// Any lavfi graph.
+        case graph(String)
+    }
+
+    public var width: Int
+    public var height: Int
+    /// As ffmpeg writes it, such as `30000/1001`.
+    public var rate: String
+    public var seconds: Double
+    public var picture: Picture
+    public var sound: Sound
+    /// Of the pictures, applied before they are encoded.
+    public var filter: String?
+    /// For the output, such as a codec, tags or a pixel format; behind the defaults, which they replace.
+    public var options: [String]
+    /// The matrix of the picture's track header; MP4 and MOV only.
+    public var matrix: DisplayMatrix?
+    public var suffix: String
+
+    public init(
+        width: Int = 320, height: Int = 180, rate: String = "25", seconds: Double = 4, picture: Picture = .pattern,
+        sound: Sound = .tone(channels: 2), filter: String? = nil, options: [String] = [], matrix: DisplayMatrix? = nil,
+        suffix: String = "mp4"
+    ) {
+        self.width = width
+        self.height = height
+        self.rate = rate
+        self.seconds = seconds
+        self.picture = picture
+        self.sound = sound
+        self.filter = filter
+        self.options = options
+        self.matrix = matrix
+        self.suffix = suffix
+    }
+
+    public var framesPerSecond: Double {
+        let parts = rate.split(separator: "/").compactMap { Double($0) }
+        return parts.count == 2 ? parts[0] / parts[1] : parts.first ?? 25
+    }
+
+    public var frameCount: Int { Int((seconds * framesPerSecond).rounded()) }
+
+    /// The film, made now or earlier. It is shared: not to be changed.
+    public func make() async throws -> URL { try await ClipMaker.shared.clip(self) }
+}
+
+/// How a track header turns the picture: `x' = a·x + c·y`, `y' = b·x + d·y`, moved back to the origin.
+public struct DisplayMatrix: Hashable, Sendable {
+    public var a, b, c, d: Int32
+
+    public init(a: Int32, b: Int32, c: Int32, d: Int32) {
+        self.a = a
+        self.b = b
+        self.c = c
+        self.d = d
+    }
+}
+
+actor ClipMaker {
+    static let shared = ClipMaker()
+
+    private static let folder = Scratch.root + "/clips"
+
+    private var clips: [Clip: Task<URL, any Error>] = [:]
+
+    func clip(_ clip: Clip) async throws -> URL {
+        if let known = clips[clip] { return try await known.value }
+        try FileManager.default.createDirectory(atPath: Self.folder, withIntermediateDirectories: true)
+        let stem = "\(Self.folder)/clip-\(clips.count)"
+        let task = Task { try await Self.make(clip, stem: stem) }
+        clips[clip] = task
+        return try await task.value
+    }
+
+    private static func make(_ clip: Clip, stem: String) async throws -> URL {
+        let path = "\(stem).\(clip.suffix)"
+        var arguments = ["-v", "error", "-nostdin", "-y"]
+        var inputs = 0
+        var maps: [String] = []
+        let size = "\(clip.width)x\(clip.height)"
+        let length = "\(clip.seconds)"
+        func add(graph: String) {
+            arguments += ["-f", "lavfi", "-i", graph]
+            maps += ["-map", "\(inputs)"]
+            inputs += 1
+        }
+        switch clip.picture {
+        case .none: break
+        case .pattern: add(graph: "testsrc2=s=\(size):r=\(clip.rate):d=\(length)")
+        case .graph(let graph): add(graph: graph)
+        case .quarters:
+            add(
+                graph: "color=red:s=\(size):r=\(clip.rate):d=\(length),"
+                    + "drawbox=x=iw/2:y=0:w=iw/2:h=ih/2:c=lime:t=fill,drawbox=x=0:y=ih/2:w=iw/2:h=ih/2:c=blue:t=fill,"
+                    + "drawbox=x=iw/2:y=ih/2:w=iw/2:h=ih/2:c=white:t=fill")
+        case .flashes(let instants):
+            let frame = 1 / clip.framesPerSecond
+            let when = instants.map { "between(t,\($0 - frame / 4),\($0 + frame / 2))" }.joined(separator: "+")
+            add(graph: "color=black:s=\(size):r=\(clip.rate):d=\(length),drawbox=c=white:t=fill:enable='\(when)'")
+        case .numbers:
+            let raw = "\(stem).gray"
+            try FrameNumbers.write(clip.frameCount, width: clip.width, height: clip.height, to: raw)
+            arguments += ["-f", "rawvideo", "-pix_fmt", "gray", "-s", size, "-r", clip.rate, "-i", raw]
+            maps += ["-map", "\(inputs)"]
+            inputs += 1
+        }
+        switch clip.sound {
+        case .none: break
+        case .tone(let channels):
+            let tones = (0..<channels).map { "0.3*sin(\(440 + 110 * $0)*2*PI*t)" }.joined(separator: "|")
+            add(graph: "aevalsrc='\(tones)':s=48000:d=\(length)")
+        case .graph(let graph): add(graph: graph)
+        case .beeps(let instants, let from, let to):
+            let tone = instants.map { "between(t,\($0 - from),\($0 - from + 0.04))" }.joined(separator: "+")
+            if from > 0 { arguments += ["-itsoffset", "\(from)"] }
+            add(graph: "aevalsrc='0.8*sin(1000*2*PI*t)*(\(tone))':s=48000:d=\(to - from)")
+        }
+        if let filter = clip.filter { arguments += ["-vf", filter] }
+        arguments += maps
+        if clip.picture != .none {
+            arguments += ["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p"]
+        }
+        if clip.picture == .numbers {
+            // Filled up to a constant rate, so that a limit set by the source's own rate is not what is tested.
+            arguments += [
+                "-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr",
+            ]
+        }
+        if clip.sound != .none, clip.suffix != "wav" { arguments += ["-c:a", "aac"] }
+        let outcome = try await ChildProcess("ffmpeg", arguments + clip.options + [path]).outcome()
+        guard outcome.status == 0 else { throw ClipFailed(reason: outcome.errors) }
+        if let matrix = clip.matrix { try matrix.write(into: path, width: clip.width, height: clip.height) }
+        return URL(fileURLWithPath: path)
+    }
+}
+
+struct ClipFailed: Error {
+    var reason: String
+}
+
+extension DisplayMatrix {
+    struct NoTrackHeader: Error {}
+
+    /// Writes it into the first track header of an MP4 (ISO/IEC 14496-12, 8.3.2).
+    func write(into path: String, width: Int, height: Int) throws {
+        var file = try Data(contentsOf: URL(fileURLWithPath: path))
+        guard let box = file.range(of: Data("tkhd".utf8)), file[box.upperBound] == 0 else { throw NoTrackHeader() }
+        // What lands left of or above the origin is moved back.
+        let (w, h) = (Int32(width), Int32(height))
+        let x = max(0, -(a * w)) + max(0, -(c * h))
+        let y = max(0, -(b * w)) + max(0, -(d * h))
+        let one: Int32 = 1 << 16
+        let values: [Int32] = [a * one, b * one, 0, c * one, d * one, 0, x * one, y * one, 1 << 30]
+        let bytes = values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
+        let start = box.upperBound + 40
+        file.replaceSubrange(start..<start + bytes.count, with: bytes)
+        try file.write(to: URL(fileURLWithPath: path))
+    }
+}

@@ -1,0 +1,115 @@
+public import Foundation
+
+/// Debian's ffmpeg and ffprobe as a second opinion on what we made.
+public enum Oracle {
+    public struct Refused: Error, CustomStringConvertible {
+        public var command: String
+        public var reason: String
+        public var description: String { "\(command): \(reason)" }
+    }
+
+    @discardableResult
+    private static func run(_ program: String, _ arguments: [String]) async throws -> ChildProcess.Outcome {
+        let process = try ChildProcess(program, arguments)
+        let outcome = try await process.outcome()
+        guard outcome.status == 0 else { throw Refused(command: process.command, reason: outcome.errors) }
+        return outcome
+    }
+
+    // MARK: Decoding
+
+    /// All pictures of the first video stream, raw and one behind the other; none is repeated or left out.
+    public static func pictures(
+        _ path: String, filter: String = "null", format: String, options: [String] = []
+    ) async throws -> Data {
+        try await run(
+            "ffmpeg",
+            ["-v", "error", "-nostdin", "-i", path, "-map", "0:v:0"] + options + [
+                "-vf", filter, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", format, "-",
+            ]
+        ).output
+    }
+
+    /// The first picture at a size, as red, green and blue bytes.
+    public static func firstPicture(_ path: String, width: Int, height: Int) async throws -> [[UInt8]] {
+        let bytes = [UInt8](
+            try await pictures(
+                path, filter: "scale=\(width):\(height):flags=area", format: "rgb24", options: ["-frames:v", "1"]))
+        return stride(from: 0, to: bytes.count, by: 3).map { Array(bytes[$0..<$0 + 3]) }
+    }
+
+    /// Instants on the file's own timeline at which the brightness of the whole picture rises above the middle.
+    public static func flashes(_ path: String) async throws -> [Double] {
+        let text = try await run(
+            "ffmpeg",
+            [
+                "-v", "error", "-nostdin", "-copyts", "-i", path, "-map", "0:v:0", "-vf",
+                "signalstats,metadata=mode=print:key=lavfi.signalstats.YAVG:file=-", "-fps_mode", "passthrough", "-f",
+                "null",
+                "/dev/null",
+            ]
+        ).text
+        var instants: [Double] = []
+        var time = 0.0
+        var wasBright = false
+        for line in text.split(separator: "\n") {
+            if let range = line.range(of: "pts_time:") {
+                time = Double(line[range.upperBound...].prefix { !$0.isWhitespace }) ?? -1
+            } else if let range = line.range(of: "YAVG=") {
+                let isBright = (Double(line[range.upperBound...]) ?? 0) > 125
+                if isBright, !wasBright { instants.append(time) }
+                wasBright = isBright
+            }
+        }
+        return instants
+    }
+
+    /// The sound from instant 0 of the file's own timeline on, at 48 kHz, one array for each channel.
+    public static func samples(_ path: String, channels: Int = 1) async throws -> [[Float]] {
+        let data = try await run(
+            "ffmpeg",
+            [
+                "-v", "error", "-nostdin", "-copyts", "-i", path, "-map", "0:a:0", "-af",
+                "aresample=48000:async=1:first_pts=0", "-ac",
+                "\(channels)", "-f", "f32le", "-",
+            ]
+        ).output
+        let interleaved = data.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+        return (0..<channels).map { channel in
+            stride(from: channel, to: interleaved.count, by: channels).map { interleaved[$0] }
+        }
+    }
+
+    /// Instants at which sound sets in after a tenth of a second of silence.
+    public static func beeps(_ path: String) async throws -> [Double] {
+        var instants: [Double] = []
+        var silence = 4800
+        for (index, sample) in try await samples(path)[0].enumerated() {
+            if abs(sample) > 0.2 {
+                if silence >= 4800 { instants.append(Double(index) / 48_000) }
+                silence = 0
+            } else {
+                silence += 1
+            }
+        }
+        return instants
+    }
+
+    /// Decodes everything; what it complains about, or nothing.
+    public static func complaints(_ path: String) async throws -> String {
+        try await run("ffmpeg", ["-v", "warning", "-nostdin", "-i", path, "-map", "0", "-f", "null", "-"]).errors
+    }
+
+    // MARK: Describing
+
+    /// One section of ffprobe's answer, each entry as its fields.
+    public static func probe(_ path: String, _ section: String, _ arguments: String...) async throws -> [[String:
+        String]]
+    {
+        let text = try await run(
+            "ffprobe", ["-v", "error", "-of", "json", "-show_\(section)"] + arguments + [path]
+        ).output
+        let object = try JSONSerialization.jsonObject(with: text) as? [String: Any]
+        return (object?[section] as? [[String: Any]] ?? []).map { $0.mapValues { "\($0)" } }
+    }
+}
