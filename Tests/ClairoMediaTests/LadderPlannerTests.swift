@@ -71,7 +71,7 @@ import Testing
         let ladder = Self.plan(1920, 1080, bitRate: 1_000_000)
         #expect(ladder.decisions.dropFirst(2).map(\.verdict) == [.capped, .capped, .capped, .kept, .kept])
         #expect(ladder.rungs.allSatisfy { $0.maxRate <= 1_000_000 })
-        #expect(ladder.rungs[0].maxRate == LadderPlanner.encoderRate(cap: 1_000_000, segmentSeconds: 6))
+        #expect(ladder.rungs[0].maxRate == LadderPlanner.encoderRates(cap: 1_000_000, segmentSeconds: 6).maxRate)
     }
 
     @Test(arguments: [
@@ -94,13 +94,19 @@ import Testing
 
     @Test(arguments: [(6.0, 5_217_391), (2.0, 4_137_931), (0.04, 2_142_857), (60.0, 5_911_330)])
     func segmentWithAFullBufferStaysUnderTheCap(seconds: Double, rate: Int64) {
-        #expect(LadderPlanner.encoderRate(cap: 6_000_000, segmentSeconds: seconds) == rate)
+        #expect(LadderPlanner.encoderRates(cap: 6_000_000, segmentSeconds: seconds).maxRate == rate)
         // What a segment may hold: its own time and nine tenths of a second from the buffer.
         #expect(Double(rate) * (max(seconds, 0.5) + 0.9) <= 6_000_001 * max(seconds, 0.5))
     }
 
+    @Test func bufferHoldsAKeyFrameAndTheSegmentStaysUnderTheCap() {
+        let (rate, buffer) = LadderPlanner.encoderRates(cap: 200_000, segmentSeconds: 6, keyFrameBits: 350_000)
+        #expect(Double(buffer) * 0.9 >= 350_000)
+        #expect(Double(buffer) * 0.9 + Double(rate) * 6 <= 1_200_001)
+    }
+
     @Test func encoderIsNeverStarved() {
-        #expect(LadderPlanner.encoderRate(cap: 1, segmentSeconds: 6) == 16_000)
+        #expect(LadderPlanner.encoderRates(cap: 1, segmentSeconds: 6).maxRate == 16_000)
     }
 
     @Test func everyLadderIsEvenUpscalesNothingAndKeepsItsShape() {

@@ -60,7 +60,7 @@ final class Conformer {
             let transfer = plan.dynamicRange == .hlg ? "arib-std-b67" : "smpte2084"
             filters += [
                 "zscale=w=\(first.width):h=\(first.height):tin=\(transfer):pin=2020:min=2020_ncl:t=linear:npl=203",
-                "format=gbrpf32le", "zscale=p=709", "tonemap=tonemap=hable:desat=0",
+                "format=gbrpf32le", "zscale=p=709", "tonemap=tonemap=mobius:desat=0",
                 "zscale=t=709:m=709:r=limited", "format=yuv420p",
             ]
         }

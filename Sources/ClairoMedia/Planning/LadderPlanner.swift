@@ -18,6 +18,8 @@ enum LadderPlanner {
         var bitRate: Int64
         /// Length of the output's segments in seconds, or of the whole output where that is shorter.
         var segmentSeconds: Double
+        /// Average size of the source's key frames in bits; 0 where unknown.
+        var keyFrameBits: Double = 0
     }
 
     /// Seconds of the largest rate that the decoder's buffer holds.
@@ -54,17 +56,17 @@ enum LadderPlanner {
             }
             let limit = capRate(size, frameRate: source.frameRate)
             let isCapped = source.bitRate > 0 && source.bitRate < limit
-            let maxRate = encoderRate(cap: isCapped ? source.bitRate : limit, segmentSeconds: source.segmentSeconds)
-            rungs.append(
-                Rung(
-                    name: name, size: size, maxRate: maxRate,
-                    bufferSize: Int64(clampedFrom: Double(maxRate) * bufferSeconds)))
+            let area = Double(size.pixels) / Double(max(source.size.pixels, 1))
+            let rates = encoderRates(
+                cap: isCapped ? source.bitRate : limit, segmentSeconds: source.segmentSeconds,
+                keyFrameBits: isCapped ? source.keyFrameBits * pow(area, 0.75) : 0)
+            rungs.append(Rung(name: name, size: size, maxRate: rates.maxRate, bufferSize: rates.bufferSize))
             var reason =
                 isOwnSize && addsOwnSize
                 ? "the source's own size" : isOwnSize ? "the source's size" : "below the source's size"
             reason +=
                 isCapped
-                ? "; rate capped at the source's own \(kilobits(source.bitRate)) instead of \(kilobits(limit))"
+                ? "; rate capped at the source's own, \(kilobits(source.bitRate)), instead of \(kilobits(limit))"
                 : "; at most \(kilobits(limit))"
             decisions.append(
                 LadderDecision(name: name, size: size, verdict: isCapped ? .capped : .kept, reason: reason))
@@ -72,13 +74,24 @@ enum LadderPlanner {
         return (rungs, decisions)
     }
 
-    /// The encoder's largest rate for which no segment is above the cap on average.
+    /// The encoder's largest rate and its buffer, such that no segment is above the cap on average.
     ///
-    /// Every segment begins with a buffer that is nine tenths full (x264's default), and may spend that too.
-    static func encoderRate(cap: Int64, segmentSeconds: Double) -> Int64 {
+    /// A segment may begin with a buffer that is nine tenths full (x264's default) and spend that too. The buffer holds a
+    /// second of the rate, or more where a key frame would not fit: a still picture is nothing but its key frames.
+    static func encoderRates(
+        cap: Int64, segmentSeconds: Double, keyFrameBits: Double = 0
+    ) -> (maxRate: Int64, bufferSize: Int64) {
         let seconds = max(segmentSeconds, 0.5)
+        var rate = Double(cap) * seconds / (seconds + 0.9 * bufferSeconds)
+        var buffer = rate * bufferSeconds
+        // x264 may need a little more for the same picture than the source's encoder did.
+        let reserve = keyFrameBits * 1.2
+        if reserve > 0.9 * buffer {
+            buffer = reserve / 0.9
+            rate = Double(cap) - reserve / seconds
+        }
         // Below a few kbit/s x264's rate control has nothing to work with.
-        return max(16_000, Int64(clampedFrom: Double(cap) * seconds / (seconds + 0.9 * bufferSeconds)))
+        return (max(16_000, Int64(clampedFrom: rate)), max(16_000, Int64(clampedFrom: buffer)))
     }
 
     /// Largest rate worth spending on a size, in bits per second, for H.264.

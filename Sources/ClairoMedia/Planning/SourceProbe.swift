@@ -15,6 +15,8 @@ public struct SourceScan: Sendable {
         /// Presentation times of all frames, sorted.
         let pts: [Int64]
         let keyFrames: [KeyFrame]
+        /// Of all key frames together.
+        let keyFrameBytes: Int64
         /// Of the last frame.
         let end: Rational
         let start: Rational
@@ -160,7 +162,8 @@ public struct SourceProbe {
         return (
             description,
             SourceScan.VideoScan(
-                timeBase: timeBase, pts: pts, keyFrames: packets.keyFrames, end: end, start: start, stream: stream)
+                timeBase: timeBase, pts: pts, keyFrames: packets.keyFrames,
+                keyFrameBytes: packets.keyFrameBytes, end: end, start: start, stream: stream)
         )
     }
 
@@ -244,9 +247,9 @@ public struct SourceProbe {
         video.dynamicRange = DynamicRange(transfer: video.color.transfer)
         let stored = scan?.stream.sampleAspectRatio
         video.apply(sampleAspectRatio: stored?.isUsable == true ? stored : first.sampleAspectRatio)
-        guard Int64(video.codedSize.pixels) <= limits.maxPixels else {
+        guard Int64(max(video.codedSize.pixels, video.displaySize.pixels)) <= limits.maxPixels else {
             throw ClairoError.badMedia(
-                "\(name): its pictures have \(video.codedSize) pixels, more than the limit of \(limits.maxPixels)",
+                "\(name): its pictures have \(video.displaySize) pixels, more than the limit of \(limits.maxPixels)",
                 advice: "Raise the limit with --max-pixels if you trust the file.")
         }
     }
@@ -296,6 +299,7 @@ struct PacketTally {
         var pts: [Int64] = []
         var endTime: Int64?
         var keyFrames: [SourceScan.KeyFrame] = []
+        var keyFrameBytes: Int64 = 0
         var lacksTimes = 0
     }
 
@@ -329,6 +333,7 @@ struct PacketTally {
                     stream.endTime = max(stream.endTime ?? end, end)
                 }
                 if isVideo, packet.isKey {
+                    stream.keyFrameBytes += Int64(packet.size)
                     stream.keyFrames.append(SourceScan.KeyFrame(pts: time, dts: packet.dts ?? time))
                 }
                 if isVideo, stream.pts.count > limits.maxFrames {

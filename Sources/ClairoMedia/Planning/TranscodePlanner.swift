@@ -93,9 +93,10 @@ public enum TranscodePlanner {
         let grid = SegmentGrid(
             frameRate: rate, frameCount: Int(frames), segmentSeconds: settings.segmentSeconds)
         let segmentFrames = min(grid.segmentFrames, grid.frameCount)
+        let keyFrameBits = scan.video.map { Double($0.keyFrameBytes) * 8 / Double(max($0.keyFrames.count, 1)) } ?? 0
         let source = LadderPlanner.Source(
-            size: stream.displaySize, frameRate: rate, bitRate: stream.bitRate,
-            segmentSeconds: Double(segmentFrames) / rate.doubleValue)
+            size: stream.displaySize, frameRate: rate, bitRate: ownRate(stream, keyFrameBits: keyFrameBits, grid: grid),
+            segmentSeconds: Double(segmentFrames) / rate.doubleValue, keyFrameBits: keyFrameBits)
         var ladder = LadderPlanner.plan(source, heights: settings.heights)
         let isWhole = settings.start == nil && settings.duration == nil && sourceFrames == frames
         if settings.copyCompatible {
@@ -111,6 +112,17 @@ public enum TranscodePlanner {
             segmentsPerEncoder: max(1, Int(settings.chunkCPUSeconds / max(perSegment, 0.001))),
             isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
             decisions: ladder.decisions)
+    }
+
+    /// The source's own rate, had it a key frame as often as our GOPs have one. Where its GOPs are longer, the same pictures
+    /// at the same quality need that much.
+    private static func ownRate(_ stream: VideoStream, keyFrameBits: Double, grid: SegmentGrid) -> Int64 {
+        let seconds = stream.end - stream.start
+        guard seconds > 0, stream.keyFrameCount > 0 else { return stream.bitRate }
+        let keyFrameRate = keyFrameBits * Double(stream.keyFrameCount) / seconds
+        let gopSeconds = min(Double(grid.gopFrames) / grid.frameRate.doubleValue, seconds)
+        let ours = Double(stream.bitRate) - keyFrameRate + keyFrameBits / gopSeconds
+        return max(stream.bitRate, Int64(clampedFrom: ours))
     }
 
     /// Seconds of the output.
