@@ -37,7 +37,9 @@ struct ChunkTranscoder {
             let encoder = RungEncoder(
                 rung: video.rungs[index], plan: plan, video: video, missing: missing[index] ?? [], store: store,
                 control: control)
-            return WorkerThread(name: "encode-\(encoder.rung.name)") {
+            // The largest rung is about half of the work and one thread: whenever it has a picture it is to have a core.
+            let niceness: Int32 = index == encoded.first ? 0 : 5
+            return WorkerThread(name: "encode-\(encoder.rung.name)", niceness: niceness) {
                 do {
                     try encoder.run(queue)
                 } catch {

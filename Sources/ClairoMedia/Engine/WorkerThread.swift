@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Glibc
 internal import Synchronization
 
 /// A thread of its own for work that blocks, with a result to wait for. libav and file access never run on the cooperative
@@ -8,12 +9,15 @@ final class WorkerThread: Sendable {
     private let failure = Mutex<(any Error)?>(nil)
 
     /// Starts `body` at once.
-    init(name: String, _ body: sending @escaping () throws -> Void) {
+    /// - Parameter niceness: how far this thread stands back behind the others of the process, 0 to 19 (nice(2); on Linux
+    ///   it belongs to the thread).
+    init(name: String, niceness: Int32 = 0, _ body: sending @escaping () throws -> Void) {
         // The closure is handed over to one thread and called once there.
         nonisolated(unsafe) let body = body
         let thread = Thread { [self] in
             // Set by the thread itself, which is what the system shows (top -H).
             Thread.current.name = name
+            if niceness > 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
             do {
                 try body()
             } catch {
