@@ -4,11 +4,19 @@ internal import ClairoMedia
 internal import ClairoStorage
 internal import Foundation
 
-/// The source and the limits it has to keep, the same for every command that opens media.
+/// The source, the same for every command that opens media.
 struct InputOptions: ParsableArguments {
     @Argument(help: "The media file.", completion: .file())
     var input: String
 
+    /// The file's name without its folder.
+    var name: String { (input as NSString).lastPathComponent }
+
+    func open() throws(ClairoError) -> any ByteSource { try FileByteSource(path: input) }
+}
+
+/// What a source has to keep to. Shown as a section of its own.
+struct LimitOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Largest picture that is taken, in pixels.", valueName: "count"))
     var maxPixels: Int64 = InputLimits().maxPixels
 
@@ -35,11 +43,6 @@ struct InputOptions: ParsableArguments {
             maxPixels: maxPixels, maxStreams: maxStreams, maxFrames: maxFrames, maxDuration: maxDuration,
             probeBytes: probeSize)
     }
-
-    /// The file's name without its folder.
-    var name: String { (input as NSString).lastPathComponent }
-
-    func open() throws(ClairoError) -> any ByteSource { try FileByteSource(path: input) }
 }
 
 /// What is to be made, for `plan` and `transcode` alike.

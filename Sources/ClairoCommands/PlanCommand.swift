@@ -22,10 +22,12 @@ struct PlanCommand: EnvironmentCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    @OptionGroup(title: "Limits") var limitOptions: LimitOptions
+
     func run(_ environment: CommandEnvironment) async throws {
         let settings = try options.settings()
         let source = try input.open()
-        let (name, limits) = (input.name, input.limits)
+        let (name, limits) = (input.name, limitOptions.limits)
         let plan = try await onDedicatedThread(name: "plan") {
             let scan = try SourceProbe(source: source, name: name, limits: limits)
                 .scan(inspectsCopy: settings.copyCompatible)

@@ -21,9 +21,11 @@ struct ProbeCommand: EnvironmentCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    @OptionGroup(title: "Limits") var limitOptions: LimitOptions
+
     func run(_ environment: CommandEnvironment) async throws {
         let source = try input.open()
-        let (name, limits) = (input.name, input.limits)
+        let (name, limits) = (input.name, limitOptions.limits)
         let info = try await onDedicatedThread(name: "probe") {
             try SourceProbe(source: source, name: name, limits: limits).scan().info
         }

@@ -48,6 +48,8 @@ struct TranscodeCommand: EnvironmentCommand {
     @Option(help: "Progress on stderr: auto, bar, json or none.")
     var progress: ProgressStyle = .auto
 
+    @OptionGroup(title: "Limits") var limitOptions: LimitOptions
+
     func run(_ environment: CommandEnvironment) async throws {
         let settings = try options.settings()
         let resources = TranscodeJob.Resources(
@@ -56,7 +58,7 @@ struct TranscodeCommand: EnvironmentCommand {
         let folder = output ?? (input.name as NSString).deletingPathExtension
         let store = DirectoryStore(root: URL(fileURLWithPath: folder))
         let control = JobControl()
-        let (name, limits) = (input.name, input.limits)
+        let (name, limits) = (input.name, limitOptions.limits)
         let reporter = ProgressReporter(style: progress, control: control, environment: environment)
         let outcome = try await Signals.stopping(control) {
             reporter.start()
