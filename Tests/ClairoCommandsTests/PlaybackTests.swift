@@ -58,8 +58,14 @@ import Testing
             if (v.currentTime > \((seek ?? 0) + 1.5) && shown.length >= 10) report(); else v.requestVideoFrameCallback(look);
         }
         v.addEventListener('error', () => report('media error ' + v.error.code + ' ' + v.error.message));
-        \(seek.map { "v.addEventListener('loadedmetadata', () => { v.currentTime = \($0); }, { once: true });" } ?? "")
-        v.requestVideoFrameCallback(look);
+        function watch() { v.requestVideoFrameCallback(look); }
+        \(seek.map {
+            """
+            v.addEventListener('loadedmetadata', () => { v.currentTime = \($0); }, { once: true });
+            // Before it has arrived, the picture and the time that is told with it may be of either side.
+            v.addEventListener('seeked', watch, { once: true });
+            """
+        } ?? "watch();")
         v.play().catch(error => report('' + error));
         </script>
         """

@@ -57,9 +57,12 @@ enum LadderPlanner {
             let limit = capRate(size, frameRate: source.frameRate)
             let isCapped = source.bitRate > 0 && source.bitRate < limit
             let area = Double(size.pixels) / Double(max(source.size.pixels, 1))
+            // However small the source's rate is, a key frame every two seconds has to be possible.
+            let least = Int64(clampedFrom: leastKeyFrame(size))
             let rates = encoderRates(
-                cap: isCapped ? source.bitRate : limit, segmentSeconds: source.segmentSeconds,
-                keyFrameBits: isCapped ? source.keyFrameBits * pow(area, 0.75) : 0)
+                cap: isCapped ? max(source.bitRate, least) : limit, segmentSeconds: source.segmentSeconds,
+                // x264 may need a little more for the same picture than the source's encoder did.
+                keyFrameBits: isCapped ? max(source.keyFrameBits * pow(area, 0.75) * 1.2, leastKeyFrame(size)) : 0)
             rungs.append(Rung(name: name, size: size, maxRate: rates.maxRate, bufferSize: rates.bufferSize))
             var reason =
                 isOwnSize && addsOwnSize
@@ -84,14 +87,17 @@ enum LadderPlanner {
         let seconds = max(segmentSeconds, 0.5)
         var rate = Double(cap) * seconds / (seconds + 0.9 * bufferSeconds)
         var buffer = rate * bufferSeconds
-        // x264 may need a little more for the same picture than the source's encoder did.
-        let reserve = keyFrameBits * 1.2
-        if reserve > 0.9 * buffer {
-            buffer = reserve / 0.9
-            rate = Double(cap) - reserve / seconds
+        if keyFrameBits > 0.9 * buffer {
+            buffer = keyFrameBits / 0.9
+            rate = Double(cap) - keyFrameBits / seconds
         }
         // Below a few kbit/s x264's rate control has nothing to work with.
         return (max(16_000, Int64(clampedFrom: rate)), max(16_000, Int64(clampedFrom: buffer)))
+    }
+
+    /// Bits that x264 needs for a key frame of next to nothing: two bytes a macroblock.
+    private static func leastKeyFrame(_ size: PictureSize) -> Double {
+        Double((size.width + 15) / 16 * ((size.height + 15) / 16)) * 16
     }
 
     /// Largest rate worth spending on a size, in bits per second, for H.264.
