@@ -92,7 +92,9 @@ enum LadderPlanner {
             rate = Double(cap) - keyFrameBits / seconds
         }
         // Below a few kbit/s x264's rate control has nothing to work with.
-        return (max(16_000, Int64(clampedFrom: rate)), max(16_000, Int64(clampedFrom: buffer)))
+        return (
+            max(16_000, Int64(clampedFrom: rate.rounded(.down))), max(16_000, Int64(clampedFrom: buffer.rounded(.up)))
+        )
     }
 
     /// Bits that x264 needs for a key frame of next to nothing: two bytes a macroblock.
