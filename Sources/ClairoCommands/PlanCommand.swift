@@ -67,7 +67,7 @@ struct PlanCommand: EnvironmentCommand {
             if video.orientation != .upright { steps.append("turned upright") }
             if video.sourceFrameCount < grid.frameCount {
                 steps.append(
-                    "last picture held for \(grid.frameCount - video.sourceFrameCount) frames while sound goes on")
+                    "last picture held for \(grid.frameCount - video.sourceFrameCount) frames")
             }
             if !steps.isEmpty { text += "Pictures are \(steps.joined(separator: ", ")).\n" }
         }

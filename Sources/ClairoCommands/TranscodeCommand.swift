@@ -56,6 +56,7 @@ struct TranscodeCommand: EnvironmentCommand {
             jobs: try checkedJobs(), memory: try memory.map(Self.bytes), verifies: verify, force: force)
         let source = try input.open()
         let folder = output ?? (input.name as NSString).deletingPathExtension
+        try refuseSourceInside(folder)
         let store = DirectoryStore(root: URL(fileURLWithPath: folder))
         let control = JobControl()
         let (name, limits) = (input.name, limitOptions.limits)
@@ -64,7 +65,8 @@ struct TranscodeCommand: EnvironmentCommand {
             reporter.start()
             defer { reporter.stop() }
             return try await onDedicatedThread(name: "transcode") {
-                try store.removePartialObjects()
+                // Only in a folder that is an output already; others' files are not ours to tidy.
+                if try store.size(of: OutputManifest.key) != nil { try store.removePartialObjects() }
                 return try TranscodeJob(
                     source: source, sourceName: name, settings: settings, limits: limits, resources: resources,
                     store: store, control: control, say: { reporter.say($0) }
@@ -77,6 +79,15 @@ struct TranscodeCommand: EnvironmentCommand {
             environment.output(String(decoding: try JSON.encode(report), as: UTF8.self) + "\n")
         } else {
             environment.output(Self.render(outcome, folder: folder))
+        }
+    }
+
+    /// A source below the output folder could be replaced by its own output.
+    private func refuseSourceInside(_ folder: String) throws(ClairoError) {
+        let inside = URL(fileURLWithPath: input.input).resolvingSymlinksInPath().path
+        let outside = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
+        if inside.hasPrefix(outside + "/"), FileManager.default.fileExists(atPath: outside + "/clairo.json") {
+            throw .usage("The source lies in the output folder \(folder)", advice: "Choose another folder with -o.")
         }
     }
 

@@ -26,7 +26,7 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
 
     /// The frames of segment `index`, counted from 0.
     public func frames(ofSegment index: Int) -> Range<Int> {
-        let start = index * segmentFrames
+        let start = min(index * segmentFrames, frameCount)
         return start..<min(start + segmentFrames, frameCount)
     }
 

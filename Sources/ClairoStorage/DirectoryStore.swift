@@ -168,8 +168,13 @@ public struct DirectoryStore: ObjectStore {
     /// Removes what a killed writer left behind under hidden names.
     public func removePartialObjects() throws(ClairoError) {
         guard let enumerator = FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil) else { return }
-        for case let url as URL in enumerator where url.lastPathComponent.hasPrefix(Self.temporaryPrefix) {
+        for case let url as URL in enumerator where Self.isTemporary(url.lastPathComponent) {
             unlink(url.path)
         }
+    }
+
+    /// Only names that `put` makes, which end in a UUID.
+    private static func isTemporary(_ name: String) -> Bool {
+        name.hasPrefix(temporaryPrefix) && UUID(uuidString: String(name.suffix(36))) != nil
     }
 }

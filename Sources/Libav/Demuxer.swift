@@ -95,6 +95,8 @@ public final class Demuxer {
         let packet = try Packet()
         let result = av_read_frame(context, packet.pointer)
         try input.rethrowStash()
+        // Some demuxers take an interruption for the end.
+        if result < 0, interrupt.isTriggered { throw AVError.exitRequested }
         if result == clairo_averror_eof { return nil }
         try check(result)
         return packet

@@ -12,11 +12,14 @@ struct AudioTranscoder {
     let limits: InputLimits
     let plan: Plan
     let track: AudioPlan
+    /// Samples that decoded sound has to cover at least; what is missing behind them becomes silence.
+    let leastSamples: Int
     let store: any ObjectStore
     let control: JobControl
 
-    /// - Returns: samples of the track that decoded sound covers, from time 0 to the end of the last one.
-    func run() throws -> Int {
+    /// - Throws: `badInput` (65) where less can be decoded than asked for. What lies behind has then not been written, so that
+    ///   the next run meets the same.
+    func run() throws {
         let encoder = try Encoder(
             audio: "aac", channels: track.channels, sampleRate: AudioPlan.sampleRate, bitRate: track.bitRate)
         guard encoder.frameSize == AudioPlan.frameSamples, encoder.initialPadding == AudioPlan.frameSamples else {
@@ -45,21 +48,34 @@ struct AudioTranscoder {
                 while case .value(let packet) = try encoder.receive() { try writer.append(packet.data) }
             }
         }
+        func encode(silence count: Int) throws {
+            // A little at a time: there may be hours of it.
+            for start in stride(from: 0, to: count, by: 1 << 14) {
+                buffer.append(silence: min(1 << 14, count - start))
+                try encode(final: false)
+            }
+        }
         var placement = SamplePlacement(limit: track.sampleCount)
         try decode { frame, position in
             let step = placement.place(at: position, count: frame.sampleCount)
-            buffer.append(silence: step.silence)
+            try encode(silence: step.silence)
             buffer.append(frame, range: step.taken)
             try encode(final: false)
             return !placement.isFull
         }
         let covered = placement.position
-        buffer.append(silence: track.sampleCount - covered)
+        guard covered >= leastSamples else {
+            let rate = Double(AudioPlan.sampleRate)
+            throw ClairoError.badMedia(
+                "\(plan.source.name): its sound can be decoded for \(clock(Double(covered) / rate)) of at least "
+                    + clock(Double(leastSamples) / rate),
+                advice: "Give --allow-partial to transcode what can be read.")
+        }
+        try encode(silence: track.sampleCount - covered)
         try encode(final: true)
         try encoder.send(nil)
         while case .value(let packet) = try encoder.receive() { try writer.append(packet.data) }
         try writer.finish()
-        return covered
     }
 
     /// Gives out planar float blocks at 48 kHz in the track's channels, each with its first sample's place on the output

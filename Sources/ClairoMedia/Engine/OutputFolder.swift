@@ -5,10 +5,6 @@ public import Foundation
 struct OutputFolder {
     let store: any ObjectStore
 
-    /// Everything that Clairo ever writes into an output; nothing else is ever removed.
-    private static let ownKeys = ["clairo.json", "master.m3u8", "manifest.mpd", "poster.jpg"]
-    private static let ownFolders = ["video/", "audio/", "subtitles/", "mp4/"]
-
     /// Leaves the place ready for `manifest`, whose `running` state is on the store afterwards.
     func prepare(for manifest: OutputManifest, force: Bool, say: (String) -> Void) throws {
         switch try existing() {
@@ -19,14 +15,14 @@ struct OutputFolder {
                     "The output folder holds other files (\(example)) and no clairo.json",
                     advice: "Choose another folder with -o, or give --force to write into this one.")
             }
-            try removeOwn()
         case .unreadable:
             guard force else {
                 throw ClairoError.cannotCreate(
                     "The output folder's clairo.json cannot be read",
                     advice: "Give --force to start over, or choose another folder with -o.")
             }
-            try removeOwn()
+            // Whatever lies where the new output goes was made by nobody knows what.
+            try remove(manifest)
         case .manifest(let old):
             if try isComplete(old) {
                 guard force else {
@@ -36,12 +32,12 @@ struct OutputFolder {
                             : "The output folder holds a complete output of another job (\(old.plan.source.name))",
                         advice: "Give --force to replace it, or choose another folder with -o.")
                 }
-                try removeOwn()
+                try remove(old)
             } else if old.planID != manifest.planID {
                 say("Starting over: \(difference(old, manifest)).")
-                try removeOwn()
+                try remove(old)
             } else if force {
-                try removeOwn()
+                try remove(old)
             }
         }
         try store.put(try JSON.encode(manifest), at: OutputManifest.key)
@@ -71,13 +67,15 @@ struct OutputFolder {
         return try manifest.files.allSatisfy { try store.size(of: ObjectKey($0.key)) == $0.bytes }
     }
 
-    /// The master playlist goes first, so that no player finds one that points at nothing.
-    private func removeOwn() throws {
-        try store.delete(Packager.masterKey)
-        for folder in Self.ownFolders {
-            for key in try store.list(prefix: folder) { try store.delete(key) }
-        }
-        for key in Self.ownKeys { try store.delete(ObjectKey(key)) }
+    /// Removes what an output of this plan consists of, and nothing else: the folder may hold other files too. The master
+    /// playlist goes first, so that no player finds one that points at nothing.
+    private func remove(_ manifest: OutputManifest) throws {
+        let plan = manifest.plan
+        var keys: [ObjectKey] = [Packager.masterKey, Packager.mpdKey, Poster.key]
+        keys += plan.segmentKeys
+        for rung in plan.video?.rungs ?? [] { keys += [rung.playlistKey, rung.iframePlaylistKey, rung.mp4Key] }
+        for track in plan.audio { keys += [track.playlistKey, ObjectKey("mp4/\(track.name).mp4")] }
+        for key in keys + [OutputManifest.key] { try store.delete(key) }
     }
 
     /// What changed since the run that is being given up, in words.

@@ -48,6 +48,8 @@ struct PictureReader {
             frames: frames, origin: plan.origin, rate: video.grid.frameRate, timeBase: Rational(decoder.timeBase))
         let deinterlacer = video.deinterlace ? Deinterlacer(timeBase: decoder.timeBase) : nil
         var decodedCount = 0
+        // After a seek, pictures before the first that is wanted may lack their references; nobody sees them.
+        var unseen: (frames: Int, errors: Int)?
         var isLate = false
 
         func take(_ frame: Frame, pts: Int64?, timeBase: Ratio) throws {
@@ -55,6 +57,9 @@ struct PictureReader {
             if let mustStartBy, timeline.isEmpty, position > mustStartBy {
                 isLate = true
                 return
+            }
+            if mustStartBy != nil, unseen == nil, position >= frames.lowerBound {
+                unseen = (decodedCount - 1, decoder.errorCount)
             }
             if let (shown, range) = timeline.replaceCurrent(with: frame, at: position) { try body(shown, range) }
         }
@@ -98,7 +103,8 @@ struct PictureReader {
             try drain()
         }
         if isLate { return false }
-        control.countDecoded(frames: decodedCount, damaged: decoder.errorCount)
+        control.countDecoded(
+            frames: decodedCount - (unseen?.frames ?? 0), damaged: decoder.errorCount - (unseen?.errors ?? 0))
         let covered = timeline.coveredFrames
         let wanted = min(video.sourceFrameCount, frames.upperBound)
         if isAtEnd, covered < wanted - Self.missingFramesTolerated { throw SourceEndedEarly(coveredFrames: covered) }
@@ -131,7 +137,7 @@ struct FrameTimeline {
     /// Whether every frame that was asked for has been given out.
     private(set) var isComplete = false
 
-    var coveredFrames: Int { (lastPosition ?? -1) + 1 }
+    var coveredFrames: Int { max(0, (lastPosition ?? -1) + 1) }
 
     /// The frame at which a picture begins; one without a time follows the one before.
     func position(pts: Int64?, timeBase: Rational) -> Int {

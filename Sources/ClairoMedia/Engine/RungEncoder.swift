@@ -105,6 +105,7 @@ struct RungEncoder {
     /// Takes what the encoder has finished. GOPs are closed, so a segment's pictures come one behind the other.
     private func collect(_ encoder: Encoder, into samples: inout [TimedSample]) throws {
         while case .value(let packet) = try encoder.receive() {
+            try control.checkCancellation()
             samples.append(
                 TimedSample(
                     data: H264.sample(from: H264.nalUnits(annexB: packet.data)), frame: Int(packet.pts),

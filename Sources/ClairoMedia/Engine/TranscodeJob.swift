@@ -90,6 +90,8 @@ public struct TranscodeJob: Sendable {
             name: sourceName, size: source.size, sha256: try Checksum.sha256(source, control: control))
         let scan = try SourceProbe(source: source, name: sourceName, limits: limits, interrupt: control.interrupt)
             .scan(inspectsCopy: settings.copyCompatible)
+        // A scan that was broken off must not pass for a shorter source.
+        try control.checkCancellation()
         var plan = try TranscodePlanner.plan(
             scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
         var manifest = OutputManifest(
@@ -168,17 +170,13 @@ public struct TranscodeJob: Sendable {
         for track in plan.audio {
             let keys = [track.initKey] + (0..<track.segmentCount).map(track.segmentKey)
             if try keys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
-            let covered = try AudioTranscoder(
-                source: source, limits: limits, plan: plan, track: track, store: store, control: control
-            ).run()
             let stream = scan.info.audio.first { $0.index == track.streamIndex }
             let promised = min(Rational(seconds: stream?.end ?? 0) - plan.origin, track.duration).doubleValue
-            let readable = Double(covered) / Double(AudioPlan.sampleRate)
-            if !plan.settings.allowPartial, promised - readable > max(0.5, promised * 0.02) {
-                throw ClairoError.badMedia(
-                    "\(sourceName): its sound can be decoded for \(clock(readable)) of \(clock(promised))",
-                    advice: "Give --allow-partial to transcode what can be read.")
-            }
+            let least = plan.settings.allowPartial ? 0 : promised - max(0.5, promised * 0.02)
+            try AudioTranscoder(
+                source: source, limits: limits, plan: plan, track: track,
+                leastSamples: max(0, Int(least * Double(AudioPlan.sampleRate))), store: store, control: control
+            ).run()
         }
     }
 
@@ -268,6 +266,12 @@ public struct TranscodeJob: Sendable {
         guard errors > 0 else { return }
         let share = Double(errors) / Double(max(frames, 1))
         if errors > 3, share > 0.02, !settings.allowPartial {
+            // The next run counts only what it decodes: it must not find these segments and call them sound.
+            for rung in manifest.plan.video?.rungs ?? [] {
+                for index in 0..<(manifest.plan.video?.grid.segmentCount ?? 0) {
+                    try store.delete(rung.segmentKey(index))
+                }
+            }
             throw ClairoError.badMedia(
                 "\(sourceName) is damaged: the decoder met \(errors) errors in \(frames) pictures",
                 advice: "Give --allow-partial to transcode what can be read.")

@@ -322,31 +322,37 @@ struct PacketTally {
                 break reading
             }
             if packet.isCorrupt { corrupt += 1 }
-            var stream = streams[packet.streamIndex] ?? Stream()
-            stream.count += 1
-            stream.bytes += Int64(packet.size)
             let isVideo = kinds[packet.streamIndex]?.kind == .video
-            if let time = packet.pts ?? packet.dts, !packet.isDiscarded {
-                if packet.pts == nil { stream.lacksTimes += 1 }
-                if isVideo || stream.pts.isEmpty { stream.pts.append(time) }
-                if let end = time.addingChecked(max(packet.duration, 0)) {
-                    stream.endTime = max(stream.endTime ?? end, end)
-                }
-                if isVideo, packet.isKey {
-                    stream.keyFrameBytes += Int64(packet.size)
-                    stream.keyFrames.append(SourceScan.KeyFrame(pts: time, dts: packet.dts ?? time))
-                }
-                if isVideo, stream.pts.count > limits.maxFrames {
-                    throw ClairoError.badMedia(
-                        "It has more pictures than the limit of \(limits.maxFrames)",
-                        advice: "Raise it with --max-frames if you trust the file.")
-                }
-            } else if isVideo, !packet.isDiscarded {
-                stream.lacksTimes += 1
-            }
-            streams[packet.streamIndex] = stream
+            // In place: a copy of the stream would copy all its times with every packet.
+            try Self.record(
+                packet, isVideo: isVideo, limits: limits, in: &streams[packet.streamIndex, default: Stream()])
         }
         if corrupt > 0 { warnings.append("\(corrupt) packets are marked damaged") }
+    }
+
+    private static func record(
+        _ packet: Packet, isVideo: Bool, limits: InputLimits, in stream: inout Stream
+    ) throws(ClairoError) {
+        stream.count += 1
+        stream.bytes += Int64(packet.size)
+        guard !packet.isDiscarded else { return }
+        guard let time = packet.pts ?? packet.dts else {
+            if isVideo { stream.lacksTimes += 1 }
+            return
+        }
+        if packet.pts == nil { stream.lacksTimes += 1 }
+        if isVideo || stream.pts.isEmpty { stream.pts.append(time) }
+        if let end = time.addingChecked(max(packet.duration, 0)) { stream.endTime = max(stream.endTime ?? end, end) }
+        guard isVideo else { return }
+        if packet.isKey {
+            stream.keyFrameBytes += Int64(packet.size)
+            stream.keyFrames.append(SourceScan.KeyFrame(pts: time, dts: packet.dts ?? time))
+        }
+        if stream.pts.count > limits.maxFrames {
+            throw .badMedia(
+                "It has more pictures than the limit of \(limits.maxFrames)",
+                advice: "Raise it with --max-frames if you trust the file.")
+        }
     }
 }
 

@@ -81,8 +81,10 @@ public enum TranscodePlanner {
     ) throws(ClairoError) -> VideoPlan? {
         guard let end = scan.video?.end else { return nil }
         let rate = FrameTiming.outputRate(stream.frameRate)
-        var sourceFrames = max(1, ((end - origin) * rate).rounded)
-        var frames = sourceFrames
+        var frames = max(1, ((end - origin) * rate).rounded)
+        // Up to where the last picture begins; a slow source shows it for many frames of ours.
+        let last = Rational(scan.video?.pts.last ?? 0) * (scan.video?.timeBase ?? .zero)
+        var sourceFrames = max(0, ((last - origin) * rate).rounded + 1)
         if let audioEnd, audioEnd - end > slack { frames = ((audioEnd - origin) * rate).ceil }
         if let duration = settings.duration {
             let wanted = max(1, (duration * rate).rounded)

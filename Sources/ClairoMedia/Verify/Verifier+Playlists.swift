@@ -301,6 +301,7 @@ extension Verifier {
             var firstPosition = Int64.max
             let kinds = Dictionary(uniqueKeysWithValues: demuxer.streams.map { ($0.index, $0.kind) })
             while let packet = try demuxer.read() {
+                try control.checkCancellation()
                 counts[kinds[packet.streamIndex] ?? .other, default: 0] += 1
                 firstPosition = min(firstPosition, packet.position)
             }

@@ -97,7 +97,8 @@ public struct Verifier {
         checks.expect(
             expected.isSubset(of: known), "manifest", "clairo.json", "every planned segment is recorded",
             "planned but not recorded: \(expected.subtracting(known).sorted().prefix(3).joined(separator: ", "))")
-        let present = try ["video/", "audio/", "mp4/"].flatMap { try store.list(prefix: $0) }.map(\.rawValue)
+        let folders = (manifest.plan.video?.rungs.map(\.folder) ?? []) + manifest.plan.audio.map(\.folder) + ["mp4"]
+        let present = try folders.flatMap { try store.list(prefix: $0 + "/") }.map(\.rawValue)
         let strangers = present.filter { !known.contains($0) }
         checks.expect(
             strangers.isEmpty, "files", "folder", "no file that is not recorded",
