@@ -170,7 +170,8 @@ import Testing
     @Test func whatAKilledWriterLeftBehindIsRemoved() async throws {
         let source = try await Self.clip.make()
         try await interrupt(source)
-        try scratch.write("half a segment", to: "out/video/360p/.partial-00009.m4s-1234")
+        try scratch.write(
+            "half a segment", to: "out/video/360p/.partial-00009.m4s-6F9619FF-8B86-D011-B42D-00C04FC964FF")
         #expect(try await start(source, into: "out").outcome().status == 0)
         #expect(try contents(below: scratch.path("out")) == (await Self.unbroken.value))
     }

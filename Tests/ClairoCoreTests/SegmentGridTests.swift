@@ -98,4 +98,10 @@ struct GridCase: Sendable, CustomTestStringConvertible {
     func damagedJSONIsRefused(json: String) {
         #expect(throws: DecodingError.self) { try JSONDecoder().decode(SegmentGrid.self, from: Data(json.utf8)) }
     }
+
+    @Test func aSegmentBehindTheEndIsEmpty() {
+        let grid = SegmentGrid(frameRate: Rational(25), frameCount: 100)
+        #expect(grid.frames(ofSegment: grid.segmentCount).isEmpty)
+        #expect(grid.frames(ofSegment: 1000).isEmpty)
+    }
 }
