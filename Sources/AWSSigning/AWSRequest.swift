@@ -1,0 +1,89 @@
+internal import Crypto
+
+public import struct Foundation.Data
+
+/// An HTTP request to a service of AWS, or to one that speaks like it, before and after it is signed.
+///
+/// Path and query are plain text here. What goes over the wire is made of them in one place, `encodedPath` and
+/// `encodedQuery`, so it is what was signed. A client must send both as they are: no dot segments removed, no redirects.
+public struct AWSRequest: Sendable, Hashable {
+    public struct QueryItem: Sendable, Hashable {
+        public var name: String
+        public var value: String
+
+        public init(_ name: String, _ value: String = "") {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    public struct Header: Sendable, Hashable {
+        public var name: String
+        public var value: String
+
+        public init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// What the signature says of the body.
+    public enum Payload: Sendable, Hashable {
+        /// The body's SHA-256 in lower-case hexadecimal.
+        case sha256(String)
+        /// The body is not signed; S3 takes this over TLS and in presigned URLs.
+        case unsigned
+
+        public static let empty = Payload.sha256("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+
+        public init(_ body: Data) { self = .sha256(Hexadecimal.text(SHA256.hash(data: body))) }
+
+        var text: String {
+            switch self {
+            case .sha256(let hash): hash
+            case .unsigned: "UNSIGNED-PAYLOAD"
+            }
+        }
+    }
+
+    public var method: String
+    /// `http` or `https`.
+    public var scheme: String
+    /// The value of the `Host` header: the host, and its port unless that is the scheme's own.
+    public var host: String
+    /// With its leading slash, not encoded.
+    public var path: String
+    /// Not encoded, in any order.
+    public var query: [QueryItem]
+    /// Without `Host`, which comes from `host`. All of these are signed, except a few that proxies may change, so what a
+    /// client adds on its own does not matter. Values are ASCII.
+    public var headers: [Header]
+    public var payload: Payload
+
+    public init(
+        method: String, scheme: String = "https", host: String, path: String = "/", query: [QueryItem] = [],
+        headers: [Header] = [], payload: Payload = .empty
+    ) {
+        self.method = method
+        self.scheme = scheme
+        self.host = host
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.payload = payload
+    }
+
+    /// The path as it is sent.
+    public var encodedPath: String { path.isEmpty ? "/" : PercentEncoding.path(path) }
+
+    /// The query as it is sent: sorted, and with `=` after each name, also where there is no value.
+    public var encodedQuery: String {
+        query
+            .map { (name: PercentEncoding.component($0.name), value: PercentEncoding.component($0.value)) }
+            .sorted { ($0.name, $0.value) < ($1.name, $1.value) }
+            .map { "\($0.name)=\($0.value)" }
+            .joined(separator: "&")
+    }
+
+    public var url: String { "\(scheme)://\(host)\(encodedPath)" + (query.isEmpty ? "" : "?\(encodedQuery)") }
+}

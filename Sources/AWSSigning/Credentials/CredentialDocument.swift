@@ -1,0 +1,61 @@
+internal import Foundation
+
+/// Credentials as metadata services and `credential_process` write them.
+struct CredentialDocument: Decodable {
+    private var accessKeyID: String?
+    private var secretAccessKey: String?
+    private var token: String?
+    private var sessionToken: String?
+    private var expiration: String?
+    /// `Success`, or why there are none; from the instance's service only.
+    private var code: String?
+    /// Of the format; from `credential_process` only.
+    private var version: Int?
+
+    private enum CodingKeys: String, CodingKey {
+        case accessKeyID = "AccessKeyId"
+        case secretAccessKey = "SecretAccessKey"
+        case token = "Token"
+        case sessionToken = "SessionToken"
+        case expiration = "Expiration"
+        case code = "Code"
+        case version = "Version"
+    }
+
+    /// What a metadata service has answered.
+    static func answer(_ data: Data) throws(ProviderFailure) -> AWSCredentials {
+        let document = try Self(data)
+        if let code = document.code, code != "Success" { throw .unavailable("it answered with the code \(code)") }
+        return try document.credentials(token: document.token)
+    }
+
+    /// https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+    static func process(_ data: Data) throws(ProviderFailure) -> AWSCredentials {
+        let document = try Self(data)
+        guard document.version == 1 else { throw .invalid("credential_process did not print a document of Version 1") }
+        return try document.credentials(token: document.sessionToken)
+    }
+
+    private init(_ data: Data) throws(ProviderFailure) {
+        // The decoder's error would quote the text.
+        guard let document = try? JSONDecoder().decode(Self.self, from: data) else {
+            throw .unavailable("the answer is not a JSON document with credentials")
+        }
+        self = document
+    }
+
+    private func credentials(token: String?) throws(ProviderFailure) -> AWSCredentials {
+        guard let accessKeyID, !accessKeyID.isEmpty, let secretAccessKey, !secretAccessKey.isEmpty else {
+            throw .unavailable("the answer lacks AccessKeyId or SecretAccessKey")
+        }
+        var end: Date?
+        if let expiration {
+            end =
+                (try? Date(expiration, strategy: .iso8601))
+                ?? (try? Date(expiration, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+            if end == nil { throw .unavailable("the answer's Expiration is no ISO 8601 time") }
+        }
+        return AWSCredentials(
+            accessKeyID: accessKeyID, secretAccessKey: secretAccessKey, sessionToken: token, expiration: end)
+    }
+}

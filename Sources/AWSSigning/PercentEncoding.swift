@@ -1,0 +1,34 @@
+/// Percent-encoding as SigV4 wants it: everything but the unreserved characters of RFC 3986 (section 2.3) becomes `%XX` with
+/// upper-case digits, byte by byte of the UTF-8. What is sent has to be encoded by the same rule as what is signed.
+public enum PercentEncoding {
+    /// One name or value of a query, or one segment of a path: slashes are encoded too.
+    public static func component(_ text: String) -> String { encode(text, sparing: nil) }
+
+    /// A whole path: its slashes stay.
+    public static func path(_ text: String) -> String { encode(text, sparing: UInt8(ascii: "/")) }
+
+    private static func encode(_ text: String, sparing spared: UInt8?) -> String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            if isUnreserved(byte) || byte == spared {
+                bytes.append(byte)
+            } else {
+                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static let digits = Array("0123456789ABCDEF".utf8)
+
+    private static func isUnreserved(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "~"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,141 @@
+internal import Crypto
+public import Foundation
+
+/// Signs requests with AWS Signature Version 4.
+///
+/// A signature is made in three steps that the source names so: the canonical request says what is sent, the string to sign
+/// adds when and for which service, and a key derived from the secret signs that. S3 differs from the other services in three
+/// ways: its paths are signed as they are sent (the others' are normalised and encoded once more), it wants
+/// `x-amz-content-sha256`, and its presigned URLs leave the body unsigned.
+/// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+public struct SigV4Signer: Sendable {
+    public var credentials: AWSCredentials
+    public var region: String
+    /// The name that the service signs with, such as `s3`, `ecs`, `ecr`, `sts`.
+    public var service: String
+
+    /// The longest life of a presigned URL: a week.
+    public static let longestExpiry = 604_800
+
+    public init(credentials: AWSCredentials, region: String, service: String) {
+        self.credentials = credentials
+        self.region = region
+        self.service = service
+    }
+
+    /// The same request with the headers that sign it: `Host`, `X-Amz-Date`, for S3 `X-Amz-Content-Sha256`, with temporary
+    /// credentials `X-Amz-Security-Token`, and `Authorization`. Any that it had already are replaced.
+    public func sign(_ request: AWSRequest, at date: Date) -> AWSRequest {
+        var signed = request
+        let own = ["host", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "authorization"]
+        signed.headers.removeAll { own.contains($0.name.lowercased()) }
+        let instant = Instant(date)
+        signed.headers.append(.init("Host", request.host))
+        signed.headers.append(.init("X-Amz-Date", instant.time))
+        if isS3 { signed.headers.append(.init("X-Amz-Content-Sha256", request.payload.text)) }
+        if let token = credentials.sessionToken { signed.headers.append(.init("X-Amz-Security-Token", token)) }
+        let canonical = canonicalRequest(signed, payload: request.payload)
+        let signature = signature(of: stringToSign(canonical.text, at: instant), on: instant.day)
+        signed.headers.append(
+            .init(
+                "Authorization",
+                "\(Self.algorithm) Credential=\(credentials.accessKeyID)/\(scope(instant)), "
+                    + "SignedHeaders=\(canonical.signedHeaders), Signature=\(signature)"))
+        return signed
+    }
+
+    /// A URL that anybody can use without credentials until it expires. Who uses it has to send the request's headers as they
+    /// are here: they are signed too, such as `Content-Type` and `Content-Length` of a PUT.
+    /// - Parameter seconds: 1 to `longestExpiry`; the URL also ends with the credentials.
+    public func presign(_ request: AWSRequest, at date: Date, expiresIn seconds: Int) -> String {
+        var signed = request
+        signed.headers.removeAll { $0.name.lowercased() == "host" }
+        signed.headers.append(.init("Host", request.host))
+        let instant = Instant(date)
+        let names = Set(canonicalHeaders(signed).map(\.name)).sorted().joined(separator: ";")
+        signed.query += [
+            .init("X-Amz-Algorithm", Self.algorithm),
+            .init("X-Amz-Credential", "\(credentials.accessKeyID)/\(scope(instant))"),
+            .init("X-Amz-Date", instant.time),
+            .init("X-Amz-Expires", "\(seconds)"),
+            .init("X-Amz-SignedHeaders", names),
+        ]
+        if let token = credentials.sessionToken { signed.query.append(.init("X-Amz-Security-Token", token)) }
+        let canonical = canonicalRequest(signed, payload: isS3 ? .unsigned : request.payload)
+        let signature = signature(of: stringToSign(canonical.text, at: instant), on: instant.day)
+        return "\(signed.url)&X-Amz-Signature=\(signature)"
+    }
+
+    // MARK: The three steps
+
+    private static let algorithm = "AWS4-HMAC-SHA256"
+
+    private var isS3: Bool { service == "s3" }
+
+    func canonicalRequest(_ request: AWSRequest, payload: AWSRequest.Payload) -> (text: String, signedHeaders: String) {
+        let headers = canonicalHeaders(request)
+        let names = headers.map(\.name).joined(separator: ";")
+        let path = isS3 ? request.encodedPath : PercentEncoding.path(Self.normalised(request.encodedPath))
+        let lines =
+            [request.method, path, request.encodedQuery] + headers.map { "\($0.name):\($0.value)" }
+            + ["", names, payload.text]
+        return (lines.joined(separator: "\n"), names)
+    }
+
+    func stringToSign(_ canonicalRequest: String, at instant: Instant) -> String {
+        let hash = Hexadecimal.text(SHA256.hash(data: Data(canonicalRequest.utf8)))
+        return [Self.algorithm, instant.time, scope(instant), hash].joined(separator: "\n")
+    }
+
+    private func signature(of text: String, on day: String) -> String {
+        let key = [day, region, service, "aws4_request"].reduce(
+            SymmetricKey(data: Data("AWS4\(credentials.secretAccessKey)".utf8))
+        ) {
+            SymmetricKey(data: HMAC<SHA256>.authenticationCode(for: Data($1.utf8), using: $0))
+        }
+        return Hexadecimal.text(HMAC<SHA256>.authenticationCode(for: Data(text.utf8), using: key))
+    }
+
+    private func scope(_ instant: Instant) -> String { "\(instant.day)/\(region)/\(service)/aws4_request" }
+
+    // MARK: Canonical forms
+
+    /// Proxies and clients may change these on the way.
+    private static let unsignedHeaders: Set<String> = [
+        "connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+        "transfer-encoding", "upgrade", "user-agent", "x-amzn-trace-id",
+    ]
+
+    /// By lower-case name; values of one name in their order behind commas; runs of white space as one space.
+    private func canonicalHeaders(_ request: AWSRequest) -> [(name: String, value: String)] {
+        var values: [String: [String]] = [:]
+        for header in request.headers {
+            let name = header.name.lowercased()
+            if Self.unsignedHeaders.contains(name) { continue }
+            values[name, default: []].append(header.value.split(whereSeparator: \.isWhitespace).joined(separator: " "))
+        }
+        return values.sorted { $0.key < $1.key }.map { ($0.key, $0.value.joined(separator: ",")) }
+    }
+
+    /// Without empty and dot segments; a trailing slash stays.
+    private static func normalised(_ path: String) -> String {
+        var segments: [Substring] = []
+        for segment in path.split(separator: "/") where segment != "." {
+            if segment == ".." { _ = segments.popLast() } else { segments.append(segment) }
+        }
+        return "/" + segments.joined(separator: "/") + (path.hasSuffix("/") && !segments.isEmpty ? "/" : "")
+    }
+
+    /// A moment as the signature writes it.
+    struct Instant {
+        /// `20130524T000000Z`
+        let time: String
+        /// `20130524`
+        var day: String { String(time.prefix(8)) }
+
+        init(_ date: Date) {
+            time = date.formatted(
+                Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted, timeZone: .gmt))
+        }
+    }
+}

@@ -1,0 +1,133 @@
+internal import CCurl
+internal import Foundation
+
+/// Where a reply goes: to the caller piece by piece, or into memory up to a limit.
+struct Reception {
+    var limit: Int
+    var receive: ((HTTPHead, UnsafeRawBufferPointer) throws -> Void)?
+}
+
+/// What libcurl's callbacks see of one transfer. They run inside `curl_multi_perform`, so on the caller's thread only; what
+/// they throw is stashed and thrown again after the C call.
+final class Transfer {
+    private let body: HTTPBody
+    private let reception: Reception
+    private var sent = 0
+    private var collected = Data()
+    private var statusLine = 0
+    private var headers = HTTPHeaders()
+    private(set) var head: HTTPHead?
+    private(set) var stash: (any Error)?
+    private(set) var isTooLarge = false
+    /// For the watch over stalls.
+    private(set) var bytes = 0
+    private(set) var secondsInClosures = 0.0
+
+    init(body: HTTPBody, reception: Reception) {
+        self.body = body
+        self.reception = reception
+    }
+
+    var hasBegunReply: Bool { statusLine > 0 }
+
+    var reply: HTTPReply? { head.map { HTTPReply(head: $0, body: collected) } }
+
+    /// Bytes to send: nil where nothing goes up, -1 where nobody knows how many.
+    var uploadLength: Int64? {
+        switch body {
+        case .none: nil
+        case .data(let data): Int64(data.count)
+        case .stream(let length, _): length ?? -1
+        }
+    }
+
+    // MARK: Up
+
+    /// - Returns: how many bytes were put into the buffer, nil to give up.
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+        var count = 0
+        switch body {
+        case .none: break
+        case .data(let data):
+            count = min(buffer.count, data.count - sent)
+            if count > 0 {
+                let start = data.startIndex + sent
+                data.copyBytes(to: buffer, from: start..<start + count)
+            }
+        case .stream(_, let read):
+            guard let read = attempt({ try read(buffer) }) else { return nil }
+            count = read
+        }
+        sent += count
+        bytes += count
+        return count
+    }
+
+    /// libcurl starts again where a connection that it had kept turned out to be dead.
+    func rewind(to offset: Int64) -> Bool {
+        if case .data(let data) = body, offset >= 0, offset <= data.count {
+            sent = Int(offset)
+            return true
+        }
+        return offset == Int64(sent)
+    }
+
+    // MARK: Down
+
+    func readHeader(_ line: UnsafeRawBufferPointer) {
+        bytes += line.count
+        // Names and values are ASCII; what is not becomes a replacement character, and no line break remains.
+        let text = String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        if text.hasPrefix("HTTP/") {
+            statusLine = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+            headers = HTTPHeaders()
+        } else if text.isEmpty {
+            // Trailers come after the body and end with an empty line too.
+            if statusLine >= 200 { head = HTTPHead(status: statusLine, headers: headers) }
+        } else if let colon = text.firstIndex(of: ":") {
+            headers.append(
+                String(text[..<colon]), text[text.index(after: colon)...].trimmingCharacters(in: .whitespaces))
+        }
+    }
+
+    /// - Returns: whether to go on.
+    func write(_ piece: UnsafeRawBufferPointer) -> Bool {
+        bytes += piece.count
+        guard let head else { return false }
+        if let receive = reception.receive {
+            if head.isSuccess { return attempt { try receive(head, piece) } != nil }
+            collected.append(contentsOf: piece.prefix(max(0, reception.limit - collected.count)))
+            return true
+        }
+        guard piece.count <= reception.limit - collected.count else {
+            isTooLarge = true
+            return false
+        }
+        // What a header says is a hint and no reason to take any amount of memory.
+        if collected.isEmpty, let length = head.headers["Content-Length"].flatMap({ Int($0) }), length > 0 {
+            collected.reserveCapacity(min(length, reception.limit, 16 << 20))
+        }
+        collected.append(contentsOf: piece)
+        return true
+    }
+
+    private func attempt<R>(_ body: () throws -> R) -> R? {
+        let start = Clock.now
+        defer { secondsInClosures += Clock.now - start }
+        do {
+            return try body()
+        } catch {
+            stash = error
+            return nil
+        }
+    }
+}
+
+/// Seconds on a clock that nobody sets.
+enum Clock {
+    static var now: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
