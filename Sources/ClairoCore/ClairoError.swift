@@ -3,7 +3,7 @@
 /// `kind` decides about a retry (see DESIGN: failure has four kinds); `exitCode` follows sysexits(3).
 public struct ClairoError: Error, Sendable, Equatable {
     /// Who is to act on a failure, and whether trying again can help.
-    public enum Kind: String, Sendable, Codable {
+    public enum Kind: String, Sendable, Codable, CaseIterable {
         /// This media will never work; the job fails and is not retried.
         case badInput
         /// Network, throttling, a lost worker: try again later with back-off.
@@ -23,6 +23,7 @@ public struct ClairoError: Error, Sendable, Equatable {
         case usage = 64
         case badMedia = 65
         case noInput = 66
+        case unavailable = 69
         case software = 70
         case cannotCreate = 73
         case inputOutput = 74
@@ -69,6 +70,21 @@ public struct ClairoError: Error, Sendable, Equatable {
 
     public static func noPermission(_ message: String, advice: String? = nil) -> ClairoError {
         ClairoError(kind: .usage, exitCode: .noPermission, message, advice: advice)
+    }
+
+    /// A service cannot be reached.
+    public static func unavailable(_ message: String, advice: String? = nil) -> ClairoError {
+        ClairoError(kind: .transient, exitCode: .unavailable, message, advice: advice)
+    }
+
+    /// A service is there but cannot now: throttling, overload, a lost connection.
+    public static func temporary(_ message: String, advice: String? = nil) -> ClairoError {
+        ClairoError(kind: .transient, exitCode: .temporary, message, advice: advice)
+    }
+
+    /// A setting is wrong: a bucket, a host, a schema, a clock.
+    public static func configuration(_ message: String, advice: String? = nil) -> ClairoError {
+        ClairoError(kind: .usage, exitCode: .configuration, message, advice: advice)
     }
 
     public static func defect(_ message: String) -> ClairoError {

@@ -9,7 +9,7 @@ import Testing
     private static func plan(video: Bool = true, audio: [Int] = [96_000]) -> Plan {
         let grid = SegmentGrid(frameRate: Rational(25), frameCount: 200)
         return Plan(
-            source: SourceFingerprint(name: "a.mov", size: 7, sha256: "00"), settings: TranscodeSettings(),
+            source: SourceFingerprint(name: "a.mov", size: 7, identity: "00"), settings: TranscodeSettings(),
             origin: .zero,
             video: video
                 ? VideoPlan(

@@ -33,6 +33,12 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
     /// The segment that frame `frame` belongs to.
     public func segment(ofFrame frame: Int) -> Int { frame / segmentFrames }
 
+    /// The frame at which a source's picture begins: the one nearest to its time, whoever asks. It may lie outside the grid.
+    /// - Parameter origin: the source's time that is 0 on the output timeline.
+    public func frame(at time: Rational, origin: Rational) -> Int {
+        Int(max(min(((time - origin) * frameRate).rounded, 1 << 40), -(1 << 40)))
+    }
+
     /// The instant at which frame `frame` is shown, in seconds.
     public func time(ofFrame frame: Int) -> Rational { Rational(Int64(frame)) / frameRate }
 

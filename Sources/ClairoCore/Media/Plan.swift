@@ -50,13 +50,23 @@ public struct SourceFingerprint: Sendable, Codable, Hashable {
     /// The file's name, for people; it is not part of what makes two sources the same.
     public var name: String
     public var size: Int64
-    /// Hexadecimal SHA-256 of the whole content.
-    public var sha256: String
+    /// `sha256:` and the hexadecimal SHA-256 of the whole content, or `etag:` and what the object store calls it: a source
+    /// in a store is not read whole only to be known.
+    public var identity: String
 
-    public init(name: String, size: Int64, sha256: String) {
+    public init(name: String, size: Int64, identity: String) {
         self.name = name
         self.size = size
-        self.sha256 = sha256
+        self.identity = identity
+    }
+
+    /// - Parameter check: called before each piece that is read; what it throws ends the work.
+    public init(
+        of source: any ByteSource, name: String, check: () throws(ClairoError) -> Void = {}
+    ) throws(ClairoError) {
+        let identity =
+            if let etag = source.etag { "etag:\(etag)" } else { "sha256:\(try Checksum.sha256(source, check: check))" }
+        self.init(name: name, size: source.size, identity: identity)
     }
 }
 
@@ -169,6 +179,9 @@ public struct Rung: Sendable, Codable, Hashable {
     /// Set where the source's own pictures are taken and not encoded again: frames by which their decoding order runs ahead
     /// of the order of presentation.
     public var copyReorderDelay: Int?
+    /// Segments that a later attempt than the first made, where several workers shared the job: their names say so, so
+    /// that nobody whose claim has passed to another can change them. Nil where every first attempt went well.
+    public var laterAttempts: [SegmentAttempt]?
 
     public init(name: String, size: PictureSize, maxRate: Int64, bufferSize: Int64, copyReorderDelay: Int? = nil) {
         self.name = name
@@ -180,13 +193,39 @@ public struct Rung: Sendable, Codable, Hashable {
 
     public var isCopy: Bool { copyReorderDelay != nil }
     public var folder: String { "video/\(name)" }
-    public var initKey: ObjectKey { ObjectKey("\(folder)/init.mp4") }
+    /// Of the attempt that made the first segment.
+    public var initKey: ObjectKey { ObjectKey("\(folder)/init.mp4").ofAttempt(attempt(ofSegment: 0)) }
     public var playlistKey: ObjectKey { ObjectKey("\(folder)/playlist.m3u8") }
     public var iframePlaylistKey: ObjectKey { ObjectKey("\(folder)/iframes.m3u8") }
     public var mp4Key: ObjectKey { ObjectKey("mp4/\(name).mp4") }
 
     /// Segments are counted from 0 here and named from 1.
-    public func segmentKey(_ index: Int) -> ObjectKey { ObjectKey("\(folder)/\(segmentFileName(index))") }
+    public func segmentKey(_ index: Int) -> ObjectKey {
+        ObjectKey("\(folder)/\(segmentFileName(index))").ofAttempt(attempt(ofSegment: index))
+    }
+
+    private func attempt(ofSegment index: Int) -> Int {
+        laterAttempts?.first { $0.segments.contains(index) }?.attempt ?? 1
+    }
+}
+
+/// The attempt that made some segments.
+public struct SegmentAttempt: Sendable, Codable, Hashable {
+    public var segments: Range<Int>
+    public var attempt: Int
+
+    public init(segments: Range<Int>, attempt: Int) {
+        self.segments = segments
+        self.attempt = attempt
+    }
+}
+
+extension ObjectKey {
+    /// `video/720p/00007.m4s` for the first attempt, `video/720p/00007-2.m4s` for the second.
+    public func ofAttempt(_ attempt: Int) -> ObjectKey {
+        guard attempt > 1, let dot = rawValue.lastIndex(of: ".") else { return self }
+        return ObjectKey("\(rawValue[..<dot])-\(attempt)\(rawValue[dot...])")
+    }
 }
 
 public struct LadderDecision: Sendable, Codable, Hashable {
@@ -222,12 +261,17 @@ public struct AudioPlan: Sendable, Codable, Hashable {
     public var bitRate: Int64
     /// Samples per channel that are presented, without priming.
     public var sampleCount: Int
+    /// Of them, those that the source's sound is to reach; what follows is silence. Nil in plans from before it was kept,
+    /// which promise nothing.
+    public var sourceSampleCount: Int?
     /// Segments follow the video's boundaries: each ends with the first access unit at or after the boundary.
     public var segmentBoundaries: [Rational]
+    /// The attempt that made it, where that is not the first; see `Rung.laterAttempts`.
+    public var laterAttempt: Int?
 
     public init(
         streamIndex: Int, language: String, title: String?, channels: Int, bitRate: Int64, sampleCount: Int,
-        segmentBoundaries: [Rational]
+        sourceSampleCount: Int? = nil, segmentBoundaries: [Rational]
     ) {
         self.streamIndex = streamIndex
         self.language = language
@@ -235,14 +279,17 @@ public struct AudioPlan: Sendable, Codable, Hashable {
         self.channels = channels
         self.bitRate = bitRate
         self.sampleCount = sampleCount
+        self.sourceSampleCount = sourceSampleCount
         self.segmentBoundaries = segmentBoundaries
     }
 
     public var name: String { "\(language)-\(bitRate / 1000)k" }
     public var folder: String { "audio/\(name)" }
-    public var initKey: ObjectKey { ObjectKey("\(folder)/init.mp4") }
+    public var initKey: ObjectKey { ObjectKey("\(folder)/init.mp4").ofAttempt(laterAttempt ?? 1) }
     public var playlistKey: ObjectKey { ObjectKey("\(folder)/playlist.m3u8") }
-    public func segmentKey(_ index: Int) -> ObjectKey { ObjectKey("\(folder)/\(segmentFileName(index))") }
+    public func segmentKey(_ index: Int) -> ObjectKey {
+        ObjectKey("\(folder)/\(segmentFileName(index))").ofAttempt(laterAttempt ?? 1)
+    }
     public var duration: Rational { Rational(Int64(sampleCount), Int64(Self.sampleRate)) }
     public var segmentCount: Int { segmentBoundaries.count + 1 }
 

@@ -1,0 +1,50 @@
+internal import Crypto
+public import Foundation
+
+/// Checksums in lower-case hexadecimal.
+public enum Checksum {
+    public static func sha256(_ data: Data) -> String { SHA256.hash(data: data).hexadecimal }
+
+    /// Only where another system's format asks for it, such as S3's ETag.
+    public static func md5(_ data: Data) -> String { Insecure.MD5.hash(data: data).hexadecimal }
+
+    /// SHA-256 of a whole source, in pieces.
+    /// - Parameter check: called before each piece; what it throws ends the work.
+    public static func sha256(_ source: any ByteSource, check: () throws(ClairoError) -> Void = {})
+        throws(ClairoError) -> String
+    {
+        var running = Running()
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        var offset: Int64 = 0
+        while true {
+            try check()
+            let result = buffer.withUnsafeMutableBytes { bytes in
+                Result { () throws(ClairoError) in try source.read(at: offset, into: bytes) }
+            }
+            let count = try result.get()
+            if count == 0 { return running.finish() }
+            buffer.withUnsafeBytes { running.update(UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
+            offset += Int64(count)
+        }
+    }
+
+    /// The SHA-256 of pieces as they pass.
+    public struct Running: Sendable {
+        private var hash = SHA256()
+        public private(set) var bytes: Int64 = 0
+
+        public init() {}
+
+        public mutating func update(_ data: Data) {
+            hash.update(data: data)
+            bytes += Int64(data.count)
+        }
+
+        public mutating func update(_ data: UnsafeRawBufferPointer) {
+            hash.update(bufferPointer: data)
+            bytes += Int64(data.count)
+        }
+
+        public func finish() -> String { hash.finalize().hexadecimal }
+    }
+}

@@ -1,0 +1,32 @@
+/// A moment of a job. Frames are counted over all rungs and chunks.
+public struct JobProgress: Sendable, Hashable, Codable {
+    public enum Phase: String, Sendable, Codable {
+        case reading, encoding, packaging, verifying, done
+    }
+
+    public var phase: Phase
+    public var framesDone: Int
+    public var framesPlanned: Int
+    /// Of `framesDone`, those that an earlier run had finished.
+    public var framesResumed: Int
+    /// Seconds of output finished, as an average over the rungs.
+    public var mediaSeconds: Double
+
+    public init(
+        phase: Phase = .reading, framesDone: Int = 0, framesPlanned: Int = 0, framesResumed: Int = 0,
+        mediaSeconds: Double = 0
+    ) {
+        self.phase = phase
+        self.framesDone = framesDone
+        self.framesPlanned = framesPlanned
+        self.framesResumed = framesResumed
+        self.mediaSeconds = mediaSeconds
+    }
+}
+
+/// What a job says on its way to whoever waits for it.
+public enum JobNews: Sendable, Hashable, Codable {
+    case progress(JobProgress)
+    /// For people, such as that finished segments were found.
+    case note(String)
+}

@@ -1,0 +1,48 @@
+internal import Synchronization
+
+/// A request to stop that reaches blocking work on any thread.
+public final class StopRequest: Sendable {
+    private struct State {
+        var isCancelled = false
+        var handlers: [Int: @Sendable () -> Void] = [:]
+        var next = 0
+    }
+
+    private let state = Mutex(State())
+
+    public init() {}
+
+    public var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
+    /// Asks everybody to stop; a second time does nothing.
+    public func cancel() {
+        let handlers = state.withLock { state in
+            defer { state = State(isCancelled: true) }
+            return state.handlers.sorted { $0.key < $1.key }
+        }
+        for (_, handler) in handlers { handler() }
+    }
+
+    /// Calls `handler` on stop, after those that came before it; at once where that has happened.
+    /// - Returns: what `forget` takes.
+    @discardableResult
+    public func onCancel(_ handler: @escaping @Sendable () -> Void) -> Int? {
+        let id = state.withLock { state -> Int? in
+            if state.isCancelled { return nil }
+            state.next += 1
+            state.handlers[state.next] = handler
+            return state.next
+        }
+        if id == nil { handler() }
+        return id
+    }
+
+    /// Lets go of a handler whose work has ended, for requests that outlive it by far.
+    public func forget(_ id: Int?) {
+        if let id { state.withLock { _ = $0.handlers.removeValue(forKey: id) } }
+    }
+
+    public func check() throws(ClairoError) {
+        if isCancelled { throw .cancelled }
+    }
+}

@@ -1,0 +1,198 @@
+/// A result that no task can have had.
+public struct ImpossibleResult: Error, Hashable {
+    /// What is wrong with it, after "a result that cannot be:".
+    public let reason: String
+}
+
+/// What comes out of an executor may come from whoever made the media. A plan decides what loops run over and which objects
+/// are named, and counts are added up: all of it is looked at here, before anybody relies on it.
+extension TaskResult {
+    /// The result itself, if it can be that of `work`.
+    public func validated(for work: TaskSpec.Work) throws(ImpossibleResult) -> TaskResult {
+        try expect(schema == TaskSpec.currentSchema, "its schema is \(schema)")
+        try expect(
+            warnings.count <= 1000 && warnings.reduce(0) { $0 + $1.utf8.count } <= 1 << 20, "it has too many warnings")
+        try expect(
+            Bounds.counts.contains(decodedFrames) && Bounds.counts.contains(decodeErrors),
+            "it counts \(decodedFrames) pictures and \(decodeErrors) errors")
+        try usage.validate()
+        try files.validate()
+        try validateRenditions(of: work)
+        if case .plan(let request) = work {
+            guard let plan else { throw ImpossibleResult(reason: "it has no plan") }
+            try plan.validate(for: request)
+        } else {
+            try expect(plan == nil, "it has a plan")
+        }
+        switch work {
+        case .probe, .inspect:
+            guard let media else { throw ImpossibleResult(reason: "it tells nothing of the source") }
+            try media.validate()
+        case .plan, .chunk, .audio, .finish, .transcode, .verify:
+            try expect(media == nil, "it tells of the source")
+        }
+        return self
+    }
+
+    private func validateRenditions(of work: TaskSpec.Work) throws(ImpossibleResult) {
+        let planned: [String: PictureSize]?
+        switch work {
+        case .finish(let request):
+            planned = Dictionary((request.plan.video?.rungs ?? []).map { ($0.name, $0.size) }) { first, _ in first }
+        // What is planned is known to whoever does it.
+        case .transcode: planned = nil
+        case .probe, .inspect, .plan, .chunk, .audio, .verify: planned = [:]
+        }
+        try expect(
+            renditions.count <= Bounds.rungs && Set(renditions.map(\.name)).count == renditions.count,
+            "it has \(renditions.count) renditions")
+        for rendition in renditions {
+            let isPlanned = planned.map { $0[rendition.name] == rendition.size } ?? rendition.size.isPossible
+            try expect(
+                isPlanned && rendition.name.isPlainWord && rendition.codec.isPlainWord
+                    && Bounds.counts.contains(rendition.frameCount) && Bounds.seconds.contains(rendition.duration)
+                    && [rendition.averageRate, rendition.peakRate, rendition.bytes].allSatisfy(Bounds.bytes.contains),
+                "the rendition \(rendition.name.prefix(40).debugDescription)")
+        }
+    }
+}
+
+extension [FileRecord] {
+    /// As a task on another machine tells of what it wrote.
+    public func validate() throws(ImpossibleResult) {
+        try expect(count <= 1 << 20, "it has \(count) files")
+        for file in self {
+            let isDigest =
+                file.sha256.utf8.count == 64
+                && file.sha256.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+            try expect(
+                (1...1024).contains(file.key.utf8.count) && Bounds.bytes.contains(file.bytes) && isDigest,
+                "the file \(file.key.prefix(40).debugDescription)")
+        }
+    }
+}
+
+/// More than there is, and so little that sums of them are far from the end of what a number holds.
+private enum Bounds {
+    static let counts = 0...1_000_000_000_000
+    static let bytes: ClosedRange<Int64> = 0...(1 << 50)
+    static let seconds = 0...1e10
+    static let rungs = 64
+    static let tracks = 64
+    static let chunks = 100_000
+    static let segments = 1_000_000
+}
+
+private func expect(_ condition: Bool, _ what: @autoclosure () -> String) throws(ImpossibleResult) {
+    guard condition else { throw ImpossibleResult(reason: what()) }
+}
+
+extension String {
+    /// A word that may be a folder's name.
+    fileprivate var isPlainWord: Bool {
+        (1...40).contains(utf8.count) && first != "."
+            && utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                    || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+            }
+    }
+}
+
+extension PictureSize {
+    fileprivate var isPossible: Bool { (1...1 << 20).contains(width) && (1...1 << 20).contains(height) }
+}
+
+extension TaskUsage {
+    fileprivate func validate() throws(ImpossibleResult) {
+        let steps = steps ?? [:]
+        try expect(
+            Bounds.seconds.contains(cpuSeconds) && Bounds.seconds.contains(wallSeconds)
+                && Bounds.bytes.contains(peakMemory) && steps.count <= 64
+                && steps.allSatisfy { $0.key.isPlainWord && Bounds.seconds.contains($0.value) },
+            "what it says that it has cost")
+    }
+}
+
+extension MediaInfo {
+    /// Headers claim what they like; only what nobody could print or multiply is turned away.
+    fileprivate func validate() throws(ImpossibleResult) {
+        let times =
+            [duration, declaredDuration ?? 0] + video.flatMap { [$0.start, $0.end] }
+            + audio.flatMap { [$0.start, $0.end] }
+        let sizes = video.flatMap { [$0.codedSize, $0.displaySize] }
+        let counts = video.flatMap { [$0.frameCount, $0.keyFrameCount] }
+        try expect(
+            size >= 0 && times.allSatisfy { abs($0) <= 1e15 } && counts.allSatisfy(Bounds.counts.contains)
+                && sizes.allSatisfy { (0...1 << 30).contains($0.width) && (0...1 << 30).contains($0.height) }
+                && video.count + audio.count + subtitles.count + otherStreams.count <= 10_000,
+            "what it tells of the source")
+    }
+}
+
+extension Plan {
+    fileprivate func validate(for request: TaskSpec.PlanRequest) throws(ImpossibleResult) {
+        try expect(version == Self.currentVersion, "its plan is of version \(version)")
+        try expect(source == request.source, "its plan is of another source")
+        try expect(settings == request.settings, "its plan has other settings")
+        try expect(video != nil || !audio.isEmpty, "its plan is of nothing")
+        try expect(
+            abs(origin.doubleValue) <= 1e12 && prediction.bytes >= 0 && prediction.cpuSeconds >= 0
+                && prediction.cpuSeconds <= 1e15, "its plan begins or ends nowhere")
+        try video?.validate(settings)
+        try validateChunks()
+        try expect(audio.count <= Bounds.tracks, "its plan has \(audio.count) tracks")
+        for track in audio { try track.validate() }
+    }
+
+    /// Every segment is made once, in order.
+    private func validateChunks() throws(ImpossibleResult) {
+        try expect(chunks.count <= Bounds.chunks, "its plan has \(chunks.count) chunks")
+        var next = 0
+        for (index, chunk) in chunks.enumerated() {
+            try expect(
+                chunk.index == index && chunk.segments.lowerBound == next && !chunk.segments.isEmpty,
+                "chunk \(index) of its plan has the segments \(chunk.segments)")
+            next = chunk.segments.upperBound
+        }
+        let count = video?.grid.segmentCount ?? 0
+        try expect(next == count, "its plan makes \(next) of \(count) segments")
+    }
+}
+
+extension VideoPlan {
+    fileprivate func validate(_ settings: TranscodeSettings) throws(ImpossibleResult) {
+        let rate = grid.frameRate.doubleValue
+        try expect(rate >= 0.001 && rate <= 1000 && grid.frameCount > 0, "the frames of its plan")
+        let own = SegmentGrid(
+            frameRate: grid.frameRate, frameCount: grid.frameCount, segmentSeconds: settings.segmentSeconds)
+        try expect(grid == own && grid.segmentCount <= Bounds.segments, "the segments of its plan")
+        try expect(
+            (0...grid.frameCount).contains(sourceFrameCount)
+                && (1...Bounds.counts.upperBound).contains(segmentsPerEncoder)
+                && [0, 90, 180, 270].contains(orientation.rotation), "the pictures of its plan")
+        try expect(
+            (1...Bounds.rungs).contains(rungs.count) && decisions.count <= 1000
+                && Set(rungs.map(\.name)).count == rungs.count, "its plan has \(rungs.count) rungs")
+        for rung in rungs {
+            try expect(
+                rung.name.isPlainWord && rung.size.isPossible && Bounds.bytes.contains(rung.maxRate)
+                    && Bounds.bytes.contains(rung.bufferSize) && (0...10_000).contains(rung.copyReorderDelay ?? 0)
+                    && rung.laterAttempts == nil, "the rung \(rung.name.prefix(40).debugDescription) of its plan")
+        }
+    }
+}
+
+extension AudioPlan {
+    fileprivate func validate() throws(ImpossibleResult) {
+        var last = Rational.zero
+        for boundary in segmentBoundaries {
+            try expect(boundary > last, "the segments of a track of its plan")
+            last = boundary
+        }
+        try expect(
+            language.isPlainWord && (1...8).contains(channels) && (1...1 << 30).contains(bitRate)
+                && Bounds.counts.contains(sampleCount) && (0...sampleCount).contains(sourceSampleCount ?? 0)
+                && segmentBoundaries.count < Bounds.segments && last.doubleValue <= 1e10 && laterAttempt == nil,
+            "the track \(name.prefix(40).debugDescription) of its plan")
+    }
+}

@@ -1,0 +1,165 @@
+/// What a worker is to do, whole: the same document goes to the engine in this process, to a child, to a container. It
+/// holds no credential and names no service; bytes come and go through the `TaskHost`.
+///
+/// As JSON it has a `schema`, and `work` is an object with one member, named for the kind: `plan`, `chunk`, `audio` and
+/// `finish` are the tasks of a job; the others are what a command does by hand.
+public struct TaskSpec: Sendable, Codable, Hashable {
+    public static let currentSchema = 1
+
+    public enum Work: Sendable, Codable, Hashable {
+        /// Look whether the source could be transcoded, before it is any video's. No task of a job.
+        case probe(name: String)
+        /// Look into the source, whether or not it could be transcoded. No task of a job.
+        case inspect(name: String)
+        /// Look at the source and decide what to make of it.
+        case plan(PlanRequest)
+        /// Make the segments of `plan.chunks[index]`, all rungs, and decode them once.
+        case chunk(Plan, index: Int)
+        /// Make the track `plan.audio[index]`.
+        case audio(Plan, index: Int)
+        /// Make everything that refers to the segments, check it, and write the master playlist last. The plan names the
+        /// attempts that made them.
+        case finish(FinishRequest)
+        /// All of a job at once, or what is missing of it.
+        case transcode(TranscodeRequest)
+        /// Decode and check the output that is there. It has no source.
+        case verify
+    }
+
+    public var schema: Int
+    public var taskID: TaskID
+    public var jobID: JobID
+    public var videoID: VideoID
+    public var attempt: Int
+    public var traceID: String
+    public var work: Work
+    /// Threads for decoding; nil lets the engine choose.
+    public var threads: Int?
+
+    public init(
+        taskID: TaskID, jobID: JobID, videoID: VideoID, attempt: Int, traceID: String, work: Work, threads: Int? = nil
+    ) {
+        schema = Self.currentSchema
+        self.taskID = taskID
+        self.jobID = jobID
+        self.videoID = videoID
+        self.attempt = attempt
+        self.traceID = traceID
+        self.work = work
+        self.threads = threads
+    }
+
+    /// What a plan is made from.
+    public struct PlanRequest: Sendable, Codable, Hashable {
+        /// The source as the video's row knows it: it is not read again to be known.
+        public var source: SourceFingerprint
+        public var settings: TranscodeSettings
+
+        public init(source: SourceFingerprint, settings: TranscodeSettings) {
+            self.source = source
+            self.settings = settings
+        }
+    }
+
+    public struct TranscodeRequest: Sendable, Codable, Hashable {
+        public var source: SourceFingerprint
+        public var settings: TranscodeSettings
+        public var resources: TranscodeResources
+
+        public init(source: SourceFingerprint, settings: TranscodeSettings, resources: TranscodeResources) {
+            self.source = source
+            self.settings = settings
+            self.resources = resources
+        }
+    }
+
+    public struct FinishRequest: Sendable, Codable, Hashable {
+        public var plan: Plan
+        /// What the tasks wrote, by the keys of `plan`: the packager believes these and nothing else.
+        public var segments: [FileRecord]
+        /// What a reader should know, such as a damaged source.
+        public var warnings: [String]
+
+        public init(plan: Plan, segments: [FileRecord], warnings: [String]) {
+            self.plan = plan
+            self.segments = segments
+            self.warnings = warnings
+        }
+    }
+}
+
+/// What an attempt made; the document that leaves the executor.
+public struct TaskResult: Sendable, Codable, Hashable {
+    public var schema: Int
+    /// Of a probe or an inspection.
+    public var media: MediaInfo?
+    /// Of a plan task.
+    public var plan: Plan?
+    /// Of a verification, and of a transcode that was to be verified.
+    public var verification: VerificationReport?
+    public var warnings: [String]
+    /// What was written, by the names in the output folder. Filled by whoever stores it, not by who made it.
+    public var files: [FileRecord]
+    /// Pictures that were decoded, and errors of the decoder among them.
+    public var decodedFrames: Int
+    public var decodeErrors: Int
+    /// Of a finish task: what was published, largest first.
+    public var renditions: [RenditionRecord]
+    public var usage: TaskUsage
+
+    public init(
+        media: MediaInfo? = nil, plan: Plan? = nil, verification: VerificationReport? = nil, warnings: [String] = [],
+        files: [FileRecord] = [], decodedFrames: Int = 0, decodeErrors: Int = 0, renditions: [RenditionRecord] = [],
+        usage: TaskUsage = TaskUsage()
+    ) {
+        schema = TaskSpec.currentSchema
+        self.media = media
+        self.plan = plan
+        self.verification = verification
+        self.warnings = warnings
+        self.files = files
+        self.decodedFrames = decodedFrames
+        self.decodeErrors = decodeErrors
+        self.renditions = renditions
+        self.usage = usage
+    }
+}
+
+/// What an attempt cost.
+public struct TaskUsage: Sendable, Codable, Hashable {
+    public var cpuSeconds: Double
+    public var wallSeconds: Double
+    /// Largest resident set in bytes; 0 where it is not known.
+    public var peakMemory: Int64
+    /// Seconds that the task's threads spent in its steps, added up, by the names of `TaskStep`. By name, so that what another
+    /// version of this program wrote can be read; nil where nobody measured it.
+    public var steps: [String: Double]?
+
+    public init(
+        cpuSeconds: Double = 0, wallSeconds: Double = 0, peakMemory: Int64 = 0, steps: [TaskStep: Double]? = nil
+    ) {
+        self.cpuSeconds = cpuSeconds
+        self.wallSeconds = wallSeconds
+        self.peakMemory = peakMemory
+        self.steps = steps.map { steps in
+            Dictionary(uniqueKeysWithValues: steps.map { ($0.key.rawValue, $0.value) })
+        }
+    }
+
+    public func seconds(in step: TaskStep) -> Double? { steps?[step.rawValue] }
+}
+
+/// What a task's threads spend their time on. Steps do not overlap, and are not all there is: what is between them counts
+/// for none.
+public enum TaskStep: String, Sendable, CaseIterable {
+    /// Waiting for bytes of the source.
+    case read
+    case decode
+    /// Turning, scaling, deinterlacing and mapping colours.
+    case conform
+    case encode
+    /// Decoding what was made, before it is written.
+    case verify
+    /// Waiting for the store to take it.
+    case write
+}

@@ -1,0 +1,70 @@
+/// A piece of a job that one worker does. (Named so because `Task` is Swift's own.)
+public struct WorkTask: Sendable, Codable, Hashable {
+    /// A task that has taken so many workers with it is the cause.
+    public static let mostAttempts = 25
+
+    public enum Kind: String, Sendable, Codable, CaseIterable { case plan, chunk, audio, finish }
+
+    public enum State: String, Sendable, Codable, CaseIterable {
+        case pending, running, succeeded, failed, cancelled
+
+        public var isFinal: Bool { [.succeeded, .failed, .cancelled].contains(self) }
+    }
+
+    public var id: TaskID
+    public var jobID: JobID
+    public var videoID: VideoID
+    public var kind: Kind
+    /// The chunk's or track's number within the job; 0 for the others.
+    public var index: Int
+    public var state: State
+    public var priority: Priority
+    /// Its place in the queue: of the tasks that may be taken, the one with the earliest goes first.
+    public var queueAt: Timestamp
+    /// How often it has been claimed: the fencing number of the claim that holds.
+    public var attempt: Int
+    public var maxAttempts: Int
+    /// The worker that holds it, and until when; after that anybody may take it over.
+    public var owner: String?
+    public var leaseUntil: Timestamp?
+    /// When its last claim was made, by that worker's clock; nil before the first.
+    public var claimedAt: Timestamp?
+    /// Not to be taken before this moment.
+    public var notBefore: Timestamp
+    public var framesDone: Int
+    public var framesPlanned: Int
+    /// What its last attempt made; nil before one has ended well.
+    public var result: TaskResult?
+    public var error: Failure?
+    public var createdAt: Timestamp
+    public var updatedAt: Timestamp
+
+    public init(
+        id: TaskID, jobID: JobID, videoID: VideoID, kind: Kind, index: Int = 0, state: State = .pending,
+        priority: Priority, queueAt: Timestamp? = nil, attempt: Int = 0, maxAttempts: Int = 5, owner: String? = nil,
+        leaseUntil: Timestamp? = nil, claimedAt: Timestamp? = nil,
+        notBefore: Timestamp, framesDone: Int = 0, framesPlanned: Int = 0, result: TaskResult? = nil,
+        error: Failure? = nil, createdAt: Timestamp, updatedAt: Timestamp? = nil
+    ) {
+        self.id = id
+        self.jobID = jobID
+        self.videoID = videoID
+        self.kind = kind
+        self.index = index
+        self.state = state
+        self.priority = priority
+        self.queueAt = queueAt ?? createdAt
+        self.attempt = attempt
+        self.maxAttempts = maxAttempts
+        self.owner = owner
+        self.leaseUntil = leaseUntil
+        self.claimedAt = claimedAt
+        self.notBefore = notBefore
+        self.framesDone = framesDone
+        self.framesPlanned = framesPlanned
+        self.result = result
+        self.error = error
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt ?? createdAt
+    }
+}
