@@ -36,8 +36,14 @@ public final class Demuxer {
     public private(set) var streams: [StreamInfo] = []
 
     /// Opens a container and reads enough of it to describe its streams.
+    /// - Parameter analyzes: false to look at no packet: streams are described by the header alone, and packets come as
+    ///   the container has them.
     /// - Throws: `AVError` if libav refuses the content, or whatever the byte source threw.
-    public init(_ bytes: any InputBytes, options: DemuxerOptions, interrupt: Interrupt = Interrupt()) throws {
+    public init(
+        _ bytes: any InputBytes, options: DemuxerOptions, interrupt: Interrupt = Interrupt(), analyzes: Bool = true
+    )
+        throws
+    {
         LogTap.install
         self.interrupt = interrupt
         codecWhitelist = options.codecWhitelist
@@ -47,6 +53,7 @@ public final class Demuxer {
         context = opening
         opening.pointee.pb = input.pointer
         opening.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
+        if !analyzes { opening.pointee.flags |= AVFMT_FLAG_NOPARSE }
         opening.pointee.interrupt_callback.opaque = Unmanaged.passUnretained(interrupt).toOpaque()
         opening.pointee.interrupt_callback.callback = { opaque in
             guard let opaque else { return 0 }
@@ -69,9 +76,11 @@ public final class Demuxer {
         let opened = avformat_open_input(&context, "input.bin", nil, &dictionary)
         try input.rethrowStash()
         try check(opened)
-        let found = avformat_find_stream_info(context, nil)
-        try input.rethrowStash()
-        try check(found)
+        if analyzes {
+            let found = avformat_find_stream_info(context, nil)
+            try input.rethrowStash()
+            try check(found)
+        }
         refreshStreams()
     }
 

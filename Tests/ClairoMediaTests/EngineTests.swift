@@ -119,7 +119,7 @@ import Testing
         for _ in 0..<50 { control.finishFrame() }
         #expect(
             control.snapshot
-                == JobControl.Snapshot(
+                == JobProgress(
                     phase: .encoding, framesDone: 100, framesPlanned: 200, framesResumed: 50, mediaSeconds: 4))
     }
 
@@ -127,7 +127,7 @@ import Testing
         let control = JobControl()
         control.countDecoded(frames: 10, damaged: 1)
         control.countDecoded(frames: 5, damaged: 2)
-        #expect(control.damage == (errors: 3, frames: 15))
+        #expect(control.damage == DecodingDamage(frames: 15, errors: 3))
     }
 }
 
@@ -180,9 +180,9 @@ import Testing
     }
 
     @Test func withoutAWishAPartOfTheMachineIsTaken() {
-        let budget = ResourceBudget(memory: nil)
-        #expect(budget.memory > 0)
-        #expect(Double(budget.memory) <= Double(ProcessInfo.processInfo.physicalMemory) * 0.76)
+        let resources = TranscodeResources()
+        #expect(resources.memory > 0 && resources.cores > 0)
+        #expect(Double(resources.memory) <= Double(ProcessInfo.processInfo.physicalMemory) * 0.76)
     }
 }
 
@@ -229,8 +229,8 @@ import Testing
     }
 
     @Test func cancelledChecksumStops() {
-        let control = JobControl()
-        control.cancel()
-        #expect(throws: ClairoError.cancelled) { try Checksum.sha256(MemorySource(Data([1])), control: control) }
+        #expect(throws: ClairoError.cancelled) {
+            try Checksum.sha256(MemorySource(Data([1])), check: { () throws(ClairoError) in throw .cancelled })
+        }
     }
 }

@@ -27,7 +27,7 @@ import Testing
         let clip = Clip(rate: rate, seconds: 9.1, picture: .numbers)
         let output = try await Transcoded(
             clip.make(), into: scratch.path("out"), settings: Self.manyChunks,
-            resources: TranscodeJob.Resources(jobs: jobs))
+            resources: TranscodeResources(jobs: jobs))
         let video = try #require(output.plan.video)
         #expect(video.grid.segmentCount == 5)
         #expect(output.plan.chunks.count == 5)
@@ -49,7 +49,7 @@ import Testing
             suffix: suffix)
         let output = try await Transcoded(
             clip.make(), into: scratch.path("out"), settings: Self.manyChunks,
-            resources: TranscodeJob.Resources(jobs: 4))
+            resources: TranscodeResources(jobs: 4))
         #expect(output.plan.chunks.contains { $0.seekTimestamp != output.plan.chunks.first?.seekTimestamp })
         for rung in output.rungs {
             let numbers = try await FrameNumbers.read(output.path(rung.playlistKey))
@@ -128,7 +128,7 @@ import Testing
         for jobs in [1, 4] {
             let output = try await Transcoded(
                 source, into: scratch.path("jobs-\(jobs)"), settings: settings,
-                resources: TranscodeJob.Resources(jobs: jobs))
+                resources: TranscodeResources(jobs: jobs))
             made[jobs] = try contents(below: output.folder)
         }
         #expect(made[1]?.keys.sorted() == made[4]?.keys.sorted())

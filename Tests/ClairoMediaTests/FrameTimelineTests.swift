@@ -12,7 +12,9 @@ import Testing
     private static func shown(
         _ times: [Int64?], frames: Range<Int>, origin: Rational = .zero
     ) throws -> (pictures: [Int], covered: Int, isComplete: Bool) {
-        var timeline = FrameTimeline(frames: frames, origin: origin, rate: Rational(25), timeBase: timeBase)
+        var timeline = FrameTimeline(
+            frames: frames, origin: origin,
+            grid: SegmentGrid(frameRate: Rational(25), frameCount: frames.upperBound))
         var pictures: [Int] = []
         var next = frames.lowerBound
         func take(_ output: (Frame, Range<Int>)?) {

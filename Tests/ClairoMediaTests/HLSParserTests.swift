@@ -46,7 +46,8 @@ import Testing
 
     @Test func writtenMediaPlaylistReadsBackWhole() throws {
         let segments = SamplePresentation.hd.segments
-        let text = HLSPlaylist.media(segments: segments, targetDuration: 6, fileName: SamplePresentation.fileName)
+        let text = HLSPlaylist.media(
+            segments: segments, targetDuration: 6, initName: "init.mp4", fileName: SamplePresentation.fileName)
         let playlist = try HLSParser.media(text.utf8)
         #expect(playlist.version == 7)
         #expect(playlist.targetDuration == 6)
@@ -65,7 +66,7 @@ import Testing
 
     @Test func writtenIFramePlaylistReadsBackWhole() throws {
         let segments = SamplePresentation.sd.segments
-        let text = HLSPlaylist.iframes(segments: segments, fileName: SamplePresentation.fileName)
+        let text = HLSPlaylist.iframes(segments: segments, initName: "init.mp4", fileName: SamplePresentation.fileName)
         let playlist = try HLSParser.media(text.utf8)
         #expect(playlist.isIFramesOnly)
         #expect(playlist.targetDuration == 2)
@@ -179,7 +180,8 @@ import Testing
         var generator = SplitMix(state: 7)
         let originals = [
             HLSPlaylist.master(SamplePresentation.make()),
-            HLSPlaylist.iframes(segments: SamplePresentation.hd.segments, fileName: SamplePresentation.fileName),
+            HLSPlaylist.iframes(
+                segments: SamplePresentation.hd.segments, initName: "init.mp4", fileName: SamplePresentation.fileName),
         ].map { Array($0.utf8) }
         for round in 0..<2000 {
             var bytes = originals[round % 2]

@@ -42,7 +42,7 @@ struct ToneTrack {
         return [0..<24, 24..<samples.count].enumerated().map { index, range in
             FragmentWriter.segment(
                 fragments: [Array(samples[range])], firstSequence: index + 1, decodeTime: Int64(range.lowerBound * 1024)
-            ).data
+            )
         }
     }
 }
@@ -77,7 +77,7 @@ struct ToneTrack {
         let segments = [0, 2].map {
             FragmentWriter.segment(
                 fragments: Array(gops[$0..<$0 + 2]), firstSequence: $0 + 1, decodeTime: Int64($0 * 3003)
-            ).data
+            )
         }
         let description = InitSegmentTests.video(priming: 1001)
         return (try track(description, folder: "video", segments: segments, duration: 12_012), samples)

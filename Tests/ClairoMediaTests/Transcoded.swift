@@ -13,7 +13,7 @@ struct Transcoded {
     /// Runs a job in process. Without more words: fast, verified, every format.
     init(
         _ source: URL, into folder: String, settings: TranscodeSettings = .quick,
-        resources: TranscodeJob.Resources = TranscodeJob.Resources()
+        resources: TranscodeResources = TranscodeResources()
     ) async throws {
         let job = TranscodeJob(
             source: try FileByteSource(path: source.path), sourceName: source.lastPathComponent, settings: settings,

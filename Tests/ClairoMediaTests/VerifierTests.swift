@@ -211,7 +211,7 @@ import Testing
         let scratch = try Scratch()
         _ = try await Transcoded(
             Clip(seconds: 7).make(), into: scratch.path("out"), settings: settings,
-            resources: TranscodeJob.Resources(verifies: false))
+            resources: TranscodeResources(verifies: false))
         return scratch
     }
 

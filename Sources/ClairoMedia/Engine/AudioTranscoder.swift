@@ -12,9 +12,7 @@ struct AudioTranscoder {
     let limits: InputLimits
     let plan: Plan
     let track: AudioPlan
-    /// Samples that decoded sound has to cover at least; what is missing behind them becomes silence.
-    let leastSamples: Int
-    let store: any ObjectStore
+    let sink: SegmentSink
     let control: JobControl
 
     /// - Throws: `badInput` (65) where less can be decoded than asked for. What lies behind has then not been written, so that
@@ -32,20 +30,25 @@ struct AudioTranscoder {
             timescale: Int64(AudioPlan.sampleRate), language: ISO639.threeLetters(track.language),
             priming: Int64(AudioPlan.frameSamples))
         let initSegment = FragmentWriter.initSegment(description)
-        if try store.size(of: track.initKey) == nil { try store.put(initSegment, at: track.initKey) }
+        try sink.write(initSegment: initSegment, at: track.initKey)
 
-        var writer = AudioSegmentWriter(track: track, store: store)
+        var writer = AudioSegmentWriter(track: track, initSegment: initSegment, sink: sink)
         var buffer = SampleBuffer(channels: track.channels)
         var encodedSamples = 0
+        func drain() throws {
+            while case .value(let packet) = try control.clock.measure(.encode, { try encoder.receive() }) {
+                try writer.append(packet.data)
+            }
+        }
         func encode(final: Bool) throws {
             while buffer.count >= AudioPlan.frameSamples || (final && buffer.count > 0) {
                 try control.checkCancellation()
                 let frame = try Frame.audio(
                     channels: buffer.take(AudioPlan.frameSamples), sampleRate: AudioPlan.sampleRate,
                     pts: Int64(encodedSamples))
-                try encoder.send(frame, pts: Int64(encodedSamples))
+                try control.clock.measure(.encode) { try encoder.send(frame, pts: Int64(encodedSamples)) }
                 encodedSamples += AudioPlan.frameSamples
-                while case .value(let packet) = try encoder.receive() { try writer.append(packet.data) }
+                try drain()
             }
         }
         func encode(silence count: Int) throws {
@@ -64,18 +67,26 @@ struct AudioTranscoder {
             return !placement.isFull
         }
         let covered = placement.position
+        let leastSamples = leastSamples
         guard covered >= leastSamples else {
             let rate = Double(AudioPlan.sampleRate)
             throw ClairoError.badMedia(
                 "\(plan.source.name): its sound can be decoded for \(clock(Double(covered) / rate)) of at least "
                     + clock(Double(leastSamples) / rate),
-                advice: "Give --allow-partial to transcode what can be read.")
+                advice: "Give --allow-partial (in a profile: allow-partial) to transcode what can be read.")
         }
         try encode(silence: track.sampleCount - covered)
         try encode(final: true)
-        try encoder.send(nil)
-        while case .value(let packet) = try encoder.receive() { try writer.append(packet.data) }
+        try control.clock.measure(.encode) { try encoder.send(nil) }
+        try drain()
         try writer.finish()
+    }
+
+    /// Samples that decoded sound has to cover; what is missing behind them becomes silence. Containers promise a little
+    /// more than there is.
+    private var leastSamples: Int {
+        guard !plan.settings.allowPartial, let promised = track.sourceSampleCount else { return 0 }
+        return max(0, promised - max(AudioPlan.sampleRate / 2, promised / 50))
     }
 
     /// Gives out planar float blocks at 48 kHz in the track's channels, each with its first sample's place on the output
@@ -120,18 +131,13 @@ struct AudioTranscoder {
 
         var isAtEnd = false
         while wantsMore, !isAtEnd {
-            try control.checkCancellation()
-            let packet: Packet?
-            do {
-                packet = try demuxer.read()
-            } catch let error as AVError {
-                if error == .exitRequested { throw ClairoError.cancelled }
-                packet = nil
-            }
+            let packet = try demuxer.nextReadable(control)
             if let packet, packet.streamIndex != track.streamIndex { continue }
             isAtEnd = packet == nil
-            try decoder.send(packet)
-            while wantsMore, case .value(let frame) = try decoder.receive() { try convert(frame) }
+            try control.clock.measure(.decode) { try decoder.send(packet) }
+            while wantsMore, case .value(let frame) = try control.clock.measure(.decode, { try decoder.receive() }) {
+                try convert(frame)
+            }
         }
         if wantsMore, let graph = converter?.graph {
             try graph.push(nil)
@@ -212,14 +218,16 @@ struct SampleBuffer {
 /// Cuts the stream of access units into the planned segments; those that exist already are not written again.
 private struct AudioSegmentWriter {
     let track: AudioPlan
-    let store: any ObjectStore
+    let initSegment: Data
+    let sink: SegmentSink
     private var segment = 0
     private var packetIndex = 0
     private var samples: [Sample] = []
 
-    init(track: AudioPlan, store: any ObjectStore) {
+    init(track: AudioPlan, initSegment: Data, sink: SegmentSink) {
         self.track = track
-        self.store = store
+        self.initSegment = initSegment
+        self.sink = sink
     }
 
     mutating func append(_ data: Data) throws {
@@ -235,12 +243,12 @@ private struct AudioSegmentWriter {
     private mutating func writeSegment() throws {
         let key = track.segmentKey(segment)
         let packets = track.packets(ofSegment: segment)
-        if try !samples.isEmpty && store.size(of: key) == nil {
+        if try !samples.isEmpty && sink.wants(key) {
             let bytes = FragmentWriter.segment(
                 fragments: [samples], firstSequence: packets.lowerBound + 1,
                 decodeTime: Int64(packets.lowerBound * AudioPlan.frameSamples)
-            ).data
-            try store.put(bytes, at: key)
+            )
+            try sink.write(bytes, index: segment, of: track, initSegment: initSegment)
         }
         samples.removeAll(keepingCapacity: true)
         segment += 1

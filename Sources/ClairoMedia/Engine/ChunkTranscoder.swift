@@ -17,7 +17,7 @@ struct ChunkTranscoder {
     let limits: InputLimits
     let plan: Plan
     let video: VideoPlan
-    let store: any ObjectStore
+    let sink: SegmentSink
     let control: JobControl
     /// Pictures waiting before each encoder.
     static let queueLength = 4
@@ -35,7 +35,7 @@ struct ChunkTranscoder {
         let queues = encoded.map { _ in BoundedQueue<GridPicture>(capacity: Self.queueLength) }
         let workers = zip(encoded, queues).map { index, queue in
             let encoder = RungEncoder(
-                rung: video.rungs[index], plan: plan, video: video, missing: missing[index] ?? [], store: store,
+                rung: video.rungs[index], plan: plan, video: video, missing: missing[index] ?? [], sink: sink,
                 control: control)
             // The largest rung is about half of the work and one thread: whenever it has a picture it is to have a core.
             let niceness: Int32 = index == encoded.first ? 0 : 5
@@ -64,7 +64,7 @@ struct ChunkTranscoder {
                     encoded.indices.contains { isFed($0, grid.segment(ofFrame: index)) }
                 }
                 guard !wanted.isEmpty else { return }
-                let conformed = try conformer.conform(picture)
+                let conformed = try control.clock.measure(.conform) { try conformer.conform(picture) }
                 for index in wanted {
                     let segment = grid.segment(ofFrame: index)
                     for position in encoded.indices where isFed(position, segment) {

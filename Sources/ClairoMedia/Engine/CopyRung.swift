@@ -7,7 +7,7 @@ enum CopyRung {
     /// - Parameter missing: for each rung of the plan (by position), the segments to make.
     static func writeMissing(
         plan: Plan, video: VideoPlan, missing: [Int: Set<Int>], source: any ByteSource, limits: InputLimits,
-        store: any ObjectStore, control: JobControl
+        sink: SegmentSink, control: JobControl
     ) throws {
         for (index, rung) in video.rungs.enumerated() {
             guard let delay = rung.copyReorderDelay, let wanted = missing[index], !wanted.isEmpty else { continue }
@@ -20,7 +20,8 @@ enum CopyRung {
             let track = TrackDescription(
                 media: .h264(size: rung.size, configuration: format.record, color: video.color),
                 timescale: video.grid.timescale, language: "und", priming: Int64(delay) * video.grid.ticksPerFrame)
-            try store.put(FragmentWriter.initSegment(track), at: rung.initKey)
+            let initSegment = FragmentWriter.initSegment(track)
+            try sink.write(initSegment: initSegment, at: rung.initKey)
 
             let timeBase = Rational(stream.timeBase)
             var samples: [TimedSample] = []
@@ -31,7 +32,7 @@ enum CopyRung {
                 guard let pts = packet.pts,
                     let units = H264.nalUnits(lengthPrefixed: packet.data, lengthSize: format.lengthSize)
                 else { throw ClairoError.badMedia("\(plan.source.name): its samples are damaged") }
-                let frame = Int(((Rational(pts) * timeBase - plan.origin) * video.grid.frameRate).rounded)
+                let frame = video.grid.frame(at: Rational(pts) * timeBase, origin: plan.origin)
                 samples.append(
                     TimedSample(
                         data: H264.sample(from: units), frame: frame,
@@ -41,7 +42,7 @@ enum CopyRung {
                 if wanted.contains(segment) {
                     let bytes = try VideoSegment.bytes(
                         samples, segment: segment, grid: video.grid, reorderDelay: delay, name: rung.name)
-                    try store.put(bytes, at: rung.segmentKey(segment))
+                    try sink.write(bytes, index: segment, of: rung, grid: video.grid, initSegment: initSegment)
                 }
                 samples.removeAll(keepingCapacity: true)
                 segment += 1

@@ -5,36 +5,33 @@ internal import Synchronization
 
 /// The two lines between a running job and whoever watches it: progress out, "stop" in.
 public final class JobControl: Sendable {
-    public enum Phase: String, Sendable, Codable {
-        case reading, encoding, packaging, verifying, done
-    }
-
-    /// A moment of a job. Frames are counted over all rungs and chunks.
-    public struct Snapshot: Sendable, Hashable {
-        public var phase: Phase
-        public var framesDone: Int
-        public var framesPlanned: Int
-        /// Of `framesDone`, those that an earlier run had finished.
-        public var framesResumed: Int
-        /// Seconds of output finished, as an average over the rungs.
-        public var mediaSeconds: Double
-    }
-
     private struct State {
-        var phase = Phase.reading
+        var phase = JobProgress.Phase.reading
         var planned = 0
         var resumed = 0
         var duration = 0.0
     }
 
     let interrupt = Interrupt()
+    let clock = StepClock()
     private let isQuietStop = Atomic<Bool>(false)
     private let done = Atomic<Int>(0)
     private let damaged = Atomic<Int>(0)
     private let decoded = Atomic<Int>(0)
     private let state = Mutex(State())
 
-    public init() {}
+    private let frameObserver: (@Sendable (Int) -> Void)?
+    private let observer: (@Sendable (JobProgress) -> Void)?
+
+    public convenience init() { self.init(onFrame: nil) }
+
+    /// - Parameters:
+    ///   - onFrame: is told the frames finished so far, from any thread.
+    ///   - onChange: is told of each frame and phase, from any thread.
+    init(onFrame: (@Sendable (Int) -> Void)?, onChange: (@Sendable (JobProgress) -> Void)? = nil) {
+        frameObserver = onFrame
+        observer = onChange
+    }
 
     /// Asks the job to stop as soon as it can. What is finished stays.
     public func cancel() {
@@ -61,7 +58,10 @@ public final class JobControl: Sendable {
         if isQuietStop.exchange(false, ordering: .relaxed) { interrupt.reset() }
     }
 
-    func begin(_ phase: Phase) { state.withLock { $0.phase = phase } }
+    func begin(_ phase: JobProgress.Phase) {
+        state.withLock { $0.phase = phase }
+        observer?(snapshot)
+    }
 
     func plan(frames: Int, resumed: Int, duration: Double) {
         state.withLock {
@@ -70,23 +70,44 @@ public final class JobControl: Sendable {
             $0.duration = duration
         }
         done.store(resumed, ordering: .relaxed)
+        observer?(snapshot)
     }
 
-    func finishFrame() { done.add(1, ordering: .relaxed) }
+    func finishFrame() {
+        let frames = done.add(1, ordering: .relaxed).newValue
+        frameObserver?(frames)
+        observer?(snapshot)
+    }
 
     func countDecoded(frames: Int, damaged errors: Int) {
         decoded.add(frames, ordering: .relaxed)
         damaged.add(errors, ordering: .relaxed)
     }
 
-    var damage: (errors: Int, frames: Int) {
-        (damaged.load(ordering: .relaxed), decoded.load(ordering: .relaxed))
+    var damage: DecodingDamage {
+        DecodingDamage(frames: decoded.load(ordering: .relaxed), errors: damaged.load(ordering: .relaxed))
     }
 
-    public var snapshot: Snapshot {
+    /// What an error that ended the work means to whoever asked for it.
+    /// - Parameter source: its name, for messages.
+    func explain(_ error: any Error, source: String, memoryAdvice: String? = nil) -> ClairoError {
+        switch error {
+        case _ where isCancelled: .cancelled
+        case let error as ClairoError: error
+        case let error as AVError where error == .outOfMemory:
+            ClairoError(
+                kind: .capacity, exitCode: .temporary, "\(source): out of memory", advice: memoryAdvice)
+        case let error as AVError where error == .invalidData:
+            .badMedia("\(source) cannot be decoded: \(error)")
+        case let error as AVError: .defect("\(source): libav refused: \(error)")
+        default: .defect("\(source): \(error)")
+        }
+    }
+
+    var snapshot: JobProgress {
         let (phase, planned, resumed, duration) = state.withLock { ($0.phase, $0.planned, $0.resumed, $0.duration) }
         let done = done.load(ordering: .relaxed)
-        return Snapshot(
+        return JobProgress(
             phase: phase, framesDone: done, framesPlanned: planned, framesResumed: resumed,
             mediaSeconds: planned > 0 ? duration * Double(done) / Double(planned) : 0)
     }

@@ -1,5 +1,5 @@
 internal import ClairoCore
-public import Foundation
+internal import Foundation
 
 /// Decides what may be done with the place an output goes to: new, to be continued, to be started over, or not ours.
 struct OutputFolder {
@@ -56,8 +56,7 @@ struct OutputFolder {
             guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: data) else { return .unreadable }
             return .manifest(manifest)
         }
-        let keys = try store.list(prefix: "")
-        guard let example = keys.first else { return .nothing }
+        guard let example = try store.list(prefix: "", after: nil, limit: 1).first else { return .nothing }
         return .foreign(example: example.rawValue)
     }
 
@@ -80,7 +79,7 @@ struct OutputFolder {
 
     /// What changed since the run that is being given up, in words.
     private func difference(_ old: OutputManifest, _ new: OutputManifest) -> String {
-        if old.plan.source.sha256 != new.plan.source.sha256 { return "the source has changed" }
+        if old.plan.source.identity != new.plan.source.identity { return "the source has changed" }
         if old.generator != new.generator { return "it was begun by \(old.generator)" }
         let (a, b) = (old.plan.settings, new.plan.settings)
         var changes: [String] = []
@@ -99,15 +98,5 @@ struct OutputFolder {
         compare("--allow-partial", \.allowPartial)
         return changes.isEmpty
             ? "the plan has changed" : "\(changes.joined(separator: ", ")) changed since the last run"
-    }
-}
-
-/// JSON as all our files and `--json` have it: sorted keys, so that the same value gives the same text.
-public enum JSON {
-    public static func encode(_ value: some Encodable, pretty: Bool = true) throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting =
-            pretty ? [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes] : [.sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(value)
     }
 }

@@ -44,8 +44,7 @@ struct PictureReader {
         _ body: (Frame, Range<Int>) throws -> Void
     ) throws -> Bool {
         let decoder = try demuxer.openDecoder(stream: video.streamIndex, of: plan.source.name, threads: threads)
-        var timeline = FrameTimeline(
-            frames: frames, origin: plan.origin, rate: video.grid.frameRate, timeBase: Rational(decoder.timeBase))
+        var timeline = FrameTimeline(frames: frames, origin: plan.origin, grid: video.grid)
         let deinterlacer = video.deinterlace ? Deinterlacer(timeBase: decoder.timeBase) : nil
         var decodedCount = 0
         // After a seek, pictures before the first that is wanted may lack their references; nobody sees them.
@@ -65,10 +64,10 @@ struct PictureReader {
         }
 
         func drain() throws {
-            while !isLate, case .value(let frame) = try decoder.receive() {
+            while !isLate, case .value(let frame) = try control.clock.measure(.decode, { try decoder.receive() }) {
                 decodedCount += 1
                 if let deinterlacer {
-                    for (output, pts) in try deinterlacer.process(frame) {
+                    for (output, pts) in try control.clock.measure(.conform, { try deinterlacer.process(frame) }) {
                         try take(output, pts: pts, timeBase: deinterlacer.outputTimeBase)
                     }
                 } else {
@@ -79,17 +78,9 @@ struct PictureReader {
 
         var isAtEnd = false
         while !timeline.isComplete, !isLate {
-            try control.checkCancellation()
-            let packet: Packet?
-            do {
-                packet = try demuxer.read()
-            } catch let error as AVError {
-                if error == .exitRequested { throw ClairoError.cancelled }
-                packet = nil
-            }
-            guard let packet else {
+            guard let packet = try demuxer.nextReadable(control) else {
                 isAtEnd = true
-                try decoder.send(nil)
+                try control.clock.measure(.decode) { try decoder.send(nil) }
                 try drain()
                 if let deinterlacer, !isLate {
                     for (output, pts) in try deinterlacer.finish() {
@@ -99,7 +90,7 @@ struct PictureReader {
                 break
             }
             guard packet.streamIndex == video.streamIndex else { continue }
-            try decoder.send(packet)
+            try control.clock.measure(.decode) { try decoder.send(packet) }
             try drain()
         }
         if isLate { return false }
@@ -117,20 +108,38 @@ struct PictureReader {
 struct SourceEndedEarly: Error {
     /// Frames of the grid that decoded pictures cover, counted from 0.
     var coveredFrames: Int
+
+    /// In words for people, where what is missing may not be left out.
+    /// - Parameters:
+    ///   - length: of what there should be, in seconds.
+    ///   - start: frame at which decoding began.
+    func error(of plan: Plan, length: Double, start: Int = 0) -> ClairoError {
+        func time(_ frame: Int) -> String {
+            clock(Double(frame) / (plan.video?.grid.frameRate ?? Rational(25)).doubleValue)
+        }
+        let found =
+            coveredFrames > 0 || start == 0
+            ? "\(time(coveredFrames)) of \(clock(length)) can be decoded"
+            : "nothing can be decoded from \(time(start)) of \(clock(length)) on"
+        return .badMedia(
+            "\(plan.source.name) ends early: \(found)",
+            advice: coveredFrames > 0 && !plan.settings.allowPartial
+                ? "Give --allow-partial (in a profile: allow-partial) to transcode what can be read." : nil)
+    }
 }
 
 /// Assigns pictures to frames of the output grid. One picture is held back until the next tells how long it is shown.
 struct FrameTimeline {
     private let frames: Range<Int>
     private let origin: Rational
-    private let rate: Rational
+    private let grid: SegmentGrid
     private var current: (frame: Frame, position: Int)?
     private var lastPosition: Int?
 
-    init(frames: Range<Int>, origin: Rational, rate: Rational, timeBase: Rational) {
+    init(frames: Range<Int>, origin: Rational, grid: SegmentGrid) {
         self.frames = frames
         self.origin = origin
-        self.rate = rate
+        self.grid = grid
     }
 
     var isEmpty: Bool { lastPosition == nil }
@@ -142,8 +151,7 @@ struct FrameTimeline {
     /// The frame at which a picture begins; one without a time follows the one before.
     func position(pts: Int64?, timeBase: Rational) -> Int {
         guard let pts else { return (lastPosition ?? -1) + 1 }
-        let exact = ((Rational(pts) * timeBase - origin) * rate).rounded
-        return Int(max(min(exact, 1 << 40), -(1 << 40)))
+        return grid.frame(at: Rational(pts) * timeBase, origin: origin)
     }
 
     /// Makes `frame` the current picture and returns the one before with the frames it is shown at, if any are wanted.

@@ -6,11 +6,6 @@ struct ResourceBudget {
     /// Bytes that may be used.
     let memory: Int64
 
-    /// - Parameter memory: as asked for; nil takes three quarters of what the cgroup or the machine has.
-    init(memory: Int64?) {
-        self.memory = memory ?? Int64(Double(min(Self.cgroupLimit ?? .max, Self.physicalMemory)) * 0.75)
-    }
-
     /// One chunk with a thread for each rung keeps about two cores busy: the largest rung is half of the work.
     func jobs(asked: Int?, cores: Int, video: VideoPlan, source: PictureSize?, preset: String) -> Int {
         let byCores = asked ?? max(1, cores / 2)
@@ -31,13 +26,5 @@ struct ResourceBudget {
         }
         let decoder = Double(source?.pixels ?? 0) * perPicture * 12
         return Int64(encoders + decoder) + 40_000_000
-    }
-
-    private static var physicalMemory: Int64 { Int64(clamping: ProcessInfo.processInfo.physicalMemory) }
-
-    /// The limit of the control group that a container runs in (version 2), or nil.
-    private static var cgroupLimit: Int64? {
-        guard let text = try? String(contentsOfFile: "/sys/fs/cgroup/memory.max", encoding: .utf8) else { return nil }
-        return Int64(text.trimmingCharacters(in: .whitespacesAndNewlines))
     }
 }

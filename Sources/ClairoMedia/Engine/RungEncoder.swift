@@ -19,13 +19,14 @@ struct RungEncoder {
     let video: VideoPlan
     /// Segments to write; the others of a run are encoded only because the encoder has to see them.
     let missing: Set<Int>
-    let store: any ObjectStore
+    let sink: SegmentSink
     let control: JobControl
 
     /// Takes pictures until the queue ends. Frames come in order; whole encoder runs may be missing between them.
     func run(_ queue: BoundedQueue<GridPicture>) throws {
         let grid = video.grid
         var encoder: Encoder?
+        var initSegment: Data?
         var samples: [TimedSample] = []
         while let picture = queue.pop() {
             try control.checkCancellation()
@@ -34,14 +35,21 @@ struct RungEncoder {
                 guard picture.index == grid.frames(ofSegment: segments.lowerBound).lowerBound else {
                     throw ClairoError.defect("\(rung.name): frame \(picture.index) does not begin a run")
                 }
-                encoder = try open(first: picture.frame)
+                let opened = try control.clock.measure(.encode) { try open(first: picture.frame) }
+                let description = try self.initSegment(of: opened)
+                // Every encoder of a rung must have the same parameter sets.
+                if initSegment == nil { try sink.write(initSegment: description, at: rung.initKey) }
+                guard initSegment ?? description == description else {
+                    throw ClairoError.defect("\(rung.name): the encoder's parameter sets changed between segments")
+                }
+                (encoder, initSegment) = (opened, description)
             }
-            guard let current = encoder else { continue }
-            try current.send(picture.frame, pts: Int64(picture.index))
-            try collect(current, into: &samples)
+            guard let current = encoder, let initSegment else { continue }
+            try control.clock.measure(.encode) { try current.send(picture.frame, pts: Int64(picture.index)) }
+            try collect(current, into: &samples, initSegment)
             if picture.index == grid.frames(ofSegment: segments.upperBound - 1).upperBound - 1 {
-                try current.send(nil)
-                try collect(current, into: &samples)
+                try control.clock.measure(.encode) { try current.send(nil) }
+                try collect(current, into: &samples, initSegment)
                 guard samples.isEmpty else {
                     throw ClairoError.defect("\(rung.name): \(samples.count) pictures are left over")
                 }
@@ -62,7 +70,7 @@ struct RungEncoder {
     private func open(first frame: Frame) throws -> Encoder {
         let rate = video.grid.frameRate
         let gop = video.grid.gopFrames
-        let encoder = try Encoder(
+        return try Encoder(
             video: VideoEncoderSettings(
                 encoder: "libx264", width: rung.size.width, height: rung.size.height,
                 frameRate: Ratio(Int32(clamping: rate.num), Int32(clamping: rate.den)), gopFrames: gop,
@@ -79,12 +87,9 @@ struct RungEncoder {
                 threads: 1, colorPrimaries: Int32(video.color.primaries), colorTransfer: Int32(video.color.transfer),
                 colorMatrix: Int32(video.color.matrix)),
             first: frame)
-        try writeInit(encoder)
-        return encoder
     }
 
-    /// The first segment writes `init.mp4`; every other must have the same parameter sets.
-    private func writeInit(_ encoder: Encoder) throws {
+    private func initSegment(of encoder: Encoder) throws -> Data {
         guard let configuration = H264.configuration(annexB: encoder.extradata) else {
             throw ClairoError.defect("\(rung.name): x264 gave no parameter sets")
         }
@@ -92,19 +97,12 @@ struct RungEncoder {
             media: .h264(size: rung.size, configuration: configuration, color: video.color),
             timescale: video.grid.timescale, language: "und",
             priming: Int64(encoder.reorderDelay) * video.grid.ticksPerFrame)
-        let bytes = FragmentWriter.initSegment(track)
-        if try store.size(of: rung.initKey) != nil {
-            guard try store.get(rung.initKey) == bytes else {
-                throw ClairoError.defect("\(rung.name): the encoder's parameter sets changed between segments")
-            }
-        } else {
-            try store.put(bytes, at: rung.initKey)
-        }
+        return FragmentWriter.initSegment(track)
     }
 
     /// Takes what the encoder has finished. GOPs are closed, so a segment's pictures come one behind the other.
-    private func collect(_ encoder: Encoder, into samples: inout [TimedSample]) throws {
-        while case .value(let packet) = try encoder.receive() {
+    private func collect(_ encoder: Encoder, into samples: inout [TimedSample], _ initSegment: Data) throws {
+        while case .value(let packet) = try control.clock.measure(.encode, { try encoder.receive() }) {
             try control.checkCancellation()
             samples.append(
                 TimedSample(
@@ -116,7 +114,7 @@ struct RungEncoder {
             if missing.contains(segment) {
                 let bytes = try VideoSegment.bytes(
                     samples, segment: segment, grid: video.grid, reorderDelay: encoder.reorderDelay, name: rung.name)
-                try store.put(bytes, at: rung.segmentKey(segment))
+                try sink.write(bytes, index: segment, of: rung, grid: video.grid, initSegment: initSegment)
             }
             samples.removeAll(keepingCapacity: true)
         }
@@ -161,6 +159,6 @@ enum VideoSegment {
         return FragmentWriter.segment(
             fragments: fragments, firstSequence: frames.lowerBound + 1,
             decodeTime: Int64(frames.lowerBound) * grid.ticksPerFrame
-        ).data
+        )
     }
 }

@@ -1,7 +1,6 @@
 public import ClairoCore
 internal import Foundation
 internal import Libav
-internal import Synchronization
 
 /// One source into one output folder, from the first byte to the master playlist.
 ///
@@ -10,24 +9,6 @@ internal import Synchronization
 /// that was killed at any point is continued by the same call: an object that exists is whole and has the bytes that it
 /// would get again.
 public struct TranscodeJob: Sendable {
-    /// How the work is done; none of this changes the result.
-    public struct Resources: Sendable, Hashable {
-        /// Chunks at once; nil lets cores and memory decide.
-        public var jobs: Int?
-        /// Bytes that may be used; nil for three quarters of what the machine or cgroup has.
-        public var memory: Int64?
-        public var verifies: Bool
-        /// Replaces an existing output.
-        public var force: Bool
-
-        public init(jobs: Int? = nil, memory: Int64? = nil, verifies: Bool = true, force: Bool = false) {
-            self.jobs = jobs
-            self.memory = memory
-            self.verifies = verifies
-            self.force = force
-        }
-    }
-
     public struct Outcome: Sendable {
         public var manifest: OutputManifest
         /// Nil where verification was switched off.
@@ -38,19 +19,23 @@ public struct TranscodeJob: Sendable {
 
     private let source: any ByteSource
     private let sourceName: String
+    private let fingerprint: SourceFingerprint?
     private let settings: TranscodeSettings
     private let limits: InputLimits
-    private let resources: Resources
+    private let resources: TranscodeResources
     private let store: any ObjectStore
     private let control: JobControl
     private let say: @Sendable (String) -> Void
 
-    /// - Parameter say: is given what a person should know on the way, such as that finished segments were found.
+    /// - Parameters:
+    ///   - fingerprint: of the source; nil to find out.
+    ///   - say: is given what a person should know on the way, such as that finished segments were found.
     public init(
-        source: any ByteSource, sourceName: String, settings: TranscodeSettings, limits: InputLimits = InputLimits(),
-        resources: Resources = Resources(), store: any ObjectStore, control: JobControl = JobControl(),
-        say: @escaping @Sendable (String) -> Void = { _ in }
+        source: any ByteSource, sourceName: String, fingerprint: SourceFingerprint? = nil, settings: TranscodeSettings,
+        limits: InputLimits = InputLimits(), resources: TranscodeResources = TranscodeResources(),
+        store: any ObjectStore, control: JobControl = JobControl(), say: @escaping @Sendable (String) -> Void = { _ in }
     ) {
+        self.fingerprint = fingerprint
         self.source = source
         self.sourceName = sourceName
         self.settings = settings
@@ -65,38 +50,24 @@ public struct TranscodeJob: Sendable {
     public func run() throws(ClairoError) -> Outcome {
         do {
             return try runSteps()
-        } catch let error as ClairoError {
-            throw control.isCancelled && error.kind != .cancelled ? .cancelled : error
-        } catch let error as AVError {
-            throw control.isCancelled ? .cancelled : Self.describe(error, sourceName: sourceName)
         } catch {
-            throw .defect("\(sourceName): \(error)")
+            throw control.explain(
+                error, source: sourceName,
+                memoryAdvice: "Give fewer --jobs or a smaller --memory and run the same command again.")
         }
-    }
-
-    private static func describe(_ error: AVError, sourceName: String) -> ClairoError {
-        if error == .outOfMemory {
-            return ClairoError(
-                kind: .capacity, exitCode: .temporary, "\(sourceName): out of memory",
-                advice: "Give fewer --jobs or a smaller --memory and run the same command again.")
-        }
-        if error == .invalidData { return .badMedia("\(sourceName) cannot be decoded: \(error)") }
-        return .defect("\(sourceName): libav refused: \(error)")
     }
 
     private func runSteps() throws -> Outcome {
         control.begin(.reading)
-        let fingerprint = SourceFingerprint(
-            name: sourceName, size: source.size, sha256: try Checksum.sha256(source, control: control))
+        let fingerprint =
+            try fingerprint ?? SourceFingerprint(of: source, name: sourceName, check: control.checkCancellation)
         let scan = try SourceProbe(source: source, name: sourceName, limits: limits, interrupt: control.interrupt)
             .scan(inspectsCopy: settings.copyCompatible)
         // A scan that was broken off must not pass for a shorter source.
         try control.checkCancellation()
         var plan = try TranscodePlanner.plan(
             scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
-        var manifest = OutputManifest(
-            state: .running, generator: Self.generator, planID: try Self.planID(plan), plan: plan,
-            warnings: warnings(scan.info))
+        var manifest = try OutputManifest(of: plan, warnings: scan.info.planWarnings)
         try OutputFolder(store: store).prepare(for: manifest, force: resources.force, say: say)
         let resumed = try finishedSegments(plan)
         if resumed > 0 { say("Continuing: \(resumed) of \(plan.segmentKeys.count) objects are finished already.") }
@@ -114,17 +85,11 @@ public struct TranscodeJob: Sendable {
         try checkDamage(&manifest)
         try control.checkCancellation()
 
-        control.begin(.packaging)
-        let result = try Packager(plan: plan, store: store, control: control).run()
-        manifest.state = .complete
-        manifest.files = result.files
-        manifest.describe(result.presentation)
-        let manifestData = try JSON.encode(manifest)
-        let verification = try verify(manifestData, master: result.master)
-        try store.put(manifestData, at: OutputManifest.key)
-        if let master = result.master { try store.put(master, at: Packager.masterKey) }
-        control.begin(.done)
-        return Outcome(manifest: manifest, verification: verification, resumedSegments: resumed)
+        let published = try Publication(
+            manifest: manifest, store: store, control: control, check: resources.verifies ? .whole : .none
+        ).run()
+        return Outcome(
+            manifest: published.manifest, verification: published.verification, resumedSegments: resumed)
     }
 
     // MARK: Steps
@@ -146,7 +111,7 @@ public struct TranscodeJob: Sendable {
 
         let sound = WorkerThread(name: "audio") {
             do {
-                try encodeAudio(plan, scan: scan)
+                try encodeAudio(plan)
             } catch {
                 control.stopQuietly()
                 throw error
@@ -166,16 +131,14 @@ public struct TranscodeJob: Sendable {
         if let error = failures.first(where: { ($0 as? ClairoError) != .cancelled }) ?? failures.first { throw error }
     }
 
-    private func encodeAudio(_ plan: Plan, scan: SourceScan) throws {
+    private var sink: SegmentSink { SegmentSink(store: store, manner: .resuming, control: control) }
+
+    private func encodeAudio(_ plan: Plan) throws {
         for track in plan.audio {
             let keys = [track.initKey] + (0..<track.segmentCount).map(track.segmentKey)
             if try keys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
-            let stream = scan.info.audio.first { $0.index == track.streamIndex }
-            let promised = min(Rational(seconds: stream?.end ?? 0) - plan.origin, track.duration).doubleValue
-            let least = plan.settings.allowPartial ? 0 : promised - max(0.5, promised * 0.02)
             try AudioTranscoder(
-                source: source, limits: limits, plan: plan, track: track,
-                leastSamples: max(0, Int(least * Double(AudioPlan.sampleRate))), store: store, control: control
+                source: source, limits: limits, plan: plan, track: track, sink: sink, control: control
             ).run()
         }
     }
@@ -185,15 +148,14 @@ public struct TranscodeJob: Sendable {
     ) throws {
         guard let video = plan.video else { return }
         try CopyRung.writeMissing(
-            plan: plan, video: video, missing: missing, source: source, limits: limits, store: store, control: control)
+            plan: plan, video: video, missing: missing, source: source, limits: limits, sink: sink, control: control)
         let wanted = video.rungs.indices.filter { !video.rungs[$0].isCopy }
             .reduce(into: Set<Int>()) { $0.formUnion(missing[$1] ?? []) }
         guard let first = wanted.min(), let last = wanted.max() else { return }
         let chunkTranscoder = ChunkTranscoder(
-            source: source, limits: limits, plan: plan, video: video, store: store, control: control)
-        let cores = ProcessInfo.processInfo.activeProcessorCount
+            source: source, limits: limits, plan: plan, video: video, sink: sink, control: control)
         let jobs = ResourceBudget(memory: resources.memory).jobs(
-            asked: resources.jobs, cores: cores, video: video, source: scan.info.primaryVideo?.codedSize,
+            asked: resources.jobs, cores: resources.cores, video: video, source: scan.info.primaryVideo?.codedSize,
             preset: plan.settings.preset)
         let runs: [Chunk]
         if jobs == 1 || plan.chunks.count < 2 {
@@ -204,7 +166,7 @@ public struct TranscodeJob: Sendable {
         } else {
             runs = plan.chunks.filter { chunk in wanted.contains { chunk.segments.contains($0) } }
         }
-        let threads = Int32(max(1, min(4, cores / max(2, jobs))))
+        let threads = Int32(max(1, min(4, resources.cores / max(2, jobs))))
         try inParallel(runs, workers: jobs) { run in
             try chunkTranscoder.run(
                 segments: run.segments, seek: run.seekTimestamp, missing: missing, threads: threads)
@@ -235,13 +197,10 @@ public struct TranscodeJob: Sendable {
 
     /// The plan for what could be decoded, where that was allowed.
     private func shortened(_ plan: Plan, to end: SourceEndedEarly, scan: SourceScan) throws -> Plan {
-        let rate = plan.video?.grid.frameRate ?? Rational(25)
-        let readable = Double(end.coveredFrames) / rate.doubleValue
         guard settings.allowPartial, end.coveredFrames > 0 else {
-            throw ClairoError.badMedia(
-                "\(sourceName) ends early: \(clock(readable)) of \(clock(scan.info.duration)) can be decoded",
-                advice: end.coveredFrames > 0 ? "Give --allow-partial to transcode what can be read." : nil)
+            throw end.error(of: plan, length: scan.info.duration)
         }
+        let rate = plan.video?.grid.frameRate ?? Rational(25)
         var partial = settings
         partial.duration = Rational(Int64(end.coveredFrames)) / rate
         var shorter = try TranscodePlanner.plan(
@@ -262,35 +221,18 @@ public struct TranscodeJob: Sendable {
     }
 
     private func checkDamage(_ manifest: inout OutputManifest) throws {
-        let (errors, frames) = control.damage
-        guard errors > 0 else { return }
-        let share = Double(errors) / Double(max(frames, 1))
-        if errors > 3, share > 0.02, !settings.allowPartial {
+        let damage = control.damage
+        if damage.isTooMuch, !settings.allowPartial {
             // The next run counts only what it decodes: it must not find these segments and call them sound.
             for rung in manifest.plan.video?.rungs ?? [] {
                 for index in 0..<(manifest.plan.video?.grid.segmentCount ?? 0) {
                     try store.delete(rung.segmentKey(index))
                 }
             }
-            throw ClairoError.badMedia(
-                "\(sourceName) is damaged: the decoder met \(errors) errors in \(frames) pictures",
-                advice: "Give --allow-partial to transcode what can be read.")
         }
-        manifest.warnings.append("the decoder met \(errors) errors in \(frames) pictures")
-    }
-
-    private func verify(_ manifest: Data, master: Data?) throws -> VerificationReport? {
-        guard resources.verifies else { return nil }
-        control.begin(.verifying)
-        var pending = [OutputManifest.key: manifest]
-        if let master { pending[Packager.masterKey] = master }
-        let report = try Verifier(store: store, pending: pending, control: control).run()
-        if let problem = report.problems.first {
-            throw ClairoError.defect(
-                "The output did not verify: \(problem.subject): \(problem.detail)"
-                    + (report.problems.count > 1 ? " (and \(report.problems.count - 1) more)" : ""))
+        if let warning = try damage.warning(source: sourceName, allowPartial: settings.allowPartial) {
+            manifest.warnings.append(warning)
         }
-        return report
     }
 
     // MARK: State
@@ -311,44 +253,10 @@ public struct TranscodeJob: Sendable {
         try plan.segmentKeys.reduce(0) { count, key in try count + (store.size(of: key) == nil ? 0 : 1) }
     }
 
-    private func warnings(_ info: MediaInfo) -> [String] {
-        info.warnings + (info.truncation.map { ["the source is cut short: \($0)"] } ?? [])
-    }
-
-    static var generator: String { "clairo \(clairoVersion) libav \(libavVersion)" }
-
-    /// SHA-256 over what decides the bytes of the output.
-    private static func planID(_ plan: Plan) throws -> String {
-        var essence = plan
-        essence.source.name = ""
-        essence.chunks = []
-        essence.prediction = Prediction(bytes: 0, cpuSeconds: 0)
-        return Checksum.sha256(try JSON.encode(essence) + Data(generator.utf8))
-    }
+    /// Program and library versions, as `clairo.json` names them.
+    public static var libraryVersion: String { libavVersion }
+    public static var generator: String { "clairo \(clairoVersion) libav \(libavVersion)" }
 }
 
 /// The version that `--version` prints.
 public let clairoVersion = "0.1.0"
-
-extension OutputManifest {
-    /// Takes over what was measured.
-    mutating func describe(_ presentation: Presentation) {
-        let target = HLSPlaylist.targetDuration(of: presentation)
-        let frames = plan.video?.grid.frameCount ?? 0
-        renditions = presentation.video.map { rendition in
-            RenditionRecord(
-                name: rendition.rung.name, size: rendition.rung.size, codec: rendition.codec,
-                frameRate: rendition.frameRate, frameCount: frames, duration: plan.duration.doubleValue,
-                averageRate: rendition.segments.averageRate,
-                peakRate: HLSPlaylist.peakRate(of: rendition.segments, targetDuration: target),
-                bytes: Int64(rendition.initBytes + rendition.segments.reduce(0) { $0 + $1.bytes }))
-        }
-        audio = presentation.audio.map { rendition in
-            AudioRecord(
-                name: rendition.track.name, language: rendition.track.language, codec: rendition.codec,
-                channels: rendition.track.channels, duration: rendition.track.duration.doubleValue,
-                averageRate: rendition.segments.averageRate,
-                bytes: Int64(rendition.initBytes + rendition.segments.reduce(0) { $0 + $1.bytes }))
-        }
-    }
-}

@@ -3,16 +3,20 @@ import ClairoCore
 /// Writes the DASH manifest (ISO/IEC 23009-1): a static MPD of one period on the same segments as the HLS playlists.
 ///
 /// Segments are addressed by `$Number$` from 1, which are their names, and timed by a SegmentTimeline in exact ticks of
-/// the segments' own timescale. The live profile is the one with a template, its name notwithstanding. The CMAF
+/// the segments' own timescale. The live profile is the one with a template, its name notwithstanding. A rendition with
+/// segments of later attempts, whose names follow no template, lists them one by one, which is the main profile. The CMAF
 /// profile is not claimed: it would promise brands and switching-set rules for renditions that are copied as they come.
 enum DASHManifest {
     static func mpd(_ presentation: Presentation) -> String {
         let target = HLSPlaylist.targetDuration(of: presentation)
+        let isRegular =
+            presentation.video.allSatisfy { $0.rung.laterAttempts == nil }
+            && presentation.audio.allSatisfy { $0.track.laterAttempt == nil }
         var root = Element(
             "MPD",
             [
                 ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
-                ("profiles", "urn:mpeg:dash:profile:isoff-live:2011"),
+                ("profiles", "urn:mpeg:dash:profile:isoff-\(isRegular ? "live" : "main"):2011"),
                 ("type", "static"),
                 ("mediaPresentationDuration", isoDuration(presentation.duration)),
                 // Peak rates are measured over about a segment, so two of them are enough to begin with.
@@ -60,8 +64,12 @@ enum DASHManifest {
                     ("frameRate", fraction(rendition.frameRate)),
                     ("sar", "1:1"),
                 ])
+            let rung = rendition.rung
             representation.children = [
-                segmentTemplate(folder: "video", timescale: rendition.timescale, rendition.segments)
+                rung.laterAttempts == nil
+                    ? segmentTemplate(folder: "video", timescale: rendition.timescale, rendition.segments)
+                    : segmentList(
+                        initKey: rung.initKey, timescale: rendition.timescale, rendition.segments, key: rung.segmentKey)
             ]
             return representation
         }
@@ -91,8 +99,12 @@ enum DASHManifest {
                 ("codecs", rendition.codec),
                 ("audioSamplingRate", String(AudioPlan.sampleRate)),
             ])
+        let timescale = Int64(AudioPlan.sampleRate)
         representation.children = [
-            segmentTemplate(folder: "audio", timescale: Int64(AudioPlan.sampleRate), rendition.segments)
+            track.laterAttempt == nil
+                ? segmentTemplate(folder: "audio", timescale: timescale, rendition.segments)
+                : segmentList(
+                    initKey: track.initKey, timescale: timescale, rendition.segments, key: track.segmentKey)
         ]
         // The schema fixes the order of the children.
         set.children.append(
@@ -113,13 +125,6 @@ enum DASHManifest {
     private static func segmentTemplate(
         folder: String, timescale: Int64, _ segments: [MeasuredSegment]
     ) -> Element {
-        var timeline = Element("SegmentTimeline", [])
-        timeline.children = runs(of: segments, timescale: timescale).enumerated().map { index, run in
-            var attributes = [("d", String(run.ticks))]
-            if index == 0 { attributes.insert(("t", "0"), at: 0) }
-            if run.count > 1 { attributes.append(("r", String(run.count - 1))) }
-            return Element("S", attributes)
-        }
         var template = Element(
             "SegmentTemplate",
             [
@@ -128,8 +133,31 @@ enum DASHManifest {
                 ("media", "\(folder)/$RepresentationID$/$Number%05d$.m4s"),
                 ("startNumber", "1"),
             ])
-        template.children = [timeline]
+        template.children = [timeline(segments, timescale: timescale)]
         return template
+    }
+
+    private static func segmentList(
+        initKey: ObjectKey, timescale: Int64, _ segments: [MeasuredSegment], key: (Int) -> ObjectKey
+    ) -> Element {
+        var list = Element("SegmentList", [("timescale", String(timescale))])
+        // The schema fixes the order of the children.
+        list.children = [
+            Element("Initialization", [("sourceURL", initKey.rawValue)]), timeline(segments, timescale: timescale),
+        ]
+        list.children += segments.indices.map { Element("SegmentURL", [("media", key($0).rawValue)]) }
+        return list
+    }
+
+    private static func timeline(_ segments: [MeasuredSegment], timescale: Int64) -> Element {
+        var timeline = Element("SegmentTimeline", [])
+        timeline.children = runs(of: segments, timescale: timescale).enumerated().map { index, run in
+            var attributes = [("d", String(run.ticks))]
+            if index == 0 { attributes.insert(("t", "0"), at: 0) }
+            if run.count > 1 { attributes.append(("r", String(run.count - 1))) }
+            return Element("S", attributes)
+        }
+        return timeline
     }
 
     /// Equal durations in a row. Each segment ends at the tick nearest to its exact end, so that a duration which is no

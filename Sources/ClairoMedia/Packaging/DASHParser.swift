@@ -5,8 +5,8 @@ import Foundation
     import FoundationXML
 #endif
 
-/// Reads a DASH manifest back as a player would, for `clairo verify`: one static period of SegmentTemplates with a
-/// SegmentTimeline each, which is what Clairo writes. Anything else is an error with its line, not a guess.
+/// Reads a DASH manifest back as a player would, for `clairo verify`: one static period of SegmentTemplates or
+/// SegmentLists with a SegmentTimeline each, which is what Clairo writes. Anything else is an error with its line, not a guess.
 ///
 /// The XML may be hostile. A document type declaration is refused, and with it every entity; only UTF-8 is read, so
 /// that none can hide in another encoding. Sizes and counts are limited, and arithmetic is checked for overflow.
@@ -141,12 +141,15 @@ struct DASHSegment: Equatable {
     var duration: Rational
 }
 
-/// A SegmentTemplate and its SegmentTimeline before they are resolved for a representation.
-private struct Template {
+/// A SegmentTemplate or SegmentList and its SegmentTimeline before they are resolved for a representation.
+private struct Addresses {
+    enum Names {
+        case template(initialization: String, media: String, startNumber: Int64)
+        case list(initialization: String?, media: [String])
+    }
+
     var timescale: Int64
-    var initialization: String
-    var media: String
-    var startNumber: Int64
+    var names: Names
     /// Segments of one duration in a row, in ticks. They stay unexpanded until a representation is charged for them.
     var runs: [(start: Int64, duration: Int64, count: Int64)] = []
     var end: Int64 = 0
@@ -161,9 +164,9 @@ private final class Reader: NSObject, XMLParserDelegate {
     private var path: [String] = []
     private var line = 1
     private var set: DASHAdaptationSet?
-    private var setTemplate: Template?
+    private var setAddresses: Addresses?
     private var representation: DASHRepresentation?
-    private var template: Template?
+    private var addresses: Addresses?
     private var ids: Set<String> = []
     /// What is left of the limits for the whole document.
     private var segmentsLeft = DASHParser.maximumSegments
@@ -217,7 +220,8 @@ private final class Reader: NSObject, XMLParserDelegate {
         case "MPD/Period":
             guard !hasPeriod else { throw error("more than one Period") }
             hasPeriod = true
-        case "MPD/BaseURL", "MPD/Period/BaseURL", "MPD/Period/SegmentTemplate", "MPD/Period/AdaptationSet/BaseURL",
+        case "MPD/BaseURL", "MPD/Period/BaseURL", "MPD/Period/SegmentTemplate", "MPD/Period/SegmentList",
+            "MPD/Period/AdaptationSet/BaseURL", "MPD/Period/AdaptationSet/SegmentList",
             "MPD/Period/AdaptationSet/Representation/BaseURL":
             throw error("\(name) here is something that Clairo does not write and does not read")
         case "MPD/Period/AdaptationSet":
@@ -230,15 +234,24 @@ private final class Reader: NSObject, XMLParserDelegate {
         case "MPD/Period/AdaptationSet/AudioChannelConfiguration":
             set?.channels = attributes["value"]
         case "MPD/Period/AdaptationSet/SegmentTemplate":
-            setTemplate = try readTemplate(attributes)
+            setAddresses = try readTemplate(attributes)
         case "MPD/Period/AdaptationSet/SegmentTemplate/SegmentTimeline/S":
-            try extend(&setTemplate, attributes)
+            try extend(&setAddresses, attributes)
         case "MPD/Period/AdaptationSet/Representation":
             representation = try readRepresentation(attributes)
         case "MPD/Period/AdaptationSet/Representation/SegmentTemplate":
-            template = try readTemplate(attributes)
-        case "MPD/Period/AdaptationSet/Representation/SegmentTemplate/SegmentTimeline/S":
-            try extend(&template, attributes)
+            addresses = try readTemplate(attributes)
+        case "MPD/Period/AdaptationSet/Representation/SegmentList":
+            addresses = try readList(attributes)
+        case "MPD/Period/AdaptationSet/Representation/SegmentTemplate/SegmentTimeline/S",
+            "MPD/Period/AdaptationSet/Representation/SegmentList/SegmentTimeline/S":
+            try extend(&addresses, attributes)
+        case "MPD/Period/AdaptationSet/Representation/SegmentList/Initialization":
+            guard let name = attributes["sourceURL"] else { throw error("sourceURL is missing") }
+            try appendToList(initialization: name)
+        case "MPD/Period/AdaptationSet/Representation/SegmentList/SegmentURL":
+            guard let name = attributes["media"] else { throw error("media is missing") }
+            try appendToList(media: name)
         default:
             break
         }
@@ -248,17 +261,17 @@ private final class Reader: NSObject, XMLParserDelegate {
         switch path.joined(separator: "/") {
         case "MPD/Period/AdaptationSet/Representation":
             guard var done = representation else { return }
-            guard let template = template ?? setTemplate else {
-                throw error("a Representation without SegmentTemplate")
+            guard let addresses = addresses ?? setAddresses else {
+                throw error("a Representation without SegmentTemplate or SegmentList")
             }
-            try resolve(template, into: &done)
+            try resolve(addresses, into: &done)
             set?.representations.append(done)
             representation = nil
-            self.template = nil
+            self.addresses = nil
         case "MPD/Period/AdaptationSet":
             if let set { document.adaptationSets.append(set) }
             set = nil
-            setTemplate = nil
+            setAddresses = nil
         default:
             break
         }
@@ -285,21 +298,46 @@ private final class Reader: NSObject, XMLParserDelegate {
         return result
     }
 
-    private func readTemplate(_ attributes: [String: String]) throws(DASHParseError) -> Template {
+    private func readTemplate(_ attributes: [String: String]) throws(DASHParseError) -> Addresses {
         guard let initialization = attributes["initialization"], let media = attributes["media"] else {
             throw error("a SegmentTemplate without initialization or media")
         }
+        return try read(
+            attributes,
+            .template(
+                initialization: initialization, media: media,
+                startNumber: try number(attributes, "startNumber", 0..., default: 1)))
+    }
+
+    private func readList(_ attributes: [String: String]) throws(DASHParseError) -> Addresses {
+        guard addresses == nil else { throw error("a second SegmentList") }
+        return try read(attributes, .list(initialization: nil, media: []))
+    }
+
+    private func read(_ attributes: [String: String], _ names: Addresses.Names) throws(DASHParseError) -> Addresses {
         guard attributes["duration"] == nil, attributes["presentationTimeOffset"] ?? "0" == "0" else {
-            throw error("a SegmentTemplate with duration or presentationTimeOffset")
+            throw error("segments with duration or presentationTimeOffset")
         }
-        return Template(
-            timescale: try number(attributes, "timescale", 1..., default: 1), initialization: initialization,
-            media: media, startNumber: try number(attributes, "startNumber", 0..., default: 1))
+        return Addresses(timescale: try number(attributes, "timescale", 1..., default: 1), names: names)
+    }
+
+    private func appendToList(initialization: String) throws(DASHParseError) {
+        guard case .list(nil, let names) = addresses?.names else { throw error("a second Initialization") }
+        addresses?.names = .list(initialization: try charged(initialization), media: names)
+    }
+
+    private func appendToList(media: String) throws(DASHParseError) {
+        guard case .list(let initialization, var names) = addresses?.names else { return }
+        guard names.count < segmentsLeft else { throw tooManySegments }
+        // Only one owner of the array: it would be copied for each name otherwise.
+        addresses?.names = .list(initialization: nil, media: [])
+        names.append(try charged(media))
+        addresses?.names = .list(initialization: initialization, media: names)
     }
 
     /// Adds the segments of one `S` element.
-    private func extend(_ template: inout Template?, _ attributes: [String: String]) throws(DASHParseError) {
-        guard let end = template?.end else { return }
+    private func extend(_ addresses: inout Addresses?, _ attributes: [String: String]) throws(DASHParseError) {
+        guard let end = addresses?.end else { return }
         let start = try number(attributes, "t", 0..., default: end)
         let duration = try number(attributes, "d", 1...)
         let repeats = try number(attributes, "r", 0..., default: 0)
@@ -308,31 +346,55 @@ private final class Reader: NSObject, XMLParserDelegate {
         let length = duration.multipliedReportingOverflow(by: repeats + 1)
         let next = start.addingReportingOverflow(length.partialValue)
         guard !length.overflow, !next.overflow else { throw error("a time beyond 64 bits") }
-        template?.runs.append((start, duration, repeats + 1))
-        template?.end = next.partialValue
+        addresses?.runs.append((start, duration, repeats + 1))
+        addresses?.end = next.partialValue
     }
 
     private var tooManySegments: DASHParseError { error("more than \(DASHParser.maximumSegments) segments") }
 
-    private func resolve(_ template: Template, into representation: inout DASHRepresentation) throws(DASHParseError) {
-        guard !template.runs.isEmpty else { throw error("no SegmentTimeline, or an empty one") }
-        representation.timescale = template.timescale
-        representation.initialization = try fill(template.initialization, representation, number: nil, time: nil)
-        var number = template.startNumber
-        for run in template.runs {
-            guard run.count <= segmentsLeft else { throw tooManySegments }
-            segmentsLeft -= Int(run.count)
-            for index in 0..<run.count {
-                // Within `template.end`, which was checked.
-                let start = run.start + index * run.duration
-                representation.segments.append(
-                    DASHSegment(
-                        name: try fill(template.media, representation, number: number, time: start),
-                        start: Rational(start, template.timescale),
-                        duration: Rational(run.duration, template.timescale)))
+    private func resolve(
+        _ addresses: Addresses, into representation: inout DASHRepresentation
+    ) throws(DASHParseError) {
+        guard !addresses.runs.isEmpty else { throw error("no SegmentTimeline, or an empty one") }
+        representation.timescale = addresses.timescale
+        switch addresses.names {
+        case .template(let initialization, let media, let startNumber):
+            representation.initialization = try fill(initialization, representation, number: nil, time: nil)
+            var number = startNumber
+            let named = representation
+            try resolve(addresses, into: &representation) { start throws(DASHParseError) in
+                let name = try fill(media, named, number: number, time: start)
                 let (next, overflow) = number.addingReportingOverflow(1)
                 guard !overflow else { throw error("a segment number beyond 64 bits") }
                 number = next
+                return name
+            }
+        case .list(let initialization, let media):
+            guard let initialization else { throw error("a SegmentList without Initialization") }
+            representation.initialization = initialization
+            var names = media.makeIterator()
+            try resolve(addresses, into: &representation) { _ throws(DASHParseError) in
+                guard let name = names.next() else { throw error("fewer SegmentURLs than segments") }
+                return name
+            }
+            guard names.next() == nil else { throw error("more SegmentURLs than segments") }
+        }
+    }
+
+    private func resolve(
+        _ addresses: Addresses, into representation: inout DASHRepresentation,
+        name: (_ start: Int64) throws(DASHParseError) -> String
+    ) throws(DASHParseError) {
+        for run in addresses.runs {
+            guard run.count <= segmentsLeft else { throw tooManySegments }
+            segmentsLeft -= Int(run.count)
+            for index in 0..<run.count {
+                // Within `addresses.end`, which was checked.
+                let start = run.start + index * run.duration
+                representation.segments.append(
+                    DASHSegment(
+                        name: try name(start), start: Rational(start, addresses.timescale),
+                        duration: Rational(run.duration, addresses.timescale)))
             }
         }
     }
@@ -362,6 +424,11 @@ private final class Reader: NSObject, XMLParserDelegate {
             }
             guard name.utf8.count <= DASHParser.maximumNameBytes else { break }
         }
+        return try charged(name)
+    }
+
+    /// A file name, taken off what is left of the limits.
+    private func charged(_ name: String) throws(DASHParseError) -> String {
         nameBytesLeft -= name.utf8.count
         guard name.utf8.count <= DASHParser.maximumNameBytes, nameBytesLeft >= 0 else {
             throw error("file names that are too long")

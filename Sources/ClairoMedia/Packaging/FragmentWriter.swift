@@ -60,10 +60,9 @@ enum FragmentWriter {
     ///   - firstSequence: `mfhd` number of the first fragment. Each fragment's number is that of its first sample in the
     ///     rendition, so numbers grow from segment to segment whatever the GOPs are.
     ///   - decodeTime: of the first sample, in ticks.
-    /// - Returns: the bytes, and for each fragment where its `moof` begins and its first sample ends.
     static func segment(
         fragments: [[Sample]], firstSequence: Int, decodeTime: Int64
-    ) -> (data: Data, firstSamples: [Range<Int>]) {
+    ) -> Data {
         // Sixteen bytes of tables a sample and a few boxes a fragment.
         let size = fragments.reduce(64) { $0 + 128 + $1.reduce(0) { $0 + 16 + $1.data.count } }
         var writer = BoxWriter(capacity: size)
@@ -74,16 +73,12 @@ enum FragmentWriter {
         }
         var time = decodeTime
         var sequence = firstSequence
-        var firstSamples: [Range<Int>] = []
         for samples in fragments {
-            let start = writer.count
             writeFragment(samples, sequence: sequence, decodeTime: time, to: &writer)
             sequence += samples.count
-            let payload = samples.reduce(0) { $0 + $1.data.count }
-            firstSamples.append(start..<writer.count - payload + (samples.first?.data.count ?? 0))
             time += samples.reduce(0) { $0 + Int64($1.duration) }
         }
-        return (writer.data, firstSamples)
+        return writer.data
     }
 
     private static let syncFlags: UInt32 = 0x0200_0000

@@ -89,7 +89,7 @@ enum H264 {
     static func codecString(configuration: Data) -> String? {
         guard configuration.count >= 4 else { return nil }
         let bytes = configuration.dropFirst().prefix(3)
-        return "avc1." + bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        return "avc1." + bytes.hexadecimal
     }
 }
 

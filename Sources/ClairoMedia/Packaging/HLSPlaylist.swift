@@ -118,14 +118,15 @@ enum HLSPlaylist {
     /// The media playlist of one rendition.
     /// - Parameters:
     ///   - targetDuration: seconds, the same for every rendition of a presentation: see `targetDuration(of:)`.
-    ///   - fileName: the name, relative to the playlist, of the segment with an index counted from 0.
+    ///   - initName: the name, relative to the playlist, of the init segment.
+    ///   - fileName: the same of the segment with an index counted from 0.
     static func media(
-        segments: [MeasuredSegment], targetDuration: Int, fileName: (Int) -> String
+        segments: [MeasuredSegment], targetDuration: Int, initName: String, fileName: (Int) -> String
     ) -> String {
         // Numbers begin at 1 as the files' names and the DASH manifest do, so a player's log names the file.
         var lines = [
             "#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:\(targetDuration)", "#EXT-X-MEDIA-SEQUENCE:1",
-            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-MAP:URI=\"init.mp4\"",
+            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-MAP:URI=\(quoted(initName))",
         ]
         var clock = MicrosecondClock()
         for (index, segment) in segments.enumerated() {
@@ -137,11 +138,11 @@ enum HLSPlaylist {
     }
 
     /// The I-frame playlist of one rung: each key frame as a byte range of its segment, shown until the next.
-    static func iframes(segments: [MeasuredSegment], fileName: (Int) -> String) -> String {
+    static func iframes(segments: [MeasuredSegment], initName: String, fileName: (Int) -> String) -> String {
         var lines = [
             "#EXTM3U", "#EXT-X-VERSION:7",
             "#EXT-X-TARGETDURATION:\(targetDuration(of: keyFrames(of: segments)))", "#EXT-X-MEDIA-SEQUENCE:1",
-            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-I-FRAMES-ONLY", "#EXT-X-MAP:URI=\"init.mp4\"",
+            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-I-FRAMES-ONLY", "#EXT-X-MAP:URI=\(quoted(initName))",
         ]
         var clock = MicrosecondClock()
         for (index, segment) in segments.enumerated() {

@@ -27,6 +27,14 @@ enum InitSegment {
         return codec
     }
 
+    /// Of the visual sample entry (ISO/IEC 14496-12, 12.1.3), or nil where there is none.
+    static func pictureSize(of initSegment: Data) -> PictureSize? {
+        guard let entry = payload(of: "avc1", in: initSegment), entry.count >= 28 else { return nil }
+        let bytes = Array(entry.prefix(28))
+        return PictureSize(
+            width: Int(bytes[24]) << 8 | Int(bytes[25]), height: Int(bytes[26]) << 8 | Int(bytes[27]))
+    }
+
     /// Ticks at the start that the edit list takes away: the delay of reordering or of an audio encoder.
     static func priming(of initSegment: Data) -> Int64 {
         // version and flags, entry count, segment duration, media time

@@ -8,6 +8,8 @@ struct Packager {
     let plan: Plan
     let store: any ObjectStore
     let control: JobControl
+    /// What the makers of the segments recorded of them; nil where nobody else has made any.
+    var records: SegmentRecords?
 
     /// A finished output but for its commit point.
     struct Result {
@@ -33,9 +35,9 @@ struct Packager {
         // The default sound goes into every progressive file.
         var defaultSound: ProgressiveMP4.Track?
         for (index, track) in plan.audio.enumerated() {
-            let initSegment = try store.get(track.initKey)
+            let (initSegment, initRecord) = try read(track.initKey)
             let measured = try measure(track)
-            files += [record(track.initKey, initSegment)] + measured.files
+            files += [initRecord] + measured.files
             presentation.audio.append(
                 AudioRendition(
                     track: track, codec: try InitSegment.codecString(of: initSegment), initBytes: initSegment.count,
@@ -47,9 +49,12 @@ struct Packager {
         for rung in plan.video?.rungs ?? [] {
             try control.checkCancellation()
             guard let grid = plan.video?.grid else { break }
-            let initSegment = try store.get(rung.initKey)
-            let measured = try measure(rung, grid: grid)
-            files += [record(rung.initKey, initSegment)] + measured.files
+            let (initSegment, initRecord) = try read(rung.initKey)
+            guard InitSegment.pictureSize(of: initSegment) == rung.size else {
+                throw FragmentReader.damaged("\(rung.initKey) does not describe pictures of \(rung.size)")
+            }
+            let measured = try measure(rung, grid: grid, priming: InitSegment.priming(of: initSegment))
+            files += [initRecord] + measured.files
             presentation.video.append(
                 VideoRendition(
                     rung: rung, codec: try InitSegment.codecString(of: initSegment), frameRate: grid.frameRate,
@@ -75,18 +80,33 @@ struct Packager {
 
     // MARK: Measuring
 
-    private func measure(_ rung: Rung, grid: SegmentGrid) throws -> Measured {
+    /// A segment's bytes and their record, which is what was recorded of them before, if anything was.
+    private func read(_ key: ObjectKey) throws -> (Data, FileRecord) {
+        try control.checkCancellation()
+        let data: Data
+        do throws(ClairoError) {
+            data = try store.get(key)
+        } catch {
+            guard records != nil, error.exitCode == .noInput else { throw error }
+            throw ClairoError.defect("\(key) is not on the store any more")
+        }
+        let record = record(key, data)
+        try records?.check(record)
+        return (data, record)
+    }
+
+    private func measure(_ rung: Rung, grid: SegmentGrid, priming: Int64) throws -> Measured {
         var result = Measured()
         let scale = grid.timescale
         for index in 0..<grid.segmentCount {
-            try control.checkCancellation()
             let key = rung.segmentKey(index)
-            let data = try store.get(key)
-            result.files.append(record(key, data))
+            let (data, record) = try read(key)
+            result.files.append(record)
             let fragments = try FragmentReader.fragments(of: data)
             let frames = grid.frames(ofSegment: index)
-            guard fragments.reduce(0, { $0 + $1.samples.count }) == frames.count,
-                fragments.first?.decodeTime == Int64(frames.lowerBound) * grid.ticksPerFrame
+            // Decoding goes on where the segment before ended, and each frame is shown once.
+            guard Self.isGapless(fragments, from: Int64(frames.lowerBound) * grid.ticksPerFrame),
+                Self.presentationTimes(fragments) == frames.map({ Int64($0) * grid.ticksPerFrame + priming })
             else { throw FragmentReader.damaged("\(key) does not hold frames \(frames)") }
             let keyFrames = fragments.map { fragment in
                 let ticks = fragment.samples.reduce(Int64(0)) { $0 + Int64($1.duration) }
@@ -109,13 +129,15 @@ struct Packager {
         var result = Measured()
         let rate = Int64(AudioPlan.sampleRate)
         for index in 0..<track.segmentCount {
-            try control.checkCancellation()
             let key = track.segmentKey(index)
-            let data = try store.get(key)
-            result.files.append(record(key, data))
-            let samples = try FragmentReader.fragments(of: data).flatMap(\.samples)
+            let (data, record) = try read(key)
+            result.files.append(record)
+            let fragments = try FragmentReader.fragments(of: data)
+            let samples = fragments.flatMap(\.samples)
             let packets = track.packets(ofSegment: index)
-            guard samples.count == packets.count else {
+            guard samples.count == packets.count,
+                Self.isGapless(fragments, from: Int64(packets.lowerBound * AudioPlan.frameSamples))
+            else {
                 throw FragmentReader.damaged("\(key) does not hold access units \(packets)")
             }
             // Priming is not presented.
@@ -132,6 +154,26 @@ struct Packager {
             }
         }
         return result
+    }
+
+    /// Whether each fragment is decoded where the one before it ended, beginning at `start`.
+    private static func isGapless(_ fragments: [FragmentReader.Fragment], from start: Int64) -> Bool {
+        var time = start
+        for fragment in fragments {
+            guard fragment.decodeTime == time else { return false }
+            time += fragment.samples.reduce(0) { $0 + Int64($1.duration) }
+        }
+        return true
+    }
+
+    private static func presentationTimes(_ fragments: [FragmentReader.Fragment]) -> [Int64] {
+        fragments.flatMap { fragment in
+            var time = fragment.decodeTime
+            return fragment.samples.map { sample in
+                defer { time += Int64(sample.duration) }
+                return time + Int64(sample.compositionOffset)
+            }
+        }.sorted()
     }
 
     private func record(_ key: ObjectKey, _ data: Data) -> FileRecord {
@@ -174,18 +216,21 @@ struct Packager {
         guard plan.settings.formats.contains(.hls) else { return nil }
         let target = HLSPlaylist.targetDuration(of: presentation)
         for rendition in presentation.video {
+            let initName = lastPart(rendition.rung.initKey)
             func fileName(_ index: Int) -> String { lastPart(rendition.rung.segmentKey(index)) }
             try put(
-                HLSPlaylist.media(segments: rendition.segments, targetDuration: target, fileName: fileName),
+                HLSPlaylist.media(
+                    segments: rendition.segments, targetDuration: target, initName: initName, fileName: fileName),
                 rendition.rung.playlistKey)
             try put(
-                HLSPlaylist.iframes(segments: rendition.segments, fileName: fileName), rendition.rung.iframePlaylistKey)
+                HLSPlaylist.iframes(segments: rendition.segments, initName: initName, fileName: fileName),
+                rendition.rung.iframePlaylistKey)
         }
         for rendition in presentation.audio {
             try put(
-                HLSPlaylist.media(segments: rendition.segments, targetDuration: target) {
-                    lastPart(rendition.track.segmentKey($0))
-                }, rendition.track.playlistKey)
+                HLSPlaylist.media(
+                    segments: rendition.segments, targetDuration: target, initName: lastPart(rendition.track.initKey)
+                ) { lastPart(rendition.track.segmentKey($0)) }, rendition.track.playlistKey)
         }
         let master = Data(HLSPlaylist.master(presentation).utf8)
         files.append(record(Self.masterKey, master))

@@ -89,13 +89,6 @@ public struct AudioRendition: Sendable, Hashable {
 }
 
 extension [MeasuredSegment] {
-    /// Largest rate of any one segment in bits per second.
-    public var peakRate: Int64 {
-        map { segment in
-            segment.duration.num == 0 ? 0 : (Rational(Int64(segment.bytes) * 8) / segment.duration).ceil
-        }.max() ?? 0
-    }
-
     /// All bits over all time, in bits per second.
     public var averageRate: Int64 {
         let seconds = reduce(Rational.zero) { $0 + $1.duration }

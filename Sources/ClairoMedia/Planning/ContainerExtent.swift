@@ -14,8 +14,39 @@ enum ContainerExtent {
         return nil
     }
 
-    /// Walks the top-level boxes of ISO/IEC 14496-12.
+    /// Where the media data of an MP4 lies that has one index for all of it; nil for others.
+    static func payloads(in source: any ByteSource, format: String) throws(ClairoError) -> [Range<Int64>]? {
+        guard format.hasPrefix("mov") else { return nil }
+        var payloads: [Range<Int64>] = []
+        var count = 0
+        var hasIndex = false
+        var isFragmented = false
+        try walkMP4(source) { name, range in
+            count += 1
+            // The header of the box is read as it is; one of 16 bytes would reach into what counts as payload otherwise.
+            if name == "mdat", range.upperBound - range.lowerBound > 16 {
+                payloads.append(range.lowerBound + 16..<range.upperBound)
+            }
+            hasIndex = hasIndex || name == "moov"
+            isFragmented = name == "moof"
+            return !isFragmented && count <= 256
+        }
+        return hasIndex && !isFragmented && count <= 256 ? payloads : nil
+    }
+
     private static func missingInMP4(_ source: any ByteSource) throws(ClairoError) -> Int64? {
+        var missing: Int64?
+        try walkMP4(source) { _, range in
+            if range.upperBound > source.size { missing = range.upperBound - source.size }
+            return true
+        }
+        return missing
+    }
+
+    /// Walks the top-level boxes of ISO/IEC 14496-12 until `visit` says no, the file ends or something is no such box.
+    private static func walkMP4(
+        _ source: any ByteSource, _ visit: (_ name: String, _ range: Range<Int64>) -> Bool
+    ) throws(ClairoError) {
         let known: Set<String> = [
             "ftyp", "styp", "moov", "moof", "mdat", "free", "skip", "wide", "sidx", "mfra", "meta", "uuid", "emsg",
             "prft", "pnot", "udta",
@@ -23,21 +54,22 @@ enum ContainerExtent {
         var offset: Int64 = 0
         // A file of a million boxes is not made by any camera; stop looking, the demuxer has its own limits.
         for _ in 0..<1_000_000 {
-            guard source.size - offset >= 8 else { return nil }
+            guard source.size - offset >= 8 else { return }
             let header = try read(source, at: offset, count: 16)
-            guard header.count >= 8 else { return nil }
+            guard header.count >= 8 else { return }
             var size = integer(header.prefix(4))
-            guard let name = String(bytes: header[4..<8], encoding: .ascii), known.contains(name) else { return nil }
-            if size == 0 { return nil }
+            guard let name = String(bytes: header[4..<8], encoding: .ascii), known.contains(name) else { return }
+            // Zero means: to the end of the file.
+            if size == 0 { size = source.size - offset }
             if size == 1 {
-                guard header.count == 16 else { return nil }
+                guard header.count == 16 else { return }
                 size = integer(header[8..<16])
             }
-            guard size >= 8, let end = offset.addingChecked(size) else { return nil }
-            if end > source.size { return end - source.size }
+            guard size >= 8, let end = offset.addingChecked(size), visit(name, offset..<end), end <= source.size else {
+                return
+            }
             offset = end
         }
-        return nil
     }
 
     /// Reads the EBML header and the size of the Segment (RFC 8794, RFC 9559).

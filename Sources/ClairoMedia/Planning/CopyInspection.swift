@@ -140,7 +140,7 @@ struct CopyDecision {
         var gopStart = 0
         var segmentBytes = [Int](repeating: 0, count: grid.segmentCount)
         for (position, unit) in units.enumerated() {
-            let frame = Int(((Rational(unit.pts) * timeBase - origin) * grid.frameRate).rounded)
+            let frame = grid.frame(at: Rational(unit.pts) * timeBase, origin: origin)
             guard (0..<grid.frameCount).contains(frame), seen.insert(frame).inserted else {
                 return .encode(reason: "its pictures do not come at a constant rate")
             }

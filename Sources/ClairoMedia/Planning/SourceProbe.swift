@@ -74,7 +74,7 @@ public struct SourceProbe {
     private func scanOpened(inspectsCopy: Bool) throws -> SourceScan {
         let demuxer = try Demuxer(
             SourceBytes(source), options: limits.demuxerOptions, interrupt: interrupt)
-        let tally = try PacketTally(reading: demuxer, limits: limits)
+        let tally = try tally(demuxer)
         demuxer.refreshStreams()
         var warnings = tally.warnings
         let missing = try ContainerExtent.missingBytes(in: source, format: demuxer.formatName)
@@ -124,6 +124,16 @@ public struct SourceProbe {
             copy = try CopyInspection(reading: again, stream: selectedVideo)
         }
         return SourceScan(info: info, video: selectedVideo.flatMap { scans[$0] }, copy: copy)
+    }
+
+    /// Counts all packets: by the index alone where the container has one for all of them.
+    private func tally(_ demuxer: Demuxer) throws -> PacketTally {
+        guard let index = try IndexOnlySource(source, format: demuxer.formatName) else {
+            return try PacketTally(reading: demuxer, limits: limits)
+        }
+        let packets = try Demuxer(
+            SourceBytes(index), options: limits.demuxerOptions, interrupt: interrupt, analyzes: false)
+        return try PacketTally(reading: packets, limits: limits)
     }
 
     // MARK: Streams
@@ -298,6 +308,7 @@ struct PacketTally {
         var bytes: Int64 = 0
         var pts: [Int64] = []
         var endTime: Int64?
+        var lastDuration: Int64 = 0
         var keyFrames: [SourceScan.KeyFrame] = []
         var keyFrameBytes: Int64 = 0
         var lacksTimes = 0
@@ -342,7 +353,9 @@ struct PacketTally {
         }
         if packet.pts == nil { stream.lacksTimes += 1 }
         if isVideo || stream.pts.isEmpty { stream.pts.append(time) }
-        if let end = time.addingChecked(max(packet.duration, 0)) { stream.endTime = max(stream.endTime ?? end, end) }
+        // The last sample of an MP4 may have no duration of its own: it lasts as long as the one before.
+        if packet.duration > 0 { stream.lastDuration = packet.duration }
+        if let end = time.addingChecked(stream.lastDuration) { stream.endTime = max(stream.endTime ?? end, end) }
         guard isVideo else { return }
         if packet.isKey {
             stream.keyFrameBytes += Int64(packet.size)
@@ -374,6 +387,19 @@ extension Demuxer {
         } catch {
             let codec = streams.first { $0.index == index }.map { "\($0.codecName) \($0.kind.rawValue)" } ?? "stream"
             throw .badMedia("\(source): its \(codec) cannot be decoded: \(error)")
+        }
+    }
+}
+
+extension Demuxer {
+    /// The next packet of any stream; nil at the end, and where the rest cannot be read.
+    func nextReadable(_ control: JobControl) throws -> Packet? {
+        try control.checkCancellation()
+        do {
+            return try read()
+        } catch let error as AVError {
+            if error == .exitRequested { throw ClairoError.cancelled }
+            return nil
         }
     }
 }
@@ -430,4 +456,9 @@ extension Orientation {
         if abs(x) >= abs(y) { rotation = x >= 0 ? 0 : 180 } else { rotation = y > 0 ? 90 : 270 }
         self.init(rotation: a == 0 && b == 0 ? 0 : rotation, isMirrored: isMirrored)
     }
+}
+
+extension MediaInfo {
+    /// What a reader of the output is to know of its source.
+    var planWarnings: [String] { warnings + (truncation.map { ["the source is cut short: \($0)"] } ?? []) }
 }

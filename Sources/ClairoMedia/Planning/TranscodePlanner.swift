@@ -16,7 +16,7 @@ public enum TranscodePlanner {
         if let truncation = info.truncation, !settings.allowPartial {
             throw .badMedia(
                 "\(name) is cut short: \(truncation)",
-                advice: "Give --allow-partial to transcode what can be read.")
+                advice: "Give --allow-partial (in a profile: allow-partial) to transcode what can be read.")
         }
         try refuseUndecodable(info, name: name)
 
@@ -157,7 +157,7 @@ public enum TranscodePlanner {
         var track = AudioPlan(
             streamIndex: stream.index, language: ISO639.code(stream.language), title: stream.title, channels: channels,
             bitRate: channels == 1 ? 64_000 : 128_000, sampleCount: Int((covered * Rational(rate)).ceil),
-            segmentBoundaries: boundaries)
+            sourceSampleCount: Int(max(0, (min(own, covered) * Rational(rate)).floor)), segmentBoundaries: boundaries)
         // A last segment of a frame or two may be too short for an access unit: its sound ends with the one before.
         while !track.segmentBoundaries.isEmpty, track.packets(ofSegment: track.segmentCount - 1).isEmpty {
             track.segmentBoundaries.removeLast()
@@ -185,7 +185,7 @@ public enum TranscodePlanner {
             let segments = first..<min(first + size, grid.segmentCount)
             let wanted = grid.frames(ofSegment: first).lowerBound - margin
             let key = keyFrames.last { key in
-                ((Rational(key.pts) * timing.timeBase - origin) * grid.frameRate).rounded <= Int64(wanted)
+                grid.frame(at: Rational(key.pts) * timing.timeBase, origin: origin) <= wanted
             }
             return Chunk(
                 index: index, segments: segments, seekTimestamp: key.map { usesDecodeTime ? $0.dts : $0.pts })

@@ -2,8 +2,8 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// What decoding a rendition whole has shown.
-struct DecodedRendition {
+/// What reading a rendition whole has shown.
+struct CheckedRendition {
     /// Instant of the first picture or sample and end of the last, in seconds.
     var start: Rational
     var end: Rational
@@ -14,8 +14,24 @@ struct DecodedRendition {
 }
 
 extension Verifier {
-    func decodeRenditions(_ manifest: OutputManifest, _ checks: inout Checks) throws -> [String: DecodedRendition] {
-        var decoded: [String: DecodedRendition] = [:]
+    /// What was measured, in the words of what is decoded otherwise.
+    func renditions(_ measured: Presentation, of plan: Plan) -> [String: CheckedRendition] {
+        var renditions: [String: CheckedRendition] = [:]
+        for video in measured.video {
+            renditions[video.rung.folder] = CheckedRendition(
+                start: .zero, end: plan.duration, codec: video.codec, size: video.rung.size,
+                segmentBytes: video.segments.map(\.bytes))
+        }
+        for audio in measured.audio {
+            renditions[audio.track.folder] = CheckedRendition(
+                start: .zero, end: audio.segments.reduce(.zero) { $0 + $1.duration }, codec: audio.codec, size: nil,
+                segmentBytes: audio.segments.map(\.bytes))
+        }
+        return renditions
+    }
+
+    func decodeRenditions(_ manifest: OutputManifest, _ checks: inout Checks) throws -> [String: CheckedRendition] {
+        var decoded: [String: CheckedRendition] = [:]
         let plan = manifest.plan
         if let video = plan.video {
             for rung in video.rungs {
@@ -32,10 +48,10 @@ extension Verifier {
 
     /// Decodes every segment on its own, as a player does after a seek: it must begin with an IDR, need nothing from the
     /// segment before it, and hold exactly its frames at exactly their times.
-    private func decodeVideo(_ rung: Rung, video: VideoPlan, _ checks: inout Checks) throws -> DecodedRendition? {
+    private func decodeVideo(_ rung: Rung, video: VideoPlan, _ checks: inout Checks) throws -> CheckedRendition? {
         let grid = video.grid
         guard let initSegment = try bytes(of: rung.initKey) else { return nil }
-        var result = DecodedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
+        var result = CheckedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
         var problems: [String] = []
         var frames = 0
         for index in 0..<grid.segmentCount {
@@ -51,11 +67,8 @@ extension Verifier {
                 let content = try SegmentContent(video: initSegment + segment, interrupt: control.interrupt)
                 frames += content.times.count
                 let wanted = grid.frames(ofSegment: index)
-                if let problem = content.problem(frames: wanted, rate: grid.frameRate) {
+                if let problem = content.problem(frames: wanted, rate: grid.frameRate, size: rung.size) {
                     problems.append("\(key): \(problem)")
-                }
-                if let size = content.size, size != rung.size {
-                    problems.append("\(key): its pictures are \(size) instead of \(rung.size)")
                 }
                 if index == 0 { result.start = content.times.first ?? .zero }
                 if let last = content.times.last { result.end = last + grid.frameRate.inverse }
@@ -77,9 +90,9 @@ extension Verifier {
     }
 
     /// Decodes the track whole, through the edit list that takes the priming away.
-    private func decodeAudio(_ track: AudioPlan, _ checks: inout Checks) throws -> DecodedRendition? {
+    private func decodeAudio(_ track: AudioPlan, _ checks: inout Checks) throws -> CheckedRendition? {
         guard var whole = try bytes(of: track.initKey) else { return nil }
-        var result = DecodedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
+        var result = CheckedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
         var missing: [String] = []
         for index in 0..<track.segmentCount {
             let segment = try bytes(of: track.segmentKey(index))
@@ -132,7 +145,7 @@ extension Verifier {
     }
 
     /// Picture and sound begin together, within one frame.
-    func checkOffsets(_ manifest: OutputManifest, _ decoded: [String: DecodedRendition], _ checks: inout Checks) {
+    func checkOffsets(_ manifest: OutputManifest, _ decoded: [String: CheckedRendition], _ checks: inout Checks) {
         guard let video = manifest.plan.video, let rung = video.rungs.first, let picture = decoded[rung.folder] else {
             return
         }
@@ -144,61 +157,5 @@ extension Verifier {
                 String(format: "sound begins %.1f ms after the picture", offset.doubleValue * 1000),
                 String(format: "sound begins %.1f ms after the picture, more than a frame", offset.doubleValue * 1000))
         }
-    }
-}
-
-/// One video segment as libav reads and decodes it.
-struct SegmentContent {
-    /// Presentation times of the decoded pictures, in the order they come out.
-    private(set) var times: [Rational] = []
-    private(set) var size: PictureSize?
-    private(set) var codec: String?
-    private(set) var beginsWithKeyFrame = false
-    private(set) var errors = 0
-    private let smallestPacketTime: Rational?
-
-    /// - Parameter video: an init segment and one media segment behind it.
-    init(video: Data, interrupt: Interrupt) throws {
-        let demuxer = try Demuxer(
-            InMemoryBytes(video), options: InputLimits().demuxerOptions, interrupt: interrupt)
-        guard let stream = demuxer.streams.first else { throw AVError.invalidData }
-        codec = H264.codecString(configuration: Data(stream.extradata))
-        let decoder = try demuxer.makeDecoder(stream: 0)
-        let base = Rational(decoder.timeBase)
-        var isFirst = true
-        var smallest: Rational?
-        func take(_ times: inout [Rational], _ size: inout PictureSize?) throws {
-            while case .value(let frame) = try decoder.receive() {
-                times.append(Rational(frame.pts ?? -1) * base)
-                size = PictureSize(width: frame.width, height: frame.height)
-            }
-        }
-        while let packet = try demuxer.read() {
-            if isFirst { beginsWithKeyFrame = packet.isKey && Self.isIDR(packet.data) }
-            isFirst = false
-            let time = Rational(packet.pts ?? -1) * base
-            smallest = min(smallest ?? time, time)
-            try decoder.send(packet)
-            try take(&times, &size)
-        }
-        try decoder.send(nil)
-        try take(&times, &size)
-        errors = decoder.errorCount
-        smallestPacketTime = smallest
-    }
-
-    private static func isIDR(_ data: Data) -> Bool {
-        H264.nalUnits(lengthPrefixed: data, lengthSize: 4)?.contains { H264.type(of: $0) == H264.NALType.idr } ?? false
-    }
-
-    /// What is wrong with the segment if it is to hold `frames`, or nil.
-    func problem(frames: Range<Int>, rate: Rational) -> String? {
-        if errors > 0 { return "\(errors) decoding errors" }
-        if !beginsWithKeyFrame { return "it does not begin with an IDR" }
-        if times.count != frames.count { return "\(times.count) pictures instead of \(frames.count)" }
-        for (frame, time) in zip(frames, times) where time != Rational(Int64(frame)) / rate {
-            return "frame \(frame) is at \(time) s instead of \(Rational(Int64(frame)) / rate) s"
-        }
-        return nil
     }
 }

@@ -5,7 +5,7 @@ internal import Libav
 extension Verifier {
     // MARK: HLS
 
-    func checkHLS(_ manifest: OutputManifest, _ decoded: [String: DecodedRendition], _ checks: inout Checks) throws {
+    func checkHLS(_ manifest: OutputManifest, _ decoded: [String: CheckedRendition], _ checks: inout Checks) throws {
         guard let data = try bytes(of: Packager.masterKey) else {
             checks.expect(false, "playlist", "master.m3u8", "", "it is missing")
             return
@@ -33,7 +33,7 @@ extension Verifier {
         var playlists: [String: HLSMediaPlaylist] = [:]
         let uris = Set(
             master.variants.map(\.uri) + master.media.compactMap(\.uri) + master.iframeStreams.map(\.uri))
-        for uri in uris.sorted() { playlists[uri] = try readPlaylist(uri, &checks) }
+        for uri in uris.sorted() { playlists[uri] = try readPlaylist(uri, manifest, &checks) }
 
         let targets = Set(
             (master.variants.map(\.uri) + master.media.compactMap(\.uri)).compactMap { playlists[$0]?.targetDuration })
@@ -65,11 +65,20 @@ extension Verifier {
             guard let playlist = playlists[track.playlistKey.rawValue] else { continue }
             checkSum(playlist, end: decoded[track.folder]?.end, frame: Rational(1024, 48_000), track.folder, &checks)
         }
-        for rung in rungs { try checkIFrames(rung, playlists[rung.iframePlaylistKey.rawValue], &checks) }
+        for rung in rungs {
+            let playlist = playlists[rung.iframePlaylistKey.rawValue]
+            if let rendition = measured?.video.first(where: { $0.rung == rung }) {
+                checkIFrames(rendition, playlist, &checks)
+            } else {
+                try checkIFrames(rung, playlist, &checks)
+            }
+        }
     }
 
     /// Parses a media playlist and sees that what it names exists.
-    private func readPlaylist(_ uri: String, _ checks: inout Checks) throws -> HLSMediaPlaylist? {
+    private func readPlaylist(_ uri: String, _ manifest: OutputManifest, _ checks: inout Checks) throws
+        -> HLSMediaPlaylist?
+    {
         guard isPlain(uri), let data = try bytes(of: ObjectKey(uri)) else {
             checks.expect(false, "playlist", uri, "", "the master names it, but it is missing")
             return nil
@@ -78,8 +87,11 @@ extension Verifier {
             let playlist = try HLSParser.media(data)
             let folder = uri.split(separator: "/").dropLast().joined(separator: "/")
             let names = Set(playlist.segments.map(\.uri) + (playlist.map.map { [$0] } ?? []))
+            // What was measured is there.
+            let known = Set(measured == nil ? [] : manifest.plan.segmentKeys)
             let missing = try names.filter { name in
-                try !isPlain(name) || bytes(of: ObjectKey(folder.isEmpty ? name : "\(folder)/\(name)")) == nil
+                let key = ObjectKey(folder.isEmpty ? name : "\(folder)/\(name)")
+                return try !isPlain(name) || (!known.contains(key) && !exists(key))
             }
             let longest = playlist.segments.map(\.duration).max() ?? .zero
             let problems = [
@@ -100,7 +112,7 @@ extension Verifier {
     }
 
     private func checkVariant(
-        _ variant: HLSVariant, rung: Rung, video: VideoPlan, playlist: HLSMediaPlaylist, decoded: DecodedRendition?,
+        _ variant: HLSVariant, rung: Rung, video: VideoPlan, playlist: HLSMediaPlaylist, decoded: CheckedRendition?,
         audioPeak: Double, audioAverage: Double, _ checks: inout Checks
     ) {
         let grid = video.grid
@@ -164,6 +176,26 @@ extension Verifier {
             abs(declared / measured - 1) <= Self.rateTolerance, "rates", subject,
             String(format: "%@ %.0f, measured %.0f", name, declared, measured),
             String(format: "%@ says %.0f, measured are %.0f", name, declared, measured))
+    }
+
+    /// Every entry of an I-frame playlist lies where a key frame was measured.
+    private func checkIFrames(_ rendition: VideoRendition, _ playlist: HLSMediaPlaylist?, _ checks: inout Checks) {
+        guard let playlist else { return }
+        let wanted = rendition.segments.enumerated().flatMap { index, segment in
+            segment.keyFrames.map { frame in
+                (
+                    key: rendition.rung.segmentKey(index).rawValue,
+                    range: Int64(frame.offset)..<Int64(frame.offset + frame.length)
+                )
+            }
+        }
+        let isSame = wanted.elementsEqual(playlist.segments) { wanted, entry in
+            wanted.key == "\(rendition.rung.folder)/\(entry.uri)" && wanted.range == entry.byteRange
+        }
+        checks.expect(
+            isSame && playlist.isIFramesOnly, "iframes", rendition.rung.folder,
+            "\(playlist.segments.count) key frames",
+            isSame ? "EXT-X-I-FRAMES-ONLY is missing" : "its entries are not the key frames of the segments")
     }
 
     /// Every entry of an I-frame playlist is a `moof` and one IDR that decodes by itself.
@@ -298,12 +330,15 @@ extension Verifier {
             let source = try store.open(key)
             let demuxer = try Demuxer(SourceBytes(source), options: InputLimits().demuxerOptions)
             var counts: [StreamInfo.Kind: Int] = [:]
-            var firstPosition = Int64.max
             let kinds = Dictionary(uniqueKeysWithValues: demuxer.streams.map { ($0.index, $0.kind) })
-            while let packet = try demuxer.read() {
-                try control.checkCancellation()
-                counts[kinds[packet.streamIndex] ?? .other, default: 0] += 1
-                firstPosition = min(firstPosition, packet.position)
+            if measured == nil {
+                while let packet = try demuxer.read() {
+                    try control.checkCancellation()
+                    counts[kinds[packet.streamIndex] ?? .other, default: 0] += 1
+                }
+            } else {
+                // The samples were copied a moment ago: what the index says of them is enough.
+                for stream in demuxer.streams { counts[stream.kind, default: 0] += Int(stream.declaredFrames) }
             }
             let hasIndexInFront = try Self.boxes(of: source).prefix(2) == ["ftyp", "moov"]
             let problems = [

@@ -1,0 +1,171 @@
+public import ClairoCore
+internal import Foundation
+internal import Glibc
+
+/// Does one task where it stands: a whole `TranscodeJob`, or the steps of one, each by itself, for workers that share a job.
+///
+/// What tells these apart is whom they trust. `TranscodeJob` owns its folder, continues what lies there and decodes it all
+/// at the end. A task writes all of its own part and decodes it before it says done; the finish task believes what was
+/// recorded of the segments and decodes nothing.
+public struct MediaTaskEngine: TaskEngine {
+    private let limits: InputLimits
+    /// Asked for at once, for it takes files that are out of reach where the task runs.
+    private let cores = ProcessInfo.processInfo.activeProcessorCount
+
+    public init(limits: InputLimits = InputLimits()) { self.limits = limits }
+
+    public func run(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) throws(ClairoError) -> TaskResult {
+        let control = JobControl(onFrame: host.progress, onChange: { host.news(.progress($0)) })
+        stop.onCancel { [weak control] in control?.cancel() }
+        let meter = UsageMeter()
+        var host = host
+        host.source = TimedSource(base: host.source, clock: control.clock)
+        let work = TaskWork(
+            host: host, limits: limits, threads: spec.threads ?? max(1, min(4, cores / 2)), control: control)
+        do {
+            try control.checkCancellation()
+            guard spec.schema == TaskSpec.currentSchema else {
+                throw ClairoError.defect("The task is of schema \(spec.schema), which this program does not know")
+            }
+            var result =
+                switch spec.work {
+                case .probe(let name):
+                    TaskResult(media: try SourceProber(limits: limits).probe(host.source, name: name))
+                case .inspect(let name): try work.inspect(name)
+                case .plan(let request): try work.plan(request)
+                case .chunk(let plan, let index): try work.chunk(plan, index: index)
+                case .audio(let plan, let index): try work.audio(plan, index: index)
+                case .finish(let request): try work.finish(request)
+                case .transcode(let request): try work.transcode(request)
+                case .verify:
+                    TaskResult(verification: try Verifier(store: host.output, control: control).run())
+                }
+            // Libraries take a broken-off input for a short one.
+            try control.checkCancellation()
+            result.usage = meter.usage(control.clock.steps)
+            return result
+        } catch {
+            throw control.explain(error, source: spec.work.sourceName)
+        }
+    }
+}
+
+extension TaskSpec.Work {
+    /// As people know it.
+    var sourceName: String {
+        switch self {
+        case .probe(let name), .inspect(let name): name
+        case .plan(let request): request.source.name
+        case .chunk(let plan, _), .audio(let plan, _): plan.source.name
+        case .finish(let request): request.plan.source.name
+        case .transcode(let request): request.source.name
+        case .verify: "the output"
+        }
+    }
+}
+
+/// The work of each kind of task.
+private struct TaskWork {
+    let host: TaskHost
+    let limits: InputLimits
+    let threads: Int
+    let control: JobControl
+
+    private var sink: SegmentSink { SegmentSink(store: host.output, manner: .sharing, control: control) }
+
+    func inspect(_ name: String) throws -> TaskResult {
+        let probe = SourceProbe(source: host.source, name: name, limits: limits, interrupt: control.interrupt)
+        return TaskResult(media: try probe.scan().info)
+    }
+
+    func transcode(_ request: TaskSpec.TranscodeRequest) throws -> TaskResult {
+        let outcome = try TranscodeJob(
+            source: host.source, sourceName: request.source.name, fingerprint: request.source,
+            settings: request.settings, limits: limits, resources: request.resources, store: host.output,
+            control: control, say: { [news = host.news] in news(.note($0)) }
+        ).run()
+        return TaskResult(verification: outcome.verification, renditions: outcome.manifest.renditions)
+    }
+
+    func plan(_ request: TaskSpec.PlanRequest) throws -> TaskResult {
+        control.begin(.reading)
+        let scan = try SourceProbe(
+            source: host.source, name: request.source.name, limits: limits, interrupt: control.interrupt
+        ).scan(inspectsCopy: request.settings.copyCompatible)
+        try control.checkCancellation()
+        let plan = try TranscodePlanner.plan(
+            scan: scan, fingerprint: request.source, settings: request.settings, limits: limits)
+        return TaskResult(plan: plan, warnings: scan.info.planWarnings)
+    }
+
+    func chunk(_ plan: Plan, index: Int) throws -> TaskResult {
+        guard let video = plan.video, let chunk = plan.chunks.first(where: { $0.index == index }) else {
+            throw ClairoError.defect("The plan has no chunk \(index)")
+        }
+        control.begin(.encoding)
+        // Copying is one pass over the whole source, and a short one.
+        if chunk.segments.lowerBound == 0 {
+            try CopyRung.writeMissing(
+                plan: plan, video: video,
+                missing: Dictionary(
+                    uniqueKeysWithValues: video.rungs.indices.map { ($0, Set(0..<video.grid.segmentCount)) }),
+                source: host.source, limits: limits, sink: sink, control: control)
+        }
+        do {
+            try ChunkTranscoder(
+                source: host.source, limits: limits, plan: plan, video: video, sink: sink, control: control
+            ).run(
+                segments: chunk.segments, seek: chunk.seekTimestamp,
+                missing: Dictionary(uniqueKeysWithValues: video.rungs.indices.map { ($0, Set(chunk.segments)) }),
+                threads: Int32(clamping: threads))
+        } catch let end as SourceEndedEarly {
+            throw end.error(
+                of: plan, length: plan.duration.doubleValue,
+                start: video.grid.frames(ofSegment: chunk.segments.lowerBound).lowerBound)
+        }
+        let damage = control.damage
+        return TaskResult(decodedFrames: damage.frames, decodeErrors: damage.errors)
+    }
+
+    func audio(_ plan: Plan, index: Int) throws -> TaskResult {
+        guard plan.audio.indices.contains(index) else {
+            throw ClairoError.defect("The plan has no audio track \(index)")
+        }
+        control.begin(.encoding)
+        try AudioTranscoder(
+            source: host.source, limits: limits, plan: plan, track: plan.audio[index], sink: sink, control: control
+        ).run()
+        return TaskResult()
+    }
+
+    func finish(_ request: TaskSpec.FinishRequest) throws -> TaskResult {
+        let manifest = try OutputManifest(of: request.plan, warnings: request.warnings)
+        let published = try Publication(
+            manifest: manifest, store: host.output, control: control,
+            check: .records(SegmentRecords(request.segments, plan: request.plan))
+        ).run()
+        return TaskResult(warnings: request.warnings, renditions: published.manifest.renditions)
+    }
+}
+
+/// What this process has used since the meter was made.
+private struct UsageMeter {
+    private let start = Self.now
+    private let begin = ContinuousClock.now
+
+    func usage(_ steps: [TaskStep: Double]) -> TaskUsage {
+        let now = Self.now
+        let wall = begin.duration(to: .now).components
+        return TaskUsage(
+            cpuSeconds: now.cpu - start.cpu, wallSeconds: Double(wall.seconds) + Double(wall.attoseconds) * 1e-18,
+            peakMemory: now.peak, steps: steps)
+    }
+
+    private static var now: (cpu: Double, peak: Int64) {
+        var usage = rusage()
+        getrusage(RUSAGE_SELF.rawValue, &usage)
+        func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
+        // Linux counts in KiB (getrusage(2)).
+        return (seconds(usage.ru_utime) + seconds(usage.ru_stime), Int64(usage.ru_maxrss) * 1024)
+    }
+}

@@ -1,0 +1,41 @@
+internal import ClairoCore
+internal import Foundation
+
+extension OutputManifest {
+    /// Of a job that is about to begin.
+    init(of plan: Plan, warnings: [String]) throws {
+        self.init(
+            state: .running, generator: TranscodeJob.generator, planID: try Self.planID(plan), plan: plan,
+            warnings: warnings)
+    }
+
+    /// SHA-256 over what decides the bytes of the output.
+    private static func planID(_ plan: Plan) throws -> String {
+        var essence = plan
+        essence.source.name = ""
+        essence.chunks = []
+        essence.prediction = Prediction(bytes: 0, cpuSeconds: 0)
+        return Checksum.sha256(try JSON.encode(essence) + Data(TranscodeJob.generator.utf8))
+    }
+
+    /// Takes over what was measured.
+    mutating func describe(_ presentation: Presentation) {
+        let target = HLSPlaylist.targetDuration(of: presentation)
+        let frames = plan.video?.grid.frameCount ?? 0
+        renditions = presentation.video.map { rendition in
+            RenditionRecord(
+                name: rendition.rung.name, size: rendition.rung.size, codec: rendition.codec,
+                frameRate: rendition.frameRate, frameCount: frames, duration: plan.duration.doubleValue,
+                averageRate: rendition.segments.averageRate,
+                peakRate: HLSPlaylist.peakRate(of: rendition.segments, targetDuration: target),
+                bytes: Int64(rendition.initBytes + rendition.segments.reduce(0) { $0 + $1.bytes }))
+        }
+        audio = presentation.audio.map { rendition in
+            AudioRecord(
+                name: rendition.track.name, language: rendition.track.language, codec: rendition.codec,
+                channels: rendition.track.channels, duration: rendition.track.duration.doubleValue,
+                averageRate: rendition.segments.averageRate,
+                bytes: Int64(rendition.initBytes + rendition.segments.reduce(0) { $0 + $1.bytes }))
+        }
+    }
+}

@@ -1,0 +1,107 @@
+internal import ClairoCore
+internal import Foundation
+internal import Libav
+
+/// One video segment as libav reads and decodes it.
+struct SegmentContent {
+    /// Presentation times of the decoded pictures, in the order they come out.
+    private(set) var times: [Rational] = []
+    private(set) var size: PictureSize?
+    private(set) var codec: String?
+    private(set) var beginsWithKeyFrame = false
+    private(set) var errors = 0
+    private let smallestPacketTime: Rational?
+
+    /// - Parameter video: an init segment and one media segment behind it.
+    init(video: Data, interrupt: Interrupt) throws {
+        let demuxer = try Demuxer(
+            InMemoryBytes(video), options: InputLimits().demuxerOptions, interrupt: interrupt)
+        guard let stream = demuxer.streams.first else { throw AVError.invalidData }
+        codec = H264.codecString(configuration: Data(stream.extradata))
+        let decoder = try demuxer.makeDecoder(stream: 0)
+        let base = Rational(decoder.timeBase)
+        var isFirst = true
+        var smallest: Rational?
+        func take(_ times: inout [Rational], _ size: inout PictureSize?) throws {
+            while case .value(let frame) = try decoder.receive() {
+                times.append(Rational(frame.pts ?? -1) * base)
+                size = PictureSize(width: frame.width, height: frame.height)
+            }
+        }
+        while let packet = try demuxer.read() {
+            if isFirst { beginsWithKeyFrame = packet.isKey && Self.isIDR(packet.data) }
+            isFirst = false
+            let time = Rational(packet.pts ?? -1) * base
+            smallest = min(smallest ?? time, time)
+            try decoder.send(packet)
+            try take(&times, &size)
+        }
+        try decoder.send(nil)
+        try take(&times, &size)
+        errors = decoder.errorCount
+        smallestPacketTime = smallest
+    }
+
+    private static func isIDR(_ data: Data) -> Bool {
+        H264.nalUnits(lengthPrefixed: data, lengthSize: 4)?.contains { H264.type(of: $0) == H264.NALType.idr } ?? false
+    }
+
+    /// What is wrong with the segment if it is to hold `frames` in pictures of `size`, or nil.
+    func problem(frames: Range<Int>, rate: Rational, size wanted: PictureSize) -> String? {
+        if errors > 0 { return "\(errors) decoding errors" }
+        if !beginsWithKeyFrame { return "it does not begin with an IDR" }
+        if times.count != frames.count { return "\(times.count) pictures instead of \(frames.count)" }
+        for (frame, time) in zip(frames, times) where time != Rational(Int64(frame)) / rate {
+            return "frame \(frame) is at \(time) s instead of \(Rational(Int64(frame)) / rate) s"
+        }
+        if let size, size != wanted { return "its pictures are \(size) instead of \(wanted)" }
+        return nil
+    }
+}
+
+/// One audio segment as libav reads and decodes it.
+struct SoundContent {
+    private(set) var start: Rational?
+    /// Blocks of 1024 samples, one for each access unit.
+    private(set) var blocks = 0
+    private(set) var errors = 0
+    private var gaps = 0
+
+    /// - Parameter sound: an init segment and one media segment behind it.
+    init(_ sound: Data, interrupt: Interrupt) throws {
+        let demuxer = try Demuxer(
+            InMemoryBytes(sound), options: InputLimits().demuxerOptions, interrupt: interrupt)
+        let decoder = try demuxer.makeDecoder(stream: 0)
+        let base = Rational(decoder.timeBase)
+        func take(_ content: inout SoundContent) throws {
+            while case .value(let frame) = try decoder.receive() {
+                let time = Rational(frame.pts ?? 0) * base
+                let first = content.start ?? time
+                if time != first + Self.length(ofBlocks: content.blocks) { content.gaps += 1 }
+                content.start = first
+                content.blocks += 1
+            }
+        }
+        while let packet = try demuxer.read() {
+            try decoder.send(packet)
+            try take(&self)
+        }
+        try decoder.send(nil)
+        try take(&self)
+        errors = decoder.errorCount
+    }
+
+    private static func length(ofBlocks count: Int) -> Rational {
+        Rational(Int64(count * AudioPlan.frameSamples), Int64(AudioPlan.sampleRate))
+    }
+
+    /// What is wrong with the segment if it is to hold these access units of its track, or nil.
+    func problem(packets: Range<Int>) -> String? {
+        if errors > 0 { return "\(errors) decoding errors" }
+        if blocks != packets.count { return "\(blocks) access units instead of \(packets.count)" }
+        // The first unit of a track is priming and lies before zero.
+        let wanted = Self.length(ofBlocks: packets.lowerBound - 1)
+        if let start, start != wanted { return "it begins at \(start) s instead of \(wanted) s" }
+        return gaps > 0 ? "\(gaps) gaps" : nil
+    }
+}

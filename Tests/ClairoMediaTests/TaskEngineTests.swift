@@ -1,0 +1,253 @@
+import ClairoCore
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+@testable import ClairoMedia
+
+/// The tasks of a job, each by itself, give what `TranscodeJob` gives, and trust nothing that they should not.
+@Suite(.sharesMachine) struct TaskEngineTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    static let settings = TranscodeSettings.quick.with {
+        $0.heights = [180, 96]
+        // So short that every encoder run is one segment and every chunk too.
+        $0.chunkCPUSeconds = 0.001
+    }
+
+    static let engine: TaskJob.Runner = { spec, host in
+        try await onDedicatedThread(name: "test task") {
+            try MediaTaskEngine().run(spec, host: host, stop: StopRequest())
+        }
+    }
+
+    private func job(_ clip: Clip, settings: TranscodeSettings = settings) async throws -> TaskJob {
+        let source = try await clip.make()
+        return TaskJob(
+            source: try FileByteSource(path: source.path), name: source.lastPathComponent, settings: settings,
+            output: DirectoryStore(root: scratch.url("out")))
+    }
+
+    private func verify(_ store: any ObjectStore) async throws -> VerificationReport {
+        try await onDedicatedThread(name: "test verify") { try Verifier(store: store).run() }
+    }
+
+    @Test(arguments: [
+        Clip(seconds: 7), Clip(seconds: 5, sound: .none), Clip(seconds: 5, picture: .none, suffix: "m4a"),
+        Clip(rate: "30000/1001", seconds: 5, sound: .tone(channels: 1)),
+    ])
+    func tasksGiveTheBytesOfAWholeJob(clip: Clip) async throws {
+        let job = try await job(clip)
+        let (plan, results) = try await job.run(Self.engine)
+        #expect(plan.chunks.count == plan.video?.grid.segmentCount ?? 0)
+        let whole = try await Transcoded(clip.make(), into: scratch.path("whole"), settings: Self.settings)
+        let (made, expected) = (try contents(below: scratch.path("out")), try contents(below: whole.folder))
+        #expect(made.keys.sorted() == expected.keys.sorted())
+        #expect(made.filter { expected[$0.key] != $0.value }.keys.sorted() == [])
+        #expect(results.last?.renditions == whole.manifest.renditions)
+        #expect(results.last?.renditions.isEmpty == (clip.picture == .none))
+        for result in results {
+            #expect(result.usage.wallSeconds > 0 && result.usage.cpuSeconds > 0 && result.usage.peakMemory > 1 << 20)
+        }
+        let decoded = results.reduce(0) { $0 + $1.decodedFrames }
+        #expect(decoded >= plan.video?.sourceFrameCount ?? 0)
+        #expect(results.allSatisfy { $0.decodeErrors == 0 })
+    }
+
+    @Test func copiedRungsComeFromTheFirstChunk() async throws {
+        let clip = Clip(seconds: 6, sound: .none, options: ["-bf", "2", "-crf", "45", "-flags", "+cgop"])
+        let settings = Self.settings.with {
+            $0.copyCompatible = true
+            $0.heights = [180, 96]
+        }
+        let job = try await job(clip, settings: settings)
+        let (plan, _) = try await job.run(Self.engine)
+        try #require(plan.video?.rungs.contains { $0.isCopy } == true, "\(plan.video?.decisions ?? [])")
+        _ = try await Transcoded(clip.make(), into: scratch.path("whole"), settings: settings)
+        #expect(try contents(below: scratch.path("out")) == contents(below: scratch.path("whole")))
+    }
+
+    @Test func progressCountsTheFramesOfAllRungs() async throws {
+        let job = try await job(Clip(seconds: 4, sound: .none))
+        let (plan, _) = try await job.plan(Self.engine)
+        let seen = Mutex<[Int]>([])
+        _ = try await Self.engine(
+            job.spec(.chunk(plan, index: 1)), job.host { frames in seen.withLock { $0.append(frames) } })
+        #expect(seen.withLock { $0.sorted() } == Array(1...100))
+    }
+
+    /// Attempts have names of their own: HLS and DASH name them, and players read both.
+    @Test(arguments: [([0], false), ([1, 3], true), ([0, 1, 2, 3], true), ([], true)])
+    func segmentsOfLaterAttemptsPlay(again: [Int], audio: Bool) async throws {
+        let job = try await job(Clip(seconds: 7))
+        let (original, _) = try await job.plan(Self.engine)
+        _ = try await job.makeSegments(of: original, Self.engine)
+        let plan = original.madeAgain(chunks: again, attempt: 3, audio: audio)
+        try job.rename(original, to: plan)
+        _ = try await job.finish(plan, Self.engine)
+
+        let report = try await verify(job.output)
+        #expect(report.problems == [])
+        let names = Set(files(below: scratch.path("out")).keys)
+        #expect(
+            names.filter { $0.hasSuffix(".m4s") || $0.hasSuffix("init.mp4") || $0.contains("init-") }.count
+                == plan.segmentKeys.count)
+        for manifest in ["master.m3u8", "manifest.mpd"] {
+            let path = scratch.path("out/\(manifest)")
+            #expect(try await Oracle.complaints(path) == "")
+            let streams = try await Oracle.probe(path, "streams", "-count_frames")
+            let videos = streams.filter { $0["codec_type"] == "video" }
+            #expect(videos.map { $0["nb_read_frames"] } == ["175", "175"], "\(manifest)")
+            #expect(streams.contains { $0["codec_type"] == "audio" })
+        }
+        let mpd = try String(contentsOfFile: scratch.path("out/manifest.mpd"), encoding: .utf8)
+        #expect(mpd.contains("isoff-main"))
+        #expect(mpd.contains("SegmentList"))
+        #expect(try mpd.contains("-3.m4s") && String(decoding: job.output.get("master.m3u8"), as: UTF8.self) != "")
+    }
+
+    // MARK: What finish does not believe
+
+    struct Surprise: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        var names: String
+        var apply: @Sendable (TaskJob, inout TaskSpec.FinishRequest) throws -> Void
+
+        init(
+            _ description: String, names: String,
+            _ apply: @escaping @Sendable (TaskJob, inout TaskSpec.FinishRequest) throws -> Void
+        ) {
+            testDescription = description
+            self.names = names
+            self.apply = apply
+        }
+    }
+
+    static let surprises = [
+        Surprise("a segment is gone", names: "video/96p/00002.m4s is not on the store") { job, _ in
+            try job.output.delete("video/96p/00002.m4s")
+        },
+        Surprise("a segment is another, of the same length", names: "video/96p/00002.m4s on the store") { job, _ in
+            var data = try job.output.get("video/96p/00002.m4s")
+            data[data.count - 1] ^= 1
+            try job.output.put(data, at: "video/96p/00002.m4s")
+        },
+        Surprise("a segment became longer", names: "audio/und-128k/00001.m4s on the store") { job, _ in
+            try job.output.put(job.output.get("audio/und-128k/00001.m4s") + Data([0]), at: "audio/und-128k/00001.m4s")
+        },
+        Surprise("an init segment is another", names: "video/180p/init.mp4 on the store") { job, _ in
+            try job.output.put(job.output.get("video/96p/init.mp4"), at: "video/180p/init.mp4")
+        },
+        Surprise("nobody recorded a segment", names: "recorded video/180p/00003.m4s") { _, request in
+            request.segments.removeAll { $0.key == "video/180p/00003.m4s" }
+        },
+        Surprise("two tasks recorded different bytes", names: "video/180p/init.mp4") { _, request in
+            request.segments.append(FileRecord(key: "video/180p/init.mp4", bytes: 3, sha256: "0"))
+        },
+        Surprise("another attempt's init segment differs", names: "video/180p") { _, request in
+            request.segments.append(FileRecord(key: "video/180p/init-2.mp4", bytes: 3, sha256: "0"))
+        },
+        Surprise("two segments are swapped and recorded so", names: "video/180p/00002.m4s") { job, request in
+            let (a, b) = (try job.output.get("video/180p/00002.m4s"), try job.output.get("video/180p/00003.m4s"))
+            try job.output.put(b, at: "video/180p/00002.m4s")
+            try job.output.put(a, at: "video/180p/00003.m4s")
+            request.segments = try job.records(of: request.plan)
+        },
+        Surprise("a segment has the times of another and is recorded so", names: "audio/und-128k/00002") {
+            job, request in
+            try job.output.put(job.output.get("audio/und-128k/00003.m4s"), at: "audio/und-128k/00002.m4s")
+            request.segments = try job.records(of: request.plan)
+        },
+    ]
+
+    private static let made = Task {
+        let scratch = try Scratch()
+        let source = try await Clip(seconds: 7).make()
+        let job = TaskJob(
+            source: try FileByteSource(path: source.path), name: "clip.mp4", settings: settings,
+            output: DirectoryStore(root: scratch.url("out")))
+        let (plan, _) = try await job.plan(engine)
+        _ = try await job.makeSegments(of: plan, engine)
+        return (scratch, job, plan)
+    }
+
+    @Test(arguments: surprises)
+    func finishPublishesNothingThatWasNotRecorded(_ surprise: Surprise) async throws {
+        let (made, original, plan) = try await Self.made.value
+        try FileManager.default.copyItem(atPath: made.path("out"), toPath: scratch.path("out"))
+        var job = original
+        job.output = DirectoryStore(root: scratch.url("out"))
+        var request = TaskSpec.FinishRequest(plan: plan, segments: try job.records(of: plan), warnings: [])
+        try surprise.apply(job, &request)
+        let spec = job.spec(.finish(request))
+        let host = job.host()
+        await #expect { try await Self.engine(spec, host) } throws: { error in
+            let error = error as? ClairoError
+            return error.map { [.defect, .transient].contains($0.kind) && $0.message.contains(surprise.names) } ?? false
+        }
+        #expect(try job.output.size(of: "master.m3u8") == nil)
+        #expect(try job.output.size(of: "clairo.json") == nil)
+    }
+
+    @Test func finishRemovesWhatLostAttemptsLeftAndMayBeRepeated() async throws {
+        let (made, original, plan) = try await Self.made.value
+        try FileManager.default.copyItem(atPath: made.path("out"), toPath: scratch.path("out"))
+        var job = original
+        job.output = DirectoryStore(root: scratch.url("out"))
+        for key in ["video/96p/00002-2.m4s", "video/180p/init-4.mp4", "audio/und-128k/00001-2.m4s"] {
+            try job.output.put(Data("x".utf8), at: ObjectKey(key))
+        }
+        _ = try await job.finish(plan, warnings: ["a warning"], Self.engine)
+        let first = try contents(below: scratch.path("out"))
+        #expect(first.keys.filter { $0.contains("-2.") || $0.contains("-4.") } == [])
+        #expect(try await verify(job.output).problems == [])
+        let manifest = try JSONDecoder().decode(OutputManifest.self, from: job.output.get(OutputManifest.key))
+        #expect(manifest.warnings == ["a warning"])
+        let again = try await job.finish(plan, warnings: ["a warning"], Self.engine)
+        #expect(try contents(below: scratch.path("out")) == first)
+        #expect(again.renditions == manifest.renditions)
+    }
+
+    // MARK: Failures
+
+    @Test func aSourceThatEndsEarlyIsBadInput() async throws {
+        // Its index promises pictures whose bytes are noise.
+        let clip = Clip(seconds: 6, sound: .none)
+        var data = try Data(contentsOf: await clip.make())
+        var job = try await job(clip)
+        let (plan, _) = try await job.plan(Self.engine)
+        let index = try #require(data.range(of: Data("moov".utf8), options: .backwards)).lowerBound - 4
+        var generator = SplitMix(state: 1)
+        for position in index / 2..<index { data[position] = UInt8.random(in: .min ... .max, using: &generator) }
+        job.source = MemorySource(data)
+        let (spec, host) = (job.spec(.chunk(plan, index: 2)), job.host())
+        await #expect {
+            try await Self.engine(spec, host)
+        } throws: { error in
+            let error = error as? ClairoError
+            return error?.kind == .badInput
+                && error?.message.hasSuffix("of 6.00 s can be decoded") == true
+        }
+    }
+
+    @Test func noMediaIsBadInputAndAnUnknownChunkADefect() async throws {
+        let job = TaskJob(source: MemorySource(Data("no film".utf8)), name: "x", settings: Self.settings)
+        await #expect { try await job.plan(Self.engine) } throws: { ($0 as? ClairoError)?.kind == .badInput }
+        let (_, good, plan) = try await Self.made.value
+        let (spec, host) = (good.spec(.chunk(plan, index: 99)), good.host())
+        await #expect { try await Self.engine(spec, host) } throws: { ($0 as? ClairoError)?.kind == .defect }
+    }
+
+    @Test func aStopEndsTheWork() async throws {
+        let job = try await job(Clip(width: 1280, height: 720, seconds: 6, sound: .none))
+        let (plan, _) = try await job.plan(Self.engine)
+        let stop = StopRequest()
+        let (spec, host) = (job.spec(.chunk(plan, index: 0)), job.host { _ in stop.cancel() })
+        await #expect(throws: ClairoError.cancelled) {
+            try await onDedicatedThread(name: "test task") { try MediaTaskEngine().run(spec, host: host, stop: stop) }
+        }
+    }
+}
