@@ -13,11 +13,31 @@ public struct DirectoryStore: ObjectStore {
     public init(root: URL) { self.root = root }
 
     private static let temporaryPrefix = ".partial-"
+    static let uploadsFolder = ".uploads"
+
+    public func location(of key: ObjectKey) -> ObjectLocation {
+        let file = root.standardizedFileURL.appendingPathComponent(key.rawValue)
+        return ObjectLocation(bucket: "", key: file.path, url: file.absoluteString)
+    }
+
+    /// A folder has no URLs that others could use.
+    public func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? { nil }
+
+    public func check() throws(ClairoError) {
+        try makeFolder(root.path)
+        guard access(root.path, W_OK | X_OK) == 0 else {
+            throw fileError("Cannot write to the folder \(root.path)", errno, reading: false)
+        }
+        // The disk may be full.
+        try tryOut()
+    }
 
     /// The path of an object. A key that would leave the folder is a bug of the caller, never followed.
-    private func path(_ key: ObjectKey) throws(ClairoError) -> String {
+    func path(_ key: ObjectKey) throws(ClairoError) -> String {
         let parts = key.rawValue.split(separator: "/", omittingEmptySubsequences: false)
-        guard !parts.isEmpty, parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." && !$0.contains("\0") }) else {
+        guard !parts.isEmpty, parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." && !$0.contains("\0") }),
+            parts[0] != Self.uploadsFolder
+        else {
             throw .defect("The key \"\(key)\" is not a relative path")
         }
         return root.path + "/" + key.rawValue
@@ -33,15 +53,44 @@ public struct DirectoryStore: ObjectStore {
         }
     }
 
+    public func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool {
+        let target = try path(key)
+        var isNew = true
+        do {
+            try write(target, { write in try write(data) }) { (temporary: String) throws(ClairoError) in
+                // A hard link is made only where there is no such name.
+                if link(temporary, target) != 0 {
+                    guard errno == EEXIST else { throw fileError("Cannot write \(target)", errno, reading: false) }
+                    isNew = false
+                }
+                unlink(temporary)
+            }
+        } catch let error as ClairoError {
+            throw error
+        } catch {
+            throw .inputOutput("Writing \(key) failed: \(error)")
+        }
+        return isNew
+    }
+
     public func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void)
         throws
     {
         let target = try path(key)
+        try write(target, body) { (temporary: String) throws(ClairoError) in try Self.move(temporary, to: target) }
+    }
+
+    /// Writes a hidden file beside `target` and hands it over to `publish`.
+    private func write(
+        _ target: String, _ body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void,
+        publish: (_ temporary: String) throws(ClairoError) -> Void
+    ) throws {
         let folder = (target as NSString).deletingLastPathComponent
-        try makeFolder(folder)
         let temporary =
             "\(folder)/\(Self.temporaryPrefix)\((target as NSString).lastPathComponent)-\(UUID().uuidString)"
-        let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        let descriptor = try inFolder(folder) {
+            Glibc.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        }
         guard descriptor >= 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
         var isOpen = true
         var isFinished = false
@@ -53,11 +102,25 @@ public struct DirectoryStore: ObjectStore {
         guard fdatasync(descriptor) == 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
         isOpen = false
         guard close(descriptor) == 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
-        guard rename(temporary, target) == 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
+        try publish(temporary)
         isFinished = true
     }
 
-    private static func writeAll(_ data: Data, to descriptor: Int32, path: String) throws(ClairoError) {
+    static func move(_ temporary: String, to target: String) throws(ClairoError) {
+        guard rename(temporary, target) == 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
+        flushFolder(of: target)
+    }
+
+    /// The name has to outlive a power cut as well; where a folder cannot be flushed, nothing better is known.
+    static func flushFolder(of target: String) {
+        let folder = Glibc.open((target as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if folder >= 0 {
+            fsync(folder)
+            close(folder)
+        }
+    }
+
+    static func writeAll(_ data: Data, to descriptor: Int32, path: String) throws(ClairoError) {
         let failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> Int32 in
             var done = 0
             while done < bytes.count {
@@ -73,16 +136,30 @@ public struct DirectoryStore: ObjectStore {
         if failure != 0 { throw fileError("Cannot write \(path)", failure, reading: false) }
     }
 
-    private func makeFolder(_ path: String) throws(ClairoError) {
+    /// Makes a folder and, by a system call, something in it. A process that removes the only object of a folder removes the
+    /// folder, perhaps between the two.
+    func inFolder(_ folder: String, _ call: () -> Int32) throws(ClairoError) -> Int32 {
+        for _ in 0..<Self.attempts {
+            try makeFolder(folder)
+            let result = call()
+            if result >= 0 || errno != ENOENT { return result }
+        }
+        return call()
+    }
+
+    private static let attempts = 100
+
+    func makeFolder(_ path: String) throws(ClairoError) {
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
         let parent = (path as NSString).deletingLastPathComponent
-        if !parent.isEmpty, parent != path { try makeFolder(parent) }
-        if mkdir(path, 0o755) != 0, errno != EEXIST {
+        let hasParent = !parent.isEmpty && parent != path
+        let result = hasParent ? try inFolder(parent) { mkdir(path, 0o755) } : mkdir(path, 0o755)
+        if result != 0, errno != EEXIST {
             throw fileError("Cannot make the folder \(path)", errno, reading: false)
         }
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-            throw .cannotCreate("\(path) is in the way: it is not a folder", advice: "Choose another output with -o.")
+            throw .cannotCreate("\(path) is in the way: it is not a folder", advice: "Choose another folder.")
         }
     }
 
@@ -109,28 +186,66 @@ public struct DirectoryStore: ObjectStore {
         try FileByteSource(path: try path(key))
     }
 
-    public func size(of key: ObjectKey) throws(ClairoError) -> Int64? {
+    public func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
         var status = stat()
         let target = try path(key)
         guard stat(target, &status) == 0 else {
             if errno == ENOENT || errno == ENOTDIR { return nil }
             throw fileError("Cannot read \(target)", errno, reading: true)
         }
-        return status.st_mode & S_IFMT == S_IFREG ? Int64(status.st_size) : nil
+        guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+        let modified = Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1000
+        return ObjectInfo(
+            key: key, size: Int64(status.st_size),
+            etag: "\(status.st_ino)-\(status.st_size)-\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)",
+            modified: Timestamp(microseconds: modified))
     }
 
-    public func list(prefix: String) throws(ClairoError) -> [ObjectKey] {
+    public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
         // Only the folder that the prefix lies in has to be walked.
         let parts = prefix.split(separator: "/", omittingEmptySubsequences: false).dropLast()
         // No key has such a part, and the walk must not leave the root.
         guard parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { return [] }
         let folder = parts.joined(separator: "/")
         var keys: [ObjectKey] = []
-        try walk(folder.isEmpty ? root.path : root.path + "/" + folder, key: folder, into: &keys)
-        return keys.filter { $0.rawValue.hasPrefix(prefix) }.sorted()
+        try walk(folder.isEmpty ? root.path : root.path + "/" + folder, key: folder) { key, _ in keys.append(key) }
+        let found = keys.filter { candidate in
+            candidate.rawValue.hasPrefix(prefix) && key.map { $0 < candidate } ?? true
+        }
+        return Array(found.sorted().prefix(limit))
     }
 
-    private func walk(_ path: String, key: String, into keys: inout [ObjectKey]) throws(ClairoError) {
+    public func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) {
+        let bytes = try open(source)
+        do {
+            try put(at: target) { write in
+                var offset: Int64 = 0
+                while offset < bytes.size {
+                    var data = Data(count: Int(min(1 << 20, bytes.size - offset)))
+                    let count = try data.withUnsafeMutableBytes { try bytes.read(at: offset, into: $0) }
+                    guard count > 0 else {
+                        throw ClairoError.inputOutput("\(source) became shorter while it was copied")
+                    }
+                    try write(data.prefix(count))
+                    offset += Int64(count)
+                }
+            }
+        } catch let error as ClairoError {
+            throw error
+        } catch {
+            throw .inputOutput("Copying \(source) failed: \(error)")
+        }
+    }
+
+    public func usage() throws(ClairoError) -> StoreUsage {
+        var usage = StoreUsage()
+        try walk(root.path, key: "") { _, size in usage.add(bytes: size) }
+        return usage
+    }
+
+    private func walk(
+        _ path: String, key: String, _ body: (ObjectKey, _ size: Int64) -> Void
+    ) throws(ClairoError) {
         guard let directory = opendir(path) else {
             if errno == ENOENT || errno == ENOTDIR { return }
             throw fileError("Cannot read the folder \(path)", errno, reading: true)
@@ -141,14 +256,15 @@ public struct DirectoryStore: ObjectStore {
                 pointer.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
             }
             if name == "." || name == ".." || name.hasPrefix(Self.temporaryPrefix) { continue }
+            if key.isEmpty, name == Self.uploadsFolder { continue }
             let childKey = key.isEmpty ? name : key + "/" + name
             let childPath = path + "/" + name
             var status = stat()
             guard lstat(childPath, &status) == 0 else { continue }
             if status.st_mode & S_IFMT == S_IFDIR {
-                try walk(childPath, key: childKey, into: &keys)
+                try walk(childPath, key: childKey, body)
             } else {
-                keys.append(ObjectKey(childKey))
+                body(ObjectKey(childKey), Int64(status.st_size))
             }
         }
     }

@@ -1,5 +1,6 @@
 import ClairoCore
 import ClairoStorage
+import ClairoTestSupport
 import Foundation
 import Glibc
 import Testing
@@ -109,17 +110,18 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: geteuid() != 0, "root may write anywhere"))
-    func folderThatMayNotBeWrittenIsAQuestionOfPermission() throws {
+    @Test func folderThatMayNotBeWrittenIsAQuestionOfPermission() throws {
         try withFolder { folder in
             let store = DirectoryStore(root: folder)
             try store.put(Data([1]), at: "x")
             chmod(folder.path, 0o555)
             defer { chmod(folder.path, 0o755) }
-            #expect(Self.failure { try store.put(Data(), at: "y") }?.exitCode == .noPermission)
-            #expect(Self.failure { try store.put(Data(), at: "v/y") }?.exitCode == .noPermission)
-            #expect(Self.failure { try store.delete("x") }?.exitCode == .noPermission)
-            #expect(try store.get("x") == Data([1]))
+            try Unprivileged.onThisThread { () throws in
+                #expect(Self.failure { try store.put(Data(), at: "y") }?.exitCode == .noPermission)
+                #expect(Self.failure { try store.put(Data(), at: "v/y") }?.exitCode == .noPermission)
+                #expect(Self.failure { try store.delete("x") }?.exitCode == .noPermission)
+                #expect(try store.get("x") == Data([1]))
+            }
         }
     }
 
@@ -210,13 +212,32 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: geteuid() != 0, "root may read anything"))
-    func fileThatMayNotBeReadIsAQuestionOfPermission() throws {
+    @Test func fileThatMayNotBeReadIsAQuestionOfPermission() throws {
         try withFolder { folder in
             let path = folder.appending(path: "x").path
             try Data([7]).write(to: URL(filePath: path))
             chmod(path, 0)
-            #expect(Self.code(opening: path) == .noPermission)
+            Unprivileged.onThisThread { #expect(Self.code(opening: path) == .noPermission) }
         }
+    }
+}
+
+@Suite struct DirectoryUploadTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    @Test func anUploadWhoseProcessDiedWithinItsCompletionIsCompletedAgain() throws {
+        let store = DirectoryStore(root: scratch.url)
+        let upload = try store.beginUpload(at: "a/b", partSize: 4)
+        let parts = [
+            try store.putPart(Data("abcd".utf8), number: 1, of: upload),
+            try store.putPart(Data("e".utf8), number: 2, of: upload),
+        ]
+        try FileManager.default.createDirectory(at: scratch.url("a"), withIntermediateDirectories: true)
+        try FileManager.default.moveItem(
+            at: scratch.url(".uploads/\(upload.id)/data"), to: scratch.url("a/b"))
+        #expect(try store.complete(upload, parts: parts).size == 5)
+        #expect(try store.get("a/b") == Data("abcde".utf8))
+        #expect(try store.openUploads(prefix: "").isEmpty)
     }
 }

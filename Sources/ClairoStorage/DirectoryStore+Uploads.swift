@@ -1,0 +1,128 @@
+public import ClairoCore
+public import Foundation
+internal import Glibc
+
+/// Uploads in parts: a folder `.uploads/<id>` with the bytes at their final offsets in `data`, and a line for each safe part
+/// in `parts`. A part is noted after its bytes are on the disk, so what is noted is there.
+extension DirectoryStore {
+    /// The first line of `parts`.
+    private struct Header: Codable {
+        var key: ObjectKey
+        var partSize: Int
+    }
+
+    private func folder(_ id: String) throws(ClairoError) -> String {
+        guard UUID(uuidString: id) != nil else { throw .noInput("There is no upload \(id)") }
+        return "\(root.path)/\(Self.uploadsFolder)/\(id)"
+    }
+
+    public func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
+        _ = try path(key)
+        let upload = MultipartUpload(key: key, id: UUID().uuidString.lowercased(), partSize: partSize)
+        let folder = try folder(upload.id)
+        try makeFolder(folder)
+        try append(Data(), to: folder + "/data")
+        guard let line = try? JSON.encode(Header(key: key, partSize: partSize), pretty: false) else {
+            throw .defect("The key \(key) cannot be written as JSON")
+        }
+        try append(line + Data("\n".utf8), to: folder + "/parts")
+        return upload
+    }
+
+    public func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] {
+        let ids = (try? FileManager.default.contentsOfDirectory(atPath: "\(root.path)/\(Self.uploadsFolder)")) ?? []
+        return ids.sorted().compactMap { id in
+            guard let folder = try? folder(id), let header = record(folder)?.header,
+                header.key.rawValue.hasPrefix(prefix)
+            else { return nil }
+            return MultipartUpload(key: header.key, id: id, partSize: header.partSize)
+        }
+    }
+
+    public func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
+        let folder = try folder(upload.id)
+        guard let header = record(folder)?.header else { throw .noInput("There is no upload \(upload.id)") }
+        guard number >= 1, number <= 10_000, data.count <= header.partSize else {
+            throw .defect("Part \(number) of \(data.count) bytes does not fit upload \(upload.id)")
+        }
+        let descriptor = Glibc.open(folder + "/data", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw fileError("Cannot write \(upload.key)", errno, reading: false) }
+        defer { close(descriptor) }
+        let start = Int64(number - 1) * Int64(header.partSize)
+        guard lseek(descriptor, off_t(start), SEEK_SET) >= 0 else {
+            throw fileError("Cannot write \(upload.key)", errno, reading: false)
+        }
+        try Self.writeAll(data, to: descriptor, path: upload.key.rawValue)
+        guard fdatasync(descriptor) == 0 else { throw fileError("Cannot write \(upload.key)", errno, reading: false) }
+        let md5 = Checksum.md5(data)
+        guard record(folder) != nil else { throw .noInput("The upload \(upload.id) was ended") }
+        try append(Data("\(number) \(data.count) \(md5)\n".utf8), to: folder + "/parts")
+        return UploadedPart(number: number, size: data.count, etag: md5, checksum: .md5(md5))
+    }
+
+    public func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] {
+        guard let record = record(try folder(upload.id)) else { throw .noInput("There is no upload \(upload.id)") }
+        return record.parts.values.sorted { $0.number < $1.number }
+    }
+
+    public func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
+        let folder = try folder(upload.id)
+        guard let record = record(folder) else { throw .noInput("There is no upload \(upload.id)") }
+        guard !parts.isEmpty else { throw .defect("Upload \(upload.id) has no parts") }
+        for (index, part) in parts.enumerated() {
+            guard part.number == index + 1, record.parts[part.number]?.etag == part.etag,
+                part.size == record.header.partSize || index == parts.count - 1
+            else { throw .defect("Part \(part.number) of upload \(upload.id) is not what the store has") }
+        }
+        let size = parts.reduce(Int64(0)) { $0 + Int64($1.size) }
+        let isThere = try info(of: upload.key)?.size == size
+        if isThere, access(folder + "/data", F_OK) != 0 {
+            // A run before this one died between the two steps below.
+            try? FileManager.default.removeItem(atPath: folder)
+            if let info = try info(of: upload.key) { return info }
+        }
+        guard truncate(folder + "/data", off_t(size)) == 0 else {
+            throw fileError("Cannot write \(upload.key)", errno, reading: false)
+        }
+        let target = try path(upload.key)
+        let moved = try inFolder((target as NSString).deletingLastPathComponent) { rename(folder + "/data", target) }
+        guard moved == 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
+        Self.flushFolder(of: target)
+        try? FileManager.default.removeItem(atPath: folder)
+        rmdir("\(root.path)/\(Self.uploadsFolder)")
+        guard let info = try info(of: upload.key) else { throw .inputOutput("\(upload.key) vanished") }
+        return info
+    }
+
+    public func abort(_ upload: MultipartUpload) throws(ClairoError) {
+        guard let folder = try? folder(upload.id) else { return }
+        try? FileManager.default.removeItem(atPath: folder)
+        rmdir("\(root.path)/\(Self.uploadsFolder)")
+    }
+
+    /// What `parts` says; nil where there is no such upload. A line that was cut by a crash does not count.
+    private func record(_ folder: String) -> (header: Header, parts: [Int: UploadedPart])? {
+        guard let data = FileManager.default.contents(atPath: folder + "/parts") else { return nil }
+        var lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        // What follows the last line end is empty, or a line that was never finished.
+        lines.removeLast()
+        guard let first = lines.first, let header = try? JSONDecoder().decode(Header.self, from: Data(first)) else {
+            return nil
+        }
+        var parts: [Int: UploadedPart] = [:]
+        for line in lines.dropFirst() {
+            let fields = String(decoding: line, as: UTF8.self).split(separator: " ").map(String.init)
+            guard fields.count == 3, let number = Int(fields[0]), let size = Int(fields[1]) else { continue }
+            parts[number] = UploadedPart(number: number, size: size, etag: fields[2], checksum: .md5(fields[2]))
+        }
+        return (header, parts)
+    }
+
+    private func append(_ data: Data, to path: String) throws(ClairoError) {
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw fileError("Cannot write \(path)", errno, reading: false) }
+        defer { close(descriptor) }
+        try Self.writeAll(data, to: descriptor, path: path)
+        guard fdatasync(descriptor) == 0 else { throw fileError("Cannot write \(path)", errno, reading: false) }
+    }
+}

@@ -1,0 +1,61 @@
+internal import AWSSigning
+internal import Curl
+
+/// One attempt at a request to S3.
+public struct S3Event: Sendable {
+    /// By the names of S3's own API.
+    public enum Operation: String, Sendable, CaseIterable {
+        case getObject, headObject, putObject, copyObject, deleteObject, listObjects, headBucket
+        case createMultipartUpload, uploadPart, uploadPartCopy, completeMultipartUpload, abortMultipartUpload
+        case listParts, listMultipartUploads, other
+    }
+
+    public enum Outcome: String, Sendable, CaseIterable {
+        case success, notFound, denied, conflict, throttled, serverError, clientError, network, badReply, credentials
+    }
+
+    public var operation: Operation
+    public var outcome: Outcome
+    public var seconds: Double
+    /// Whether the request is sent once more.
+    public var isRepeated: Bool
+}
+
+extension S3Event.Operation {
+    init(_ request: S3Request) {
+        let names = Set(request.query.map(\.name))
+        let isCopy = request.headers.contains { $0.name.lowercased() == "x-amz-copy-source" }
+        switch (request.method, request.path != nil) {
+        case ("GET", true): self = names.contains("uploadId") ? .listParts : .getObject
+        case ("GET", false): self = names.contains("uploads") ? .listMultipartUploads : .listObjects
+        case ("HEAD", true): self = .headObject
+        case ("HEAD", false): self = .headBucket
+        case ("PUT", true) where names.contains("partNumber"): self = isCopy ? .uploadPartCopy : .uploadPart
+        case ("PUT", true): self = isCopy ? .copyObject : .putObject
+        case ("POST", true): self = names.contains("uploads") ? .createMultipartUpload : .completeMultipartUpload
+        case ("DELETE", true): self = names.contains("uploadId") ? .abortMultipartUpload : .deleteObject
+        default: self = .other
+        }
+    }
+}
+
+extension S3Event.Outcome {
+    init(_ failure: S3Failure) {
+        switch failure.cause {
+        case .network: self = .network
+        case .credentials: self = .credentials
+        case .badReply: self = .badReply
+        case .service(let service):
+            switch service.status {
+            case 404: self = .notFound
+            case 401, 403: self = .denied
+            case 409, 412: self = .conflict
+            case 429, 503: self = .throttled
+            case 500...: self = .serverError
+            // An error inside a reply of status 200.
+            case 200...299: self = service.code == "SlowDown" ? .throttled : .serverError
+            default: self = .clientError
+            }
+        }
+    }
+}

@@ -1,0 +1,320 @@
+internal import AWSSigning
+public import ClairoCore
+public import Curl
+public import Foundation
+
+/// An `ObjectStore` in a bucket of S3, or of a server that speaks its protocol.
+///
+/// Every request is signed with the SHA-256 of its body, over TLS too, so what arrives damaged is refused. Objects beyond
+/// one part are sent in parts, several at a time; S3 makes an object visible when it is whole. `putIfAbsent` needs a server
+/// that heeds `If-None-Match: *`, as AWS, MinIO and Ceph do; where one ignores it, two writers at the same moment may both
+/// believe that they were first.
+///
+/// Credentials, region, endpoint and addressing style come from where AWS's own tools have them; see `AWSSettings`.
+public struct S3Store: ObjectStore {
+    let transport: S3Transport
+    let prefix: String
+
+    /// Nothing is asked of the network yet.
+    /// - Parameters:
+    ///   - url: `s3://bucket` or `s3://bucket/prefix`.
+    ///   - environment: where settings and proxies are looked up.
+    ///   - cancellation: ends calls that are on their way, and all later ones.
+    /// - Throws: `configuration` (78) where a setting is not what it must be.
+    public init(
+        url: String, environment: [String: String] = ProcessInfo.processInfo.environment,
+        options: S3Options = S3Options(),
+        cancellation: Cancellation? = nil
+    ) throws(ClairoError) {
+        let address = try S3Address(url)
+        let system = AWSSystem.here(environment, cancellation: cancellation)
+        let settings: AWSSettings
+        do {
+            settings = try AWSSettings(system)
+        } catch {
+            throw .configuration("The AWS settings cannot be used: \(error)")
+        }
+        let region = settings.region ?? "us-east-1"
+        var configuration = HTTPClient.Configuration()
+        configuration.environment = environment
+        if let bundle = settings.caBundle { configuration.environment["AWS_CA_BUNDLE"] = bundle }
+        prefix = address.prefix
+        transport = S3Transport(
+            bucket: address.bucket,
+            endpoint: try S3Endpoint(
+                bucket: address.bucket, region: region, endpoint: settings.endpointURL(of: "s3"),
+                style: settings.s3AddressingStyle),
+            region: region, credentials: AWSCredentialChain(system),
+            maxAttempts: options.maxAttempts ?? settings.maxAttempts ?? 5, options: options,
+            client: HTTPClient(configuration), cancellation: cancellation)
+    }
+
+    // MARK: Names
+
+    func path(_ key: ObjectKey) -> String { prefix + key.rawValue }
+
+    public func location(of key: ObjectKey) -> ObjectLocation {
+        let path = path(key)
+        return ObjectLocation(
+            bucket: transport.bucket, key: path, url: "s3://\(transport.bucket)/\(PercentEncoding.path(path))")
+    }
+
+    /// `s3://bucket/key` as people read it.
+    func name(_ key: ObjectKey) -> String { "s3://\(transport.bucket)/\(path(key))" }
+
+    /// Sends a request; what goes wrong is told as `doing`.
+    func send(_ request: S3Request, _ doing: @autoclosure () -> String) throws(ClairoError) -> HTTPReply {
+        do {
+            return try transport.send(request)
+        } catch {
+            throw error.error(doing(), transport.place)
+        }
+    }
+
+    func document(_ request: S3Request, _ doing: @autoclosure () -> String) throws(ClairoError) -> S3Document {
+        try document(try send(request, doing()), doing())
+    }
+
+    func document(_ reply: HTTPReply, _ doing: @autoclosure () -> String) throws(ClairoError) -> S3Document {
+        guard let document = S3Document.parse(reply.body) else {
+            throw .configuration(
+                "\(doing()): \(transport.endpoint.description) does not answer as S3 does",
+                advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server.")
+        }
+        return document
+    }
+
+    // MARK: Objects
+
+    public func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {
+        guard data.count <= 2 * transport.options.partSize else {
+            let part = transport.options.partSize
+            do {
+                try put(at: key) { write in
+                    for start in stride(from: data.startIndex, to: data.endIndex, by: part) {
+                        try write(data[start..<min(start + part, data.endIndex)])
+                    }
+                }
+            } catch let error as ClairoError {
+                throw error
+            } catch {
+                throw .inputOutput("Writing \(name(key)) failed: \(error)")
+            }
+            return
+        }
+        _ = try send(putRequest(data, at: key), "Writing \(name(key))")
+    }
+
+    private func putRequest(_ data: Data, at key: ObjectKey) -> S3Request {
+        var request = S3Request("PUT", path(key))
+        let sha256 = Checksum.sha256(data)
+        request.headers = [.init("Content-Type", ContentType.of(key)), Self.checksumHeader(sha256)]
+        request.body = data
+        request.sha256 = sha256
+        return request
+    }
+
+    /// S3 keeps it, checks it, and gives it to who asks for the object.
+    static func checksumHeader(_ sha256: String) -> AWSRequest.Header {
+        .init("x-amz-checksum-sha256", PartChecksum.base64(hex: sha256))
+    }
+
+    public func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool {
+        // Also for servers that ignore the header.
+        if try info(of: key) != nil { return false }
+        var request = putRequest(data, at: key)
+        request.headers.append(.init("If-None-Match", "*"))
+        request.isConditional = true
+        do {
+            _ = try transport.send(request)
+            return true
+        } catch {
+            guard error.status == 412 else { throw error.error("Writing \(name(key))", transport.place) }
+            // The object may be ours, of an attempt whose answer got lost.
+            guard error.mayHaveHappened, let info = try info(of: key) else { return false }
+            return info.size == Int64(data.count) && info.etag == Checksum.md5(data)
+        }
+    }
+
+    public func get(_ key: ObjectKey) throws(ClairoError) -> Data {
+        var request = S3Request("GET", path(key))
+        request.headers = [.init("x-amz-checksum-mode", "ENABLED")]
+        request.limit = .max
+        let reply = try send(request, "Reading \(name(key))")
+        if let checksum = Self.checksum(of: reply.headers), checksum != Checksum.sha256(reply.body) {
+            throw .inputOutput("Reading \(name(key)): the bytes do not have the checksum that was stored with them")
+        }
+        return reply.body
+    }
+
+    public func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource {
+        guard let info = try info(of: key) else {
+            throw .noInput("There is no \(name(key))", advice: "Check the name.")
+        }
+        let (path, name) = (path(key), name(key))
+        return RangeSource(
+            name: name, size: info.size, etag: info.etag, options: transport.options,
+            presign: { (seconds) throws(ClairoError) in try presignedURL(for: .get(key), expiresIn: seconds) }
+        ) { (range) throws(ClairoError) in
+            try transport.range(range, of: path, name: name, size: info.size, etag: info.etag)
+        }
+    }
+
+    public func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
+        var request = S3Request("HEAD", path(key))
+        request.headers = [.init("x-amz-checksum-mode", "ENABLED")]
+        let reply: HTTPReply
+        do {
+            reply = try transport.send(request)
+        } catch {
+            guard case .service = error.cause else { throw error.error("Looking at \(name(key))", transport.place) }
+            return try explain(error, key)
+        }
+        let headers = reply.headers
+        guard let size = headers["Content-Length"].flatMap({ Int64($0) }), size >= 0 else {
+            throw .temporary("Looking at \(name(key)): the server does not say how long it is")
+        }
+        let modified = headers["Last-Modified"].flatMap(HTTPDate.date) ?? Date(timeIntervalSince1970: 0)
+        return ObjectInfo(
+            key: key, size: size, etag: Self.bare(headers["ETag"] ?? ""), modified: Timestamp(modified),
+            sha256: Self.checksum(of: headers))
+    }
+
+    /// A refusal of HEAD has no body and so no reason: one byte is asked for to hear it.
+    private func explain(_ failure: S3Failure, _ key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
+        var request = S3Request("GET", path(key))
+        request.headers = [.init("Range", "bytes=0-0")]
+        do {
+            _ = try transport.send(request)
+        } catch {
+            if error.isNotFound { return nil }
+            throw error.error("Looking at \(name(key))", transport.place)
+        }
+        throw failure.error("Looking at \(name(key))", transport.place)
+    }
+
+    /// Of the bytes: one of parts ("…-3") is none.
+    private static func checksum(of headers: HTTPHeaders) -> String? {
+        headers["x-amz-checksum-sha256"].flatMap { $0.contains("-") ? nil : PartChecksum.hex(base64: $0) }
+    }
+
+    /// Without its quotes.
+    static func bare(_ etag: String) -> String { etag.filter { $0 != "\"" } }
+
+    public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
+        var keys: [ObjectKey] = []
+        try listed(prefix: prefix, after: key, limit: limit) { found, _ in keys.append(found) }
+        // S3 lists in this order; not every server does.
+        return Array(keys.sorted().prefix(limit))
+    }
+
+    public func usage() throws(ClairoError) -> StoreUsage {
+        var usage = StoreUsage()
+        try listed(prefix: "", after: nil, limit: .max) { _, size in usage.add(bytes: size) }
+        return usage
+    }
+
+    /// Gives out what a listing names, page by page, until there are `limit` or no more.
+    private func listed(
+        prefix: String, after key: ObjectKey?, limit: Int, _ body: (ObjectKey, _ size: Int64) -> Void
+    ) throws(ClairoError) {
+        var count = 0
+        var token: String?
+        while count < limit {
+            var request = S3Request("GET", nil)
+            // Pages of half the usual length: Foundation's parser gives up on documents near a megabyte.
+            request.query = [
+                .init("list-type", "2"), .init("prefix", self.prefix + prefix), .init("encoding-type", "url"),
+                .init("max-keys", "\(min(500, limit - count))"),
+            ]
+            if let key { request.query.append(.init("start-after", path(key))) }
+            if let token { request.query.append(.init("continuation-token", token)) }
+            let doing = "Listing s3://\(transport.bucket)/\(self.prefix)\(prefix)"
+            let page = try document(request, doing)
+            let isEncoded = page["EncodingType"] == "url"
+            for entry in page.all("Contents") {
+                guard let name = entry["Key"].map({ isEncoded ? Self.decoded($0) : $0 }), name.hasPrefix(self.prefix)
+                else { continue }
+                let found = ObjectKey(String(name.dropFirst(self.prefix.count)))
+                // Folders that other tools make as empty objects are no objects of ours.
+                if found.rawValue.isEmpty || found.rawValue.hasSuffix("/") { continue }
+                if let key, found <= key { continue }
+                body(found, entry["Size"].flatMap { Int64($0) } ?? 0)
+                count += 1
+            }
+            guard page["IsTruncated"] == "true" else { break }
+            guard let next = page["NextContinuationToken"], !next.isEmpty, next != token else { throw endless(doing) }
+            token = next
+        }
+    }
+
+    /// A list that is said to go on and not where: what is missing of it must not be taken for absent.
+    func endless(_ doing: String) -> ClairoError {
+        .configuration(
+            "\(doing): \(transport.endpoint.description) says that there is more and not where it goes on",
+            advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server.")
+    }
+
+    /// `encoding-type=url` is the encoding of forms.
+    static func decoded(_ text: String) -> String {
+        text.replacingOccurrences(of: "+", with: " ").removingPercentEncoding ?? text
+    }
+
+    public func delete(_ key: ObjectKey) throws(ClairoError) {
+        do {
+            _ = try transport.send(S3Request("DELETE", path(key)))
+        } catch {
+            if error.isNotFound { return }
+            throw error.error("Removing \(name(key))", transport.place)
+        }
+    }
+
+    // MARK: Access
+
+    public func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? {
+        guard (1...SigV4Signer.longestExpiry).contains(seconds) else {
+            throw .usage("A presigned URL is valid for 1 second to 7 days, not \(seconds) s")
+        }
+        var request: AWSRequest
+        switch access {
+        case .get(let key): request = transport.address("GET", path(key))
+        case .put(let key): request = transport.address("PUT", path(key))
+        case .putPart(let number, let size, let upload):
+            request = transport.address("PUT", path(upload.key), query: Self.part(number, of: upload))
+            request.headers = [.init("Content-Length", "\(size)")]
+        }
+        do {
+            return try transport.presign(request, expiresIn: seconds)
+        } catch {
+            throw error.error("Signing a URL for \(transport.bucket)", transport.place)
+        }
+    }
+
+    /// Begins an upload and aborts it: that takes the bucket, the credentials, the right to write and the clock, and leaves
+    /// nothing behind. An object would, where the bucket keeps old versions and `/readyz` is asked all day.
+    public func check() throws(ClairoError) {
+        do {
+            try abort(try beginUpload(at: ".clairo-check", partSize: 8 << 20))
+        } catch {
+            throw error.whileDoing("Checking s3://\(transport.bucket)/\(prefix)")
+        }
+    }
+}
+
+extension PartChecksum {
+    /// A checksum as S3's headers have it.
+    static func base64(hex: String) -> String { Hexadecimal.bytes(hex).base64EncodedString() }
+
+    static func hex(base64: String) -> String? { Data(base64Encoded: base64).map(\.hexadecimal) }
+}
+
+/// Two digits for each byte.
+enum Hexadecimal {
+    static func bytes(_ text: String) -> Data {
+        let digits = Array(text.utf8)
+        return Data(
+            stride(from: 0, to: digits.count - 1, by: 2).map { index in
+                UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16) ?? 0
+            })
+    }
+}

@@ -1,0 +1,144 @@
+public import ClairoCore
+internal import Curl
+public import Foundation
+internal import Synchronization
+
+extension S3Store {
+    public func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void)
+        throws
+    {
+        let stop = Cancellation()
+        func write() throws {
+            let writer = S3Writer(self, key, stop: stop)
+            do {
+                try body { (data: Data) throws(ClairoError) in try writer.write(data) }
+                try writer.finish()
+            } catch {
+                writer.abandon()
+                throw error
+            }
+        }
+        if let cancellation = transport.cancellation {
+            try cancellation.notifying({ stop.cancel() }, while: write)
+        } else {
+            try write()
+        }
+    }
+}
+
+/// An object that is written piece by piece. What fits into one part goes up with a single PUT; beyond that parts leave on
+/// threads of their own while the next one is filled, a few at a time, so the memory is bounded.
+///
+/// The parts grow by powers of two after each thousand, as the length is not known and S3 takes 10 000: 8 MiB up to 8 GB,
+/// and 5 TB in the end. Used by one thread.
+private final class S3Writer {
+    private let store: S3Store
+    private let key: ObjectKey
+    private let stop: Cancellation
+    private let crew: Crew
+    private var upload: MultipartUpload?
+    private var buffer = Data()
+    private var next = 1
+
+    init(_ store: S3Store, _ key: ObjectKey, stop: Cancellation) {
+        self.store = store
+        self.key = key
+        self.stop = stop
+        crew = Crew()
+    }
+
+    private var options: S3Options { store.transport.options }
+
+    private var partSize: Int { options.partSize << ((next - 1) / 1000) }
+
+    func write(_ data: Data) throws(ClairoError) {
+        var rest = data[...]
+        while !rest.isEmpty {
+            // A full part leaves only when something follows: the last may be all there is.
+            if buffer.count == partSize { try sendPart() }
+            if buffer.isEmpty { buffer.reserveCapacity(min(partSize, max(rest.count, 1 << 20))) }
+            let count = min(partSize - buffer.count, rest.count)
+            if buffer.isEmpty, count == partSize, rest.count == data.count {
+                buffer = rest.prefix(count)
+            } else {
+                buffer.append(rest.prefix(count))
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    func finish() throws(ClairoError) {
+        guard upload != nil else { return try store.put(buffer, at: key) }
+        if !buffer.isEmpty { try sendPart() }
+        let parts = try crew.wait()
+        guard let upload else { return }
+        _ = try store.complete(upload, parts: parts)
+    }
+
+    /// Ends what is on its way and forgets what has arrived.
+    func abandon() {
+        guard let upload else { return }
+        stop.cancel()
+        _ = try? crew.wait()
+        // S3 keeps nothing that nobody completed, but it costs; a bucket's lifecycle rule takes what this cannot.
+        try? store.abort(upload)
+    }
+
+    private func sendPart() throws(ClairoError) {
+        if upload == nil { upload = try store.beginUpload(at: key, partSize: options.partSize) }
+        guard let upload else { return }
+        let (part, number) = (buffer, next)
+        let limit = max(1, min(options.parallelParts, options.partMemory / partSize - 1))
+        next += 1
+        buffer = Data()
+        try crew.start(atMost: limit) { [store, stop] () throws(ClairoError) in
+            try store.putPart(part, number: number, of: upload, cancellation: stop)
+        }
+    }
+}
+
+/// Threads that send parts.
+///
+/// `@unchecked Sendable`: all state is guarded by `condition`.
+private final class Crew: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var running = 0
+    private var parts: [UploadedPart] = []
+    private var failure: ClairoError?
+
+    /// Starts a part as soon as fewer than `limit` are on their way.
+    /// - Throws: what another part has failed with.
+    func start(
+        atMost limit: Int, _ body: @escaping @Sendable () throws(ClairoError) -> UploadedPart
+    ) throws(ClairoError) {
+        condition.lock()
+        while running >= limit, failure == nil { condition.wait() }
+        let failure = failure
+        if failure == nil { running += 1 }
+        condition.unlock()
+        if let failure { throw failure }
+        let thread = Thread { [self] in
+            Thread.current.name = "s3 part"
+            let result = Result { () throws(ClairoError) in try body() }
+            condition.lock()
+            defer { condition.unlock() }
+            running -= 1
+            switch result {
+            case .success(let part): parts.append(part)
+            case .failure(let error): self.failure = self.failure ?? error
+            }
+            condition.broadcast()
+        }
+        thread.start()
+    }
+
+    /// Waits for all that are on their way.
+    /// - Returns: the parts by number.
+    func wait() throws(ClairoError) -> [UploadedPart] {
+        condition.lock()
+        defer { condition.unlock() }
+        while running > 0 { condition.wait() }
+        if let failure { throw failure }
+        return parts.sorted { $0.number < $1.number }
+    }
+}

@@ -1,0 +1,38 @@
+public import ClairoCore
+internal import Curl
+internal import Foundation
+
+/// Opens a store by its URL.
+public enum StoreURL {
+    /// - Parameters:
+    ///   - url: `file:DIR` or `s3://BUCKET/PREFIX`.
+    ///   - environment: where the AWS settings and credentials come from.
+    ///   - observe: is told of every attempt at a request to S3.
+    /// - Throws: `configuration` (78) for a URL that names no store.
+    public static func open(
+        _ url: String, environment: [String: String],
+        stop: StopRequest = StopRequest(), observe: (@Sendable (S3Event) -> Void)? = nil
+    ) throws(ClairoError) -> any ObjectStore {
+        if let folder = folder(url) { return DirectoryStore(root: URL(fileURLWithPath: folder)) }
+        if url.hasPrefix("s3://") {
+            let token = Cancellation()
+            stop.onCancel { token.cancel() }
+            var options = S3Options()
+            options.observe = observe
+            return try S3Store(url: url, environment: environment, options: options, cancellation: token)
+        }
+        throw .configuration(
+            "\(MaskedURL.text(url, hidesUser: true)) is not the URL of a store",
+            advice: "Give file:DIR or s3://BUCKET/PREFIX.")
+    }
+
+    /// The folder of a `file:` URL in any of its spellings (RFC 8089), or nil.
+    public static func folder(_ url: String) -> String? {
+        guard url.hasPrefix("file:") else { return nil }
+        var rest = url.dropFirst(5)
+        if rest.hasPrefix("//localhost/") { rest = rest.dropFirst(11) }
+        if rest.hasPrefix("///") { return String(rest.dropFirst(2)).removingPercentEncoding }
+        guard !rest.isEmpty, !rest.hasPrefix("//") else { return nil }
+        return String(rest)
+    }
+}

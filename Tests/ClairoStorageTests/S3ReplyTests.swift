@@ -1,0 +1,342 @@
+import ClairoCore
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+/// What the store makes of replies that the servers in the tests do not give.
+@Suite struct S3ReplyTests {
+    private let scratch: Scratch
+    private let sleeps = Sleeps()
+
+    private final class Sleeps: Sendable {
+        private let all = Mutex<[Double]>([])
+        var seconds: [Double] { all.withLock { $0 } }
+        func add(_ seconds: Double) { all.withLock { $0.append(seconds) } }
+    }
+
+    init() throws { scratch = try Scratch() }
+
+    private func store(
+        _ settings: [String: String] = [:],
+        _ answer: @escaping @Sendable (ClairoTestSupport.HTTPRequest, Data) -> HTTPResponse?
+    ) throws -> (store: S3Store, server: StubServer) {
+        let server = try StubServer(answer)
+        scratch.onCleanup { server.stop() }
+        var options = S3Options()
+        options.sleep = { [sleeps] in sleeps.add($0) }
+        return (
+            try S3Store(
+                url: "s3://bucket/p",
+                environment: S3Server.environment(endpoint: server.url).merging(settings) { $1 }, options: options),
+            server
+        )
+    }
+
+    private static func error(_ code: String, _ more: String = "") -> String {
+        "<?xml version=\"1.0\"?><Error><Code>\(code)</Code>\(more)</Error>"
+    }
+
+    // MARK: Again, or not
+
+    @Test func whatMayPassIsRepeatedWithGrowingRandomPauses() throws {
+        let (store, server) = try store { _, _ in HTTPResponse(503, Self.error("SlowDown")) }
+        let error = failure { try store.put(Data("x".utf8), at: "k") }
+        #expect(error?.exitCode == .temporary)
+        #expect(error?.message.contains("5 attempts") == true)
+        #expect(server.requests.count == 5)
+        #expect(sleeps.seconds.count == 4)
+        for (pause, most) in zip(sleeps.seconds, [0.5, 1, 2, 4]) { #expect((0...most).contains(pause)) }
+    }
+
+    @Test func theNumberOfAttemptsIsASetting() throws {
+        let (store, server) = try store(["AWS_MAX_ATTEMPTS": "2"]) { _, _ in HTTPResponse(500) }
+        #expect(failure { _ = try store.get("k") }?.exitCode == .temporary)
+        #expect(server.requests.count == 2)
+    }
+
+    @Test func theServerSaysHowLongToWait() throws {
+        let (store, _) = try store { _, _ in
+            HTTPResponse(429, Data(Self.error("TooManyRequests").utf8), headers: ["retry-after": "7"])
+        }
+        #expect(failure { _ = try store.get("k") }?.exitCode == .temporary)
+        #expect(sleeps.seconds == [7, 7, 7, 7])
+    }
+
+    @Test(arguments: [
+        (400, "InvalidArgument"), (403, "AccessDenied"), (404, "NoSuchKey"), (404, "NoSuchBucket"),
+        (405, "MethodNotAllowed"),
+        (403, "SignatureDoesNotMatch"), (400, "EntityTooLarge"), (411, "MissingContentLength"),
+    ])
+    func aRefusalIsNotRepeated(status: Int, code: String) throws {
+        let (store, server) = try store { _, _ in HTTPResponse(status, Self.error(code)) }
+        #expect(failure { _ = try store.get("k") } != nil)
+        #expect(server.requests.count == 1)
+    }
+
+    @Test func anotherClockIsAllowedForOnce() throws {
+        let ahead = 3 * 3600.0
+        let (store, server) = try store { request, _ in
+            let difference = Self.date(request).timeIntervalSinceNow - ahead
+            if abs(difference) < 60 { return HTTPResponse(200, "here") }
+            return HTTPResponse(
+                403, Data(Self.error("RequestTimeTooSkewed").utf8),
+                headers: ["date": Self.text(Date().addingTimeInterval(ahead))])
+        }
+        #expect(try store.get("k") == Data("here".utf8))
+        #expect(try store.get("k") == Data("here".utf8))
+        // The difference is remembered.
+        #expect(server.requests.count == 3)
+    }
+
+    @Test func aClockThatCannotBeAllowedForIsSaidSo() throws {
+        let (store, server) = try store { _, _ in
+            HTTPResponse(
+                403, Data(Self.error("RequestTimeTooSkewed", "<Message>too far</Message>").utf8),
+                headers: ["date": Self.text(Date())])
+        }
+        let error = failure { _ = try store.get("k") }
+        #expect(error?.exitCode == .configuration)
+        #expect(error?.advice?.contains("clock") == true)
+        #expect(server.requests.count == 2)
+    }
+
+    @Test func credentialsThatRanOutAreLookedUpAgainOnce() throws {
+        let (store, server) = try store { _, _ in HTTPResponse(400, Self.error("ExpiredToken")) }
+        #expect(failure { _ = try store.get("k") }?.exitCode == .noPermission)
+        #expect(server.requests.count == 2)
+    }
+
+    @Test func aServerThatKnowsNoChecksumsGetsNone() throws {
+        let (store, server) = try store { request, _ in
+            request.headers["x-amz-checksum-sha256"] == nil
+                ? HTTPResponse(200) : HTTPResponse(501, Self.error("NotImplemented"))
+        }
+        for _ in 0..<3 { try store.put(Data("x".utf8), at: "k") }
+        #expect(server.requests.count == 4)
+        #expect(server.requests.allSatisfy { $0.headers["x-amz-content-sha256"]?.count == 64 })
+    }
+
+    @Test func partsOnTheirWayWhenChecksumsAreRefusedAreAllSentWithout() async throws {
+        let count = 6
+        // All of them are refused before one of them hears so.
+        let (arrived, everybody) = (DispatchGroup(), DispatchSemaphore(value: 0))
+        for _ in 0..<count { arrived.enter() }
+        arrived.notify(queue: .global()) { for _ in 0..<count { everybody.signal() } }
+        let (store, server) = try store { request, _ in
+            guard request.headers["x-amz-checksum-sha256"] != nil else {
+                return HTTPResponse(200, Data(), headers: ["etag": "\"e\""])
+            }
+            arrived.leave()
+            everybody.wait()
+            return HTTPResponse(501, Self.error("NotImplemented"))
+        }
+        try await withThrowingTaskGroup { group in
+            for number in 1...count {
+                group.addTask {
+                    try await onDedicatedThread(name: "part") {
+                        try store.putPart(
+                            Data("x".utf8), number: number, of: MultipartUpload(key: "k", id: "u", partSize: 1))
+                    }
+                }
+            }
+            for try await part in group { #expect(part.etag == "e") }
+        }
+        try store.put(Data("x".utf8), at: "k")
+        #expect(server.requests.count == 2 * count + 1)
+    }
+
+    @Test func aRefusalForAnotherReasonDoesNotEndTheChecksums() throws {
+        let (store, server) = try store { request, _ in
+            request.path.hasSuffix("bad") ? HTTPResponse(400, Self.error("InvalidArgument")) : HTTPResponse(200)
+        }
+        #expect(failure { try store.put(Data("x".utf8), at: "bad") } != nil)
+        try store.put(Data("x".utf8), at: "good")
+        #expect(server.requests.map { $0.headers["x-amz-checksum-sha256"] != nil } == [true, false, true])
+    }
+
+    // MARK: Words
+
+    @Test func aServerThatIsNotS3IsSaidSo() throws {
+        let (store, _) = try store { _, _ in HTTPResponse(404, "<html><body>404 page not found</body></html>") }
+        let upload = MultipartUpload(key: "k", id: "u", partSize: 1)
+        for error in [
+            failure { try store.put(Data("x".utf8), at: "k") },
+            failure { _ = try store.beginUpload(at: "k", partSize: 1) },
+            failure { _ = try store.putPart(Data("x".utf8), number: 1, of: upload) },
+        ] {
+            #expect(error?.exitCode == .configuration)
+            #expect(error?.advice?.contains("AWS_ENDPOINT_URL_S3") == true)
+        }
+    }
+
+    @Test func anUploadThatIsUnknownIsNotThere() throws {
+        let (store, _) = try store { _, _ in HTTPResponse(404, Self.error("NoSuchUpload")) }
+        let upload = MultipartUpload(key: "k", id: "u", partSize: 1)
+        #expect(failure { _ = try store.putPart(Data("x".utf8), number: 1, of: upload) }?.exitCode == .noInput)
+    }
+
+    @Test(arguments: ["", "<NextContinuationToken/><NextPartNumberMarker/><NextKeyMarker/><NextUploadIdMarker/>"])
+    func aListThatGoesOnNowhereIsNotTakenForWhole(marker: String) throws {
+        let (store, _) = try store { _, _ in
+            HTTPResponse(
+                200,
+                "<Result><IsTruncated>true</IsTruncated>\(marker)<Contents><Key>p/a</Key><Size>1</Size></Contents>"
+                    + "<Part><PartNumber>1</PartNumber><Size>1</Size><ETag>e</ETag></Part></Result>")
+        }
+        let upload = MultipartUpload(key: "k", id: "u", partSize: 1)
+        #expect(failure { _ = try store.parts(of: upload) }?.exitCode == .configuration)
+        #expect(failure { _ = try store.list(prefix: "", after: nil, limit: 10) }?.exitCode == .configuration)
+        #expect(failure { _ = try store.openUploads(prefix: "") }?.exitCode == .configuration)
+    }
+
+    @Test func aBucketElsewhereIsSaidSo() throws {
+        let (store, _) = try store { _, _ in
+            HTTPResponse(400, Self.error("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"))
+        }
+        let error = failure { try store.check() }
+        #expect(error?.exitCode == .configuration)
+        #expect(error?.advice?.contains("AWS_REGION=eu-west-1") == true)
+    }
+
+    @Test func aServersWordsAreOneLineWithoutSecrets() throws {
+        let (store, _) = try store { request, _ in
+            HTTPResponse(
+                403,
+                Self.error(
+                    "SignatureDoesNotMatch",
+                    "<Message>no\n&#x1B;[31m\(String(repeating: "x", count: 5000))</Message>"
+                        + "<StringToSign>\(request.headers["authorization"] ?? "")</StringToSign>"))
+        }
+        let error = try #require(failure { _ = try store.get("k") })
+        #expect(error.exitCode == .noPermission)
+        #expect(error.message.count < 600)
+        #expect(!error.message.contains("\n") && !error.message.contains("\u{1B}"))
+        #expect(!error.description.contains("Signature="))
+    }
+
+    @Test func aFullStoreIsCapacity() throws {
+        let (store, _) = try store { _, _ in HTTPResponse(507, Self.error("XMinioStorageFull")) }
+        #expect(failure { try store.put(Data(), at: "k") }?.kind == .capacity)
+    }
+
+    // MARK: Conditional writes
+
+    @Test func aWriteThatMeetsAnotherIsTriedAgain() throws {
+        let puts = Mutex(0)
+        let (store, _) = try store { request, _ in
+            if request.method != "PUT" { return HTTPResponse(404, Self.error("NoSuchKey")) }
+            #expect(request.headers["if-none-match"] == "*")
+            return puts.withLock { count in
+                count += 1
+                return count == 1 ? HTTPResponse(409, Self.error("ConditionalRequestConflict")) : HTTPResponse(200)
+            }
+        }
+        #expect(try store.putIfAbsent(Data("x".utf8), at: "k"))
+        #expect(puts.withLock { $0 } == 2)
+    }
+
+    @Test func aPreconditionThatFailsMeansThatAnotherWasFirst() throws {
+        let (store, _) = try store { request, _ in
+            request.method == "PUT"
+                ? HTTPResponse(412, Self.error("PreconditionFailed")) : HTTPResponse(404, Self.error("NoSuchKey"))
+        }
+        #expect(try store.putIfAbsent(Data("x".utf8), at: "k") == false)
+    }
+
+    // MARK: Parts
+
+    @Test func partsComeInPagesWithTheirChecksums() throws {
+        let sha256 = Checksum.sha256(Data("x".utf8))
+        let base64 = Data(sha256.hexBytes).base64EncodedString()
+        let (store, server) = try store { request, _ in
+            let isFirst = !request.query.contains("part-number-marker")
+            let parts = (isFirst ? 1...1000 : 1001...1002).map { number in
+                "<Part><PartNumber>\(number)</PartNumber><ETag>&quot;\(String(repeating: "a", count: 32))&quot;</ETag>"
+                    + "<Size>1</Size>\(isFirst ? "<ChecksumSHA256>\(base64)</ChecksumSHA256>" : "")</Part>"
+            }
+            return HTTPResponse(
+                200,
+                "<ListPartsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><IsTruncated>\(isFirst)</IsTruncated>"
+                    + "<NextPartNumberMarker>\(isFirst ? 1000 : 1002)</NextPartNumberMarker>\(parts.joined())</ListPartsResult>"
+            )
+        }
+        let parts = try store.parts(of: MultipartUpload(key: "k", id: "u/1+", partSize: 1))
+        #expect(parts.map(\.number) == Array(1...1002))
+        #expect(parts[0].checksum == .sha256(sha256))
+        #expect(parts[1001].checksum == .md5(String(repeating: "a", count: 32)))
+        #expect(server.requests.map(\.query).allSatisfy { $0.contains("uploadId=u%2F1%2B") })
+    }
+
+    @Test func theChecksumsOfThePartsGoIntoTheCompletion() throws {
+        let sha256 = Checksum.sha256(Data("x".utf8))
+        let sent = Mutex("")
+        let (store, _) = try store { request, body in
+            if request.method == "HEAD" {
+                return HTTPResponse(200, Data(), headers: ["etag": "\"e\"", "content-length": "3"])
+            }
+            sent.withLock { $0 = String(decoding: body, as: UTF8.self) }
+            // White space first, as S3 keeps a long one alive.
+            return HTTPResponse(200, "   \n <CompleteMultipartUploadResult/>")
+        }
+        let parts = [
+            UploadedPart(number: 1, size: 2, etag: "a&b", checksum: .sha256(sha256)),
+            UploadedPart(number: 2, size: 1, etag: "c", checksum: nil),
+        ]
+        // The stub's HEAD says two lengths; what counts is what was sent.
+        _ = try? store.complete(MultipartUpload(key: "k", id: "u", partSize: 2), parts: parts)
+        let base64 = Data(sha256.hexBytes).base64EncodedString()
+        #expect(
+            sent.withLock { $0 }.hasSuffix(
+                "<Part><PartNumber>1</PartNumber><ETag>\"a&amp;b\"</ETag><ChecksumSHA256>\(base64)</ChecksumSHA256></Part>"
+                    + "<Part><PartNumber>2</PartNumber><ETag>\"c\"</ETag></Part></CompleteMultipartUpload>"))
+    }
+
+    @Test func damagedBytesAreNotTakenForTheObject() throws {
+        let (store, _) = try store { _, _ in
+            HTTPResponse(
+                200, Data("changed".utf8),
+                headers: [
+                    "x-amz-checksum-sha256": Data(Checksum.sha256(Data("original".utf8)).hexBytes).base64EncodedString()
+                ])
+        }
+        #expect(failure { _ = try store.get("k") }?.exitCode == .inputOutput)
+    }
+
+    @Test(arguments: ["", "-3"]) func theChecksumThatS3KeepsIsKnownWithoutReading(parts: String) throws {
+        let sum = Checksum.sha256(Data("film".utf8))
+        let (store, server) = try store { request, _ in
+            HTTPResponse(
+                200, Data(request.method == "HEAD" ? "".utf8 : "film".utf8),
+                headers: ["x-amz-checksum-sha256": Data(sum.hexBytes).base64EncodedString() + parts])
+        }
+        // One of parts is none of the bytes.
+        #expect(try store.info(of: "k")?.sha256 == (parts.isEmpty ? sum : nil))
+        #expect(server.requests.last?.headers["x-amz-checksum-mode"] == "ENABLED")
+        #expect(try store.get("k") == Data("film".utf8))
+    }
+
+    // MARK: Times
+
+    private static func date(_ request: ClairoTestSupport.HTTPRequest) -> Date {
+        let style = Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted, timeZone: .gmt)
+        return (try? Date(request.headers["x-amz-date"] ?? "", strategy: style)) ?? .distantPast
+    }
+
+    private static func text(_ date: Date) -> String {
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        formatter.timeZone = .gmt
+        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        return formatter.string(from: date)
+    }
+}
+
+extension String {
+    /// The bytes of hexadecimal digits.
+    fileprivate var hexBytes: [UInt8] {
+        let digits = Array(self)
+        return stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
+    }
+}
