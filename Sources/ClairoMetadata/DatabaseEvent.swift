@@ -1,0 +1,17 @@
+public import ClairoCore
+
+/// A call of the database that ended.
+public struct DatabaseEvent: Sendable {
+    public enum Operation: String, Sendable, CaseIterable {
+        case read, write
+        /// A transaction that looks for work to do.
+        case claim
+        case migrate
+    }
+
+    public var operation: Operation
+    /// The kind of error it ended with; nil for a success.
+    public var failure: ClairoError.Kind?
+    /// Repetitions and the wait for a connection included.
+    public var seconds: Double
+}

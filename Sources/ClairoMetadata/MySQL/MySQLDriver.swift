@@ -1,0 +1,104 @@
+internal import ClairoCore
+internal import Foundation
+internal import MariaDB
+internal import Synchronization
+
+/// MySQL and MariaDB through a pool of connections.
+///
+/// A transaction that met a deadlock is run again at once, one that lost its connection after the server is back. Where the
+/// connection broke during the commit, the body learns of it by `mayHaveCommitted`.
+final class MySQLDriver: SQLDriver {
+    let dialect = SQLDialect.mysql
+    private let settings: MySQLSettings
+    private let pool: MySQLPool
+    /// Before the first connection a server that does not answer is a wrong setting; after it, a restart.
+    private let hasConnected = Mutex(false)
+
+    private static let reconnectSeconds = 30.0
+    private static let deadlockTries = 20
+
+    init(_ settings: MySQLSettings, connections: Int = 16) {
+        self.settings = settings
+        pool = MySQLPool(settings.options, limit: connections)
+    }
+
+    func read<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R { try await run(.read, body) }
+
+    func write<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R { try await run(.write, body) }
+
+    func writeByHints<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
+        try await run(.writeByHints, body)
+    }
+
+    func readAnySchema<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
+        try await run(.readAnySchema, body)
+    }
+
+    /// On a connection of its own, without a limit for one statement: a migration of a great table takes its time.
+    func alone<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
+        var options = settings.options
+        options.readTimeout = 0
+        do {
+            return try await onDedicatedThread(name: "mysql-migrate") { [options] in
+                try ClientThread.run {
+                    let connection = MySQLConnection(connection: try MySQLConnection.open(options))
+                    // The server gives it back when the connection ends.
+                    let lock = try connection.row(
+                        "SELECT GET_LOCK(CONCAT('clairo-', MD5(DATABASE())), 600) AS taken", [])
+                    guard try lock?.optionalInteger("taken") == 1 else {
+                        throw ClairoError.temporary("Another program has been migrating the database for ten minutes")
+                    }
+                    return try body(connection)
+                }
+            }
+        } catch {
+            throw MySQLFailure.clairoError(error, name: settings.name)
+        }
+    }
+
+    func close() async { await pool.close() }
+
+    private func run<R: Sendable>(_ kind: MySQLWorker.Kind, _ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
+    {
+        var mayHaveCommitted = false
+        var failures = 0
+        var lostSince: ContinuousClock.Instant?
+        while true {
+            let failure: MariaDBError
+            do {
+                return try await pool.run { [mayHaveCommitted] worker in
+                    try worker.run(
+                        kind, mayHaveCommitted: mayHaveCommitted,
+                        onConnect: { self.hasConnected.withLock { $0 = true } }, body)
+                }
+            } catch let error as MySQLWorker.CommitLost {
+                mayHaveCommitted = true
+                failure = error.error
+            } catch let error as MariaDBError {
+                failure = error
+            } catch {
+                throw MySQLFailure.clairoError(error, name: settings.name)
+            }
+            failures += 1
+            let isWorthIt: Bool
+            switch MySQLFailure.cure(failure) {
+            case .runAgain: isWorthIt = failures < Self.deadlockTries
+            case .reconnect:
+                let since = lostSince ?? .now
+                lostSince = since
+                isWorthIt = hasConnected.withLock { $0 } && since.duration(to: .now) < .seconds(Self.reconnectSeconds)
+            case .none: isWorthIt = false
+            }
+            guard isWorthIt else { throw MySQLFailure.clairoError(failure, name: settings.name) }
+            try await pause(afterFailures: failures)
+        }
+    }
+
+    /// A random share of a time that doubles from 10 ms to a second, so that two who met do not meet again.
+    private func pause(afterFailures failures: Int) async throws(ClairoError) {
+        let longest = min(1, 0.01 * Double(1 << min(failures, 10)))
+        do {
+            try await Task.sleep(for: .seconds(.random(in: 0.001...longest)))
+        } catch { throw .cancelled }
+    }
+}

@@ -1,0 +1,59 @@
+internal import ClairoCore
+internal import MariaDB
+
+/// What a failure of the server means. The numbers are those of mysqld_error.h and errmsg.h.
+enum MySQLFailure {
+    /// What helps.
+    enum Cure {
+        /// The server has rolled the transaction back in favour of another: run it again.
+        case runAgain
+        /// The connection is gone or useless: make a new one and run the transaction again.
+        case reconnect
+        case none
+    }
+
+    /// 1205 lock wait timeout, 1213 deadlock, 1020 record has changed, 1615 statement to be prepared again; 1040 and 1203 too many connections, 1047 node not
+    /// ready, 1053 shutdown in progress, 1158…1161 network, 1317 interrupted, 1290 and 1792 read only (the server that was the primary), 1927
+    /// killed, 4031 idle for too long, 2002 and 2003 cannot connect, 2006 and 2013 and 2055 connection lost.
+    static func cure(_ error: MariaDBError) -> Cure {
+        switch error.code {
+        case 1205, 1213, 1020, 1615: .runAgain
+        case 1040, 1047, 1203, 1053, 1158...1161, 1290, 1317, 1792, 1836, 1927, 2002, 2003, 2006, 2013, 2055, 4031:
+            .reconnect
+        default: .none
+        }
+    }
+
+    static func clairoError(_ error: any Error, name: String) -> ClairoError {
+        switch error {
+        case let error as ClairoError: error
+        case let error as MariaDBError: clairoError(error, name: name)
+        case is CancellationError: .cancelled
+        default: .defect("The database \(name) failed in an unknown way: \(error)")
+        }
+    }
+
+    private static func clairoError(_ error: MariaDBError, name: String) -> ClairoError {
+        let message = "The database \(name): \(error.message)"
+        switch error.code {
+        case 2002, 2003, 2005:
+            return .unavailable(
+                "Cannot reach the database \(name): \(error.message)",
+                advice: "Check that it runs, and the host and port in the setting for the database.")
+        case 1047, 1053, 1158...1161, 1317, 1927, 2006, 2013, 2055, 4031: return .unavailable(message)
+        case 1045, 1698, 1044, 1142, 1143, 1370:
+            return .noPermission(
+                message, advice: "Check the user, its password (CLAIRO_DATABASE_PASSWORD or ~/.my.cnf) and its grants.")
+        case 1290, 1792, 1836: return .noPermission(message, advice: "Name the server that may be written.")
+        case 1049:
+            return .configuration(
+                message, advice: "Create it with CREATE DATABASE … CHARACTER SET utf8mb4, then run clairo migrate.")
+        case 1146: return .configuration(message, advice: "Run clairo migrate.")
+        case 2026, 2058...2061, 1251:
+            return .configuration(message, advice: "Check ssl-mode and ssl-ca in the setting for the database.")
+        case 1040, 1203, 1205, 1213, 1226, 1020, 1615: return .temporary(message)
+        case 1021, 1114: return ClairoError(kind: .capacity, exitCode: .inputOutput, message)
+        default: return .defect("\(message) (\(error.code))")
+        }
+    }
+}

@@ -1,0 +1,58 @@
+internal import ClairoCore
+internal import Foundation
+internal import GRDB
+
+/// SQLite's failures in our words. No bound value goes into a message.
+enum SQLiteFailure {
+    static func clairoError(_ error: any Error, path: String) -> ClairoError {
+        switch error {
+        case let error as ClairoError: error
+        case let error as DatabaseError: clairoError(error, path: path)
+        default: .inputOutput("Cannot use the database \(path): \(error.localizedDescription)")
+        }
+    }
+
+    private static func clairoError(_ error: DatabaseError, path: String) -> ClairoError {
+        let reason = error.message ?? error.resultCode.description
+        switch error.resultCode {
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            return .temporary(
+                "The database \(path) is locked by another program",
+                advice: "Try again; if it stays so, find the program that holds it with fuser.")
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
+            return .noPermission(
+                "The database \(path) may not be written", advice: "Check the permissions of the file and its folder.")
+        case .SQLITE_FULL:
+            return ClairoError(
+                kind: .capacity, exitCode: .inputOutput, "There is no room on the disk for the database \(path)",
+                advice: "Free some space and try again.")
+        case .SQLITE_NOTADB:
+            return .configuration("\(path) is not an SQLite database", advice: "Check the setting for the database.")
+        case .SQLITE_CORRUPT:
+            return .inputOutput(
+                "The database \(path) is damaged: \(reason)",
+                advice: "Restore it from a backup, or save what is left with sqlite3's .recover.")
+        case .SQLITE_CANTOPEN:
+            return .cannotCreate("Cannot open the database \(path)", advice: "Check its folder.")
+        case .SQLITE_IOERR, .SQLITE_NOLFS:
+            return .inputOutput("Cannot read or write the database \(path): \(reason)")
+        case .SQLITE_NOMEM:
+            return ClairoError(kind: .capacity, exitCode: .temporary, "No memory for the database \(path)")
+        case .SQLITE_MISUSE:
+            return .defect("The database \(path) is closed already")
+        default:
+            return .defect("The database \(path) refused a statement: \(reason)")
+        }
+    }
+
+    static func cannotOpen(_ path: String, errno code: Int32) -> ClairoError {
+        let message = "Cannot open the database \(path): \(String(cString: strerror(code)))"
+        switch code {
+        case EACCES, EPERM:
+            return .noPermission(message, advice: "Check the permissions of the file and its folder.")
+        case ENOSPC, EDQUOT: return ClairoError(kind: .capacity, exitCode: .inputOutput, message)
+        case EROFS: return .noPermission(message, advice: "Put the database where it may be written.")
+        default: return .cannotCreate(message, advice: "Check the setting for the database.")
+        }
+    }
+}

@@ -1,0 +1,130 @@
+internal import ClairoCore
+internal import Foundation
+
+/// The outbox holds only what is not delivered: a delivered message is deleted, so that the table, its indexes and the
+/// question for an older message of the same key stay small. What was delivered can be read in the topic.
+extension SQLMetadataStore {
+    func claimOutbox(_ lane: OutboxLane, owner: String, limit: Int, leaseSeconds: Double) async throws(ClairoError)
+        -> [OutboxMessage]
+    {
+        if limit <= 0 { return [] }
+        let claim = MessageID.make()
+        return try await driver.write { connection in
+            let now = try connection.now()
+            if connection.mayHaveCommitted {
+                let held = try connection.query(
+                    "SELECT * FROM outbox WHERE owner = ? AND claim = ? ORDER BY sequence",
+                    [SQLValue(owner), SQLValue(claim)])
+                if !held.isEmpty { return try held.map(OutboxMessage.init) }
+            }
+            // A message with an older one of its topic and key waits until that is deleted.
+            let rows = try connection.query(
+                """
+                SELECT * FROM outbox AS message WHERE topic \(lane == .webhook ? "=" : "<>") ? AND due_at <= ? AND NOT EXISTS (
+                    SELECT 1 FROM outbox AS older WHERE older.topic = message.topic
+                    AND older.message_key = message.message_key AND older.sequence < message.sequence)
+                ORDER BY due_at, sequence LIMIT ? \(connection.dialect.skipLocked)
+                """, [SQLValue(Topic.webhook), SQLValue(now), SQLValue(limit)])
+            let until = now.advanced(bySeconds: leaseSeconds)
+            for row in rows {
+                try connection.execute(
+                    "UPDATE outbox SET owner = ?, claim = ?, due_at = ? WHERE sequence = ?",
+                    [SQLValue(owner), SQLValue(claim), SQLValue(until), SQLValue(try row.integer("sequence"))])
+            }
+            return try rows.sorted { try $0.integer("sequence") < $1.integer("sequence") }.map(OutboxMessage.init)
+        }
+    }
+
+    func markPublished(_ ids: [MessageID], owner: String) async throws(ClairoError) {
+        if ids.isEmpty { return }
+        try await driver.write { connection in
+            // Only the holder's: after another relay took a message over, that relay ends it, so that no younger one of the
+            // same key overtakes what it is sending.
+            for id in ids {
+                try connection.execute(
+                    "DELETE FROM outbox WHERE id = ? AND owner = ?", [SQLValue(id), SQLValue(owner)])
+            }
+        }
+    }
+
+    func postpone(_ id: MessageID, owner: String, seconds: Double, reason: String) async throws(ClairoError) {
+        try await driver.write { connection in
+            _ = try connection.execute(
+                """
+                UPDATE outbox SET owner = NULL, due_at = ?, attempts = attempts + 1, last_error = ?
+                WHERE id = ? AND owner = ?
+                """,
+                [
+                    SQLValue(try connection.now().advanced(bySeconds: seconds)), SQLValue(reason), SQLValue(id),
+                    SQLValue(owner),
+                ])
+        }
+    }
+
+    func post(_ messages: [OutboxMessage], about video: VideoID?) async throws(ClairoError) {
+        if messages.isEmpty { return }
+        try await driver.write { connection in
+            let now = try connection.now()
+            if connection.mayHaveCommitted {
+                // Of the first message it is known whether the first run took hold; it may have been delivered since, and then
+                // the second of two is dropped by who receives it.
+                let first = "SELECT id FROM outbox WHERE id = ?"
+                if try connection.row(first, [SQLValue(messages[0].id)]) != nil { return }
+            }
+            for message in messages { try connection.insert(message, of: video, now: now) }
+        }
+    }
+
+    func outboxStatus() async throws(ClairoError) -> OutboxStatus {
+        try await driver.read { connection in
+            let row = try connection.row("SELECT COUNT(*) AS pending, MIN(created_at) AS oldest FROM outbox", [])
+            let oldest = try row?.optionalTimestamp("oldest")
+            let now = try connection.now()
+            return OutboxStatus(
+                pending: try row?.int("pending") ?? 0, oldestSeconds: oldest.map { max(0, now.seconds(since: $0)) })
+        }
+    }
+
+    func recordReceived(_ id: MessageID, consumer: String) async throws(ClairoError) -> Bool {
+        try await driver.write { connection in
+            let isNew = try connection.insert(
+                into: "inbox",
+                [
+                    "consumer": SQLValue(consumer), "message_id": SQLValue(id),
+                    "received_at": SQLValue(try connection.now()),
+                ])
+            // In doubt it is new: to do it twice does no harm, to leave it would.
+            return isNew || connection.mayHaveCommitted
+        }
+    }
+}
+
+extension SQLConnection {
+    func insert(_ message: OutboxMessage, of video: VideoID?, now: Timestamp) throws {
+        guard let payload = String(validating: message.payload, as: UTF8.self) else {
+            throw ClairoError.defect("The message \(message.id) is not JSON in UTF-8")
+        }
+        // On the database's clock: the moment that was asked for, or what is left of the delay.
+        let delay = max(0, message.dueAt.seconds(since: message.createdAt))
+        let isNew = try insert(
+            into: "outbox",
+            [
+                "id": SQLValue(message.id), "video_id": SQLValue(video), "topic": SQLValue(message.topic),
+                "message_key": SQLValue(message.key), "headers": try .json(message.headers),
+                "payload": SQLValue(payload), "created_at": SQLValue(message.createdAt),
+                "due_at": SQLValue(min(message.dueAt, now.advanced(bySeconds: delay))),
+                "attempts": SQLValue(message.attempts),
+            ])
+        if !isNew { throw ClairoError.defect("There is a message \(message.id) already") }
+    }
+}
+
+extension OutboxMessage {
+    init(_ row: SQLRow) throws(ClairoError) {
+        self.init(
+            id: try row.id("id"), topic: try row.text("topic"), key: try row.text("message_key"),
+            headers: try row.json("headers"), payload: Data(try row.text("payload").utf8),
+            createdAt: try row.timestamp("created_at"), dueAt: try row.timestamp("due_at"),
+            attempts: try row.int("attempts"))
+    }
+}

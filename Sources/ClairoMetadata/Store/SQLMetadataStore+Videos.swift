@@ -1,0 +1,140 @@
+internal import ClairoCore
+
+extension SQLMetadataStore {
+    func video(_ id: VideoID) async throws(ClairoError) -> Video? {
+        try await driver.read { try $0.video(id) }
+    }
+
+    func videos(_ filter: VideoFilter) async throws(ClairoError) -> [Video] {
+        var conditions: [String] = []
+        var arguments: [SQLValue] = []
+        if let state = filter.state {
+            conditions.append("state = ?")
+            arguments.append(SQLValue(state))
+        }
+        if let before = filter.before {
+            conditions.append("id < ?")
+            arguments.append(SQLValue(before))
+        }
+        let clause = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        let sql = "SELECT * FROM videos \(clause) ORDER BY id DESC LIMIT ?"
+        let bound = arguments + [SQLValue(max(0, filter.limit))]
+        return try await driver.read { try $0.query(sql, bound).map(Video.init) }
+    }
+
+    func video(sha256: String) async throws(ClairoError) -> Video? {
+        try await driver.read { connection in
+            try connection.row("SELECT * FROM videos WHERE sha256 = ? ORDER BY id LIMIT 1", [SQLValue(sha256)])
+                .map(Video.init)
+        }
+    }
+
+    func register(_ video: Video, message: OutboxMessage, upload: UploadID?) async throws(ClairoError) -> Bool {
+        try await driver.write { connection in
+            guard try connection.insert(video) else {
+                // The trace id is random, so a row with ours is ours.
+                return try connection.mayHaveCommitted && connection.video(video.id)?.traceID == video.traceID
+            }
+            let now = try connection.now()
+            try connection.insert(message, of: video.id, now: now)
+            if let upload {
+                let count = try connection.execute(
+                    "UPDATE uploads SET state = ?, version = version + 1, updated_at = ? WHERE id = ? AND state = ?",
+                    [
+                        SQLValue(UploadSession.State.complete), SQLValue(now), SQLValue(upload),
+                        SQLValue(UploadSession.State.open),
+                    ])
+                // The bytes go with the row: without it they may be gone as well.
+                guard count > 0 else { throw ClairoError.temporary("The upload \(upload) was ended while it ran") }
+            }
+            return true
+        }
+    }
+
+    func deleteVideo(_ id: VideoID) async throws(ClairoError) -> Bool {
+        try await driver.write { connection in
+            try connection.execute("DELETE FROM outbox WHERE video_id = ?", [SQLValue(id)])
+            // Jobs, tasks and renditions go with the row they refer to.
+            let count = try connection.execute("DELETE FROM videos WHERE id = ?", [SQLValue(id)])
+            return count > 0 || connection.mayHaveCommitted
+        }
+    }
+
+    func renditions(of id: VideoID) async throws(ClairoError) -> [Rendition] {
+        try await driver.read { connection in
+            try connection.query(
+                "SELECT * FROM renditions WHERE video_id = ? ORDER BY height DESC, average_rate DESC, name",
+                [SQLValue(id)]
+            ).map(Rendition.init)
+        }
+    }
+}
+
+extension SQLConnection {
+    func video(_ id: VideoID) throws -> Video? {
+        try row("SELECT * FROM videos WHERE id = ?", [SQLValue(id)]).map(Video.init)
+    }
+
+    /// The video, which nobody else changes until the transaction ends.
+    func lockVideo(_ id: VideoID) throws -> Video? {
+        try row("SELECT * FROM videos WHERE id = ? \(dialect.lock)", [SQLValue(id)]).map(Video.init)
+    }
+
+    fileprivate func insert(_ video: Video) throws -> Bool {
+        try insert(
+            into: "videos",
+            [
+                "id": SQLValue(video.id), "state": SQLValue(video.state), "title": SQLValue(video.title),
+                "original_name": SQLValue(video.originalName), "profile": SQLValue(video.profile),
+                "priority": SQLValue(video.priority), "tenant": SQLValue(video.tenant),
+                "source_bucket": SQLValue(video.source.bucket),
+                "source_key": SQLValue(video.source.key), "source_url": SQLValue(video.source.url),
+                "size": SQLValue(video.size), "sha256": SQLValue(video.sha256), "media": try .json(video.media),
+                "trace_id": SQLValue(video.traceID), "uploaded_at": SQLValue(video.uploadedAt),
+                "updated_at": SQLValue(video.updatedAt), "job_id": SQLValue(video.jobID),
+                "output": try .json(video.output), "failure": try .json(video.error),
+            ])
+    }
+}
+
+extension Video {
+    init(_ row: SQLRow) throws(ClairoError) {
+        self.init(
+            id: try row.id("id"), state: try row.word("state"), title: try row.optionalText("title"),
+            originalName: try row.text("original_name"), profile: try row.text("profile"),
+            priority: try row.priority(), tenant: try row.text("tenant"),
+            source: ObjectLocation(
+                bucket: try row.text("source_bucket"), key: try row.text("source_key"), url: try row.text("source_url")),
+            size: try row.integer("size"), sha256: try row.text("sha256"), media: try row.optionalJSON("media"),
+            traceID: try row.text("trace_id"), uploadedAt: try row.timestamp("uploaded_at"),
+            updatedAt: try row.timestamp("updated_at"), jobID: try row.optionalID("job_id"),
+            output: try row.optionalJSON("output"), error: try row.optionalJSON("failure"))
+    }
+}
+
+extension SQLConnection {
+    func insert(_ rendition: Rendition) throws {
+        let isNew = try insert(
+            into: "renditions",
+            [
+                "video_id": SQLValue(rendition.videoID), "job_id": SQLValue(rendition.jobID),
+                "name": SQLValue(rendition.name), "width": SQLValue(rendition.width),
+                "height": SQLValue(rendition.height), "codec": SQLValue(rendition.codec),
+                "average_rate": SQLValue(rendition.averageRate), "peak_rate": SQLValue(rendition.peakRate),
+                "bytes": SQLValue(rendition.bytes), "playlist_url": SQLValue(rendition.playlistURL),
+                "mp4_url": SQLValue(rendition.mp4URL),
+            ])
+        if !isNew { throw ClairoError.defect("There are two renditions \(rendition.name)") }
+    }
+}
+
+extension Rendition {
+    init(_ row: SQLRow) throws(ClairoError) {
+        self.init(
+            videoID: try row.id("video_id"), jobID: try row.id("job_id"), name: try row.text("name"),
+            width: try row.int("width"), height: try row.int("height"), codec: try row.text("codec"),
+            averageRate: try row.integer("average_rate"), peakRate: try row.integer("peak_rate"),
+            bytes: try row.integer("bytes"), playlistURL: try row.optionalText("playlist_url"),
+            mp4URL: try row.optionalText("mp4_url"))
+    }
+}

@@ -1,0 +1,122 @@
+internal import CMariaDB
+
+/// A connection to a MariaDB or MySQL server, with statements that are prepared once and kept.
+///
+/// It belongs to one thread, within `ClientThread.run`. It never connects again by itself: session variables, locks and
+/// transactions would be lost unnoticed.
+public final class Connection {
+    private let mysql: UnsafeMutablePointer<MYSQL>
+    private var statements: [String: Statement] = [:]
+
+    /// More than any program of ours has; it only bounds what a mistake could cost the server.
+    private static let statementLimit = 100
+
+    /// Connects, in utf8mb4.
+    public init(_ options: ConnectionOptions) throws(MariaDBError) {
+        guard let mysql = mysql_init(nil) else { throw .outOfMemory }
+        self.mysql = mysql
+        Self.set(options, on: mysql)
+        // With CLIENT_FOUND_ROWS an update tells how many rows met its condition. Otherwise one that happens to write what
+        // was there would look as if it had been refused.
+        let connected = mysql_real_connect(
+            mysql, options.host, options.user, options.password, options.database, UInt32(options.port ?? 0),
+            options.socket, UInt(CLIENT_FOUND_ROWS) | UInt(CLIENT_MULTI_STATEMENTS))
+        guard connected != nil else { throw MariaDBError(mysql) }
+        // The library takes "enforce" for a wish where the server has no TLS at all.
+        if options.tls != .disabled, options.tls != .preferred, !isEncrypted {
+            throw MariaDBError(
+                code: UInt32(CR_SSL_CONNECTION_ERROR), sqlState: "HY000", message: "The server does not offer TLS")
+        }
+    }
+
+    deinit {
+        // Statements refer to the connection.
+        statements.removeAll()
+        mysql_close(mysql)
+    }
+
+    public var isEncrypted: Bool { mysql_get_ssl_cipher(mysql) != nil }
+
+    /// Such as `10.11.19-MariaDB`.
+    public var serverVersion: String { String(cString: mysql_get_server_info(mysql)) }
+
+    /// Runs statements without arguments, separated by `;`, in one round trip. The text must be our own: nothing of anybody
+    /// else's may be put into it.
+    /// - Returns: the first field of the last row that they gave, as text.
+    @discardableResult
+    public func run(_ sql: String) throws(MariaDBError) -> String? {
+        try check(mysql_real_query(mysql, sql, UInt(sql.utf8.count)))
+        var answer: String?
+        while true {
+            if let result = mysql_store_result(mysql) {
+                defer { mysql_free_result(result) }
+                while let row = mysql_fetch_row(result) { answer = row[0].map { String(cString: $0) } }
+            } else if mysql_field_count(mysql) > 0 {
+                throw MariaDBError(mysql)
+            }
+            // 0 for one more result, -1 for none.
+            let next = mysql_next_result(mysql)
+            if next < 0 { return answer }
+            try check(next)
+        }
+    }
+
+    public func commit() throws(MariaDBError) { try check(Int32(mysql_commit(mysql))) }
+
+    public func rollback() throws(MariaDBError) { try check(Int32(mysql_rollback(mysql))) }
+
+    public func ping() throws(MariaDBError) { try check(mysql_ping(mysql)) }
+
+    /// Runs one statement with a value for each `?`, and reads its whole result.
+    @discardableResult
+    public func execute(_ sql: String, _ arguments: [Value] = []) throws(MariaDBError) -> StatementResult {
+        do {
+            return try statement(sql).execute(arguments)
+        } catch {
+            // Prepare it anew next time: the server may have forgotten it, or the tables may have changed.
+            statements[sql] = nil
+            // A query whose columns are others than when it was prepared has given nothing yet.
+            guard error.code == UInt32(CR_NEW_STMT_METADATA) else { throw error }
+            return try statement(sql).execute(arguments)
+        }
+    }
+
+    private func statement(_ sql: String) throws(MariaDBError) -> Statement {
+        if let statement = statements[sql] { return statement }
+        if statements.count >= Self.statementLimit { statements.removeAll() }
+        let statement = try Statement(sql, on: mysql)
+        statements[sql] = statement
+        return statement
+    }
+
+    private func check(_ result: Int32) throws(MariaDBError) {
+        guard result == 0 else { throw MariaDBError(mysql) }
+    }
+
+    private static func set(_ options: ConnectionOptions, on mysql: UnsafeMutablePointer<MYSQL>) {
+        func set(_ option: mysql_option, _ value: UInt32) {
+            withUnsafePointer(to: value) { _ = mysql_options(mysql, option, $0) }
+        }
+        func set(_ option: mysql_option, _ value: Bool) {
+            withUnsafePointer(to: my_bool(value ? 1 : 0)) { _ = mysql_options(mysql, option, $0) }
+        }
+        set(MYSQL_OPT_CONNECT_TIMEOUT, options.connectTimeout)
+        set(MYSQL_OPT_READ_TIMEOUT, options.readTimeout)
+        set(MYSQL_OPT_WRITE_TIMEOUT, options.writeTimeout)
+        set(MYSQL_OPT_RECONNECT, false)
+        mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4")
+        // No server may ask for files of ours.
+        set(MYSQL_OPT_LOCAL_INFILE, 0)
+        if let file = options.optionFile { mysql_options(mysql, MYSQL_READ_DEFAULT_FILE, file) }
+        mysql_options(mysql, MYSQL_READ_DEFAULT_GROUP, "client")
+        if options.port != nil, options.socket == nil {
+            set(MYSQL_OPT_PROTOCOL, UInt32(MYSQL_PROTOCOL_TCP.rawValue))
+        }
+        if let name = options.programName { _ = clairo_mysql_attribute(mysql, "program_name", name) }
+        set(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, options.tls.verifies)
+        if options.tls != .disabled {
+            set(MYSQL_OPT_SSL_ENFORCE, true)
+            if let file = options.certificateAuthority { mysql_options(mysql, MYSQL_OPT_SSL_CA, file) }
+        }
+    }
+}

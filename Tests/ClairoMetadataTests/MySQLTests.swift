@@ -1,0 +1,246 @@
+import ClairoCore
+import ClairoMetadata
+import ClairoTestSupport
+import Foundation
+import MariaDB
+import Testing
+
+/// The store on a real MariaDB, each test in a database of its own.
+@Suite(.enabled(if: MariaDBServer.isInstalled)) struct MySQLTests {
+    private func open(_ url: String, _ environment: [String: String] = [:]) async throws -> any MetadataStore {
+        try await MetadataDatabase.open(url: url, environment: environment)
+    }
+
+    /// A store that is empty and migrated.
+    private func withStore<R>(
+        _ body: (any MetadataStore, MariaDBServer, _ database: String) async throws -> R
+    ) async throws -> R {
+        let server = try await MariaDBServer.shared
+        let database = try await server.makeDatabase()
+        let store = try await open(database.url)
+        _ = try await store.migrate()
+        let result = try await body(store, server, database.name)
+        await store.close()
+        return result
+    }
+
+    @Test(arguments: MetadataStoreContract.promises)
+    func mariaDBKeepsEveryPromise(promise: MetadataStoreContract.Promise) async throws {
+        try await withStore { store, _, _ in try await promise.check(store) }
+    }
+
+    @Test func theServersOwnClientReadsTheRows() async throws {
+        try await withStore { store, server, database in
+            let video = MetadataSamples.video(name: "Größe 🎬 'x'.mp4")
+            let message = MetadataSamples.message(of: video.id)
+            #expect(try await store.register(video, message: message, upload: nil))
+            let rows = try await server.run(
+                "SELECT id, state, original_name, size, JSON_VALUE(media, '$.video[0].codec') FROM videos", in: database
+            )
+            #expect(rows == "\(video.id)\tuploaded\tGröße 🎬 'x'.mp4\t5000000000\th264\n")
+            let sent = try await server.run("SELECT topic, JSON_VALUE(payload, '$.videoID') FROM outbox", in: database)
+            #expect(sent == "clairo.uploads\t\(video.id)\n")
+        }
+    }
+
+    // MARK: Schema
+
+    @Test func anUnmigratedDatabaseIsRefusedWithTheWayOutAndServedAfterIt() async throws {
+        let database = try await MariaDBServer.shared.makeDatabase()
+        let store = try await open(database.url)
+        #expect(try await store.schema().database == 0)
+        for _ in 0..<2 {
+            let error = await failure { _ = try await store.video(.make()) }
+            #expect(error?.exitCode == .configuration)
+            #expect(error?.advice?.contains("clairo migrate") == true)
+        }
+        #expect(try await !store.migrate().isEmpty)
+        #expect(try await store.video(.make()) == nil)
+        await store.close()
+    }
+
+    @Test func severalMigrationsAtOnceDoEachStepOnce() async throws {
+        let database = try await MariaDBServer.shared.makeDatabase()
+        let applied = try await withThrowingTaskGroup { group in
+            for _ in 0..<6 {
+                group.addTask {
+                    let store = try await MetadataDatabase.open(url: database.url, environment: [:])
+                    let applied = try await store.migrate()
+                    try await store.check()
+                    await store.close()
+                    return applied
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(applied.count == Set(applied).count)
+        #expect(!applied.isEmpty)
+    }
+
+    @Test func aMigrationThatWasCutShortIsFinishedByTheNext() async throws {
+        try await withStore { store, server, database in
+            // As a crash leaves it: some tables there, the step not recorded.
+            try await server.run("DELETE FROM schema_migrations; DROP TABLE inbox; DROP TABLE outbox", in: database)
+            #expect(try await store.migrate().count == 1)
+            #expect(try await store.recordReceived(.make(), consumer: "c"))
+            #expect(try await store.outboxStatus().pending == 0)
+        }
+    }
+
+    @Test func aSchemaOfANewerProgramIsRefused() async throws {
+        try await withStore { store, server, database in
+            try await server.run("INSERT INTO schema_migrations VALUES (999, 'future', 0)", in: database)
+            let other = try await open(server.url(database))
+            for error in [
+                await failure { try await store.check() }, await failure { _ = try await store.migrate() },
+                await failure { _ = try await other.video(.make()) },
+            ] {
+                #expect(error?.exitCode == .configuration)
+                #expect(error?.message.contains("999") == true)
+            }
+            await other.close()
+        }
+    }
+
+    // MARK: Settings and refusals
+
+    @Test func passwordsComeFromTheURLTheEnvironmentAFileOrTheOptionFile() async throws {
+        let server = try await MariaDBServer.shared
+        let scratch = try Scratch()
+        let database = try await server.makeDatabase()
+        let bare = server.url(database.name, password: nil)
+        let secret = try scratch.write(MariaDBServer.password + "\n", to: "secret")
+        let options = try scratch.write("[client]\npassword = \"\(MariaDBServer.password)\"\n", to: "my.cnf")
+        for (url, environment) in [
+            (database.url, [:]), (bare, ["CLAIRO_DATABASE_PASSWORD": MariaDBServer.password]),
+            (bare, ["CLAIRO_DATABASE_PASSWORD_FILE": secret]), (bare + "?defaults-file=" + options, [:]),
+        ] {
+            let store = try await open(url, environment)
+            _ = try await store.migrate()
+            try await store.check()
+            await store.close()
+        }
+    }
+
+    @Test func aWrongPasswordIsRefusedAndNotRepeated() async throws {
+        let server = try await MariaDBServer.shared
+        let database = try await server.makeDatabase()
+        let store = try await open(server.url(database.name, password: "wrong-secret"))
+        for error in [await failure { try await store.check() }, await failure { _ = try await store.migrate() }] {
+            #expect(error?.exitCode == .noPermission)
+            #expect(error?.description.contains("wrong-secret") == false)
+        }
+        await store.close()
+    }
+
+    @Test func anUnknownDatabaseIsAWrongSetting() async throws {
+        let store = try await open(try await MariaDBServer.shared.url("test_none"))
+        #expect(await failure { try await store.check() }?.exitCode == .configuration)
+        await store.close()
+    }
+
+    @Test(arguments: ["127.0.0.1:1", "no-such-host.invalid:3306"])
+    func aHostThatDoesNotAnswerIsUnavailable(place: String) async throws {
+        let store = try await open("mysql://u:secret@\(place)/d?ssl-mode=disabled")
+        let error = await failure { try await store.check() }
+        #expect(error?.exitCode == .unavailable)
+        #expect(error?.message.contains(place) == true)
+        #expect(error?.description.contains("secret") == false)
+        await store.close()
+    }
+
+    @Test(arguments: [
+        "mysql://u:secret@h", "mysql://u:secret@h/d/e", "mysql://u:secret@h/d?ssl-mode=maybe",
+        "mysql://u:secret@h/d?sslmode=REQUIRED", "mysql://u:secret@h:99999/d", "mysql://u:sec ret/secret@h/d",
+        "mysql://u:secret@h/d?ssl-ca=/no/such/file", "mysql://u:secret@h/d#x",
+    ])
+    func aBrokenURLIsRefusedWithoutItsPassword(url: String) async throws {
+        let error = await failure { _ = try await open(url) }
+        #expect(error?.exitCode == .configuration)
+        #expect(error?.description.contains("ecret") == false)
+        #expect(MetadataDatabase.containsPassword(url))
+    }
+
+    @Test func aURLIsShownWithoutItsPassword() {
+        #expect(MetadataDatabase.maskedURL("mysql://u:p@ss@h:1/d") == "mysql://u:***@h:1/d")
+        for url in ["mysql://u@h:1/d", "mysql://h/d", "sqlite:/a:b@c", "sqlite:///a:b"] {
+            #expect(MetadataDatabase.maskedURL(url) == url)
+            #expect(!MetadataDatabase.containsPassword(url))
+        }
+    }
+
+    // MARK: Trouble
+
+    @Test func aTransactionThatMeetsADeadlockIsRunAgain() async throws {
+        try await withStore { store, server, database in
+            let video = MetadataSamples.video()
+            #expect(try await store.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
+            // A deletion locks the message and then the video; this one goes the other way round. It has written much
+            // more, so the server breaks the deletion off.
+            let holdsVideo = AsyncStream.makeStream(of: Void.self)
+            async let other: Void = onConnection(to: server, database) { connection in
+                try connection.run("START TRANSACTION")
+                try connection.execute("INSERT INTO inbox SELECT CONCAT('c', seq), UUID(), 0 FROM seq_1_to_500")
+                try connection.execute("UPDATE videos SET title = 'x'")
+                holdsVideo.continuation.finish()
+                let waits = """
+                    SELECT COUNT(*) FROM information_schema.processlist
+                    WHERE db = DATABASE() AND info LIKE 'DELETE FROM videos%'
+                    """
+                while try connection.execute(waits).rows == [[.integer(0)]] {}
+                try connection.execute("UPDATE outbox SET attempts = attempts + 1")
+                try connection.commit()
+            }
+            for await _ in holdsVideo.stream {}
+            #expect(try await store.deleteVideo(video.id))
+            try await other
+            #expect(try await store.video(video.id) == nil)
+            let deadlocks = try await server.run("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")
+            #expect(try #require(Int(deadlocks.split(whereSeparator: \.isWhitespace).last ?? "")) > 0)
+        }
+    }
+
+    private func onConnection(
+        to server: MariaDBServer, _ database: String, _ body: @escaping @Sendable (Connection) throws -> Void
+    ) async throws {
+        var options = ConnectionOptions()
+        (options.host, options.port, options.database) = ("127.0.0.1", server.port, database)
+        (options.user, options.password) = (MariaDBServer.user, MariaDBServer.password)
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            Thread { [options] in
+                ClientThread.run { continuation.resume(with: Result { try body(try Connection(options)) }) }
+            }.start()
+        }
+    }
+
+    @Test func cancelledCallersLeaveThePoolWhole() async throws {
+        try await withStore { store, _, _ async throws in
+            for _ in 0..<10 {
+                let tasks = (0..<20).map { _ in
+                    let video = MetadataSamples.video()
+                    let message = MetadataSamples.message(of: video.id)
+                    return (video.id, Task { try await store.register(video, message: message, upload: nil) })
+                }
+                for (index, (_, task)) in tasks.enumerated() where index % 2 == 0 { task.cancel() }
+                for (id, task) in tasks {
+                    switch await task.result {
+                    case .success(let isNew):
+                        #expect(isNew)
+                        #expect(try await store.video(id) != nil)
+                    case .failure(let error):
+                        #expect(error as? ClairoError == .cancelled)
+                        #expect(try await store.video(id) == nil)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func aClosedStoreRefusesWork() async throws {
+        try await withStore { store, _, _ async throws in
+            await store.close()
+            await store.close()
+            #expect(await failure { try await store.check() }?.kind == .defect)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+import ClairoCore
+import ClairoMetadata
+import ClairoTestSupport
+import Foundation
+import GRDB
+import Testing
+
+/// The store on a file of its own.
+@Suite struct SQLiteTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    private func open(_ name: String = "new/folder/clairo.db") async throws -> any MetadataStore {
+        try await MetadataDatabase.open(url: "sqlite:" + scratch.path(name), environment: [:])
+    }
+
+    @Test(arguments: MetadataStoreContract.promises)
+    func sqliteKeepsEveryPromise(promise: MetadataStoreContract.Promise) async throws {
+        let store = try await open()
+        try await promise.check(store)
+        await store.close()
+    }
+
+    @Test func severalMayOpenANewFileAtOnce() async throws {
+        let url = "sqlite://" + scratch.path("clairo.db")
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    let store = try await MetadataDatabase.open(url: url, environment: [:])
+                    try await store.check()
+                    await store.close()
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    @Test func whatWasWrittenIsThereAfterOpeningAgain() async throws {
+        let video = MetadataSamples.video()
+        let first = try await open()
+        #expect(try await first.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
+        await first.close()
+        let second = try await open()
+        #expect(try await second.video(video.id) == video)
+        // The independent client sees the same row.
+        let sqlite = try ChildProcess(
+            "sqlite3",
+            [scratch.path("new/folder/clairo.db"), "SELECT original_name FROM videos WHERE id = '\(video.id)'"])
+        #expect(try await sqlite.outcome().text == "holiday.mp4\n")
+        await second.close()
+    }
+
+    @Test func aSchemaOfANewerProgramIsRefused() async throws {
+        await (try await open("clairo.db")).close()
+        let queue = try DatabaseQueue(path: scratch.path("clairo.db"))
+        try await queue.write { try $0.execute(sql: "INSERT INTO schema_migrations VALUES (999, 'future', 0)") }
+        try queue.close()
+        let error = await failure { _ = try await open("clairo.db") }
+        #expect(error?.exitCode == .configuration)
+        #expect(error?.message.contains("999") == true)
+    }
+
+    @Test func aFileThatIsNoDatabaseIsRefusedAndKept() async throws {
+        let text = String(repeating: "no database\n", count: 500)
+        try scratch.write(text, to: "notes.txt")
+        let error = await failure { _ = try await open("notes.txt") }
+        #expect(error?.exitCode == .configuration)
+        #expect(error?.message.contains("notes.txt") == true)
+        #expect(try String(contentsOf: scratch.url("notes.txt"), encoding: .utf8) == text)
+    }
+
+    @Test func aFolderInThePlaceOfTheFileAndAFileInThePlaceOfTheFolderAreSaid() async throws {
+        try FileManager.default.createDirectory(atPath: scratch.path("dir"), withIntermediateDirectories: true)
+        #expect(await failure { _ = try await open("dir") }?.exitCode == .cannotCreate)
+        try scratch.write("x", to: "file")
+        #expect(await failure { _ = try await open("file/clairo.db") }?.exitCode == .cannotCreate)
+    }
+
+    @Test(.enabled(if: ReadOnlyMount.isPossible, "only root can mount"))
+    func aFileOnAReadOnlyFileSystemIsAQuestionOfPermission() async throws {
+        await (try await open("folder/clairo.db")).close()
+        _ = try ReadOnlyMount(scratch.path("folder"), in: scratch)
+        for name in ["folder/clairo.db", "folder/new.db"] {
+            let error = await failure { _ = try await open(name) }
+            #expect(error?.exitCode == .noPermission)
+            #expect(error?.message.contains(name) == true)
+        }
+    }
+
+    @Test func aWriterWaitsForAnotherProgramAndReadersDoNot() async throws {
+        let store = try await open("clairo.db")
+        var configuration = Configuration()
+        configuration.allowsUnsafeTransactions = true
+        let holder = try DatabaseQueue(path: scratch.path("clairo.db"), configuration: configuration)
+        try await holder.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+        let video = MetadataSamples.video()
+        async let isNew = store.register(video, message: MetadataSamples.message(of: video.id), upload: nil)
+        #expect(try await store.video(video.id) == nil)
+        try await holder.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
+        #expect(try await isNew)
+        await store.close()
+    }
+
+    @Test func aCancelledCallerGetsAnErrorAndTheStoreGoesOn() async throws {
+        let store = try await open()
+        for _ in 0..<20 {
+            let video = MetadataSamples.video()
+            let task = Task {
+                try await store.register(video, message: MetadataSamples.message(of: video.id), upload: nil)
+            }
+            task.cancel()
+            switch await task.result {
+            case .success(let isNew):
+                #expect(isNew)
+                #expect(try await store.video(video.id) != nil)
+            case .failure(let error):
+                #expect(error as? ClairoError == .cancelled)
+                #expect(try await store.video(video.id) == nil)
+            }
+        }
+        await store.close()
+        #expect(await failure { try await store.check() }?.kind == .defect)
+    }
+
+    @Test(arguments: ["", "clairo.db", "sqlite:", "sqlite://relative", "postgres://u:secret@h/d", "https://x"])
+    func anotherURLIsRefusedWithoutItsPassword(url: String) async throws {
+        let error = await failure { _ = try await MetadataDatabase.open(url: url, environment: [:]) }
+        #expect(error?.exitCode == .configuration)
+        #expect(error?.description.contains("secret") == false)
+    }
+}
