@@ -1,0 +1,29 @@
+// librdkafka with its mock cluster, and what the Swift importer cannot see of them: variadic functions. Only static inline
+// functions; no state. Found by pkg-config (`rdkafka`).
+#ifndef CLAIRO_CRDKAFKA_SHIM_H
+#define CLAIRO_CRDKAFKA_SHIM_H
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+// Enqueues a copy of a message, never blocking. On failure the headers stay the caller's.
+//
+// Two things are on purpose (librdkafka 2.0.2, https://github.com/confluentinc/librdkafka/issues/4628): the headers are a
+// list of the caller's (V_HEADERS), for with single V_HEADERs a message that cannot be enqueued has its headers freed twice,
+// which an unknown topic is enough for; and there is no partition, which the partitioner chooses.
+static inline rd_kafka_resp_err_t clairo_rd_kafka_produce(
+    rd_kafka_t *rk, const char *topic, const void *key, size_t key_size, const void *payload, size_t payload_size,
+    rd_kafka_headers_t *headers, void *opaque) {
+    return rd_kafka_producev(
+        rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_size),
+        RD_KAFKA_V_VALUE((void *)payload, payload_size), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(opaque),
+        RD_KAFKA_V_END);
+}
+
+// Makes a broker of the mock cluster answer one later request of a kind with an error, late, or both.
+static inline rd_kafka_resp_err_t clairo_rd_kafka_mock_push(
+    rd_kafka_mock_cluster_t *cluster, int32_t broker, int16_t api, rd_kafka_resp_err_t error, int rtt_ms) {
+    return rd_kafka_mock_broker_push_request_error_rtts(cluster, broker, api, 1, error, rtt_ms);
+}
+
+#endif

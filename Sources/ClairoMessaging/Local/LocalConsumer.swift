@@ -1,0 +1,119 @@
+internal import ClairoCore
+
+/// Leases messages from the table and renews the leases of those that are not yet done.
+actor LocalConsumer: MessageConsumer {
+    private let records: any QueueRecords
+    private let topics: [String]
+    private let inFlight: Int
+    private let leaseSeconds: Double
+    private let bell: Bell
+    private let owner = MessageID.make().rawValue
+    private var held: [MessageID: QueuedMessage] = [:]
+    /// Calls that have asked for a message and may get one.
+    private var asking = 0
+    private var isClosed = false
+    private var renewal: Task<Void, Never>?
+
+    /// Between looks into a table that others may have written to.
+    private static let pollSeconds = 0.5
+
+    init(records: any QueueRecords, topics: [String], inFlight: Int, leaseSeconds: Double, bell: Bell) {
+        self.records = records
+        self.topics = topics
+        self.inFlight = inFlight
+        self.leaseSeconds = leaseSeconds
+        self.bell = bell
+    }
+
+    func next() async throws(ClairoError) -> ReceivedMessage? {
+        while !isClosed, !Task.isCancelled {
+            if held.count + asking < inFlight {
+                asking += 1
+                let found = await claim()
+                asking -= 1
+                if let message = try found.get() {
+                    // It was claimed while the consumer was being closed.
+                    guard !isClosed else {
+                        try await records.releaseQueued(message.message.id, owner: owner)
+                        return nil
+                    }
+                    held[message.message.id] = message
+                    renewWhileHeld()
+                    return received(message)
+                }
+            }
+            await bell.wait(seconds: Self.pollSeconds)
+        }
+        return nil
+    }
+
+    private func claim() async -> Result<QueuedMessage?, ClairoError> {
+        do throws(ClairoError) {
+            let found = try await records.claimQueued(
+                topics: topics, owner: owner, limit: 1, leaseSeconds: leaseSeconds)
+            return .success(found.first)
+        } catch {
+            // Somebody who is told to stop gets no message, and that is no error.
+            return error.kind == .cancelled ? .success(nil) : .failure(error)
+        }
+    }
+
+    func done(_ message: ReceivedMessage) async throws(ClairoError) {
+        guard let id = mine(message) else { return }
+        _ = try await records.removeQueued(id, owner: owner)
+        held[id] = nil
+        bell.ring()
+    }
+
+    func release(_ message: ReceivedMessage) async throws(ClairoError) {
+        guard let id = mine(message) else { return }
+        held[id] = nil
+        try await records.releaseQueued(id, owner: owner)
+        bell.ring()
+    }
+
+    func close() async {
+        isClosed = true
+        renewal?.cancel()
+        for id in held.keys { try? await records.releaseQueued(id, owner: owner) }
+        held = [:]
+        bell.ring()
+    }
+
+    /// The id of a message that is still in these hands as it was then.
+    private func mine(_ message: ReceivedMessage) -> MessageID? {
+        guard let id = message.id, let held = held[id], receipt(held) == message.receipt else { return nil }
+        return id
+    }
+
+    private func receipt(_ queued: QueuedMessage) -> String { "\(owner)/\(queued.sequence)/\(queued.deliveries)" }
+
+    private func received(_ queued: QueuedMessage) -> ReceivedMessage {
+        var headers = queued.message.headers
+        headers[ReceivedMessage.Header.id] = queued.message.id.rawValue
+        return ReceivedMessage(
+            topic: queued.message.topic, partition: 0, offset: queued.sequence, key: queued.message.key,
+            headers: headers, payload: queued.message.payload, receipt: receipt(queued))
+    }
+
+    private func renewWhileHeld() {
+        guard renewal == nil else { return }
+        renewal = Task { [weak self, leaseSeconds] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(leaseSeconds / 3))
+                guard await self?.renew() == true else { return }
+            }
+        }
+    }
+
+    /// - Returns: whether anything is held still.
+    private func renew() async -> Bool {
+        let ids = Array(held.keys)
+        // Where the database is away, the lease holds for two more rounds.
+        if !ids.isEmpty, let kept = try? await records.renewQueued(ids, owner: owner, leaseSeconds: leaseSeconds) {
+            for id in ids where !kept.contains(id) { held[id] = nil }
+        }
+        if held.isEmpty { renewal = nil }
+        return !held.isEmpty
+    }
+}

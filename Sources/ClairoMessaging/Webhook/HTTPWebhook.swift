@@ -1,0 +1,139 @@
+public import ClairoCore
+internal import Curl
+internal import Foundation
+internal import Synchronization
+
+/// The `WebhookSender` that posts `JobEvent`s to a URL.
+///
+/// A request has `Clairo-Signature` (see `WebhookSignature`), `Clairo-Event` (such as `job.ready`) and `Clairo-Delivery`
+/// (the message's id, the same when it is sent again). Any 2xx is success, 408, 425, 429 and 5xx ask for it again later,
+/// all else is a refusal; redirects are not followed. Of the URL, errors show only scheme, host and port: the rest may be
+/// somebody's secret.
+public final class HTTPWebhook: WebhookSender {
+    private static let largestReply = 64 << 10
+
+    private let url: String
+    private let secret: String
+    private let timeout: Double
+    private let client: HTTPClient
+    private let now: @Sendable () -> Timestamp
+
+    /// - Parameters:
+    ///   - timeout: seconds for the whole of a request.
+    ///   - environment: where proxies and certificates are found.
+    /// - Throws: `configuration` (78) for a URL that is no `http` or `https` one, or an empty secret.
+    public init(
+        url: String, secret: String, timeout: Double = 10, environment: [String: String],
+        now: @escaping @Sendable () -> Timestamp = { .now }
+    ) throws(ClairoError) {
+        guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(),
+            ["http", "https"].contains(scheme), parts.host?.isEmpty == false
+        else {
+            throw .configuration(
+                "The webhook's URL cannot be used", advice: "Write it as https://host/path, percent-encoded.")
+        }
+        guard !secret.isEmpty else {
+            throw .configuration(
+                "The webhook has no secret to sign with", advice: "Give one, and tell it to the receiver.")
+        }
+        var configuration = HTTPClient.Configuration()
+        configuration.environment = environment
+        client = HTTPClient(configuration)
+        self.url = url
+        self.secret = secret
+        self.timeout = timeout
+        self.now = now
+    }
+
+    public func send(_ message: OutboxMessage) async throws(ClairoError) {
+        let request = try request(message)
+        let cancellation = Cancellation()
+        do {
+            try await withTaskCancellationHandler {
+                try await onDedicatedThread(name: "webhook") { [self] in
+                    try post(request, message.payload, cancellation)
+                }
+            } onCancel: {
+                cancellation.cancel()
+            }
+        } catch let error as ClairoError {
+            throw error
+        } catch {
+            throw .defect("Sending a webhook: \(error)")
+        }
+    }
+
+    private func request(_ message: OutboxMessage) throws(ClairoError) -> HTTPRequest {
+        struct Event: Decodable {
+            var event: JobEvent.Kind
+        }
+        guard let event = try? JSONDecoder().decode(Event.self, from: message.payload).event else {
+            throw .defect("The webhook message \(message.id) is not the event of a job")
+        }
+        var request = HTTPRequest("POST", url)
+        request.headers = [
+            "Content-Type": "application/json",
+            "Clairo-Event": event.rawValue,
+            "Clairo-Delivery": message.id.rawValue,
+            WebhookSignature.header: WebhookSignature.sign(
+                message.payload, secret: secret, time: now().microseconds / 1_000_000),
+        ]
+        (request.connectTimeout, request.stallTimeout) = (timeout, timeout)
+        return request
+    }
+
+    /// Blocks.
+    private func post(_ request: HTTPRequest, _ body: Data, _ cancellation: Cancellation) throws(ClairoError) {
+        struct EnoughRead: Error {}
+        let isLate = Mutex(false)
+        let alarm = DispatchSource.makeTimerSource(queue: .global())
+        alarm.schedule(deadline: .now() + timeout)
+        alarm.setEventHandler {
+            isLate.withLock { $0 = true }
+            cancellation.cancel()
+        }
+        alarm.resume()
+        defer { alarm.cancel() }
+        var read = 0
+        let reply: HTTPReply
+        do {
+            reply = try client.stream(request, body: .data(body), limit: Self.largestReply, cancellation: cancellation)
+            {
+                _, bytes in
+                read += bytes.count
+                if read > Self.largestReply { throw EnoughRead() }
+            }
+        } catch is EnoughRead {
+            // What is streamed is the body of a success.
+            return
+        } catch let error as CurlError {
+            throw Self.error(error, isLate: isLate.withLock(\.self), timeout)
+        } catch {
+            throw .defect("Sending a webhook: \(error)")
+        }
+        guard !reply.head.isSuccess else { return }
+        let origin = MaskedURL.origin(url)
+        if [408, 425, 429].contains(reply.status) || reply.status >= 500 {
+            throw .temporary("Sending a webhook: \(origin) answered \(reply.status)")
+        }
+        let isRedirect = (300..<400).contains(reply.status)
+        throw ClairoError(
+            kind: .badInput, exitCode: .configuration, "Sending a webhook: \(origin) answered \(reply.status)",
+            advice: isRedirect
+                ? "Redirects are not followed: give the URL that it leads to."
+                : "Check the webhook's URL, and what the receiver says about it.")
+    }
+
+    private static func error(_ error: CurlError, isLate: Bool, _ timeout: Double) -> ClairoError {
+        switch error.category {
+        case .cancelled:
+            isLate
+                ? .temporary("Sending a webhook: \(error.origin) took longer than \(timeout.formatted()) s")
+                : .cancelled
+        case .unreachable: .unavailable("Sending a webhook: \(error)")
+        case .timeout, .connectionLost, .badReply, .tooLarge, .tls: .temporary("Sending a webhook: \(error)")
+        case .badRequest: .configuration("Sending a webhook: \(error)", advice: "Check the webhook's URL.")
+        case .local: .defect("Sending a webhook: \(error)")
+        }
+    }
+}

@@ -1,0 +1,44 @@
+internal import ClairoCore
+internal import Crypto
+public import Foundation
+
+/// Proves that a webhook comes from who knows the secret, and when it was sent: `t=<unix seconds>,v1=<hex>`, where `v1` is
+/// the HMAC-SHA256 of `<t>.<body>` (the form that Stripe and Mux have made common).
+public enum WebhookSignature {
+    public static let header = "Clairo-Signature"
+
+    /// - Parameter time: seconds since 1970.
+    public static func sign(_ body: Data, secret: String, time: Int64) -> String {
+        let code = HMAC<SHA256>.authenticationCode(for: signed(body, time), using: key(secret))
+        return "t=\(time),v1=\(code.hexadecimal)"
+    }
+
+    /// What a receiver does. One of several `v1` may be the right one, as while a secret is changed.
+    /// - Parameters:
+    ///   - now: seconds since 1970.
+    ///   - tolerance: seconds by which the message may be old, or the clocks differ.
+    public static func isValid(
+        _ signature: String, of body: Data, secret: String, now: Int64, tolerance: Int64 = 300
+    ) -> Bool {
+        let fields = signature.split(separator: ",").map { $0.split(separator: "=", maxSplits: 1) }
+        guard let time = fields.first(where: { $0.first == "t" })?.last.flatMap({ Int64($0) }),
+            (now.subtractingReportingOverflow(time).partialValue).magnitude <= tolerance.magnitude
+        else { return false }
+        return fields.contains { field in
+            guard field.first == "v1", field.count == 2, let code = bytes(field[1]) else { return false }
+            // Compares in constant time.
+            return HMAC<SHA256>.isValidAuthenticationCode(
+                code, authenticating: signed(body, time), using: key(secret))
+        }
+    }
+
+    private static func key(_ secret: String) -> SymmetricKey { SymmetricKey(data: Data(secret.utf8)) }
+
+    private static func signed(_ body: Data, _ time: Int64) -> Data { Data("\(time).".utf8) + body }
+
+    private static func bytes(_ hexadecimal: Substring) -> [UInt8]? {
+        let digits = hexadecimal.compactMap(\.hexDigitValue)
+        guard digits.count == hexadecimal.count, digits.count == 64 else { return nil }
+        return stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    }
+}

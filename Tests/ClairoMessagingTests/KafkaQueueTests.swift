@@ -1,0 +1,105 @@
+import ClairoCore
+import ClairoMessaging
+import ClairoTestSupport
+import Foundation
+import Testing
+
+/// The queue on brokers. A group of the mock cluster takes some seconds for its first assignment.
+@Suite struct KafkaQueueTests {
+    /// A rebalance of the mock cluster takes a second less than the session timeout.
+    private func queue(_ brokers: String, _ properties: String...) throws -> KafkaQueue {
+        try KafkaQueue(
+            url: "kafka://\(brokers)",
+            properties: ["session.timeout.ms=3000", "heartbeat.interval.ms=200"] + properties)
+    }
+
+    @Test(.timeLimit(.minutes(3)), arguments: MessageQueueContract.promises)
+    func kafkaKeepsEveryPromise(_ promise: MessageQueueContract.Promise) async throws {
+        let cluster = try await KafkaCluster.shared()
+        let topic = try await cluster.makeTopic(partitions: 4)
+        try await promise.check(.init(queue: try queue(cluster.brokers), topic: topic))
+    }
+
+    @Test func brokersThatAreAwayAreAnErrorOfEachMessage() async throws {
+        let cluster = try await KafkaCluster.start(brokers: 1)
+        let topic = try await cluster.makeTopic()
+        let producer = try await queue(cluster.brokers, "message.timeout.ms=2500").producer()
+        try await cluster.takeDown()
+        await MessageQueueContract.checkSendingToNobody(producer, topic: topic)
+        await producer.close()
+    }
+
+    @Test func aCheckNamesTheTopicsThatAreMissingUntilTheyAreThere() async throws {
+        let cluster = try await KafkaCluster.start(brokers: 1)
+        let queue = try queue(cluster.brokers)
+        for topic in Topic.all.dropFirst(2) { _ = try await cluster.makeTopic(topic) }
+        let error = await failure { try await queue.check() }
+        #expect(error?.exitCode == .configuration)
+        #expect(error?.message.hasSuffix("clairo.uploads, clairo.tasks") == true, "\(String(describing: error))")
+        #expect(error?.advice?.contains("clairo produce") == true)
+        for topic in Topic.all.prefix(2) { _ = try await cluster.makeTopic(topic) }
+        try await queue.check()
+    }
+
+    @Test(.sharesMachine) func preparingMakesTheTopicsThatAreMissingAndLeavesTheOthers() async throws {
+        let cluster = try await KafkaCluster.start(brokers: 1)
+        _ = try await cluster.makeTopic(Topic.uploads, partitions: 3)
+        let controller = try KafkaController(of: cluster)
+        let queue = try queue(controller.brokers)
+        for _ in 0..<2 { try await queue.prepare(topics: Topic.all) }
+        let made = Topic.all.dropFirst().map {
+            KafkaController.Order(name: $0, partitions: $0 == Topic.tasks ? 64 : 16, replication: -1)
+        }
+        #expect(controller.orders == made)
+        try await queue.check()
+    }
+
+    @Test(.sharesMachine) func whoMayMakeNoTopicsIsToldOfThemByTheCheck() async throws {
+        let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
+        controller.refuse(.init(.topicAuthorizationFailed, "Not you"))
+        let queue = try queue(controller.brokers)
+        try await queue.prepare(topics: Topic.all)
+        #expect(controller.orders.map(\.name) == Topic.all)
+        let error = await failure { try await queue.check() }
+        #expect(error?.exitCode == .configuration)
+        #expect(error?.message.hasSuffix(Topic.all.joined(separator: ", ")) == true, "\(String(describing: error))")
+    }
+
+    @Test(.sharesMachine) func whyTopicsCannotBeMadeIsTold() async throws {
+        let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
+        controller.refuse(.init(.invalidReplicationFactor, "Replication factor: 3 larger than available brokers: 1."))
+        let queue = try queue(controller.brokers)
+        let error = await failure { try await queue.prepare(topics: Topic.all) }
+        #expect(error?.exitCode == .configuration)
+        #expect(
+            error?.message
+                == "Making the topic clairo.uploads: Replication factor: 3 larger than available brokers: 1")
+    }
+
+    /// The mock cluster itself has no controller.
+    @Test func aClusterThatMakesNoTopicsSaysSoAndIsAskedForNoneThatItHas() async throws {
+        let cluster = try await KafkaCluster.start(brokers: 1)
+        let queue = try queue(cluster.brokers)
+        for topic in Topic.all { _ = try await cluster.makeTopic(topic) }
+        try await queue.prepare(topics: Topic.all)
+        let error = await failure { try await queue.prepare(topics: ["another"]) }
+        #expect(error?.kind == .transient)
+        #expect(error?.message.hasPrefix("Making the topic another: ") == true, "\(String(describing: error))")
+        #expect(error?.message.contains("controller") == true, "\(String(describing: error))")
+    }
+
+    @Test func aCheckSaysWhyNoBrokerCanBeReached() async throws {
+        let queue = try queue("127.0.0.1:1")
+        let error = await failure { try await queue.check() }
+        #expect(error?.exitCode == .unavailable)
+        #expect(error?.message.contains("127.0.0.1:1") == true, "\(String(describing: error))")
+        #expect(error?.message.contains("refused") == true)
+    }
+
+    @Test(arguments: ["kafka://", "kafka://u:secret@h:9092", "kafka://h/path", "kafka:h", "amqp://h"])
+    func whatIsNoURLOfAQueueIsAWrongSetting(_ url: String) async throws {
+        let error = await failure { _ = try KafkaQueue(url: url) }
+        #expect(error?.exitCode == .configuration)
+        #expect(error?.description.contains("secret") == false)
+    }
+}

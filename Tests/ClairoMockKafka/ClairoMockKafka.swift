@@ -1,0 +1,129 @@
+internal import CRDKafka
+internal import Foundation
+
+/// A Kafka cluster for tests: librdkafka's mock brokers on ports of the loopback address, open to any client and process.
+///
+///     clairo-mock-kafka [BROKERS]
+///
+/// The first line of its output names the brokers. Then it obeys a command on each line of its input and answers each with
+/// `ok` or `error` and a reason. The end of the input ends it. Brokers are numbered from 1; 0 or `all` stands for all of
+/// them where that makes sense. APIs and errors are numbers of the protocol (https://kafka.apache.org/protocol), errors may
+/// also be librdkafka's own (-195 cuts the connection).
+///
+///     topic NAME PARTITIONS REPLICATION    make a topic
+///     topic-error NAME CODE                answer questions for the topic with an error, 0 for none
+///     errors API CODE[,CODE…]              the next requests of a kind, to any broker, fail
+///     broker-errors BROKER API CODE:MILLISECONDS[,…]   the next requests to a broker fail (0: do not), and late
+///     clear-errors API                     forget errors of a kind for the cluster
+///     rtt BROKER MILLISECONDS              answer that late from now on
+///     down BROKER                          end its connections and take no new ones; leaders stay
+///     up BROKER
+///     leader TOPIC PARTITION BROKER        -1 for none
+///     follower TOPIC PARTITION BROKER      name it to consumers as the preferred replica
+///     coordinator group|transaction KEY BROKER
+///     api-versions API LOWEST HIGHEST      -1 -1 to have none
+///
+/// What the cluster of librdkafka 2.0.2 is and is not:
+/// - A topic is made as soon as any client asks for it by name, wanted or not, with 4 partitions and at most 3 replicas.
+///   There is no CreateTopics (clients wait for a controller until their time is over; see `KafkaController`), no
+///   DeleteTopics, no DescribeGroups.
+/// - A partition keeps its last 5 MiB and 100 000 batches in memory, without regard to time; older ones are dropped, and a
+///   consumer that had not read them starts again where `auto.offset.reset` says.
+/// - It checks no sequence numbers of idempotent producers (only of transactional ones): an answer that is lost or late,
+///   with the batch appended, makes a duplicate that Kafka would not have made. An error that is injected appends nothing;
+///   but where it cuts the connection, requests that are on their way behind it are appended and not answered.
+/// - A fetch that finds nothing is answered after all of its `fetch.wait.max.ms`, also where a message comes meanwhile;
+///   Kafka answers at once.
+/// - A group's first rebalance takes 3 s, each later one the session timeout less a second; `group.instance.id` is not
+///   known; all members must name the same assignors first.
+/// - Coordinators and leaders move only by command, and take their state with them; a broker that is down keeps both.
+/// - No TLS, no SASL, no ACLs, no quotas, no log compaction.
+@main
+struct ClairoMockKafka {
+    static func main() {
+        let count = CommandLine.arguments.count > 1 ? Int32(CommandLine.arguments[1]) : 1
+        guard let count, count > 0 else {
+            FileHandle.standardError.write(Data("usage: clairo-mock-kafka [BROKERS]\n".utf8))
+            exit(64)
+        }
+        var words = [CChar](repeating: 0, count: 512)
+        guard let client = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), &words, words.count),
+            let cluster = rd_kafka_mock_cluster_new(client, count),
+            let brokers = rd_kafka_mock_cluster_bootstraps(cluster)
+        else { exit(70) }
+        say(String(cString: brokers))
+        while let line = readLine() {
+            do {
+                try obey(line, cluster, brokers: count)
+                say("ok")
+            } catch {
+                say("error \(error)")
+            }
+        }
+        rd_kafka_mock_cluster_destroy(cluster)
+        rd_kafka_destroy(client)
+    }
+
+    /// Without a buffer: somebody waits for it.
+    private static func say(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
+
+    struct Refusal: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    private static func obey(_ line: String, _ cluster: OpaquePointer, brokers: Int32) throws {
+        let words = line.split(separator: " ").map(String.init)
+        func number<N: FixedWidthInteger>(_ index: Int, _: N.Type = N.self) throws -> N {
+            if words[index] == "all" { return 0 }
+            guard let number = N(words[index]) else { throw Refusal(description: "\(words[index]) is no number") }
+            return number
+        }
+        func broker(_ index: Int) throws -> Int32 {
+            let number: Int32 = try number(index)
+            return number == 0 ? -1 : number
+        }
+        switch (words.first, words.count) {
+        case ("topic", 4):
+            try check(rd_kafka_mock_topic_create(cluster, words[1], try number(2), try number(3)))
+        case ("topic-error", 3):
+            rd_kafka_mock_topic_set_error(cluster, words[1], rd_kafka_resp_err_t(try number(2, Int32.self)))
+        case ("errors", 3):
+            let codes = try words[2].split(separator: ",").map { code in
+                guard let code = Int32(code) else { throw Refusal(description: "\(code) is no number") }
+                return rd_kafka_resp_err_t(code)
+            }
+            rd_kafka_mock_push_request_errors_array(cluster, try number(1), codes.count, codes)
+        case ("broker-errors", 4):
+            let ids = try number(1, Int32.self) == 0 ? Array(1...brokers) : [try number(1)]
+            for item in words[3].split(separator: ",") {
+                let parts = item.split(separator: ":").map { Int32($0) }
+                guard parts.count == 2, let code = parts[0], let delay = parts[1] else {
+                    throw Refusal(description: "\(item) is not CODE:MILLISECONDS")
+                }
+                for id in ids {
+                    try check(
+                        clairo_rd_kafka_mock_push(cluster, id, try number(2), rd_kafka_resp_err_t(code), delay))
+                }
+            }
+        case ("clear-errors", 2): rd_kafka_mock_clear_request_errors(cluster, try number(1))
+        case ("rtt", 3): try check(rd_kafka_mock_broker_set_rtt(cluster, try broker(1), try number(2)))
+        case ("down", 2): try check(rd_kafka_mock_broker_set_down(cluster, try broker(1)))
+        case ("up", 2): try check(rd_kafka_mock_broker_set_up(cluster, try broker(1)))
+        case ("leader", 4):
+            try check(rd_kafka_mock_partition_set_leader(cluster, words[1], try number(2), try number(3)))
+        case ("follower", 4):
+            try check(rd_kafka_mock_partition_set_follower(cluster, words[1], try number(2), try number(3)))
+        case ("coordinator", 4):
+            try check(rd_kafka_mock_coordinator_set(cluster, words[1], words[2], try number(3)))
+        case ("api-versions", 4):
+            try check(rd_kafka_mock_set_apiversion(cluster, try number(1), try number(2), try number(3)))
+        default: throw Refusal(description: "there is no such command: \(line)")
+        }
+    }
+
+    private static func check(_ code: rd_kafka_resp_err_t) throws {
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw Refusal(description: String(cString: rd_kafka_err2str(code)))
+        }
+    }
+}

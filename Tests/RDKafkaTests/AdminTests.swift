@@ -1,0 +1,91 @@
+import ClairoTestSupport
+import Foundation
+import RDKafka
+import Testing
+
+@Suite(.sharesMachine) struct AdminTests {
+    @Test func topicsAreListedWithTheirPartitions() async throws {
+        let cluster = try await KafkaCluster.shared()
+        let topic = try await cluster.makeTopic(partitions: 3)
+        let topics = try await KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers)).topics()
+        let found = try #require(topics.first { $0.name == topic })
+        #expect(found.partitions == 3)
+        #expect(found.replication >= 1)
+    }
+
+    @Test func aTopicIsMadeAsItIsOrderedAndThenLeftAsItIs() async throws {
+        let cluster = try await KafkaCluster.shared()
+        // Brokers of others make topics by themselves.
+        let controller = KafkaCluster.external == nil ? try KafkaController(of: cluster) : nil
+        let admin = KafkaAdmin(try KafkaConfiguration(brokers: controller?.brokers ?? cluster.brokers))
+        let name = "test-" + UUID().uuidString
+        #expect(try await admin.createTopic(name, partitions: 5, replication: 1))
+        #expect(try await admin.topics().first { $0.name == name }?.partitions == 5)
+        #expect(try await !admin.createTopic(name, partitions: 7))
+        #expect(try await admin.topics().first { $0.name == name }?.partitions == 5)
+        if let controller {
+            #expect(
+                controller.orders == [
+                    .init(name: name, partitions: 5, replication: 1), .init(name: name, partitions: 7, replication: -1),
+                ])
+        }
+    }
+
+    @Test(arguments: [
+        (KafkaCluster.Code.topicAuthorizationFailed, KafkaError.Category.forbidden, false),
+        (.policyViolation, .forbidden, false), (.invalidReplicationFactor, .configuration, false),
+        (.notController, .unavailable, true), (.throttlingQuotaExceeded, .unavailable, true),
+    ])
+    func whyATopicIsNotMadeIsToldInTheBrokersWords(
+        code: KafkaCluster.Code, category: KafkaError.Category, isRetriable: Bool
+    ) async throws {
+        let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
+        controller.refuse(.init(code, "No, because."))
+        let admin = KafkaAdmin(try KafkaConfiguration(brokers: controller.brokers))
+        let error = try await #require(throws: KafkaError.self) { try await admin.createTopic("t", partitions: 2) }
+        #expect(error.message == "No, because")
+        #expect(error.category == category)
+        #expect(error.isRetriable == isRetriable)
+        controller.refuse(nil)
+        #expect(try await admin.createTopic("t", partitions: 2))
+    }
+
+    /// The mock cluster has no controller, which is who makes topics.
+    @Test func aTopicThatNobodyMakesIsAnErrorInTime() async throws {
+        let cluster = try await KafkaCluster.start(brokers: 1)
+        let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .milliseconds(500))
+        let error = try await #require(throws: KafkaError.self) { try await admin.createTopic("t", partitions: 2) }
+        #expect(error.category == .timeout)
+        #expect(error.message.contains("controller"))
+    }
+
+    @Test func anUnknownTopicsProgressIsAnError() async throws {
+        let cluster = try await KafkaCluster.shared()
+        let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers))
+        let error = try await #require(throws: KafkaError.self) {
+            try await admin.progress(of: "group", topics: ["none-\(UUID())"])
+        }
+        #expect(error.category == .unknownTopic)
+    }
+
+    @Test func brokersThatAreAwayAreAnErrorInTime() async throws {
+        let cluster = try await KafkaCluster.start(brokers: 1)
+        try await cluster.takeDown()
+        let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .milliseconds(500))
+        let begin = ContinuousClock.now
+        let error = try await #require(throws: KafkaError.self) { try await admin.topics() }
+        #expect(error.isRetriable)
+        #expect([.unreachable, .timeout].contains(error.category))
+        #expect(ContinuousClock.now - begin < .seconds(60))
+    }
+
+    @Test func aCancelledQuestionReturnsAtOnce() async throws {
+        let cluster = try await KafkaCluster.start(brokers: 1)
+        try await cluster.takeDown()
+        let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .seconds(3))
+        let question = Task { try await admin.topics() }
+        question.cancel()
+        let error = try await #require(throws: KafkaError.self) { try await question.value }
+        #expect(error.category == .cancelled)
+    }
+}

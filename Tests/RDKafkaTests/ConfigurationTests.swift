@@ -1,0 +1,100 @@
+import RDKafka
+import Testing
+
+/// Properties by the words of librdkafka, and those that stay ours.
+struct ConfigurationTests {
+    @Test func anyPropertyOfTheLibraryCanBeSet() throws {
+        var configuration = try KafkaConfiguration(brokers: "one:9092,two:9092")
+        try configuration.set("security.protocol", "sasl_ssl")
+        try configuration.set(assignment: "compression.codec=zstd")
+        try configuration.set(assignment: " ssl.ca.location = /etc/a=b ")
+        #expect(
+            configuration.properties == [
+                "bootstrap.servers": "one:9092,two:9092", "security.protocol": "sasl_ssl", "compression.codec": "zstd",
+                "ssl.ca.location": "/etc/a=b",
+            ])
+    }
+
+    @Test(arguments: [
+        ("no.such.thing", "1", "No such configuration property: \"no.such.thing\""),
+        (
+            "compression.codec", "rar",
+            "Invalid value \"rar\" for configuration property \"compression.codec\""
+        ),
+        ("session.timeout.ms", "many", "Invalid value for configuration property \"session.timeout.ms\""),
+        (
+            "session.timeout.ms", "0",
+            "Configuration property \"session.timeout.ms\" value 0 is outside allowed range 1..3600000"
+        ),
+        ("rebalance_cb", "x", "Property \"rebalance_cb\" must be set through dedicated .._set_..() function"),
+    ])
+    func whatTheLibraryRefusesIsRefusedInItsWords(name: String, value: String, words: String) throws {
+        let error = try #require(throws: KafkaError.self) { try KafkaConfiguration().set(name, value, in: ()) }
+        #expect(error.message == words)
+        #expect(error.category == .configuration)
+        #expect(!error.isRetriable)
+    }
+
+    @Test(arguments: [
+        "enable.auto.commit", "auto.commit.enable", "enable.auto.offset.store", "auto.offset.reset",
+        "enable.idempotence", "acks", "request.required.acks", "transactional.id", "partition.assignment.strategy",
+        "group.protocol", "group.id", "delivery.report.only.error",
+    ])
+    func whatOurPromisesRestOnCannotBeSet(name: String) throws {
+        let error = try #require(throws: KafkaError.self) { try KafkaConfiguration().set(name, "true", in: ()) }
+        #expect(error.message.hasPrefix("the property \"\(name)\" cannot be set: "))
+        #expect(error.category == .configuration)
+    }
+
+    @Test func aDeliveryCannotTakeForEver() {
+        #expect(throws: KafkaError.self) { try KafkaConfiguration().set("message.timeout.ms", "0", in: ()) }
+    }
+
+    @Test func aFileOfPropertiesIsReadAsKcatReadsIt() throws {
+        var configuration = KafkaConfiguration()
+        try configuration.load(
+            """
+            # where
+            bootstrap.servers=one:9092
+
+              client.id = worker=7
+            """, file: "kafka.conf")
+        #expect(configuration.properties == ["bootstrap.servers": "one:9092", "client.id": "worker=7"])
+        let error = try #require(throws: KafkaError.self) {
+            var configuration = KafkaConfiguration()
+            try configuration.load("client.id=a\nno.such=1\n", file: "kafka.conf")
+        }
+        #expect(error.message == "kafka.conf, line 2: No such configuration property: \"no.such\"")
+    }
+
+    @Test func noSecretIsShownAnywhere() throws {
+        var configuration = try KafkaConfiguration(brokers: "one:9092")
+        let secrets = ["sasl.password", "ssl.key.password", "ssl.keystore.password"]
+        for name in secrets { try configuration.set(name, "hunter22") }
+        var shown = "\(configuration) \(configuration.masked) \(String(reflecting: configuration))"
+        dump(configuration, to: &shown)
+        #expect(!shown.contains("hunter22"))
+        #expect("\(configuration)".contains("sasl.password=***"))
+        for line in ["sasl.password hunter22", "sasl.password:hunter22"] {
+            let error = try #require(throws: KafkaError.self) {
+                var configuration = KafkaConfiguration()
+                try configuration.set(assignment: line)
+            }
+            #expect(!"\(error)".contains("hunter22"))
+        }
+        try configuration.set("security.protocol", "sasl_plaintext")
+        try configuration.set("sasl.mechanisms", "nonesuch")
+        // Not before the client is made does the library look at the whole.
+        let error = try #require(throws: KafkaError.self) { _ = try KafkaProducer(configuration) }
+        #expect(error.category == .configuration)
+        #expect(!"\(error)".contains("hunter22"))
+    }
+}
+
+extension KafkaConfiguration {
+    /// Sets a property of a copy.
+    fileprivate func set(_ name: String, _ value: String, in _: Void) throws {
+        var copy = self
+        try copy.set(name, value)
+    }
+}
