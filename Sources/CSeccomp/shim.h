@@ -1,0 +1,6 @@
+// seccomp.h, with the macro that Swift does not import.
+#include <errno.h>
+#include <seccomp.h>
+
+static const uint32_t CLAIRO_SECCOMP_EPERM = SCMP_ACT_ERRNO(EPERM);
+static const uint32_t CLAIRO_SECCOMP_ENOSYS = SCMP_ACT_ERRNO(ENOSYS);

@@ -1,0 +1,245 @@
+public import ClairoCore
+internal import Foundation
+internal import Synchronization
+
+/// A task on ECS as the container has it (`clairo run-task --spec URL`).
+///
+/// This process has the task's role and reads and writes for the engine, which runs in a child behind the walls of the
+/// process sandbox, as on any worker; what a kernel of Fargate does not allow of those is missing there. It keeps to the
+/// worker's lease: once that does not grow any more, or is gone, nothing more is written.
+public struct ContainerTask: Sendable {
+    /// The output folder of the attempt, and what is recorded of it.
+    public struct Folder: Sendable {
+        public var output: any ObjectStore
+        /// What was written, by the engine's names.
+        public var files: @Sendable () -> [FileRecord]
+        /// Why the store would have nothing to do with us.
+        public var refusal: @Sendable () -> ClairoError?
+
+        public init(
+            output: any ObjectStore, files: @escaping @Sendable () -> [FileRecord],
+            refusal: @escaping @Sendable () -> ClairoError?
+        ) {
+            self.output = output
+            self.files = files
+            self.refusal = refusal
+        }
+    }
+
+    /// What the composition root gives.
+    public struct Services: Sendable {
+        /// The folder of exchange that the worker named.
+        public var exchange: any ObjectStore
+        /// The attempt's folder in the output store at a URL. The check throws once the lease does not hold.
+        public var folder:
+            @Sendable (TaskSpec, _ url: String, _ check: @escaping @Sendable () throws(ClairoError) -> Void)
+                throws(ClairoError) -> Folder
+        /// A source of this size and version, by a presigned URL that is asked for each time.
+        public var source:
+            @Sendable (
+                _ size: Int64, _ etag: String, _ stop: StopRequest,
+                _ url: @escaping @Sendable () throws(ClairoError) -> String
+            ) throws(ClairoError) -> any ByteSource
+        /// Given the bytes of memory that the task has, where that is known.
+        public var executor: @Sendable (_ memory: Int64?) -> ProcessExecutor
+        /// Variables of this process: where the task's metadata are.
+        public var environment: [String: String]
+
+        public init(
+            exchange: any ObjectStore,
+            folder:
+                @escaping @Sendable (TaskSpec, String, @escaping @Sendable () throws(ClairoError) -> Void)
+                throws(ClairoError) -> Folder,
+            source:
+                @escaping @Sendable (
+                    Int64, String, StopRequest, @escaping @Sendable () throws(ClairoError) -> String
+                ) throws(ClairoError) -> any ByteSource,
+            executor: @escaping @Sendable (Int64?) -> ProcessExecutor, environment: [String: String]
+        ) {
+            self.exchange = exchange
+            self.folder = folder
+            self.source = source
+            self.executor = executor
+            self.environment = environment
+        }
+    }
+
+    private let services: Services
+    private let clock: ECSClock
+
+    public init(_ services: Services, clock: ECSClock = ECSClock()) {
+        self.services = services
+        self.clock = clock
+    }
+
+    /// Does the task and tells the worker what came of it. Blocks.
+    /// - Throws: where the worker cannot be told, or does not want to know any more. A task that failed has told so.
+    public func run(stop: StopRequest) throws(ClairoError) {
+        let exchange = Exchange(store: services.exchange, folder: "")
+        guard let document: ExchangeSpec = try exchange.read(ExchangeSpec.key) else {
+            throw .temporary("There is no task any more: its worker has given it up")
+        }
+        guard document.schema == ExchangeSpec.currentSchema else {
+            throw .configuration(
+                "The task was written by another version of Clairo (schema \(document.schema))",
+                advice: "Give the task definition the same image as the worker.")
+        }
+        let metadata = TaskMetadata(environment: services.environment)
+        let pulse = try Pulse(
+            exchange, metadata: metadata, clock: clock, interval: document.interval, stop: stop)
+        let beating = WorkerThread(name: "ecs-pulse") { pulse.run() }
+        let outcome = Result { () throws(ClairoError) in try attempt(document, pulse, metadata, stop) }
+        // The result is the last that is written: its reader removes what it finds.
+        pulse.end()
+        _ = beating.join()
+        var end = try outcome.get()
+        end.frames = pulse.frames
+        try pulse.check()
+        _ = try exchange.writeOnce(end, ExchangeResult.key)
+    }
+
+    private func attempt(
+        _ document: ExchangeSpec, _ pulse: Pulse, _ metadata: TaskMetadata?, _ stop: StopRequest
+    ) throws(ClairoError) -> ExchangeResult {
+        let spec = document.spec
+        var end = ExchangeResult(taskID: spec.taskID, attempt: spec.attempt)
+        var folder: Folder?
+        do throws(ClairoError) {
+            let own = try services.folder(spec, document.output) { () throws(ClairoError) in try pulse.check() }
+            folder = own
+            let source: any ByteSource =
+                if let etag = document.sourceETag {
+                    try services.source(document.sourceSize, etag, stop) { () throws(ClairoError) in
+                        try pulse.sourceURL()
+                    }
+                } else { NoSource() }
+            let host = TaskHost(source: source, output: own.output) { pulse.frames = $0 }
+            var result = try services.executor(metadata?.memoryLimit()).runHere(spec, host: host, stop: stop)
+            pulse.measure()
+            // Of the whole task, where ECS tells it: this process is a part of what it costs.
+            if let usage = pulse.usage {
+                result.usage.cpuSeconds = max(result.usage.cpuSeconds, usage.cpuSeconds)
+                result.usage.peakMemory = max(result.usage.peakMemory, usage.memory)
+            }
+            end.result = result
+            end.files = own.files()
+        } catch {
+            // Stopped, by ECS or for the lease: the worker hears of it from ECS, or does not listen any more.
+            if error.kind == .cancelled { throw error }
+            let refusal = error.kind == .usage ? folder?.refusal() : nil
+            end.failure = FailureHead(refusal ?? error)
+            end.isRefusal = refusal != nil
+        }
+        return end
+    }
+
+    /// What ends a job reads what its tasks wrote, not the source.
+    private struct NoSource: ByteSource {
+        var size: Int64 { 0 }
+        func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int { 0 }
+    }
+}
+
+/// Hears the worker's lease and gives signs of life, on a thread of its own.
+private final class Pulse: Sendable {
+    private struct State {
+        var lease: ExchangeLease
+        /// When the lease was last seen to grow.
+        var renewed: Double
+        var isLost = false
+        var frames = 0
+        var usage: TaskMetadata.Usage?
+    }
+
+    private let exchange: Exchange
+    private let metadata: TaskMetadata?
+    private let clock: ECSClock
+    private let interval: Double
+    private let stop: StopRequest
+    private let over = StopRequest()
+    private let state: Mutex<State>
+
+    init(
+        _ exchange: Exchange, metadata: TaskMetadata?, clock: ECSClock, interval: Double, stop: StopRequest
+    ) throws(ClairoError) {
+        guard let lease: ExchangeLease = try exchange.read(ExchangeLease.key) else {
+            throw .temporary("The task's worker has given it up")
+        }
+        self.exchange = exchange
+        self.metadata = metadata
+        self.clock = clock
+        self.interval = interval
+        self.stop = stop
+        state = Mutex(State(lease: lease, renewed: clock.now()))
+    }
+
+    var frames: Int {
+        get { state.withLock { $0.frames } }
+        set { state.withLock { $0.frames = max($0.frames, newValue) } }
+    }
+
+    var usage: TaskMetadata.Usage? { state.withLock { $0.usage } }
+
+    func end() { over.cancel() }
+
+    /// - Throws: `cancelled` where the worker does not believe in this attempt any more.
+    func check() throws(ClairoError) {
+        try stop.check()
+        let isLost = state.withLock { $0.isLost || clock.now() - $0.renewed > Exchange.leaseSeconds }
+        guard !isLost else { throw lose() }
+    }
+
+    private func lose() -> ClairoError {
+        state.withLock { $0.isLost = true }
+        stop.cancel()
+        return .cancelled
+    }
+
+    func sourceURL() throws(ClairoError) -> String {
+        guard let url = state.withLock({ $0.lease.sourceURL }) else {
+            throw .defect("The task's worker has given no URL of the source")
+        }
+        return url
+    }
+
+    /// Asks ECS what the task uses.
+    func measure() {
+        guard let now = metadata?.usage() else { return }
+        state.withLock { state in
+            state.usage = TaskMetadata.Usage(
+                cpuSeconds: now.cpuSeconds, memory: max(now.memory, state.usage?.memory ?? 0))
+        }
+    }
+
+    func run() {
+        var told: ExchangeProgress?
+        var toldAt = -Double.infinity
+        repeat {
+            hear()
+            if (try? check()) == nil { return }
+            measure()
+            let (frames, usage) = state.withLock { ($0.frames, $0.usage) }
+            if frames != told?.frames || clock.now() - toldAt >= Exchange.progressSeconds {
+                let news = ExchangeProgress(
+                    beat: (told?.beat ?? 0) + 1, frames: frames, cpuSeconds: usage?.cpuSeconds,
+                    peakMemory: usage?.memory)
+                if (try? exchange.write(news, ExchangeProgress.key)) != nil { (told, toldAt) = (news, clock.now()) }
+            }
+        } while clock.sleep(interval, over)
+    }
+
+    private func hear() {
+        do throws(ClairoError) {
+            guard let lease: ExchangeLease = try exchange.read(ExchangeLease.key) else {
+                _ = lose()
+                return
+            }
+            state.withLock { state in
+                if lease.beat != state.lease.beat { state.renewed = clock.now() }
+                state.lease = lease
+            }
+        } catch {
+            // The store is away; the lease holds for a while yet.
+        }
+    }
+}

@@ -1,0 +1,259 @@
+internal import ClairoCore
+internal import Foundation
+
+/// One attempt of one task on ECS, watched from its start to its end, on a thread of its own.
+struct ECSAttempt {
+    let service: ECSService
+    let spec: TaskSpec
+    let host: TaskHost
+    let stop: StopRequest
+
+    private var clock: ECSClock { service.client.clock }
+    private var pace: ECSExecutor.Pace { service.pace }
+    private var cluster: String { service.placement.cluster }
+
+    func run() throws(ClairoError) -> TaskResult {
+        try stop.check()
+        let exchange = try exchange()
+        defer { exchange.clear() }
+        try service.pending.enter(stop)
+        var isPending = true
+        defer { if isPending { service.pending.leave() } }
+        let arn: String
+        do throws(ClairoError) {
+            try offer(exchange)
+            arn = try start(exchange)
+        } catch {
+            throw refused(error)
+        }
+        service.watch.add(arn)
+        defer { service.watch.remove(arn) }
+        var life = Life(now: clock.now(), pace: pace)
+        do throws(ClairoError) {
+            while true {
+                try stop.check()
+                let end = try turn(arn, exchange, &life)
+                if isPending, life.hasBegun {
+                    isPending = false
+                    service.pending.leave()
+                }
+                if let end { return try outcome(end) }
+                guard clock.sleep(life.nextPoll(), stop) else { throw .cancelled }
+            }
+        } catch {
+            // Nothing of it is to go on that nobody waits for.
+            if !life.isOver { end(arn, exchange, because: error) }
+            throw error
+        }
+    }
+
+    // MARK: Beginning
+
+    private func exchange() throws(ClairoError) -> Exchange {
+        guard let output = host.remote?.store, isInS3(output), isInS3(service.exchange) else {
+            throw refused(
+                .configuration(
+                    "Tasks on ECS write into S3, and the output store is not there",
+                    advice: "Set --output-store s3://BUCKET/PREFIX, and --raw-store likewise."))
+        }
+        // A folder with a name that nobody can guess: it holds a URL of the source.
+        let name = "\(spec.taskID)-\(spec.attempt)-\(UUID().uuidString.lowercased())/"
+        return Exchange(store: service.exchange, folder: name)
+    }
+
+    private func isInS3(_ store: any ObjectStore) -> Bool { store.location(of: "").url.hasPrefix("s3://") }
+
+    private func offer(_ exchange: Exchange) throws(ClairoError) {
+        guard let output = host.remote?.store else { return }
+        let hasSource = host.source.size > 0
+        try beat(exchange, 0)
+        try exchange.write(
+            ExchangeSpec(
+                spec: spec, output: output.location(of: "").url, sourceSize: host.source.size,
+                sourceETag: hasSource ? host.source.etag : nil, interval: pace.sign), ExchangeSpec.key)
+    }
+
+    private func beat(_ exchange: Exchange, _ number: Int) throws(ClairoError) {
+        var url: String?
+        if host.source.size > 0 {
+            url = try host.source.presignedURL(expiresIn: Exchange.sourceSeconds)
+            guard url != nil, host.source.etag != nil else {
+                throw .configuration(
+                    "Tasks on ECS read from S3, and the source is not there",
+                    advice: "Upload to a store that tasks reach: --raw-store s3://BUCKET/PREFIX.")
+            }
+        }
+        try exchange.write(ExchangeLease(beat: number, sourceURL: url), ExchangeLease.key)
+    }
+
+    private func start(_ exchange: Exchange) throws(ClairoError) -> String {
+        let reply = try service.client.runTask(service.request(spec, specURL: exchange.specURL), stop: stop)
+        guard let task = reply.tasks?.first else { throw ECSEnding.notStarted(reply.failures ?? []) }
+        return task.taskArn
+    }
+
+    /// Errors that are this worker's own, not the task's: its settings, its permissions.
+    private func refused(_ error: ClairoError) -> ClairoError {
+        if error.kind == .usage { host.refuse(error) }
+        return error
+    }
+
+    // MARK: Watching
+
+    /// What is known of a task, and when to ask next.
+    private struct Life {
+        let began: Double
+        var beat = 0
+        var nextBeat: Double
+        var nextLook: Double
+        var lookSeconds: Double
+        var pollSeconds: Double
+        let longestPoll: Double
+        var isKnown = false
+        /// When it was first seen at work.
+        var running: Double?
+        var progress: ExchangeProgress?
+        var lastSign: Double
+        /// Whether nothing of it runs any more.
+        var isOver = false
+
+        var hasBegun: Bool { running != nil || isOver }
+
+        init(now: Double, pace: ECSExecutor.Pace) {
+            began = now
+            nextBeat = now + Exchange.beatSeconds
+            nextLook = now + pace.look.first
+            lookSeconds = pace.look.first
+            pollSeconds = pace.poll.first
+            longestPoll = pace.poll.longest
+            lastSign = now
+        }
+
+        mutating func nextPoll() -> Double {
+            defer { pollSeconds = min(pollSeconds * 1.25, longestPoll) }
+            return pollSeconds
+        }
+    }
+
+    /// - Returns: how the task has ended, if it has.
+    private func turn(_ arn: String, _ exchange: Exchange, _ life: inout Life) throws(ClairoError) -> ExchangeResult? {
+        do throws(ClairoError) {
+            if clock.now() >= life.nextBeat {
+                life.beat += 1
+                life.nextBeat = clock.now() + Exchange.beatSeconds
+                try beat(exchange, life.beat)
+            }
+            if let end = try result(exchange) {
+                life.isOver = true
+                return end
+            }
+            try listen(exchange, &life)
+        } catch  where error.kind == .transient {
+            // The store is away for a while; if it stays away there are no signs of life.
+        } catch {
+            throw refused(error)
+        }
+        if clock.now() >= life.nextLook, let end = try look(arn, exchange, &life) { return end }
+        try checkPatience(life)
+        return nil
+    }
+
+    private func result(_ exchange: Exchange) throws(ClairoError) -> ExchangeResult? {
+        guard let end: ExchangeResult = try exchange.read(ExchangeResult.key) else { return nil }
+        guard end.taskID == spec.taskID, end.attempt == spec.attempt else {
+            throw .defect("The result of an ECS task is that of another one")
+        }
+        return end
+    }
+
+    private func listen(_ exchange: Exchange, _ life: inout Life) throws(ClairoError) {
+        let news: ExchangeProgress? = try exchange.read(ExchangeProgress.key)
+        guard let news, news != life.progress else { return }
+        life.progress = news
+        life.lastSign = clock.now()
+        life.running = life.running ?? clock.now()
+        host.progress(news.frames)
+    }
+
+    private func look(_ arn: String, _ exchange: Exchange, _ life: inout Life) throws(ClairoError) -> ExchangeResult? {
+        let task: ECSTask?
+        do throws(ClairoError) {
+            task = try service.watch.look(at: arn, noOlderThan: life.lookSeconds / 2, stop: stop)
+        } catch  where error.kind == .transient {
+            // ECS is away or throttles; what the task itself says counts.
+            life.nextLook = clock.now() + pace.look.longest
+            return nil
+        } catch {
+            throw refused(error)
+        }
+        life.nextLook = clock.now() + life.lookSeconds
+        life.lookSeconds = min(life.lookSeconds * 1.5, pace.look.longest)
+        guard let task else {
+            guard life.isKnown || clock.now() - life.began > pace.unknown else { return nil }
+            // Its last words may have come meanwhile.
+            life.isOver = true
+            if let end = try result(exchange) { return end }
+            throw .temporary("ECS does not know the task any more: it is lost")
+        }
+        life.isKnown = true
+        if task.isStopped {
+            life.isOver = true
+            if let end = try result(exchange) { return end }
+            let ending = ECSEnding(task, container: service.placement.container)
+            throw ending.isRefusal ? refused(ending.error) : ending.error
+        }
+        if !task.isPending, life.running == nil {
+            life.running = clock.now()
+            life.lastSign = clock.now()
+        }
+        return nil
+    }
+
+    private func checkPatience(_ life: Life) throws(ClairoError) {
+        let now = clock.now()
+        guard let running = life.running else {
+            guard now - life.began <= pace.start else {
+                throw ClairoError(
+                    kind: .capacity, exitCode: .temporary,
+                    "ECS did not begin the task within \(Int(pace.start)) s",
+                    advice: "Look at the cluster for what its tasks wait for.")
+            }
+            return
+        }
+        if now - max(running, life.lastSign) > pace.stall {
+            throw .temporary("The ECS task gave no sign of life for \(Int(pace.stall)) s and was stopped")
+        }
+    }
+
+    // MARK: Ending
+
+    private func outcome(_ end: ExchangeResult) throws(ClairoError) -> TaskResult {
+        if end.frames > 0 { host.progress(end.frames) }
+        if let failure = end.failure {
+            throw end.isRefusal ? refused(failure.error) : failure.error
+        }
+        guard let result = end.result else { throw .defect("An ECS task ended with neither a result nor a failure") }
+        do throws(ImpossibleResult) {
+            try end.files.validate()
+            _ = try result.validated(for: spec.work)
+        } catch {
+            throw .defect("The ECS task sent a result that cannot be: \(error.reason)")
+        }
+        try host.remote?.adopt(end.files)
+        return result
+    }
+
+    /// Takes the lease away and stops the task. By then its worker may be about to end itself, so this is quick.
+    private func end(_ arn: String, _ exchange: Exchange, because error: ClairoError) {
+        let limit = StopRequest()
+        try? exchange.remove(ExchangeLease.key)
+        let reason = error.kind == .cancelled ? "Clairo: cancelled" : "Clairo: \(error.message.prefix(200))"
+        guard (try? service.client.stopTask(arn, cluster: cluster, reason: reason, stop: limit)) != nil else { return }
+        let deadline = clock.now() + pace.stopping
+        while clock.now() < deadline {
+            let task = try? service.watch.look(at: arn, noOlderThan: 0, stop: limit)
+            guard let task, !task.hasEnded else { return }
+            _ = clock.sleep(pace.stopping / 8, limit)
+        }
+    }
+}

@@ -1,0 +1,34 @@
+internal import Curl
+
+/// One attempt at a call of ECS's API.
+public struct ECSEvent: Sendable {
+    /// By the names of the API.
+    public enum Operation: String, Sendable, CaseIterable {
+        case runTask, stopTask, describeTasks, listTasks, describeClusters, describeTaskDefinition
+
+        /// As the API's header has it.
+        var target: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
+    }
+
+    public enum Outcome: String, Sendable, CaseIterable {
+        case success, throttled, serverError, clientError, network, badReply, credentials
+    }
+
+    public var operation: Operation
+    public var outcome: Outcome
+}
+
+extension ECSEvent.Outcome {
+    /// nil where the call was given up by ourselves.
+    init?(_ failure: ECSFailure) {
+        switch failure.cause {
+        case .service where failure.isThrottle: self = .throttled
+        case .service(let service): self = service.status >= 500 ? .serverError : .clientError
+        case .network(let error) where error.category == .cancelled: return nil
+        case .network: self = .network
+        case .credentials: self = .credentials
+        case .badReply: self = .badReply
+        case .cancelled: return nil
+        }
+    }
+}

@@ -1,0 +1,79 @@
+public import ClairoCore
+
+/// Where in ECS tasks run, as the settings say.
+public struct ECSPlacement: Sendable, Hashable {
+    /// A source of machines: FARGATE, FARGATE_SPOT, or one of the operator's own.
+    public struct CapacityProvider: Sendable, Codable, Hashable {
+        public var capacityProvider: String
+        /// Its share of the tasks.
+        public var weight: Int
+        /// Tasks that it gets before the shares count.
+        public var base: Int?
+    }
+
+    /// Name or ARN.
+    public var cluster: String
+    /// Family, family and revision, or ARN.
+    public var taskDefinition: String
+    /// The container in it that runs Clairo.
+    public var container: String
+    public var subnets: [String]
+    public var securityGroups: [String]
+    public var assignsPublicIP: Bool
+    /// None for Fargate as it is, which needs no capacity providers in the cluster.
+    public var capacityProviders: [CapacityProvider]
+
+    public init(
+        cluster: String, taskDefinition: String, container: String = "clairo", subnets: [String] = [],
+        securityGroups: [String] = [], assignsPublicIP: Bool = false, capacityProviders: [CapacityProvider] = []
+    ) {
+        self.cluster = cluster
+        self.taskDefinition = taskDefinition
+        self.container = container
+        self.subnets = subnets
+        self.securityGroups = securityGroups
+        self.assignsPublicIP = assignsPublicIP
+        self.capacityProviders = capacityProviders
+    }
+
+    /// The name that all revisions of the task definition share.
+    public var family: String {
+        let name = taskDefinition.split(separator: "/").last ?? ""
+        return String(name.prefix { $0 != ":" })
+    }
+}
+
+extension ECSPlacement.CapacityProvider {
+    /// The most that one strategy may name (RunTask's documentation).
+    private static let limit = 6
+
+    /// Reads `FARGATE_SPOT`, or several with their weights: `FARGATE=1,FARGATE_SPOT=4`. A second number is a base:
+    /// `FARGATE=1+2` gets the first two tasks.
+    /// - Throws: `configuration` (78) for what is not written so.
+    public static func list(_ text: String) throws(ClairoError) -> [Self] {
+        var list: [Self] = []
+        for item in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let numbers = parts.count > 1 ? parts[1].split(separator: "+", omittingEmptySubsequences: false) : ["1"]
+            guard let name = parts.first, !name.isEmpty, !name.contains(" "), (1...2).contains(numbers.count),
+                let weight = Int(numbers[0]), (0...1000).contains(weight)
+            else { throw unreadable(text) }
+            var base: Int?
+            if numbers.count > 1 {
+                guard let number = Int(numbers[1]), (0...100_000).contains(number) else { throw unreadable(text) }
+                base = number
+            }
+            list.append(Self(capacityProvider: String(name), weight: weight, base: base))
+        }
+        // ECS takes a base from one of them only, and needs somebody to give the rest to.
+        guard list.count <= limit, list.contains(where: { $0.weight > 0 }), list.count(where: { $0.base != nil }) <= 1
+        else { throw unreadable(text) }
+        return list
+    }
+
+    private static func unreadable(_ text: String) -> ClairoError {
+        .configuration(
+            "ecs-capacity-provider is \(text.debugDescription), which names no capacity providers",
+            advice: "Write FARGATE, FARGATE_SPOT, or weights such as FARGATE=1,FARGATE_SPOT=4.")
+    }
+}

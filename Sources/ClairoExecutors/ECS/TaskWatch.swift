@@ -1,0 +1,105 @@
+internal import ClairoCore
+internal import Foundation
+
+/// What ECS says of all the tasks of a worker, asked for in as few calls as can be: who needs to know something newer asks
+/// for everybody, up to a hundred tasks in a call, and the others wait for that.
+///
+/// `@unchecked Sendable`: all that changes is guarded by `condition`.
+final class TaskWatch: @unchecked Sendable {
+    private struct Sight {
+        /// nil where ECS does not know it.
+        var task: ECSTask?
+        var at: Double
+    }
+
+    private let client: ECSClient
+    private let cluster: String
+    private let condition = NSCondition()
+    private var watched: Set<String> = []
+    private var seen: [String: Sight] = [:]
+    private var isAsking = false
+
+    init(_ client: ECSClient, cluster: String) {
+        self.client = client
+        self.cluster = cluster
+    }
+
+    func add(_ arn: String) { condition.withLock { _ = watched.insert(arn) } }
+
+    func remove(_ arn: String) {
+        condition.withLock {
+            watched.remove(arn)
+            seen[arn] = nil
+        }
+    }
+
+    /// What is known of a task that was added.
+    /// - Parameter age: seconds that it may be old.
+    /// - Returns: nil where ECS does not know it (yet, or any more).
+    func look(at arn: String, noOlderThan age: Double, stop: StopRequest) throws(ClairoError) -> ECSTask? {
+        condition.lock()
+        while true {
+            if let sight = seen[arn], client.clock.now() - sight.at <= age {
+                condition.unlock()
+                return sight.task
+            }
+            if !isAsking { break }
+            // Bounded, so that a request to stop is heard.
+            _ = condition.wait(until: Date().addingTimeInterval(0.2))
+            if stop.isCancelled {
+                condition.unlock()
+                throw .cancelled
+            }
+        }
+        isAsking = true
+        let arns = watched.sorted()
+        condition.unlock()
+        let sights = Result { () throws(ClairoError) in try ask(arns, stop) }
+        condition.lock()
+        defer { condition.unlock() }
+        isAsking = false
+        condition.broadcast()
+        for (arn, sight) in try sights.get() where watched.contains(arn) { seen[arn] = sight }
+        return seen[arn]?.task
+    }
+
+    /// Two attempts at a call at most: who waits here does not prolong the lease of its task meanwhile, and asks again.
+    private func ask(_ arns: [String], _ stop: StopRequest) throws(ClairoError) -> [String: Sight] {
+        var sights: [String: Sight] = [:]
+        for start in stride(from: 0, to: arns.count, by: DescribeTasksRequest.limit) {
+            let batch = Array(arns[start..<min(start + DescribeTasksRequest.limit, arns.count)])
+            let now = client.clock.now()
+            let reply = try client.describeTasks(batch, cluster: cluster, attempts: 2, stop: stop)
+            for arn in batch { sights[arn] = Sight(at: now) }
+            for task in reply.tasks ?? [] { sights[task.taskArn] = Sight(task: task, at: now) }
+        }
+        return sights
+    }
+}
+
+/// Bounds how many tasks of a worker ECS has been asked for and has not yet begun.
+///
+/// `@unchecked Sendable`: `free` is guarded by `condition`.
+final class PendingGate: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var free: Int
+
+    init(_ limit: Int) { free = limit }
+
+    func enter(_ stop: StopRequest) throws(ClairoError) {
+        condition.lock()
+        defer { condition.unlock() }
+        while free == 0 {
+            _ = condition.wait(until: Date().addingTimeInterval(0.2))
+            try stop.check()
+        }
+        free -= 1
+    }
+
+    func leave() {
+        condition.withLock {
+            free += 1
+            condition.signal()
+        }
+    }
+}

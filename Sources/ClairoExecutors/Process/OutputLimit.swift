@@ -1,0 +1,42 @@
+internal import ClairoCore
+
+extension TaskSpec.Work {
+    /// Bytes that it can have to write, generously: what its plan lets it make, four times over. Nil where no plan is known yet.
+    var outputLimit: Int64? {
+        switch self {
+        case .probe, .inspect, .plan, .verify: 0
+        case .chunk(let plan, let index): Self.limit(plan.bytes(ofChunk: index))
+        case .audio(let plan, let index): Self.limit(plan.audio.indices.contains(index) ? plan.audio[index].bytes : 0)
+        // The progressive files repeat the segments.
+        case .finish(let request): Self.limit(request.segments.reduce(0) { $0 + Double($1.bytes) } * 2)
+        case .transcode: nil
+        }
+    }
+
+    /// For what does not grow with the media: parameter sets, playlists, pictures.
+    private static let least = 64.0 * 1024 * 1024
+
+    private static func limit(_ bytes: Double) -> Int64 { Int64(min(bytes * 4 + least, 1e15)) }
+}
+
+extension Plan {
+    /// At the largest rates that its encoders may have.
+    fileprivate func bytes(ofChunk index: Int) -> Double {
+        guard let video, let chunk = chunks.first(where: { $0.index == index }) else { return 0 }
+        let grid = video.grid
+        let frames = Double(chunk.segments.count) * Double(grid.segmentFrames)
+        let seconds = frames / grid.frameRate.doubleValue
+        return video.rungs.reduce(0) { sum, rung in
+            // The first chunk copies all of the source.
+            if rung.isCopy { return index == 0 ? sum + Double(source.size) + Double(grid.frameCount) * perFrame : sum }
+            return sum + (Double(rung.maxRate) * seconds + Double(rung.bufferSize)) / 8 + frames * perFrame
+        }
+    }
+
+    /// What a fragment tells of a picture.
+    private var perFrame: Double { 64 }
+}
+
+extension AudioPlan {
+    fileprivate var bytes: Double { Double(bitRate) * duration.doubleValue / 8 + Double(packetCount) * 64 }
+}

@@ -1,0 +1,282 @@
+internal import ClairoCore
+internal import Foundation
+internal import Synchronization
+
+/// The parent's end of the talk with a task's process: answers its requests with what `TaskHost` gives.
+///
+/// One thread reads; a few others answer, so that a slow write does not keep the source waiting. What waits to be answered
+/// is bounded, and a child that asks for more is not read any further.
+final class TaskServer: Sendable {
+    enum Ending: Sendable {
+        case result(TaskResult)
+        case failure(ClairoError)
+        case broken(String)
+    }
+
+    private struct State {
+        var ending: Ending?
+        /// Requests that are being worked on right now.
+        var working = 0
+        var lastSign = ContinuousClock.now
+        var frames = 0
+        var notes = 0
+        var outputBytes: Int64 = 0
+        var lackedRoom = false
+    }
+
+    private static let answerers = 4
+    private static let waiting = 4
+    /// Bytes that an object counts for at least: it takes room however small it is.
+    private static let leastObject = 4096
+    /// More than a job has to say to people.
+    private static let mostNotes = 20
+
+    private let socket: FrameSocket
+    private let host: TaskHost
+    private let work: TaskSpec.Work
+    private let rights: TaskRights
+    private let outputLimit: Int64
+    private let objects: OpenObjects
+    private let state = Mutex(State())
+
+    /// - Parameter work: what the child is to do, which decides what it may.
+    init(socket: FrameSocket, host: TaskHost, work: TaskSpec.Work, outputLimit: Int64) {
+        self.work = work
+        rights = TaskRights(work)
+        self.socket = socket
+        self.host = host
+        self.outputLimit = min(outputLimit, work.outputLimit ?? outputLimit)
+        objects = OpenObjects(store: host.output)
+    }
+
+    /// What the child said last; nil where it ended without a word.
+    var ending: Ending? { state.withLock { $0.ending } }
+
+    /// Whether a request failed because there was no room on our side.
+    var lackedRoom: Bool { state.withLock { $0.lackedRoom } }
+
+    /// How long the child has been silent while nobody worked for it.
+    var silence: Duration {
+        state.withLock { $0.working > 0 ? .zero : $0.lastSign.duration(to: .now) }
+    }
+
+    /// Forgets a silence for which the child is not to blame.
+    func forgiveSilence() { state.withLock { $0.lastSign = .now } }
+
+    /// Hands over the task and answers until the child hangs up. Blocks; nothing of it runs afterwards.
+    func serve(_ start: Frame) {
+        let queue = BoundedQueue<Frame>(capacity: Self.waiting)
+        let answerers = (0..<Self.answerers).map { index in
+            WorkerThread(name: "task-host-\(index)") { [self] in
+                while let frame = queue.pop() { answer(frame) }
+            }
+        }
+        if socket.send(start) {
+            do throws(BrokenProtocol) {
+                while let frame = try socket.receive(FrameBounds.fromChild) {
+                    if try take(frame, into: queue) { break }
+                }
+            } catch {
+                end(.broken(error.reason))
+            }
+        }
+        queue.abandon()
+        // Whatever the child has said, what it began and did not end must not appear.
+        objects.abandon()
+        for thread in answerers { _ = thread.join() }
+        objects.abandon()
+    }
+
+    private func end(_ ending: Ending) { state.withLock { $0.ending = $0.ending ?? ending } }
+
+    /// - Returns: whether this was the last word.
+    private func take(_ frame: Frame, into queue: BoundedQueue<Frame>) throws(BrokenProtocol) -> Bool {
+        switch frame.kind {
+        case .request:
+            forgiveSilence()
+            return !queue.push(frame)
+        case .progress:
+            let frames = try frame.decodeHead(as: ProgressHead.self).frames
+            let isProgress = state.withLock { state in
+                guard frames > state.frames else { return false }
+                state.frames = frames
+                state.lastSign = .now
+                return true
+            }
+            if isProgress { host.progress(frames) }
+            return false
+        case .news:
+            let news = try frame.decodeHead(as: JobNews.self)
+            if case .progress(let progress) = news, !progress.isPossible {
+                throw BrokenProtocol(reason: "progress that cannot be")
+            }
+            let isWanted = state.withLock { state in
+                if case .note = news { state.notes += 1 }
+                return state.notes <= Self.mostNotes
+            }
+            if isWanted { host.news(news) }
+            return false
+        case .result:
+            let result: TaskResult = try frame.decodeHead()
+            do throws(ImpossibleResult) {
+                end(.result(try result.validated(for: work)))
+            } catch {
+                throw BrokenProtocol(reason: "a result that cannot be: \(error.reason)")
+            }
+            return true
+        case .failure:
+            end(.failure(try frame.decodeHead(as: FailureHead.self).error))
+            return true
+        case .start, .answer:
+            throw BrokenProtocol(reason: "a message of kind \(frame.kind)")
+        }
+    }
+
+    private func answer(_ frame: Frame) {
+        let request: RequestHead
+        do throws(BrokenProtocol) {
+            request = try frame.decodeHead()
+        } catch {
+            end(.broken(error.reason))
+            return socket.shutDown()
+        }
+        state.withLock { $0.working += 1 }
+        var head = AnswerHead()
+        var payload = Data()
+        do throws(ClairoError) {
+            (head, payload) = try perform(request, frame.payload)
+        } catch {
+            head = AnswerHead(failure: FailureHead(error))
+            if error.kind == .capacity { state.withLock { $0.lackedRoom = true } }
+        }
+        state.withLock {
+            $0.working -= 1
+            $0.lastSign = .now
+        }
+        if let answer = try? Frame(.answer, id: frame.id, head: head, payload: payload) { _ = socket.send(answer) }
+    }
+
+    private func perform(_ request: RequestHead, _ payload: Data) throws(ClairoError) -> (AnswerHead, Data) {
+        let store = host.output
+        guard rights.allow(request) else {
+            let key = (request.key?.rawValue ?? "").debugDescription
+            throw .defect("A task may not \(request.operation.rawValue) \(key)")
+        }
+        switch request.operation {
+        case .source:
+            let (offset, count) = try range(request)
+            return (AnswerHead(), try host.source.piece(at: offset, count: count))
+        case .put:
+            let key = try key(request)
+            try charge(max(payload.count, Self.leastObject))
+            try store.put(payload, at: key)
+            return (AnswerHead(), Data())
+        case .putIfAbsent:
+            let key = try key(request)
+            try charge(max(payload.count, Self.leastObject))
+            return (AnswerHead(isWritten: try store.putIfAbsent(payload, at: key)), Data())
+        case .beginPut:
+            let key = try key(request)
+            try charge(Self.leastObject)
+            return (AnswerHead(handle: try objects.beginPut(at: key)), Data())
+        case .writePut:
+            try charge(payload.count)
+            try objects.write(payload, to: request.handle)
+            return (AnswerHead(), Data())
+        case .endPut:
+            try objects.endPut(request.handle)
+            return (AnswerHead(), Data())
+        case .abortPut:
+            objects.abortPut(request.handle)
+            return (AnswerHead(), Data())
+        case .get:
+            let key = try key(request)
+            // Before it is here. What is not there says so itself.
+            guard try store.info(of: key)?.size ?? 0 <= Int64(FrameBounds.whole) else {
+                throw .defect("\(key) is too large for a task to read it whole")
+            }
+            return (AnswerHead(), try store.get(key))
+        case .open:
+            let (handle, size) = try objects.open(key(request))
+            return (AnswerHead(handle: handle, size: size), Data())
+        case .read:
+            let (offset, count) = try range(request)
+            return (AnswerHead(), try objects.source(request.handle).piece(at: offset, count: count))
+        case .close:
+            objects.close(request.handle)
+            return (AnswerHead(), Data())
+        case .info:
+            let info = try store.info(of: key(request))
+            return (AnswerHead(size: info?.size, etag: info?.etag, modified: info?.modified), Data())
+        case .delete:
+            try store.delete(key(request))
+            return (AnswerHead(), Data())
+        case .list:
+            let prefix = request.prefix ?? ""
+            guard prefix.isEmpty || Self.isPlain(prefix.hasSuffix("/") ? String(prefix.dropLast()) : prefix) else {
+                throw .defect("A task asked for a list of \(prefix.debugDescription)")
+            }
+            let after: ObjectKey? = try request.key == nil ? nil : key(request)
+            let keys = try store.list(prefix: prefix, after: after, limit: min(max(request.count ?? 0, 0), 1000))
+            return (AnswerHead(keys: keys), Data())
+        }
+    }
+
+    /// Counts what is to be written.
+    private func charge(_ bytes: Int) throws(ClairoError) {
+        let isWithin = state.withLock { state in
+            state.outputBytes += Int64(bytes)
+            return state.outputBytes <= outputLimit
+        }
+        guard !isWithin else { return }
+        let error = ClairoError.defect("A task wrote more than the limit of \(outputLimit) bytes")
+        // It would go on asking.
+        end(.failure(error))
+        socket.shutDown()
+        throw error
+    }
+
+    private func key(_ request: RequestHead) throws(ClairoError) -> ObjectKey {
+        guard let key = request.key, Self.isPlain(key.rawValue) else {
+            throw .defect("A task named an object \((request.key?.rawValue ?? "").debugDescription)")
+        }
+        return key
+    }
+
+    private func range(_ request: RequestHead) throws(ClairoError) -> (Int64, Int) {
+        guard let offset = request.offset, let count = request.count, offset >= 0,
+            (0...FrameBounds.piece).contains(count)
+        else { throw .defect("A task asked for a range that cannot be") }
+        return (offset, count)
+    }
+
+    /// A relative name that stays where it is, and that a folder on disk can have as well: of the 255 bytes of a part stores and
+    /// attempts add some.
+    static func isPlain(_ name: String) -> Bool {
+        (1...512).contains(name.utf8.count)
+            && name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F && $0 != "\\" }
+            && name.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
+                (1...200).contains($0.utf8.count) && $0 != "." && $0 != ".."
+            }
+    }
+}
+
+extension JobProgress {
+    /// Whether it can be counted with and shown.
+    fileprivate var isPossible: Bool {
+        [framesDone, framesPlanned, framesResumed].allSatisfy((0...1_000_000_000_000).contains)
+            && (0...1e10).contains(mediaSeconds)
+    }
+}
+
+extension ByteSource {
+    /// Up to `count` bytes at `offset`, as one read gives them.
+    fileprivate func piece(at offset: Int64, count: Int) throws(ClairoError) -> Data {
+        var data = Data(count: count)
+        let result = data.withUnsafeMutableBytes { bytes in
+            Result { () throws(ClairoError) in try read(at: offset, into: bytes) }
+        }
+        data.count = min(max(try result.get(), 0), count)
+        return data
+    }
+}

@@ -1,0 +1,60 @@
+internal import ClairoCore
+internal import Foundation
+internal import Glibc
+
+/// A unix socket in a folder of its own, to which one task connects that was started elsewhere.
+final class TaskListener {
+    static let name = "socket"
+
+    private let listener: Int32
+    private let path: String
+
+    /// - Parameter folder: the socket is for whoever gets into it, so its parents decide who does.
+    init(in folder: String) throws(ClairoError) {
+        path = folder + "/" + Self.name
+        listener = socket(
+            AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        let place = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { close(place) }
+        // The folder's own path may be too long for an address.
+        let result = withUnixAddress("/proc/self/fd/\(place)/\(Self.name)") { bind(listener, $0, $1) }
+        guard listener >= 0, result == 0, chmod(path, 0o666) == 0, listen(listener, 1) == 0 else {
+            throw .capacity("No socket for a task can be made in \(folder): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    deinit {
+        close(listener)
+        unlink(path)
+    }
+
+    /// The descriptor to wait on.
+    var descriptor: Int32 { listener }
+
+    /// The connection, once somebody has made one.
+    func connection() -> FrameSocket? {
+        let connection = accept(listener, nil, nil)
+        guard connection >= 0 else { return nil }
+        // It does not inherit these from the listener.
+        _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
+        return FrameSocket(owning: connection)
+    }
+}
+
+/// Calls `body` with the address of a unix socket (unix(7)).
+/// - Returns: what it returns; -1 for a path that is too long for one, and `ENAMETOOLONG`.
+func withUnixAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(path.utf8)
+    guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+        errno = ENAMETOOLONG
+        return -1
+    }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    return withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+    }
+}

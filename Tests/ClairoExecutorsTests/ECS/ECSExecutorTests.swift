@@ -1,0 +1,349 @@
+import AWSSigning
+import ClairoCore
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+@testable import ClairoExecutors
+
+/// What becomes of tasks on ECS that do not end well, and what is asked of ECS meanwhile. Nothing runs here, and no time
+/// passes: `ExecutorContractTests` has tasks that work.
+@Suite(.enabled(if: ECSStandIn.isAvailable, "there is no moto_server or no rclone")) struct ECSExecutorTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    private static let settings = TranscodeSettings(heights: [96], preset: "ultrafast")
+
+    private func spec(_ job: TaskJob) throws -> TaskSpec { try job.spec(.plan(job.planRequest)) }
+
+    /// The error that a task ends with, on a clock on which no time passes.
+    private func error(
+        _ ground: ECSGround, clock: VirtualClock = VirtualClock(), pace: ECSExecutor.Pace = ECSExecutor.Pace()
+    ) async throws -> ClairoError? {
+        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let executor = try ground.executor(clock: clock.clock, pace: pace)
+        var host = job.host()
+        let noted = Noted()
+        host.refuse = { noted.note($0) }
+        let spec = try spec(job)
+        do throws(ClairoError) {
+            _ = try await executor.run(spec, host: host, stop: StopRequest())
+            return nil
+        } catch {
+            #expect(noted.error == (error.kind == .usage ? error : nil), "who is to blame is told")
+            return error
+        }
+    }
+
+    private final class Noted: Sendable {
+        private let mutex = Mutex<ClairoError?>(nil)
+        var error: ClairoError? { mutex.withLock { $0 } }
+        func note(_ error: ClairoError) { mutex.withLock { $0 = error } }
+    }
+
+    /// Nothing is left in the exchange.
+    private func isClear(_ ground: ECSGround) async throws -> Bool {
+        try await ECSGround.contents(of: ground.exchange).isEmpty
+    }
+
+    static let endings: [(ECSStandIn.Fate, ClairoError.Kind, String)] = [
+        (.refused(["RESOURCE:MEMORY"]), .capacity, "RESOURCE:MEMORY"),
+        (.refused(["RESOURCE:CPU", "RESOURCE:FARGATE"]), .capacity, "RESOURCE:FARGATE"),
+        (.refused(["CAPACITY"]), .capacity, "CAPACITY"),
+        (.refused(["Capacity is unavailable at this time."]), .capacity, "unavailable"),
+        (.refused(["ATTRIBUTE"]), .defect, "ATTRIBUTE"),
+        (.refused([]), .capacity, "no reason"),
+        (.stopped(code: "SpotInterruption", reason: "Your Spot Task was interrupted."), .transient, "taken away"),
+        (.stopped(code: "TerminationNotice"), .transient, "taken away"),
+        (
+            .stopped(
+                code: "EssentialContainerExited", reason: "Essential container in task exited",
+                containerReason: "OutOfMemoryError: Container killed due to memory usage", exit: 137), .defect,
+            "out of memory"
+        ),
+        (.stopped(code: "EssentialContainerExited", exit: 1), .defect, "exit 1"),
+        (.stopped(code: "EssentialContainerExited", exit: 0), .defect, "without a result"),
+        (.stopped(code: "EssentialContainerExited", exit: 137), .defect, "exit 137"),
+        (.stopped(code: "EssentialContainerExited", exit: 143), .transient, "exit 143"),
+        (.stopped(code: "EssentialContainerExited", exit: 69), .transient, "exit 69"),
+        (.stopped(code: "EssentialContainerExited", exit: 77), .usage, "settings"),
+        (.stopped(code: "UserInitiated", reason: "Task stopped by user"), .transient, "Task stopped by user"),
+        (.stopped(code: "ServiceSchedulerInitiated"), .transient, "by others"),
+        (
+            .stopped(code: "TaskFailedToStart", reason: "CannotPullContainerError: not found"), .defect,
+            "CannotPullContainerError"
+        ),
+        (
+            .stopped(code: "TaskFailedToStart", reason: "Capacity is unavailable at this time. Please try again later"),
+            .capacity, "no room"
+        ),
+        (
+            .stopped(code: "TaskFailedToStart", reason: "Timeout waiting for network interface provisioning"),
+            .transient, "could not start"
+        ),
+        (.vanishes(afterLooks: 1), .transient, "is lost"),
+        (.vanishes(afterLooks: 0), .transient, "is lost"),
+        (.stuck("PENDING"), .capacity, "did not begin"),
+        (.stuck("RUNNING"), .transient, "no sign of life"),
+    ]
+
+    @Test(arguments: endings.indices) func howATaskEndsDecidesTheKindOfItsFailure(_ index: Int) async throws {
+        let (fate, kind, words) = Self.endings[index]
+        let ground = try await ECSGround.make(in: scratch)
+        ground.standIn.give(fate)
+        let error = try #require(try await error(ground))
+        #expect(error.kind == kind, "\(error)")
+        #expect(error.message.contains(words), "\(error)")
+        #expect(try await isClear(ground))
+        // What may still run is stopped.
+        if case .stuck = fate { #expect(ground.standIn.calls("StopTask").count == 1) }
+    }
+
+    static let refusals: [(ECSStandIn.Answer, ClairoError.Kind, ClairoError.ExitCode, String)] = [
+        (
+            .init("RunTask", code: "ClusterNotFoundException", message: "Cluster not found."), .usage, .configuration,
+            "no such cluster"
+        ),
+        (
+            .init("RunTask", code: "AccessDeniedException", message: "User is not authorized to perform: ecs:RunTask"),
+            .usage, .noPermission, "not authorized"
+        ),
+        (
+            .init("RunTask", code: "UnrecognizedClientException", message: "The security token is invalid."), .usage,
+            .noPermission, "security token"
+        ),
+        (
+            .init("RunTask", code: "InvalidParameterException", message: "Network Configuration must be provided"),
+            .usage, .configuration, "Network Configuration"
+        ),
+        (
+            .init("RunTask", code: "ClientException", message: "TaskDefinition not found."), .usage, .configuration,
+            "TaskDefinition not found"
+        ),
+        (
+            .init(
+                "RunTask", code: "ClientException",
+                message: "You've reached the limit on the number of vCPUs you can run concurrently"), .capacity,
+            .temporary, "reached the limit"
+        ),
+        (
+            .init(
+                "RunTask", code: "ClientException",
+                message: "The quota of tasks in the PROVISIONING state has been reached"), .capacity, .temporary,
+            "PROVISIONING"
+        ),
+        (.init("RunTask", code: "LimitExceededException"), .capacity, .temporary, "LimitExceededException"),
+        (.init("RunTask", code: "ThrottlingException", times: 99), .transient, .temporary, "after 6 attempts"),
+        (.init("RunTask", status: 500, code: "ServerException", times: 99), .transient, .temporary, "after 6 attempts"),
+        (.init("RunTask", code: "ConflictException"), .defect, .software, "ConflictException"),
+    ]
+
+    @Test(arguments: refusals.indices) func whatECSRefusesIsSaidWithItsKindAndAdvice(_ index: Int) async throws {
+        let (answer, kind, code, words) = Self.refusals[index]
+        let ground = try await ECSGround.make(in: scratch)
+        ground.standIn.answer(answer)
+        let error = try #require(try await error(ground))
+        #expect(error.kind == kind && error.exitCode == code, "\(error)")
+        #expect(error.message.contains(words), "\(error)")
+        #expect(!"\(error)".contains(S3Server.credentials.secretAccessKey) && !"\(error)".contains("Signature"))
+        #expect(try await isClear(ground))
+    }
+
+    @Test func aThrottledCallIsSentAgainAfterPausesThatGrow() async throws {
+        let ground = try await ECSGround.make(in: scratch)
+        ground.standIn.answer(
+            .init("RunTask", code: "ThrottlingException", times: 2),
+            .init("RunTask", status: 503, code: "ServiceUnavailable", headers: ["retry-after": "7"]))
+        ground.standIn.give(.stopped(code: "SpotInterruption"))
+        let clock = VirtualClock()
+        #expect(try await error(ground, clock: clock)?.message.contains("taken away") == true)
+        let calls = ground.standIn.calls("RunTask")
+        #expect(calls.count == 4)
+        #expect(
+            Set(calls.map { $0.value("clientToken") as? String }).count == 1, "one task, however often it is asked for")
+        #expect(clock.slept.contains { $0 >= 7 }, "no earlier than ECS said")
+    }
+
+    @Test func throttledLooksAreNoFailure() async throws {
+        let ground = try await ECSGround.make(in: scratch)
+        ground.standIn.answer(.init("DescribeTasks", code: "ThrottlingException", times: 8))
+        ground.standIn.give(.stopped(code: "SpotInterruption"))
+        #expect(try await error(ground)?.message.contains("taken away") == true)
+    }
+
+    @Test func theCallHasWhatTheSettingsSay() async throws {
+        let ground = try await ECSGround.make(in: scratch)
+        ground.standIn.give(.stopped(code: "SpotInterruption"), .stopped(code: "SpotInterruption"))
+        _ = try await error(ground)
+        var call = try #require(ground.standIn.calls("RunTask").first)
+        #expect(call.headers["content-type"] == "application/x-amz-json-1.1")
+        #expect(call.headers["authorization"]?.contains("/us-east-1/ecs/aws4_request") == true)
+        #expect(call.value("cluster") as? String == ground.standIn.cluster)
+        #expect(call.value("taskDefinition") as? String == ground.standIn.taskDefinition)
+        #expect(call.value("startedBy") as? String == "clairo")
+        #expect(call.value("launchType") as? String == "FARGATE" && call.value("capacityProviderStrategy") == nil)
+        #expect((call.value("clientToken") as? String ?? "").utf8.count <= 64)
+        let network = ["networkConfiguration", "awsvpcConfiguration"]
+        #expect(call.value(network[0], network[1], "subnets") as? [String] == [ground.standIn.subnet])
+        #expect(call.value(network[0], network[1], "assignPublicIp") as? String == "DISABLED")
+        let command = call.value("overrides", "containerOverrides", "0", "command") as? [String]
+        #expect(command?.dropLast() == ["run-task", "--spec"])
+        #expect(command?.last?.hasPrefix("s3://") == true && command?.last?.hasSuffix("/spec.json") == true)
+        let text = String(decoding: call.body, as: UTF8.self)
+        #expect(!text.contains("X-Amz-") && !text.contains(S3Server.credentials.secretAccessKey), "no secret")
+
+        var spot = ground.placement
+        spot.capacityProviders = try ECSPlacement.CapacityProvider.list("FARGATE=1+2,FARGATE_SPOT=4")
+        spot.assignsPublicIP = true
+        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let executor = try ground.executor(clock: VirtualClock().clock, placement: spot)
+        await #expect(throws: ClairoError.self) {
+            try await executor.run(spec(job), host: job.host(), stop: StopRequest())
+        }
+        call = try #require(ground.standIn.calls("RunTask").last)
+        #expect(call.value("launchType") == nil)
+        #expect(call.value("capacityProviderStrategy", "0", "base") as? Int == 2)
+        #expect(call.value("capacityProviderStrategy", "1", "capacityProvider") as? String == "FARGATE_SPOT")
+        #expect(call.value("capacityProviderStrategy", "1", "weight") as? Int == 4)
+        #expect(call.value(network[0], network[1], "assignPublicIp") as? String == "ENABLED")
+    }
+
+    @Test func aLostAnswerStartsNoSecondTask() async throws {
+        let ground = try await ECSGround.make(in: scratch)
+        ground.standIn.give(.stopped(code: "SpotInterruption"), .stopped(code: "EssentialContainerExited"))
+        let proxy = try FaultProxy(
+            to: UInt16(try #require(ground.standIn.endpoint.split(separator: ":").last.map(String.init)))
+                ?? 0, [FaultProxy.Rule(.dropReply, "POST")])
+        scratch.onCleanup { proxy.stop() }
+        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let client = try ground.client(clock: VirtualClock().clock, endpoint: proxy.endpoint)
+        let executor = ECSExecutor(client, placement: ground.placement, exchange: try ground.exchange)
+        await #expect { try await executor.run(spec(job), host: job.host(), stop: StopRequest()) } throws: {
+            ($0 as? ClairoError)?.message.contains("taken away") == true
+        }
+        #expect(ground.standIn.calls("RunTask").count == 2)
+    }
+
+    @Test func aHundredTasksAreLookedAtInOneCall() async throws {
+        let ground = try await ECSGround.make(in: scratch)
+        let client = try ground.client(clock: VirtualClock().clock)
+        let watch = TaskWatch(client, cluster: ground.standIn.cluster)
+        let arns = (0..<150).map { "arn:aws:ecs:us-east-1:1:task/\(ground.standIn.cluster)/\($0)" }
+        for arn in arns { watch.add(arn) }
+        let seen = try await onDedicatedThread(name: "looks") {
+            try arns.compactMap { try watch.look(at: $0, noOlderThan: 1, stop: StopRequest()) }
+        }
+        #expect(seen.isEmpty)
+        let sizes = ground.standIn.calls("DescribeTasks").map { ($0.value("tasks") as? [String])?.count ?? 0 }
+        #expect(sizes == [100, 50])
+    }
+
+    /// A task on ECS writes its result where the media was read.
+    @Test(arguments: [
+        (TaskResult(plan: MetadataSamples.plan), [FileRecord]()), (TaskResult(usage: TaskUsage(cpuSeconds: 1e308)), []),
+        (TaskResult(), [FileRecord(key: "x", bytes: .max, sha256: String(repeating: "0", count: 64))]),
+    ]) func aResultThatCannotBeIsADefect(result: TaskResult, files: [FileRecord]) async throws {
+        let ground = try await ECSGround.make(in: scratch)
+        ground.standIn.give(.stuck("RUNNING"))
+        var pace = ECSGround.quick
+        pace.stopping = 0
+        let executor = try ground.executor(pace: pace)
+        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let spec = job.spec(.chunk(Plan.sample(chunks: 1, segmentsPerChunk: 1), index: 0))
+        let running = Task { try await executor.run(spec, host: job.host(), stop: StopRequest()) }
+        let exchange = try ground.exchange
+        var folder: String?
+        try await eventually {
+            let keys = try await ECSGround.contents(of: exchange).keys
+            folder = keys.first { $0.hasSuffix("/spec.json") }.map { String($0.dropLast("spec.json".count)) }
+            return folder != nil
+        }
+        let place = Exchange(store: exchange, folder: try #require(folder))
+        let forged = ExchangeResult(taskID: spec.taskID, attempt: spec.attempt, result: result, files: files)
+        try await onDedicatedThread(name: "forger") { try place.write(forged, ExchangeResult.key) }
+        await #expect { try await running.value } throws: {
+            let error = $0 as? ClairoError
+            return error?.kind == .defect && error?.message.contains("sent a result that cannot be") == true
+        }
+    }
+
+    @Test func onlySoManyTasksWaitForECSAtOnce() async throws {
+        let ground = try await ECSGround.make(in: scratch)
+        ground.standIn.give(.stuck("PENDING"), .stopped(code: "SpotInterruption"))
+        var pace = ECSGround.quick
+        pace.pending = 1
+        pace.stopping = 0
+        let executor = try ground.executor(pace: pace)
+        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let (first, second) = (StopRequest(), StopRequest())
+        let (one, two) = (try spec(job), try spec(job))
+        let waiting = Task { try await executor.run(one, host: job.host(), stop: first) }
+        try await eventually { ground.standIn.calls("DescribeTasks").count > 1 }
+        let behind = Task { try await executor.run(two, host: job.host(), stop: second) }
+        try await eventually { ground.standIn.calls("DescribeTasks").count > 3 }
+        #expect(ground.standIn.calls("RunTask").count == 1)
+        first.cancel()
+        await #expect(throws: ClairoError.cancelled) { try await waiting.value }
+        await #expect { try await behind.value } throws: { ($0 as? ClairoError)?.kind == .transient }
+        #expect(ground.standIn.calls("RunTask").count == 2)
+    }
+
+    @Test func withoutS3ItIsAMatterOfSettings() async throws {
+        let ground = try await ECSGround.make(in: scratch)
+        let executor = try ground.executor()
+        var job = TaskJob(source: MemorySource(Data([1])), name: "x", settings: Self.settings)
+        job.remote = RemoteOutput(store: DirectoryStore(root: scratch.url("out"))) { _ in }
+        let request = TaskSpec.PlanRequest(
+            source: SourceFingerprint(name: "x", size: 1, identity: ""), settings: Self.settings)
+        for store in [DirectoryStore(root: scratch.url("out")) as any ObjectStore, try ground.output] {
+            job.remote = RemoteOutput(store: store) { _ in }
+            let (spec, host) = (job.spec(.plan(request)), job.host())
+            await #expect { try await executor.run(spec, host: host, stop: StopRequest()) } throws: {
+                ($0 as? ClairoError)?.exitCode == .configuration && "\($0)".contains("S3")
+            }
+        }
+        #expect(ground.standIn.calls("RunTask").isEmpty)
+    }
+
+    @Test func theCheckNamesWhatIsMissing() async throws {
+        let ground = try await ECSGround.make(in: scratch)
+        func words(_ change: (inout ECSPlacement) -> Void) async throws -> String {
+            var placement = ground.placement
+            change(&placement)
+            do {
+                return try await ground.executor(placement: placement).check()
+            } catch let error as ClairoError {
+                #expect(error.exitCode == .configuration, "\(error)")
+                return "\(error)"
+            }
+        }
+        #expect(try await words { _ in }.contains("\(ground.standIn.taskDefinition):1, container clairo"))
+        #expect(try await words { $0.cluster = "none" }.contains("no active ECS cluster none"))
+        #expect(try await words { $0.taskDefinition = "none" }.contains("none"))
+        #expect(try await words { $0.container = "none" }.contains("no container none"))
+        #expect(try await words { $0.subnets = [] }.contains("--ecs-subnets"))
+        #expect(
+            try await words { $0.capacityProviders = [.init(capacityProvider: "MINE", weight: 1)] }.contains(
+                "no capacity provider MINE"))
+    }
+
+    @Test func theCensusCountsOurTasksByStatusWithCPUAndMemory() async throws {
+        let ground = try await ECSGround.make(in: scratch)
+        ground.standIn.give(.stuck("RUNNING"), .stuck("RUNNING"), .stopped(code: "SpotInterruption"))
+        let client = try ground.client()
+        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let service = ECSService(
+            client: client, placement: ground.placement, exchange: try ground.exchange, arguments: [], environment: [:],
+            pace: ECSExecutor.Pace(), watch: TaskWatch(client, cluster: ground.standIn.cluster), pending: PendingGate(1)
+        )
+        for _ in 0..<3 {
+            let request = service.request(try spec(job), specURL: "s3://x/spec.json")
+            _ = try await onDedicatedThread(name: "start") { try client.runTask(request, stop: StopRequest()) }
+        }
+        let census = try await ECSCensus.take(client, placement: ground.placement)
+        #expect(census.tasks["RUNNING"] == .init(count: 2, cpus: 4, memory: Double(2 * 4096 << 20)))
+        #expect(census.tasks["STOPPED"]?.count == 1 && census.stopped == ["SpotInterruption": 1])
+    }
+}

@@ -1,0 +1,182 @@
+import AWSSigning
+import ClairoCore
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+@testable import ClairoExecutors
+
+/// The parts of the ECS executor that need no ECS.
+@Suite struct ECSPartsTests {
+    @Test func capacityProvidersAreReadWithWeightsAndABase() throws {
+        let list = try ECSPlacement.CapacityProvider.list("FARGATE=1+2,FARGATE_SPOT=4")
+        #expect(
+            list == [
+                .init(capacityProvider: "FARGATE", weight: 1, base: 2),
+                .init(capacityProvider: "FARGATE_SPOT", weight: 4, base: nil),
+            ])
+        #expect(
+            try ECSPlacement.CapacityProvider.list("FARGATE_SPOT") == [
+                .init(capacityProvider: "FARGATE_SPOT", weight: 1, base: nil)
+            ])
+    }
+
+    @Test(arguments: [
+        "", "FARGATE,", "=1", "FARGATE=", "FARGATE=x", "FARGATE=-1", "FARGATE=1001", "FARGATE=0", "A=1+2+3",
+        "A=1+1,B=1+1",
+        "a,b,c,d,e,f,g", "FAR GATE",
+    ])
+    func whatIsNoListOfCapacityProvidersIsRefused(_ text: String) {
+        #expect { try ECSPlacement.CapacityProvider.list(text) } throws: {
+            ($0 as? ClairoError)?.exitCode == .configuration
+        }
+    }
+
+    @Test(arguments: [
+        ("video", "video"), ("video:12", "video"), ("arn:aws:ecs:eu-central-1:1:task-definition/video:12", "video"),
+    ])
+    func theFamilyIsTheNameWithoutTheRevision(_ name: String, _ family: String) {
+        #expect(ECSPlacement(cluster: "c", taskDefinition: name).family == family)
+    }
+
+    @Test func aBucketGivesItsBurstAtOnceAndTheRestAtItsRate() {
+        let time = Mutex(0.0)
+        let bucket = TokenBucket(burst: 3, rate: 2) { time.withLock { $0 } }
+        #expect((0..<5).map { _ in bucket.take() } == [0, 0, 0, 0.5, 1])
+        time.withLock { $0 = 10 }
+        #expect(bucket.take() == 0)
+        bucket.drain()
+        #expect(bucket.take() == 0.5)
+    }
+
+    // MARK: The client
+
+    private func client(_ server: StubServer, clock: ECSClock = VirtualClock().clock) throws -> ECSClient {
+        try ECSClient(AWSSystem.here(S3Server.environment(endpoint: server.url)), clock: clock)
+    }
+
+    @Test func aClockThatIsWrongIsMendedByTheServersOnce() async throws {
+        let dates = Mutex<[String]>([])
+        let server = try StubServer { request, _ in
+            let date = request.headers["x-amz-date"] ?? ""
+            let isFirst = dates.withLock { dates in
+                dates.append(date)
+                return dates.count == 1
+            }
+            guard isFirst else { return HTTPResponse(200, "{}") }
+            return HTTPResponse(
+                400, Data(#"{"__type": "InvalidSignatureException", "message": "Signature expired"}"#.utf8),
+                headers: ["date": "Fri, 01 Jan 2100 00:00:00 GMT"])
+        }
+        defer { server.stop() }
+        let client = try client(server)
+        _ = try await onDedicatedThread(name: "call") {
+            try client.describeTasks(["a"], cluster: "c", stop: StopRequest())
+        }
+        #expect(dates.withLock { $0.last?.hasPrefix("21000101T0000") } == true)
+    }
+
+    @Test func aStopEndsThePausesBetweenAttempts() async throws {
+        let stop = StopRequest()
+        let server = try StubServer { _, _ in
+            stop.cancel()
+            return HTTPResponse(500, "{}")
+        }
+        defer { server.stop() }
+        let client = try client(server, clock: ECSClock())
+        await #expect(throws: ClairoError.cancelled) {
+            try await onDedicatedThread(name: "call") { try client.describeTasks(["a"], cluster: "c", stop: stop) }
+        }
+        #expect(server.requests.count == 1)
+    }
+
+    @Test func whatIsNotECSIsSaid() async throws {
+        let server = try StubServer { _, _ in HTTPResponse(404, "<html>") }
+        defer { server.stop() }
+        let client = try client(server)
+        await #expect {
+            try await onDedicatedThread(name: "call") {
+                try client.describeTasks(["a"], cluster: "c", stop: StopRequest())
+            }
+        } throws: { error in
+            let error = error as? ClairoError
+            return error?.exitCode == .configuration && error?.advice?.contains("AWS_ENDPOINT_URL_ECS") == true
+        }
+    }
+
+    @Test func eachAttemptAtACallIsToldWithWhatBecameOfIt() async throws {
+        let answers = Mutex([
+            HTTPResponse(400, Data(#"{"__type": "ThrottlingException"}"#.utf8)), HTTPResponse(500, "{}"),
+            HTTPResponse(200, "{}"), HTTPResponse(400, Data(#"{"__type": "AccessDeniedException"}"#.utf8)),
+        ])
+        let server = try StubServer { _, _ in answers.withLock { $0.removeFirst() } }
+        defer { server.stop() }
+        let told = Mutex<[String]>([])
+        let client = try ECSClient(
+            AWSSystem.here(S3Server.environment(endpoint: server.url)), clock: VirtualClock().clock
+        ) { event in told.withLock { $0.append("\(event.operation.rawValue) \(event.outcome.rawValue)") } }
+        await #expect(throws: ClairoError.self) {
+            try await onDedicatedThread(name: "call") {
+                _ = try client.describeTasks(["a"], cluster: "c", stop: StopRequest())
+                try client.stopTask("a", cluster: "c", reason: "", stop: StopRequest())
+            }
+        }
+        #expect(
+            told.withLock { $0 } == [
+                "describeTasks throttled", "describeTasks serverError", "describeTasks success", "stopTask clientError",
+            ])
+    }
+
+    @Test func ofSeveralContainersOursTellsWhatBecameOfTheTask() throws {
+        let task = try JSONDecoder().decode(
+            ECSTask.self,
+            from: Data(
+                #"{"taskArn": "a", "lastStatus": "STOPPED", "stopCode": "EssentialContainerExited", "containers": [{"name": "log-router", "exitCode": 78}, {"name": "clairo", "exitCode": 143}]}"#
+                    .utf8))
+        let ending = ECSEnding(task, container: "clairo")
+        #expect(ending.error.kind == .transient && !ending.isRefusal, "\(ending.error)")
+        // Where ours has none, the other's is better than nothing.
+        #expect(ECSEnding(task, container: "other").isRefusal)
+    }
+
+    // MARK: Leftovers
+
+    /// An exchange in which something is young is an attempt's that may be at work, and what is no exchange is not ours.
+    @Test func onlyExchangesOfWhichNothingIsYoungAreRemoved() throws {
+        let scratch = try Scratch()
+        let store = DirectoryStore(root: URL(filePath: scratch.path))
+        func exchange(of task: TaskID) -> String { "\(task)-1-\(UUID().uuidString.lowercased())/" }
+        let (old, live) = (exchange(of: .make()), exchange(of: .make()))
+        let keys = [old + "spec.json", old + "lease.json", live + "spec.json", live + "lease.json"]
+        let strangers = ["videos/a/b/spec.json", "spec.json", "folder/spec.json", old + "other.json"]
+        for key in keys + strangers {
+            try store.put(Data("{}".utf8), at: ObjectKey(key))
+            let age = key == live + "lease.json" ? 30.0 : 7200
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: scratch.path(key))
+        }
+        try ExchangeSweep(store, olderThanSeconds: 86_400).run { object throws(ClairoError) in
+            throw .defect("\(object.key) is too young")
+        }
+        // Even where everything is to go: a lease that is half a minute old may be renewed.
+        try ExchangeSweep(store, olderThanSeconds: 0).run { object throws(ClairoError) in
+            try store.delete(object.key)
+        }
+        let left = try store.list(prefix: "").map(\.rawValue)
+        #expect(Set(left) == Set(keys.suffix(2) + strangers))
+    }
+
+    // MARK: Metadata
+
+    @Test func metadataThatAreNotThereYetAreNoFailure() throws {
+        let server = try StubServer { request, _ in
+            request.path == "/m/task/stats" ? HTTPResponse(200, #"{"a": null}"#) : HTTPResponse(404)
+        }
+        defer { server.stop() }
+        let metadata = try #require(TaskMetadata(environment: [TaskMetadata.variable: server.url + "/m"]))
+        #expect(metadata.usage() == nil && metadata.memoryLimit() == nil)
+        #expect(TaskMetadata(environment: [:]) == nil)
+    }
+}

@@ -1,0 +1,175 @@
+import ClairoCore
+import ClairoExecutors
+import ClairoMedia
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+/// What every executor promises, whatever stands between the worker and the media.
+@Suite(.sharesMachine) struct ExecutorContractTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    enum Place: String, CaseIterable, Sendable {
+        case inline, process, docker, ecs
+
+        /// Those that there are here; `DockerExecutorTests` and `ECSExecutorTests` say it where one is not.
+        static let here = allCases.filter { place in
+            switch place {
+            case .inline, .process: true
+            case .docker: DockerDaemon.isPossible
+            case .ecs: ECSStandIn.isAvailable
+            }
+        }
+    }
+
+    /// What the executor of a place works on.
+    private struct Ground {
+        let executor: any TaskExecutor
+        /// Where sources and outputs have to be; nil for anywhere.
+        let ecs: ECSGround?
+
+        var runner: TaskJob.Runner {
+            let executor = executor
+            return { spec, host in try await executor.run(spec, host: host, stop: StopRequest()) }
+        }
+    }
+
+    private func ground(_ place: Place) async throws -> Ground {
+        switch place {
+        case .inline: return Ground(executor: InlineExecutor(engine: MediaTaskEngine()), ecs: nil)
+        case .process: return Ground(executor: ProcessExecutor(executable: ClairoProcess.path), ecs: nil)
+        case .docker: return Ground(executor: try await DockerExecutor.underTest(in: scratch), ecs: nil)
+        case .ecs:
+            let ecs = try await ECSGround.make(in: scratch)
+            return Ground(executor: try ecs.executor(), ecs: ecs)
+        }
+    }
+
+    static let settings = TranscodeSettings(
+        heights: [180, 96], preset: "ultrafast", segmentSeconds: 2, chunkCPUSeconds: 0.001)
+
+    private func job(
+        _ ground: Ground, _ clip: Clip, settings: TranscodeSettings = settings
+    ) async throws -> TaskJob {
+        let source = try await clip.make()
+        if let ecs = ground.ecs { return try await ecs.job(Data(contentsOf: source), name: "clip", settings: settings) }
+        return TaskJob(
+            source: try FileByteSource(path: source.path), name: "clip", settings: settings,
+            output: DirectoryStore(root: scratch.url("out")))
+    }
+
+    @Test(arguments: Place.here)
+    func theTasksOfAJobGiveTheBytesOfAWholeJob(place: Place) async throws {
+        let ground = try await ground(place)
+        let job = try await job(ground, Clip(seconds: 6))
+        let (plan, results) = try await job.run(ground.runner)
+        let whole = TranscodeJob(
+            source: job.source, sourceName: "clip", settings: Self.settings,
+            store: DirectoryStore(root: scratch.url("whole")))
+        let outcome = try await onDedicatedThread(name: "test job") { try whole.run() }
+        let made = try await ECSGround.contents(of: job.output)
+        let expected = try contents(below: scratch.path("whole"))
+        #expect(made.keys.sorted() == expected.keys.sorted())
+        #expect(made.filter { expected[$0.key] != $0.value }.keys.sorted() == [])
+        #expect(results.count == plan.chunks.count + 2)
+        #expect(results.last?.renditions == outcome.manifest.renditions)
+        for result in results {
+            #expect(result.usage.wallSeconds > 0 && result.usage.cpuSeconds > 0 && result.usage.peakMemory > 1 << 20)
+        }
+        // Chunks are what decodes pictures; all that their threads do is told of, and the thread that reads does no two things.
+        let chunks = results.filter { $0.decodedFrames > 0 }
+        #expect(chunks.count == plan.chunks.count)
+        for usage in chunks.map(\.usage) {
+            #expect(Set((usage.steps ?? [:]).keys) == Set(TaskStep.allCases.map(\.rawValue)))
+            #expect((usage.steps ?? [:]).values.allSatisfy { $0 > 0 })
+            let reading = [TaskStep.read, .decode, .conform].compactMap { usage.seconds(in: $0) }.reduce(0, +)
+            #expect(reading <= usage.wallSeconds)
+        }
+        guard let ecs = ground.ecs else { return }
+        #expect(results.allSatisfy { $0.usage.cpuSeconds == ECSStandIn.cpuSeconds }, "as the metadata tell")
+        #expect(results.allSatisfy { $0.usage.peakMemory == ECSStandIn.memory })
+        #expect(try await ECSGround.contents(of: ecs.exchange).isEmpty, "nothing is left of what was exchanged")
+    }
+
+    @Test(arguments: Place.here)
+    func anErrorKeepsItsKindItsWordsAndItsAdvice(place: Place) async throws {
+        let ground = try await ground(place)
+        let executor = ground.executor
+        func error(_ spec: TaskSpec, _ host: TaskHost) async -> ClairoError? {
+            do throws(ClairoError) {
+                _ = try await executor.run(spec, host: host, stop: StopRequest())
+                return nil
+            } catch { return error }
+        }
+        let notes = Data("no film".utf8)
+        let text =
+            if let ecs = ground.ecs {
+                try await ecs.job(notes, name: "notes.txt", settings: Self.settings)
+            } else { TaskJob(source: MemorySource(notes), name: "notes.txt", settings: Self.settings) }
+        let bad = await error(text.spec(.plan(try text.planRequest)), text.host())
+        #expect(bad?.kind == .badInput && bad?.exitCode == .badMedia)
+        #expect(bad?.message.contains("notes.txt") == true)
+
+        let job = try await job(ground, Clip(seconds: 6))
+        let (plan, _) = try await job.plan(ground.runner)
+        let unknown = await error(job.spec(.chunk(plan, index: 99)), job.host())
+        #expect(unknown?.kind == .defect)
+
+        // What the host's store says comes through too, where the task goes through it.
+        if place == .ecs { return }
+        var full = job
+        let room = ClairoError(kind: .capacity, exitCode: .inputOutput, "No space left", advice: "Free some.")
+        full.output = FailingStore(error: room)
+        #expect(await error(full.spec(.chunk(plan, index: 0)), full.host()) == room)
+        let cut = ClairoError.unavailable("The source is away")
+        var away = job
+        away.source = FailingSource(size: job.source.size, error: cut)
+        #expect(await error(away.spec(.audio(plan, index: 0)), away.host()) == cut)
+    }
+
+    @Test(arguments: Place.here)
+    func aStopEndsItWithinSeconds(place: Place) async throws {
+        let settings = TranscodeSettings(preset: "medium", segmentSeconds: 6)
+        let ground = try await ground(place)
+        let job = try await job(ground, Clip(width: 1280, height: 720, seconds: 12, sound: .none), settings: settings)
+        let (plan, _) = try await job.plan(ground.runner)
+        let stop = StopRequest()
+        let stopped = Mutex<ContinuousClock.Instant?>(nil)
+        let host = job.host { _ in
+            stopped.withLock { $0 = $0 ?? .now }
+            stop.cancel()
+        }
+        await #expect(throws: ClairoError.cancelled) {
+            try await ground.executor.run(job.spec(.chunk(plan, index: 0)), host: host, stop: stop)
+        }
+        let asked = try #require(stopped.withLock { $0 })
+        #expect(
+            asked.duration(to: .now) < .seconds(30),
+            "a machine that does other things too may need a little longer than one")
+        await #expect(throws: ClairoError.cancelled) {
+            try await ground.executor.run(job.spec(.chunk(plan, index: 0)), host: job.host(), stop: stop)
+        }
+    }
+
+    @Test(arguments: Place.here)
+    func progressGrowsToAllFramesOfTheChunk(place: Place) async throws {
+        let ground = try await ground(place)
+        let job = try await job(ground, Clip(seconds: 6, sound: .none))
+        let (plan, _) = try await job.plan(ground.runner)
+        let seen = Mutex<[Int]>([])
+        let host = job.host { frames in seen.withLock { $0.append(frames) } }
+        _ = try await ground.executor.run(job.spec(.chunk(plan, index: 0)), host: host, stop: StopRequest())
+        #expect(seen.withLock { $0.max() } == 100)
+        if place != .inline { #expect(seen.withLock { $0 == $0.sorted() }) }
+    }
+}
+
+/// A source that opens and does not read.
+struct FailingSource: ByteSource {
+    let size: Int64
+    let error: ClairoError
+    func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int { throw error }
+}

@@ -1,0 +1,236 @@
+import ClairoCore
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+@testable import ClairoExecutors
+
+/// Whatever a task's process does is one failed attempt, and the worker goes on.
+@Suite(.sharesMachine) struct ProcessExecutorTests {
+    /// Runs a process that does something else than its task (a hidden option of debug builds).
+    private func run(
+        _ misbehaviour: String, limits: ProcessLimits = ProcessLimits(), store: any ObjectStore = MemoryStore(),
+        stop: StopRequest = StopRequest()
+    ) async throws(ClairoError) -> TaskResult {
+        // Without the sandbox, which has tests of its own: here it is to get as far as it can.
+        try await Misbehaving(misbehaviour, limits: limits, sandbox: .off).run(store: store, stop: stop)
+    }
+
+    private func error(
+        _ misbehaviour: String, limits: ProcessLimits = ProcessLimits(), store: any ObjectStore = MemoryStore()
+    ) async -> ClairoError? {
+        do throws(ClairoError) {
+            _ = try await run(misbehaviour, limits: limits, store: store)
+            return nil
+        } catch { return error }
+    }
+
+    @Test(arguments: [
+        ("segv", "crashed (signal 11)"), ("abort", "crashed (signal 6)"), ("exit", "exit 3"),
+        ("garbage", "sent a message of kind 72"), ("hugeFrame", "sent a message of"),
+        ("unknownOperation", "sent a message of kind request that cannot be read"),
+        ("forge", "sent a result that cannot be: what it says that it has cost"),
+        ("hurry", "sent progress that cannot be"),
+        ("longKey", "named an object"),
+    ])
+    func whatItDoesIsADefectThatSaysSo(misbehaviour: String, words: String) async throws {
+        let error = try #require(await error(misbehaviour))
+        #expect(error.kind == .defect)
+        #expect(error.message.contains(words), "\(error)")
+    }
+
+    @Test func theEndOfWhatItSaidIsInTheMessage() async throws {
+        let error = try #require(await error("waste"))
+        #expect(error.message.hasSuffix("xxxthe last words"))
+        #expect(error.message.utf8.count < 3000)
+    }
+
+    @Test(arguments: ["loop", "spin", "silence"])
+    func aProcessThatGetsNowhereIsEnded(misbehaviour: String) async throws {
+        let error = try #require(await error(misbehaviour, limits: ProcessLimits(stallSeconds: 1)))
+        #expect(error.kind == .defect)
+        #expect(error.message.contains("got nowhere for 1 s"), "\(error)")
+    }
+
+    @Test func aProcessThatTakesTooLongIsEnded() async throws {
+        let error = try #require(await error("silence", limits: ProcessLimits(wallSeconds: 1)))
+        #expect(error.kind == .defect)
+        #expect(error.message.contains("ran for 1 s"), "\(error)")
+    }
+
+    @Test func cpuTimeIsLimited() async throws {
+        let error = try #require(await error("spin", limits: ProcessLimits(cpuSeconds: 1)))
+        #expect(error.kind == .defect)
+        #expect(error.message.contains("more than 1 s of CPU time"), "\(error)")
+    }
+
+    @Test func memoryIsLimitedAndLackOfItIsADefect() async throws {
+        let error = try #require(await error("memory", limits: ProcessLimits(memory: 512 << 20)))
+        #expect(error.kind == .defect)
+        #expect(error.message.contains("512 MiB"), "\(error)")
+    }
+
+    @Test func whatItWritesIsLimited() async throws {
+        let error = try #require(await error("flood", limits: ProcessLimits(outputBytes: 10 << 20)))
+        #expect(error.kind == .defect)
+        #expect(error.message.contains("more than the limit of \(10 << 20) bytes"), "\(error)")
+    }
+
+    /// By its plan, which makes nothing here.
+    @Test func aTaskOfAJobWritesNoMoreThanItsPlanCanTake() async throws {
+        let error = try #require(await error("flood"))
+        #expect(error.kind == .defect)
+        #expect(error.message.contains("more than the limit of \(64 << 20) bytes"), "\(error)")
+    }
+
+    /// So is the number of objects, which take room though nothing is in them.
+    @Test func emptyObjectsAreLimitedToo() async throws {
+        let store = MemoryStore()
+        let error = try #require(await error("empties", limits: ProcessLimits(outputBytes: 1 << 20), store: store))
+        #expect(error.kind == .defect)
+        #expect(error.message.contains("more than the limit of \(1 << 20) bytes"), "\(error)")
+        #expect(try store.list(prefix: "").count == 256)
+    }
+
+    /// More than one piece of the protocol, in both directions.
+    @Test func objectsPassWholeInBothDirections() async throws {
+        let store = MemoryStore()
+        try store.put(Data("there".utf8), at: "given/x")
+        let result = try await run("exchange", store: store)
+        #expect(result.warnings == [])
+        #expect(try store.list(prefix: "") == ["given/x", "made/whole", "made/written"])
+        #expect(try store.get("made/whole") == store.get("made/written"))
+        #expect(try store.size(of: "made/whole") == 20 << 20)
+    }
+
+    /// A question costs both sides more than the bytes do. A demuxer asks for 64 KiB at a time.
+    @Test func theSourceIsAskedForInLargePieces() async throws {
+        // Noise, which makes a large file of a few seconds.
+        let clip = try await Clip(seconds: 4, picture: .graph("testsrc2=s=640x360:r=25:d=4,noise=alls=100:allf=t"))
+            .make()
+        let source = CountingSource(try FileByteSource(path: clip.path))
+        try #require(source.size > 4 << 20)
+        let executor = ProcessExecutor(executable: ClairoProcess.path)
+        let job = TaskJob(
+            source: source, name: "clip", settings: ExecutorContractTests.settings, output: MemoryStore())
+        let (_, results) = try await job.run { spec, host in
+            try await executor.run(spec, host: host, stop: StopRequest())
+        }
+        #expect(source.asked < results.count * (Int(source.size) / (512 << 10) + 8))
+    }
+
+    @Test func keysThatLeaveTheFolderAreRefused() async throws {
+        let store = MemoryStore()
+        let result = try await run("badKeys", store: store)
+        #expect(result.warnings == Array(repeating: "defect", count: 8))
+        #expect(try store.list(prefix: "") == [])
+    }
+
+    @Test func whatItStartedIsEndedWithIt() async throws {
+        let result = try await run("fork")
+        let identifier = try #require(result.warnings.first.flatMap { pid_t($0) })
+        #expect(identifier > 1)
+        #expect(await isGone(identifier))
+    }
+
+    @Test func aClosedSocketEndsIt() async throws {
+        #expect(await error("closeSocket", limits: ProcessLimits(stallSeconds: 1))?.kind == .defect)
+    }
+
+    @Test func itHasNoVariablesNoDescriptorsAndItsOwnGroup() async throws {
+        let found = Set(try await run("describe").warnings)
+        #expect(found.filter { $0.hasPrefix("variable") } == [])
+        let descriptors = found.filter { $0.first?.isNumber == true }
+        #expect(
+            descriptors.subtracting(["0 /dev/null", "1 /dev/null", "2 pipe", "3 socket"]).filter {
+                // What it has opened itself.
+                !$0.contains("anon_inode") && !$0.contains("/proc/")
+            } == [])
+        #expect(descriptors.isSuperset(of: ["0 /dev/null", "1 /dev/null", "2 pipe", "3 socket"]))
+        #expect(
+            found.isSuperset(of: ["group true", "folder /", "limit core 0", "limit files 64", "limit size 0"]),
+            "\(found)")
+    }
+
+    @Test func killedFromOutsideItIsADefectAndStoppedItIsGone() async throws {
+        let store = MemoryStore()
+        async let outcome = error("nest", store: store)
+        let (child, grandchild) = try await nested(store)
+        kill(child, SIGKILL)
+        let error = try #require(await outcome)
+        #expect(error.kind == .defect)
+        #expect(error.message.contains("signal 9"), "\(error)")
+        // A child's child that leads a group of its own goes with its parent too, by the kernel.
+        #expect(await isGone(grandchild))
+    }
+
+    @Test func withItsParentTheProcessIsGone() async throws {
+        let (store, stop) = (MemoryStore(), StopRequest())
+        let outcome = Task { try await run("nest", store: store, stop: stop) }
+        let (child, grandchild) = try await nested(store)
+        stop.cancel()
+        await #expect(throws: ClairoError.cancelled) { try await outcome.value }
+        #expect(await isGone(child))
+        #expect(await isGone(grandchild))
+    }
+
+    @Test func aProgramThatIsNotThereIsADefect() async throws {
+        let job = TaskJob(source: MemorySource(Data([1])), name: "x", settings: TranscodeSettings())
+        let (spec, host) = (job.spec(.plan(try job.planRequest)), job.host())
+        await #expect {
+            try await ProcessExecutor(executable: "/nowhere/clairo").run(spec, host: host, stop: StopRequest())
+        } throws: { ($0 as? ClairoError)?.message.contains("cannot be started") == true }
+    }
+
+    @Test(arguments: [
+        ("video/720p/00001.m4s", true), ("clairo.json", true), ("a/b", true), ("ü/日本", true), ("", false), ("/", false),
+        ("/a", false), ("a/", false), ("a//b", false), ("..", false), ("a/../b", false), ("./a", false),
+        ("a\\b", false),
+        ("a\nb", false), ("a\u{7F}", false), (String(repeating: "a/", count: 256) + "a", false),
+        // A store adds its own to a part, and 255 bytes is all that there are (NAME_MAX).
+        ("a/" + String(repeating: "b", count: 200), true), ("a/" + String(repeating: "b", count: 201), false),
+    ])
+    func onlyPlainNamesAreKeys(name: String, isPlain: Bool) { #expect(TaskServer.isPlain(name) == isPlain) }
+
+    // MARK: Looking for processes
+
+    /// The process that runs a task of its own, and that task's.
+    private func nested(_ store: MemoryStore) async throws -> (child: pid_t, grandchild: pid_t) {
+        try await eventually { try store.size(of: "grandchild") != nil }
+        let text = String(decoding: try store.get("grandchild"), as: UTF8.self)
+        let grandchild = try #require(text.split(separator: " ").first.flatMap { pid_t($0) })
+        let status = try String(contentsOfFile: "/proc/\(grandchild)/status", encoding: .utf8)
+        let parent = try #require(status.split(separator: "\n").first { $0.hasPrefix("PPid:") })
+        return (try #require(pid_t(parent.split(separator: "\t")[1])), grandchild)
+    }
+
+    /// Waits until a process is gone or nothing but its exit code is left.
+    private func isGone(_ identifier: pid_t) async -> Bool {
+        for _ in 0..<1000 {
+            guard let stat = try? String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8),
+                !stat.contains(") Z ")
+            else { return true }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return false
+    }
+}
+
+private final class CountingSource: ByteSource {
+    private let source: any ByteSource
+    private let count = Mutex(0)
+
+    init(_ source: any ByteSource) { self.source = source }
+
+    var size: Int64 { source.size }
+    var etag: String? { source.etag }
+    /// How many reads there were.
+    var asked: Int { count.withLock { $0 } }
+
+    func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int {
+        count.withLock { $0 += 1 }
+        return try source.read(at: offset, into: buffer)
+    }
+}

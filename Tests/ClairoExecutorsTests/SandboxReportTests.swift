@@ -1,0 +1,27 @@
+import ClairoCore
+import Testing
+
+@testable import ClairoExecutors
+
+/// What is told of the walls is what they hold.
+@Suite struct SandboxReportTests {
+    private func landlock(_ version: Int) -> String {
+        SandboxReport(gaps: [], landlockVersion: version).layers
+    }
+
+    @Test func whatAnOlderLandlockLeavesToOtherWallsIsTold() {
+        #expect(
+            landlock(2).contains(
+                "landlock (version 2, without ports, signals, abstract sockets: namespaces and seccomp"))
+        #expect(landlock(4).contains("landlock (version 4, without signals, abstract sockets: namespaces and seccomp"))
+        #expect(landlock(6).contains("landlock (version 6)"))
+    }
+
+    @Test func aMissingWallIsAGapAndARefusalWhereAllAreRequired() {
+        let gap = SandboxReport.Gap(layer: .seccomp, reason: "left out")
+        let report = SandboxReport(gaps: [gap], landlockVersion: 6)
+        #expect(!report.isComplete && report.layers == "user, namespaces, privileges, landlock (version 6)")
+        #expect(report.refusal(of: .require)?.exitCode == .configuration)
+        #expect(report.refusal(of: .auto) == nil)
+    }
+}

@@ -1,0 +1,48 @@
+import ClairoCore
+import ClairoExecutors
+import ClairoMedia
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Testing
+
+/// Every real, odd and damaged file comes out of a task's process, behind its walls, as it does out of this one: the same
+/// bytes or the same refusal. Never a crash, a hang or a call that the walls should have let through.
+@Suite(.sharesMachine, .enabled(if: MediaFolder.shared != nil, "there is no ../shared/media and no CLAIRO_TEST_MEDIA"))
+struct SandboxedMediaTests {
+    static let entries = (try? MediaFolder.shared?.entries()) ?? []
+
+    private struct Outcome {
+        var objects: [ObjectKey: Data] = [:]
+        var error: ClairoError?
+    }
+
+    private func outcome(_ entry: MediaFolder.Entry, _ executor: any TaskExecutor) async throws -> Outcome {
+        let path = try #require(MediaFolder.shared).path(entry.name)
+        let store = MemoryStore()
+        var outcome = Outcome()
+        do {
+            let job = TaskJob(
+                source: try FileByteSource(path: path), name: entry.name,
+                settings: TranscodeSettings(
+                    heights: [96], preset: "ultrafast", segmentSeconds: 2, duration: Rational(2)),
+                output: store)
+            _ = try await job.run { spec, host in try await executor.run(spec, host: host, stop: StopRequest()) }
+        } catch let error as ClairoError {
+            outcome.error = error
+        }
+        for key in try store.list(prefix: "") { outcome.objects[key] = try store.get(key) }
+        return outcome
+    }
+
+    @Test(arguments: entries) func comesOutAsItDoesWithoutWalls(_ entry: MediaFolder.Entry) async throws {
+        let inside = try await outcome(
+            entry, ProcessExecutor(limits: ProcessLimits(stallSeconds: 60), executable: ClairoProcess.path))
+        let outside = try await outcome(entry, InlineExecutor(engine: MediaTaskEngine()))
+        // The words may differ: where many tasks share a process, they share the last that libav said, too.
+        #expect(inside.error?.kind == outside.error?.kind, "\(inside.error as Any) and \(outside.error as Any)")
+        #expect(inside.objects.keys.sorted() == outside.objects.keys.sorted())
+        #expect(inside.objects.filter { outside.objects[$0.key] != $0.value }.keys.sorted() == [])
+        #expect(inside.error == nil || inside.error?.kind == .badInput, "\(inside.error as Any)")
+    }
+}

@@ -1,0 +1,127 @@
+import ClairoCore
+import ClairoTestSupport
+import Testing
+
+/// What an executor gives back may come from whoever made the media: only what a task can have made is let through.
+@Suite struct TaskResultTests {
+    private static let plan = Plan.sample(chunks: 3, segmentsPerChunk: 2)
+    private static let request = TaskSpec.PlanRequest(source: plan.source, settings: plan.settings)
+
+    private func isPossible(_ result: TaskResult, _ work: TaskSpec.Work) -> Bool {
+        (try? result.validated(for: work)) != nil
+    }
+
+    private func isPossible(_ change: (inout Plan) -> Void) -> Bool {
+        var plan = Self.plan
+        change(&plan)
+        return isPossible(TaskResult(plan: plan), .plan(Self.request))
+    }
+
+    @Test func aPlanOfWhatWasAskedForIsTaken() throws {
+        #expect(isPossible { _ in })
+        #expect(isPossible { ($0.video, $0.chunks) = (nil, []) })
+        #expect(isPossible { $0.audio = [] })
+    }
+
+    @Test(arguments: [
+        [4_611_686_018_427_387_904..<4_611_686_018_427_387_905], [0..<(1 << 50)], [0..<2, 2..<4],
+        [0..<2, 2..<4, 4..<7],
+        [0..<2, 3..<4, 4..<6], [0..<2, 2..<2, 2..<6], [-1..<2, 2..<6], [], [2..<4, 0..<2, 4..<6],
+    ]) func chunksMakeEachSegmentOnce(segments: [Range<Int>]) {
+        #expect(
+            !isPossible { plan in
+                plan.chunks = segments.enumerated().map { Chunk(index: $0, segments: $1, seekTimestamp: nil) }
+            })
+    }
+
+    @Test func chunksHaveTheirOwnNumbers() { #expect(!isPossible { $0.chunks[1].index = 7 }) }
+
+    @Test func aPlanIsOfTheSourceAndTheSettingsThatWereAskedFor() {
+        #expect(!isPossible { $0.source.size += 1 })
+        #expect(!isPossible { $0.source.identity = "sha256:1" })
+        #expect(!isPossible { $0.settings.formats = [] })
+        #expect(!isPossible { $0.settings.allowPartial = true })
+        #expect(!isPossible { $0.version = 2 })
+    }
+
+    @Test(arguments: ["", "..", "a/b", "../../etc", "180p\n", "ü", String(repeating: "x", count: 41)])
+    func namesThatBecomeFoldersArePlainWords(name: String) {
+        #expect(!isPossible { $0.video?.rungs[0].name = name })
+        #expect(!isPossible { $0.audio[0].language = name })
+    }
+
+    @Test func numbersOfAPlanAreWithinWhatThereIs() {
+        #expect(!isPossible { $0.video?.rungs[0].maxRate = .max })
+        #expect(!isPossible { $0.video?.rungs[0].bufferSize = -1 })
+        #expect(!isPossible { $0.video?.rungs[0].size.width = .max })
+        #expect(!isPossible { $0.video?.rungs[0].laterAttempts = [] })
+        #expect(!isPossible { $0.video?.rungs = [] })
+        #expect(!isPossible { $0.video?.rungs += Plan.sample(chunks: 1, segmentsPerChunk: 1).video?.rungs ?? [] })
+        #expect(!isPossible { $0.video?.segmentsPerEncoder = 0 })
+        #expect(!isPossible { $0.video?.sourceFrameCount = .max })
+        // Segments of another length than the settings give.
+        #expect(
+            !isPossible { plan in
+                plan.video?.grid = SegmentGrid(frameRate: Rational(25), frameCount: 900, segmentSeconds: 2)
+                plan.chunks = [Chunk(index: 0, segments: 0..<18, seekTimestamp: nil)]
+            })
+        #expect(!isPossible { $0.audio[0].sampleCount = .max })
+        #expect(!isPossible { $0.audio[0].bitRate = -1 })
+        #expect(!isPossible { $0.audio[0].segmentBoundaries = [Rational(6), Rational(6)] })
+        #expect(!isPossible { ($0.video, $0.chunks, $0.audio) = (nil, [], []) })
+        #expect(!isPossible { $0.prediction.bytes = -1 })
+    }
+
+    @Test func aResultHasWhatItsTaskGivesAndNothingElse() {
+        let chunk = TaskSpec.Work.chunk(Self.plan, index: 0)
+        #expect(isPossible(TaskResult(decodedFrames: 300), chunk))
+        #expect(!isPossible(TaskResult(plan: Self.plan), chunk))
+        #expect(!isPossible(TaskResult(), .plan(Self.request)))
+        #expect(!isPossible(TaskResult(), .probe(name: "x")))
+        #expect(!isPossible(TaskResult(renditions: [Self.rendition]), chunk))
+    }
+
+    @Test func countsAndCostsCanBeAddedUp() {
+        let audio = TaskSpec.Work.audio(Self.plan, index: 0)
+        func isPossible(_ change: (inout TaskResult) -> Void) -> Bool {
+            var result = TaskResult(usage: TaskUsage(cpuSeconds: 1, wallSeconds: 2, peakMemory: 3, steps: [.decode: 1]))
+            change(&result)
+            return self.isPossible(result, audio)
+        }
+        #expect(isPossible { _ in })
+        for count in [Int.max, -1] {
+            #expect(!isPossible { $0.decodedFrames = count })
+            #expect(!isPossible { $0.decodeErrors = count })
+            #expect(!isPossible { $0.usage.peakMemory = Int64(count) })
+        }
+        for seconds in [-1, 1e308, .infinity, .nan] {
+            #expect(!isPossible { $0.usage.cpuSeconds = seconds })
+            #expect(!isPossible { $0.usage.wallSeconds = seconds })
+            #expect(!isPossible { $0.usage.steps = ["decode": seconds] })
+        }
+        #expect(!isPossible { $0.warnings = Array(repeating: "x", count: 1001) })
+        #expect(!isPossible { $0.schema = 2 })
+        #expect(
+            !isPossible { $0.files = [FileRecord(key: "a", bytes: .max, sha256: String(repeating: "0", count: 64))] })
+        #expect(!isPossible { $0.files = [FileRecord(key: "a", bytes: 1, sha256: "0")] })
+    }
+
+    private static let rendition = RenditionRecord(
+        name: "180p", size: PictureSize(width: 320, height: 180), codec: "avc1.640028", frameRate: Rational(25),
+        frameCount: 900, duration: 36, averageRate: 1, peakRate: 2, bytes: 3)
+
+    @Test func whatIsPublishedIsWhatWasPlanned() {
+        let finish = TaskSpec.Work.finish(TaskSpec.FinishRequest(plan: Self.plan, segments: [], warnings: []))
+        func isPossible(_ change: (inout RenditionRecord) -> Void) -> Bool {
+            var rendition = Self.rendition
+            change(&rendition)
+            return self.isPossible(TaskResult(renditions: [rendition]), finish)
+        }
+        #expect(isPossible { _ in })
+        #expect(!isPossible { $0.name = "181p" })
+        #expect(!isPossible { $0.size.height = 181 })
+        #expect(!isPossible { $0.bytes = -1 })
+        #expect(!isPossible { $0.duration = 1e308 })
+        #expect(!self.isPossible(TaskResult(renditions: [Self.rendition, Self.rendition]), finish))
+    }
+}

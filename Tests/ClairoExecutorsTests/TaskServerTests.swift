@@ -1,0 +1,104 @@
+import ClairoCore
+import ClairoTestSupport
+import Foundation
+import Testing
+
+@testable import ClairoExecutors
+
+/// What a parent does for its child, asked by hand.
+@Suite struct TaskServerTests {
+    /// Serves `requests`, which a child has sent at once, and gives what it is answered.
+    private func answers(
+        _ requests: [RequestHead], work: TaskSpec.Work = .chunk(MetadataSamples.plan, index: 0),
+        output: any ObjectStore
+    ) async throws -> [AnswerHead] {
+        let (parent, child) = try FrameSocket.pair()
+        let host = TaskHost(source: MemorySource(Data()), output: output) { _ in }
+        let server = TaskServer(socket: parent, host: host, work: work, outputLimit: 1 << 30)
+        let start = try Frame(.answer, head: AnswerHead())
+        async let serving: Void = onDedicatedThread(name: "server") { server.serve(start) }
+        let answers = try await onDedicatedThread(name: "child") {
+            _ = try child.receive(FrameBounds.fromParent)
+            return try requests.enumerated().map { index, request in
+                _ = child.send(try Frame(.request, id: UInt32(index), head: request))
+                return try #require(try child.receive(FrameBounds.fromParent)).decodeHead(as: AnswerHead.self)
+            }
+        }
+        child.shutDown()
+        try await serving
+        return answers
+    }
+
+    /// A store with one object of 2 GiB, which nobody may load.
+    private struct LargeStore: ObjectStore {
+        let base = FailingStore(error: .cancelled)
+
+        func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
+            ObjectInfo(key: key, size: 2 << 30, etag: "x", modified: .now)
+        }
+        func get(_ key: ObjectKey) throws(ClairoError) -> Data {
+            Issue.record("It was loaded")
+            return Data()
+        }
+
+        func location(of key: ObjectKey) -> ObjectLocation { base.location(of: key) }
+        func put(_ data: Data, at key: ObjectKey) throws(ClairoError) { try base.put(data, at: key) }
+        func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool { throw base.error }
+        func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
+            throw base.error
+        }
+        func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource { throw base.error }
+        func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] { [] }
+        func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) { throw base.error }
+        func delete(_ key: ObjectKey) throws(ClairoError) { throw base.error }
+        func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw base.error }
+        func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw base.error }
+        func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
+            throw base.error
+        }
+        func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] { throw base.error }
+        func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
+            throw base.error
+        }
+        func abort(_ upload: MultipartUpload) throws(ClairoError) { throw base.error }
+        func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? {
+            throw base.error
+        }
+        func check() throws(ClairoError) { throw base.error }
+    }
+
+    @Test func anObjectThatIsTooLargeIsNotLoadedToFindOut() async throws {
+        let answers = try await answers([RequestHead(operation: .get, key: "large")], output: LargeStore())
+        #expect(answers.first?.failure?.kind == .defect)
+        #expect(answers.first?.failure?.message.contains("too large") == true, "\(answers)")
+    }
+
+    @Test func anObjectThatIsNotThereIsMissingForTheChildToo() async throws {
+        let answers = try await answers([RequestHead(operation: .get, key: "none")], output: MemoryStore())
+        #expect(answers.first?.failure?.exitCode == .noInput)
+    }
+
+    @Test func aTaskMayWriteWhatItsPlanTakesAndNotMuchMore() {
+        let plan = Plan.sample(chunks: 2, segmentsPerChunk: 10)
+        // 60 s at 400 kbit/s and 128 kbit/s, four times, and 64 MiB.
+        let least: Int64 = 64 << 20
+        for index in [0, 1] {
+            let limit = TaskSpec.Work.chunk(plan, index: index).outputLimit ?? 0
+            #expect((least + 12_000_000...least + 13_000_000).contains(limit))
+        }
+        let sound = TaskSpec.Work.audio(plan, index: 0).outputLimit ?? 0
+        #expect((least + 7_680_000...least + 10_000_000).contains(sound))
+        let file = FileRecord(key: "a", bytes: 1 << 30, sha256: "")
+        let finish = TaskSpec.FinishRequest(plan: plan, segments: [file, file], warnings: [])
+        #expect(TaskSpec.Work.finish(finish).outputLimit == least + (16 << 30))
+        #expect(TaskSpec.Work.probe(name: "x").outputLimit == 0)
+    }
+
+    @Test func aCopiedRungMayBeAsLargeAsItsSource() {
+        var plan = Plan.sample(chunks: 2, segmentsPerChunk: 1)
+        plan.video?.rungs[0].copyReorderDelay = 2
+        plan.source.size = 10 << 30
+        #expect(TaskSpec.Work.chunk(plan, index: 0).outputLimit ?? 0 > 40 << 30)
+        #expect(TaskSpec.Work.chunk(plan, index: 1).outputLimit == 64 << 20)
+    }
+}
