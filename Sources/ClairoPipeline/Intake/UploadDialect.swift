@@ -1,0 +1,118 @@
+public import ClairoCore
+public import Foundation
+
+/// What a message on the topic of uploads says.
+public enum UploadNotice: Sendable, Hashable {
+    /// Clairo's own message: the video is registered.
+    case video(UploadMessage)
+    /// Objects that came into a bucket by another way.
+    case objects(ObjectNotices)
+}
+
+/// Reads the messages about uploads, in all their dialects:
+/// - Clairo's own `UploadMessage`;
+/// - event notifications of S3, versions 2.x, also as SNS and SQS pass them on;
+/// - what MinIO sends to Kafka: the same records in an envelope with `EventName` and `Key`.
+///
+/// Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html,
+/// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html, https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html,
+/// `internal/event` in https://github.com/minio/minio.
+public enum UploadDialect {
+    /// Bytes of a document: what Kafka's brokers take, unless they are told otherwise.
+    public static let largestDocument = 1 << 20
+    public static let mostRecords = 10_000
+
+    /// - Parameter limit: bytes that the document may have.
+    /// - Throws: `badInput` (65) for what is none of them; `defect` (78) for a message of a newer Clairo.
+    public static func read(_ document: Data, limit: Int = largestDocument) throws(ClairoError) -> UploadNotice {
+        guard !document.isEmpty else { throw refused("The message is empty") }
+        guard document.count <= limit else {
+            throw refused("The message has \(document.count) bytes, more than \(limit)")
+        }
+        let envelope = try envelope(document)
+        if envelope.videoID != nil, let schema = envelope.schema { return .video(try own(document, schema: schema)) }
+        var notices = ObjectNotices()
+        try read(envelope, into: &notices)
+        return .objects(notices)
+    }
+
+    private static func refused(_ message: String) -> ClairoError {
+        .badMedia(
+            message,
+            advice: "Expected is Clairo's own message about an upload, or an event of S3 (version 2.x) or MinIO.")
+    }
+
+    private static func own(_ document: Data, schema: Int) throws(ClairoError) -> UploadMessage {
+        guard schema <= UploadMessage.currentSchema else {
+            throw ClairoError(
+                kind: .defect, exitCode: .configuration,
+                "The message has schema \(schema), but this program knows \(UploadMessage.currentSchema)",
+                advice: "Run the same version of clairo on all machines.")
+        }
+        do {
+            return try JSONDecoder().decode(UploadMessage.self, from: document)
+        } catch {
+            throw refused("The message says that it is Clairo's own, but \(S3EventDocument.words(error))")
+        }
+    }
+
+    private static func envelope(_ document: Data) throws(ClairoError) -> S3EventDocument {
+        do {
+            return try JSONDecoder().decode(S3EventDocument.self, from: document)
+        } catch {
+            throw refused("The message is not a JSON object")
+        }
+    }
+
+    /// - Parameter wrappers: how many documents this one lies in.
+    private static func read(_ document: S3EventDocument, into notices: inout ObjectNotices, wrappers: Int = 0)
+        throws(ClairoError)
+    {
+        // SQS around SNS around S3 is as deep as it gets.
+        guard wrappers <= 2 else { throw refused("The message is wrapped too often") }
+        if let message = document.snsMessage {
+            return try read(try envelope(Data(message.utf8)), into: &notices, wrappers: wrappers + 1)
+        }
+        if document.testEvent == "s3:TestEvent" {
+            notices.ignored += 1
+            return
+        }
+        guard let records = document.records else { throw refused("The message is JSON, but no event") }
+        guard records.count <= mostRecords else {
+            throw refused("The message has \(records.count) records, more than \(mostRecords)")
+        }
+        for (index, record) in records.enumerated() {
+            do {
+                let record = try record.result.get()
+                if let message = record.wrapped {
+                    try read(try envelope(Data(message.utf8)), into: &notices, wrappers: wrappers + 1)
+                } else if let notice = try notice(record) {
+                    notices.add(notice)
+                } else {
+                    notices.ignored += 1
+                }
+            } catch {
+                let reason = (error as? ClairoError)?.message ?? S3EventDocument.words(error)
+                notices.unreadable.append("Record \(index + 1) of \(records.count): \(reason)")
+            }
+        }
+    }
+
+    /// - Returns: nil for an event that is not about a new object.
+    private static func notice(_ record: S3EventDocument.Record) throws(ClairoError) -> ObjectNotice? {
+        guard let version = record.eventVersion, let name = record.eventName, let s3 = record.s3 else {
+            throw refused("It has no eventVersion, eventName or s3")
+        }
+        guard version.prefix(while: { $0 != "." }) == "2" else {
+            throw refused("It has the version \(version.prefix(20)), but known are 2.x")
+        }
+        // MinIO writes the prefix, S3 does not.
+        guard name.replacing("s3:", with: "", maxReplacements: 1).hasPrefix("ObjectCreated:") else { return nil }
+        // As a form is encoded, by S3 and MinIO alike.
+        guard let key = s3.object.key.replacing("+", with: " ").removingPercentEncoding else {
+            throw refused("Its key cannot be decoded")
+        }
+        return try ObjectNotice(
+            bucket: s3.bucket.name, key: key, eTag: s3.object.eTag, sequencer: s3.object.sequencer)
+    }
+}

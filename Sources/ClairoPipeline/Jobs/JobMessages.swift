@@ -1,0 +1,58 @@
+internal import ClairoCore
+internal import Foundation
+
+/// Writes the messages that follow from changes of jobs and tasks.
+public struct JobMessages: Sendable {
+    /// Whether events go to a webhook too.
+    private let hasWebhook: Bool
+
+    public init(hasWebhook: Bool = false) { self.hasWebhook = hasWebhook }
+
+    /// That a task may be taken.
+    func task(_ task: WorkTask, traceID: String, dueAt: Timestamp? = nil) -> OutboxMessage {
+        message(TaskMessage(task), topic: Topic.tasks, key: task.id.rawValue, traceID: traceID, dueAt: dueAt)
+    }
+
+    /// What has become of a job, for those who follow it.
+    func event(
+        _ kind: JobEvent.Kind, job: Job, output: ProcessedOutput? = nil, error: Failure? = nil
+    ) -> [OutboxMessage] {
+        let event = JobEvent(kind, job: job, output: output, error: error)
+        let topics = [Topic.events] + (hasWebhook ? [Topic.webhook] : [])
+        return topics.map { message(event, topic: $0, key: job.videoID.rawValue, traceID: job.traceID) }
+    }
+
+    private static let largestPayload = 900_000
+
+    /// A dead letter for its topic: the payload as it came, and in headers what was wrong with it.
+    static func deadLetter(_ letter: DeadLetter) -> OutboxMessage {
+        var headers = letter.headers
+        headers["dead-letter-topic"] = letter.topic
+        headers["dead-letter-partition"] = letter.partition.map(String.init)
+        headers["dead-letter-offset"] = letter.offset.map(String.init)
+        headers["dead-letter-attempts"] = String(letter.attempts)
+        headers["dead-letter-error-kind"] = letter.failure.kind.rawValue
+        headers["dead-letter-error"] = letter.failure.message
+        // The outbox holds text; and with its headers it has to fit into a message of Kafka's default size.
+        var payload = letter.payload.prefix(largestPayload)
+        if String(validating: payload, as: UTF8.self) == nil {
+            payload = letter.payload.prefix(largestPayload / 4 * 3).base64EncodedData()
+            headers["dead-letter-encoding"] = "base64"
+        }
+        return OutboxMessage(
+            id: letter.id, topic: Topic.deadLetters(of: letter.topic), key: letter.key ?? letter.id.rawValue,
+            headers: headers, payload: payload, createdAt: letter.createdAt)
+    }
+
+    private func message(
+        _ content: some Encodable, topic: String, key: String, traceID: String, dueAt: Timestamp? = nil
+    ) -> OutboxMessage {
+        let now = Timestamp.now
+        // These documents hold text, numbers and dates only, which JSON can always say.
+        let payload = (try? JSON.encode(content, pretty: false)) ?? Data()
+        return OutboxMessage(
+            id: .make(at: now), topic: topic, key: key,
+            headers: [ReceivedMessage.Header.trace: traceID, ReceivedMessage.Header.schema: "1"], payload: payload,
+            createdAt: now, dueAt: dueAt)
+    }
+}

@@ -1,0 +1,49 @@
+public import ClairoCore
+
+/// Begins jobs for videos that have arrived.
+public struct JobStart: Sendable {
+    private let metadata: any MetadataStore
+    private let policy: QueuePolicy
+    private let messages: JobMessages
+
+    public init(metadata: any MetadataStore, policy: QueuePolicy, messages: JobMessages) {
+        self.metadata = metadata
+        self.policy = policy
+        self.messages = messages
+    }
+
+    /// Begins the first job of a video; where it has one already, or is gone, nothing happens, so a message may come twice.
+    /// - Returns: whether a job was begun.
+    public func begin(_ id: VideoID) async throws(ClairoError) -> Bool {
+        guard let video = try await metadata.video(id), video.state == .uploaded else { return false }
+        return try await begin(video, from: [.uploaded])
+    }
+
+    /// Begins a new job, whatever became of the one before.
+    /// - Returns: false where a job is at work on the video.
+    public func beginAnew(_ video: Video) async throws(ClairoError) -> Bool {
+        try await begin(video, from: [.uploaded, .ready, .failed, .cancelled])
+    }
+
+    private func begin(_ video: Video, from states: Set<Video.State>) async throws(ClairoError) -> Bool {
+        let now = Timestamp.now
+        let last = try await metadata.lastQueueAt(
+            tenant: video.tenant, priorities: Set(Priority.allCases.filter { $0 >= video.priority }))
+        let job = Job(
+            id: .make(at: now), videoID: video.id, profile: video.profile, priority: video.priority,
+            tenant: video.tenant, queueAt: policy.place(tenant: video.tenant, last: last, now: now),
+            traceID: video.traceID, createdAt: now)
+        let task = WorkTask(
+            id: .make(at: now), jobID: job.id, videoID: video.id, kind: .plan, priority: job.priority,
+            queueAt: policy.place(of: .plan, index: 0, in: job), notBefore: now, createdAt: now)
+        do throws(ClairoError) {
+            return try await metadata.startJob(
+                job, tasks: [task],
+                messages: [messages.task(task, traceID: job.traceID)] + messages.event(.started, job: job),
+                from: states)
+        } catch  where error.exitCode == .noInput {
+            // Deleted in between.
+            return false
+        }
+    }
+}

@@ -1,0 +1,121 @@
+internal import ClairoCore
+
+/// Joins what the database knows of a job into the documents that engines work from.
+struct TaskSpecs {
+    let job: Job
+    let video: Video
+    let profiles: Profiles
+
+    /// - Parameter tasks: the job's, of which only `finish` needs to know.
+    func spec(of task: WorkTask, threads: Int?, tasks: [WorkTask]) throws(ClairoError) -> TaskSpec {
+        TaskSpec(
+            taskID: task.id, jobID: task.jobID, videoID: task.videoID, attempt: task.attempt, traceID: job.traceID,
+            work: try work(of: task, tasks: tasks), threads: threads)
+    }
+
+    private func work(of task: WorkTask, tasks: [WorkTask]) throws(ClairoError) -> TaskSpec.Work {
+        if task.kind == .plan {
+            let source = SourceFingerprint(
+                name: video.originalName, size: video.size, identity: "sha256:\(video.sha256)")
+            return .plan(.init(source: source, settings: try profiles.settings(of: job.profile)))
+        }
+        guard let plan = job.plan else { throw .defect("The job \(job.id) has no plan") }
+        switch task.kind {
+        case .plan, .chunk:
+            guard plan.chunks.indices.contains(task.index) else {
+                throw .defect("The job \(job.id) has no chunk \(task.index)")
+            }
+            return .chunk(plan, index: task.index)
+        case .audio:
+            guard plan.audio.indices.contains(task.index) else {
+                throw .defect("The job \(job.id) has no audio track \(task.index)")
+            }
+            return .audio(plan, index: task.index)
+        case .finish:
+            return .finish(try Self.finish(plan, tasks: tasks))
+        }
+    }
+
+    /// The tasks that a plan asks for, but for the one that ends the job.
+    static func tasks(of plan: Plan, job: Job, policy: QueuePolicy, now: Timestamp) -> [WorkTask] {
+        func task(_ kind: WorkTask.Kind, _ index: Int, frames: Int = 0) -> WorkTask {
+            WorkTask(
+                id: .make(at: now), jobID: job.id, videoID: job.videoID, kind: kind, index: index,
+                priority: job.priority, queueAt: policy.place(of: kind, index: index, in: job), notBefore: now,
+                framesPlanned: frames, createdAt: now)
+        }
+        let chunks = plan.chunks.map { task(.chunk, $0.index, frames: frames(of: $0, plan)) }
+        return chunks + plan.audio.indices.map { task(.audio, $0) }
+    }
+
+    static func finishTask(of job: Job, policy: QueuePolicy, now: Timestamp) -> WorkTask {
+        WorkTask(
+            id: .make(at: now), jobID: job.id, videoID: job.videoID, kind: .finish, priority: job.priority,
+            queueAt: policy.place(of: .finish, index: 0, in: job), notBefore: now, createdAt: now)
+    }
+
+    /// Frames that a chunk encodes, over all rungs.
+    private static func frames(of chunk: Chunk, _ plan: Plan) -> Int {
+        guard let video = plan.video else { return 0 }
+        let frames = chunk.segments.reduce(0) { $0 + video.grid.frames(ofSegment: $1).count }
+        return frames * video.rungs.count { !$0.isCopy }
+    }
+
+    // MARK: The end
+
+    /// Binds a plan to the attempts that made its segments, and gathers what they wrote.
+    static func finish(_ plan: Plan, tasks: [WorkTask]) throws(ClairoError) -> TaskSpec.FinishRequest {
+        var bound = plan
+        var files: [FileRecord] = []
+        var inits: [String: FileRecord] = [:]
+        let initKeys = Set((plan.video?.rungs ?? []).map(\.initKey.rawValue))
+        for task in tasks where task.kind == .chunk || task.kind == .audio {
+            guard task.state == .succeeded, let result = task.result else {
+                throw .defect("The job's \(task.kind.rawValue) \(task.index) has not ended well")
+            }
+            if task.kind == .audio {
+                if task.attempt > 1 { bound.audio[task.index].laterAttempt = task.attempt }
+                files += result.files
+                continue
+            }
+            bound.video?.note(task.attempt, of: plan.chunks[task.index])
+            for file in result.files {
+                // Each chunk says what its encoder's parameter sets were; they must be one and the same.
+                guard initKeys.contains(file.key) else {
+                    files.append(file)
+                    continue
+                }
+                if let known = inits[file.key], known.sha256 != file.sha256 {
+                    throw .defect("\(file.key) differs between chunks: were they made by different versions of Clairo?")
+                }
+                inits[file.key] = file
+            }
+        }
+        for (planned, made) in zip(plan.video?.rungs ?? [], bound.video?.rungs ?? []) {
+            guard var file = inits[planned.initKey.rawValue] else {
+                throw .defect("No chunk has told of \(planned.initKey)")
+            }
+            file.key = made.initKey.rawValue
+            files.append(file)
+        }
+        let decoded = tasks.compactMap(\.result)
+        let warnings = tasks.first { $0.kind == .plan }?.result?.warnings ?? []
+        let damage = try DecodingDamage(
+            frames: decoded.reduce(0) { $0 + $1.decodedFrames }, errors: decoded.reduce(0) { $0 + $1.decodeErrors }
+        ).warning(source: plan.source.name, allowPartial: plan.settings.allowPartial)
+        return TaskSpec.FinishRequest(
+            plan: bound, segments: files.sorted { $0.key < $1.key }, warnings: warnings + [damage].compactMap { $0 })
+    }
+}
+
+extension VideoPlan {
+    /// Notes which attempt made a chunk. The first chunk makes all of the rungs that are copied.
+    fileprivate mutating func note(_ attempt: Int, of chunk: Chunk) {
+        guard attempt > 1 else { return }
+        for index in rungs.indices where !rungs[index].isCopy || chunk.index == 0 {
+            let segments = rungs[index].isCopy ? 0..<grid.segmentCount : chunk.segments
+            rungs[index].laterAttempts =
+                (rungs[index].laterAttempts ?? []) + [SegmentAttempt(segments: segments, attempt: attempt)]
+        }
+    }
+}

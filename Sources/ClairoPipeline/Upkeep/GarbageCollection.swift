@@ -1,0 +1,166 @@
+public import ClairoCore
+internal import Foundation
+
+/// Removes what nobody will need again: objects of the output store that no published job refers to, uploads in parts
+/// that nobody goes on with, rows that have done their work. Sources are never touched.
+public struct GarbageCollection: Sendable {
+    public struct Report: Sendable, Codable, Hashable {
+        /// Objects that were removed, or would be.
+        public var objects = 0
+        public var bytes: Int64 = 0
+        /// Uploads in parts that were given up; not counted in a dry run.
+        public var uploads = 0
+        /// Rows of the database; not counted in a dry run.
+        public var rows = 0
+
+        public init() {}
+    }
+
+    private let metadata: any MetadataStore
+    private let output: any ObjectStore
+    private let olderThanSeconds: Double
+    private let isDryRun: Bool
+    private let removesUnknown: Bool
+    /// Nobody sends webhooks that have waited for so long: a relay that knows of one tries for hours.
+    private static let webhookSeconds = 30 * 86_400.0
+
+    /// - Parameters:
+    ///   - olderThanSeconds: younger objects stay: somebody may be about to refer to them.
+    ///   - removesUnknown: published outputs of jobs that the database does not know go too.
+    public init(
+        metadata: any MetadataStore, output: any ObjectStore, olderThanSeconds: Double, isDryRun: Bool,
+        removesUnknown: Bool
+    ) {
+        self.removesUnknown = removesUnknown
+        self.metadata = metadata
+        self.output = output
+        self.olderThanSeconds = olderThanSeconds
+        self.isDryRun = isDryRun
+    }
+
+    /// One round over everything.
+    /// - Parameter say: is told of each object before it goes.
+    public func run(say: @escaping @Sendable (ObjectKey) -> Void) async throws(ClairoError) -> Report {
+        var report = Report()
+        try await sweepOutput(&report, say)
+        if !isDryRun {
+            report.uploads = try await abortUploads()
+            report.rows = try await metadata.purge(
+                olderThanSeconds: max(olderThanSeconds, 86_400),
+                webhookSeconds: max(olderThanSeconds, Self.webhookSeconds))
+        }
+        return report
+    }
+
+    // MARK: Output
+
+    /// A job's folder, as its objects come out of the list one behind the other.
+    private struct Folder: Sendable, Hashable {
+        var video: VideoID
+        var job: JobID
+        var prefix: String { AttemptFolder.prefix(video: video, job: job) }
+
+        init?(of key: ObjectKey) {
+            let parts = key.rawValue.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+            guard parts.count == 4, parts[0] == "videos", let video = VideoID(String(parts[1])),
+                let job = JobID(String(parts[2]))
+            else { return nil }
+            (self.video, self.job) = (video, job)
+        }
+    }
+
+    private func sweepOutput(
+        _ report: inout Report, _ say: @escaping @Sendable (ObjectKey) -> Void
+    ) async throws(ClairoError) {
+        var last: ObjectKey?
+        var kept: (folder: Folder, keys: Set<ObjectKey>?)?
+        while true {
+            let after = last
+            let page = try await blocking("list") { [output] () throws(ClairoError) in
+                try output.list(prefix: "videos/", after: after, limit: 1000)
+            }
+            if page.isEmpty { return }
+            last = page.last
+            for key in page {
+                guard let folder = Folder(of: key) else { continue }
+                if kept?.folder != folder { kept = (folder, try await keysToKeep(in: folder)) }
+                guard let keys = kept?.keys, !keys.contains(key) else { continue }
+                try await remove(key, &report, say)
+            }
+        }
+    }
+
+    /// - Returns: what is to stay in a job's folder; nil for all of it.
+    private func keysToKeep(in folder: Folder) async throws(ClairoError) -> Set<ObjectKey>? {
+        guard let job = try await metadata.job(folder.job), job.videoID == folder.video else {
+            return try await isStrangers(folder) && !removesUnknown ? nil : []
+        }
+        switch job.state {
+        case .planning, .running, .finishing: return nil
+        // Taken up again, a job that failed needs the segments it has. It may be taken up for as long as they are kept.
+        case .failed, .cancelled:
+            return job.updatedAt.seconds(since: .now) < -olderThanSeconds ? [] : nil
+        case .succeeded:
+            // Players that have begun with an output that was replaced may go on with it for as long.
+            let newest = try await metadata.jobs(of: job.videoID).first { $0.state == .succeeded }
+            if let newest, newest.id != job.id {
+                return newest.updatedAt.seconds(since: .now) < -olderThanSeconds ? [] : nil
+            }
+        }
+        return try await blocking("read manifest") { [output] () throws(ClairoError) in
+            let key = ObjectKey(folder.prefix + OutputManifest.key.rawValue)
+            guard try output.info(of: key) != nil,
+                let manifest = try? JSONDecoder().decode(OutputManifest.self, from: output.get(key))
+            else { return nil }
+            return Set(manifest.files.map { ObjectKey(folder.prefix + $0.key) } + [key])
+        }
+    }
+
+    /// Whether somebody publishes what the database knows nothing of: it may be the wrong database.
+    private func isStrangers(_ folder: Folder) async throws(ClairoError) -> Bool {
+        try await blocking("look for playlists") { [output] () throws(ClairoError) in
+            for name in ["master.m3u8", "manifest.mpd"]
+            where try output.info(of: ObjectKey(folder.prefix + name)) != nil {
+                return true
+            }
+            return false
+        }
+    }
+
+    private func remove(
+        _ key: ObjectKey, _ report: inout Report, _ say: @escaping @Sendable (ObjectKey) -> Void
+    ) async throws(ClairoError) {
+        let size = try await blocking("remove") {
+            [output, olderThanSeconds, isDryRun] () throws(ClairoError) -> Int64? in
+            guard let info = try output.info(of: key), info.modified.seconds(since: .now) <= -olderThanSeconds else {
+                return nil
+            }
+            say(key)
+            if !isDryRun { try output.delete(key) }
+            return info.size
+        }
+        guard let size else { return }
+        report.objects += 1
+        report.bytes += size
+    }
+
+    // MARK: Uploads
+
+    /// Uploads in parts into the output store are a worker's. One whose job is over by now goes on with nothing: it is listed
+    /// before the job is looked at, so a job that is taken up in between has begun others. Those of the raw store belong to
+    /// upload sessions, which are swept by their own rows.
+    private func abortUploads() async throws(ClairoError) -> Int {
+        let open = try await blocking("list uploads") { [output] () throws(ClairoError) in
+            try output.openUploads(prefix: "videos/")
+        }
+        var count = 0
+        for upload in open {
+            guard let folder = Folder(of: upload.key) else { continue }
+            let job = try await metadata.job(folder.job)
+            guard job?.state.isFinal ?? removesUnknown else { continue }
+            try await blocking("abort upload") { [output] () throws(ClairoError) in try output.abort(upload) }
+            count += 1
+        }
+        return count
+    }
+}

@@ -1,0 +1,116 @@
+public import ClairoCore
+internal import Foundation
+
+/// Uploads whose bytes go from the uploader straight to the store, by URLs that allow just that for a while.
+public struct DirectUploads: Sendable {
+    /// For the whole upload.
+    public static let keptForSeconds: Double = 86_400
+    /// For one URL.
+    public static let urlSeconds = 3600
+
+    /// One part to be sent with PUT.
+    public struct Part: Sendable {
+        public var number: Int
+        /// Bytes that it has to have.
+        public var size: Int64
+        public var url: String
+    }
+
+    /// What is wrong with an upload that is not ready to be completed.
+    public struct Gap: Sendable {
+        /// Parts that are not there or have another size than they should, the first hundred.
+        public var parts: [Int]
+    }
+
+    public enum Completion: Sendable {
+        case registered(Video)
+        case incomplete(Gap)
+    }
+
+    private let registration: UploadRegistration
+
+    public init(_ registration: UploadRegistration) { self.registration = registration }
+
+    /// Whether the store has such URLs.
+    public func isSupported() async throws(ClairoError) -> Bool {
+        let store = registration.store
+        return try await blocking("presign") { () throws(ClairoError) in
+            try store.presignedURL(for: .put(ObjectKey("videos/probe")), expiresIn: 1) != nil
+        }
+    }
+
+    public func create(_ request: UploadRequest, fingerprint: String, size: Int64, sha256: String?)
+        async throws(ClairoError) -> UploadSession
+    {
+        try await ResumableUploads(registration).create(
+            request, fingerprint: fingerprint, size: size, sha256: sha256, largestLength: size)
+    }
+
+    public static func partCount(_ session: UploadSession) -> Int {
+        guard let upload = session.multipart, let size = session.size else { return 0 }
+        return upload.partCount(forLength: size)
+    }
+
+    static func size(ofPart number: Int, of session: UploadSession) -> Int64 {
+        guard let upload = session.multipart, let size = session.size else { return 0 }
+        return min(Int64(upload.partSize), size - Int64(number - 1) * Int64(upload.partSize))
+    }
+
+    /// The URLs of some parts, fresh ones each time.
+    public func parts(_ numbers: ClosedRange<Int>, of session: UploadSession) async throws(ClairoError) -> [Part] {
+        guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never begun") }
+        let store = registration.store
+        return try await blocking("presign") { () throws(ClairoError) in
+            var parts: [Part] = []
+            for number in numbers.clamped(to: 1...max(1, Self.partCount(session))) {
+                let size = Self.size(ofPart: number, of: session)
+                guard
+                    let url = try store.presignedURL(
+                        for: .putPart(number: number, size: size, upload), expiresIn: Self.urlSeconds)
+                else { throw .defect("The store stopped giving URLs") }
+                parts.append(Part(number: number, size: size, url: url))
+            }
+            return parts
+        }
+    }
+
+    /// The numbers of the parts that have arrived.
+    public func received(_ session: UploadSession) async throws(ClairoError) -> [Int] {
+        guard let upload = session.multipart, session.state == .open else { return [] }
+        let store = registration.store
+        return try await blocking("list parts") { () throws(ClairoError) in
+            do throws(ClairoError) {
+                return try store.parts(of: upload).map(\.number)
+            } catch  where error.exitCode == .noInput {
+                return []
+            }
+        }
+    }
+
+    /// Makes the object of its parts and the video of the object. Doing it twice is doing it once.
+    /// - Throws: `badInput` where the source is no good or not what was promised; nothing is left of it then.
+    public func complete(_ session: UploadSession) async throws(ClairoError) -> Completion {
+        if let video = try await registration.metadata.video(session.videoID) { return .registered(video) }
+        guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never begun") }
+        // The sweep lets it alone while it is looked into.
+        var renewed = session
+        renewed.expiresAt = Timestamp.now.advanced(bySeconds: Self.keptForSeconds)
+        guard let session = try await registration.metadata.updateUpload(renewed) else {
+            throw .temporary("Somebody else has changed upload \(session.id)", advice: "Try again.")
+        }
+        let store = registration.store
+        let gap = try await blocking("complete upload") { () throws(ClairoError) -> Gap? in
+            // It is complete where an earlier call ended after this step.
+            if try store.info(of: upload.key)?.size == session.size { return nil }
+            let parts = try store.parts(of: upload)
+            let sizes = Dictionary(parts.map { ($0.number, Int64($0.size)) }, uniquingKeysWith: { $1 })
+            let count = Self.partCount(session)
+            let wrong = (1...max(1, count)).filter { sizes[$0] != Self.size(ofPart: $0, of: session) }
+            guard wrong.isEmpty else { return Gap(parts: Array(wrong.prefix(100))) }
+            _ = try store.complete(upload, parts: parts.filter { $0.number <= count })
+            return nil
+        }
+        if let gap { return .incomplete(gap) }
+        return .registered(try await registration.finish(session))
+    }
+}

@@ -1,0 +1,126 @@
+public import ClairoCore
+internal import Foundation
+
+/// The last step of every upload, whichever way the bytes came: look into the source, then one transaction writes the
+/// video's row and the message about it (bytes before rows, rows before messages).
+public struct UploadRegistration: Sendable {
+    public let store: any ObjectStore
+    public let metadata: any MetadataStore
+    public let prober: any MediaProber
+
+    /// - Parameter store: the raw store.
+    public init(store: any ObjectStore, metadata: any MetadataStore, prober: any MediaProber) {
+        self.store = store
+        self.metadata = metadata
+        self.prober = prober
+    }
+
+    /// Registers the video of a session whose object is complete. Doing it twice is doing it once.
+    /// - Parameters:
+    ///   - sha256: of the bytes as they were sent; nil where nobody has computed it, it is read from the store then.
+    ///   - media: what was found in the source; nil where nobody has looked yet.
+    ///   - source: the object where some of it is at hand; nil to read all that is needed from the store.
+    /// - Throws: `badInput` (65) where the source is no good or is not what the sender promised; the object and the session
+    ///   are gone then.
+    public func finish(
+        _ session: UploadSession, sha256: String? = nil, media: MediaInfo? = nil, source: (any ByteSource)? = nil
+    ) async throws(ClairoError) -> Video {
+        if let video = try await metadata.video(session.videoID) { return video }
+        let key = Video.sourceKey(session.videoID)
+        let checked: (size: Int64, sha256: String, media: MediaInfo)
+        do {
+            checked = try await blocking("probe") { [store, prober] () throws(ClairoError) in
+                // Who sent it all in this run has seen the store's receipt for it; opening the object again has its price.
+                if session.sha256 == nil, let sha256, let media, let size = session.size {
+                    return (size, sha256, media)
+                }
+                let source = if let source { source } else { try store.open(key) }
+                if let size = session.size, source.size != size {
+                    throw .badMedia("\(session.originalName) arrived with \(source.size) of \(size) bytes")
+                }
+                let sum = if let sha256 { sha256 } else { try Checksum.sha256(source) }
+                if let promised = session.sha256, promised.lowercased() != sum {
+                    throw .badMedia(
+                        "\(session.originalName) arrived with the SHA-256 \(sum), but \(promised) was promised",
+                        advice: "Send it again.")
+                }
+                let info = if let media { media } else { try prober.probe(source, name: session.originalName) }
+                return (source.size, sum, info)
+            }
+        } catch  where error.kind == .badInput {
+            try await discard(session)
+            throw error
+        }
+        try await blocking("tidy up") { [store] () throws(ClairoError) in
+            // Where the answer to the beginning of an upload was lost, there is a second one that nobody knows of.
+            for upload in try store.openUploads(prefix: key.rawValue) where upload.key == key {
+                try store.abort(upload)
+            }
+        }
+        let now = Timestamp.now
+        let video = Video(
+            id: session.videoID, title: session.title, originalName: session.originalName, profile: session.profile,
+            priority: session.priority, tenant: session.tenant, source: store.location(of: key), size: checked.size,
+            sha256: checked.sha256, media: checked.media, traceID: Self.traceID(), uploadedAt: now)
+        let isNew = try await metadata.register(video, message: try Self.message(video, at: now), upload: session.id)
+        guard !isNew else { return video }
+        guard let winner = try await metadata.video(session.videoID) else {
+            throw .temporary("The video \(session.videoID) was deleted while it was registered")
+        }
+        return winner
+    }
+
+    /// Removes everything of an upload that will not become a video; one that did become a video stays.
+    ///
+    /// The row is marked before a byte goes, and only an open row can be registered: of this and `finish` at once, one finds
+    /// that the other was first. Who dies on the way leaves a marked row to the sweep.
+    /// - Parameter ifUnchanged: leaves an upload alone that is not as `session` says any more.
+    public func discard(_ session: UploadSession, ifUnchanged: Bool = false) async throws(ClairoError) {
+        var session = session
+        while true {
+            if session.state == .complete, try await metadata.video(session.videoID) != nil {
+                return try await metadata.deleteUpload(session.id)
+            }
+            var marked = session
+            marked.state = .discarded
+            // For other sweeps, until then.
+            marked.expiresAt = Timestamp.now.advanced(bySeconds: 3600)
+            if let mine = try await metadata.updateUpload(marked) { return try await remove(mine) }
+            if ifUnchanged { return }
+            guard let current = try await metadata.upload(session.id) else {
+                // Without its row nobody can register it.
+                if try await metadata.video(session.videoID) == nil { try await remove(session) }
+                return
+            }
+            session = current
+        }
+    }
+
+    private func remove(_ session: UploadSession) async throws(ClairoError) {
+        try await ResumableUploads.removeTails(of: session, in: store)
+        try await blocking("discard") { [store] () throws(ClairoError) in
+            let key = Video.sourceKey(session.videoID)
+            if let multipart = session.multipart { try store.abort(multipart) }
+            // One that was begun but never noted.
+            for upload in try store.openUploads(prefix: key.rawValue) { try store.abort(upload) }
+            try store.delete(key)
+        }
+        try await metadata.deleteUpload(session.id)
+    }
+
+    /// The message about a new video, to be sent at once.
+    static func message(_ video: Video, at now: Timestamp) throws(ClairoError) -> OutboxMessage {
+        guard let payload = try? JSON.encode(UploadMessage(video), pretty: false) else {
+            throw .defect("The message about video \(video.id) cannot be written as JSON")
+        }
+        return OutboxMessage(
+            id: .make(at: now), topic: UploadMessage.topic, key: video.id.rawValue,
+            headers: ["trace-id": video.traceID, "schema": String(UploadMessage.currentSchema)], payload: payload,
+            createdAt: now)
+    }
+
+    /// A new trace id (https://www.w3.org/TR/trace-context/#trace-id).
+    static func traceID() -> String {
+        (0..<16).map { _ in UInt8.random(in: .min ... .max) }.hexadecimal
+    }
+}

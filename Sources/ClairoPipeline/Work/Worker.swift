@@ -1,0 +1,304 @@
+public import ClairoCore
+internal import Foundation
+
+/// Takes tasks, has them executed, and writes down what became of them.
+///
+/// The claim in the database is what gives the right to work, and the lease what takes it away again; a message only says
+/// that it may be worth asking. So a worker asks whenever it has nothing to do, and what a dead one held is taken over
+/// by whoever asks first after its lease has run out.
+public struct Worker: Sendable {
+    /// What a worker works with.
+    public struct Services: Sendable {
+        public var metadata: any MetadataStore
+        /// The output store, not yet a job's folder.
+        public var output: any ObjectStore
+        /// Opens a video's source. Blocks.
+        public var openSource: @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource
+        public var executor: any TaskExecutor
+        public var profiles: Profiles
+        public var policy: QueuePolicy
+        public var messages: JobMessages
+
+        public init(
+            metadata: any MetadataStore, output: any ObjectStore,
+            openSource: @escaping @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource,
+            executor: any TaskExecutor, profiles: Profiles = Profiles(), policy: QueuePolicy = QueuePolicy(),
+            messages: JobMessages = JobMessages()
+        ) {
+            self.metadata = metadata
+            self.output = output
+            self.openSource = openSource
+            self.executor = executor
+            self.profiles = profiles
+            self.policy = policy
+            self.messages = messages
+        }
+    }
+
+    private let services: Services
+    private let owner: String
+    private let threads: Int?
+    private let leaseSeconds: Double
+    /// Told what happened, for the log.
+    private let say: @Sendable (WorkerEvent) -> Void
+
+    /// - Parameters:
+    ///   - owner: names this worker in the database, unlike any other.
+    ///   - threads: for decoding, of each task.
+    ///   - leaseSeconds: after so long without a sign of life others take over what this worker had begun.
+    public init(
+        _ services: Services, owner: String, threads: Int? = nil, leaseSeconds: Double = 30,
+        say: @escaping @Sendable (WorkerEvent) -> Void = { _ in }
+    ) {
+        self.services = services
+        self.owner = owner
+        self.threads = threads
+        self.leaseSeconds = leaseSeconds
+        self.say = say
+    }
+
+    /// A task that this worker may work on.
+    public struct Claimed: Sendable {
+        let task: WorkTask
+        let lease: Lease
+    }
+
+    /// Takes the task that is due first.
+    public func claim(_ kinds: [WorkTask.Kind]) async throws(ClairoError) -> Claimed? {
+        let now = ContinuousClock.now
+        let task = try await services.metadata.claimNextTask(kinds: kinds, owner: owner, leaseSeconds: leaseSeconds)
+        guard let task else { return nil }
+        CrashPoint.reach("\(task.kind).claimed")
+        return Claimed(task: task, lease: Lease(since: now, seconds: leaseSeconds))
+    }
+
+    /// Does a task and writes down what became of it.
+    /// - Parameter stop: hands the task back.
+    /// - Throws: only where this worker had better end: its settings are wrong, or the database stays away.
+    public func perform(_ claimed: Claimed, stop: StopRequest) async throws(ClairoError) {
+        let (task, lease) = (claimed.task, claimed.lease)
+        let handler = stop.onCancel { lease.stop.cancel() }
+        defer { stop.forget(handler) }
+        let (job, outcome) = await withLease(claimed) { await attempt(task, lease) }
+        switch outcome {
+        case .success(let (job, result)):
+            CrashPoint.reach("\(task.kind).executed")
+            let holds = try await untilLost(lease) { () throws(ClairoError) in
+                try await succeed(task, job: job, result)
+            }
+            CrashPoint.reach("\(task.kind).recorded")
+            say(WorkerEvent(holds ? .succeeded(result) : .lost, task, job))
+        case .failure(let error):
+            try await untilLost(lease) { () throws(ClairoError) in
+                try await fail(task, of: job, error, lease: lease, stop: stop)
+            }
+        }
+    }
+
+    /// Repeats what is to be written down while the database is away: an hour's work must not be lost to a restart of it.
+    private func untilLost<R: Sendable>(
+        _ lease: Lease, _ body: () async throws(ClairoError) -> R
+    ) async throws(ClairoError) -> R {
+        while true {
+            do throws(ClairoError) {
+                return try await body()
+            } catch  where error.kind == .transient && !lease.isExpired {
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    // MARK: Execution
+
+    /// - Returns: the task's job, where it is known, and what became of the attempt.
+    private func attempt(
+        _ task: WorkTask, _ lease: Lease
+    ) async -> (job: Job?, outcome: Result<(Job, TaskResult), ClairoError>) {
+        do throws(ClairoError) {
+            let job = try await services.metadata.job(task.jobID)
+            say(WorkerEvent(.began, task, job))
+            return (job, await execute(task, of: job, lease))
+        } catch {
+            say(WorkerEvent(.began, task, nil))
+            return (nil, .failure(error))
+        }
+    }
+
+    private func execute(
+        _ task: WorkTask, of job: Job?, _ lease: Lease
+    ) async -> Result<(Job, TaskResult), ClairoError> {
+        do throws(ClairoError) {
+            guard task.attempt <= task.maxAttempts else {
+                throw .defect("\(task.attempt - 1) attempts began and none came to an end: their workers died")
+            }
+            guard let job, let video = try await services.metadata.video(task.videoID) else { throw .cancelled }
+            let tasks = task.kind == .finish ? try await services.metadata.tasks(of: job.id) : []
+            let folder = AttemptFolder(store: services.output, task: task, plan: job.plan, lease: lease)
+            do throws(ClairoError) {
+                var result = try await run(task, job: job, video: video, tasks: tasks, folder, lease)
+                result.files = task.kind == .chunk || task.kind == .audio ? folder.files : []
+                try lease.check()
+                return .success((job, result))
+            } catch {
+                // Nobody will believe what it wrote. Who stops or has lost the claim has no time for that.
+                if error.kind != .cancelled {
+                    try? await blocking("tidy attempt") { () throws(ClairoError) in folder.discard() }
+                }
+                guard error.kind == .usage else { throw error }
+                // Where our own store or executor refuses us, this worker is set up wrongly. Everything else that cannot work as it was
+                // asked for, such as a profile or a source that is not there, is the job's own affair.
+                if let own = folder.refusal { throw own }
+                throw ClairoError(kind: .badInput, exitCode: .badMedia, error.message, advice: error.advice)
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func run(
+        _ task: WorkTask, job: Job, video: Video, tasks: [WorkTask], _ folder: AttemptFolder, _ lease: Lease
+    ) async throws(ClairoError) -> TaskResult {
+        let spec = try TaskSpecs(job: job, video: video, profiles: services.profiles)
+            .spec(of: task, threads: threads, tasks: tasks)
+        let source = try await blocking("open source") { [services] () throws(ClairoError) in
+            task.kind == .finish ? NoSource() as any ByteSource : try services.openSource(video.source)
+        }
+        let remote = RemoteOutput(store: services.output) { (files) throws(ClairoError) in try folder.adopt(files) }
+        let host = TaskHost(
+            source: source, output: folder, remote: remote, refuse: { folder.note(refusal: $0) },
+            // Who counts more than there is to do is not believed.
+            progress: { lease.framesDone = min($0, task.framesPlanned) })
+        return try await services.executor.run(spec, host: host, stop: lease.stop)
+    }
+
+    /// What ends a job reads what its tasks wrote, not the source.
+    private struct NoSource: ByteSource {
+        var size: Int64 { 0 }
+        func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int { 0 }
+    }
+
+    /// Runs `body` while the lease is renewed, and stops it where the claim is lost.
+    private func withLease<R: Sendable>(_ claimed: Claimed, _ body: @escaping @Sendable () async -> R) async -> R {
+        await withTaskGroup(of: R?.self) { group in
+            group.addTask { await body() }
+            group.addTask {
+                await keepRenewing(claimed)
+                return nil
+            }
+            while let end = await group.next() {
+                if let result = end {
+                    group.cancelAll()
+                    return result
+                }
+            }
+            fatalError("The body of a lease has returned")
+        }
+    }
+
+    private func keepRenewing(_ claimed: Claimed) async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(claimed.lease.interval))
+            if Task.isCancelled { return }
+            guard await renew(claimed) else { return claimed.lease.lose() }
+        }
+    }
+
+    /// Renews the lease once and writes the progress down.
+    /// - Returns: false where the claim is lost.
+    func renew(_ claimed: Claimed) async -> Bool {
+        let (lease, now) = (claimed.lease, ContinuousClock.now)
+        do throws(ClairoError) {
+            let holds = try await services.metadata.renewLease(
+                claimed.task.claim, leaseSeconds: lease.seconds, framesDone: lease.framesDone)
+            if holds { lease.renewed(since: now) }
+            return holds
+        } catch {
+            // The database is away; the lease holds for a while yet.
+            return !lease.isLost
+        }
+    }
+
+    // MARK: Outcomes
+
+    private func succeed(_ task: WorkTask, job: Job, _ result: TaskResult) async throws(ClairoError) -> Bool {
+        let now = Timestamp.now
+        let (metadata, messages) = (services.metadata, services.messages)
+        switch task.kind {
+        case .plan:
+            guard let plan = result.plan else { throw .defect("A plan task gave no plan") }
+            let tasks = TaskSpecs.tasks(of: plan, job: job, policy: services.policy, now: now)
+            return try await metadata.succeedPlan(
+                task.claim, result: result, plan: plan, tasks: tasks,
+                messages: tasks.map { messages.task($0, traceID: job.traceID) } + messages.event(.planned, job: job))
+        case .chunk, .audio:
+            let finish = TaskSpecs.finishTask(of: job, policy: services.policy, now: now)
+            return try await metadata.succeedTask(
+                task.claim, result: result, finish: finish, messages: [messages.task(finish, traceID: job.traceID)])
+        case .finish:
+            let publication = Publication(job: job, result: result, store: services.output)
+            return try await metadata.succeedFinish(
+                task.claim, result: result, renditions: publication.renditions, output: publication.output,
+                messages: messages.event(.ready, job: job, output: publication.output))
+        }
+    }
+
+    private func fail(
+        _ task: WorkTask, of known: Job?, _ error: ClairoError, lease: Lease, stop: StopRequest
+    ) async throws(ClairoError) {
+        // A claim that was lost is nobody's business any more; one that is handed back is.
+        if error.kind == .cancelled, !stop.isCancelled { return say(WorkerEvent(.lost, task, known)) }
+        let metadata = services.metadata
+        guard let job = try await metadata.job(task.jobID) else { return say(WorkerEvent(.lost, task, known)) }
+        let verdict = FailurePolicy.verdict(on: error, task: task)
+        let holds: Bool
+        let consequence: WorkerEvent.Consequence
+        switch verdict {
+        case .retry(let seconds, let counts):
+            consequence = .retry
+            holds = try await metadata.retryTask(
+                task.claim, failure: Failure(error), afterSeconds: seconds, countsAsAttempt: counts,
+                messages: [
+                    services.messages.task(task, traceID: job.traceID, dueAt: .now.advanced(bySeconds: seconds))
+                ])
+        case .giveUp(let isDeadLetter):
+            consequence = isDeadLetter ? .deadLetter : .failure
+            let failure = Failure(error)
+            let letter = isDeadLetter ? deadLetter(task, job: job, failure) : nil
+            holds = try await metadata.failTask(
+                task.claim, failure: failure,
+                messages: services.messages.event(.failed, job: job, error: failure)
+                    + [letter].compactMap { $0 }.map(JobMessages.deadLetter), deadLetter: letter)
+        case .release, .releaseAndEnd:
+            consequence = .handedBack
+            holds = try await metadata.releaseTask(
+                task.claim, messages: [services.messages.task(task, traceID: job.traceID)])
+        }
+        guard holds else { return say(WorkerEvent(.lost, task, job)) }
+        say(WorkerEvent(verdict == .release ? .released : .failed(error, consequence), task, job))
+        if verdict == .releaseAndEnd { throw error }
+    }
+
+    /// With everything that is needed to see the failure again: the same document on the same source.
+    private func deadLetter(_ task: WorkTask, job: Job, _ failure: Failure) -> DeadLetter {
+        var payload = (try? JSON.encode(TaskMessage(task), pretty: false)) ?? .init()
+        if let plan = job.plan, task.kind != .finish,
+            let bytes = try? JSON.encode(
+                TaskSpec(
+                    taskID: task.id, jobID: job.id, videoID: job.videoID, attempt: task.attempt, traceID: job.traceID,
+                    work: task.kind == .audio ? .audio(plan, index: task.index) : .chunk(plan, index: task.index)),
+                pretty: false)
+        {
+            payload = bytes
+        }
+        return DeadLetter(
+            id: .make(), topic: Topic.tasks, key: task.id.rawValue,
+            headers: [
+                ReceivedMessage.Header.trace: job.traceID, "job-id": job.id.rawValue, "task-id": task.id.rawValue,
+                "task-kind": task.kind.rawValue, "task-index": String(task.index), "worker": owner,
+            ], payload: payload, failure: failure, attempts: task.attempt, videoID: job.videoID)
+    }
+}
+
+extension WorkTask {
+    var claim: TaskClaim { TaskClaim(id: id, attempt: attempt) }
+}

@@ -1,0 +1,118 @@
+import ClairoCore
+import ClairoTestSupport
+import Testing
+
+@testable import ClairoPipeline
+
+/// How fast a job gets on, at fixed times.
+@Suite struct JobPaceTests {
+    /// 48 seconds of media in four chunks of 300 frames.
+    private let plan = Plan.sample(chunks: 4, segmentsPerChunk: 2)
+    private static let start = Timestamp(microseconds: 1_800_000_000_000_000)
+
+    private func at(_ seconds: Double) -> Timestamp { Self.start.advanced(bySeconds: seconds) }
+
+    private func job(_ state: Job.State = .running, attempt: Int = 1) -> Job {
+        Job(
+            id: .make(), videoID: .make(), state: state, profile: "default", priority: .normal, attempt: attempt,
+            plan: plan, traceID: "t", createdAt: at(-5))
+    }
+
+    /// A chunk task, of whose frames so many were done when somebody last told of it.
+    private func chunk(
+        _ index: Int, _ state: WorkTask.State, done: Int = 0, told seconds: Double = 0, due: Double = 0,
+        claimed: Double? = nil
+    ) -> WorkTask {
+        WorkTask(
+            id: .make(), jobID: .make(), videoID: .make(), kind: .chunk, index: index, state: state,
+            priority: .normal, attempt: state == .pending ? 0 : 1, owner: state == .running ? "host:\(index)" : nil,
+            claimedAt: claimed.map(at), notBefore: at(due), framesDone: done, framesPlanned: 300, createdAt: at(0),
+            updatedAt: at(seconds))
+    }
+
+    private var tasks: [WorkTask] {
+        [
+            chunk(0, .succeeded, done: 300, told: 8), chunk(1, .running, done: 150, told: 10),
+            chunk(2, .running, done: 50, told: 9), chunk(3, .pending),
+        ]
+    }
+
+    @Test func thePaceIsOfAllChunksSinceTheyCameToBe() throws {
+        let pace = try #require(JobPace(of: job(), tasks: tasks, now: at(11)))
+        // 500 of 1200 frames, of 48 s of media, in the 10 s until the newest word.
+        #expect(pace.framesPerSecond == 50)
+        #expect(abs(pace.speed - plan.duration.doubleValue * 500 / 1200 / 10) < 1e-9)
+        #expect(pace.etaSeconds == 14)
+    }
+
+    @Test func theTimeInTheQueueIsNoWork() throws {
+        let tasks = [
+            chunk(0, .succeeded, done: 300, told: 3608, claimed: 3600),
+            chunk(1, .running, done: 150, told: 3610, claimed: 3601),
+            chunk(2, .running, done: 50, told: 3609, claimed: 3601), chunk(3, .pending),
+        ]
+        let pace = try #require(JobPace(of: job(), tasks: tasks, now: at(3611)))
+        #expect(pace.framesPerSecond == 50)
+        #expect(pace.etaSeconds == 14)
+    }
+
+    @Test func betweenTwoWordsFromWorkersItStandsStill() {
+        #expect(JobPace(of: job(), tasks: tasks, now: at(11)) == JobPace(of: job(), tasks: tasks, now: at(24)))
+    }
+
+    @Test func itSinksWhereNothingIsHeardOfWorkersForLong() throws {
+        let pace = try #require(JobPace(of: job(), tasks: tasks, now: at(100)))
+        #expect(pace.framesPerSecond == 5)
+        #expect(pace.etaSeconds == 140)
+    }
+
+    @Test func whatAnEarlierRunMadeIsNotCounted() throws {
+        // Failed at 10 s, taken up again at 1000 s.
+        let tasks = [
+            chunk(0, .succeeded, done: 300, told: 8), chunk(1, .running, done: 150, told: 1005, due: 1000),
+            chunk(2, .running, done: 50, told: 1010, due: 1000), chunk(3, .pending, told: 1000, due: 1000),
+        ]
+        let pace = try #require(JobPace(of: job(attempt: 2), tasks: tasks, now: at(1011)))
+        #expect(pace.framesPerSecond == 20)
+        // What is left is all that is not done: 1200 - 500.
+        #expect(pace.etaSeconds == 35)
+    }
+
+    @Test func otherTasksHaveNoPartInIt() {
+        let others = [WorkTask.Kind.plan, .audio, .finish].map { kind in
+            var task = chunk(0, .running, done: 7, told: 500)
+            task.kind = kind
+            return task
+        }
+        #expect(JobPace(of: job(), tasks: tasks + others, now: at(11)) == JobPace(of: job(), tasks: tasks, now: at(11)))
+        #expect(JobPace(of: job(), tasks: others, now: at(600)) == nil)
+    }
+
+    @Test func nothingIsSaidBeforeThereIsAnythingToMeasure() {
+        let waiting = (0..<4).map { chunk($0, .pending) }
+        #expect(JobPace(of: job(), tasks: waiting, now: at(60)) == nil)
+        #expect(JobPace(of: job(), tasks: [], now: at(60)) == nil)
+        // A clock that was set back.
+        #expect(JobPace(of: job(), tasks: [chunk(0, .running, done: 5, told: -3)], now: at(-2)) == nil)
+    }
+
+    @Test(arguments: [Job.State.planning, .finishing, .succeeded, .failed, .cancelled])
+    func aJobThatDoesNotRunHasNoPace(_ state: Job.State) {
+        #expect(JobPace(of: job(state), tasks: tasks, now: at(11)) == nil)
+    }
+
+    @Test func whenAllFramesAreDoneNothingIsLeftToSay() {
+        let done = (0..<4).map { chunk($0, .succeeded, done: 300, told: 10) }
+        #expect(JobPace(of: job(), tasks: done, now: at(11)) == nil)
+    }
+
+    @Test func theReportOfAJobHasItsPaceAndItsWorkers() throws {
+        let report = VideoReport.JobReport(job(), tasks: tasks, now: at(11))
+        #expect(report.framesDone == 500 && report.framesPlanned == 1200)
+        #expect(report.framesPerSecond == 50 && report.etaSeconds == 14)
+        #expect(report.speed == JobPace(of: job(), tasks: tasks, now: at(11))?.speed)
+        #expect(report.tasks.map(\.owner) == [nil, "host:1", "host:2", nil])
+        let ended = VideoReport.JobReport(job(.failed), tasks: tasks, now: at(11))
+        #expect(ended.framesPerSecond == nil && ended.speed == nil && ended.etaSeconds == nil)
+    }
+}

@@ -1,0 +1,69 @@
+import ClairoCore
+import ClairoTestSupport
+import Foundation
+import Testing
+
+@testable import ClairoPipeline
+
+/// How the attempts that made a job's segments are told to the task that ends it.
+@Suite struct TaskSpecsTests {
+    private let plan = Plan.sample(chunks: 3, segmentsPerChunk: 2)
+
+    private func file(_ key: ObjectKey, _ content: String = "x") -> FileRecord {
+        FileRecord(key: key.rawValue, bytes: Int64(content.utf8.count), sha256: Checksum.sha256(Data(content.utf8)))
+    }
+
+    private func tasks(attempts: [Int], audioAttempt: Int = 1, inits: [String] = ["i", "i", "i"]) -> [WorkTask] {
+        func task(_ kind: WorkTask.Kind, _ index: Int, _ attempt: Int, _ files: [FileRecord]) -> WorkTask {
+            WorkTask(
+                id: .make(), jobID: .make(), videoID: .make(), kind: kind, index: index, state: .succeeded,
+                priority: .normal, attempt: attempt, notBefore: .now, result: TaskResult(files: files), createdAt: .now)
+        }
+        let rung = Plan.sampleRung
+        let chunks = plan.chunks.map { chunk in
+            task(
+                .chunk, chunk.index, attempts[chunk.index],
+                [file(rung.initKey, inits[chunk.index])]
+                    + chunk.segments.map { file(rung.segmentKey($0).ofAttempt(attempts[chunk.index])) })
+        }
+        let track = plan.audio[0]
+        let keys = [track.initKey] + (0..<track.segmentCount).map(track.segmentKey)
+        return chunks + [task(.audio, 0, audioAttempt, keys.map { file($0.ofAttempt(audioAttempt)) })]
+    }
+
+    @Test func firstAttemptsGivePlainNames() throws {
+        let request = try TaskSpecs.finish(plan, tasks: tasks(attempts: [1, 1, 1]))
+        #expect(request.plan == plan)
+        #expect(Set(request.segments.map(\.key)) == Set(plan.segmentKeys.map(\.rawValue)))
+    }
+
+    @Test func aLaterAttemptsSegmentsAreTheOnesThatAreNamed() throws {
+        let request = try TaskSpecs.finish(plan, tasks: tasks(attempts: [1, 3, 1], audioAttempt: 2))
+        let keys = request.plan.video!.rungs[0]
+        #expect(
+            (0..<6).map { keys.segmentKey($0).rawValue.split(separator: "/").last! } == [
+                "00001.m4s", "00002.m4s", "00003-3.m4s", "00004-3.m4s", "00005.m4s", "00006.m4s",
+            ])
+        #expect(keys.initKey.rawValue.hasSuffix("/init.mp4"))
+        #expect(request.plan.audio[0].initKey.rawValue.hasSuffix("/init-2.mp4"))
+        #expect(Set(request.segments.map(\.key)) == Set(request.plan.segmentKeys.map(\.rawValue)))
+    }
+
+    @Test func theFirstChunksAttemptMadeTheParameterSets() throws {
+        let request = try TaskSpecs.finish(plan, tasks: tasks(attempts: [2, 1, 1]))
+        #expect(request.plan.video!.rungs[0].initKey.rawValue.hasSuffix("/init-2.mp4"))
+        #expect(Set(request.segments.map(\.key)) == Set(request.plan.segmentKeys.map(\.rawValue)))
+    }
+
+    @Test func chunksOfDifferentEncodersAreNotJoined() {
+        #expect(throws: ClairoError.self) {
+            try TaskSpecs.finish(plan, tasks: tasks(attempts: [1, 1, 1], inits: ["i", "other", "i"]))
+        }
+    }
+
+    @Test func aChunkThatHasNotEndedIsNotPassedOver() {
+        var all = tasks(attempts: [1, 1, 1])
+        all[1].state = .running
+        #expect(throws: ClairoError.self) { try TaskSpecs.finish(plan, tasks: all) }
+    }
+}
