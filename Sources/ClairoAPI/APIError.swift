@@ -1,0 +1,85 @@
+internal import ClairoCore
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+
+/// What a request is answered where it cannot be done: `{"error":{"code":…,"message":…}}`.
+///
+/// The message is for whoever sent the request: it never names a path, a bucket, a key or anything else of the inside.
+struct APIError: Error {
+    var status: HTTPResponse.Status
+    /// For programs: words in lower case with underscores, which stay the same.
+    var code: String
+    /// For people: one or two sentences without the last full stop.
+    var message: String
+    var headers: HTTPFields = [:]
+
+    init(_ status: HTTPResponse.Status, _ code: String, _ message: String, headers: HTTPFields = [:]) {
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = headers
+    }
+
+    static func badRequest(_ message: String) -> APIError { APIError(.badRequest, "bad_request", message) }
+
+    static func notFound(_ what: String) -> APIError { APIError(.notFound, "not_found", "There is no such \(what)") }
+
+    static func tooLarge(limit: Int64) -> APIError {
+        APIError(.contentTooLarge, "too_large", "A video may have at most \(limit) bytes here")
+    }
+
+    static let disconnected = APIError(.badRequest, "incomplete_body", "The request ended before its body was complete")
+
+    static func busy(_ message: String, retryAfter seconds: Int) -> APIError {
+        APIError(.serviceUnavailable, "unavailable", message, headers: [.retryAfter: String(seconds)])
+    }
+
+    /// What the outside may know of an error of the inside.
+    init(_ error: any Error) {
+        switch error {
+        case let error as APIError: self = error
+        case let error as FormParser.Failure: self = .badRequest(error.message)
+        case let error as ClairoError where error.kind == .badInput:
+            self.init(.unprocessableContent, "bad_media", error.description)
+        case let error as ClairoError where error.kind != .defect:
+            self = .busy("The store or the database cannot be used now; try again later", retryAfter: 5)
+        default:
+            self.init(.internalServerError, "internal", "Something went wrong here; the server's log says what")
+        }
+    }
+
+    private struct Document: Encodable {
+        struct Content: Encodable {
+            var code: String
+            var message: String
+        }
+        var error: Content
+    }
+
+    var response: Response {
+        Response.json(status, Document(error: .init(code: code, message: message)), headers: headers)
+    }
+}
+
+extension Response {
+    /// A JSON document, with a line end behind it for those who look at it in a terminal.
+    static func json(_ status: HTTPResponse.Status, _ document: some Encodable, headers: HTTPFields = [:]) -> Response {
+        guard var data = try? JSON.encode(document) else { return Response(status: .internalServerError) }
+        data.append(10)
+        var headers = headers
+        headers[.contentType] = "application/json"
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
+    }
+}
+
+extension HTTPField.Name {
+    static func named(_ name: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is no name of a header") }
+        return name
+    }
+
+    static let host = named("Host")
+    static let fileName = named("X-File-Name")
+    static let videoID = named("Clairo-Video-ID")
+}

@@ -1,0 +1,132 @@
+internal import ClairoCore
+internal import ClairoPipeline
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import NIOCore
+
+/// What the server knows of the connection a request came on.
+struct ConnectionContext: InitializableFromSource {
+    let channel: any Channel
+
+    init(source: ApplicationRequestContextSource) { channel = source.channel }
+}
+
+/// One request on its way to its answer. Not Sendable: the request's task owns it.
+final class Exchange {
+    let request: Request
+    let body: RequestBodyReader
+    var caller = Caller.anonymous
+
+    init(request: Request, body: RequestBodyReader) {
+        self.request = request
+        self.body = body
+    }
+
+    /// A parameter of the query; nil where it is absent.
+    func query(_ name: String) -> String? { request.uri.queryParameters[Substring(name)].map { String($0) } }
+
+    /// The body as JSON.
+    func json<T: Decodable>(_ type: T.Type) async throws -> T {
+        guard let contentType = request.headers[.contentType].flatMap(HeaderValue.init)?.value,
+            contentType == "application/json"
+        else { throw APIError(.unsupportedMediaType, "unsupported_media_type", "Send Content-Type: application/json") }
+        let buffer = try await body.collect(upTo: 64 << 10)
+        do {
+            return try JSONDecoder().decode(type, from: Data(buffer.readableBytesView))
+        } catch let error as DecodingError {
+            throw APIError.badRequest(Self.words(for: error))
+        }
+    }
+
+    private static func words(for error: DecodingError) -> String {
+        switch error {
+        case .keyNotFound(let key, _): return "The field \"\(key.stringValue)\" is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+            return path.isEmpty ? "The body has to be a JSON object" : "The field \"\(path)\" has the wrong type"
+        case .dataCorrupted(let context) where !context.codingPath.isEmpty:
+            let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+            return "The field \"\(path)\" has a value that is not allowed"
+        default: return "The body is not valid JSON"
+        }
+    }
+}
+
+/// Answers requests: finds out who asks, what is asked, and turns every failure into an `APIError`'s answer.
+struct APIResponder: HTTPResponder {
+    typealias Handler = (Exchange) async throws -> Response
+
+    let services: APIServices
+    let door: Door
+    let now: @Sendable () -> Duration
+    let observe: @Sendable (RequestEvent) -> Void
+
+    /// Seconds in which a refused sender can read the answer before its connection is cut.
+    private static let lingerSeconds: Int64 = 2
+
+    func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+        let options = services.options
+        let start = now()
+        let exchange = Exchange(
+            request: request,
+            body: RequestBodyReader(
+                request, channel: context.channel,
+                meter: IngressMeter(
+                    bytesPerSecond: options.minimumBytesPerSecond, window: .seconds(options.minimumRateSeconds)),
+                now: now))
+        let route = Routes(services: services).find(request.uri.path)
+        var response: Response
+        do {
+            response = try await answer(exchange, route: route, context: context)
+        } catch {
+            response = refuse(error, exchange)
+        }
+        if route?.isTus == true { response.headers[.tusResumable] = Tus.version }
+        response.headers[.named("X-Content-Type-Options")] = "nosniff"
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+        if exchange.body.isLeftUnread {
+            response.headers[.connection] = "close"
+            let channel = context.channel
+            channel.eventLoop.scheduleTask(in: .seconds(Self.lingerSeconds)) { channel.close(promise: nil) }
+        }
+        if request.method == .head {
+            let length = response.headers[.contentLength]
+            response.body = ResponseBody()
+            response.headers[.contentLength] = length
+        }
+        observe(
+            RequestEvent(
+                method: request.method.rawValue, status: response.status.code, seconds: (now() - start).seconds))
+        return response
+    }
+
+    private func answer(_ exchange: Exchange, route: Routes.Route?, context: ConnectionContext) async throws -> Response
+    {
+        let method = route?.method(of: exchange.request) ?? exchange.request.method
+        if route?.isPublic != true, !(route?.isTus == true && method == .options) {
+            exchange.caller = try door.admit(exchange.request, from: context.channel)
+        }
+        guard let route else { throw APIError.notFound("page") }
+        guard let handler = route.handlers[method] ?? (method == .head ? route.handlers[.get] : nil) else {
+            throw APIError(
+                .methodNotAllowed, "method_not_allowed", "\(method.rawValue) is not possible here",
+                headers: [.allow: route.allowed])
+        }
+        return try await handler(exchange)
+    }
+
+    private func refuse(_ error: any Error, _ exchange: Exchange) -> Response {
+        let answer = APIError(error)
+        if answer.status.kind == .serverError, !(error is APIError) {
+            // The path holds ids only; the query may hold names and is left out.
+            services.logger.error(
+                "Request failed",
+                metadata: [
+                    "method": "\(exchange.request.method)", "path": "\(exchange.request.uri.path)", "error": "\(error)",
+                ])
+        }
+        return answer.response
+    }
+}

@@ -1,0 +1,61 @@
+internal import ClairoCore
+internal import ClairoPipeline
+internal import Foundation
+internal import Logging
+internal import Synchronization
+
+/// What the routes work with.
+struct APIServices: Sendable {
+    let options: ServerOptions
+    let metadata: any MetadataStore
+    let registration: UploadRegistration
+    let resumable: ResumableUploads
+    let direct: DirectUploads
+    let removal: VideoRemoval
+    let readiness: Readiness
+    let finishing = Finishing()
+    let slots: UploadSlots
+    let logger: Logger
+}
+
+/// Counts the uploads that are received at once, for the sake of memory.
+final class UploadSlots: Sendable {
+    private let free: Mutex<Int>
+
+    init(_ count: Int) { free = Mutex(count) }
+
+    /// - Throws: 503 where all are taken.
+    func take() throws(APIError) {
+        let isFree = free.withLock { free in
+            guard free > 0 else { return false }
+            free -= 1
+            return true
+        }
+        guard isFree else { throw .busy("Too many uploads are under way; try again later", retryAfter: 5) }
+    }
+
+    func giveBack() { free.withLock { $0 += 1 } }
+}
+
+/// Makes videos of uploads that have all their bytes: each once, however many ask, and to the end, whoever goes away.
+final class Finishing: Sendable {
+    private let running = Mutex<[UploadID: Task<Video, any Error>]>([:])
+
+    func video(of id: UploadID, _ make: @escaping @Sendable () async throws -> Video) async throws -> Video {
+        let task = running.withLock { running in
+            if let task = running[id] { return task }
+            let task = Task {
+                defer { self.running.withLock { $0[id] = nil } }
+                return try await make()
+            }
+            running[id] = task
+            return task
+        }
+        return try await task.value
+    }
+}
+
+/// Runs the end of something that has to be brought to its end, also when the request it belongs to is cancelled.
+func toTheEnd<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
+    try await Task { try await body() }.value
+}

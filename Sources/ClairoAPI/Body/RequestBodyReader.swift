@@ -1,0 +1,112 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+internal import NIOHTTPTypes
+internal import Synchronization
+
+/// A request's body as it comes, with its limits: length, speed, completeness. Not Sendable: the request's task owns it.
+final class RequestBodyReader {
+    /// What may be left unread of a body on a connection that goes on.
+    private static let mostUnread: Int64 = 64 << 10
+
+    /// Bytes; nil for a chunked body. One that is beyond all bounds is the largest there is.
+    let contentLength: Int64?
+    let isChunked: Bool
+    private let channel: any Channel
+    private let meter: SharedMeter
+    private let expectsContinue: Bool
+    private let body: RequestBody
+    private var iterator: RequestBody.AsyncIterator?
+    private var watch: RepeatedTask?
+    private(set) var bytes: Int64 = 0
+    private var isAtEnd = false
+
+    /// - Parameter now: time since any fixed moment.
+    init(_ request: Request, channel: any Channel, meter: IngressMeter, now: @escaping @Sendable () -> Duration) {
+        self.channel = channel
+        self.meter = SharedMeter(meter, now: now)
+        body = request.body
+        contentLength = request.headers[.contentLength].map { Int64($0) ?? .max }
+        isChunked = request.headers[.transferEncoding] != nil
+        expectsContinue = request.headers[.expect]?.lowercased() == "100-continue"
+    }
+
+    deinit { watch?.cancel() }
+
+    /// Whether the request came with a body, be it empty.
+    var isPresent: Bool { contentLength != nil || isChunked }
+
+    /// Whether so much is left that the connection has to be closed.
+    var isLeftUnread: Bool {
+        guard isPresent, !isAtEnd else { return false }
+        guard let contentLength else { return true }
+        return contentLength - bytes > Self.mostUnread || expectsContinue && contentLength > 0
+    }
+
+    /// The next bytes; nil at the end of the body.
+    /// - Throws: 400 where the sender went away, 408 where it was too slow.
+    func next() async throws(APIError) -> ByteBuffer? {
+        if isAtEnd || !isPresent { return nil }
+        if iterator == nil {
+            iterator = body.makeAsyncIterator()
+            if expectsContinue {
+                let head = HTTPResponsePart.head(HTTPResponse(status: .continue))
+                channel.writeAndFlush(head, promise: nil)
+            }
+            let (meter, channel) = (meter, channel)
+            watch = channel.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+                // The end of input ends the wait for it, and the answer can still be sent.
+                if meter.check() { channel.close(mode: .input, promise: nil) }
+            }
+        }
+        meter.beginWait()
+        let piece: ByteBuffer?
+        do {
+            piece = try await iterator?.next()
+        } catch {
+            throw failure
+        }
+        meter.endWait(bytes: piece?.readableBytes ?? 0)
+        guard let piece else {
+            watch?.cancel()
+            // A connection that is lost looks like the end of the body.
+            if meter.isTooSlow || contentLength.map({ $0 != bytes }) == true || Task.isCancelled { throw failure }
+            isAtEnd = true
+            return nil
+        }
+        bytes += Int64(piece.readableBytes)
+        return piece
+    }
+
+    /// The whole of a small body.
+    func collect(upTo limit: Int) async throws(APIError) -> ByteBuffer {
+        let tooLarge = APIError(.contentTooLarge, "too_large", "The body may have at most \(limit) bytes here")
+        if contentLength ?? 0 > limit { throw tooLarge }
+        var whole = ByteBuffer()
+        while var piece = try await next() {
+            guard whole.readableBytes + piece.readableBytes <= limit else { throw tooLarge }
+            whole.writeBuffer(&piece)
+        }
+        return whole
+    }
+
+    private var failure: APIError {
+        meter.isTooSlow ? APIError(.requestTimeout, "too_slow", "The body came too slowly") : .disconnected
+    }
+}
+
+/// The meter, which the request's task and the timer share.
+private final class SharedMeter: Sendable {
+    private let meter: Mutex<IngressMeter>
+    private let now: @Sendable () -> Duration
+
+    init(_ meter: IngressMeter, now: @escaping @Sendable () -> Duration) {
+        self.meter = Mutex(meter)
+        self.now = now
+    }
+
+    var isTooSlow: Bool { meter.withLock { $0.isTooSlow } }
+    func beginWait() { meter.withLock { $0.beginWait(at: now()) } }
+    func endWait(bytes: Int) { meter.withLock { $0.endWait(at: now(), bytes: bytes) } }
+    func check() -> Bool { meter.withLock { $0.check(at: now()) } }
+}

@@ -1,0 +1,45 @@
+public import ClairoCore
+internal import Foundation
+internal import NIOCore
+
+/// Where a server listens.
+public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
+    /// A name or an address.
+    public var host: String
+    /// 0 takes any free port.
+    public var port: Int
+
+    init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads `host:port`, `[address]:port`, `:port` or `port`.
+    public init(_ text: String) throws(ClairoError) {
+        let colon = text.lastIndex(of: ":")
+        let portText = colon.map { text[text.index(after: $0)...] } ?? text[...]
+        var host = colon.map { text[..<$0] } ?? "127.0.0.1"
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        guard let port = UInt16(portText) else {
+            throw .usage(
+                "\(text) is no address to listen on", advice: "Write it as 127.0.0.1:8080, [::1]:8080 or :8080.")
+        }
+        self.host = host.isEmpty ? "0.0.0.0" : String(host)
+        self.port = Int(port)
+    }
+
+    /// `configuration` (78) where an error says that nobody can listen here; nil where it is about something else.
+    func failure(_ error: any Error, for purpose: String = "", advice: String) -> ClairoError? {
+        let reason: String
+        switch error {
+        case let error as IOError: reason = String(cString: strerror(error.errnoCode))
+        case is SocketAddressError.UnknownHost: reason = "the name is not known"
+        case is SocketAddressError: reason = "it is not an address of this machine"
+        default: return nil
+        }
+        return .configuration("Cannot listen on \(self)\(purpose): \(reason)", advice: advice)
+    }
+
+    /// As in a URL.
+    public var description: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+}

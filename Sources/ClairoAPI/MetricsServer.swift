@@ -1,0 +1,85 @@
+public import ClairoCore
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+public import Logging
+internal import NIOCore
+internal import ServiceLifecycle
+
+/// Gives Prometheus a page of numbers: `/metrics`, and `/healthz` for whoever asks whether the process answers.
+///
+/// It has no tokens; listen where only the monitoring can reach it.
+public struct MetricsServer: Sendable {
+    private let address: ListenAddress
+    private let page: @Sendable () async -> String
+    private let logger: Logger
+    private let contentType: String
+    /// For a page that is on its way when the process ends.
+    private static let shutdownSeconds = 2.0
+
+    /// - Parameter page: makes the page, each time anew.
+    public init(
+        _ address: ListenAddress, contentType: String, logger: Logger, page: @escaping @Sendable () async -> String
+    ) {
+        self.address = address
+        self.contentType = contentType
+        self.logger = logger
+        self.page = page
+    }
+
+    /// Answers until the calling task is cancelled.
+    /// - Parameter onListening: called once, with the address where connections are accepted.
+    /// - Throws: `configuration` (78) where nobody can listen there.
+    public func run(onListening: @escaping @Sendable (ListenAddress) async -> Void) async throws(ClairoError) {
+        let (page, contentType, address) = (page, contentType, address)
+        let application = Application(
+            responder: CallbackResponder { (request: Request, _: ConnectionContext) in
+                var headers: HTTPFields = [.cacheControl: "no-store"]
+                guard request.method == .get || request.method == .head else {
+                    headers[.allow] = "GET, HEAD"
+                    return Response(status: .methodNotAllowed, headers: headers)
+                }
+                let text: String
+                switch request.uri.path {
+                case "/metrics":
+                    headers[.contentType] = contentType
+                    text = await page()
+                case "/healthz":
+                    headers[.contentType] = "text/plain; charset=utf-8"
+                    text = "ok\n"
+                default: return Response(status: .notFound, headers: headers)
+                }
+                return Response(
+                    status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text)))
+            },
+            server: .http1(configuration: .init(idleTimeout: .seconds(90))),
+            configuration: .init(
+                address: .hostname(address.host, port: address.port), serverName: "clairo",
+                availableConnectionsDelegate: .maximum(64, logger: logger)),
+            onServerRunning: { channel in
+                var actual = address
+                actual.port = channel.localAddress?.port ?? address.port
+                await onListening(actual)
+            },
+            logger: logger)
+        var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
+        let group = ServiceGroup(configuration: configuration)
+        do {
+            // Cancelled, a server says so in its log; asked to end, it just ends.
+            let running = Task { try await group.run() }
+            try await withTaskCancellationHandler {
+                try await running.value
+            } onCancel: {
+                Task { await group.triggerGracefulShutdown() }
+            }
+        } catch is CancellationError {
+            return
+        } catch let error as ClairoError {
+            throw error
+        } catch {
+            throw address.failure(error, for: " for metrics", advice: "Choose another address.")
+                ?? .defect("Serving metrics on \(address): \(error)")
+        }
+    }
+}

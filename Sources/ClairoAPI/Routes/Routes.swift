@@ -1,0 +1,88 @@
+internal import ClairoCore
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+
+/// Which path does what. A table of our own, as it answers 405 with what would be allowed.
+struct Routes {
+    struct Route {
+        var handlers: [HTTPRequest.Method: APIResponder.Handler]
+        /// Open to everybody.
+        var isPublic = false
+        var isTus = false
+
+        var allowed: String {
+            var methods = Set(handlers.keys.map(\.rawValue))
+            if methods.contains("GET") { methods.insert("HEAD") }
+            return methods.sorted().joined(separator: ", ")
+        }
+
+        /// The method; tus lets a client that can only POST name another (tus 1.0.0, X-HTTP-Method-Override).
+        func method(of request: Request) -> HTTPRequest.Method {
+            guard isTus, request.method == .post, let name = request.headers[.named("X-HTTP-Method-Override")] else {
+                return request.method
+            }
+            return HTTPRequest.Method(rawValue: name.uppercased()) ?? request.method
+        }
+    }
+
+    let services: APIServices
+
+    func find(_ path: String) -> Route? {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
+        let (videos, intake) = (VideoRoutes(services: services), VideoIntake(services: services))
+        let (tus, direct) = (Tus(services: services), DirectRoutes(services: services))
+        switch parts {
+        case ["healthz"]: return Route(handlers: [.get: { _ in HealthRoutes.alive() }], isPublic: true)
+        case ["readyz"]:
+            return Route(handlers: [.get: { [services] _ in await HealthRoutes.ready(services) }], isPublic: true)
+        case ["openapi.json"]: return Route(handlers: [.get: { _ in OpenAPI.response }], isPublic: true)
+        case ["v1", "videos"]:
+            return Route(handlers: [.get: videos.list, .post: intake.receive, .put: intake.receive])
+        // `curl -T film.mov http://…/v1/videos/` sends PUT /v1/videos/film.mov.
+        case ["v1", "videos", ""]: return Route(handlers: [.put: intake.receive, .post: intake.receive])
+        case _ where parts.count == 3 && parts.starts(with: ["v1", "videos"]):
+            let name = parts[2]
+            return Route(handlers: [
+                .get: { try await videos.show($0, id: name) }, .delete: { try await videos.delete($0, id: name) },
+                .put: { try await intake.receive($0, name: PercentCoding.decode(name) ?? name) },
+            ])
+        case ["v1", "uploads", "tus"]:
+            return Route(handlers: [.options: tus.options, .post: tus.create], isTus: true)
+        case _ where parts.count == 4 && parts.starts(with: ["v1", "uploads", "tus"]):
+            let id = parts[3]
+            return Route(
+                handlers: [
+                    .options: tus.options, .head: { try await tus.head($0, id: id) },
+                    .patch: { try await tus.patch($0, id: id) }, .delete: { try await tus.delete($0, id: id) },
+                ], isTus: true)
+        case ["v1", "uploads"]: return Route(handlers: [.post: direct.create])
+        case _ where parts.count == 3 && parts.starts(with: ["v1", "uploads"]):
+            let id = parts[2]
+            return Route(handlers: [
+                .get: { try await direct.show($0, id: id) }, .delete: { try await direct.delete($0, id: id) },
+            ])
+        case _ where parts.count == 4 && parts.starts(with: ["v1", "uploads"]) && parts[3] == "parts":
+            let id = parts[2]
+            return Route(handlers: [.get: { try await direct.parts($0, id: id) }])
+        case _ where parts.count == 4 && parts.starts(with: ["v1", "uploads"]) && parts[3] == "complete":
+            let id = parts[2]
+            return Route(handlers: [.post: { try await direct.complete($0, id: id) }])
+        default: return nil
+        }
+    }
+}
+
+/// For load balancers and orchestrators.
+enum HealthRoutes {
+    private struct Alive: Encodable { var status = "ok" }
+
+    /// The process answers.
+    static func alive() -> Response { .json(.ok, Alive()) }
+
+    /// The database and the store answer too.
+    static func ready(_ services: APIServices) async -> Response {
+        let report = await services.readiness.report()
+        return .json(report.status == .ok ? .ok : .serviceUnavailable, report)
+    }
+}

@@ -1,0 +1,278 @@
+internal import ClairoCore
+internal import ClairoPipeline
+internal import Crypto
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+
+extension HTTPField.Name {
+    static let tusResumable = named("Tus-Resumable")
+    static let tusVersion = named("Tus-Version")
+    static let tusExtension = named("Tus-Extension")
+    static let tusMaxSize = named("Tus-Max-Size")
+    static let tusChecksumAlgorithm = named("Tus-Checksum-Algorithm")
+    static let uploadLength = named("Upload-Length")
+    static let uploadDeferLength = named("Upload-Defer-Length")
+    static let uploadOffset = named("Upload-Offset")
+    static let uploadMetadata = named("Upload-Metadata")
+    static let uploadExpires = named("Upload-Expires")
+    static let uploadChecksum = named("Upload-Checksum")
+}
+
+/// `/v1/uploads/tus`: resumable uploads by tus 1.0.0 with the extensions creation, creation-with-upload,
+/// creation-defer-length, termination, checksum and expiration.
+///
+/// Source: https://tus.io/protocols/resumable-upload
+struct Tus {
+    static let version = "1.0.0"
+    private static let contentType = "application/offset+octet-stream"
+
+    let services: APIServices
+    private var limit: Int64 { services.options.maxUploadSize }
+
+    init(services: APIServices) { self.services = services }
+
+    // MARK: Requests
+
+    func options(_ exchange: Exchange) async throws -> Response {
+        Response(
+            status: .noContent,
+            headers: [
+                .tusVersion: Self.version, .tusMaxSize: String(limit),
+                .tusExtension:
+                    "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration",
+                .tusChecksumAlgorithm: TusChecksum.Algorithm.allCases.map(\.rawValue).joined(separator: ","),
+            ])
+    }
+
+    func create(_ exchange: Exchange) async throws -> Response {
+        try checkVersion(exchange)
+        let headers = exchange.request.headers
+        let size = try Self.number(headers, .uploadLength)
+        let isDeferred = headers[.uploadDeferLength] == "1"
+        guard (size == nil) == isDeferred, isDeferred || headers[.uploadDeferLength] == nil else {
+            throw APIError.badRequest("Send Upload-Length, or Upload-Defer-Length: 1")
+        }
+        if let size, size > limit { throw APIError.tooLarge(limit: limit) }
+        if size == 0 { throw APIError.badRequest("An empty file is no video") }
+        let metadata = try TusMetadata(headers[.uploadMetadata] ?? "")
+        if let sha256 = metadata["sha256"], !DirectRoutes.isSHA256(sha256) {
+            throw APIError.badRequest("sha256 has to be 64 hexadecimal digits")
+        }
+        let request = try VideoFields(
+            name: metadata["filename"] ?? metadata["name"], title: metadata["title"], profile: metadata["profile"],
+            priority: metadata["priority"], tenant: metadata["tenant"]
+        ).request()
+        let hasBytes =
+            exchange.body.isPresent && exchange.body.contentLength != 0 && headers[.contentType] == Self.contentType
+        let checksum = try TusChecksum(exchange)
+        var session = try await services.resumable.create(
+            request, fingerprint: exchange.caller.fingerprint(.resumable), size: size, sha256: metadata["sha256"],
+            largestLength: limit)
+        var answer: HTTPFields = [.location: "/v1/uploads/tus/\(session.id)"]
+        if hasBytes {
+            let video: Video?
+            (session, video) = try await append(exchange, to: session, size: nil, checksum: checksum)
+            answer[.uploadOffset] = String(session.offset)
+            answer[.videoID] = video?.id.rawValue
+        }
+        answer[.uploadExpires] = Self.date(session.expiresAt)
+        return Response(status: .created, headers: answer)
+    }
+
+    func head(_ exchange: Exchange, id: String) async throws -> Response {
+        try checkVersion(exchange)
+        let session = try await session(exchange, id: id)
+        var headers: HTTPFields = [
+            .uploadOffset: String(session.offset), .uploadExpires: Self.date(session.expiresAt),
+            .uploadMetadata: TusMetadata.text(["filename": session.originalName, "title": session.title]),
+        ]
+        if let size = session.size {
+            headers[.uploadLength] = String(size)
+        } else {
+            headers[.uploadDeferLength] = "1"
+        }
+        // An upload that has all its bytes may still be without its video, as after a restart.
+        if session.offset == session.size {
+            headers[.videoID] = try await finish(session, sha256: nil).id.rawValue
+        }
+        return Response(status: .ok, headers: headers)
+    }
+
+    func patch(_ exchange: Exchange, id: String) async throws -> Response {
+        try checkVersion(exchange)
+        let headers = exchange.request.headers
+        guard headers[.contentType] == Self.contentType else {
+            throw APIError(
+                .unsupportedMediaType, "unsupported_media_type", "Send Content-Type: \(Self.contentType)")
+        }
+        guard let offset = try Self.number(headers, .uploadOffset) else {
+            throw APIError.badRequest("Send Upload-Offset")
+        }
+        let checksum = try TusChecksum(exchange)
+        let session = try await session(exchange, id: id)
+        guard offset == session.offset else {
+            throw APIError(
+                .conflict, "wrong_offset", "The upload goes on at \(session.offset)",
+                headers: [.uploadOffset: String(session.offset)])
+        }
+        let size = try Self.number(headers, .uploadLength)
+        if let size {
+            guard session.size == nil || session.size == size, size >= offset, size > 0 else {
+                throw APIError.badRequest("Upload-Length does not fit what is known of the upload")
+            }
+            if size > limit { throw APIError.tooLarge(limit: limit) }
+        }
+        if let length = exchange.body.contentLength {
+            if let whole = session.size ?? size, length > whole - offset { throw Self.tooMuch }
+            if length > limit - offset { throw APIError.tooLarge(limit: limit) }
+        }
+        let (updated, video) = try await append(exchange, to: session, size: size, checksum: checksum)
+        var answer: HTTPFields = [
+            .uploadOffset: String(updated.offset), .uploadExpires: Self.date(updated.expiresAt),
+        ]
+        answer[.videoID] = video?.id.rawValue
+        return Response(status: .noContent, headers: answer)
+    }
+
+    func delete(_ exchange: Exchange, id: String) async throws -> Response {
+        try checkVersion(exchange)
+        let session = try await session(exchange, id: id)
+        let (registration, metadata) = (services.registration, services.metadata)
+        try await toTheEnd {
+            // A registered video is deleted as a video.
+            if session.state == .complete {
+                try await metadata.deleteUpload(session.id)
+            } else {
+                try await registration.discard(session)
+            }
+        }
+        return Response(status: .noContent)
+    }
+
+    // MARK: Bytes
+
+    private static let tooMuch = APIError(
+        .contentTooLarge, "too_large", "The upload would become longer than its Upload-Length")
+
+    private func append(_ exchange: Exchange, to session: UploadSession, size: Int64?, checksum: TusChecksum?)
+        async throws -> (UploadSession, Video?)
+    {
+        if session.state == .complete { return (session, try await services.metadata.video(session.videoID)) }
+        try services.slots.take()
+        defer { services.slots.giveBack() }
+        guard
+            let claimed = try await services.resumable.append(
+                to: session, size: size, commitsEarly: checksum == nil)
+        else {
+            throw APIError(
+                .init(code: 423, reasonPhrase: "Locked"), "locked", "Another request is adding to this upload")
+        }
+        var upload = claimed
+        let updated: UploadSession
+        do {
+            updated = try await receive(exchange, into: &upload, checksum: checksum)
+        } catch let error as ClairoError {
+            await upload.forget()
+            // Whoever took over may have completed the upload, and then the store takes no more parts.
+            if try await !upload.isCurrent() { throw Self.superseded }
+            throw error
+        }
+        guard updated.offset == updated.size else { return (updated, nil) }
+        return (updated, try await finish(updated, sha256: upload.sha256))
+    }
+
+    private static let superseded = APIError(
+        .conflict, "superseded", "Another request has gone on with this upload")
+
+    /// Takes the request's bytes and makes them safe.
+    private func receive(_ exchange: Exchange, into upload: inout ResumableUpload, checksum: TusChecksum?)
+        async throws -> UploadSession
+    {
+        var checksum = checksum
+        do {
+            while let bytes = try await exchange.body.next() {
+                checksum?.update(bytes)
+                try await write(bytes, to: &upload)
+            }
+        } catch let error as APIError {
+            // What arrived before the connection broke is kept, unless it was to be checked first.
+            if checksum == nil { _ = try? await commit(upload) } else { await upload.forget() }
+            throw error
+        }
+        if let checksum, !checksum.matches() {
+            await upload.forget()
+            throw APIError(
+                HTTPResponse.Status(code: 460, reasonPhrase: "Checksum Mismatch"), "checksum_mismatch",
+                "The bytes do not have the checksum that was promised")
+        }
+        guard let updated = try await commit(upload) else { throw Self.superseded }
+        return updated
+    }
+
+    private func write(_ bytes: ByteBuffer, to upload: inout ResumableUpload) async throws {
+        var bytes = bytes
+        guard upload.offset + Int64(bytes.readableBytes) <= upload.size ?? limit else { throw Self.tooMuch }
+        while bytes.readableBytes > 0 {
+            let count = bytes.withUnsafeReadableBytes { upload.take($0) }
+            bytes.moveReaderIndex(forwardBy: count)
+            if upload.isPartFull, try await !upload.sendPart() { throw Self.superseded }
+        }
+    }
+
+    private func commit(_ upload: ResumableUpload) async throws -> UploadSession? {
+        try await toTheEnd {
+            var upload = upload
+            return switch try await upload.commit() {
+            case .done(let session): session
+            case .superseded: nil
+            }
+        }
+    }
+
+    private func finish(_ session: UploadSession, sha256: String?) async throws -> Video {
+        let resumable = services.resumable
+        return try await services.finishing.video(of: session.id) {
+            try await resumable.finish(session, sha256: sha256)
+        }
+    }
+
+    // MARK: Headers
+
+    private func checkVersion(_ exchange: Exchange) throws(APIError) {
+        guard exchange.request.headers[.tusResumable] == Self.version else {
+            throw APIError(
+                .preconditionFailed, "tus_version", "Send Tus-Resumable: \(Self.version)",
+                headers: [.tusVersion: Self.version])
+        }
+    }
+
+    private func session(_ exchange: Exchange, id text: String) async throws -> UploadSession {
+        guard let id = UploadID(text), let session = try await services.metadata.upload(id),
+            session.state != .discarded,
+            exchange.caller.purpose(ofFingerprint: session.fingerprint) == .resumable
+        else { throw APIError.notFound("upload") }
+        return session
+    }
+
+    /// A number of bytes; nil where the header is absent.
+    private static func number(_ headers: HTTPFields, _ name: HTTPField.Name) throws(APIError) -> Int64? {
+        guard let text = headers[name] else { return nil }
+        guard text.utf8.allSatisfy({ (48...57).contains($0) }), let number = Int64(text), number <= 1 << 53 else {
+            throw .badRequest("\(name.canonicalName) has to be a number of bytes")
+        }
+        return number
+    }
+
+    /// RFC 9110 section 5.6.7.
+    static func date(_ time: Timestamp) -> String {
+        var seconds = Int(time.microseconds / 1_000_000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var text = [CChar](repeating: 0, count: 40)
+        // The names of days and months are those of the C locale: nobody calls setlocale.
+        let count = strftime(&text, text.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
+        return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

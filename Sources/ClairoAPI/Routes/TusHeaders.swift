@@ -1,0 +1,88 @@
+internal import Crypto
+internal import Foundation
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import NIOCore
+
+/// `Upload-Metadata`: keys, each with its value in Base64.
+struct TusMetadata {
+    private var values: [String: String] = [:]
+
+    init(_ text: String) throws(APIError) {
+        for pair in text.split(separator: ",") {
+            let parts = pair.split(separator: " ")
+            guard (1...2).contains(parts.count), let key = parts.first.map(String.init) else {
+                throw .badRequest("Upload-Metadata is not well formed")
+            }
+            guard let data = parts.count == 2 ? Data(base64Encoded: String(parts[1])) : Data(),
+                let value = String(validating: data, as: UTF8.self),
+                values.updateValue(value, forKey: key) == nil
+            else { throw .badRequest("Upload-Metadata is not well formed") }
+        }
+    }
+
+    subscript(key: String) -> String? { values[key] }
+
+    static func text(_ values: [String: String?]) -> String {
+        values.sorted { $0.key < $1.key }
+            .compactMap { key, value in value.map { "\(key) \(Data($0.utf8).base64EncodedString())" } }
+            .joined(separator: ",")
+    }
+}
+
+/// `Upload-Checksum` and the bytes it is about, as they pass.
+struct TusChecksum {
+    enum Algorithm: String, CaseIterable { case sha1, md5, sha256 }
+
+    private enum Hash {
+        case sha1(Insecure.SHA1)
+        case md5(Insecure.MD5)
+        case sha256(SHA256)
+    }
+
+    private var hash: Hash
+    private let promised: Data
+
+    /// nil where the request has no such header.
+    init?(_ exchange: Exchange) throws(APIError) {
+        guard let text = exchange.request.headers[.uploadChecksum] else { return nil }
+        let parts = text.split(separator: " ")
+        guard parts.count == 2, let algorithm = Algorithm(rawValue: String(parts[0])),
+            let promised = Data(base64Encoded: String(parts[1]))
+        else {
+            let known = Algorithm.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .badRequest("Upload-Checksum has to be one of \(known), a space, and the checksum in Base64")
+        }
+        self.promised = promised
+        hash =
+            switch algorithm {
+            case .sha1: .sha1(Insecure.SHA1())
+            case .md5: .md5(Insecure.MD5())
+            case .sha256: .sha256(SHA256())
+            }
+    }
+
+    mutating func update(_ bytes: ByteBuffer) {
+        bytes.withUnsafeReadableBytes { bytes in
+            switch hash {
+            case .sha1(var running):
+                running.update(bufferPointer: bytes)
+                hash = .sha1(running)
+            case .md5(var running):
+                running.update(bufferPointer: bytes)
+                hash = .md5(running)
+            case .sha256(var running):
+                running.update(bufferPointer: bytes)
+                hash = .sha256(running)
+            }
+        }
+    }
+
+    func matches() -> Bool {
+        switch hash {
+        case .sha1(let running): Data(running.finalize()) == promised
+        case .md5(let running): Data(running.finalize()) == promised
+        case .sha256(let running): Data(running.finalize()) == promised
+        }
+    }
+}

@@ -1,0 +1,145 @@
+public import ClairoCore
+public import ClairoPipeline
+internal import Foundation
+internal import Hummingbird
+public import Logging
+internal import NIOCore
+public import ServiceLifecycle
+
+/// The upload API: HTTP on one address until a graceful shutdown.
+///
+/// A shutdown stops to accept, lets running requests end for `shutdownSeconds` and then cuts them: a form leaves nothing
+/// behind, a resumable upload keeps what arrived.
+public struct UploadServer: Service {
+    private let options: ServerOptions
+    private let services: APIServices
+    private let door: Door
+    private let logger: Logger
+    private let now: @Sendable () -> Duration
+    private let observe: @Sendable (RequestEvent) -> Void
+    private let onListening: @Sendable (_ port: Int) async -> Void
+
+    /// - Parameters:
+    ///   - output: where renditions lie, to be deleted with their video; nil leaves them.
+    ///   - onListening: called once, when connections are accepted.
+    ///   - observe: is told of every request that was answered.
+    /// - Throws: `configuration` (78) where the options do not go together or the token file is no good.
+    public init(
+        options: ServerOptions, registration: UploadRegistration, output: (any ObjectStore)? = nil, logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in },
+        observe: @escaping @Sendable (RequestEvent) -> Void = { _ in }
+    ) throws(ClairoError) {
+        try options.check()
+        let start = ContinuousClock.now
+        let now: @Sendable () -> Duration = { ContinuousClock.now - start }
+        self.options = options
+        self.logger = logger
+        self.now = now
+        self.observe = observe
+        self.onListening = onListening
+        var tokens: TokenList?
+        if let path = options.tokenFile {
+            let list = try TokenList(path: path)
+            for warning in list.warnings { logger.warning("Token file", metadata: ["warning": "\(warning)"]) }
+            tokens = list
+        }
+        door = Door(
+            tokens: tokens,
+            limiter: RateLimiter(perSecond: options.requestsPerSecond, burst: options.requestBurst, now: now),
+            isLoopback: options.isLoopback)
+        services = APIServices(
+            options: options, metadata: registration.metadata, registration: registration,
+            resumable: ResumableUploads(registration), direct: DirectUploads(registration),
+            removal: VideoRemoval(raw: registration.store, output: output, metadata: registration.metadata),
+            readiness: Readiness([
+                (
+                    "database",
+                    ReadinessCheck("database", logger: logger, now: now) { try await registration.metadata.check() }
+                ),
+                (
+                    "store",
+                    ReadinessCheck("store", logger: logger, now: now) {
+                        try await onDedicatedThread(name: "check") { try registration.store.check() }
+                    }
+                ),
+            ]),
+            slots: UploadSlots(options.maxUploads), logger: logger)
+    }
+
+    public func run() async throws {
+        let application = Application(
+            responder: APIResponder(services: services, door: door, now: now, observe: observe),
+            server: .http1(
+                configuration: .init(
+                    idleTimeout: .nanoseconds(Int64(options.idleSeconds * 1e9)),
+                    httpDecoderConfiguration: .init(
+                        // A query with a long title, each of its characters percent-encoded.
+                        maxHeaderFieldSize: 64 << 10, maxHeaderListSize: 96 << 10, maxHeaderFieldCount: 100))),
+            configuration: .init(
+                address: .hostname(options.host, port: options.port), serverName: "clairo",
+                availableConnectionsDelegate: .maximum(options.maxConnections, logger: logger)),
+            services: [UploadUpkeep(services: services, door: door)],
+            onServerRunning: { [onListening] channel in await onListening(channel.localAddress?.port ?? 0) },
+            logger: logger)
+        var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(options.shutdownSeconds)
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch is CancellationError {
+            // The time for a graceful end was over: what ran was cut.
+        } catch {
+            throw ListenAddress(host: options.host, port: options.port)
+                .failure(error, advice: "Choose another address with --listen.") ?? error
+        }
+    }
+}
+
+/// What goes on beside the requests: the token file is read again when it changes, and expired uploads are swept away.
+private struct UploadUpkeep: Service {
+    private static let tokenSeconds = 2.0
+    private static let sweepSeconds = 600.0
+
+    let services: APIServices
+    let door: Door
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup { group in
+                group.addTask { await watchTokens() }
+                group.addTask { await sweep() }
+            }
+        }
+    }
+
+    private func watchTokens() async {
+        guard let path = services.options.tokenFile else { return }
+        var last = try? await onDedicatedThread(name: "tokens") { try TokenList(path: path) }
+        while (try? await Task.sleep(for: .seconds(Self.tokenSeconds))) != nil {
+            do {
+                let list = try await onDedicatedThread(name: "tokens") { try TokenList(path: path) }
+                if list == last { continue }
+                last = list
+                door.replace(list)
+                services.logger.info("Token file read again")
+                for warning in list.warnings {
+                    services.logger.warning("Token file", metadata: ["warning": "\(warning)"])
+                }
+            } catch {
+                if last != nil { services.logger.error("Token file", metadata: ["error": "\(error)"]) }
+                last = nil
+            }
+        }
+    }
+
+    private func sweep() async {
+        let sweep = UploadSweep(services.registration)
+        repeat {
+            do {
+                let count = try await sweep.run()
+                if count > 0 { services.logger.info("Expired uploads removed", metadata: ["count": "\(count)"]) }
+            } catch {
+                services.logger.warning("Expired uploads stay for now", metadata: ["error": "\(error)"])
+            }
+        } while (try? await Task.sleep(for: .seconds(Self.sweepSeconds))) != nil
+    }
+}

@@ -1,0 +1,126 @@
+internal import ClairoCore
+internal import ClairoTestSupport
+internal import Foundation
+internal import Synchronization
+internal import Testing
+
+@testable internal import ClairoAPI
+
+@Suite struct AccessTests {
+    private let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    @Test func eachTokenOfTheFileIsItsOwnersAndNoOtherIsAnybodys() throws {
+        let list = try TokenList(
+            text:
+                "# tokens\n\n first-token-0123456789 \nstudio: second-token-012345678\nstudio:third-token-0123456789\n",
+            name: "tokens")
+        let first = try #require(list.caller(token: "first-token-0123456789"))
+        let second = try #require(list.caller(token: "second-token-012345678"))
+        #expect(second == list.caller(token: "third-token-0123456789"))
+        #expect(first != second)
+        for token in ["", "first-token-012345678", "first-token-01234567890", "studio", "# tokens"] {
+            #expect(list.caller(token: Substring(token)) == nil)
+        }
+        #expect(!first.owner.contains("first-token"))
+    }
+
+    @Test(arguments: ["", "# nothing\n", "two words\n", "name:\n", "tökén-with-accents\n"])
+    func aFileWithoutGoodTokensIsAConfigurationError(text: String) {
+        let error = #expect(throws: ClairoError.self) { _ = try TokenList(text: text, name: "tokens") }
+        #expect(error?.exitCode == .configuration)
+    }
+
+    @Test func aTokenFileThatOthersMayReadIsAWarning() throws {
+        let path = try scratch.write("first-token-0123456789\n", to: "tokens")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+        #expect(try TokenList(path: path).warnings.contains { $0.contains("chmod 600") })
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        #expect(try TokenList(path: path).warnings.isEmpty)
+    }
+
+    @Test func aFingerprintIsItsCallersOnly() {
+        let (one, two) = (Caller(owner: "name:one"), Caller(owner: "name:two"))
+        let fingerprint = one.fingerprint(.resumable)
+        #expect(fingerprint.count == 64)
+        #expect(fingerprint != one.fingerprint(.resumable))
+        #expect(one.purpose(ofFingerprint: fingerprint) == .resumable)
+        #expect(two.purpose(ofFingerprint: fingerprint) == nil)
+        #expect(one.purpose(ofFingerprint: "") == nil)
+    }
+
+    @Test func aBucketEmptiesAndFillsAgain() throws {
+        let time = Mutex(Duration.zero)
+        let limiter = RateLimiter(perSecond: 2, burst: 3) { time.withLock { $0 } }
+        for _ in 0..<3 { #expect(limiter.admit("a") == nil) }
+        #expect(limiter.admit("a") == 0.5)
+        #expect(limiter.admit("b") == nil)
+        time.withLock { $0 += .milliseconds(500) }
+        #expect(limiter.admit("a") == nil)
+        #expect(limiter.admit("a") != nil)
+        time.withLock { $0 += .seconds(3600) }
+        for _ in 0..<3 { #expect(limiter.admit("a") == nil) }
+        #expect(limiter.admit("a") != nil)
+    }
+
+    @Test func onlyTimeSpentWaitingMakesASenderSlow() {
+        var meter = IngressMeter(bytesPerSecond: 1000, window: .seconds(30))
+        // A fast sender and a store that takes ten minutes for a piece.
+        for minute in 0..<10 {
+            meter.beginWait(at: .seconds(minute * 600))
+            meter.endWait(at: .seconds(minute * 600) + .milliseconds(1), bytes: 10)
+        }
+        meter.check(at: .seconds(6000))
+        #expect(!meter.isTooSlow)
+        // One that is slower than the rate over the window.
+        meter.beginWait(at: .seconds(6000))
+        meter.check(at: .seconds(6029))
+        #expect(!meter.isTooSlow)
+        meter.check(at: .seconds(6030))
+        #expect(meter.isTooSlow)
+    }
+
+    @Test func aSenderAtTheRateIsNotSlow() {
+        var meter = IngressMeter(bytesPerSecond: 1000, window: .seconds(30))
+        for second in 0..<300 {
+            meter.beginWait(at: .seconds(second))
+            meter.endWait(at: .seconds(second + 1), bytes: 1001)
+        }
+        #expect(!meter.isTooSlow)
+        for second in 300..<400 {
+            meter.beginWait(at: .seconds(second))
+            meter.endWait(at: .seconds(second + 1), bytes: 900)
+        }
+        #expect(meter.isTooSlow)
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1:8080", "127.0.0.1", 8080, true), ("[::1]:80", "::1", 80, true), (":9000", "0.0.0.0", 9000, false),
+        ("9000", "127.0.0.1", 9000, true), ("0.0.0.0:0", "0.0.0.0", 0, false),
+        ("127.example.com.net:1", "127.example.com.net", 1, false), ("localhost:1", "localhost", 1, true),
+    ])
+    func addressesAreRead(text: String, host: String, port: Int, isLoopback: Bool) throws {
+        var options = ServerOptions()
+        try options.listen(on: text)
+        #expect((options.host, options.port) == (host, port))
+        #expect(options.isLoopback == isLoopback)
+        let error = Result { () throws(ClairoError) in try options.check() }
+        #expect((try? error.get()) != nil || !isLoopback)
+    }
+
+    @Test func everybodyFromEverywhereHasToBeAskedFor() throws {
+        var options = ServerOptions()
+        try options.listen(on: "0.0.0.0:8080")
+        let error = #expect(throws: ClairoError.self) { try options.check() }
+        #expect(error?.exitCode == .configuration)
+        options.allowsAnonymous = true
+        try options.check()
+    }
+
+    @Test(arguments: ["", "x", "1:2:x", "127.0.0.1:70000", "127.0.0.1:"])
+    func anAddressThatIsNoneIsAUsageError(text: String) {
+        var options = ServerOptions()
+        #expect(throws: ClairoError.self) { try options.listen(on: text) }
+    }
+}

@@ -1,0 +1,179 @@
+internal import ClairoCore
+internal import ClairoTestSupport
+internal import Foundation
+internal import Testing
+
+/// `clairo serve` as a user runs it, on SQLite and a folder.
+@Suite struct ServeTests {
+    private let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    private func start(
+        _ arguments: String..., environment: [String: String] = [:], deadline: Duration = .seconds(180)
+    ) async throws -> (ChildProcess, String) {
+        let process = try ClairoProcess.start(
+            ["serve", "--listen", "127.0.0.1:0"] + arguments, in: scratch.path,
+            environment: ["CLAIRO_HOME": scratch.path("home")].merging(environment) { $1 }, deadline: deadline)
+        scratch.onCleanup { process.send(SIGKILL) }
+        let line = try #require(await process.line(on: .messages) { $0.hasPrefix("Listening on ") })
+        return (process, String(line.dropFirst("Listening on ".count)))
+    }
+
+    private func curl(_ arguments: String...) async throws -> Answer {
+        let outcome = try await ChildProcess("curl", ["-sS", "-i"] + arguments).outcome()
+        return try #require(Answer(outcome.output), "\(outcome)")
+    }
+
+    @Test func aNewcomersUploadIsThereForStatusAndEndsWithDelete() async throws {
+        let (server, url) = try await start()
+        let film = try await Clip(seconds: 1).make()
+        let answer = try await curl("-F", "file=@\(film.path)", "\(url)/v1/videos")
+        #expect(answer.status == 201, "\(answer)")
+        let id = try #require(answer.headers["clairo-video-id"])
+        let home = ["CLAIRO_HOME": scratch.path("home")]
+        let status = try await ClairoProcess.run(arguments: ["status", id, "--json"], environment: home)
+        #expect(status.status == 0, "\(status)")
+        #expect(status.text.contains(id))
+        #expect(try await curl("\(url)/v1/videos?limit=1").text.contains(id))
+        #expect(try await curl("-X", "DELETE", "\(url)/v1/videos/\(id)").status == 204)
+        #expect(try await curl("\(url)/v1/videos/\(id)").status == 404)
+        server.send(SIGTERM)
+        #expect(try await server.outcome().status == 0)
+    }
+
+    @Test func aResumableUploadSurvivesTheKillingOfTheServer() async throws {
+        var (server, url) = try await start()
+        let film = try await paddedClip(20 << 20, in: scratch)
+        let bytes = try Data(contentsOf: film)
+        let tus = ["-H", "Tus-Resumable: 1.0.0"]
+        let created = try await ChildProcess(
+            "curl", ["-sS", "-i", "-X", "POST", "-H", "Upload-Length: \(bytes.count)", "\(url)/v1/uploads/tus"] + tus
+        ).outcome()
+        let path = try #require(Answer(created.output)?.headers["location"])
+        func send(_ data: Data, at offset: Int) async throws -> Answer {
+            let piece = scratch.url("piece-\(offset)")
+            try data.write(to: piece)
+            let outcome = try await ChildProcess(
+                "curl",
+                ["-sS", "-i", "-X", "PATCH", "--data-binary", "@\(piece.path)", "-H", "Upload-Offset: \(offset)"] + [
+                    "-H", "Content-Type: application/offset+octet-stream", url + path,
+                ] + tus
+            ).outcome()
+            return try #require(Answer(outcome.output), "\(outcome)")
+        }
+        #expect(try await send(bytes.prefix(9_000_000), at: 0).status == 204)
+        server.send(SIGKILL)
+        _ = try await server.outcome()
+        (server, url) = try await start()
+        let last = try await send(bytes.dropFirst(9_000_000), at: 9_000_000)
+        #expect(last.status == 204, "\(last)")
+        let id = try #require(last.headers["clairo-video-id"])
+        let shown = try await curl("\(url)/v1/videos/\(id)")
+        #expect(try shown.json["sha256"] as? String == Checksum.sha256(bytes))
+        server.send(SIGINT)
+        #expect(try await server.outcome().status == 0)
+    }
+
+    @Test func everybodyFromEverywhereIsRefused() async throws {
+        let outcome = try await ClairoProcess.run(
+            arguments: ["serve", "--listen", "0.0.0.0:0"], environment: ["CLAIRO_HOME": scratch.path("home")])
+        #expect(outcome.status == 78)
+        #expect(outcome.errors.contains("--token-file"))
+    }
+
+    @Test(.timeLimit(.minutes(2))) func aStoreThatHangsDoesNotKeepTheServer() async throws {
+        let hanging = try RawServer { $0.waitForStop() }
+        scratch.onCleanup { hanging.stop() }
+        let (server, url) = try await start(
+            "--raw-store", "s3://bucket/raw", "--shutdown-seconds", "0.2",
+            environment: S3Server.environment(endpoint: hanging.url), deadline: .seconds(60))
+        let film = try await Clip(seconds: 1).make()
+        let upload = try ChildProcess("curl", ["-sS", "-T", film.path, "\(url)/v1/videos/"])
+        try await eventually { hanging.connections > 0 }
+        server.send(SIGTERM)
+        #expect(try await server.outcome().status == 0)
+        _ = try await upload.outcome()
+    }
+
+    @Test(.timeLimit(.minutes(2))) func aSecondSignalEndsTheServerAtOnce() async throws {
+        let hanging = try RawServer { $0.waitForStop() }
+        scratch.onCleanup { hanging.stop() }
+        let (server, url) = try await start(
+            "--raw-store", "s3://bucket/raw", "--shutdown-seconds", "3600",
+            environment: S3Server.environment(endpoint: hanging.url), deadline: .seconds(60))
+        let film = try await Clip(seconds: 1).make()
+        let upload = try ChildProcess("curl", ["-sS", "-T", film.path, "\(url)/v1/videos/"])
+        try await eventually { hanging.connections > 0 }
+        server.send(SIGTERM)
+        let port = try #require(url.split(separator: ":").last.flatMap { Int($0) })
+        try await eventually { (try? RawConnection(port: port)) == nil }
+        server.send(SIGINT)
+        #expect(try await server.outcome().status == 130)
+        _ = try await upload.outcome()
+    }
+
+    @Test func aNameThatIsNotKnownIsNoAddressToListenOn() async throws {
+        let outcome = try await ClairoProcess.run(
+            arguments: ["serve", "--listen", "nosuch.invalid:80", "--allow-anonymous"],
+            environment: ["CLAIRO_HOME": scratch.path("home")])
+        #expect(outcome.status == 78, "\(outcome)")
+        #expect(outcome.errors.contains("Cannot listen on nosuch.invalid:80: the name is not known\n"), "\(outcome)")
+    }
+
+    @Test(arguments: [
+        ("--max-upload-size", "5497558138881"), ("--max-upload-size", "0"), ("--shutdown-seconds", "1e300"),
+        ("--shutdown-seconds", "nan"), ("--rate", "1e-300"), ("--rate", "inf"), ("--max-uploads", "0"),
+    ]) func aLimitThatIsNoneIsRefused(_ option: String, _ value: String) async throws {
+        let outcome = try await ClairoProcess.run(
+            arguments: ["serve", option, value], environment: ["CLAIRO_HOME": scratch.path("home")])
+        #expect(outcome.status == 64, "\(outcome)")
+        #expect(outcome.errors.contains(option), "\(outcome)")
+    }
+
+    /// What our answers mean that schemathesis does not know by itself.
+    private static let expectations = """
+        [checks]
+        # tus asks for 412, and a body or a size beyond the limit for 413.
+        negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "405", "409", "411", "412", "413", "415", "422"]
+        missing_required_header.expected-statuses = ["400", "401", "412"]
+        # What it sends is no video, and a folder takes no direct uploads.
+        positive_data_acceptance.expected-statuses = ["2xx", "401", "404", "409", "413", "422", "501"]
+        not_a_server_error.expected-statuses = ["2xx", "4xx", "501"]
+
+        # It cannot send application/offset+octet-stream.
+        [[operations]]
+        include-operation-id = "tusPatch"
+        enabled = false
+
+        # It puts control characters into the headers of form fields.
+        [[operations]]
+        include-operation-id = "uploadVideo"
+        checks.positive_data_acceptance.enabled = false
+
+        # It sends both a length and the promise of a later one, and takes headers that nobody knows for an error.
+        [[operations]]
+        include-operation-id = "tusCreate"
+        checks.positive_data_acceptance.enabled = false
+        checks.negative_data_rejection.enabled = false
+        """
+
+    @Test(.enabled(if: ServeTests.schemathesis != nil, "needs schemathesis from PyPI"))
+    func schemathesisFindsNothingWrong() async throws {
+        let tokens = try scratch.write("schemathesis: token-0123456789-abcdef\n", to: "tokens")
+        let (server, url) = try await start("--rate", "100000", "--token-file", tokens, deadline: .seconds(400))
+        let configuration = try scratch.write(Self.expectations, to: "schemathesis.toml")
+        let outcome = try await ChildProcess(
+            try #require(Self.schemathesis),
+            [
+                "--config-file", configuration, "run", "\(url)/openapi.json", "--header",
+                "Authorization: Bearer token-0123456789-abcdef", "--max-examples", "5", "--seed", "1", "--no-color",
+            ], in: scratch.path, deadline: .seconds(400)
+        ).outcome()
+        #expect(outcome.status == 0, "\(outcome.text.suffix(6000))")
+        server.send(SIGTERM)
+        #expect(try await server.outcome().status == 0)
+    }
+
+    private static let schemathesis = TestTools.path(of: "schemathesis")
+}

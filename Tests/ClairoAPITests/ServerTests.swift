@@ -1,0 +1,254 @@
+internal import ClairoCore
+internal import ClairoStorage
+internal import ClairoTestSupport
+internal import Foundation
+internal import Testing
+
+@testable internal import ClairoAPI
+
+/// Everything but the bytes: who comes in, what is answered, what is never told.
+@Suite struct ServerTests {
+    private let scratch: Scratch
+    private let store: DirectoryStore
+    private let metadata = MemoryMetadata()
+
+    init() throws {
+        scratch = try Scratch()
+        store = DirectoryStore(root: scratch.url("store"))
+    }
+
+    private func start(_ configure: (inout ServerOptions) -> Void = { _ in }) async throws -> TestServer {
+        try await TestServer.start(store: store, metadata: metadata, configure)
+    }
+
+    private func startWithTokens(_ configure: (inout ServerOptions) -> Void = { _ in }) async throws -> TestServer {
+        let path = try scratch.write("one: one-token-0123456789\ntwo: two-token-0123456789\n", to: "tokens")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        return try await start { options in
+            options.tokenFile = path
+            configure(&options)
+        }
+    }
+
+    private func addVideo(state: Video.State = .uploaded, second: Int64 = 0) throws -> Video {
+        let time = Timestamp(microseconds: 1_700_000_000_000_000 + second * 1_000_000)
+        let id = VideoID.make(at: time)
+        try store.put(Data("film".utf8), at: Video.sourceKey(id))
+        let video = Video(
+            id: id, state: state, originalName: "a\nb\u{1B}.mp4", source: store.location(of: Video.sourceKey(id)),
+            size: 4, sha256: Checksum.sha256(Data("film".utf8)), traceID: String(repeating: "0", count: 32),
+            uploadedAt: time,
+            error: Failure(kind: .transient, message: "Cannot read /secret/place"))
+        metadata.put(video)
+        return video
+    }
+
+    @Test func withoutATokenNobodyGetsBeyondHealth() async throws {
+        let server = try await startWithTokens()
+        for path in ["/v1/videos", "/v1/videos/x", "/v1/uploads", "/v1/uploads/tus", "/nothing"] {
+            for header in [
+                "X: y", "Authorization: Bearer wrong", "Authorization: Basic b25lOm9uZQ==", "Authorization: Bearer",
+            ] {
+                let answer = try await server.curl("-H", header, path)
+                #expect(answer.status == 401)
+                #expect(answer.headers["www-authenticate"]?.hasPrefix("Bearer") == true)
+                #expect(try answer.code == "unauthorized")
+            }
+        }
+        for path in ["/healthz", "/readyz", "/openapi.json"] { #expect(try await server.curl(path).status == 200) }
+        let bearer = "Authorization: bearer one-token-0123456789"
+        #expect(try await server.curl("-H", bearer, "/v1/videos").status == 200)
+        #expect(try await server.curl("-H", bearer, "/nothing").status == 404)
+        try await server.stop()
+    }
+
+    @Test func aRefusedUploadIsNotRead() async throws {
+        let server = try await startWithTokens()
+        let connection = try RawConnection(port: server.port)
+        try await connection.send("POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Length: 900000000\r\n\r\n")
+        let answer = try await connection.answer()
+        #expect(answer.status == 401)
+        #expect(answer.headers["connection"] == "close")
+        try await server.stop()
+    }
+
+    @Test func anUploadIsItsOwnersOnly() async throws {
+        let server = try await startWithTokens()
+        let (one, two) = ("Authorization: Bearer one-token-0123456789", "Authorization: Bearer two-token-0123456789")
+        let created = try await server.curl(
+            "-X", "POST", "-H", one, "-H", "Tus-Resumable: 1.0.0", "-H", "Upload-Length: 10", "/v1/uploads/tus")
+        let path = try #require(created.headers["location"])
+        let id = try #require(path.split(separator: "/").last)
+        let offset = ["-H", "Upload-Offset: 0", "-H", "Content-Type: application/offset+octet-stream", "-d", "12345"]
+        for arguments in [
+            ["-I", path], ["-X", "PATCH", path] + offset, ["-X", "DELETE", path], ["/v1/uploads/\(id)"],
+            ["-X", "DELETE", "/v1/uploads/\(id)"],
+        ] {
+            let answer = try await server.curl(["-H", two, "-H", "Tus-Resumable: 1.0.0"] + arguments)
+            #expect(answer.status == 404, "\(arguments) \(answer)")
+        }
+        let mine = try await server.curl("-I", "-H", one, "-H", "Tus-Resumable: 1.0.0", path)
+        #expect(mine.status == 200)
+        #expect(mine.headers["upload-offset"] == "0")
+        try await server.stop()
+    }
+
+    @Test func tooManyRequestsAreAskedToWait() async throws {
+        let server = try await startWithTokens { ($0.requestsPerSecond, $0.requestBurst) = (0.01, 2) }
+        let (one, two) = ("Authorization: Bearer one-token-0123456789", "Authorization: Bearer two-token-0123456789")
+        for _ in 0..<2 { #expect(try await server.curl("-H", one, "/v1/videos").status == 200) }
+        let answer = try await server.curl("-H", one, "/v1/videos")
+        #expect(answer.status == 429)
+        #expect(try #require(answer.headers["retry-after"].flatMap { Int($0) }) > 10)
+        #expect(try await server.curl("-H", two, "/v1/videos").status == 200)
+        #expect(try await server.curl("/healthz").status == 200)
+        try await server.stop()
+    }
+
+    @Test(arguments: ["Origin: https://evil.example", "Host: evil.example", "Origin: null"])
+    func aPageOfAnotherSiteCannotUseAServerWithoutTokens(header: String) async throws {
+        let server = try await start()
+        let answer = try await server.curl("-X", "DELETE", "-H", header, "/v1/videos/\(VideoID.make())")
+        #expect(answer.status == 403)
+        let own = try await server.curl("-H", "Origin: \(server.url)", "/v1/videos")
+        #expect(own.status == 200)
+        try await server.stop()
+    }
+
+    @Test func aTokenFileThatChangesIsReadAgain() async throws {
+        let server = try await startWithTokens()
+        let header = "Authorization: Bearer new-token-0123456789"
+        #expect(try await server.curl("-H", header, "/v1/videos").status == 401)
+        try scratch.write("new-token-0123456789\n", to: "tokens")
+        for _ in 0..<400 {
+            if try await server.curl("-H", header, "/v1/videos").status == 200 { break }
+        }
+        #expect(try await server.curl("-H", header, "/v1/videos").status == 200)
+        #expect(try await server.curl("-H", "Authorization: Bearer one-token-0123456789", "/v1/videos").status == 401)
+        try await server.stop()
+    }
+
+    @Test func aListIsPagedNewestFirst() async throws {
+        let videos = try (0..<5).map { try addVideo(state: $0 == 2 ? .failed : .uploaded, second: Int64($0)) }
+        let server = try await start()
+        func ids(_ answer: Answer) throws -> [String] {
+            try #require(try answer.json["videos"] as? [[String: Any]]).compactMap { $0["id"] as? String }
+        }
+        let first = try await server.curl("/v1/videos?limit=2")
+        #expect(try ids(first) == [videos[4], videos[3]].map(\.id.rawValue))
+        let next = try #require(first.json["next"] as? String)
+        #expect(
+            try ids(await server.curl("/v1/videos?limit=3&before=\(next)"))
+                == videos[0...2].reversed().map(\.id.rawValue))
+        #expect(try ids(await server.curl("/v1/videos?state=failed")) == [videos[2].id.rawValue])
+        for query in ["state=lost", "limit=0", "limit=201", "limit=x", "before=x"] {
+            #expect(try await server.curl("/v1/videos?\(query)").status == 400)
+        }
+        #expect(!first.text.contains("/secret/place"))
+        try await server.stop()
+    }
+
+    @Test func headIsGetWithoutTheBody() async throws {
+        let video = try addVideo()
+        let server = try await start()
+        for path in ["/v1/videos/\(video.id)", "/v1/videos", "/healthz"] {
+            let (get, head) = (try await server.curl(path), try await server.curl("-I", path))
+            #expect(head.status == 200)
+            #expect(head.body.isEmpty)
+            #expect(head.headers["content-length"] == String(get.body.count))
+        }
+        try await server.stop()
+    }
+
+    @Test func aVideoIsDeletedWithItsSource() async throws {
+        let (video, busy) = (try addVideo(), try addVideo(state: .processing))
+        let server = try await start()
+        #expect(try await server.curl("-X", "DELETE", "/v1/videos/\(video.id)").status == 204)
+        #expect(try store.size(of: Video.sourceKey(video.id)) == nil)
+        #expect(try await server.curl("-X", "DELETE", "/v1/videos/\(video.id)").status == 404)
+        #expect(try await server.curl("/v1/videos/\(video.id)").status == 404)
+        #expect(try await server.curl("-X", "DELETE", "/v1/videos/\(busy.id)").status == 409)
+        #expect(try store.size(of: Video.sourceKey(busy.id)) == 4)
+        try await server.stop()
+    }
+
+    @Test func whatIsNotPossibleIsSaidWithTheRightStatus() async throws {
+        let server = try await start()
+        let patch = try await server.curl("-X", "PATCH", "/v1/videos")
+        #expect(patch.status == 405)
+        #expect(patch.headers["allow"] == "GET, HEAD, POST, PUT")
+        #expect(try await server.curl("-X", "TRACE", "/healthz").status == 405)
+        #expect(try await server.curl("/v1/videos/not-an-id").status == 404)
+        #expect(try await server.curl("/v1/videos/..%2f..").status == 404)
+        #expect(try await server.curl("/").status == 404)
+        #expect(try await server.curl("-X", "POST", "/v1/videos").status == 411)
+        #expect(
+            try await server.curl("-d", "x", "-H", "Content-Type: multipart/mixed; boundary=B", "/v1/videos").status
+                == 415)
+        #expect(try await server.curl("-d", "{}", "/v1/uploads").status == 415)
+        let json = ["-H", "Content-Type: application/json", "/v1/uploads", "-d"]
+        for body in [
+            "{", "[]", "{}", "{\"name\":\"a\",\"size\":0}", "{\"name\":\"a\",\"size\":\"x\"}",
+            "{\"name\":\"a\",\"size\":1,\"sha256\":\"x\"}",
+        ] {
+            let answer = try await server.curl(json + [body])
+            #expect(answer.status == 400, "\(body) \(answer)")
+        }
+        #expect(try await server.curl(json + ["{\"name\":\"a\",\"size\":\(Int64.max)}"]).status == 413)
+        let direct = try await server.curl(json + ["{\"name\":\"a\",\"size\":5}"])
+        #expect(direct.status == 501)
+        #expect(try direct.code == "no_direct_uploads")
+        try await server.stop()
+    }
+
+    @Test func headersBeyondTheLimitAreRefused() async throws {
+        let server = try await start()
+        let connection = try RawConnection(port: server.port)
+        try await connection.send(
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "x", count: 100_000))\r\n\r\n")
+        #expect(try await connection.answer().status == 400)
+        #expect(try await server.curl("/healthz").status == 200)
+        try await server.stop()
+    }
+
+    @Test func aConnectionWithoutTrafficIsClosed() async throws {
+        let server = try await start { $0.idleSeconds = 0.2 }
+        let connection = try RawConnection(port: server.port)
+        try await connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        // The answer ends where the server closes.
+        #expect(try await connection.answer().status == 200)
+        let silent = try RawConnection(port: server.port)
+        try await silent.send("GET /healthz HTTP/1.1\r\nHo")
+        await #expect(throws: (any Error).self) { try await silent.answer() }
+        try await server.stop()
+    }
+
+    @Test func aDatabaseThatIsAwayIsSaidWithoutItsAddress() async throws {
+        let server = try await start()
+        let film = try await Clip(seconds: 1).make()
+        metadata.setAway(true)
+        for arguments in [
+            ["/v1/videos"], ["/v1/videos/\(VideoID.make())"], ["-F", "file=@\(film.path)", "/v1/videos"],
+        ] {
+            let answer = try await server.curl(arguments)
+            #expect(answer.status == 503)
+            #expect(answer.headers["retry-after"] != nil)
+            #expect(!answer.text.contains("mysql"))
+        }
+        let ready = try await server.curl("/readyz")
+        #expect(ready.status == 503)
+        #expect(try ready.json["checks"] as? [String: String] == ["database": "failed", "store": "ok"])
+        #expect(!ready.text.contains("mysql"))
+        #expect(try await server.curl("/healthz").status == 200)
+        try await server.stop()
+    }
+
+    @Test func anAddressInUseIsAConfigurationError() async throws {
+        let server = try await start()
+        let error = await #expect(throws: ClairoError.self) {
+            _ = try await start { $0.port = server.port }
+        }
+        #expect(error?.exitCode == .configuration)
+        try await server.stop()
+    }
+}
