@@ -1,3 +1,4 @@
+internal import CLinux
 public import Foundation
 internal import Glibc
 internal import Synchronization
@@ -35,21 +36,22 @@ public final class ChildProcess: Sendable {
     public enum Stream: Sendable { case output, messages }
 
     private struct State {
-        var output = Data()
-        var messages = Data()
+        // Arrays, for the leak check does not see what a Data holds that is in use when the tests end.
+        var output: [UInt8] = []
+        var messages: [UInt8] = []
         var openPipes = 2
         var waitStatus: Int32?
         var passedDeadline = false
         /// Each is tried after every change and goes once it returns true.
         var waiters: [@Sendable (State) -> Bool] = []
 
-        var isOver: Bool { waitStatus != nil && openPipes == 0 }
+        /// Its pipes may outlive it with a process that has left its group, but not its deadline.
+        var isOver: Bool { waitStatus != nil && (openPipes == 0 || passedDeadline) }
     }
 
     public let command: String
-    public let identifier: pid_t
+    public let identifier: Int32
     private let state = Mutex(State())
-    private static let spawning = Mutex(())
 
     public init(
         _ program: String, _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
@@ -59,19 +61,13 @@ public final class ChildProcess: Sendable {
         // GNU env changes the folder between fork and exec, for which Glibc's module has no function.
         let (program, arguments) = folder.map { ("env", ["-C", $0, program] + arguments) } ?? (program, arguments)
         let environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        // One at a time: no other child may inherit these pipes before they are marked.
-        let (identifier, pipes) = try Self.spawning.withLock { _ in
-            let pipes = try (Self.pipe(), Self.pipe())
-            defer {
-                close(pipes.0.write)
-                close(pipes.1.write)
-            }
-            return (
-                try Self.spawn(
-                    program, arguments, environment: environment, output: pipes.0.write, messages: pipes.1.write), pipes
-            )
+        let pipes = try (Self.pipe(), Self.pipe())
+        defer {
+            close(pipes.0.write)
+            close(pipes.1.write)
         }
-        self.identifier = identifier
+        identifier = try Self.spawn(
+            program, arguments, environment: environment, output: pipes.0.write, messages: pipes.1.write)
         read(pipes.0.read, .output)
         read(pipes.1.read, .messages)
         reap()
@@ -96,16 +92,35 @@ public final class ChildProcess: Sendable {
         let signal = raw & 0x7F
         return Outcome(
             status: signal == 0 ? (raw >> 8) & 0xFF : 128 + signal, signal: signal == 0 ? nil : signal,
-            output: end.output, messages: end.messages)
+            output: Data(end.output), messages: Data(end.messages))
     }
 
     /// Waits for a line for which `isWanted` holds; nil where it ends without one.
     public func line(on stream: Stream, where isWanted: @escaping @Sendable (String) -> Bool) async -> String? {
         await change { state -> String?? in
-            let data = stream == .output ? state.output : state.messages
-            for line in String(decoding: data, as: UTF8.self).split(separator: "\n") where isWanted(String(line)) {
+            let bytes = stream == .output ? state.output : state.messages
+            for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where isWanted(String(line)) {
                 return .some(String(line))
             }
+            return state.isOver ? .some(nil) : nil
+        }
+    }
+
+    /// Waits for so many lines of its messages for which `isWanted` holds.
+    /// - Returns: false where it ends before.
+    public func messages(_ count: Int, where isWanted: @escaping @Sendable (String) -> Bool) async -> Bool {
+        await change { state -> Bool? in
+            let lines = String(decoding: state.messages, as: UTF8.self).split(separator: "\n")
+            if lines.count(where: { isWanted(String($0)) }) >= count { return true }
+            return state.isOver ? false : nil
+        }
+    }
+
+    /// Waits for a whole line of the output by its number from 0; nil where it ends before.
+    public func line(number: Int) async -> String? {
+        await change { state -> String?? in
+            let lines = state.output.split(separator: 10, maxSplits: number + 1, omittingEmptySubsequences: false)
+            if lines.count > number + 1 { return .some(String(decoding: lines[number], as: UTF8.self)) }
             return state.isOver ? .some(nil) : nil
         }
     }
@@ -143,8 +158,8 @@ public final class ChildProcess: Sendable {
     }
 
     private func expire() {
-        state.withLock { state in
-            guard state.waitStatus == nil || state.openPipes > 0 else { return }
+        update { state in
+            guard !state.isOver else { return }
             state.passedDeadline = true
             kill(-identifier, SIGKILL)
         }
@@ -187,8 +202,7 @@ public final class ChildProcess: Sendable {
 
     private static func pipe() throws -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
-        guard Glibc.pipe(&ends) == 0 else { throw CannotStart(command: "pipe", code: errno) }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw CannotStart(command: "pipe", code: errno) }
         return (ends[0], ends[1])
     }
 
@@ -202,6 +216,8 @@ public final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, messages, 2)
+        // Others' sockets too, such as of a server in this process: they would stay open with the child.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

@@ -46,10 +46,7 @@ public final class LocalServer: Sendable {
     }
 
     /// Ends the server. Call it once, when nobody is going to ask any more.
-    public func stop() {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    public func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 
     public var requests: [String] { state.withLock { $0.requests } }
 
@@ -68,7 +65,10 @@ public final class LocalServer: Sendable {
 
     // MARK: Connections
 
+    /// Until `stop`. It closes the listener itself: with a number that belongs to another server by now it would take that
+    /// one's connections.
     private func accept() {
+        defer { close(listener) }
         while true {
             let connection = Glibc.accept(listener, nil, nil)
             if connection < 0 {

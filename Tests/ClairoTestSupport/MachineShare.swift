@@ -43,6 +43,6 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == MachineShare {
-    /// For tests that encode: only a few of them run at a time.
+    /// For tests that encode: only a few of them run at a time. A `.timeLimit` beside it would count the waiting too.
     public static var sharesMachine: Self { MachineShare() }
 }

@@ -5,8 +5,27 @@ internal import Synchronization
 /// An `ObjectStore` in memory, for tests of code that only needs some store.
 public final class MemoryStore: ObjectStore {
     private let objects = Mutex<[ObjectKey: Data]>([:])
+    private let uploads = Mutex<[MultipartUpload: [Int: Data]]>([:])
 
-    public init() {}
+    private let opens = Mutex(0)
+    private let bucket: String
+    private let faults = Mutex(Faults())
+
+    /// How it breaks its promises.
+    public struct Faults: Sendable {
+        /// Parts that a listing of them leaves out at its end.
+        public var unlistedParts = 0
+        /// Bytes that an object loses at its end when it is completed.
+        public var lostBytes = 0
+    }
+
+    public func setFaults(_ change: (inout Faults) -> Void) { faults.withLock { change(&$0) } }
+
+    /// - Parameter bucket: its name, where a test has several.
+    public init(bucket: String = "memory") { self.bucket = bucket }
+
+    /// How often an object was opened to be read.
+    public var openCount: Int { opens.withLock(\.self) }
 
     public func put(_ data: Data, at key: ObjectKey) throws(ClairoError) { objects.withLock { $0[key] = data } }
 
@@ -23,14 +42,87 @@ public final class MemoryStore: ObjectStore {
         return data
     }
 
-    public func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource { MemorySource(try get(key)) }
-
-    public func size(of key: ObjectKey) throws(ClairoError) -> Int64? {
-        objects.withLock { $0[key].map { Int64($0.count) } }
+    public func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource {
+        opens.withLock { $0 += 1 }
+        return MemorySource(try get(key))
     }
 
-    public func list(prefix: String) throws(ClairoError) -> [ObjectKey] {
-        objects.withLock { $0.keys.filter { $0.rawValue.hasPrefix(prefix) }.sorted() }
+    public func location(of key: ObjectKey) -> ObjectLocation {
+        ObjectLocation(bucket: bucket, key: key.rawValue, url: "memory:\(key)")
+    }
+
+    public func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool {
+        objects.withLock { objects in
+            if objects[key] != nil { return false }
+            objects[key] = data
+            return true
+        }
+    }
+
+    public func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
+        guard let data = objects.withLock({ $0[key] }) else { return nil }
+        return ObjectInfo(
+            key: key, size: Int64(data.count), etag: Checksum.md5(data), modified: Timestamp(microseconds: 0))
+    }
+
+    public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
+        let found = objects.withLock { $0.keys.filter { $0.rawValue.hasPrefix(prefix) } }
+        return Array(found.filter { candidate in key.map { $0 < candidate } ?? true }.sorted().prefix(limit))
+    }
+
+    public func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) {
+        try put(try get(source), at: target)
+    }
+
+    public func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
+        let upload = MultipartUpload(key: key, id: UUID().uuidString, partSize: partSize)
+        uploads.withLock { $0[upload] = [:] }
+        return upload
+    }
+
+    public func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] {
+        uploads.withLock { $0.keys.filter { $0.key.rawValue.hasPrefix(prefix) } }.sorted { $0.id < $1.id }
+    }
+
+    public func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
+        let isKnown = uploads.withLock { uploads in
+            uploads[upload]?[number] = data
+            return uploads[upload] != nil
+        }
+        guard isKnown else { throw .noInput("There is no upload \(upload.id)") }
+        return Self.part(number, data)
+    }
+
+    public func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] {
+        guard let parts = uploads.withLock({ $0[upload] }) else { throw .noInput("There is no upload \(upload.id)") }
+        return parts.sorted { $0.key < $1.key }.dropLast(faults.withLock { $0.unlistedParts })
+            .map { Self.part($0.key, $0.value) }
+    }
+
+    public func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
+        guard let stored = uploads.withLock({ $0[upload] }) else { throw .noInput("There is no upload \(upload.id)") }
+        guard !parts.isEmpty,
+            parts.enumerated().allSatisfy({ index, part in
+                part.number == index + 1 && stored[part.number].map(Checksum.md5) == part.etag
+            })
+        else { throw .defect("The parts of upload \(upload.id) are not what the store has") }
+        uploads.withLock { $0[upload] = nil }
+        var whole = parts.reduce(into: Data()) { $0.append(stored[$1.number] ?? Data()) }
+        whole.removeLast(faults.withLock { $0.lostBytes })
+        try put(whole, at: upload.key)
+        return ObjectInfo(
+            key: upload.key, size: Int64(whole.count), etag: Checksum.md5(whole), modified: Timestamp(microseconds: 0))
+    }
+
+    public func abort(_ upload: MultipartUpload) throws(ClairoError) { uploads.withLock { $0[upload] = nil } }
+
+    public func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? { nil }
+
+    public func check() throws(ClairoError) {}
+
+    private static func part(_ number: Int, _ data: Data) -> UploadedPart {
+        let md5 = Checksum.md5(data)
+        return UploadedPart(number: number, size: data.count, etag: md5, checksum: .md5(md5))
     }
 
     public func delete(_ key: ObjectKey) throws(ClairoError) { objects.withLock { $0[key] = nil } }

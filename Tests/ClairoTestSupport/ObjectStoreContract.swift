@@ -36,8 +36,8 @@ public enum ObjectStoreContract {
             #expect(try store.list(prefix: "") == ["x"])
         },
         Promise("a missing object has no size, no bytes, and may be deleted") { store in
-            for key: ObjectKey in ["none", "no/such/key", "x/below"] {
-                try store.put(bytes(1), at: "x")
+            try store.put(bytes(1), at: "x")
+            for key: ObjectKey in ["none", "no/such/key"] {
                 #expect(try store.size(of: key) == nil)
                 #expect(failure { _ = try store.get(key) }?.exitCode == .noInput)
                 #expect(failure { _ = try store.open(key) }?.exitCode == .noInput)
@@ -45,6 +45,7 @@ public enum ObjectStoreContract {
             }
             #expect(try store.list(prefix: "") == ["x"])
         },
+        below,
         Promise("a deleted object is gone and its neighbours stay") { store in
             for key: ObjectKey in ["v/1", "v/2", "w"] { try store.put(bytes(3), at: key) }
             try store.delete("v/1")
@@ -58,9 +59,9 @@ public enum ObjectStoreContract {
             try store.put(bytes(3), at: "video/720p/1.m4s")
             #expect(try store.size(of: "video/720p") == nil)
             #expect(failure { _ = try store.get("video") }?.exitCode == .noInput)
-            try store.delete("video/720p")
             #expect(try store.list(prefix: "") == ["video/720p/1.m4s"])
         },
+        firstPart,
         Promise("a list holds the keys with the prefix, sorted") { store in
             let keys: [ObjectKey] = [
                 "a", "audio/1", "audio/10", "audio/2", "b/c/d", "v/1080p/1", "v/720p/1", "v/720p/2",
@@ -74,6 +75,15 @@ public enum ObjectStoreContract {
             for prefix in ["x", "x/y/", "a/b", "/", "/a", "../", "./a", "v//"] {
                 #expect(try store.list(prefix: prefix).isEmpty)
             }
+        },
+        Promise("its usage is the objects that are complete, and their bytes") { store in
+            #expect(try store.usage() == StoreUsage())
+            for (index, key) in (["a", "b/c/d", "b/e f", "v/720p/1"] as [ObjectKey]).enumerated() {
+                try store.put(bytes(1000 * index), at: key)
+            }
+            _ = try store.beginUpload(at: "late", partSize: 5 << 20)
+            try store.delete("b/c/d")
+            #expect(try store.usage() == StoreUsage(objects: 3, bytes: 5000))
         },
         Promise("keys may hold spaces, signs and any script") { store in
             let keys: [ObjectKey] = [
@@ -129,11 +139,246 @@ public enum ObjectStoreContract {
             #expect(try read(source, at: 1000, count: 10).isEmpty)
             #expect(try read(source, at: 1 << 40, count: 10).isEmpty)
         },
+        Promise("an object that is there already is not written again by putIfAbsent") { store in
+            for key: ObjectKey in ["new", "deep/er/new"] {
+                #expect(try store.putIfAbsent(bytes(10), at: key))
+                #expect(try store.putIfAbsent(bytes(20), at: key) == false)
+                #expect(try store.get(key) == bytes(10))
+                try store.delete(key)
+                #expect(try store.putIfAbsent(bytes(20), at: key))
+                #expect(try store.get(key) == bytes(20))
+            }
+            #expect(try store.list(prefix: "") == ["deep/er/new", "new"])
+        },
+        Promise("a list can be read in pages") { store in
+            let keys: [ObjectKey] = ["a", "b/1", "b/10", "b/2", "b c", "d+e", "é"]
+            for key in keys { try store.put(bytes(1), at: key) }
+            let sorted = keys.sorted()
+            for limit in [1, 2, 3, 7, 8] {
+                var found: [ObjectKey] = []
+                while true {
+                    let page = try store.list(prefix: "", after: found.last, limit: limit)
+                    #expect(page.count <= limit)
+                    if page.isEmpty { break }
+                    found += page
+                }
+                #expect(found == sorted)
+            }
+            #expect(try store.list(prefix: "", after: nil, limit: 0).isEmpty)
+            #expect(try store.list(prefix: "b/", after: "b/10", limit: 10) == ["b/2"])
+            #expect(try store.list(prefix: "b", after: "b/15", limit: 10) == ["b/2"])
+            #expect(try store.list(prefix: "", after: "é", limit: 10).isEmpty)
+        },
+        Promise("a copy has the same bytes and leaves the source") { store in
+            try store.put(bytes(70_000), at: "a b/ä+%.mp4")
+            try store.put(bytes(5), at: "c/old")
+            for key: ObjectKey in ["c/old", "c/new", "ü d/100%"] {
+                try store.copy("a b/ä+%.mp4", to: key)
+                #expect(try store.get(key) == bytes(70_000))
+            }
+            #expect(try store.get("a b/ä+%.mp4") == bytes(70_000))
+            #expect(failure { try store.copy("none", to: "c/new") }?.exitCode == .noInput)
+            #expect(try store.get("c/new") == bytes(70_000))
+        },
+        Promise("what is known of an object changes with its bytes") { store in
+            #expect(try store.info(of: "k/x") == nil)
+            try store.put(bytes(100), at: "k/x")
+            let first = try #require(try store.info(of: "k/x"))
+            #expect(first.key == "k/x")
+            #expect(first.size == 100)
+            #expect(!first.etag.isEmpty)
+            #expect(try store.info(of: "k/x") == first)
+            try store.put(bytes(101), at: "k/x")
+            let second = try #require(try store.info(of: "k/x"))
+            #expect(second.size == 101)
+            #expect(second.etag != first.etag)
+        },
+        Promise("a large object in odd pieces is one object") { store in
+            let data = bytes(21 << 20)
+            try store.put(at: "large") { write in
+                var rest = data
+                for count in [1, 5 << 20, 3 << 20, (8 << 20) - 1, 100] {
+                    try write(rest.prefix(count))
+                    rest = rest.dropFirst(count)
+                }
+                try write(rest)
+            }
+            #expect(try store.info(of: "large")?.size == Int64(data.count))
+            #expect(try store.get("large") == data)
+            try store.put(data, at: "large 2")
+            #expect(try store.get("large 2") == data)
+            #expect(try store.openUploads(prefix: "").isEmpty)
+        },
+        Promise("a large object whose body throws is not there, nor an upload of it") { store in
+            struct Stop: Error {}
+            try store.put(bytes(1), at: "other")
+            #expect(throws: Stop.self) {
+                try store.put(at: "large") { write in
+                    for _ in 0..<3 { try write(bytes(7 << 20)) }
+                    throw Stop()
+                }
+            }
+            #expect(try store.list(prefix: "") == ["other"])
+            #expect(try store.openUploads(prefix: "").isEmpty)
+        },
+        Promise("parts in any order become one object when they are completed") { store in
+            let size = 5 << 20
+            let data = bytes(2 * size + 1000)
+            let upload = try store.beginUpload(at: "v 1/ä", partSize: size)
+            #expect(upload.key == "v 1/ä")
+            #expect(try store.parts(of: upload).isEmpty)
+            var sent: [UploadedPart] = []
+            for number in [3, 1, 2] {
+                let piece = part(data, number, size)
+                let part = try store.putPart(piece, number: number, of: upload)
+                #expect(part.number == number)
+                #expect(part.size == piece.count)
+                #expect(part.checksum?.matches(piece) != false)
+                sent.append(part)
+            }
+            #expect(try store.info(of: "v 1/ä") == nil)
+            #expect(try store.list(prefix: "").isEmpty)
+            let known = try store.parts(of: upload)
+            #expect(known.map(\.number) == [1, 2, 3])
+            #expect(known.map(\.size) == [size, size, 1000])
+            #expect(known.map(\.etag) == sent.sorted { $0.number < $1.number }.map(\.etag))
+            for part in known {
+                #expect(part.checksum?.matches(Self.part(data, part.number, size)) != false)
+                #expect(part.checksum?.matches(bytes(3)) != true)
+            }
+            let info = try store.complete(upload, parts: known)
+            #expect(info.key == "v 1/ä")
+            #expect(info.size == Int64(data.count))
+            #expect(try store.size(of: "v 1/ä") == info.size)
+            #expect(try store.get("v 1/ä") == data)
+            #expect(failure { _ = try store.parts(of: upload) }?.exitCode == .noInput)
+            #expect(try store.openUploads(prefix: "").isEmpty)
+        },
+        lateParts,
+        Promise("a part that is sent again is there once") { store in
+            let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
+            for _ in 0..<2 { _ = try store.putPart(bytes(1 << 20), number: 1, of: upload) }
+            let known = try store.parts(of: upload)
+            #expect(known.map(\.size) == [1 << 20])
+            _ = try store.complete(upload, parts: known)
+            #expect(try store.get("k") == bytes(1 << 20))
+        },
+        replacedPart,
+        Promise("parts with a gap or in disorder make no object, and the right ones still do") { store in
+            let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
+            let data = bytes(5 << 20) + bytes(10)
+            let one = try store.putPart(part(data, 1, 5 << 20), number: 1, of: upload)
+            let two = try store.putPart(part(data, 2, 5 << 20), number: 2, of: upload)
+            var late = two
+            late.number = 3
+            for parts in [[], [two], [one, late], [two, one]] {
+                #expect(throws: ClairoError.self) { _ = try store.complete(upload, parts: parts) }
+                #expect(try store.info(of: "k") == nil)
+            }
+            _ = try store.complete(upload, parts: [one, two])
+            #expect(try store.get("k") == data)
+        },
+        wrongParts,
+        Promise("an aborted upload is gone, also when it is aborted again") { store in
+            let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
+            let part = try store.putPart(bytes(10), number: 1, of: upload)
+            for _ in 0..<2 {
+                try store.abort(upload)
+                #expect(failure { _ = try store.parts(of: upload) }?.exitCode == .noInput)
+                #expect(throws: ClairoError.self) { _ = try store.complete(upload, parts: [part]) }
+                #expect(try store.info(of: "k") == nil)
+                #expect(try store.openUploads(prefix: "").isEmpty)
+            }
+        },
+        Promise("open uploads are listed by the prefix of their key") { store in
+            let keys: [ObjectKey] = ["a/1 2", "a/ü", "b"]
+            let uploads = try keys.map { try store.beginUpload(at: $0, partSize: 5 << 20) }
+            func open(_ prefix: String) throws -> [String] {
+                try store.openUploads(prefix: prefix).map { "\($0.key) \($0.id)" }.sorted()
+            }
+            let names = uploads.map { "\($0.key) \($0.id)" }
+            #expect(try open("") == names)
+            #expect(try open("a/") == Array(names.prefix(2)))
+            #expect(try open("c").isEmpty)
+            for upload in uploads { try store.abort(upload) }
+            #expect(try open("").isEmpty)
+        },
+        Promise("two uploads to one key do not touch one another") { store in
+            let uploads = try (0..<2).map { _ in try store.beginUpload(at: "k", partSize: 5 << 20) }
+            #expect(uploads[0].id != uploads[1].id)
+            let parts = try uploads.enumerated().map { try store.putPart(bytes($0 + 1), number: 1, of: $1) }
+            _ = try store.complete(uploads[1], parts: [parts[1]])
+            #expect(try store.get("k") == bytes(2))
+            _ = try store.complete(uploads[0], parts: [parts[0]])
+            #expect(try store.get("k") == bytes(1))
+        },
+        Promise("a store that works passes its own check and holds nothing from it") { store in
+            try store.check()
+            #expect(try store.list(prefix: "").isEmpty)
+            #expect(try store.openUploads(prefix: "").isEmpty)
+        },
     ]
+
+    // MARK: Promises that not every server keeps
+
+    public static let below = Promise("what would lie below an object is not there, and may be deleted") { store in
+        try store.put(bytes(1), at: "x")
+        #expect(try store.info(of: "x/below") == nil)
+        #expect(failure { _ = try store.get("x/below") }?.exitCode == .noInput)
+        try store.delete("x/below")
+        #expect(try store.list(prefix: "") == ["x"])
+    }
+
+    public static let firstPart = Promise("removing the first part of a key removes nothing") { store in
+        try store.put(bytes(3), at: "video/720p/1.m4s")
+        try store.delete("video/720p")
+        #expect(try store.list(prefix: "") == ["video/720p/1.m4s"])
+    }
+
+    public static let lateParts = Promise("an upload that is completed takes no more parts") { store in
+        let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
+        _ = try store.complete(upload, parts: [try store.putPart(bytes(1), number: 1, of: upload)])
+        #expect(failure { _ = try store.putPart(bytes(1), number: 1, of: upload) }?.exitCode == .noInput)
+    }
+
+    public static let replacedPart = Promise("a part that is sent again with other bytes replaces the first") { store in
+        let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
+        let first = try store.putPart(bytes(2 << 20), number: 1, of: upload)
+        let second = try store.putPart(bytes(1 << 20), number: 1, of: upload)
+        #expect(first.etag != second.etag)
+        let known = try store.parts(of: upload)
+        #expect(known.map(\.etag) == [second.etag])
+        #expect(known.map(\.size) == [1 << 20])
+        _ = try store.complete(upload, parts: known)
+        #expect(try store.get("k") == bytes(1 << 20))
+    }
+
+    public static let wrongParts = Promise("parts of other bytes make no object, and the right ones still do") {
+        store in
+        let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
+        let part = try store.putPart(bytes(10), number: 1, of: upload)
+        var wrong = part
+        wrong.etag = String(repeating: "0", count: 32)
+        wrong.checksum = nil
+        #expect(failure { _ = try store.complete(upload, parts: [wrong]) }?.kind == .defect)
+        #expect(try store.info(of: "k") == nil)
+        _ = try store.complete(upload, parts: [part])
+        #expect(try store.get("k") == bytes(10))
+    }
+
+    // MARK: Tools
 
     /// Bytes that differ by place and length.
     private static func bytes(_ count: Int) -> Data {
-        Data((0..<count).map { UInt8(truncatingIfNeeded: $0 * 31 + count) })
+        let cycle = Data((0..<256).map { UInt8(truncatingIfNeeded: $0 * 31 + count) })
+        var data = Data(capacity: count)
+        while data.count < count { data.append(cycle.prefix(count - data.count)) }
+        return data
+    }
+
+    /// Part `number` of `data` that is sent in parts of `size`.
+    private static func part(_ data: Data, _ number: Int, _ size: Int) -> Data {
+        data.dropFirst((number - 1) * size).prefix(size)
     }
 
     private static func failure(_ body: () throws -> Void) -> ClairoError? {

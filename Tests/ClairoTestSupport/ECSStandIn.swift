@@ -1,0 +1,383 @@
+internal import AWSSigning
+public import Foundation
+internal import Glibc
+internal import Synchronization
+
+/// Amazon ECS on this machine. `moto_server` keeps the books of its API; what it does not do, running containers, is done
+/// here: a task that is started is the built `clairo` with the command and the variables of its overrides, and the
+/// metadata of a task on Fargate beside it.
+///
+/// A test may give tasks another fate, and calls another answer.
+public final class ECSStandIn: Sendable {
+    /// What becomes of a task that is asked for.
+    public enum Fate: Sendable {
+        /// Its container runs.
+        case run
+        /// RunTask answers with these reasons instead of a task; none for an answer with neither.
+        case refused([String])
+        /// It runs nothing and stays in this state.
+        case stuck(String)
+        /// It is stopped at once.
+        case stopped(code: String, reason: String = "", containerReason: String? = nil, exit: Int? = nil)
+        /// It is started, seen so often, and then ECS knows nothing of it.
+        case vanishes(afterLooks: Int)
+    }
+
+    /// What a call is answered instead of being passed on.
+    public struct Answer: Sendable {
+        var operation: String
+        var status: Int
+        var code: String
+        var message: String
+        var headers: [String: String]
+        var times: Int
+
+        public init(
+            _ operation: String, status: Int = 400, code: String, message: String = "as the test wants it",
+            headers: [String: String] = [:], times: Int = 1
+        ) {
+            self.operation = operation
+            self.status = status
+            self.code = code
+            self.message = message
+            self.headers = headers
+            self.times = times
+        }
+    }
+
+    /// A call of the API that came.
+    public struct Call: Sendable {
+        public var operation: String
+        public var body: Data
+        public var headers: [String: String]
+
+        /// A value of the body, by keys and indices.
+        public func value(_ path: String...) -> Any? {
+            var value: Any? = try? JSONSerialization.jsonObject(with: body)
+            for part in path {
+                value = Int(part).map { (value as? [Any])?[$0] } ?? (value as? [String: Any])?[part]
+            }
+            return value
+        }
+    }
+
+    private struct Running: Sendable {
+        var fate: Fate
+        var process: ChildProcess?
+        var exit: Int32?
+        var looks = 0
+        var isStopped = false
+    }
+
+    private struct State {
+        var fates: [Fate] = []
+        var answers: [Answer] = []
+        var calls: [Call] = []
+        var tasks: [String: Running] = [:]
+        var tokens: [String: Data] = [:]
+        var messages: [String] = []
+    }
+
+    public let cluster: String
+    public let taskDefinition: String
+    public let subnet: String
+    public let securityGroup: String
+    private let moto: S3Server
+    private let environment: [String: String]
+    private let state: Box
+    private let server: StubServer
+
+    /// Shared with the server's closure.
+    private final class Box: Sendable {
+        let mutex = Mutex(State())
+    }
+
+    /// CPU seconds and bytes that the metadata tell of each task.
+    public static let cpuSeconds = 1234.5
+    public static let memory: Int64 = 3 << 30
+
+    public static var isAvailable: Bool { S3Server.isInstalled(.moto) && S3Server.isInstalled(.rclone) }
+
+    /// - Parameter environment: of the containers: where S3 is.
+    public static func start(environment: [String: String], in scratch: Scratch) async throws -> ECSStandIn {
+        let moto = try await S3Server.shared(.moto)
+        let name = "clairo-\(UUID().uuidString.lowercased().prefix(8))"
+        _ = try await call(
+            "CreateCluster", ["clusterName": name, "capacityProviders": ["FARGATE", "FARGATE_SPOT"]], moto)
+        _ = try await call(
+            "RegisterTaskDefinition",
+            [
+                "family": "\(name)-task", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+                "cpu": "2048",
+                "memory": "4096",
+                "containerDefinitions": [["name": "clairo", "image": "clairo", "memory": 4096, "essential": true]],
+            ], moto)
+        let subnet = try await ec2("DescribeSubnets", "subnetId", moto)
+        let group = try await ec2("DescribeSecurityGroups", "groupId", moto)
+        let standIn = try ECSStandIn(
+            moto: moto, cluster: name, taskDefinition: "\(name)-task", subnet: subnet, securityGroup: group,
+            environment: environment)
+        scratch.onCleanup { standIn.stop() }
+        return standIn
+    }
+
+    private init(
+        moto: S3Server, cluster: String, taskDefinition: String, subnet: String, securityGroup: String,
+        environment: [String: String]
+    ) throws {
+        self.moto = moto
+        self.cluster = cluster
+        self.taskDefinition = taskDefinition
+        self.subnet = subnet
+        self.securityGroup = securityGroup
+        self.environment = environment
+        let box = Box()
+        state = box
+        let port = PortBox()
+        server = try StubServer { request, body in
+            if request.method == "GET" { return Self.metadata(request.path) }
+            return Handler(state: box, moto: moto.port, environment: environment, own: port.value).answer(request, body)
+        }
+        port.value = server.port
+    }
+
+    public var endpoint: String { server.url }
+
+    /// For `clairo`: where ECS is, and where on it tasks run.
+    public var settings: [String: String] {
+        [
+            "AWS_ENDPOINT_URL_ECS": endpoint, "CLAIRO_ECS_CLUSTER": cluster,
+            "CLAIRO_ECS_TASK_DEFINITION": taskDefinition, "CLAIRO_ECS_SUBNETS": subnet,
+            "CLAIRO_ECS_SECURITY_GROUPS": securityGroup,
+        ]
+    }
+
+    /// Of the next tasks, one each; those after them run.
+    public func give(_ fates: Fate...) { state.mutex.withLock { $0.fates += fates } }
+
+    public func answer(_ answers: Answer...) { state.mutex.withLock { $0.answers += answers } }
+
+    public var calls: [Call] { state.mutex.withLock { $0.calls } }
+
+    public func calls(_ operation: String) -> [Call] { calls.filter { $0.operation == operation } }
+
+    /// The processes of all tasks so far.
+    public var processes: [ChildProcess] { state.mutex.withLock { $0.tasks.values.compactMap(\.process) } }
+
+    private func stop() {
+        for process in processes { process.send(SIGKILL) }
+        server.stop()
+    }
+
+    // MARK: moto
+
+    private static func call(_ operation: String, _ body: [String: Any], _ moto: S3Server) async throws -> Data {
+        let data = try JSONSerialization.data(withJSONObject: body)
+        let unsigned = AWSRequest(
+            method: "POST", scheme: "http", host: "127.0.0.1:\(moto.port)",
+            headers: [
+                .init("Content-Type", "application/x-amz-json-1.1"),
+                .init("X-Amz-Target", "AmazonEC2ContainerServiceV20141113.\(operation)"),
+            ], payload: .init(data))
+        return try await send(unsigned, data, service: "ecs")
+    }
+
+    private static func send(_ unsigned: AWSRequest, _ body: Data, service: String) async throws -> Data {
+        let signed = SigV4Signer(credentials: S3Server.credentials, region: S3Server.region, service: service)
+            .sign(unsigned, at: Date())
+        let response = try await HTTPClient.send(
+            "POST", signed.url, headers: signed.headers.map { ($0.name, $0.value) }, body: body)
+        guard response.status == 200 else { throw S3Server.Refused(server: "moto", response: response) }
+        return response.body
+    }
+
+    /// The first value of an element in what EC2 answers.
+    private static func ec2(_ action: String, _ element: String, _ moto: S3Server) async throws -> String {
+        let body = Data("Action=\(action)&Version=2016-11-15".utf8)
+        let unsigned = AWSRequest(
+            method: "POST", scheme: "http", host: "127.0.0.1:\(moto.port)",
+            headers: [.init("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")], payload: .init(body))
+        let text = String(decoding: try await send(unsigned, body, service: "ec2"), as: UTF8.self)
+        guard let begin = text.range(of: "<\(element)>"),
+            let end = text.range(of: "</\(element)>", range: begin.upperBound..<text.endIndex)
+        else { throw S3Server.Refused(server: "moto", response: HTTPResponse(200, text)) }
+        return String(text[begin.upperBound..<end.lowerBound])
+    }
+
+    /// As https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-response.html has it.
+    private static func metadata(_ path: String) -> HTTPResponse {
+        switch path {
+        case "/v4/task": HTTPResponse(200, #"{"Family": "clairo", "Limits": {"CPU": 2, "Memory": 4096}}"#)
+        case "/v4/task/stats":
+            // One container that has not been measured yet.
+            HTTPResponse(
+                200,
+                #"{"a": {"cpu_stats": {"cpu_usage": {"total_usage": \#(Int(cpuSeconds * 1e9))}}, "memory_stats": {"usage": 1, "max_usage": \#(memory)}}, "b": null}"#
+            )
+        default: HTTPResponse(404)
+        }
+    }
+
+    private final class PortBox: Sendable {
+        private let port = Mutex<UInt16>(0)
+        var value: UInt16 {
+            get { port.withLock { $0 } }
+            set { port.withLock { $0 = newValue } }
+        }
+    }
+
+    // MARK: Calls
+
+    private struct Handler {
+        let state: Box
+        let moto: UInt16
+        let environment: [String: String]
+        let own: UInt16
+
+        func answer(_ request: HTTPRequest, _ body: Data) -> HTTPResponse? {
+            let operation = String(request.headers["x-amz-target"]?.split(separator: ".").last ?? "")
+            let answer: Answer? = state.mutex.withLock { state in
+                state.calls.append(Call(operation: operation, body: body, headers: request.headers))
+                guard let index = state.answers.firstIndex(where: { $0.operation == operation && $0.times > 0 })
+                else { return nil }
+                state.answers[index].times -= 1
+                return state.answers[index]
+            }
+            if let answer {
+                let text = #"{"__type": "com.amazonaws.ecs#\#(answer.code)", "message": "\#(answer.message)"}"#
+                return HTTPResponse(answer.status, Data(text.utf8), headers: answer.headers)
+            }
+            var input = (try? JSONSerialization.jsonObject(with: body)) as? [String: Any] ?? [:]
+            switch operation {
+            case "RunTask": return run(&input, request)
+            case "DescribeTasks": return describe(input, request)
+            case "StopTask":
+                if let arn = input["task"] as? String { end(arn) }
+                return forward(request, body)
+            default: return forward(request, body)
+            }
+        }
+
+        private func forward(_ request: HTTPRequest, _ body: Data) -> HTTPResponse? {
+            let names = ["x-amz-target", "content-type", "authorization", "x-amz-date"]
+            let headers = names.compactMap { name in request.headers[name].map { (name: name, value: $0) } }
+            return try? HTTPClient.sendAndWait("POST", "http://127.0.0.1:\(moto)/", headers: headers, body: body)
+        }
+
+        private func json(_ value: [String: Any]) -> HTTPResponse {
+            HTTPResponse(200, (try? JSONSerialization.data(withJSONObject: value)) ?? Data())
+        }
+
+        private func run(_ input: inout [String: Any], _ request: HTTPRequest) -> HTTPResponse? {
+            // The same token is the same task.
+            let token = input["clientToken"] as? String ?? ""
+            if let known = state.mutex.withLock({ $0.tokens[token] }) { return HTTPResponse(200, known) }
+            let fate = state.mutex.withLock { $0.fates.isEmpty ? .run : $0.fates.removeFirst() }
+            if case .refused(let reasons) = fate {
+                return json(["tasks": [], "failures": reasons.map { ["arn": "arn:aws:ecs:none", "reason": $0] }])
+            }
+            // moto knows no strategies, and runs on Fargate only what says so.
+            input["capacityProviderStrategy"] = nil
+            input["launchType"] = "FARGATE"
+            guard let body = try? JSONSerialization.data(withJSONObject: input),
+                let reply = forward(request, body), reply.status == 200,
+                let document = try? JSONSerialization.jsonObject(with: reply.body) as? [String: Any],
+                let arn = ((document["tasks"] as? [[String: Any]])?.first)?["taskArn"] as? String
+            else { return forward(request, (try? JSONSerialization.data(withJSONObject: input)) ?? Data()) }
+            var running = Running(fate: fate)
+            if case .run = fate { running.process = try? start(input) }
+            let process = running.process
+            let noted = running
+            state.mutex.withLock { state in
+                state.tokens[token] = reply.body
+                state.tasks[arn] = noted
+            }
+            if let process {
+                let state = state
+                Task {
+                    let outcome = try? await process.outcome()
+                    state.mutex.withLock { state in
+                        state.tasks[arn]?.exit = outcome?.status ?? 1
+                        state.messages.append(outcome?.errors ?? "")
+                    }
+                }
+            }
+            return reply
+        }
+
+        private func start(_ input: [String: Any]) throws -> ChildProcess? {
+            let overrides = input["overrides"] as? [String: Any]
+            guard let container = (overrides?["containerOverrides"] as? [[String: Any]])?.first,
+                let command = container["command"] as? [String]
+            else { return nil }
+            var variables = environment
+            for pair in container["environment"] as? [[String: String]] ?? [] {
+                variables[pair["name"] ?? ""] = pair["value"]
+            }
+            variables["ECS_CONTAINER_METADATA_URI_V4"] = "http://127.0.0.1:\(own)/v4"
+            return try ClairoProcess.start(command, environment: variables, deadline: .seconds(900))
+        }
+
+        private func end(_ arn: String) {
+            let process = state.mutex.withLock { state in
+                state.tasks[arn]?.isStopped = true
+                return state.tasks[arn]?.process
+            }
+            process?.send(SIGTERM)
+        }
+
+        private func describe(_ input: [String: Any], _ request: HTTPRequest) -> HTTPResponse? {
+            guard let body = try? JSONSerialization.data(withJSONObject: input),
+                let reply = forward(request, body), reply.status == 200,
+                let document = try? JSONSerialization.jsonObject(with: reply.body) as? [String: Any]
+            else { return forward(request, (try? JSONSerialization.data(withJSONObject: input)) ?? Data()) }
+            var tasks: [[String: Any]] = []
+            var failures: [[String: Any]] = []
+            for var task in document["tasks"] as? [[String: Any]] ?? [] {
+                guard let arn = task["taskArn"] as? String else { continue }
+                task["cpu"] = "2048"
+                task["memory"] = "4096"
+                let running: Running? = state.mutex.withLock { state in
+                    state.tasks[arn]?.looks += 1
+                    return state.tasks[arn]
+                }
+                if let running, !Self.show(running, &task) {
+                    failures.append(["arn": arn, "reason": "MISSING"])
+                } else {
+                    tasks.append(task)
+                }
+            }
+            return json(["tasks": tasks, "failures": failures])
+        }
+
+        /// - Returns: false where nothing is known of it.
+        private static func show(_ running: Running, _ task: inout [String: Any]) -> Bool {
+            var container: [String: Any] = ["name": "clairo"]
+            switch running.fate {
+            case .run:
+                if let exit = running.exit {
+                    task["lastStatus"] = "STOPPED"
+                    task["stopCode"] = running.isStopped ? "UserInitiated" : "EssentialContainerExited"
+                    task["stoppedReason"] = "Essential container in task exited"
+                    container["exitCode"] = Int(exit)
+                } else {
+                    task["lastStatus"] = running.looks < 2 ? "PENDING" : "RUNNING"
+                }
+            case .refused: return false
+            case .stuck(let status): task["lastStatus"] = running.isStopped ? "STOPPED" : status
+            case .vanishes(let looks):
+                if running.looks > looks { return false }
+                task["lastStatus"] = "RUNNING"
+            case .stopped(let code, let reason, let containerReason, let exit):
+                task["lastStatus"] = "STOPPED"
+                task["stopCode"] = code
+                task["stoppedReason"] = reason
+                if let containerReason { container["reason"] = containerReason }
+                if let exit { container["exitCode"] = exit }
+            }
+            container["lastStatus"] = task["lastStatus"]
+            task["containers"] = [container]
+            return true
+        }
+    }
+}

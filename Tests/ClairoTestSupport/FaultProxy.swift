@@ -1,0 +1,281 @@
+internal import Foundation
+internal import Synchronization
+
+/// An HTTP proxy between a client and a server on this machine that breaks what a script tells it to break.
+///
+/// The client connects to it as if it were the server, and signs for its address; the `Host` header goes through unchanged.
+/// A request for which no rule holds is passed on. Bodies need a `Content-Length`, as S3 wants it too. It never waits for a clock: a stalled request stays so until `release`.
+public final class FaultProxy: Sendable {
+    public enum Fault: Sendable, Hashable {
+        /// Resets the connection once it has read this much of the request's body, all of it where nil. Nothing reaches the
+        /// server.
+        case cutRequest(after: Int?)
+        /// Passes the request's head and this much of its body on, then resets both connections.
+        case cutForwarded(after: Int)
+        /// Lets the server do its work, then resets the connection instead of passing the answer on.
+        case dropReply
+        /// Passes the answer's head and this much of its body on, then resets the connection.
+        case cutReply(after: Int)
+        /// The same, but ends the connection in order.
+        case truncateReply(after: Int)
+        /// Passes an answer on whose `Content-Length` and body are this long and no longer: it looks whole.
+        case shortenReply(to: Int)
+        /// Answers in the server's place, which sees nothing of it, with an S3 error such as 503 `SlowDown`. With status 200
+        /// this is how CompleteMultipartUpload and CopyObject fail late.
+        case answer(status: Int, code: String)
+        /// Reads the request and does not answer until `release`, which resets the connection.
+        case stall
+        /// Passes the answer's head and this much of its body on, and no more until `release`, which resets the connection.
+        case stallReply(after: Int)
+    }
+
+    /// What to do to which requests.
+    public struct Rule: Sendable {
+        var fault: Fault
+        var skipping: Int
+        var times: Int
+        var holds: @Sendable (HTTPRequest) -> Bool
+
+        /// - Parameters:
+        ///   - skipping: requests for which the rule holds that pass first.
+        ///   - times: requests that get the fault after those.
+        ///   - holds: which requests the rule is about.
+        public init(
+            _ fault: Fault, skipping: Int = 0, times: Int = 1,
+            where holds: @escaping @Sendable (HTTPRequest) -> Bool = { _ in true }
+        ) {
+            self.fault = fault
+            self.skipping = skipping
+            self.times = times
+            self.holds = holds
+        }
+
+        /// - Parameters:
+        ///   - path: what the path ends with, percent-encoded.
+        ///   - query: what the query contains, such as `uploadId=`.
+        public init(
+            _ fault: Fault, _ method: String, path: String = "", query: String = "", skipping: Int = 0, times: Int = 1
+        ) {
+            self.init(fault, skipping: skipping, times: times) { request in
+                request.method == method && request.path.hasSuffix(path)
+                    && (query.isEmpty || request.query.contains(query))
+            }
+        }
+    }
+
+    /// A request that came through.
+    public struct Passage: Sendable {
+        public var request: HTTPRequest
+        /// What was done to it, if anything.
+        public var fault: Fault?
+    }
+
+    private struct State {
+        var rules: [Rule] = []
+        var passages: [Passage] = []
+        var waiters: [@Sendable ([Passage]) -> Bool] = []
+    }
+
+    private let listener: Listener
+    private let upstream: UInt16
+    private let state = Mutex(State())
+    private let gate = Gate()
+
+    /// - Parameter port: of the server on 127.0.0.1.
+    public init(to port: UInt16, _ rules: [Rule] = []) throws {
+        upstream = port
+        listener = try Listener()
+        state.withLock { $0.rules = rules }
+        listener.start { [self] connection in while serve(connection) {} }
+    }
+
+    public var port: UInt16 { listener.port }
+    public var endpoint: String { "http://127.0.0.1:\(port)" }
+
+    /// Everything that was asked so far, in order.
+    public var passages: [Passage] { state.withLock { $0.passages } }
+
+    /// More rules, after those that are there. The first that holds counts.
+    public func add(_ rules: Rule...) { state.withLock { $0.rules += rules } }
+
+    public func removeRules() { state.withLock { $0.rules = [] } }
+
+    /// Waits for the first passage for which `isWanted` holds, such as one that is stalled.
+    public func passage(where isWanted: @escaping @Sendable (Passage) -> Bool) async -> Passage {
+        await withCheckedContinuation { continuation in
+            let waiter: @Sendable ([Passage]) -> Bool = { passages in
+                guard let found = passages.first(where: isWanted) else { return false }
+                continuation.resume(returning: found)
+                return true
+            }
+            state.withLock { if !waiter($0.passages) { $0.waiters.append(waiter) } }
+        }
+    }
+
+    /// Resets what is stalled, and lets nothing stall any more.
+    public func release() { gate.open() }
+
+    /// Takes no more connections and releases what is stalled. Call it once.
+    public func stop() {
+        release()
+        listener.stop()
+    }
+
+    // MARK: One request
+
+    /// - Returns: whether there may be another request on this connection.
+    private func serve(_ client: Connection) -> Bool {
+        guard var head = HTTPHead(from: client) else { return false }
+        let request = HTTPRequest(head)
+        let fault = record(request)
+        let isLast = head["connection"]?.lowercased() == "close"
+        var expectsContinue = head["expect"] != nil
+        head.remove("expect")
+        head.remove("connection")
+        head.headers.append(("Connection", "close"))
+
+        /// Hands the body over piece by piece, at most so much of it.
+        func body(atMost limit: Int? = nil, to receive: (Data) -> Bool = { _ in true }) -> Bool {
+            if expectsContinue { client.write(Data("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
+            expectsContinue = false
+            var left = min(head.length, limit ?? .max)
+            while left > 0 {
+                guard let piece = client.read(atMost: left), receive(piece) else { return false }
+                left -= piece.count
+            }
+            return true
+        }
+
+        guard !head.isChunked else {
+            client.write(HTTPResponse(411).data)
+            return false
+        }
+        switch fault {
+        case .cutRequest(let limit):
+            _ = body(atMost: limit)
+            client.reset()
+            return false
+        case .stall:
+            _ = body()
+            gate.wait()
+            client.reset()
+            return false
+        case .answer(let status, let code):
+            return body() && client.write(Self.answer(status, code).data) && !isLast
+        default: break
+        }
+
+        guard let server = try? Connection.open(port: upstream) else {
+            client.write(HTTPResponse(502).data)
+            return false
+        }
+        server.write(head.data)
+        if case .cutForwarded(let limit) = fault {
+            _ = body(atMost: limit, to: server.write)
+            server.reset()
+            client.reset()
+            return false
+        }
+        // A server that answers early, such as with 403, reads no more; its answer is what counts.
+        _ = body(to: server.write)
+        return passOn(from: server, to: client, isHead: request.method == "HEAD", fault) && !isLast
+    }
+
+    private func record(_ request: HTTPRequest) -> Fault? {
+        state.withLock { state in
+            var fault: Fault?
+            if let index = state.rules.firstIndex(where: { $0.times > 0 && $0.holds(request) }) {
+                if state.rules[index].skipping > 0 {
+                    state.rules[index].skipping -= 1
+                } else {
+                    state.rules[index].times -= 1
+                    fault = state.rules[index].fault
+                }
+            }
+            state.passages.append(Passage(request: request, fault: fault))
+            let passages = state.passages
+            state.waiters.removeAll { $0(passages) }
+            return fault
+        }
+    }
+
+    private func passOn(from server: Connection, to client: Connection, isHead: Bool, _ fault: Fault?) -> Bool {
+        guard var head = HTTPHead(from: server) else {
+            client.reset()
+            return false
+        }
+        head.remove("connection")
+        let status = head.start.split(separator: " ").dropFirst().first.map(String.init) ?? ""
+        let hasBody = !isHead && status != "204" && status != "304"
+        let isDelimited = !hasBody || head["content-length"] != nil || head.isChunked
+        if !isDelimited { head.headers.append(("Connection", "close")) }
+
+        /// - Returns: whether all of it came and went.
+        func copy(atMost limit: Int = .max) -> Bool {
+            var left = limit
+            while left > 0, let piece = server.read(atMost: left) {
+                guard client.write(piece) else { return false }
+                left -= piece.count
+            }
+            return left == 0 || limit == .max
+        }
+
+        switch fault {
+        case .dropReply:
+            while server.read() != nil {}
+            client.reset()
+            return false
+        case .cutReply(let limit), .truncateReply(let limit), .stallReply(let limit):
+            client.write(head.data)
+            _ = copy(atMost: limit)
+            if case .truncateReply = fault { return false }
+            if case .stallReply = fault { gate.wait() }
+            client.reset()
+            return false
+        case .shortenReply(let length):
+            head.remove("content-length")
+            head.remove("transfer-encoding")
+            head.headers.append(("Content-Length", "\(length)"))
+            return client.write(head.data) && copy(atMost: length)
+        default:
+            guard client.write(head.data) else { return false }
+            guard hasBody else { return true }
+            let length = head["content-length"].flatMap(Int.init) ?? .max
+            guard copy(atMost: length) else {
+                client.reset()
+                return false
+            }
+            return isDelimited
+        }
+    }
+
+    private static func answer(_ status: Int, _ code: String) -> HTTPResponse {
+        HTTPResponse(
+            status,
+            Data(
+                """
+                <?xml version="1.0" encoding="UTF-8"?>
+                <Error><Code>\(code)</Code><Message>As the test wants it</Message><RequestId>0</RequestId></Error>
+                """.utf8),
+            headers: ["content-type": "application/xml"])
+    }
+
+    /// Stays open once it is.
+    private final class Gate: Sendable {
+        private let condition = NSCondition()
+        private let isOpen = Mutex(false)
+
+        func wait() {
+            condition.lock()
+            while !isOpen.withLock({ $0 }) { condition.wait() }
+            condition.unlock()
+        }
+
+        func open() {
+            condition.lock()
+            isOpen.withLock { $0 = true }
+            condition.broadcast()
+            condition.unlock()
+        }
+    }
+}

@@ -1,0 +1,362 @@
+public import ClairoCore
+internal import Foundation
+internal import Synchronization
+public import Testing
+
+/// What every `MessageQueue` must do, as one body of checks for all backends.
+///
+/// A suite gives a queue and a topic of the check's own, which is empty and, where the queue has partitions, has several.
+public enum MessageQueueContract {
+    /// Where a check takes place.
+    public struct Place: Sendable {
+        public var queue: any MessageQueue
+        public var topic: String
+        /// The check's consumers are members of this group.
+        public var group: String
+
+        public init(queue: any MessageQueue, topic: String) {
+            self.queue = queue
+            self.topic = topic
+            group = "group-" + UUID().uuidString
+        }
+
+        /// Messages of these keys, in their order.
+        func messages(_ keys: [String]) -> [OutboxMessage] {
+            keys.map { MetadataSamples.message(of: .make(), topic: topic, key: $0) }
+        }
+
+        /// Sends messages and makes sure that each is safe.
+        func send(_ messages: [OutboxMessage]) async throws {
+            let producer = try await queue.producer()
+            #expect(await producer.send(messages) == messages.map { _ in nil })
+            await producer.close()
+        }
+
+        func send(keys: [String]) async throws -> [OutboxMessage] {
+            let messages = messages(keys)
+            try await send(messages)
+            return messages
+        }
+
+        func consumer(inFlight: Int = 1) async throws -> any MessageConsumer {
+            try await queue.consumer(topics: [topic], group: group, inFlight: inFlight)
+        }
+
+        /// A consumer for the time of `body`; what it holds then comes again.
+        func withConsumer<R: Sendable>(
+            inFlight: Int = 1, _ body: (any MessageConsumer) async throws -> R
+        ) async throws -> R {
+            let consumer = try await consumer(inFlight: inFlight)
+            do {
+                let result = try await body(consumer)
+                await consumer.close()
+                return result
+            } catch {
+                await consumer.close()
+                throw error
+            }
+        }
+
+        /// Takes so many messages and is done with each.
+        func doNext(_ count: Int, _ consumer: any MessageConsumer) async throws -> [ReceivedMessage] {
+            var taken: [ReceivedMessage] = []
+            while taken.count < count {
+                let message = try await take(consumer)
+                try await consumer.done(message)
+                taken.append(message)
+            }
+            return taken
+        }
+    }
+
+    /// One promise of the port.
+    public struct Promise: Sendable, CustomTestStringConvertible {
+        public let testDescription: String
+        let body: @Sendable (Place) async throws -> Void
+
+        init(_ description: String, _ body: @escaping @Sendable (Place) async throws -> Void) {
+            testDescription = description
+            self.body = body
+        }
+
+        public func check(_ place: Place) async throws { try await body(place) }
+    }
+
+    public static let promises = content + endings + sharing + closing
+
+    /// Sends messages while the service behind the queue is away.
+    public static func checkSendingToNobody(_ producer: any MessageProducer, topic: String) async {
+        let messages = ["a", "b", "c"].map { MetadataSamples.message(of: .make(), topic: topic, key: $0) }
+        let errors = await producer.send(messages)
+        #expect(errors.count == messages.count)
+        // To be tried again, not to be given up.
+        #expect(errors.allSatisfy { $0?.kind == .transient }, "\(errors)")
+    }
+
+    /// The next message, which has to come.
+    static func take(_ consumer: any MessageConsumer) async throws -> ReceivedMessage {
+        try #require(try await consumer.next())
+    }
+
+    /// Keys enough for every partition to have some.
+    static func keys(_ count: Int) -> [String] { (0..<count).map { "key \($0)" } }
+}
+
+// MARK: Content
+
+extension MessageQueueContract {
+    static let content = [
+        Promise("a message arrives with its key, headers, payload and id") { place async throws in
+            var message = place.messages(["Schlüssel \"1\""])[0]
+            message.headers = ["schema": "1", "trace-id": "äöü", "empty": ""]
+            try await place.send([message])
+            try await place.withConsumer { consumer in
+                let received = try await take(consumer)
+                #expect(received.topic == place.topic)
+                #expect(received.key == message.key)
+                #expect(received.payload == message.payload)
+                #expect(received.id == message.id)
+                var headers = message.headers
+                headers["message-id"] = message.id.rawValue
+                #expect(received.headers == headers)
+            }
+        },
+        Promise("any payload arrives as it was: none, every byte, close to a megabyte") { place async throws in
+            let payloads = [
+                Data(), Data((0...255).map { UInt8($0) }),
+                Data((0..<900_000).map { UInt8(truncatingIfNeeded: $0 * 7) }),
+                Data("last".utf8),
+            ]
+            // One key, so that none can come before another.
+            var messages = place.messages(payloads.map { _ in "key" })
+            for index in messages.indices { messages[index].payload = payloads[index] }
+            try await place.send(messages)
+            let taken = try await place.withConsumer { try await place.doNext(payloads.count, $0) }
+            #expect(taken.map(\.payload.count) == payloads.map(\.count))
+            #expect(taken.map(\.payload) == payloads)
+            #expect(taken.map(\.id) == messages.map(\.id))
+        },
+        Promise("the lag is what nobody is done with") { place async throws in
+            func lag() async throws -> Int { try await place.queue.lag(of: place.group, topic: place.topic) }
+            #expect(try await lag() == 0)
+            _ = try await place.send(keys: keys(5))
+            #expect(try await lag() == 5)
+            try await place.withConsumer { _ = try await place.doNext(3, $0) }
+            try await eventually { try await lag() == 2 }
+            try await place.withConsumer { _ = try await place.doNext(2, $0) }
+            try await eventually { try await lag() == 0 }
+        },
+        Promise("messages of one key come in their order") { place async throws in
+            let sent = try await place.send(keys: (0..<60).map { "key \($0 % 7)" })
+            let taken = try await place.withConsumer(inFlight: 3) { try await place.doNext(60, $0) }
+            for key in Set(sent.map(\.key)) {
+                #expect(taken.filter { $0.key == key }.map(\.id) == sent.filter { $0.key == key }.map(\.id))
+            }
+            #expect(Set(taken.map(\.id)) == Set(sent.map(\.id)))
+        },
+        Promise("nothing is sent where there is nothing to send") { place async throws in
+            let producer = try await place.queue.producer()
+            #expect(await producer.send([]).isEmpty)
+            await producer.close()
+        },
+    ]
+}
+
+// MARK: Done and released
+
+extension MessageQueueContract {
+    static let endings = [
+        Promise("what is done is not delivered again, also to a consumer that comes later") { place async throws in
+            let first = try await place.send(keys: keys(6))
+            let done = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
+            #expect(Set(done.map(\.id)) == Set(first.map(\.id)))
+            let second = try await place.send(keys: keys(6))
+            let later = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
+            #expect(Set(later.map(\.id)) == Set(second.map(\.id)))
+        },
+        Promise("what is released is delivered again, and before what follows it") { place async throws in
+            let sent = try await place.send(keys: ["key", "key"])
+            try await place.withConsumer { consumer in
+                for _ in 0..<3 {
+                    let message = try await take(consumer)
+                    #expect(message.id == sent[0].id)
+                    try await consumer.release(message)
+                }
+                #expect(try await place.doNext(2, consumer).map(\.id) == sent.map(\.id))
+            }
+        },
+        Promise("what a consumer has not done when it is closed is delivered to another") { place async throws in
+            let sent = try await place.send(keys: ["key", "key", "key"])
+            try await place.withConsumer { consumer async throws in
+                #expect(try await place.doNext(1, consumer).map(\.id) == [sent[0].id])
+                #expect(try await take(consumer).id == sent[1].id)
+            }
+            let rest = try await place.withConsumer { try await place.doNext(2, $0) }
+            #expect(rest.map(\.id) == sent[1...].map(\.id))
+        },
+        Promise("who is done late, with an earlier delivery, changes nothing") { place async throws in
+            let sent = try await place.send(keys: ["key", "key"])
+            try await place.withConsumer { consumer in
+                let earlier = try await take(consumer)
+                try await consumer.release(earlier)
+                let later = try await take(consumer)
+                #expect(later.id == earlier.id)
+                #expect(later.receipt != earlier.receipt)
+                try await consumer.done(earlier)
+                try await consumer.release(earlier)
+                try await consumer.done(earlier)
+                // It is still in the hands of the later delivery: released by that, it comes a third time.
+                try await consumer.release(later)
+                #expect(try await take(consumer).id == later.id)
+            }
+            let rest = try await place.withConsumer { try await place.doNext(2, $0) }
+            #expect(rest.map(\.id) == sent.map(\.id))
+        },
+        Promise("no more than inFlight messages are undone at a time") { place async throws in
+            _ = try await place.send(keys: keys(40))
+            try await place.withConsumer(inFlight: 2) { consumer in
+                let held = [try await take(consumer), try await take(consumer)]
+                let hasCome = Flag()
+                try await withThrowingTaskGroup(of: ReceivedMessage.self) { group in
+                    group.addTask {
+                        let message = try await take(consumer)
+                        hasCome.raise()
+                        return message
+                    }
+                    // A whole round: what may come to the one that waits had its time.
+                    _ = try await place.send(keys: keys(10))
+                    #expect(!hasCome.isRaised)
+                    try await consumer.done(held[1])
+                    let third = try #require(try await group.next())
+                    #expect(!held.map(\.id).contains(third.id))
+                }
+            }
+        },
+    ]
+
+    private final class Flag: Sendable {
+        private let state = Mutex(false)
+        var isRaised: Bool { state.withLock { $0 } }
+        func raise() { state.withLock { $0 = true } }
+    }
+}
+
+// MARK: Several at once
+
+extension MessageQueueContract {
+    static let sharing = [
+        Promise("several who wait at a time get a message each") { place async throws in
+            let sent = try await place.send(keys: keys(40))
+            try await place.withConsumer(inFlight: 4) { consumer in
+                let taken = try await withThrowingTaskGroup { group in
+                    for _ in 0..<4 { group.addTask { try await take(consumer) } }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                #expect(Set(taken.map(\.id)).count == 4)
+                #expect(Set(taken.map(\.receipt)).count == 4)
+                #expect(Set(taken.map(\.id)).isSubset(of: sent.map(\.id)))
+            }
+        },
+        Promise("two consumers of a group share the messages") { place async throws in
+            let sent = try await place.send(keys: keys(40))
+            let tally = Tally()
+            let consumers = [try await place.consumer(), try await place.consumer()]
+            try await withThrowingTaskGroup { group in
+                for (number, consumer) in consumers.enumerated() {
+                    group.addTask {
+                        while let message = try await consumer.next() {
+                            // Each keeps its first until the other has one too.
+                            await tally.began(number)
+                            try await consumer.done(message)
+                            await tally.done(message)
+                        }
+                    }
+                }
+                await tally.wait(for: Set(sent.compactMap(\.id)))
+                for consumer in consumers { await consumer.close() }
+                try await group.waitForAll()
+            }
+        },
+        Promise("what is sent while somebody waits comes to him") { place async throws in
+            try await place.withConsumer { consumer in
+                let waiting = Task { try await consumer.next() }
+                let sent = try await place.send(keys: ["key"])
+                #expect(try await waiting.value?.id == sent[0].id)
+            }
+        },
+    ]
+
+    /// What two consumers have come to.
+    private actor Tally {
+        private var begun: Set<Int> = []
+        private var done: Set<MessageID> = []
+        private var waiting: [CheckedContinuation<Void, Never>] = []
+
+        func began(_ number: Int) async {
+            begun.insert(number)
+            wake()
+            while begun.count < 2 { await sleep() }
+        }
+
+        func done(_ message: ReceivedMessage) {
+            if let id = message.id { done.insert(id) }
+            wake()
+        }
+
+        func wait(for ids: Set<MessageID>) async {
+            while !done.isSuperset(of: ids) { await sleep() }
+        }
+
+        private func sleep() async { await withCheckedContinuation { waiting.append($0) } }
+
+        private func wake() {
+            let sleepers = waiting
+            waiting = []
+            for sleeper in sleepers { sleeper.resume() }
+        }
+    }
+}
+
+// MARK: The end
+
+extension MessageQueueContract {
+    static let closing = [
+        Promise("a consumer that is closed gives nil to all who wait and to whoever asks later") { place async throws in
+            let consumer = try await place.consumer(inFlight: 3)
+            let waiting = (0..<3).map { _ in Task { try await consumer.next() } }
+            await consumer.close()
+            for wait in waiting { #expect(try await wait.value == nil) }
+            #expect(try await consumer.next() == nil)
+            await consumer.close()
+        },
+        Promise("who stops waiting gets nil, and no message is lost by it") { place async throws in
+            try await place.withConsumer(inFlight: 4) { consumer in
+                // Cancelled at any moment of its way, before a message comes, while it comes, and after.
+                var open: [MessageID] = []
+                for round in 0..<30 {
+                    open += try await place.send(keys: ["key \(round)"]).map(\.id)
+                    let waiting = Task { try await consumer.next() }
+                    for _ in 0..<round * 4 { await Task.yield() }
+                    waiting.cancel()
+                    guard let message = try await waiting.value else { continue }
+                    #expect(open.contains { $0 == message.id })
+                    try await consumer.done(message)
+                    open.removeAll { $0 == message.id }
+                }
+                let rest = try await place.doNext(open.count, consumer)
+                #expect(Set(rest.map(\.id)) == Set(open))
+            }
+        },
+        Promise("who is told to stop before he asks gets nil or a message, and no error") { place async throws in
+            let sent = try await place.send(keys: ["key"])
+            try await place.withConsumer { consumer in
+                let asked = Task {
+                    withUnsafeCurrentTask { $0?.cancel() }
+                    return try await consumer.next()
+                }
+                if let message = try await asked.value { try await consumer.release(message) }
+                #expect(try await place.doNext(1, consumer).map(\.id) == sent.map(\.id))
+            }
+        },
+    ]
+}

@@ -1,0 +1,91 @@
+public import ClairoCore
+internal import Foundation
+
+/// Records as the pipeline makes them, for tests of stores. Their times are a moment ago, so what is due at once is due.
+public enum MetadataSamples {
+    public static func video(
+        id: VideoID = .make(), name: String = "holiday.mp4", sha256: String = String(repeating: "ab", count: 32),
+        state: Video.State = .uploaded
+    ) -> Video {
+        let key = Video.sourceKey(id)
+        return Video(
+            id: id, state: state, title: "Holiday", originalName: name, profile: "default", priority: .normal,
+            source: ObjectLocation(bucket: "raw", key: key.rawValue, url: "s3://raw/\(key)"), size: 5_000_000_000,
+            sha256: sha256, media: media, traceID: Checksum.md5(Data(id.rawValue.utf8)), uploadedAt: past)
+    }
+
+    public static func message(
+        of video: VideoID, topic: String = UploadMessage.topic, key: String? = nil, delay seconds: Double = 0
+    ) -> OutboxMessage {
+        let created = past
+        return OutboxMessage(
+            id: .make(), topic: topic, key: key ?? video.rawValue, headers: ["schema": "1", "name": "Ü \"x\""],
+            payload: Data(#"{"videoID":"\#(video)","name":"Größe"}"#.utf8), createdAt: created,
+            dueAt: created.advanced(bySeconds: seconds))
+    }
+
+    public static func upload(fingerprint: String = "f", expiresIn seconds: Double = 3600) -> UploadSession {
+        UploadSession(
+            id: .make(), videoID: .make(), fingerprint: fingerprint, originalName: "holiday.mp4", size: nil,
+            createdAt: past, expiresAt: past.advanced(bySeconds: seconds))
+    }
+
+    public static func job(of video: VideoID) -> Job {
+        Job(
+            id: .make(), videoID: video, profile: "default", priority: .normal,
+            traceID: Checksum.md5(Data(video.rawValue.utf8)), createdAt: past)
+    }
+
+    public static func task(
+        of job: Job, _ kind: WorkTask.Kind = .chunk, index: Int = 0, priority: Priority = .normal,
+        delay seconds: Double = 0
+    ) -> WorkTask {
+        let created = past
+        return WorkTask(
+            id: .make(), jobID: job.id, videoID: job.videoID, kind: kind, index: index, priority: priority,
+            notBefore: created.advanced(bySeconds: seconds), framesPlanned: 1500, createdAt: created)
+    }
+
+    /// A plan without sound or pictures.
+    public static let plan = Plan(
+        source: SourceFingerprint(name: "holiday.mp4", size: 1000, identity: "sha256:00"),
+        settings: TranscodeSettings(), origin: .zero, video: nil, audio: [], chunks: [],
+        prediction: Prediction(bytes: 1, cpuSeconds: 2))
+
+    public static let output = ProcessedOutput(
+        masterPlaylist: "https://cdn/v/j/master.m3u8", manifest: "https://cdn/v/j/manifest.mpd", poster: nil,
+        resolutions: ["1920x1080", "1280x720"])
+
+    public static func rendition(of job: Job, _ height: Int = 1080) -> Rendition {
+        Rendition(
+            videoID: job.videoID, jobID: job.id, name: "\(height)p", width: height * 16 / 9, height: height,
+            codec: "avc1.640028", averageRate: 5_000_000, peakRate: 7_000_000, bytes: 123_456_789_012,
+            playlistURL: "https://cdn/v/j/video/\(height)p/playlist.m3u8", mp4URL: nil)
+    }
+
+    /// Of a message that is nothing anybody could read.
+    public static func deadLetter(of video: VideoID? = nil, topic: String = "clairo.uploads") -> DeadLetter {
+        DeadLetter(
+            id: .make(), topic: topic, partition: 3, offset: 1 << 40, key: "k\u{1}", headers: ["a": "Ü"],
+            payload: Data([0, 255, 128, 10]), failure: Failure(kind: .badInput, message: "garbage", advice: "Look."),
+            attempts: 5, videoID: video, createdAt: past)
+    }
+
+    /// A second ago: the clock of a database elsewhere may be a little behind.
+    private static var past: Timestamp { Timestamp.now.advanced(bySeconds: -1) }
+
+    private static let media = MediaInfo(
+        container: "mov,mp4,m4a,3gp,3g2,mj2", containerName: "QuickTime / MOV", size: 5_000_000_000,
+        duration: 5400.0 / 7, declaredDuration: nil, bitRate: 7_000_000,
+        video: [
+            VideoStream(
+                index: 0, codec: "h264", profile: "High", pixelFormat: "yuv420p", bitDepth: 8,
+                codedSize: PictureSize(width: 1920, height: 1080), sampleAspectRatio: Rational(1, 1),
+                orientation: .upright, displaySize: PictureSize(width: 1920, height: 1080),
+                frameRate: Rational(30000, 1001), isVariableFrameRate: false, isInterlaced: false,
+                color: .unspecified, dynamicRange: .sdr, frameCount: 23119, bitRate: 6_800_000, start: 0,
+                end: 5400.0 / 7, keyFrameCount: 386, language: nil, isAttachedPicture: false, canDecode: true)
+        ],
+        audio: [], subtitles: [], otherStreams: ["tmcd"], selectedVideo: 0, selectedAudio: [], truncation: nil,
+        isSeekable: true, warnings: ["no audio"])
+}

@@ -1,0 +1,182 @@
+internal import ClairoCore
+internal import Testing
+
+extension MetadataStoreContract {
+    static let claims = [
+        Promise("a claim gives the task a lease and the next attempt") { store async throws in
+            let task = try await create([.chunk], in: store)[0]
+            let claimed = try #require(try await store.claimTask(task.id, owner: "w1", leaseSeconds: 60))
+            #expect(claimed.state == .running)
+            #expect(claimed.attempt == 1)
+            #expect(claimed.owner == "w1")
+            let lease = try #require(claimed.leaseUntil).seconds(since: claimed.updatedAt)
+            #expect(abs(lease - 60) < 0.001)
+            #expect(try await store.tasks(of: task.jobID) == [claimed])
+        },
+        Promise("a held, delayed, ended or unknown task cannot be claimed") { store async throws in
+            let tasks = try await create([.chunk, .chunk, .chunk], delays: [0, 0, 3600], in: store)
+            _ = try await claim(tasks[0], in: store)
+            #expect(try await succeed(try await claim(tasks[1], in: store), in: store))
+            for id in tasks.map(\.id) + [.make()] {
+                #expect(try await store.claimTask(id, owner: "w2", leaseSeconds: 60) == nil)
+            }
+            #expect(try await claimNext(in: store) == nil)
+        },
+        Promise("the next task is the one with the earliest place, of whatever priority, job or kind that is asked for")
+        {
+            store async throws in
+            let first = try await create(
+                [.chunk, .audio, .chunk, .chunk], priorities: [.low, .high, .normal, .high], places: [5, 3, 1, 4],
+                in: store)
+            let second = try await create([.plan, .chunk, .finish], places: [2, 0, 6], in: store)
+            var order: [TaskID] = []
+            while let task = try await claimNext([.chunk, .plan, .audio], in: store) { order.append(task.id) }
+            #expect(order == [second[1], first[2], second[0], first[1], first[3], first[0]].map(\.id))
+            #expect(try await claimNext([], in: store) == nil)
+            #expect(try await claimNext([.finish], in: store)?.id == second[2].id)
+        },
+        Promise("a task that comes back keeps its place") { store async throws in
+            let tasks = try await create([.chunk, .chunk], places: [0, 1], in: store)
+            let first = try #require(try await claimNext(in: store))
+            #expect(try await store.releaseTask(first.claim, messages: []))
+            #expect(try await claimNext(in: store)?.id == tasks[0].id)
+        },
+        Promise("sixteen who claim at once get each task once") { store async throws in
+            let tasks = try await create(Array(repeating: .chunk, count: 100), in: store)
+            let claimed = try await together(16) { worker in
+                var mine: [TaskID] = []
+                while let task = try await claimNext(owner: "w\(worker)", in: store) { mine.append(task.id) }
+                return mine
+            }
+            #expect(claimed.flatMap { $0 }.count == tasks.count)
+            #expect(Set(claimed.flatMap { $0 }) == Set(tasks.map(\.id)))
+        },
+        Promise("of many who claim one task at once, one gets it") { store async throws in
+            let task = try await create([.chunk], in: store)[0]
+            let claims = try await together(16) { worker in
+                try await store.claimTask(task.id, owner: "w\(worker)", leaseSeconds: 60)
+            }
+            #expect(claims.compactMap { $0 }.count == 1)
+        },
+        Promise("a task whose lease has run out is taken over, and its old holder can change nothing") {
+            store async throws in
+            let task = try await create([.chunk], in: store)[0]
+            let first = try #require(try await store.claimTask(task.id, owner: "w1", leaseSeconds: 0))
+            let second = try #require(try await claimNext(owner: "w2", in: store))
+            #expect(second.id == task.id)
+            #expect(second.attempt == first.attempt + 1)
+            #expect(second.maxAttempts == first.maxAttempts + 1, "a worker's death costs the task nothing")
+            #expect(second.owner == "w2")
+            try await expectVoid(first, in: store)
+            #expect(try await store.tasks(of: task.jobID) == [second])
+            #expect(try await store.renewLease(second.claim, leaseSeconds: 60, framesDone: 7))
+        },
+        Promise("a renewed lease holds, with the progress") { store async throws in
+            let task = try await create([.chunk], in: store)[0]
+            let claimed = try #require(try await store.claimTask(task.id, owner: "w1", leaseSeconds: -5))
+            #expect(try await store.renewLease(claimed.claim, leaseSeconds: 60, framesDone: 750))
+            #expect(try await claimNext(in: store) == nil)
+            let now = try await store.tasks(of: task.jobID)[0]
+            #expect(now.framesDone == 750)
+            #expect(now.attempt == 1)
+        },
+    ]
+
+    /// Tasks of one job, created one after another.
+    /// - Parameter places: in the queue, in seconds after the first.
+    static func create(
+        _ kinds: [WorkTask.Kind], priorities: [Priority] = [], delays: [Double] = [], places: [Double] = [],
+        in store: any MetadataStore
+    ) async throws -> [WorkTask] {
+        let video = MetadataSamples.video()
+        #expect(try await register(video, in: store))
+        let job = MetadataSamples.job(of: video.id)
+        let tasks = kinds.enumerated().map { index, kind in
+            var task = MetadataSamples.task(
+                of: job, kind, index: index, priority: index < priorities.count ? priorities[index] : .normal,
+                delay: index < delays.count ? delays[index] : 0)
+            if index < places.count { task.queueAt = Timestamp(microseconds: 0).advanced(bySeconds: places[index]) }
+            return task
+        }
+        #expect(try await store.startJob(job, tasks: tasks, messages: [], from: [.uploaded]))
+        return tasks
+    }
+
+    static func claimNext(
+        _ kinds: [WorkTask.Kind] = WorkTask.Kind.allCases, owner: String = "w", in store: any MetadataStore
+    ) async throws -> WorkTask? {
+        try await store.claimNextTask(kinds: kinds, owner: owner, leaseSeconds: 60)
+    }
+
+    /// Claims a task that can be claimed.
+    static func claim(_ task: WorkTask, in store: any MetadataStore) async throws -> WorkTask {
+        try #require(try await store.claimTask(task.id, owner: "w", leaseSeconds: 60))
+    }
+
+    /// Ends a claimed chunk or audio task well.
+    static func succeed(_ task: WorkTask, in store: any MetadataStore) async throws -> Bool {
+        let finish = WorkTask(
+            id: .make(), jobID: task.jobID, videoID: task.videoID, kind: .finish, priority: task.priority,
+            notBefore: task.createdAt, createdAt: task.createdAt)
+        return try await store.succeedTask(task.claim, result: TaskResult(), finish: finish, messages: [])
+    }
+
+    /// Tries every change with a claim that must not hold any more, and makes sure that none takes hold.
+    static func expectVoid(_ task: WorkTask, in store: any MetadataStore) async throws {
+        let before = try await Snapshot(task, in: store)
+        let (claim, late) = (task.claim, [MetadataSamples.message(of: task.videoID, topic: "late")])
+        let failure = Failure(kind: .transient, message: "late")
+        let job = try #require(try await store.job(task.jobID))
+        let finish = MetadataSamples.task(of: job, .finish)
+        let letter = MetadataSamples.deadLetter(of: task.videoID)
+        let changes: [(String, Bool)] = [
+            ("renewLease", try await store.renewLease(claim, leaseSeconds: 60, framesDone: 7)),
+            (
+                "succeedPlan",
+                try await store.succeedPlan(
+                    claim, result: TaskResult(), plan: MetadataSamples.plan, tasks: [finish], messages: late)
+            ),
+            (
+                "succeedTask",
+                try await store.succeedTask(claim, result: TaskResult(), finish: finish, messages: late)
+            ),
+            (
+                "succeedFinish",
+                try await store.succeedFinish(
+                    claim, result: TaskResult(), renditions: [MetadataSamples.rendition(of: job)],
+                    output: MetadataSamples.output, messages: late)
+            ),
+            (
+                "retryTask",
+                try await store.retryTask(
+                    claim, failure: failure, afterSeconds: 0, countsAsAttempt: true, messages: late)
+            ),
+            ("failTask", try await store.failTask(claim, failure: failure, messages: late, deadLetter: letter)),
+            ("releaseTask", try await store.releaseTask(claim, messages: late)),
+        ]
+        for (name, hasHeld) in changes { #expect(!hasHeld, "\(name) took hold") }
+        #expect(try await Snapshot(task, in: store) == before)
+        #expect(try await store.deadLetter(letter.id) == nil)
+    }
+
+    /// All that the end of a task may touch.
+    private struct Snapshot: Equatable {
+        var video: Video?
+        var job: Job?
+        var tasks: [WorkTask]
+        var renditions: [Rendition]
+        var messages: Int
+
+        init(_ task: WorkTask, in store: any MetadataStore) async throws {
+            video = try await store.video(task.videoID)
+            job = try await store.job(task.jobID)
+            tasks = try await store.tasks(of: task.jobID)
+            renditions = try await store.renditions(of: task.videoID)
+            messages = try await store.outboxStatus().pending
+        }
+    }
+}
+
+extension WorkTask {
+    var claim: TaskClaim { TaskClaim(id: id, attempt: attempt) }
+}

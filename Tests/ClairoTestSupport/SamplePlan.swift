@@ -1,0 +1,42 @@
+public import ClairoCore
+internal import Testing
+
+extension Plan {
+    public static let sampleRung = Rung(
+        name: "180p", size: PictureSize(width: 320, height: 180), maxRate: 400_000, bufferSize: 800_000)
+
+    /// One rung and one track.
+    public static func sample(chunks: Int, segmentsPerChunk: Int) -> Plan {
+        let rate = Rational(25)
+        let grid = SegmentGrid(frameRate: rate, frameCount: 150 * chunks * segmentsPerChunk, segmentSeconds: 6)
+        let video = VideoPlan(
+            streamIndex: 0, grid: grid, sourceFrameCount: grid.frameCount, orientation: .upright, deinterlace: false,
+            dynamicRange: .sdr, color: .unspecified, segmentsPerEncoder: segmentsPerChunk, isSeekable: true,
+            rungs: [sampleRung], decisions: [])
+        let track = AudioPlan(
+            streamIndex: 1, language: "und", title: nil, channels: 2, bitRate: 128_000,
+            sampleCount: 48_000 * 6 * chunks * segmentsPerChunk,
+            segmentBoundaries: (1..<chunks * segmentsPerChunk).map { Rational(Int64($0 * 6)) })
+        return Plan(
+            source: SourceFingerprint(name: "clip.mp4", size: 1, identity: "sha256:0"), settings: TranscodeSettings(),
+            origin: .zero, video: video, audio: [track],
+            chunks: (0..<chunks).map {
+                Chunk(
+                    index: $0, segments: ($0 * segmentsPerChunk)..<(($0 + 1) * segmentsPerChunk), seekTimestamp: nil)
+            }, prediction: Prediction(bytes: 0, cpuSeconds: 0))
+    }
+}
+
+extension MetadataStoreContract {
+    /// A running job of one chunk task, due now.
+    public static func chunk(of plan: Plan, in store: any MetadataStore) async throws -> WorkTask {
+        let planTask = try await create([.plan], in: store)[0]
+        let claim = try await claim(planTask, in: store).claim
+        let job = try #require(try await store.job(planTask.jobID))
+        let task = MetadataSamples.task(of: job)
+        #expect(
+            try await store.succeedPlan(
+                claim, result: TaskResult(plan: plan), plan: plan, tasks: [task], messages: []))
+        return task
+    }
+}

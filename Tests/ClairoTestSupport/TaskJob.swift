@@ -1,0 +1,94 @@
+public import ClairoCore
+internal import Foundation
+
+/// One job as its tasks, done one after the other by whatever runs them.
+public struct TaskJob: Sendable {
+    public var source: any ByteSource
+    public var name: String
+    public var settings: TranscodeSettings
+    public var output: any ObjectStore
+    /// For executors whose tasks write by themselves.
+    public var remote: RemoteOutput?
+    public let jobID = JobID.make()
+    public let videoID = VideoID.make()
+
+    public init(
+        source: any ByteSource, name: String, settings: TranscodeSettings, output: any ObjectStore = MemoryStore()
+    ) {
+        self.source = source
+        self.name = name
+        self.settings = settings
+        self.output = output
+    }
+
+    public func spec(_ work: TaskSpec.Work) -> TaskSpec {
+        TaskSpec(taskID: .make(), jobID: jobID, videoID: videoID, attempt: 1, traceID: "test", work: work, threads: 1)
+    }
+
+    public func host(progress: @escaping @Sendable (Int) -> Void = { _ in }) -> TaskHost {
+        TaskHost(source: source, output: output, remote: remote, progress: progress)
+    }
+
+    public var planRequest: TaskSpec.PlanRequest {
+        get throws { TaskSpec.PlanRequest(source: try SourceFingerprint(of: source, name: name), settings: settings) }
+    }
+
+    public typealias Runner = @Sendable (TaskSpec, TaskHost) async throws -> TaskResult
+
+    public func plan(_ run: Runner) async throws -> (plan: Plan, warnings: [String]) {
+        let result = try await run(spec(.plan(planRequest)), host())
+        guard let plan = result.plan else { throw ClairoError.defect("A plan task gave no plan") }
+        return (plan, result.warnings)
+    }
+
+    /// Every task that makes segments.
+    public func makeSegments(of plan: Plan, _ run: Runner) async throws -> [TaskResult] {
+        var results: [TaskResult] = []
+        for chunk in plan.chunks { results.append(try await run(spec(.chunk(plan, index: chunk.index)), host())) }
+        for index in plan.audio.indices { results.append(try await run(spec(.audio(plan, index: index)), host())) }
+        return results
+    }
+
+    /// What lies on the store of the plan's segments.
+    public func records(of plan: Plan) throws -> [FileRecord] {
+        try plan.segmentKeys.map { key in
+            let data = try output.get(key)
+            return FileRecord(key: key.rawValue, bytes: Int64(data.count), sha256: Checksum.sha256(data))
+        }
+    }
+
+    public func finish(_ plan: Plan, warnings: [String] = [], _ run: Runner) async throws -> TaskResult {
+        try await run(
+            spec(.finish(TaskSpec.FinishRequest(plan: plan, segments: records(of: plan), warnings: warnings))), host())
+    }
+
+    /// All of it.
+    public func run(_ run: Runner) async throws -> (plan: Plan, results: [TaskResult]) {
+        let (plan, warnings) = try await plan(run)
+        let results = try await makeSegments(of: plan, run)
+        return (plan, results + [try await finish(plan, warnings: warnings, run)])
+    }
+
+    /// Renames the objects that `plan` has under other names than `original`, as if later attempts had made them.
+    public func rename(_ original: Plan, to plan: Plan) throws {
+        for (old, new) in zip(original.segmentKeys, plan.segmentKeys) where old != new {
+            try output.copy(old, to: new)
+            try output.put(Data("half of an attempt that was lost".utf8), at: old)
+        }
+    }
+}
+
+extension Plan {
+    /// The same, where later attempts made some chunks and tracks.
+    public func madeAgain(chunks again: [Int], attempt: Int = 2, audio: Bool = false) -> Plan {
+        var plan = self
+        let attempts = chunks.filter { again.contains($0.index) }.map {
+            SegmentAttempt(segments: $0.segments, attempt: attempt)
+        }
+        for index in plan.video?.rungs.indices ?? 0..<0 where !attempts.isEmpty {
+            plan.video?.rungs[index].laterAttempts = attempts
+        }
+        for index in plan.audio.indices where audio { plan.audio[index].laterAttempt = attempt }
+        return plan
+    }
+}
