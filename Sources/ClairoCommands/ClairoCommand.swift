@@ -14,17 +14,33 @@ public struct ClairoCommand: AsyncParsableCommand {
               clairo transcode holiday.mov
               clairo verify holiday
 
-            Exit codes follow sysexits(3): 0 success, 64 usage, 65 bad media, 66 no input, 70 a defect, 73 output cannot be \
+            Or with the whole pipeline, which stores, records, queues and transcodes, and knows what became of each video:
+
+              clairo run holiday.mov
+              clairo status
+
+            upload, produce and consume are its parts, for one machine or a thousand. They need no configuration, and run \
+            on S3, MySQL and Kafka by settings (clairo config shows them, clairo doctor checks them).
+
+            Exit codes follow sysexits(3): 0 success, 64 usage, 65 bad media, 66 no input, 69 a service is away, 70 a defect, 73 output cannot be \
             made, 74 input or output failed, 75 try again later, 77 no permission, 78 configuration, 130 and 143 stopped by \
             a signal.
             """,
         version: clairoVersion,
-        subcommands: [ProbeCommand.self, PlanCommand.self, TranscodeCommand.self, VerifyCommand.self])
+        subcommands: [
+            ProbeCommand.self, PlanCommand.self, TranscodeCommand.self, VerifyCommand.self, UploadCommand.self,
+            StatusCommand.self, ServeCommand.self, RunCommand.self, ProduceCommand.self, ConsumeCommand.self,
+            RetryCommand.self, CancelCommand.self, DLQCommand.self, GCCommand.self, MigrateCommand.self,
+            ServeMetricsCommand.self, DoctorCommand.self, ConfigCommand.self, RunTaskCommand.self,
+        ])
 
     public init() {}
 
     /// Parses the process's arguments, runs the command and ends the process with its exit code.
-    public static func start() async {
+    ///
+    /// On the main actor, and so on the main thread: a command that does not suspend has the process to itself, which
+    /// `run-task` needs for its sandbox.
+    @MainActor public static func start() async {
         let environment = CommandEnvironment.process
         ProcessMemory.tune()
         do {
@@ -37,6 +53,8 @@ public struct ClairoCommand: AsyncParsableCommand {
                 var command = command
                 try command.run()
             }
+        } catch let ended as AlreadyReported {
+            Foundation.exit(ended.exitCode.rawValue)
         } catch let error as ClairoError {
             let wantsJSON = CommandLine.arguments.contains("--json")
             Foundation.exit(report(error, asJSON: wantsJSON, environment))
@@ -49,11 +67,16 @@ public struct ClairoCommand: AsyncParsableCommand {
     static func report(_ error: ClairoError, asJSON: Bool, _ environment: CommandEnvironment) -> Int32 {
         environment.error(
             "clairo: \(Render.printable(error.message))\n" + (error.advice.map { "        \($0)\n" } ?? ""))
-        if asJSON, let data = try? JSON.encode(ErrorDocument(error: .init(error))) {
+        if asJSON, let data = try? JSON.encode(ErrorDocument(error: .init(error)), pretty: false) {
             environment.output(String(decoding: data, as: UTF8.self) + "\n")
         }
         return error.exitCode.rawValue
     }
+}
+
+/// Ends the process with a failure that its reader knows of already.
+struct AlreadyReported: Error {
+    var exitCode: ClairoError.ExitCode
 }
 
 /// What `--json` prints where a command fails.

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import ClairoCore
 internal import Foundation
 internal import Glibc
 
@@ -10,11 +11,30 @@ struct CommandEnvironment: Sendable {
     var error: @Sendable (String) -> Void
     /// Whether stderr is a terminal, on which a line may be redrawn.
     var isTerminal: Bool
+    /// Whether stdout is one.
+    var isOutputTerminal: Bool
+    /// The environment variables.
+    var variables: [String: String]
+
+    /// Who started this process, where that is a service manager.
+    var manager: ServiceManager { ServiceManager(variables) }
+
+    /// Something that a person should know, to stderr.
+    func warn(_ text: String) { error("warning: \(text)\n") }
 
     static let process = CommandEnvironment(
-        output: { FileHandle.standardOutput.write(Data($0.utf8)) },
-        error: { FileHandle.standardError.write(Data($0.utf8)) },
-        isTerminal: isatty(STDERR_FILENO) == 1)
+        output: { text in
+            do {
+                try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+            } catch {
+                // There is nobody left to tell the result to.
+                try? FileHandle.standardError.write(contentsOf: Data("clairo: Cannot write to standard output\n".utf8))
+                exit(ClairoError.ExitCode.inputOutput.rawValue)
+            }
+        },
+        error: { try? FileHandle.standardError.write(contentsOf: Data($0.utf8)) },
+        isTerminal: isatty(STDERR_FILENO) == 1, isOutputTerminal: isatty(STDOUT_FILENO) == 1,
+        variables: ProcessInfo.processInfo.environment)
 }
 
 /// A command that takes its surroundings as a value, so that tests run it in process.

@@ -6,13 +6,43 @@ internal import Foundation
 
 /// The source, the same for every command that opens media.
 struct InputOptions: ParsableArguments {
-    @Argument(help: "The media file.", completion: .file())
+    @Argument(
+        help: ArgumentHelp("The media file, or s3://BUCKET/KEY.", valueName: "input"), completion: .file())
     var input: String
 
     /// The file's name without its folder.
     var name: String { (input as NSString).lastPathComponent }
 
-    func open() throws(ClairoError) -> any ByteSource { try FileByteSource(path: input) }
+    /// - Parameter stop: ends a request to an object store at once.
+    func open(
+        _ environment: CommandEnvironment, stop: StopRequest = StopRequest()
+    ) async throws(ClairoError) -> any ByteSource {
+        try await Source.open(input, environment, stop: stop)
+    }
+}
+
+/// A source by its name: a path, or the URL of an object.
+enum Source {
+    static func open(
+        _ name: String, _ environment: CommandEnvironment, stop: StopRequest
+    ) async throws(ClairoError) -> any ByteSource {
+        guard name.hasPrefix("s3://") else { return try FileByteSource(path: name) }
+        guard let slash = name.dropFirst(5).firstIndex(of: "/"), name.index(after: slash) < name.endIndex else {
+            throw .noInput("\(name) names a bucket and no object", advice: "Give s3://BUCKET/KEY.")
+        }
+        let store = try StoreURL.open(
+            String(name[..<slash]), environment: environment.variables, stop: stop)
+        // Decoded, so that the URLs that we print can be given back.
+        let path = String(name[name.index(after: slash)...])
+        let key = ObjectKey(path.removingPercentEncoding ?? path)
+        do {
+            return try await onDedicatedThread(name: "open") { try store.open(key) }
+        } catch let error as ClairoError {
+            throw error
+        } catch {
+            throw .defect("Opening \(name): \(error)")
+        }
+    }
 }
 
 /// What a source has to keep to. Shown as a section of its own.

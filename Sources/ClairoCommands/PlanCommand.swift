@@ -22,19 +22,19 @@ struct PlanCommand: EnvironmentCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    @OptionGroup var sandboxOptions: SandboxOptions
+
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
 
     func run(_ environment: CommandEnvironment) async throws {
         let settings = try options.settings()
-        let source = try input.open()
-        let (name, limits) = (input.name, limitOptions.limits)
-        let plan = try await onDedicatedThread(name: "plan") {
-            let scan = try SourceProbe(source: source, name: name, limits: limits)
-                .scan(inspectsCopy: settings.copyCompatible)
-            let fingerprint = SourceFingerprint(
-                name: name, size: source.size, sha256: try Checksum.sha256(source))
-            return try TranscodePlanner.plan(scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
-        }
+        let source = try await input.open(environment)
+        let name = input.name
+        let fingerprint = try await onDedicatedThread(name: "plan") { try SourceFingerprint(of: source, name: name) }
+        let result = try await sandboxOptions.run(
+            .plan(TaskSpec.PlanRequest(source: fingerprint, settings: settings)), source: source,
+            limits: limitOptions.limits, say: environment.warn)
+        guard let plan = result.plan else { throw ClairoError.defect("\(name) was planned without a result") }
         if json {
             environment.output(String(decoding: try JSON.encode(plan), as: UTF8.self) + "\n")
         } else {

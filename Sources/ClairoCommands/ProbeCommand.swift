@@ -21,14 +21,16 @@ struct ProbeCommand: EnvironmentCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    @OptionGroup var sandboxOptions: SandboxOptions
+
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
 
     func run(_ environment: CommandEnvironment) async throws {
-        let source = try input.open()
-        let (name, limits) = (input.name, limitOptions.limits)
-        let info = try await onDedicatedThread(name: "probe") {
-            try SourceProbe(source: source, name: name, limits: limits).scan().info
-        }
+        let source = try await input.open(environment)
+        let name = input.name
+        let result = try await sandboxOptions.run(
+            .inspect(name: name), source: source, limits: limitOptions.limits, say: environment.warn)
+        guard let info = result.media else { throw ClairoError.defect("\(name) was looked into without a result") }
         if json {
             environment.output(String(decoding: try JSON.encode(info), as: UTF8.self) + "\n")
         } else {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import ClairoCore
 internal import ClairoMedia
 internal import Dispatch
 internal import Foundation
@@ -20,18 +21,17 @@ final class ProgressReporter: @unchecked Sendable {
     private struct State {
         var began: ContinuousClock.Instant?
         var hasDrawn = false
-        var lastPhase: JobControl.Phase?
+        var latest = JobProgress()
+        var lastPhase: JobProgress.Phase?
     }
 
     private let style: ProgressStyle
-    private let control: JobControl
     private let environment: CommandEnvironment
     private let state = Mutex(State())
     private var timer: (any DispatchSourceTimer)?
 
-    init(style: ProgressStyle, control: JobControl, environment: CommandEnvironment) {
+    init(style: ProgressStyle, environment: CommandEnvironment) {
         self.style = style == .auto && environment.isTerminal ? .bar : style
-        self.control = control
         self.environment = environment
     }
 
@@ -53,6 +53,17 @@ final class ProgressReporter: @unchecked Sendable {
         if state.withLock({ $0.hasDrawn }) { environment.error("\r\u{1B}[K") }
     }
 
+    /// A moment of the job; of several threads' news, one that is older than the last is passed over.
+    func take(_ progress: JobProgress) {
+        state.withLock { state in
+            let last = state.latest
+            let isOlder =
+                progress.phase == last.phase && progress.framesPlanned == last.framesPlanned
+                && progress.framesDone < last.framesDone
+            if !isOlder { state.latest = progress }
+        }
+    }
+
     /// A message between two states of the display.
     func say(_ text: String) {
         guard style != .none else { return }
@@ -64,13 +75,15 @@ final class ProgressReporter: @unchecked Sendable {
     }
 
     private func show() {
-        let snapshot = control.snapshot
-        let (elapsed, isNewPhase) = state.withLock { state -> (Double, Bool) in
+        let (snapshot, elapsed, isNewPhase) = state.withLock { state -> (JobProgress, Double, Bool) in
             let now = ContinuousClock.now
+            let snapshot = state.latest
             if snapshot.phase == .encoding, state.began == nil { state.began = now }
             let isNew = state.lastPhase != snapshot.phase
             state.lastPhase = snapshot.phase
-            return (state.began.map { Double(($0.duration(to: now)) / .milliseconds(1)) / 1000 } ?? 0, isNew)
+            return (
+                snapshot, state.began.map { Double(($0.duration(to: now)) / .milliseconds(1)) / 1000 } ?? 0, isNew
+            )
         }
         let figures = Figures(snapshot, elapsed: elapsed)
         switch style {
@@ -89,14 +102,14 @@ final class ProgressReporter: @unchecked Sendable {
 
     /// What can be said about a moment of a job.
     struct Figures {
-        let snapshot: JobControl.Snapshot
+        let snapshot: JobProgress
         /// Share of all frames, 0 to 1.
         let share: Double
         /// Seconds of output made in a second of this run; nil before there is anything to measure.
         let speed: Double?
         let secondsLeft: Double?
 
-        init(_ snapshot: JobControl.Snapshot, elapsed: Double) {
+        init(_ snapshot: JobProgress, elapsed: Double) {
             self.snapshot = snapshot
             let planned = Double(snapshot.framesPlanned)
             share = planned > 0 ? min(1, Double(snapshot.framesDone) / planned) : 0
@@ -117,12 +130,12 @@ final class ProgressReporter: @unchecked Sendable {
                 format: "encoding %3d %%  %d of %d frames", Int(share * 100), snapshot.framesDone,
                 snapshot.framesPlanned)
             if let speed { text += String(format: "  %.2fx", speed) }
-            if let secondsLeft { text += "  \(Self.clock(secondsLeft)) left" }
+            if let secondsLeft { text += "  \(Render.clock(secondsLeft)) left" }
             return text
         }
 
         private struct Document: Encodable {
-            var phase: JobControl.Phase
+            var phase: JobProgress.Phase
             var framesDone: Int
             var framesPlanned: Int
             var percent: Double
@@ -136,13 +149,6 @@ final class ProgressReporter: @unchecked Sendable {
                 phase: snapshot.phase, framesDone: snapshot.framesDone, framesPlanned: snapshot.framesPlanned,
                 percent: rounded(share * 100), speed: speed.map(rounded), secondsLeft: secondsLeft.map(rounded))
             return (try? String(decoding: JSON.encode(document, pretty: false), as: UTF8.self)).map { $0 + "\n" } ?? ""
-        }
-
-        private static func clock(_ seconds: Double) -> String {
-            let whole = Int(min(max(seconds, 0), 1e9))
-            return whole < 3600
-                ? String(format: "%d:%02d", whole / 60, whole % 60)
-                : String(format: "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60)
         }
     }
 }

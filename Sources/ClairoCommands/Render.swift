@@ -31,6 +31,14 @@ enum Render {
             : String(format: "%d:%02d:%04.1f", whole / 3600, whole / 60 % 60, rest)
     }
 
+    /// `0:09`, `2:10` or `1:02:03`: a time that is only about right.
+    static func clock(_ seconds: Double) -> String {
+        let whole = Int(min(max(seconds, 0), 1e9))
+        return whole < 3600
+            ? String(format: "%d:%02d", whole / 60, whole % 60)
+            : String(format: "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60)
+    }
+
     static func frameRate(_ rate: Rational) -> String {
         rate.den == 1 ? "\(rate.num) fps" : String(format: "%.3f fps (%lld/%lld)", rate.doubleValue, rate.num, rate.den)
     }

@@ -1,5 +1,4 @@
 internal import ClairoCore
-internal import ClairoMedia
 internal import Dispatch
 internal import Glibc
 internal import Synchronization
@@ -7,34 +6,55 @@ internal import Synchronization
 /// Turns Ctrl-C and SIGTERM into a request to stop; a second signal ends the process at once.
 enum Signals {
     /// Runs `body`; where a signal stopped it, the error carries that signal's exit code.
-    static func stopping<R: Sendable>(_ control: JobControl, _ body: () async throws -> R) async throws -> R {
+    static func stopping<R: Sendable>(_ stop: StopRequest, _ body: () async throws -> R) async throws -> R {
         let received = Received()
-        let sources = [SIGINT, SIGTERM].map { number in
+        let sources = watch(received, stop)
+        defer { forget(sources) }
+        do {
+            return try await body()
+        } catch let error as ClairoError where error.kind == .cancelled {
+            throw received.error
+        }
+    }
+
+    /// The same for a body that blocks the thread that it is called on.
+    static func stopping<R>(_ stop: StopRequest, blocking body: () throws(ClairoError) -> R) throws(ClairoError) -> R {
+        let received = Received()
+        let sources = watch(received, stop)
+        defer { forget(sources) }
+        do throws(ClairoError) {
+            return try body()
+        } catch {
+            throw error.kind == .cancelled ? received.error : error
+        }
+    }
+
+    private static func watch(_ received: Received, _ stop: StopRequest) -> [any DispatchSourceSignal] {
+        [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 if received.note(number) { _exit(128 + number) }
-                control.cancel()
+                stop.cancel()
             }
             source.resume()
             return source
         }
-        defer {
-            sources.forEach { $0.cancel() }
-            for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
-        }
-        do {
-            return try await body()
-        } catch let error as ClairoError where error.kind == .cancelled {
-            throw ClairoError(
-                kind: .cancelled, exitCode: received.first == SIGTERM ? .terminated : .interrupted,
-                "Stopped; what is finished is kept", advice: "Run the same command again to go on.")
-        }
+    }
+
+    private static func forget(_ sources: [any DispatchSourceSignal]) {
+        sources.forEach { $0.cancel() }
+        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
     }
 
     private final class Received: Sendable {
         private let number = Mutex<Int32?>(nil)
-        var first: Int32? { number.withLock { $0 } }
+
+        var error: ClairoError {
+            ClairoError(
+                kind: .cancelled, exitCode: number.withLock { $0 } == SIGTERM ? .terminated : .interrupted,
+                "Stopped; what is finished is kept", advice: "Run the same command again to go on.")
+        }
 
         /// - Returns: whether one came before.
         func note(_ signal: Int32) -> Bool {

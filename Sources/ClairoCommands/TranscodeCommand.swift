@@ -16,6 +16,7 @@ struct TranscodeCommand: EnvironmentCommand {
               clairo transcode holiday.mov
               clairo transcode holiday.mov -o /srv/videos/holiday --heights 1080,720,480
               clairo transcode lecture.mkv --format hls --preset veryfast --progress json
+              clairo transcode s3://uploads/talk.mp4 -o s3://videos/talk
             """)
 
     @OptionGroup var input: InputOptions
@@ -24,7 +25,7 @@ struct TranscodeCommand: EnvironmentCommand {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "The output folder; the input's name without its suffix, in the current folder, without it.",
+            "The output folder, or s3://BUCKET/PREFIX; the input's name without its suffix, in the current folder, without it.",
             valueName: "dir"),
         completion: .directory)
     var output: String?
@@ -48,38 +49,41 @@ struct TranscodeCommand: EnvironmentCommand {
     @Option(help: "Progress on stderr: auto, bar, json or none.")
     var progress: ProgressStyle = .auto
 
+    @OptionGroup var sandboxOptions: SandboxOptions
+
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
 
     func run(_ environment: CommandEnvironment) async throws {
         let settings = try options.settings()
-        let resources = TranscodeJob.Resources(
+        let resources = TranscodeResources(
             jobs: try checkedJobs(), memory: try memory.map(Self.bytes), verifies: verify, force: force)
-        let source = try input.open()
+        let stop = StopRequest()
         let folder = output ?? (input.name as NSString).deletingPathExtension
         try refuseSourceInside(folder)
-        let store = DirectoryStore(root: URL(fileURLWithPath: folder))
-        let control = JobControl()
-        let (name, limits) = (input.name, limitOptions.limits)
-        let reporter = ProgressReporter(style: progress, control: control, environment: environment)
-        let outcome = try await Signals.stopping(control) {
+        let store = try OutputPlace.open(folder, environment, stop: stop)
+        let name = input.name
+        let reporter = ProgressReporter(style: progress, environment: environment)
+        let report = try await Signals.stopping(stop) {
+            let source = try await input.open(environment, stop: stop)
             reporter.start()
             defer { reporter.stop() }
-            return try await onDedicatedThread(name: "transcode") {
+            let request = try await onDedicatedThread(name: "transcode") {
                 // Only in a folder that is an output already; others' files are not ours to tidy.
-                if try store.size(of: OutputManifest.key) != nil { try store.removePartialObjects() }
-                return try TranscodeJob(
-                    source: source, sourceName: name, settings: settings, limits: limits, resources: resources,
-                    store: store, control: control, say: { reporter.say($0) }
-                ).run()
+                if try store.size(of: OutputManifest.key) != nil { try OutputPlace.tidy(store) }
+                return TaskSpec.TranscodeRequest(
+                    source: try SourceFingerprint(of: source, name: name, check: stop.check), settings: settings,
+                    resources: resources)
             }
+            let result = try await sandboxOptions.run(
+                .transcode(request), source: source, output: store, limits: limitOptions.limits, stop: stop,
+                say: reporter.say, progress: reporter.take)
+            let manifest = try await onDedicatedThread(name: "transcode") { try store.get(OutputManifest.key) }
+            return TranscodeReport(
+                output: folder, manifest: try JSONDecoder().decode(OutputManifest.self, from: manifest),
+                verification: result.verification)
         }
-        if json {
-            let report = TranscodeReport(
-                output: folder, manifest: outcome.manifest, verification: outcome.verification)
-            environment.output(String(decoding: try JSON.encode(report), as: UTF8.self) + "\n")
-        } else {
-            environment.output(Self.render(outcome, folder: folder))
-        }
+        environment.output(
+            json ? String(decoding: try JSON.encode(report), as: UTF8.self) + "\n" : Self.render(report))
     }
 
     /// A source below the output folder could be replaced by its own output.
@@ -117,8 +121,8 @@ struct TranscodeCommand: EnvironmentCommand {
         return Int64(value * factor)
     }
 
-    static func render(_ outcome: TranscodeJob.Outcome, folder: String) -> String {
-        let manifest = outcome.manifest
+    static func render(_ outcome: TranscodeReport) -> String {
+        let (manifest, folder) = (outcome.manifest, outcome.output)
         var text = ""
         if !manifest.renditions.isEmpty {
             text += Render.table(

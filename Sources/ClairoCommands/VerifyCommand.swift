@@ -1,7 +1,5 @@
 internal import ArgumentParser
 internal import ClairoCore
-internal import ClairoMedia
-internal import ClairoStorage
 internal import Foundation
 
 /// `clairo verify`: checks a finished output as a player would meet it.
@@ -17,17 +15,22 @@ struct VerifyCommand: EnvironmentCommand {
               clairo verify holiday --json
             """)
 
-    @Argument(help: "The output folder.", completion: .directory)
+    @Argument(help: "The output folder, or s3://BUCKET/PREFIX.", completion: .directory)
     var folder: String
 
     @Flag(help: "Print one JSON object with every check.")
     var json = false
 
+    @OptionGroup var sandboxOptions: SandboxOptions
+
     func run(_ environment: CommandEnvironment) async throws {
-        let store = DirectoryStore(root: URL(fileURLWithPath: folder))
-        let control = JobControl()
-        let report = try await Signals.stopping(control) {
-            try await onDedicatedThread(name: "verify") { try Verifier(store: store, control: control).run() }
+        let stop = StopRequest()
+        let store = try OutputPlace.open(folder, environment, stop: stop)
+        let result = try await Signals.stopping(stop) {
+            try await sandboxOptions.run(.verify, output: store, stop: stop, say: environment.warn)
+        }
+        guard let report = result.verification else {
+            throw ClairoError.defect("\(folder) was looked at without a result")
         }
         if json {
             environment.output(String(decoding: try JSON.encode(report), as: UTF8.self) + "\n")

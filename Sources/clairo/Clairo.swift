@@ -3,7 +3,7 @@ import ClairoCommands
 /// The process entry: everything is in ClairoCommands.
 @main
 struct Clairo {
-    static func main() async {
+    @MainActor static func main() async {
         await ClairoCommand.start()
     }
 }

@@ -1,0 +1,57 @@
+internal import ArgumentParser
+internal import ClairoCore
+internal import Foundation
+
+/// `clairo config`: the effective settings.
+struct ConfigCommand: EnvironmentCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config",
+        abstract: "Show the effective settings and where each came from.",
+        discussion: """
+            A flag wins over the environment, that over the configuration file, that over the default. Secrets are masked.
+
+              clairo config
+              CLAIRO_RAW_STORE=s3://videos/raw clairo config --json
+            """)
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
+
+    func run(_ environment: CommandEnvironment) async throws {
+        let settings = try await serviceOptions.settings(environment)
+        let rows = Settings.Key.allCases.map { key in
+            ConfigReport.Row(
+                name: key.rawValue,
+                value: settings.value(key).map(key.masked),
+                origin: settings.origin(key).description, environment: key.environmentName, meaning: key.meaning)
+        }
+        if json {
+            let report = ConfigReport(schema: 1, home: settings.home, file: settings.file, settings: rows)
+            environment.output(String(decoding: try JSON.encode(report), as: UTF8.self) + "\n")
+        } else {
+            environment.output(
+                "data directory      \(settings.home)\nconfiguration file  \(settings.file ?? "none")\n\n"
+                    + Render.table(
+                        ["setting", "value", "from", "what it is"],
+                        rows.map { [$0.name, $0.value ?? "-", $0.origin, $0.meaning] }))
+        }
+    }
+}
+
+/// What `clairo config --json` prints.
+struct ConfigReport: Codable {
+    struct Row: Codable {
+        var name: String
+        var value: String?
+        var origin: String
+        var environment: String
+        var meaning: String
+    }
+
+    var schema: Int
+    var home: String
+    var file: String?
+    var settings: [Row]
+}

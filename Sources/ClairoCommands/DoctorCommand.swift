@@ -1,0 +1,150 @@
+internal import ArgumentParser
+internal import ClairoCore
+internal import ClairoExecutors
+internal import ClairoMedia
+internal import ClairoMessaging
+internal import ClairoMetadata
+internal import Foundation
+
+/// `clairo doctor`: looks at every configured service.
+struct DoctorCommand: EnvironmentCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Check every configured service, and say what is wrong and how to mend it.",
+        discussion: """
+            Writes a small object to each store, reads it and removes it; makes folders and an SQLite file that are missing; asks Kafka \
+            for the topics; tries which of the kernel's walls can be built around tasks. Where Docker is asked for, or any of \
+            its settings is given, starts a container of the image; where an ECS cluster is set, looks at it and at the task \
+            definition. Exits with the code of the first failure.
+
+              clairo doctor
+              clairo doctor --raw-store s3://videos/raw --database mysql://clairo@db/clairo --json
+              clairo doctor --queue kafka://broker1,broker2
+              clairo doctor --executor docker --docker-image clairo
+            """)
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
+
+    @OptionGroup(title: "Queue") var queueOptions: QueueOptions
+
+    @Option(help: "Check what this executor of consume and run needs, too.") var executor: ExecutorKind = .process
+
+    @OptionGroup(title: "Docker") var dockerOptions: DockerOptions
+
+    @OptionGroup(title: "Amazon ECS") var ecsOptions: ECSOptions
+
+    /// What tasks may have of it, for so many at once as `consume` chooses by itself.
+    private static var memory: String {
+        let (total, tasks) = (MachineMemory.bytes, WorkOptions.defaultSlots)
+        let share = ProcessLimits.memory(of: total, tasks: tasks)
+        return "\(Render.bytes(total)); \(Render.bytes(share)) for each of \(tasks) tasks at once"
+    }
+
+    private static func check(_ store: any ObjectStore) async throws {
+        try await onDedicatedThread(name: "doctor") {
+            try store.check()
+            try store.tryOut()
+        }
+    }
+
+    func run(_ environment: CommandEnvironment) async throws {
+        let services = Services(
+            try await serviceOptions.settings(
+                environment, own: queueOptions.flags + dockerOptions.flags + ecsOptions.flags), environment,
+            kafkaProperties: queueOptions.properties)
+        let settings = services.settings
+        var report = DoctorReport(schema: 1, generator: TranscodeJob.generator, checks: [])
+        await report.note("raw store", MaskedURL.text(settings[.rawStore], hidesUser: true)) {
+            let store = try services.rawStore()
+            try await Self.check(store)
+        }
+        await report.note("output store", MaskedURL.text(settings[.outputStore], hidesUser: true)) {
+            let store = try services.outputStore()
+            try await Self.check(store)
+        }
+        var metadata: (any MetadataStore)?
+        await report.note("database", MetadataDatabase.maskedURL(settings[.database])) {
+            let store = try await services.openMetadata()
+            metadata = store
+            try await store.check()
+        }
+        await report.note("queue", MaskedURL.text(settings[.queue], hidesUser: true)) {
+            if let kafka = try services.kafkaQueue() { return try await kafka.check() }
+            guard let metadata else {
+                throw ClairoError.unavailable("The queue is a table of the database, which cannot be opened")
+            }
+            try await services.queue(metadata).check()
+        }
+        await metadata?.close()
+        await report.note("sandbox", orElse: "tasks of consume and run") {
+            let sandbox = try await ProcessExecutor(sandbox: .auto).sandboxReport()
+            return sandbox.layers + (sandbox.isComplete ? "" : "; missing: \(sandbox.missing)")
+        }
+        if executor == .docker || services.namesDocker {
+            await report.note("docker", orElse: MaskedURL.text(services.dockerSocket, hidesUser: true)) {
+                let docker = try await services.dockerExecutor(limits: InputLimits(), sandbox: .auto).check()
+                return "version \(docker.version), image \(docker.image.prefix(19))"
+                    + "; in its containers: \(docker.sandbox.layers)"
+                    + (docker.missing.map { "; missing: \($0)" } ?? "")
+            }
+        }
+        await report.note("memory", Self.memory) {}
+        if executor == .ecs || settings.value(.ecsCluster) != nil {
+            await report.note("ecs", orElse: settings[.ecsCluster]) { try await services.ecsExecutor().check() }
+        }
+        if json {
+            environment.output(String(decoding: try JSON.encode(report), as: UTF8.self) + "\n")
+        } else {
+            environment.output("\(TranscodeJob.generator)\n" + report.text)
+        }
+        if let failed = report.checks.compactMap(\.error).first {
+            throw AlreadyReported(exitCode: ClairoError.ExitCode(rawValue: failed.exitCode) ?? .software)
+        }
+    }
+}
+
+/// What `clairo doctor --json` prints.
+struct DoctorReport: Codable {
+    struct Check: Codable {
+        var name: String
+        /// What was looked at.
+        var subject: String
+        var error: ErrorDocument.Content?
+    }
+
+    var schema: Int
+    var generator: String
+    var checks: [Check]
+
+    mutating func note(_ name: String, _ subject: String, _ body: () async throws -> Void) async {
+        do {
+            try await body()
+            checks.append(Check(name: name, subject: subject))
+        } catch let error as ClairoError {
+            checks.append(Check(name: name, subject: subject, error: .init(error)))
+        } catch {
+            checks.append(Check(name: name, subject: subject, error: .init(.defect("\(error)"))))
+        }
+    }
+
+    /// - Parameters:
+    ///   - subject: what it is said to be where it fails.
+    ///   - body: gives the subject, once it is known.
+    mutating func note(_ name: String, orElse subject: String, _ body: () async throws -> String) async {
+        var subject = subject
+        var failure: (any Error)?
+        do { subject = try await body() } catch { failure = error }
+        await note(name, subject) { if let failure { throw failure } }
+    }
+
+    var text: String {
+        checks.map { check in
+            guard let error = check.error else { return "ok    \(check.name): \(check.subject)\n" }
+            return "FAIL  \(check.name): \(check.subject)\n      \(Render.printable(error.message))\n"
+                + (error.advice.map { "      \($0)\n" } ?? "")
+        }.joined()
+    }
+}

@@ -1,0 +1,211 @@
+internal import ClairoAPI
+internal import ClairoCore
+internal import ClairoExecutors
+internal import ClairoMedia
+internal import ClairoMessaging
+internal import ClairoMetadata
+internal import ClairoMetrics
+internal import ClairoPipeline
+internal import ClairoStorage
+internal import CoreMetrics
+
+/// Counts what the parts of a daemon tell of their work. They know nothing of it: events flow one way.
+final class DaemonMetrics: Sendable {
+    private let registry = PrometheusRegistry(MetricFamily.daemon)
+
+    private static let stages = WorkTask.Kind.allCases.map(\.rawValue)
+    private static let kinds = ClairoError.Kind.allCases.map(\.rawValue)
+    /// Those of the ladder (`LadderPlanner.standardHeights`).
+    private static let renditions: Set<String> = ["2160p", "1440p", "1080p", "720p", "480p", "360p", "240p"]
+    private static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+    /// A store, as a label.
+    enum StoreRole: String, CaseIterable { case raw, output }
+
+    private let folders: [DiskFigures.Folder]
+
+    /// - Parameter folders: what this process may write to; the room on their disks is told.
+    init(folders: [DiskFigures.Folder] = []) {
+        self.folders = folders
+        // What alerts and dashboards take rates of has to stand at zero before it happens for the first time.
+        func each(_ labels: [String], by others: [String]) -> [[String]] {
+            labels.flatMap { label in others.map { [label, $0] } }
+        }
+        registry.prepare(.tasksRunning, Self.stages.map { [$0] })
+        registry.prepare(
+            .tasksEnded, each(Self.stages, by: ["succeeded", "retried", "failed", "released", "lost"]))
+        registry.prepare(.taskFailures, each(Self.stages, by: Self.kinds))
+        registry.prepare(.retries, Self.kinds.map { [$0] })
+        registry.prepare(.warnings, Self.kinds.map { [$0] })
+        registry.prepare(.jobs, [["ready"], ["failed"]])
+        registry.prepare(.framesEncoded, Self.renditions.map { [$0] })
+        for family in [MetricFamily.storeRead, .storeWritten] {
+            registry.prepare(family, StoreRole.allCases.map { [$0.rawValue] })
+        }
+        registry.prepare(.executorKills, TaskKill.allCases.map { [$0.rawValue] })
+        registry.prepare(
+            .s3Requests, S3Event.Operation.allCases.map { [$0.rawValue, S3Event.Outcome.denied.rawValue] })
+        registry.prepare(.s3Retries, S3Event.Outcome.allCases.map { [$0.rawValue] })
+        registry.prepare(
+            .ecsRequests, ECSEvent.Outcome.allCases.map { [ECSEvent.Operation.runTask.rawValue, $0.rawValue] })
+        Meter(
+            label: MetricFamily.buildInfo.name,
+            dimensions: [
+                ("version", clairoVersion), ("libav", TranscodeJob.libraryVersion),
+                ("librdkafka", KafkaQueue.libraryVersion),
+            ], factory: registry
+        ).set(1)
+    }
+
+    /// The page for Prometheus.
+    var page: String {
+        var page = Exposition()
+        registry.write(to: &page)
+        ProcessFigures.write(to: &page)
+        DiskFigures.write(folders, to: &page)
+        return page.text
+    }
+
+    // MARK: Instruments
+
+    private func labels(_ family: MetricFamily, _ values: [String]) -> [(String, String)] {
+        Array(zip(family.labels, values))
+    }
+
+    private func add(_ amount: Double = 1, to family: MetricFamily, _ values: String...) {
+        FloatingPointCounter(label: family.name, dimensions: labels(family, values), factory: registry)
+            .increment(by: amount)
+    }
+
+    private func record(_ value: Double, in family: MetricFamily, _ values: String...) {
+        Recorder(label: family.name, dimensions: labels(family, values), factory: registry).record(value)
+    }
+
+    private func change(_ family: MetricFamily, by amount: Double, _ values: String...) {
+        Meter(label: family.name, dimensions: labels(family, values), factory: registry).increment(by: amount)
+    }
+
+    // MARK: Events
+
+    func count(_ event: WorkerEvent) {
+        let (task, stage) = (event.task, event.task.kind.rawValue)
+        if case .began = event.content {
+            change(.tasksRunning, by: 1, stage)
+            if task.attempt == 1 {
+                record(max(0, Timestamp.now.seconds(since: max(task.createdAt, task.notBefore))), in: .queueWait, stage)
+            }
+            return
+        }
+        change(.tasksRunning, by: -1, stage)
+        switch event.content {
+        case .began: break
+        case .released: add(to: .tasksEnded, stage, "released")
+        case .lost: add(to: .tasksEnded, stage, "lost")
+        case .succeeded(let result):
+            add(to: .tasksEnded, stage, "succeeded")
+            count(result, of: task, event.job)
+        case .failed(let error, let consequence):
+            add(to: .tasksEnded, stage, Self.outcome(of: consequence))
+            add(to: .taskFailures, stage, error.kind.rawValue)
+            switch consequence {
+            case .retry: add(to: .retries, error.kind.rawValue)
+            case .deadLetter:
+                add(to: .deadLetters)
+                add(to: .jobs, "failed")
+            case .failure: add(to: .jobs, "failed")
+            case .handedBack: break
+            }
+        }
+    }
+
+    private static func outcome(of consequence: WorkerEvent.Consequence) -> String {
+        switch consequence {
+        case .retry: "retried"
+        case .failure, .deadLetter: "failed"
+        case .handedBack: "released"
+        }
+    }
+
+    private func count(_ result: TaskResult, of task: WorkTask, _ job: Job?) {
+        let stage = task.kind.rawValue
+        record(result.usage.wallSeconds, in: .stageDuration, stage)
+        for step in TaskStep.allCases {
+            guard let seconds = result.usage.seconds(in: step) else { continue }
+            record(max(0, seconds), in: .stepDuration, stage, step.rawValue)
+        }
+        add(result.usage.cpuSeconds, to: .stageCPU, stage)
+        add(Double(result.decodeErrors), to: .decodeErrors)
+        let plan = job?.plan
+        switch task.kind {
+        case .plan: break
+        case .chunk:
+            guard let video = plan?.video, let chunk = plan?.chunks[checked: task.index] else { return }
+            let grid = video.grid
+            let frames = chunk.segments.reduce(0) { $0 + grid.frames(ofSegment: $1).count }
+            for rung in video.rungs where !rung.isCopy {
+                let name = Self.renditions.contains(rung.name) ? rung.name : "other"
+                add(Double(frames), to: .framesEncoded, name)
+            }
+            add(grid.time(ofFrame: frames).doubleValue, to: .mediaSeconds, stage)
+        case .audio:
+            if let track = plan?.audio[checked: task.index] {
+                add(track.duration.doubleValue, to: .mediaSeconds, stage)
+            }
+        case .finish:
+            add(to: .jobs, "ready")
+            guard let job, let plan else { return }
+            let seconds = max(0.001, Timestamp.now.seconds(since: job.createdAt))
+            record(seconds, in: .jobDuration)
+            record(plan.duration.doubleValue / seconds, in: .jobRealtime)
+        }
+    }
+
+    func count(_ trouble: ClairoError) { add(to: .warnings, trouble.kind.rawValue) }
+
+    func count(_ kill: TaskKill) { add(to: .executorKills, kill.rawValue) }
+
+    func count(_ event: S3Event) {
+        add(to: .s3Requests, event.operation.rawValue, event.outcome.rawValue)
+        record(event.seconds, in: .s3Duration, event.operation.rawValue)
+        if event.isRepeated { add(to: .s3Retries, event.outcome.rawValue) }
+    }
+
+    func count(_ event: ECSEvent) { add(to: .ecsRequests, event.operation.rawValue, event.outcome.rawValue) }
+
+    func count(_ event: DatabaseEvent) {
+        add(to: .databaseRequests, event.operation.rawValue, event.failure?.rawValue ?? "success")
+        record(event.seconds, in: .databaseDuration, event.operation.rawValue)
+    }
+
+    func count(_ batch: Relay.Summary) {
+        add(Double(batch.delivered), to: .outboxDelivered)
+        add(Double(batch.postponed), to: .outboxPostponed)
+        add(Double(batch.deadLetters), to: .deadLetters)
+    }
+
+    func count(_ event: RequestEvent) {
+        let method = Self.methods.contains(event.method) ? event.method : "other"
+        add(to: .httpRequests, method, String(event.status))
+        record(event.seconds, in: .httpDuration, method)
+    }
+
+    var observeS3: @Sendable (S3Event) -> Void { { [self] in count($0) } }
+    var observeECS: @Sendable (ECSEvent) -> Void { { [self] in count($0) } }
+    var observeDatabase: @Sendable (DatabaseEvent) -> Void { { [self] in count($0) } }
+
+    // MARK: Bytes
+
+    func metered(_ store: any ObjectStore, as role: StoreRole) -> any ObjectStore {
+        MeteredStore(
+            base: store, read: { [self] in add(Double($0), to: .storeRead, role.rawValue) },
+            written: { [self] in add(Double($0), to: .storeWritten, role.rawValue) })
+    }
+
+    func metered(_ source: any ByteSource) -> any ByteSource {
+        MeteredSource(base: source) { [self] in add(Double($0), to: .storeRead, StoreRole.raw.rawValue) }
+    }
+}
+
+extension Array {
+    fileprivate subscript(checked index: Int) -> Element? { indices.contains(index) ? self[index] : nil }
+}

@@ -1,0 +1,59 @@
+internal import ClairoCore
+internal import Foundation
+internal import Logging
+
+/// How a daemon writes its log.
+enum LogFormat: String, CaseIterable, Sendable {
+    /// `2026-11-23T01:43:01.120045Z info task began job.id=… attempt=1`, for people; a value with blanks is in quotes.
+    case text
+    /// One JSON object in a line, with `time`, `level`, `message`, and the metadata by their names.
+    case json
+}
+
+/// Writes each event as one line.
+struct LineLogHandler: LogHandler {
+    let format: LogFormat
+    let write: @Sendable (String) -> Void
+    var logLevel = Logger.Level.info
+    var metadata: Logger.Metadata = [:]
+    var metadataProvider: Logger.MetadataProvider?
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var fields = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
+        if let error = event.error, fields["error"] == nil { fields["error"] = "\(error)" }
+        let values = fields.mapValues { Render.printable("\($0)") }
+        write(
+            Self.line(
+                format, level: event.level.rawValue, message: Render.printable("\(event.message)"), values,
+                time: Timestamp.now))
+    }
+
+    static func line(
+        _ format: LogFormat, level: String, message: String, _ values: [String: String], time: Timestamp
+    ) -> String {
+        switch format {
+        case .text:
+            let pairs = values.sorted { $0.key < $1.key }.map { "\($0.key)=\(quoted($0.value))" }
+            return ([time.description, level, message] + pairs).joined(separator: " ") + "\n"
+        case .json:
+            var object = values
+            object["time"] = time.description
+            object["level"] = level
+            object["message"] = message
+            let data = try? JSON.encode(object, pretty: false)
+            return String(decoding: data ?? Data(), as: UTF8.self) + "\n"
+        }
+    }
+
+    /// In quotes where a reader could not tell otherwise where a value ends.
+    private static func quoted(_ value: String) -> String {
+        let isPlain = !value.isEmpty && !value.contains { $0.isWhitespace || "\"=\\".contains($0) }
+        if isPlain { return value }
+        return "\"\(value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
+    }
+}

@@ -1,0 +1,91 @@
+internal import ClairoCore
+internal import Foundation
+
+/// A store whose bytes are counted as they are read and written.
+struct MeteredStore: ObjectStore {
+    let base: any ObjectStore
+    let read: @Sendable (Int) -> Void
+    let written: @Sendable (Int) -> Void
+
+    func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {
+        try base.put(data, at: key)
+        written(data.count)
+    }
+
+    func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool {
+        let isWritten = try base.putIfAbsent(data, at: key)
+        if isWritten { written(data.count) }
+        return isWritten
+    }
+
+    func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
+        try base.put(at: key) { write in
+            // Two closures that the compiler cannot see are not each other: `body` gets one that does both.
+            try withoutActuallyEscaping(write) { write in
+                try body { (data: Data) throws(ClairoError) in
+                    try write(data)
+                    written(data.count)
+                }
+            }
+        }
+    }
+
+    func get(_ key: ObjectKey) throws(ClairoError) -> Data {
+        let data = try base.get(key)
+        read(data.count)
+        return data
+    }
+
+    func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource {
+        MeteredSource(base: try base.open(key), read: read)
+    }
+
+    func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
+        let part = try base.putPart(data, number: number, of: upload)
+        written(data.count)
+        return part
+    }
+
+    // MARK: Without bytes
+
+    func location(of key: ObjectKey) -> ObjectLocation { base.location(of: key) }
+    func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? { try base.info(of: key) }
+    func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
+        try base.list(prefix: prefix, after: key, limit: limit)
+    }
+    func usage() throws(ClairoError) -> StoreUsage { try base.usage() }
+    func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) { try base.copy(source, to: target) }
+    func delete(_ key: ObjectKey) throws(ClairoError) { try base.delete(key) }
+    func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
+        try base.beginUpload(at: key, partSize: partSize)
+    }
+    func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { try base.openUploads(prefix: prefix) }
+    func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] { try base.parts(of: upload) }
+    func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
+        try base.complete(upload, parts: parts)
+    }
+    func abort(_ upload: MultipartUpload) throws(ClairoError) { try base.abort(upload) }
+    func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? {
+        try base.presignedURL(for: access, expiresIn: seconds)
+    }
+    func check() throws(ClairoError) { try base.check() }
+}
+
+/// A source whose bytes are counted as they are read.
+struct MeteredSource: ByteSource {
+    let base: any ByteSource
+    let read: @Sendable (Int) -> Void
+
+    var size: Int64 { base.size }
+    var etag: String? { base.etag }
+
+    func presignedURL(expiresIn seconds: Int) throws(ClairoError) -> String? {
+        try base.presignedURL(expiresIn: seconds)
+    }
+
+    func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int {
+        let count = try base.read(at: offset, into: buffer)
+        read(count)
+        return count
+    }
+}

@@ -1,0 +1,207 @@
+internal import ClairoCore
+internal import ClairoExecutors
+internal import ClairoMedia
+internal import ClairoMessaging
+internal import ClairoMetrics
+internal import Foundation
+
+/// The page of `clairo serve-metrics`: the pipeline as the database, the brokers and the stores see it.
+struct PipelineMetrics: Sendable {
+    private let sources: [PageSource]
+    /// Those that no page asks.
+    private let slowSources: [PageSource]
+
+    /// - Parameters:
+    ///   - open: the database; asked until it can be opened.
+    ///   - kafka: nil where the queue is a table of the database.
+    ///   - stores: those whose contents are to be counted, by their role, every `usageInterval`.
+    ///   - ecs: nil where no tasks run on ECS.
+    init(
+        open: @escaping @Sendable () async throws(ClairoError) -> any MetadataStore, kafka: KafkaQueue?,
+        stores: [(role: DaemonMetrics.StoreRole, store: any ObjectStore)] = [],
+        usageInterval: Duration = .seconds(3600),
+        ecs: (@Sendable () async throws(ClairoError) -> ECSCensus)? = nil,
+        log: PipelineLog
+    ) {
+        let database = LazyMetadata(open)
+        @Sendable func trouble(_ source: String) -> @Sendable (ClairoError?) -> Void {
+            { error in
+                if let error {
+                    log.warn(error.whileDoing("The metrics of \(source)"))
+                } else {
+                    log.note("the metrics of \(source) are back")
+                }
+            }
+        }
+        let sources = [
+            PageSource("database", freshness: .seconds(1), onTrouble: trouble("the database")) {
+                () throws(ClairoError) in
+                try await database.reading { (store) throws(ClairoError) in Self.page(try await store.census()) }
+            }
+        ]
+        var slowSources = stores.map { role, store in
+            PageSource(
+                "\(role)_store", freshness: usageInterval, patience: nil, onTrouble: trouble("the \(role) store")
+            ) { () throws(ClairoError) in Self.page(try await Self.usage(of: store), role) }
+        }
+        // It reads every task there is.
+        slowSources.append(
+            PageSource("finished_tasks", freshness: .seconds(60), patience: nil) { () throws(ClairoError) in
+                try await database.reading { (store) throws(ClairoError) in
+                    var page = Exposition()
+                    for (kind, states) in try await store.finishedTasks() {
+                        page.add(.pipelineTasks, states.map { .init(Double($1), kind.rawValue, $0.rawValue) })
+                    }
+                    return page
+                }
+            })
+        if let kafka {
+            // Each partition is asked for; that takes seconds where there are many.
+            slowSources.append(
+                PageSource("kafka", freshness: .seconds(5), patience: nil, onTrouble: trouble("Kafka")) {
+                    () throws(ClairoError) in
+                    Self.page(try await kafka.figures())
+                })
+            // Brokers that know no such question must not take the lag with them.
+            slowSources.append(
+                PageSource("kafka_groups", freshness: .seconds(15), patience: nil) { () throws(ClairoError) in
+                    var page = Exposition()
+                    page.add(.kafkaMembers, try await kafka.memberCounts().map { .init(Double($1), $0) })
+                    return page
+                })
+        }
+        if let ecs {
+            slowSources.append(
+                PageSource("ecs", freshness: .seconds(30), patience: nil, onTrouble: trouble("ECS")) {
+                    () throws(ClairoError) in
+                    Self.page(try await ecs())
+                })
+        }
+        self.slowSources = slowSources
+        self.sources = sources + slowSources
+    }
+
+    /// Keeps what no page waits for up to date, until the task is cancelled.
+    func keepFresh() async {
+        await withTaskGroup { group in
+            for source in slowSources { group.addTask { await source.keepFresh() } }
+        }
+    }
+
+    func page() async -> String {
+        var page = Exposition()
+        page.add(
+            .buildInfo,
+            [Exposition.Sample(1, clairoVersion, TranscodeJob.libraryVersion, KafkaQueue.libraryVersion)])
+        await withTaskGroup(of: Exposition.self) { group in
+            for source in sources { group.addTask { await source.write(to: Exposition()) } }
+            for await part in group { page.add(part) }
+        }
+        ProcessFigures.write(to: &page)
+        return page.text
+    }
+
+    // MARK: Numbers
+
+    private static func usage(of store: any ObjectStore) async throws(ClairoError) -> StoreUsage {
+        do {
+            return try await onDedicatedThread(name: "store usage") { try store.usage() }
+        } catch {
+            throw error as? ClairoError ?? .defect("\(error)")
+        }
+    }
+
+    private static func page(_ usage: StoreUsage, _ role: DaemonMetrics.StoreRole) -> Exposition {
+        var page = Exposition()
+        page.add(.storeObjects, [.init(Double(usage.objects), role.rawValue)])
+        page.add(.storeBytes, [.init(Double(usage.bytes), role.rawValue)])
+        return page
+    }
+
+    private static func page(_ census: Census) -> Exposition {
+        var page = Exposition()
+        // States without any stand at zero, so that their graphs have no holes.
+        page.add(
+            .pipelineVideos,
+            Video.State.allCases.map { .init(Double(census.videos[$0] ?? 0), $0.rawValue) })
+        page.add(
+            .pipelineJobs, Job.State.allCases.map { .init(Double(census.jobs[$0]?.count ?? 0), $0.rawValue) })
+        let inFlight = Job.State.allCases.filter { !$0.isFinal }.reduce(0) { $0 + (census.jobs[$1]?.count ?? 0) }
+        page.add(.jobsInFlight, [.init(Double(inFlight))])
+        page.add(
+            .oldestJob,
+            Job.State.allCases.filter { !$0.isFinal }.map { .init(census.jobs[$0]?.oldestSeconds ?? 0, $0.rawValue) })
+        for kind in WorkTask.Kind.allCases {
+            let (tasks, stage) = (census.tasks[kind] ?? Census.Tasks(), kind.rawValue)
+            for (state, group) in [("pending", tasks.pending), ("running", tasks.running)] {
+                page.add(.pipelineTasks, [.init(Double(group.count), stage, state)])
+                page.add(.oldestTask, [.init(group.oldestSeconds ?? 0, stage, state)])
+            }
+            page.add(.tasksDue, [.init(Double(tasks.due), stage)])
+            page.add(.abandonedTasks, [.init(Double(tasks.abandoned), stage)])
+        }
+        page.add(.workers, Double(census.workers))
+        page.add(.outboxPending, Double(census.outbox.pending))
+        page.add(.outboxDue, Double(census.outbox.due))
+        page.add(.outboxOldest, census.outbox.oldestSeconds ?? 0)
+        page.add(.outboxOverdue, census.outbox.overdueSeconds ?? 0)
+        page.add(.queuedMessages, census.queued.map { .init(Double($1), $0) })
+        let topics = Set([Topic.uploads, Topic.tasks]).union(census.deadLetters.keys)
+        page.add(.deadLettersPending, topics.map { .init(Double(census.deadLetters[$0] ?? 0), $0) })
+        return page
+    }
+
+    private static func page(_ ecs: ECSCensus) -> Exposition {
+        var page = Exposition()
+        for status in ECSCensus.states + [ECSCensus.other] {
+            let group = ecs.tasks[status] ?? ECSCensus.Group()
+            page.add(.ecsTasks, [.init(Double(group.count), status)])
+            page.add(.ecsCPUs, [.init(group.cpus, status)])
+            page.add(.ecsMemory, [.init(group.memory, status)])
+        }
+        page.add(
+            .ecsStopped, (ECSCensus.stopCodes + [ECSCensus.other]).map { .init(Double(ecs.stopped[$0] ?? 0), $0) })
+        return page
+    }
+
+    private static func page(_ kafka: KafkaFigures) -> Exposition {
+        var page = Exposition()
+        page.add(.kafkaBrokers, Double(kafka.brokers))
+        page.add(.kafkaTopicPartitions, kafka.topics.map { .init(Double($1), $0) })
+        page.add(.kafkaEndOffset, kafka.partitions.map { .init(Double($0.end), $0.topic, String($0.number)) })
+        page.add(.kafkaOldestOffset, kafka.partitions.map { .init(Double($0.oldest), $0.topic, String($0.number)) })
+        for one in kafka.progress {
+            let partition = String(one.partition)
+            page.add(.kafkaLag, [.init(Double(one.lag), one.group, one.topic, partition)])
+            if let offset = one.committed {
+                page.add(.kafkaGroupOffset, [.init(Double(offset), one.group, one.topic, partition)])
+            }
+        }
+        let letters = Dictionary(grouping: kafka.partitions.filter { $0.topic.hasSuffix(".dlq") }, by: \.topic)
+        page.add(
+            .kafkaDeadLetters,
+            letters.map { topic, partitions in
+                .init(Double(partitions.reduce(0) { $0 + $1.end - $1.oldest }), topic)
+            })
+        return page
+    }
+}
+
+/// A database that may be away when the process starts.
+private actor LazyMetadata {
+    private let open: @Sendable () async throws(ClairoError) -> any MetadataStore
+    private var store: (any MetadataStore)?
+
+    init(_ open: @escaping @Sendable () async throws(ClairoError) -> any MetadataStore) { self.open = open }
+
+    func reading(
+        _ body: @Sendable (any MetadataStore) async throws(ClairoError) -> Exposition
+    ) async throws(ClairoError) -> Exposition {
+        if store == nil {
+            let opened = try await open()
+            if store == nil { store = opened } else { await opened.close() }
+        }
+        guard let store else { return Exposition() }
+        return try await body(store)
+    }
+}

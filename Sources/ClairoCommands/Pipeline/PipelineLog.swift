@@ -1,0 +1,79 @@
+internal import ClairoCore
+internal import ClairoPipeline
+internal import Logging
+
+/// What the daemons of the pipeline say on stderr: a line for each milestone, with the ids to search for.
+struct PipelineLog: Sendable {
+    let logger: Logger
+    let format: LogFormat
+
+    /// - Parameter milestones: false for trouble only.
+    init(_ format: LogFormat = .text, milestones: Bool = true, _ environment: CommandEnvironment) {
+        self.format = format
+        logger = Logger(label: "clairo") { _ in
+            LineLogHandler(format: format, write: environment.error, logLevel: milestones ? .info : .warning)
+        }
+    }
+
+    func note(_ text: String) { logger.info("\(text)") }
+
+    func warn(_ text: String) { logger.warning("\(text)") }
+
+    /// What has ended the process.
+    func end(_ error: ClairoError) {
+        logger.critical(
+            "\(error.description)", metadata: ["kind": "\(error.kind.rawValue)", "exit": "\(error.exitCode.rawValue)"])
+    }
+
+    /// For libraries, whose milestones are nobody's.
+    var quietLogger: Logger {
+        var logger = logger
+        logger.logLevel = max(.notice, logger.logLevel)
+        return logger
+    }
+
+    /// Something that passes, or that somebody else has been told of.
+    func warn(_ error: ClairoError) {
+        logger.warning("\(error.description)", metadata: ["kind": "\(error.kind.rawValue)"])
+    }
+
+    /// Writes trouble down and counts it.
+    func warning(_ metrics: DaemonMetrics?) -> @Sendable (ClairoError) -> Void {
+        { error in
+            warn(error)
+            metrics?.count(error)
+        }
+    }
+
+    func note(_ event: WorkerEvent) {
+        let ids = Self.metadata(event)
+        switch event.content {
+        case .began: logger.info("task began", metadata: ids)
+        case .succeeded(let result):
+            let usage = result.usage
+            logger.info(
+                "task succeeded",
+                metadata: ids.merging([
+                    "wall": "\(Render.duration(usage.wallSeconds))", "cpu": "\(Render.duration(usage.cpuSeconds))",
+                ]) { $1 })
+        case .failed(let error, let consequence):
+            logger.warning(
+                "task failed",
+                metadata: ids.merging([
+                    "kind": "\(error.kind.rawValue)", "error": "\(error.message)", "then": "\(consequence.rawValue)",
+                ]) { $1 })
+        case .released: logger.info("task handed back", metadata: ids)
+        case .lost: logger.warning("claim lost, result dropped", metadata: ids)
+        }
+    }
+
+    private static func metadata(_ event: WorkerEvent) -> Logger.Metadata {
+        let task = event.task
+        var ids: Logger.Metadata = [
+            "job.id": "\(task.jobID)", "video.id": "\(task.videoID)", "task": "\(task.kind.rawValue)",
+            "index": "\(task.index)", "attempt": "\(task.attempt)",
+        ]
+        ids["trace.id"] = event.job.map { "\($0.traceID)" }
+        return ids
+    }
+}

@@ -1,0 +1,227 @@
+internal import ArgumentParser
+internal import ClairoCore
+internal import ClairoMessaging
+internal import ClairoPipeline
+internal import Foundation
+internal import Synchronization
+
+/// `clairo produce`: the relay from the outbox to the queue, and the way in for other sources of events.
+struct ProduceCommand: EnvironmentCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "produce",
+        abstract: "Send what is in the outbox to the queue, or queue objects that came into a bucket by themselves.",
+        discussion: """
+            Each row of the outbox is sent, in order, and leaves the outbox only when the queue has it safely. Several may run \
+            at once. A consumer drops what comes twice.
+
+              clairo produce --once
+              clairo produce --follow --queue kafka://broker1,broker2
+
+            Objects that reached a bucket without clairo upload are registered where they lie, and queued:
+
+              clairo produce --bucket incoming --key 2026/talk.mp4
+              clairo produce --s3-event event.json
+              aws s3api … | clairo produce --s3-event -
+
+            As an AWS Lambda function that S3 triggers, the same binary runs with --lambda (custom runtime provided.al2023, \
+            handler: clairo produce --lambda).
+            """)
+
+    @Flag(help: "Send what is due and stop.")
+    var once = false
+
+    @Flag(help: "Send what becomes due until stopped.")
+    var follow = false
+
+    @Option(
+        name: .customLong("s3-event"),
+        help: ArgumentHelp(
+            "Register and queue the objects of an S3 or MinIO event; - reads standard input.", valueName: "file"),
+        completion: .file())
+    var s3Event: String?
+
+    @Option(help: ArgumentHelp("With --key: register and queue one object.", valueName: "name"))
+    var bucket: String?
+
+    @Option(help: ArgumentHelp("The object's key, as it is.", valueName: "key"))
+    var key: String?
+
+    @Flag(help: "Serve events of AWS Lambda.")
+    var lambda = false
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @OptionGroup var sandboxOptions: IntakeSandboxOptions
+
+    @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
+
+    @OptionGroup(title: "Queue") var queueOptions: QueueOptions
+
+    @OptionGroup(title: "Monitoring") var daemonOptions: DaemonOptions
+
+    @OptionGroup(title: "Limits") var limitOptions: LimitOptions
+
+    func validate() throws {
+        let ways = [once, follow, s3Event != nil, bucket != nil || key != nil, lambda].count { $0 }
+        guard ways == 1 else {
+            throw ValidationError("Give one of --once, --follow, --s3-event, --bucket with --key, and --lambda.")
+        }
+        guard (bucket == nil) == (key == nil) else { throw ValidationError("--bucket and --key go together.") }
+        guard follow || daemonOptions.metricsListen == nil else {
+            throw ValidationError("--metrics-listen goes with --follow.")
+        }
+    }
+
+    func run(_ environment: CommandEnvironment) async throws {
+        if lambda { return try await serveLambda(environment) }
+        let settings = try await serviceOptions.settings(environment, own: queueOptions.flags)
+        let (metrics, log) = (daemonOptions.metrics(settings), daemonOptions.log(environment))
+        let services = Services(
+            settings, environment, kafkaProperties: queueOptions.properties, metrics: metrics,
+            log: follow ? log : nil)
+        if follow {
+            return try await daemonOptions.running(metrics, log: log) {
+                try await services.withMetadata { try await relay(services, $0, log) }
+            }
+        }
+        try await services.withMetadata { metadata in
+            if once {
+                let queue = try services.queue(metadata)
+                let producer = try await queue.producer()
+                try await queue.prepare(topics: Topic.all)
+                let summary = try await services.relay(metadata, producer).drain()
+                await producer.close()
+                try report(summary, environment)
+            } else {
+                try await takeEvents(services, metadata)
+            }
+        }
+    }
+
+    private func relay(_ services: Services, _ metadata: any MetadataStore, _ log: PipelineLog) async throws {
+        let queue = try services.queue(metadata)
+        let producer = try await queue.producer()
+        let relay = try services.relay(metadata, producer)
+        let status = "relaying the outbox to \(services.settings[.queue])"
+        log.note(status)
+        try await DaemonSignals.running(
+            finishesTasks: false, log: log, manager: services.environment.manager, status: status
+        ) { drain, _ in
+            try await queue.prepare(untilReached: drain, log: log)
+            let metrics = services.metrics
+            let task = Task {
+                try await relay.follow(bell: Bell(), count: { metrics?.count($0) }, say: log.warning(metrics))
+            }
+            drain.onCancel { task.cancel() }
+            try await task.value
+        }
+        await producer.close()
+    }
+
+    // MARK: Events
+
+    private func takeEvents(_ services: Services, _ metadata: any MetadataStore) async throws {
+        let sandbox = sandboxOptions.sandbox
+        try await services.checkSandbox(sandbox, log: PipelineLog(milestones: false, services.environment))
+        let intake = try services.eventIntake(metadata, limits: limitOptions.limits, sandbox: sandbox)
+        let summary: IntakeSummary
+        if let bucket, let key {
+            summary = try await intake.take(bucket: bucket, key: key)
+        } else {
+            summary = try await intake.take(
+                event: try Self.document(s3Event ?? "-"), limit: LambdaRuntime.largestEvent)
+        }
+        if json {
+            let data = try JSON.encode(summary, pretty: false)
+            services.environment.output(String(decoding: data, as: UTF8.self) + "\n")
+        } else {
+            services.environment.output(Self.text(summary))
+        }
+        if !summary.refused.isEmpty || !summary.unreadable.isEmpty { throw AlreadyReported(exitCode: .badMedia) }
+    }
+
+    /// As a Lambda function: what keeps it from starting is told to Lambda, whose log and metrics have it then.
+    private func serveLambda(_ environment: CommandEnvironment) async throws {
+        let runtime = try LambdaRuntime(environment: environment.variables)
+        let isStarted = Atomic<Bool>(false)
+        do {
+            let settings = try await serviceOptions.settings(environment, own: queueOptions.flags)
+            let log = daemonOptions.log(environment)
+            let services = Services(settings, environment, kafkaProperties: queueOptions.properties, log: log)
+            let sandbox = sandboxOptions.sandbox
+            try await services.checkSandbox(sandbox, log: log)
+            try await services.withMetadata { metadata in
+                let intake = try services.eventIntake(metadata, limits: limitOptions.limits, sandbox: sandbox)
+                isStarted.store(true, ordering: .releasing)
+                try await DaemonSignals.running(
+                    finishesTasks: false, log: log, manager: environment.manager, status: "serving events"
+                ) { drain, _ in
+                    try await runtime.run(until: drain) { event throws(ClairoError) in
+                        // An object that is no video is no failure of the function: Lambda need not send it again.
+                        let summary = try await intake.take(
+                            event: event.payload, limit: LambdaRuntime.largestEvent, traceID: event.traceID)
+                        return (try? JSON.encode(summary, pretty: false)) ?? Data("{}".utf8)
+                    }
+                }
+            }
+        } catch let error as ClairoError {
+            if !isStarted.load(ordering: .acquiring) { await runtime.reportInitFailure(error) }
+            throw error
+        }
+    }
+
+    private static func text(_ summary: IntakeSummary) -> String {
+        var lines = summary.registered.map { "\($0.videoID) registered: \($0.url)" }
+        lines += summary.known.map { "\($0.videoID) known already: \($0.url)" }
+        lines += summary.ignored.map { "ignored \($0.object): \($0.reason)" }
+        lines += summary.refused.map { "refused \($0.object): \($0.reason)" }
+        lines += summary.unreadable.map { "unreadable record: \($0)" }
+        if summary.ignoredRecords > 0 { lines.append("\(summary.ignoredRecords) records ignored") }
+        return lines.isEmpty ? "Nothing to register.\n" : lines.map { Render.printable($0) + "\n" }.joined()
+    }
+
+    /// An event is small; what is larger is none.
+    private static func document(_ name: String) throws(ClairoError) -> Data {
+        let handle = name == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: name)
+        let data: Data
+        do {
+            guard let handle else { throw CocoaError(.fileReadNoSuchFile) }
+            // Nothing at all is nil.
+            data = try handle.read(upToCount: LambdaRuntime.largestEvent + 1) ?? Data()
+        } catch {
+            throw .noInput("The event \(name) cannot be read", advice: "Check the name.")
+        }
+        guard !data.isEmpty else { throw .badMedia("The event \(name) is empty") }
+        guard data.count <= LambdaRuntime.largestEvent else {
+            throw .badMedia("The event \(name) is larger than \(Render.bytes(Int64(LambdaRuntime.largestEvent)))")
+        }
+        return data
+    }
+
+    private func report(_ summary: Relay.Summary, _ environment: CommandEnvironment) throws {
+        if json {
+            environment.output(
+                String(decoding: try JSON.encode(RelayReport(summary), pretty: false), as: UTF8.self) + "\n")
+        } else {
+            environment.output(
+                "sent \(summary.delivered), put off \(summary.postponed), dead letters \(summary.deadLetters)\n")
+        }
+        if summary.postponed > 0 {
+            throw ClairoError.temporary(
+                "\(summary.postponed) messages could not be sent now", advice: "They stay in the outbox; run it again.")
+        }
+    }
+}
+
+/// What `clairo produce --once --json` prints.
+struct RelayReport: Codable {
+    var schema = 1
+    var delivered: Int
+    var postponed: Int
+    var deadLetters: Int
+
+    init(_ summary: Relay.Summary) {
+        (delivered, postponed, deadLetters) = (summary.delivered, summary.postponed, summary.deadLetters)
+    }
+}

@@ -1,0 +1,74 @@
+internal import ClairoCore
+internal import ClairoMedia
+internal import ClairoPipeline
+
+/// A consumer, and with it, where the queue is this program's own, a relay: the whole pipeline in one process.
+struct RunningPipeline: Sendable {
+    private let metadata: any MetadataStore
+    private let queue: any MessageQueue
+    private let relay: @Sendable (any MessageProducer) throws(ClairoError) -> Relay
+    private let consumer: Consumer
+    private let bell: Bell
+    private let metrics: DaemonMetrics?
+    private let log: PipelineLog
+
+    init(
+        services: Services, metadata: any MetadataStore, work: WorkOptions, options: Consumer.Options,
+        limits: InputLimits, log: PipelineLog
+    ) throws(ClairoError) {
+        let queue = try services.queue(metadata, leaseSeconds: work.lease)
+        let bell = Bell()
+        self.metadata = metadata
+        self.queue = queue
+        self.bell = bell
+        self.log = log
+        metrics = services.metrics
+        relay = { (producer: any MessageProducer) throws(ClairoError) in try services.relay(metadata, producer) }
+        consumer = Consumer(
+            metadata: metadata, queue: queue,
+            intake: try services.intake(metadata, limits: limits, sandbox: work.sandbox),
+            worker: try services.worker(
+                metadata, work: work, limits: limits, log: log),
+            options: options, bell: bell, say: log.warning(services.metrics))
+    }
+
+    /// Runs until `drain` or `stop`, or until the options say that it is over.
+    func run(relays: Bool, drain: StopRequest, stop: StopRequest) async throws {
+        try await queue.prepare(untilReached: drain, log: log)
+        guard relays else { return try await consumer.run(drain: drain, stop: stop) }
+        let producer = try await queue.producer()
+        let relay = try relay(producer)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do {
+                    try await relay.follow(
+                        bell: bell, count: { metrics?.count($0) }, say: log.warning(metrics))
+                } catch {
+                    // Without it nothing goes on: the consumer ends with it.
+                    stop.cancel()
+                    throw error
+                }
+            }
+            try await consumer.run(drain: drain, stop: stop)
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+        // What the last tasks have posted is for others to see.
+        _ = try? await relay.drain()
+        await producer.close()
+    }
+}
+
+extension MessageQueue {
+    /// Makes the topics, as soon as the queue can be reached.
+    func prepare(untilReached drain: StopRequest, log: PipelineLog) async throws(ClairoError) {
+        while !drain.isCancelled {
+            do throws(ClairoError) {
+                return try await prepare(topics: Topic.all)
+            } catch  where error.kind == .transient {
+                log.warn(error)
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+}

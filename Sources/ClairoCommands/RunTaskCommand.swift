@@ -1,0 +1,91 @@
+internal import ArgumentParser
+internal import ClairoCore
+internal import ClairoExecutors
+internal import ClairoMedia
+internal import Foundation
+
+/// `clairo run-task`: what `ProcessExecutor` and `DockerExecutor` start for each task. It talks to its parent over descriptor 3
+/// or over a unix socket, and is of no use by hand. With `--spec` it is what a container on ECS starts with: then it is such a
+/// parent itself.
+struct RunTaskCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run-task", abstract: "Do one task for the process that started this one.", shouldDisplay: false)
+
+    /// Whose child this is.
+    @Option(help: .hidden) var parent: Int32?
+    /// In a container: the socket at which the parent waits.
+    @Option(help: .hidden) var connect: String?
+    /// In a container on ECS: where the worker has put the task, as a URL.
+    @Option(help: .hidden) var spec: String?
+
+    @Option(help: .hidden) var sandbox: SandboxMode = .auto
+
+    /// Instead of a task, say which walls stand.
+    @Flag(help: .hidden) var tellSandbox = false
+
+    @OptionGroup var limitOptions: LimitOptions
+
+    #if DEBUG
+        /// What a test has the process do instead of the task.
+        @Option(help: .hidden) var misbehave: Misbehaviour?
+        /// To what it does that: a port, a path.
+        @Option(help: .hidden) var target: String?
+        /// The only walls to build, so that each can be tried by itself.
+        @Option(help: .hidden) var layer: [SandboxLayer] = []
+    #endif
+
+    func validate() throws {
+        let isOne = [parent != nil, connect != nil, spec != nil].count { $0 } == 1
+        guard isOne else { throw ValidationError("This is for Clairo itself to call.") }
+    }
+
+    /// Stays on the thread that it is called on, the process's only one until its walls stand.
+    func run() throws {
+        if let spec { return try runInContainer(spec) }
+        let engine = MediaTaskEngine(limits: limitOptions.limits)
+        #if DEBUG
+            let layers = Set(layer.isEmpty ? SandboxLayer.allCases : layer)
+        #else
+            let layers = Set(SandboxLayer.allCases)
+        #endif
+        let report =
+            if let connect {
+                try TaskChild.enclose(connectingTo: connect, sandbox: sandbox, layers: layers)
+            } else {
+                TaskChild.enclose(parent: parent ?? 0, sandbox: sandbox, layers: layers)
+            }
+        if tellSandbox { TaskChild.tell(report) }
+        if let refusal = report.refusal(of: sandbox) { TaskChild.fail(refusal) }
+        #if DEBUG
+            if let misbehave {
+                TaskChild(engine: MisbehavingEngine(misbehaviour: misbehave, target: target ?? ""), walls: report)
+                    .serve()
+            }
+        #endif
+        TaskChild(engine: engine, walls: report).serve()
+    }
+
+    /// The command line that does a task on a source within `limits`.
+    static func arguments(_ limits: InputLimits) -> [String] {
+        let options: [(String, String)] = [
+            ("--max-pixels", "\(limits.maxPixels)"), ("--max-streams", "\(limits.maxStreams)"),
+            ("--max-frames", "\(limits.maxFrames)"), ("--max-duration", "\(limits.maxDuration)"),
+            ("--probe-size", "\(limits.probeBytes)"),
+        ]
+        return ["run-task"] + options.flatMap { [$0, $1] }
+    }
+}
+
+extension ProcessExecutor {
+    /// Runs tasks by `clairo run-task` of this program, on sources within `limits`. This process, which has the credentials,
+    /// is closed to others of its user then.
+    init(
+        taking limits: InputLimits = InputLimits(), sandbox: SandboxMode,
+        within processLimits: ProcessLimits = ProcessLimits(),
+        onKill: @escaping @Sendable (TaskKill) -> Void = { _ in }
+    ) {
+        if sandbox != .off { Sandbox.hideThisProcess() }
+        self.init(
+            limits: processLimits, sandbox: sandbox, arguments: RunTaskCommand.arguments(limits), onKill: onKill)
+    }
+}

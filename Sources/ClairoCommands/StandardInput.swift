@@ -1,0 +1,64 @@
+internal import ClairoCore
+internal import ClairoPipeline
+internal import Foundation
+internal import Glibc
+
+/// Uploads what comes on standard input. It cannot be looked into before it is sent, nor be sent again: it is probed in the
+/// store, and what is no video leaves nothing behind there.
+enum StandardInput {
+    /// The most bytes that are taken: 10 000 parts of 32 MiB, a few of which are in memory.
+    private static let largestLength: Int64 = 10_000 << 25
+
+    static func upload(
+        _ registration: UploadRegistration, title: String?, profile: String, priority: Priority, tenant: String,
+        stop: StopRequest
+    ) async throws -> FileUpload.Outcome {
+        guard isatty(STDIN_FILENO) == 0 else {
+            throw ClairoError.usage("Standard input is the terminal", advice: "Give a file, or pipe one in.")
+        }
+        let request = try UploadRequest(
+            originalName: "standard input", title: title, profile: profile, priority: priority, tenant: tenant)
+        var upload = try await StreamUpload(
+            registration, request: request, fingerprint: "stdin-\(UUID().uuidString)", largestLength: largestLength)
+        do {
+            while let data = try await onDedicatedThread(name: "stdin", { try read(stop) }) {
+                guard upload.bytes + Int64(data.count) <= largestLength else {
+                    throw ClairoError.usage(
+                        "Standard input is longer than \(Render.bytes(largestLength))",
+                        advice: "Write it to a file and upload that.")
+                }
+                var rest = data[...]
+                while !rest.isEmpty {
+                    let count = rest.withUnsafeBytes { upload.take($0) }
+                    rest = rest.dropFirst(count)
+                    if upload.isPartFull { try await upload.sendPart() }
+                }
+            }
+            let bytes = upload.bytes
+            guard bytes > 0 else { throw ClairoError.badMedia("Standard input is empty") }
+            let video = try await upload.finish(request: request)
+            let twin = try await registration.metadata.video(sha256: video.sha256)
+            return FileUpload.Outcome(
+                video: video, sentBytes: bytes, sameContent: twin?.id == video.id ? nil : twin)
+        } catch {
+            try? await upload.abandon()
+            throw error
+        }
+    }
+
+    /// Up to a megabyte, or nil at the end.
+    private static func read(_ stop: StopRequest) throws(ClairoError) -> Data? {
+        var data = Data(count: 1 << 20)
+        while true {
+            // A request to stop must not wait for a writer that says nothing.
+            var descriptor = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&descriptor, 1, 100)
+            try stop.check()
+            if ready == 0 || (ready < 0 && errno == EINTR) { continue }
+            let count = data.withUnsafeMutableBytes { Glibc.read(STDIN_FILENO, $0.baseAddress, $0.count) }
+            if count > 0 { return data.prefix(count) }
+            if count == 0 { return nil }
+            if errno != EINTR { throw .inputOutput("Reading standard input: \(String(cString: strerror(errno)))") }
+        }
+    }
+}
