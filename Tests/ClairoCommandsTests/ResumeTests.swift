@@ -209,36 +209,3 @@ struct SeededGenerator: RandomNumberGenerator {
         return value ^ (value >> 31)
     }
 }
-
-/// A file system of a few kilobytes at `disk` in a scratch folder.
-struct SmallDisk {
-    private let path: String
-
-    static let isPossible: Bool = {
-        guard getuid() == 0 else { return false }
-        let path = NSTemporaryDirectory() + "/clairo-mount-\(getpid())"
-        mkdir(path, 0o755)
-        defer { rmdir(path) }
-        guard mount("tmpfs", path, "tmpfs", 0, "size=64k") == 0 else { return false }
-        umount(path)
-        return true
-    }()
-
-    struct CannotMount: Error {
-        var code: Int32
-    }
-
-    init(_ scratch: Scratch, kilobytes: Int) async throws {
-        let path = scratch.path("disk")
-        self.path = path
-        mkdir(path, 0o755)
-        guard mount("tmpfs", path, "tmpfs", 0, "size=\(kilobytes)k") == 0 else { throw CannotMount(code: errno) }
-        scratch.onCleanup { umount(path) }
-    }
-
-    func resize(kilobytes: Int) async throws {
-        guard mount("tmpfs", path, "tmpfs", UInt(MS_REMOUNT), "size=\(kilobytes)k") == 0 else {
-            throw CannotMount(code: errno)
-        }
-    }
-}

@@ -1,0 +1,100 @@
+internal import ClairoCore
+internal import Foundation
+
+/// Answers each task at once with what a six-second film of three rungs and one track would have given, without a byte.
+struct IdleExecutor: TaskExecutor {
+    func run(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) async throws(ClairoError) -> TaskResult {
+        switch spec.work {
+        case .probe, .inspect, .transcode, .verify:
+            return TaskResult()
+        case .plan(let request):
+            return TaskResult(plan: Self.plan(request))
+        case .chunk(let plan, let index):
+            let segments = plan.chunks[index].segments
+            for rung in plan.video?.rungs ?? [] {
+                try host.output.put(Data(), at: rung.initKey)
+                for segment in segments { try host.output.put(Data(), at: rung.segmentKey(segment)) }
+            }
+            return TaskResult(decodedFrames: plan.video?.grid.frameCount ?? 0)
+        case .audio(let plan, let index):
+            let track = plan.audio[index]
+            try host.output.put(Data(), at: track.initKey)
+            for segment in 0..<track.segmentCount { try host.output.put(Data(), at: track.segmentKey(segment)) }
+            return TaskResult()
+        case .finish(let request):
+            return TaskResult(renditions: request.plan.video.map(Self.renditions) ?? [])
+        }
+    }
+
+    private static func plan(_ request: TaskSpec.PlanRequest) -> Plan {
+        let grid = SegmentGrid(frameRate: Rational(25, 1), frameCount: 150)
+        let rungs = [(1280, 720), (854, 480), (640, 360)].map { width, height in
+            Rung(
+                name: "\(height)p", size: PictureSize(width: width, height: height), maxRate: Int64(height) * 4000,
+                bufferSize: Int64(height) * 8000)
+        }
+        let video = VideoPlan(
+            streamIndex: 0, grid: grid, sourceFrameCount: grid.frameCount, orientation: .upright, deinterlace: false,
+            dynamicRange: .sdr, color: .unspecified, segmentsPerEncoder: 1, isSeekable: true, rungs: rungs,
+            decisions: rungs.map { LadderDecision(name: $0.name, size: $0.size, verdict: .kept, reason: "it fits") })
+        let track = AudioPlan(
+            streamIndex: 1, language: "und", title: nil, channels: 2, bitRate: 128_000,
+            sampleCount: 6 * AudioPlan.sampleRate, segmentBoundaries: [])
+        return Plan(
+            source: request.source, settings: request.settings, origin: .zero, video: video, audio: [track],
+            chunks: [Chunk(index: 0, segments: 0..<grid.segmentCount, seekTimestamp: nil)],
+            prediction: Prediction(bytes: 1_000_000, cpuSeconds: 5))
+    }
+
+    private static func renditions(_ video: VideoPlan) -> [RenditionRecord] {
+        video.rungs.map { rung in
+            RenditionRecord(
+                name: rung.name, size: rung.size, codec: "avc1.640028", frameRate: video.grid.frameRate,
+                frameCount: video.grid.frameCount, duration: video.grid.duration.doubleValue,
+                averageRate: rung.maxRate / 2, peakRate: rung.maxRate, bytes: 500_000)
+        }
+    }
+}
+
+struct EmptySource: ByteSource {
+    var size: Int64 { 0 }
+    func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int { 0 }
+}
+
+/// Takes all and keeps nothing.
+struct NullStore: ObjectStore {
+    func location(of key: ObjectKey) -> ObjectLocation {
+        ObjectLocation(bucket: "output", key: key.rawValue, url: "s3://output/\(key)")
+    }
+
+    func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {}
+
+    func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
+        try body { (_: Data) throws(ClairoError) in }
+    }
+
+    func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? { nil }
+    func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] { [] }
+    func delete(_ key: ObjectKey) throws(ClairoError) {}
+    func check() throws(ClairoError) {}
+
+    // MARK: What no task here does
+
+    private var unused: ClairoError { .defect("The bench does not use this call of the store") }
+
+    func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool { throw unused }
+    func get(_ key: ObjectKey) throws(ClairoError) -> Data { throw unused }
+    func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource { throw unused }
+    func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) { throw unused }
+    func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw unused }
+    func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw unused }
+    func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
+        throw unused
+    }
+    func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] { throw unused }
+    func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo { throw unused }
+    func abort(_ upload: MultipartUpload) throws(ClairoError) { throw unused }
+    func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? {
+        throw unused
+    }
+}

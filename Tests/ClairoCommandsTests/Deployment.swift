@@ -1,0 +1,121 @@
+import ClairoCore
+import ClairoMetadata
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Testing
+
+/// The services that a test runs the binary on.
+struct Deployment: Sendable {
+    enum Kind: String, Sendable, CaseIterable, CustomTestStringConvertible {
+        /// Nothing configured: a folder and SQLite.
+        case zeroService
+        /// A bucket and MySQL: `rclone serve s3`, which checks signatures, and MariaDB.
+        case s3AndMySQL
+
+        var testDescription: String { rawValue }
+
+        /// Those whose servers are installed here.
+        static var available: [Kind] { allCases.filter(\.isAvailable) }
+
+        var isAvailable: Bool {
+            self == .zeroService || (S3Server.isInstalled(.rclone) && MariaDBServer.isInstalled)
+        }
+    }
+
+    let kind: Kind
+    /// For the binary: where the services are.
+    let environment: [String: String]
+    let rawStoreURL: String
+    let databaseURL: String
+
+    /// - Parameter ownDatabase: a server of this test's own, which it may restart.
+    static func make(
+        _ kind: Kind, in scratch: Scratch, ownDatabase: MariaDBServer? = nil
+    ) async throws -> Deployment {
+        switch kind {
+        case .zeroService:
+            let home = scratch.path("home")
+            return Deployment(
+                kind: kind, environment: ["CLAIRO_HOME": home, "HOME": scratch.path], rawStoreURL: "file:\(home)/raw",
+                databaseURL: "sqlite:\(home)/clairo.db")
+        case .s3AndMySQL:
+            let server = try await S3Server.shared(.rclone)
+            let bucket = try await server.makeBucket()
+            let database: MariaDBServer
+            if let ownDatabase { database = ownDatabase } else { database = try await MariaDBServer.shared }
+            let name = try await database.makeDatabase().name
+            let site = Deployment(
+                kind: kind,
+                environment: server.environment.merging([
+                    "CLAIRO_RAW_STORE": "s3://\(bucket)/raw", "CLAIRO_OUTPUT_STORE": "s3://\(bucket)/output",
+                    "CLAIRO_DATABASE": database.url(name, password: nil),
+                    "CLAIRO_DATABASE_PASSWORD": MariaDBServer.password, "CLAIRO_HOME": scratch.path("home"),
+                    "HOME": scratch.path,
+                ]) { $1 }, rawStoreURL: "s3://\(bucket)/raw", databaseURL: database.url(name, password: nil))
+            let migrated = try await site.clairo("migrate")
+            try #require(migrated.status == 0, "\(migrated)")
+            return site
+        }
+    }
+
+    func clairo(_ arguments: String..., more: [String: String] = [:]) async throws -> ChildProcess.Outcome {
+        try await ClairoProcess.run(arguments: arguments, environment: environment.merging(more) { $1 })
+    }
+
+    func rawStore() throws -> any ObjectStore { try StoreURL.open(rawStoreURL, environment: environment) }
+
+    /// What the database holds, read by a connection of its own.
+    func inspect<R: Sendable>(_ body: (any MetadataStore) async throws -> R) async throws -> R {
+        let store = try await MetadataDatabase.open(url: databaseURL, environment: environment)
+        do {
+            let result = try await body(store)
+            await store.close()
+            return result
+        } catch {
+            await store.close()
+            throw error
+        }
+    }
+
+    /// Everything that has to agree after an upload, however often it was interrupted.
+    struct Truth: Equatable {
+        var videos: Int
+        var messages: Int
+        var objects: Int
+        var openUploads: Int
+    }
+
+    func truth() async throws -> Truth {
+        let (videos, messages) = try await inspect { store in
+            (try await store.videos(VideoFilter(limit: 1000)).count, try await store.outboxStatus().pending)
+        }
+        let raw = try rawStore()
+        let (objects, uploads) = try await onDedicatedThread(name: "truth") {
+            (try raw.list(prefix: "").count, try raw.openUploads(prefix: "").count)
+        }
+        return Truth(videos: videos, messages: messages, objects: objects, openUploads: uploads)
+    }
+}
+
+extension Clip {
+    /// The clip as a file of `bytes` bytes: an MP4 may end with free space (ISO/IEC 14496-12, 8.1.2).
+    func make(paddedTo bytes: Int, as file: URL) async throws -> URL {
+        var data = try Data(contentsOf: try await make())
+        let free = bytes - data.count
+        data.append(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: free >> (24 - 8 * $0)) })
+        data.append(contentsOf: Array("free".utf8))
+        // Not all the same, so that parts that were swapped are seen.
+        var state: UInt64 = 1
+        var noise = Data(count: bytes - data.count)
+        noise.withUnsafeMutableBytes { buffer in
+            for index in buffer.indices {
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                buffer[index] = UInt8(truncatingIfNeeded: state >> 56)
+            }
+        }
+        data.append(noise)
+        try data.write(to: file)
+        return file
+    }
+}

@@ -1,0 +1,97 @@
+import ClairoCore
+import ClairoTestSupport
+import Testing
+
+/// What `clairo doctor` says of the queue.
+@Suite struct DoctorTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    private func doctor(_ arguments: String...) async throws -> ChildProcess.Outcome {
+        try await ClairoProcess.run(
+            arguments: ["doctor"] + arguments, environment: ["CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path])
+    }
+
+    @Test func withoutAnyServiceEverythingIsWell() async throws {
+        let outcome = try await doctor()
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.text.contains("ok    queue: local:\n"))
+        #expect(!outcome.text.contains("FAIL") && outcome.errors.isEmpty)
+    }
+
+    @Test(.enabled(if: SmallDisk.isPossible, "a small file system can only be mounted by root"))
+    func aFullDiskIsFound() async throws {
+        let disk = try await SmallDisk(scratch, kilobytes: 64)
+        let command = "mkdir \(disk.path)/raw; cat /dev/zero > \(disk.path)/zeros; true"
+        _ = try await ChildProcess("sh", ["-c", command]).outcome()
+        let outcome = try await doctor("--raw-store", "file:\(disk.path)/raw")
+        #expect(outcome.status == 74, "\(outcome)")
+        #expect(outcome.text.contains("FAIL  raw store: "))
+    }
+
+    @Test(
+        .enabled(if: S3Server.isInstalled(.rclone), "rclone is not installed"),
+        arguments: ["PUT", "GET", "DELETE"])
+    func aRightToTheBucketThatIsMissingIsFound(method: String) async throws {
+        let s3 = try await S3Server.shared(.rclone)
+        let bucket = try await s3.makeBucket()
+        let proxy = try FaultProxy(
+            to: s3.port,
+            [
+                .init(.answer(status: 403, code: "AccessDenied"), times: 10) {
+                    $0.method == method && $0.path.contains(".clairo-check-")
+                }
+            ])
+        scratch.onCleanup { proxy.stop() }
+        let outcome = try await ClairoProcess.run(
+            arguments: ["doctor", "--raw-store", "s3://\(bucket)/raw"],
+            environment: S3Server.environment(endpoint: proxy.endpoint).merging([
+                "CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path,
+            ]) { $1 })
+        #expect(outcome.status == 77, "\(outcome)")
+        #expect(outcome.text.contains("FAIL  raw store: s3://\(bucket)/raw"))
+    }
+
+    @Test func aQueueInADatabaseThatCannotBeOpenedFailsWithIt() async throws {
+        let outcome = try await doctor("--database", "postgres://host/db")
+        #expect(outcome.status == 78, "\(outcome)")
+        #expect(outcome.text.contains("FAIL  database: ") && outcome.text.contains("FAIL  queue: local:"))
+    }
+
+    @Test func aBrokerThatCannotBeReachedIsNamedInOneLine() async throws {
+        let outcome = try await doctor("--queue", "kafka://127.0.0.1:1")
+        #expect(outcome.status == 69, "\(outcome)")
+        let lines = outcome.text.split(separator: "\n")
+        let index = try #require(lines.firstIndex(of: "FAIL  queue: kafka://127.0.0.1:1"))
+        #expect(lines[index + 1].contains("127.0.0.1:1") && lines[index + 1].contains("refused"))
+        #expect(outcome.text.contains("ok    database: "))
+        #expect(outcome.errors.isEmpty)
+    }
+
+    @Test func missingTopicsAreNamedAndThenThere() async throws {
+        let cluster = try await KafkaCluster.start(brokers: 1)
+        let missing = try await doctor("--queue", "kafka://\(cluster.brokers)")
+        #expect(missing.status == 78, "\(missing)")
+        #expect(missing.text.contains("no topic " + Topic.all.joined(separator: ", ")))
+        for topic in Topic.all { _ = try await cluster.makeTopic(topic) }
+        let there = try await doctor("--queue", "kafka://\(cluster.brokers)", "--json")
+        #expect(there.status == 0, "\(there)")
+        #expect(there.text.contains("\"queue\""))
+    }
+
+    static let wrong = [
+        (["--queue", "kafka://me:hunter2@broker:9092"], "***@broker"),
+        (["--queue", "kafka://broker", "-X", "no.such.property=hunter2"], "no.such.property"),
+        (["--queue", "kafka://broker", "--kafka-config", "/no/such/file"], "/no/such/file"),
+    ]
+
+    @Test(arguments: wrong) func aWrongSettingIsSaidWithoutItsSecrets(_ arguments: [String], _ words: String)
+        async throws
+    {
+        let outcome = try await ClairoProcess.run(
+            arguments: ["doctor"] + arguments, environment: ["CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path])
+        #expect(outcome.status == 78, "\(outcome)")
+        #expect(outcome.text.contains(words))
+        #expect(!outcome.description.contains("hunter2"))
+    }
+}

@@ -1,0 +1,272 @@
+import ClairoCore
+import ClairoTestSupport
+import Foundation
+import Testing
+
+/// What goes wrong in production, each made to happen; afterwards every upload must have ended once, with all of its output
+/// and nothing besides.
+@Suite(.sharesMachine) struct FaultTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    /// Where a process may die, in the order in which a job passes these places.
+    static let steps =
+        ["relay.claimed", "relay.sent", "relay.marked", "intake.received", "intake.started"]
+        + ["plan", "chunk", "audio", "finish"].flatMap { kind in
+            ["claimed", "executed", "recorded"].map { "\(kind).\($0)" }
+        }
+        // In the order of the writes: before, between and after what players begin with.
+        + ["180p.mp4", "master.m3u8", "clairo.json"].map { "finish.wrote.\($0)" }
+
+    @Test(arguments: steps, PipelineSite.Kind.available)
+    func killedAtAnyStepNothingIsLostOrDouble(_ step: String, _ kind: PipelineSite.Kind) async throws {
+        let pipeline = try await PipelineSite.make(kind, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 3).make())
+        let isRelays = step.hasPrefix("relay") && kind == .services
+        let crash = ["CLAIRO_CRASH_AT": step]
+        let dying: ChildProcess
+        if isRelays {
+            dying = try #require(try pipeline.relay(more: crash))
+        } else {
+            _ = try pipeline.relay()
+            dying = try pipeline.consumer(more: crash)
+        }
+        #expect(try await dying.outcome().signal == SIGKILL)
+        if isRelays { _ = try pipeline.relay() }
+        _ = try pipeline.consumer()
+        try await pipeline.untilFinal([id])
+        try await pipeline.audit([id])
+        #expect(try await pipeline.site.inspect { try await $0.jobs(of: id) }.count == 1)
+        try await pipeline.untilLagIsZero()
+    }
+
+    @Test(arguments: PipelineSite.Kind.available)
+    func workersKilledAtRandomLoseNothingOfTwentyJobs(_ kind: PipelineSite.Kind) async throws {
+        let pipeline = try await PipelineSite.make(kind, in: scratch)
+        _ = try pipeline.relay()
+        var ids: [VideoID] = []
+        for index in 0..<20 {
+            ids.append(try await pipeline.upload(try await Clip(seconds: 2 + Double(index % 4)).make()))
+        }
+        let isOver = StopRequest()
+        async let watching: Void = { [ids] in
+            try await pipeline.untilFinal(ids)
+            isOver.cancel()
+        }()
+        // Three workers, of which always the one that has just begun a task may be the next to die.
+        let deaths = try await withThrowingTaskGroup { group in
+            for seed in 0..<3 {
+                group.addTask {
+                    var random = SplitMix(seed: UInt64(seed))
+                    var deaths = 0
+                    while !isOver.isCancelled {
+                        let worker = try pipeline.consumer()
+                        let fatal = deaths < 8 ? Int(random.next() % 6) + 1 : .max
+                        isOver.onCancel { worker.send(SIGTERM) }
+                        if await worker.messages(fatal, where: { $0.contains("task began") }) {
+                            worker.send(SIGKILL)
+                            deaths += 1
+                        }
+                        _ = try await worker.outcome()
+                    }
+                    return deaths
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+        try await watching
+        #expect(deaths >= 5, "workers died \(deaths) times")
+        try await pipeline.audit(ids)
+        try await pipeline.untilLagIsZero()
+    }
+
+    /// Not on SQLite, which has one writer at a time: a process that is stopped within its transaction stops all others.
+    @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
+    func aWorkerThatWasStoppedForLongChangesNothingWhenItWakes() async throws {
+        let pipeline = try await PipelineSite.make(.services, in: scratch, chunkSeconds: 1)
+        _ = try pipeline.relay()
+        let id = try await pipeline.upload(
+            try await Clip(width: 640, height: 360, seconds: 60, picture: .graph("testsrc2=s=640x360:r=25:d=60")).make()
+        )
+        let zombie = try pipeline.consumer()
+        #expect(await zombie.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
+        zombie.send(SIGSTOP)
+        _ = try pipeline.consumer()
+        try await pipeline.untilFinal([id])
+        let before = try await pipeline.tasks(id)
+        #expect(before.contains { $0.attempt > 1 }, "others took over what it had begun")
+        zombie.send(SIGCONT)
+        #expect(await zombie.line(on: .messages) { $0.contains("claim lost") } != nil)
+        zombie.send(SIGTERM)
+        let outcome = try await zombie.outcome()
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(try await pipeline.tasks(id) == before)
+        try await pipeline.audit([id])
+    }
+
+    /// Its connection is alive, and so are its locks, until the server ends a session that says nothing.
+    @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
+    func aWorkerThatWasStoppedWithinATransactionDoesNotHoldUpTheOthers() async throws {
+        let pipeline = try await PipelineSite.make(.services, in: scratch)
+        _ = try pipeline.relay()
+        let id = try await pipeline.upload(try await Clip(seconds: 3).make())
+        let zombie = try pipeline.consumer(more: ["CLAIRO_STOP_AT": "claim.uncommitted"])
+        try await eventually {
+            let status = try String(contentsOfFile: "/proc/\(zombie.identifier)/status", encoding: .utf8)
+            return status.contains("State:\tT")
+        }
+        _ = try pipeline.consumer()
+        try await pipeline.untilFinal([id])
+        zombie.send(SIGCONT)
+        zombie.send(SIGTERM)
+        let outcome = try await zombie.outcome()
+        #expect(outcome.status == 0, "\(outcome)")
+        try await pipeline.audit([id])
+    }
+
+    @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
+    func aDatabaseThatIsRestartedInTheMiddleCostsNothing() async throws {
+        let database = try await MariaDBServer(folder: scratch.path("mariadb"))
+        let pipeline = try await PipelineSite.make(.services, in: scratch, ownDatabase: database)
+        _ = try pipeline.relay()
+        var ids: [VideoID] = []
+        for index in 0..<6 {
+            ids.append(try await pipeline.upload(try await Clip(seconds: 4 + Double(index % 2)).make()))
+        }
+        let worker = try pipeline.consumer()
+        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") } != nil)
+        try await database.restart()
+        try await pipeline.untilFinal(ids)
+        try await pipeline.audit(ids)
+    }
+
+    @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
+    func anObjectStoreThatFailsNowAndThenDelaysAndLosesNothing() async throws {
+        let pipeline = try await PipelineSite.make(.services, in: scratch)
+        _ = try pipeline.relay()
+        let proxy = try #require(pipeline.proxy)
+        var ids: [VideoID] = []
+        for index in 0..<5 {
+            ids.append(try await pipeline.upload(try await Clip(seconds: 3 + Double(index % 3)).make()))
+        }
+        proxy.add(
+            .init(.answer(status: 503, code: "SlowDown"), "PUT", skipping: 3, times: 6),
+            .init(.answer(status: 500, code: "InternalError"), "GET", skipping: 5, times: 6),
+            .init(.cutRequest(after: 1000), "PUT", skipping: 8, times: 4),
+            .init(.dropReply, "PUT", skipping: 12, times: 4),
+            .init(.cutReply(after: 500), "GET", skipping: 9, times: 4),
+            .init(.truncateReply(after: 500), "GET", skipping: 12, times: 3),
+            // Longer than the client itself tries again: the task fails and comes back.
+            .init(.answer(status: 503, code: "SlowDown"), "PUT", path: "playlist.m3u8", times: 12))
+        _ = try pipeline.consumer()
+        try await pipeline.untilFinal(ids)
+        #expect(proxy.passages.count { $0.fault != nil } > 20)
+        try await pipeline.audit(ids)
+    }
+
+    @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
+    func brokersThatAreGoneForAMinuteAreWaitedFor() async throws {
+        let pipeline = try await PipelineSite.make(.services, in: scratch)
+        let kafka = try #require(pipeline.kafka)
+        let relay = try #require(try pipeline.relay())
+        let worker = try pipeline.consumer()
+        let first = try await pipeline.upload(try await Clip(seconds: 2).make())
+        try await pipeline.untilFinal([first])
+        try await kafka.takeDown()
+        let second = try await pipeline.upload(try await Clip(seconds: 3).make())
+        // What is meant is a minute by the clock; there is nothing else to wait for.
+        try await Task.sleep(for: .seconds(60))
+        #expect(try await pipeline.video(second).state == .uploaded, "it waits in the outbox")
+        try await kafka.bringUp()
+        try await pipeline.untilFinal([second])
+        for process in [relay, worker] {
+            process.send(SIGTERM)
+            let outcome = try await process.outcome()
+            #expect(outcome.status == 0, "\(outcome)")
+        }
+        try await pipeline.audit([first, second])
+        try await pipeline.untilLagIsZero()
+    }
+
+    @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
+    func errorsOfBrokersDelayAndLoseNothing() async throws {
+        let pipeline = try await PipelineSite.make(.services, in: scratch)
+        let kafka = try #require(pipeline.kafka)
+        _ = try pipeline.relay()
+        let workers = [try pipeline.consumer(), try pipeline.consumer()]
+        var ids: [VideoID] = []
+        for round in 0..<6 {
+            try await kafka.fail(.produce, [.notEnoughReplicas, .notLeader, .connectionCut, .requestTimedOut])
+            try await kafka.fail(.fetch, [.notLeader, .connectionCut, .leaderNotAvailable, .unknown])
+            try await kafka.fail(.offsetCommit, [.rebalanceInProgress, .notCoordinator, .illegalGeneration])
+            try await kafka.fail(.heartbeat, [.rebalanceInProgress, .unknownMember])
+            try await kafka.fail(.joinGroup, [.coordinatorNotAvailable, .unknownMember, .unknown])
+            try await kafka.fail(.syncGroup, [.rebalanceInProgress])
+            ids.append(try await pipeline.upload(try await Clip(seconds: 2 + Double(round % 3)).make()))
+            try await kafka.setCoordinator(round % 3 + 1, ofGroup: "clairo-plan")
+            try await kafka.setCoordinator((round + 1) % 3 + 1, ofGroup: "clairo-work")
+        }
+        try await pipeline.untilFinal(ids)
+        try await pipeline.untilLagIsZero()
+        // Neither of them gave up.
+        for worker in workers {
+            worker.send(SIGTERM)
+            let outcome = try await worker.outcome()
+            #expect(outcome.status == 0, "\(outcome)")
+        }
+        try await pipeline.audit(ids)
+    }
+
+    @Test(
+        .enabled(
+            if: PipelineSite.Kind.services.isAvailable && Kcat.isInstalled, "kcat, rclone or MariaDB are not installed")
+    )
+    func messagesThatAreDoubledShuffledOrSenselessDoNoHarm() async throws {
+        let pipeline = try await PipelineSite.make(.services, in: scratch)
+        let kafka = try #require(pipeline.kafka)
+        func send(_ text: String, _ topic: String, _ key: String) async throws {
+            try await Kcat.produce(Data(text.utf8), key: key, to: topic, brokers: kafka.brokers)
+        }
+        var ids: [VideoID] = []
+        for index in 0..<3 { ids.append(try await pipeline.upload(try await Clip(seconds: 2 + Double(index)).make())) }
+        let videos = try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }
+        let worker = try pipeline.consumer()
+        // Last first, each three times; then what no program of ours has written.
+        for video in videos.sorted(by: { $0.id > $1.id }) {
+            let message = String(decoding: try JSON.encode(UploadMessage(video), pretty: false), as: UTF8.self)
+            for _ in 0..<3 { try await send(message, "clairo.uploads", video.id.rawValue) }
+        }
+        let senseless = [
+            "", "null", "[]", "garbage", "{\"schema\":99}", String(repeating: "x", count: 900_000),
+            "{\"schema\":1,\"videoID\":\"\(VideoID.make())\"}", "\u{1}\u{2}",
+        ]
+        // Longer than the key of a row may be.
+        try await send("garbage with a key", "clairo.uploads", String(repeating: "k", count: 1024))
+        for text in senseless {
+            try await send(text, "clairo.uploads", "k")
+            try await send(text, "clairo.tasks", "k")
+        }
+        _ = try pipeline.relay()
+        try await pipeline.untilFinal(ids)
+        try await pipeline.untilLagIsZero()
+        worker.send(SIGTERM)
+        #expect(try await worker.outcome().status == 0)
+        try await pipeline.audit(ids)
+        let letters = try await pipeline.clairo("dlq", "list", "--json")
+        #expect(letters.status == 0 && letters.text.contains("garbage"), "\(letters)")
+    }
+}
+
+/// Numbers that are the same in each run (Steele, Lea and Flood, 2014).
+struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}

@@ -1,0 +1,310 @@
+import ClairoCore
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Testing
+
+/// The pipeline as its users drive it: uploads, relay, consumers, in processes of their own.
+@Suite(.sharesMachine) struct PipelineTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    @Test(arguments: PipelineSite.Kind.available)
+    func anUploadedVideoBecomesReadyWithItsURLsAndResolutions(_ kind: PipelineSite.Kind) async throws {
+        let pipeline = try await PipelineSite.make(kind, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 5).make(), "--title", "Summer")
+        _ = try pipeline.relay()
+        let consumed = try await pipeline.consumer("--until-idle").outcome()
+        #expect(consumed.status == 0, "\(consumed)")
+        let video = try await pipeline.video(id)
+        #expect(video.state == .ready)
+        #expect(video.output?.resolutions == ["320x180"])
+        #expect(video.output?.masterPlaylist?.hasSuffix("/master.m3u8") == true)
+        #expect(video.output?.poster?.hasSuffix("/poster.jpg") == true)
+        let tasks = try await pipeline.tasks(id)
+        #expect(tasks.allSatisfy { $0.state == .succeeded && $0.attempt == 1 })
+        #expect(tasks.count { $0.kind == .chunk } > 1)
+        let status = try await pipeline.clairo("status", id.rawValue)
+        #expect(status.text.contains("100 % of frames") && status.text.contains("180p"))
+        try await pipeline.audit([id])
+        try await pipeline.untilLagIsZero()
+    }
+
+    @Test func aSingleCommandShowsTheWholePipeline() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let outcome = try await pipeline.clairo("run", try await Clip(seconds: 3).make().path)
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.text.contains("state     ready") && outcome.text.contains("master.m3u8"))
+    }
+
+    @Test(arguments: PipelineSite.Kind.available)
+    func waitingFollowsTheJobToItsEnd(_ kind: PipelineSite.Kind) async throws {
+        let pipeline = try await PipelineSite.make(kind, in: scratch)
+        _ = try pipeline.relay()
+        _ = try pipeline.consumer()
+        let clip = try await Clip(seconds: 2).make()
+        let outcome = try await pipeline.clairo("upload", clip.path, "--wait")
+        #expect(outcome.status == 0 && outcome.errors.contains("is ready"), "\(outcome)")
+    }
+
+    @Test(arguments: PipelineSite.Kind.available)
+    func consumersShareTheTasksOfOneJob(_ kind: PipelineSite.Kind) async throws {
+        let pipeline = try await PipelineSite.make(kind, in: scratch)
+        _ = try pipeline.relay()
+        let workers = try (0..<3).map { _ in try pipeline.consumer() }
+        let id = try await pipeline.upload(try await Clip(width: 640, height: 360, seconds: 30).make())
+        try await pipeline.untilFinal([id])
+        for worker in workers { worker.send(SIGTERM) }
+        var shares: [Int] = []
+        for worker in workers {
+            let outcome = try await worker.outcome()
+            #expect(outcome.status == 0, "\(outcome)")
+            shares.append(outcome.errors.split(separator: "\n").count { $0.contains("task succeeded") })
+        }
+        #expect(shares.count { $0 > 0 } > 1, "tasks by worker: \(shares)")
+        #expect(try await pipeline.tasks(id).count == shares.reduce(0, +))
+        try await pipeline.audit([id])
+    }
+
+    @Test(arguments: PipelineSite.Kind.available)
+    func stagesMayBeDoneByDifferentProcesses(_ kind: PipelineSite.Kind) async throws {
+        let pipeline = try await PipelineSite.make(kind, in: scratch)
+        _ = try pipeline.relay()
+        for stage in ["plan", "work", "finish"] { _ = try pipeline.consumer("--stages", stage) }
+        let id = try await pipeline.upload(try await Clip(seconds: 3).make())
+        try await pipeline.untilFinal([id])
+        try await pipeline.audit([id])
+    }
+
+    @Test(.enabled(if: PipelineSite.Kind.services.isAvailable))
+    func untilIdleWaitsForNoRelay() async throws {
+        let pipeline = try await PipelineSite.make(.services, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 2).make())
+        #expect(try await pipeline.clairo("produce", "--once").status == 0)
+        let outcome = try await pipeline.consumer("--until-idle").outcome()
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(try await pipeline.video(id).state == .ready)
+        #expect(try await pipeline.site.inspect { try await $0.outboxStatus().pending } > 0)
+    }
+
+    /// Until then an event of a bucket is nowhere but in the topic.
+    @Test(.enabled(if: PipelineSite.Kind.services.isAvailable && Kcat.isInstalled), arguments: [false, true])
+    func untilIdleTakesInTheEventsThatWaitInTheTopic(isMinIO: Bool) async throws {
+        let pipeline = try await PipelineSite.make(.services, in: scratch)
+        let server = try await S3Server.shared(.rclone)
+        let bucket = try await server.makeBucket()
+        let store = try StoreURL.open("s3://\(bucket)", environment: server.environment)
+        let clip = try Data(contentsOf: try await Clip(seconds: 2).make())
+        try await onDedicatedThread(name: "put") { try store.put(clip, at: "in box/film.mp4") }
+        let records =
+            #""Records":[{"eventVersion":"2.1","eventSource":"\#(isMinIO ? "minio:s3" : "aws:s3")","eventName":"s3:ObjectCreated:Put","s3":{"bucket":{"name":"\#(bucket)"},"object":{"key":"in+box%2Ffilm.mp4","sequencer":"01"}}}]"#
+        let event =
+            isMinIO
+            ? #"{"EventName":"s3:ObjectCreated:Put","Key":"\#(bucket)/in box/film.mp4",\#(records)}"# : "{\(records)}"
+        try await Kcat.produce(
+            Data(event.utf8), key: "\(bucket)/in box/film.mp4", to: Topic.uploads,
+            brokers: try #require(pipeline.kafka).brokers)
+        _ = try pipeline.relay()
+        let outcome = try await pipeline.consumer("--until-idle").outcome()
+        #expect(outcome.status == 0, "\(outcome)")
+        let videos = try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }
+        #expect(videos.map(\.state) == [.ready] && videos.first?.originalName == "film.mp4")
+    }
+
+    @Test func aTaskAtATimeIsDoneWithOnce() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 2).make())
+        let outcome = try await pipeline.clairo("consume", "--once", "--concurrency", "3")
+        #expect(outcome.status == 0, "\(outcome)")
+        let tasks = try await pipeline.tasks(id)
+        #expect(tasks.filter { $0.state == .succeeded }.map(\.kind) == [.plan])
+        #expect(tasks.count > 1)
+    }
+
+    @Test(arguments: PipelineSite.Kind.available)
+    func anEndedWorkerHandsItsTasksToOthersAtOnce(_ kind: PipelineSite.Kind) async throws {
+        let pipeline = try await PipelineSite.make(kind, in: scratch, chunkSeconds: 60)
+        _ = try pipeline.relay()
+        // Longer than the grace that SIGTERM gives; the second one ends the worker at once.
+        let id = try await pipeline.upload(
+            try await Clip(width: 1280, height: 720, seconds: 120, picture: .graph("testsrc2=s=1280x720:r=25:d=120"))
+                .make())
+        let worker = try pipeline.start(["consume", "--concurrency", "1", "--lease", "3000"])
+        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
+        let begin = ContinuousClock.now
+        worker.send(SIGTERM)
+        let outcome = try await worker.outcome()
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(ContinuousClock.now - begin < .seconds(20))
+        let tasks = try await pipeline.tasks(id)
+        #expect(tasks.allSatisfy { $0.state != .running && $0.owner == nil }, "nobody has to wait for a lease")
+        #expect(
+            tasks.allSatisfy { $0.maxAttempts - $0.attempt >= 4 || $0.state == .succeeded }, "and no attempt is lost")
+        #expect(try await pipeline.clairo("cancel", id.rawValue).status == 0)
+    }
+
+    @Test(arguments: PipelineSite.Kind.available)
+    func aCancelledVideoStopsWithinSeconds(_ kind: PipelineSite.Kind) async throws {
+        let pipeline = try await PipelineSite.make(kind, in: scratch, chunkSeconds: 60)
+        _ = try pipeline.relay()
+        let id = try await pipeline.upload(
+            try await Clip(width: 1280, height: 720, seconds: 120, picture: .graph("testsrc2=s=1280x720:r=25:d=120"))
+                .make())
+        let worker = try pipeline.consumer()
+        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
+        #expect(try await pipeline.clairo("cancel", id.rawValue).status == 0)
+        let begin = ContinuousClock.now
+        #expect(await worker.line(on: .messages) { $0.contains("claim lost") } != nil)
+        #expect(ContinuousClock.now - begin < .seconds(10))
+        #expect(try await pipeline.video(id).state == .cancelled)
+        #expect(try await pipeline.clairo("cancel", id.rawValue).status == 64, "there is nothing left to stop")
+        worker.send(SIGTERM)
+        #expect(try await worker.outcome().status == 0)
+        #expect(try await pipeline.clairo("gc", "--older-than", "0").status == 0)
+        let store = try pipeline.outputStore()
+        #expect(try await onDedicatedThread(name: "list") { try store.list(prefix: "") }.isEmpty)
+    }
+
+    @Test(arguments: PipelineSite.Kind.available)
+    func aRetryMakesOnlyWhatIsMissing(_ kind: PipelineSite.Kind) async throws {
+        let pipeline = try await PipelineSite.make(kind, in: scratch)
+        _ = try pipeline.relay()
+        let id = try await pipeline.upload(try await Clip(seconds: 5).make())
+        for _ in 0..<3 { #expect(try await pipeline.consumer("--once", "--concurrency", "1").outcome().status == 0) }
+        #expect(try await pipeline.clairo("cancel", id.rawValue).status == 0)
+        let before = try await pipeline.tasks(id).filter { $0.state == .succeeded }
+        #expect(before.count == 3)
+        #expect(try await pipeline.clairo("retry", id.rawValue).status == 0)
+        _ = try pipeline.consumer()
+        try await pipeline.untilFinal([id])
+        let after = try await pipeline.tasks(id)
+        #expect(after.allSatisfy { $0.state == .succeeded })
+        for task in before { #expect(after.first { $0.id == task.id } == task, "it was not made again") }
+        try await pipeline.audit([id])
+    }
+
+    @Test func aRetryMakesAgainWhatWasDamagedOrLost() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 5).make())
+        for _ in 0..<3 { #expect(try await pipeline.consumer("--once", "--concurrency", "1").outcome().status == 0) }
+        #expect(try await pipeline.clairo("cancel", id.rawValue).status == 0)
+        let before = try await pipeline.tasks(id)
+        let made = before.filter { $0.state == .succeeded && $0.kind != .plan }
+        #expect(made.count == 2)
+        let store = try pipeline.outputStore()
+        let folder = "videos/\(id)/\(before[0].jobID)/"
+        let segments = try made.map { task in
+            ObjectKey(folder + (try #require(task.result?.files.last { !$0.key.contains("init") }?.key)))
+        }
+        try await onDedicatedThread(name: "damage") {
+            try store.put(try store.get(segments[0]).dropLast(7), at: segments[0])
+            try store.delete(segments[1])
+        }
+        #expect(try await pipeline.clairo("retry", id.rawValue).status == 0)
+        #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
+        let after = try await pipeline.tasks(id)
+        #expect(after.first { $0.kind == .plan } == before.first { $0.kind == .plan })
+        for task in made { #expect(after.first { $0.id == task.id }?.attempt == 2) }
+        try await pipeline.audit([id])
+    }
+
+    @Test func aVideoIsProcessedAnewAndItsOldOutputCollected() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 2).make())
+        #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
+        let first = try #require(try await pipeline.video(id).jobID)
+        #expect(try await pipeline.clairo("retry", id.rawValue).status == 64)
+        #expect(try await pipeline.clairo("retry", "--anew", id.rawValue).status == 0)
+        #expect(try await pipeline.clairo("retry", "--anew", id.rawValue).status == 64, "it is at work")
+        #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
+        let second = try #require(try await pipeline.video(id).jobID)
+        #expect(first != second)
+        #expect(try await pipeline.clairo("gc", "--older-than", "0").status == 0)
+        let store = try pipeline.outputStore()
+        let old = try await onDedicatedThread(name: "list") { try store.list(prefix: "videos/\(id)/\(first)/") }
+        #expect(old.isEmpty)
+        try await pipeline.audit([id])
+    }
+
+    @Test func aVideoThatWasDeletedInBetweenIsNobodysTask() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 2).make())
+        #expect(try await pipeline.site.inspect { try await $0.deleteVideo(id) })
+        #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
+    }
+
+    @Test func anUnknownVideoDoesNotKeepTheOthersFromBeingCancelledAndRetried() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 2).make())
+        let unknown = VideoID.make()
+        for (command, done) in [("cancel", "is cancelled"), ("retry", "is processed again")] {
+            let outcome = try await pipeline.clairo(command, unknown.rawValue, id.rawValue)
+            #expect(outcome.status == 66 && outcome.text.hasPrefix("\(id) \(done)"), "\(outcome)")
+            #expect(outcome.errors.contains("There is no video \(unknown)"))
+        }
+        #expect(try await pipeline.video(id).state == .processing)
+    }
+
+    @Test func whoWaitsForAVideoIsToldThatSomebodyCancelledIt() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let waiting = try pipeline.start(
+            ["upload", try await Clip(seconds: 2).make().path, "--wait", "--progress", "none"])
+        let line = try #require(await waiting.line(on: .messages) { $0.hasSuffix("is uploaded") })
+        let id = try #require(line.split(separator: " ").first.map(String.init))
+        #expect(try await pipeline.clairo("cancel", id).status == 0)
+        let outcome = try await waiting.outcome()
+        #expect(outcome.status == 75 && outcome.errors.contains("Video \(id) is cancelled"), "\(outcome)")
+        #expect(outcome.errors.contains("clairo retry \(id)"))
+    }
+
+    @Test func runEndsWhereTheQueueCannotBeSetUp() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let outcome = try await pipeline.site.clairo(
+            "run", try await Clip(seconds: 2).make().path, "--queue", "kafka://127.0.0.1:1", "-X",
+            "security.protocol=ssl", "-X", "ssl.ca.location=/nonexistent")
+        #expect(outcome.status == 78 && outcome.errors.contains("ssl.ca.location"), "\(outcome)")
+    }
+
+    @Test func aDryRunTellsOnlyWhatItCounts() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let dry = try await pipeline.clairo("gc", "--dry-run")
+        #expect(dry.status == 0 && dry.text == "would remove 0 objects (0 bytes)\n", "\(dry)")
+        #expect(
+            try await pipeline.clairo("gc").text == "removed 0 objects (0 bytes), 0 abandoned uploads, 0 rows\n")
+    }
+
+    @Test func aProfileThatDoesNotExistFailsTheVideoAndNotTheWorker() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let lost = try await pipeline.upload(try await Clip(seconds: 2).make(), "--profile", "nobody")
+        let fine = try await pipeline.upload(try await Clip(seconds: 3).make())
+        let outcome = try await pipeline.consumer("--until-idle").outcome()
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(try await pipeline.video(lost).error?.message == "There is no profile nobody")
+        #expect(try await pipeline.video(fine).state == .ready)
+    }
+
+    @Test func theWrongDatabaseDoesNotLetPublishedVideosBeCollected() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 2).make())
+        #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
+        let stranger = ["CLAIRO_DATABASE": "sqlite:\(scratch.path("other.db"))"]
+        #expect(try await pipeline.clairo("gc", "--older-than", "0", more: stranger).status == 0)
+        try await pipeline.audit([id])
+    }
+
+    @Test(arguments: [["--stages", "plan,dance"], ["--concurrency", "0"], ["--lease", "0"]])
+    func wrongOptionsAreRefused(_ arguments: [String]) async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        #expect(try await pipeline.start(["consume"] + arguments).outcome().status == 64)
+    }
+
+    @Test(arguments: [
+        ["--queue", "http://x"], ["--queue", "kafka://"], ["--queue", "kafka://b:1", "-X", "no.such.thing=1"],
+        ["--queue", "kafka://b:1", "-X", "enable.auto.commit=true"],
+    ])
+    func aWrongQueueIsAMatterOfConfiguration(_ arguments: [String]) async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let outcome = try await pipeline.start(["consume"] + arguments).outcome()
+        #expect(outcome.status == 78, "\(outcome)")
+    }
+}

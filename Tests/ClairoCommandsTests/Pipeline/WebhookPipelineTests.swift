@@ -1,0 +1,63 @@
+import ClairoCore
+import ClairoMessaging
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+/// A receiver of webhooks beside the pipeline.
+@Suite(.sharesMachine) struct WebhookPipelineTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    private struct Delivery: Sendable {
+        var headers: [String: String]
+        var body: Data
+    }
+
+    @Test func aReceiverGetsTheSignedEventsOfAJobToItsEnd() async throws {
+        let deliveries = Mutex<[Delivery]>([])
+        let receiver = try StubServer { request, body in
+            deliveries.withLock { $0.append(Delivery(headers: request.headers, body: body)) }
+            return HTTPResponse(200)
+        }
+        defer { receiver.stop() }
+        let secret = "whsec_of the test"
+        let hook = [
+            "CLAIRO_WEBHOOK_URL": receiver.url + "/hook", "CLAIRO_WEBHOOK_SECRET": secret, "NO_PROXY": "127.0.0.1",
+        ]
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 2).make())
+        // The first task in a process that knows of the webhook, and writes what is sent by another in the end.
+        #expect(try await pipeline.consumer("--once", more: hook).outcome().status == 0)
+        #expect(try await pipeline.clairo("produce", "--once").status == 0)
+        let consumed = try await pipeline.consumer("--until-idle", more: hook).outcome()
+        #expect(consumed.status == 0, "\(consumed)")
+
+        let received = deliveries.withLock { $0 }
+        let events = try received.map { try JSONDecoder().decode(JobEvent.self, from: $0.body) }
+        #expect(events.map(\.event) == [.started, .planned, .ready])
+        #expect(events.allSatisfy { $0.videoID == id })
+        #expect(events.last?.output?.masterPlaylist?.hasSuffix("/master.m3u8") == true)
+        let now = Int64(Date().timeIntervalSince1970)
+        for (delivery, event) in zip(received, events) {
+            #expect(delivery.headers["clairo-event"] == event.event.rawValue)
+            let signature = try #require(delivery.headers["clairo-signature"])
+            #expect(WebhookSignature.isValid(signature, of: delivery.body, secret: secret, now: now))
+            #expect(!WebhookSignature.isValid(signature, of: delivery.body, secret: "another", now: now))
+        }
+        #expect(Set(received.compactMap { $0.headers["clairo-delivery"] }).count == 3)
+    }
+
+    @Test func aProcessThatKnowsOfNoWebhookDropsNone() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        var hook = MetadataSamples.message(of: .make(), topic: Topic.webhook)
+        hook.payload = try JSON.encode(JobEvent(.ready, job: MetadataSamples.job(of: .make())), pretty: false)
+        let message = hook
+        try await pipeline.site.inspect { try await $0.post([message], about: nil) }
+        #expect(try await pipeline.clairo("produce", "--once").text == "sent 0, put off 0, dead letters 0\n")
+        #expect(try await pipeline.consumer("--until-idle").outcome().status == 0, "and does not wait for it")
+        #expect(try await pipeline.clairo("run", try await Clip(seconds: 2).make().path).status == 0)
+        #expect(try await pipeline.site.inspect { try await $0.outboxStatus().pending } == 1)
+    }
+}
