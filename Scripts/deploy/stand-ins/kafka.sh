@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# One mock broker, with Clairo's topics: it cannot be asked to make any.
+set -euo pipefail
+address=$(hostname -i)
+{
+    for topic in clairo.uploads clairo.tasks clairo.events clairo.uploads.dlq clairo.tasks.dlq; do echo "topic $topic 4 1"; done
+    exec sleep infinity
+} | LISTEN=$address LD_PRELOAD=/usr/lib/bind.so clairo-mock-kafka 1
