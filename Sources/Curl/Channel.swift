@@ -58,7 +58,7 @@ final class Channel: @unchecked Sendable {
     private func run(
         _ transfer: Transfer, _ request: HTTPRequest, _ origin: Origin, _ cancellation: Cancellation?
     ) throws -> HTTPReply {
-        var watch = StallWatch(limit: request.stallTimeout)
+        var watch = StallWatch(limit: request.stallTimeout, at: Clock.now)
         while true {
             if cancellation?.isCancelled == true {
                 throw CurlError(
@@ -71,7 +71,8 @@ final class Channel: @unchecked Sendable {
                 throw CurlError(.local, origin: origin.description, String(cString: curl_multi_strerror(outcome)))
             }
             if running == 0 { return try finish(transfer, origin) }
-            let rest = watch.remaining(transfer)
+            let rest = watch.remaining(
+                at: Clock.now, bytes: transfer.bytes, inClosures: transfer.secondsInClosures)
             guard rest > 0 else {
                 throw CurlError(
                     .timeout, code: CURLE_OPERATION_TIMEDOUT, origin: origin.description,
@@ -218,18 +219,19 @@ final class Channel: @unchecked Sendable {
 /// the caller's closures took does not count.
 struct StallWatch {
     private let limit: Double
-    private var start = Clock.now
+    private var start: Double
     private var bytes = 0
     private var pause = 0.0
 
-    init(limit: Double) { self.limit = limit }
+    /// - Parameter now: seconds of a clock that only goes forward, as in `remaining`.
+    init(limit: Double, at now: Double) { (self.limit, start) = (limit, now) }
 
     /// Seconds until the transfer has hung too long.
-    mutating func remaining(_ transfer: Transfer) -> Double {
-        let now = Clock.now
-        if transfer.bytes - bytes >= max(1, Int(limit)) {
-            (start, bytes, pause) = (now, transfer.bytes, transfer.secondsInClosures)
-        }
-        return limit - (now - start - (transfer.secondsInClosures - pause))
+    /// - Parameters:
+    ///   - total: bytes that went and came since its begin.
+    ///   - seconds: that closures took since its begin.
+    mutating func remaining(at now: Double, bytes total: Int, inClosures seconds: Double) -> Double {
+        if total - bytes >= max(1, Int(limit)) { (start, bytes, pause) = (now, total, seconds) }
+        return limit - (now - start - (seconds - pause))
     }
 }
