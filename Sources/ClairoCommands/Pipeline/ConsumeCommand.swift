@@ -20,7 +20,7 @@ struct ConsumeCommand: EnvironmentCommand {
 
             With the queue local: it sends what is in the outbox by itself; with Kafka clairo produce does that.
 
-            SIGTERM and Ctrl-C: no task is begun any more, those that do not end within fifteen seconds are handed back, \
+            SIGTERM and Ctrl-C: no task is begun any more, those that do not end within twelve seconds are handed back, \
             and the process ends; with --drain, or on SIGUSR1, it finishes its tasks however long they take. A second \
             signal ends it at once.
             """)
@@ -82,10 +82,10 @@ struct ConsumeCommand: EnvironmentCommand {
                     log: log)
                 let status =
                     "consuming \(stages) from \(settings[.queue]), \(slots) \(slots == 1 ? "task" : "tasks") at once"
-                log.note(status)
                 try await DaemonSignals.running(
                     finishesTasks: drain, log: log, manager: environment.manager, status: status, stop: stop
                 ) { draining, stop in
+                    log.note(status)
                     try await pipeline.run(relays: services.hasLocalQueue, drain: draining, stop: stop)
                 }
             }

@@ -9,7 +9,7 @@ internal import Synchronization
 /// told.
 enum DaemonSignals {
     /// Seconds between the signal and the handing back; supervisors wait 30 (ECS) or 90 (systemd) before they kill.
-    static let grace = 15
+    static let grace = 12
     /// Seconds after which the process ends in any case. Nothing is lost by it: no crash loses anything.
     static let limit = 19
 
