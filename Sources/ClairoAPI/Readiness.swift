@@ -43,7 +43,7 @@ actor ReadinessCheck {
 
     /// - Parameter patience: how long one who asks waits.
     init(
-        _ name: String, logger: Logger, now: @escaping @Sendable () -> Duration, patience: Duration = .seconds(4),
+        _ name: String, logger: Logger, now: @escaping @Sendable () -> Duration, patience: Duration,
         _ check: @escaping @Sendable () async throws -> Void
     ) {
         self.name = name

@@ -28,6 +28,8 @@ public struct ServerOptions: Sendable {
     public var requestBurst: Double = 100
     /// Seconds that running requests have to end at a shutdown, at most a day.
     public var shutdownSeconds: Double = 20
+    /// How long `/readyz` waits for the database and the store.
+    public var readinessSeconds: Double = 4
 
     public init() {}
 

@@ -54,11 +54,13 @@ public struct UploadServer: Service {
             readiness: Readiness([
                 (
                     "database",
-                    ReadinessCheck("database", logger: logger, now: now) { try await registration.metadata.check() }
+                    ReadinessCheck("database", logger: logger, now: now, patience: .seconds(options.readinessSeconds)) {
+                        try await registration.metadata.check()
+                    }
                 ),
                 (
                     "store",
-                    ReadinessCheck("store", logger: logger, now: now) {
+                    ReadinessCheck("store", logger: logger, now: now, patience: .seconds(options.readinessSeconds)) {
                         try await onDedicatedThread(name: "check") { try registration.store.check() }
                     }
                 ),

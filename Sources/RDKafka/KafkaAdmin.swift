@@ -119,7 +119,7 @@ public struct KafkaAdmin: Sendable {
         defer { rd_kafka_queue_destroy(queue) }
         var topics: [OpaquePointer?] = [topic]
         rd_kafka_CreateTopics(client.pointer, &topics, 1, options, queue)
-        guard let event = rd_kafka_queue_poll(queue, limit + 1000) else {
+        guard let event = rd_kafka_queue_poll(queue, limit + 60_000) else {
             throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT)
         }
         defer { rd_kafka_event_destroy(event) }

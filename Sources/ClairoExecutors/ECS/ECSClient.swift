@@ -200,7 +200,7 @@ public final class ECSClient: Sendable {
         var message = HTTPRequest("POST", signed.url)
         for header in signed.headers { message.headers.append(header.name, header.value) }
         message.connectTimeout = 5
-        message.stallTimeout = 10
+        message.stallTimeout = 30
         do {
             return (try client.send(message, body: .data(body), limit: 16 << 20, cancellation: token), used)
         } catch let error as CurlError {

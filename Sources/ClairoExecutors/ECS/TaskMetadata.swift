@@ -29,8 +29,8 @@ struct TaskMetadata: Sendable {
 
     private func get<T: Decodable>(_ path: String, as type: T.Type) -> T? {
         var request = HTTPRequest("GET", url + path)
-        request.connectTimeout = 2
-        request.stallTimeout = 2
+        request.connectTimeout = 5
+        request.stallTimeout = 5
         guard let reply = try? client.send(request, limit: 4 << 20), reply.head.isSuccess else { return nil }
         return try? JSONDecoder().decode(type, from: reply.body)
     }

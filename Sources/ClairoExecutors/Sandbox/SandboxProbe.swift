@@ -7,7 +7,7 @@ struct SandboxProbe {
     let limits: ProcessLimits
 
     /// Far more than it takes.
-    private static let patience = timeval(tv_sec: 30, tv_usec: 0)
+    private static let patience = timeval(tv_sec: 120, tv_usec: 0)
 
     func run(_ executable: String, _ arguments: [String]) throws(ClairoError) -> SandboxReport {
         let (process, socket) = try TaskProcess.start(executable, arguments, limits: limits)

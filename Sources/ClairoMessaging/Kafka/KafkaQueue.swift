@@ -6,6 +6,7 @@ internal import RDKafka
 public struct KafkaQueue: MessageQueue {
     let configuration: KafkaConfiguration
     private let log: (@Sendable (String) -> Void)?
+    private let patience: Duration
 
     /// Tasks wait in so many partitions; a consumer takes from several, and any consumer does any task, so it bounds
     /// nothing but how many consumers hear of new work by themselves instead of asking for it.
@@ -16,10 +17,12 @@ public struct KafkaQueue: MessageQueue {
     ///   - url: `kafka://HOST:PORT,HOST:PORT`.
     ///   - properties: of librdkafka, `property=value` each; they outdo those of `file`.
     ///   - file: properties of librdkafka in kcat's format.
+    ///   - patience: how long a question to the cluster may take.
     ///   - log: is given librdkafka's own warnings.
     /// - Throws: `configuration` (78) for a URL or a property that is not valid, in librdkafka's words.
     public init(
-        url: String, properties: [String] = [], file: String? = nil, log: (@Sendable (String) -> Void)? = nil
+        url: String, properties: [String] = [], file: String? = nil, patience: Duration = .seconds(10),
+        log: (@Sendable (String) -> Void)? = nil
     ) throws(ClairoError) {
         guard let brokers = Self.brokers(url) else {
             throw .configuration(
@@ -37,6 +40,7 @@ public struct KafkaQueue: MessageQueue {
             for property in properties { try configuration.set(assignment: property) }
             self.configuration = configuration
             self.log = log
+            self.patience = patience
         } catch let error as KafkaError {
             throw .configuration("Kafka: \(error.message)")
         } catch let error as ClairoError {
@@ -88,7 +92,7 @@ public struct KafkaQueue: MessageQueue {
     }
 
     public func prepare(topics: [String]) async throws(ClairoError) {
-        let admin = KafkaAdmin(configuration)
+        let admin = KafkaAdmin(configuration, limit: patience)
         let present: Set<String>
         do throws(KafkaError) {
             present = Set(try await admin.topics().map(\.name))
@@ -96,7 +100,7 @@ public struct KafkaQueue: MessageQueue {
             throw ClairoError(error, doing: "Asking Kafka for its topics")
         }
         // A controller has to place and write many partitions.
-        let maker = KafkaAdmin(configuration, limit: .seconds(30))
+        let maker = KafkaAdmin(configuration, limit: patience * 3)
         for topic in topics where !present.contains(topic) {
             let partitions = topic == Topic.tasks ? Self.taskPartitions : Self.partitions
             do throws(KafkaError) {
@@ -112,7 +116,7 @@ public struct KafkaQueue: MessageQueue {
 
     public func lag(of group: String, topic: String) async throws(ClairoError) -> Int {
         do throws(KafkaError) {
-            let progress = try await KafkaAdmin(configuration).progress(of: group, topics: [topic])
+            let progress = try await KafkaAdmin(configuration, limit: patience).progress(of: group, topics: [topic])
             return Int(progress.reduce(0) { $0 + $1.lag })
         } catch {
             throw ClairoError(error, doing: "Asking Kafka for the lag of \(group)")
@@ -122,7 +126,7 @@ public struct KafkaQueue: MessageQueue {
     public func check() async throws(ClairoError) {
         let present: Set<String>
         do throws(KafkaError) {
-            present = Set(try await KafkaAdmin(configuration).topics().map(\.name))
+            present = Set(try await KafkaAdmin(configuration, limit: patience).topics().map(\.name))
         } catch  where error.category == .timeout {
             throw .unavailable(
                 "Asking Kafka for its topics: no broker answered in time",

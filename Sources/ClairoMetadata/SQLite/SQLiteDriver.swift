@@ -13,7 +13,7 @@ struct SQLiteDriver: SQLDriver {
     private let writer: SQLiteWriter
 
     /// How long a transaction waits for another process's.
-    private static let busySeconds = 10.0
+    private static let busySeconds = 60.0
 
     static func open(path: String, updatesSchema: Bool) async throws(ClairoError) -> SQLiteDriver {
         do {
