@@ -1,8 +1,8 @@
 internal import Foundation
 public import Testing
 
-/// Bounds how many of the heavy tests run at once, whatever suites they are in: tests that wait for an encoder cost nothing
-/// to the test runner, so it would start all of them.
+/// Bounds how many of the heavy tests run at once, whatever suites they are in, and runs them on threads of their own: tests
+/// that wait for an encoder cost nothing to the test runner, so it would start all of them.
 public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
     public var isRecursive: Bool { true }
 
@@ -11,7 +11,7 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
     ) async throws {
         await Gate.shared.enter()
         do {
-            try await function()
+            try await withTaskExecutorPreference(ThreadPerJob.shared, operation: function)
         } catch {
             await Gate.shared.leave()
             throw error
@@ -22,7 +22,7 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
     public func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? { testCase == nil ? nil : self }
 
     private actor Gate {
-        static let shared = Gate(places: max(2, ProcessInfo.processInfo.activeProcessorCount / 2))
+        static let shared = Gate(places: max(3, ProcessInfo.processInfo.activeProcessorCount))
         private var places: Int
         private var queue: [CheckedContinuation<Void, Never>] = []
 
