@@ -15,7 +15,7 @@ internal import Testing
             begun.withLock { $0 += 1 }
             for await _ in hanging {}
         }
-        let database = ReadinessCheck("database", logger: logger, now: { .zero }) {}
+        let database = ReadinessCheck("database", logger: logger, now: { .zero }, patience: .seconds(600)) {}
         let readiness = Readiness([("store", store), ("database", database)])
         for _ in 0..<5 {
             let report = await readiness.report()
@@ -29,7 +29,7 @@ internal import Testing
     @Test func anAnswerHoldsForSomeSeconds() async throws {
         let time = Mutex(Duration.zero)
         let made = Mutex(0)
-        let check = ReadinessCheck("store", logger: logger, now: { time.withLock { $0 } }) {
+        let check = ReadinessCheck("store", logger: logger, now: { time.withLock { $0 } }, patience: .seconds(600)) {
             let count = made.withLock { made in
                 made += 1
                 return made

@@ -94,7 +94,7 @@ internal import Testing
     }
 
     @Test func tooManyRequestsAreAskedToWait() async throws {
-        let server = try await startWithTokens { ($0.requestsPerSecond, $0.requestBurst) = (0.01, 2) }
+        let server = try await startWithTokens { ($0.requestsPerSecond, $0.requestBurst) = (0.001, 2) }
         let (one, two) = ("Authorization: Bearer one-token-0123456789", "Authorization: Bearer two-token-0123456789")
         for _ in 0..<2 { #expect(try await server.curl("-H", one, "/v1/videos").status == 200) }
         let answer = try await server.curl("-H", one, "/v1/videos")
@@ -212,7 +212,7 @@ internal import Testing
     }
 
     @Test func aConnectionWithoutTrafficIsClosed() async throws {
-        let server = try await start { $0.idleSeconds = 0.2 }
+        let server = try await start { $0.idleSeconds = 10 }
         let connection = try RawConnection(port: server.port)
         try await connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         // The answer ends where the server closes.

@@ -30,6 +30,9 @@ final class TestServer: Sendable {
         options.port = 0
         // Of one caller: tests may be quick.
         (options.requestsPerSecond, options.requestBurst) = (10_000, 10_000)
+        // Nor is anybody dropped or given up because the machine is slow.
+        (options.minimumRateSeconds, options.idleSeconds, options.shutdownSeconds) = (3600, 3600, 1200)
+        options.readinessSeconds = 600
         configure(&options)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -54,11 +57,11 @@ final class TestServer: Sendable {
     }
 
     /// Runs curl and reads its answer.
-    func curl(_ arguments: String..., deadline: Duration = .seconds(60)) async throws -> Answer {
+    func curl(_ arguments: String..., deadline: Duration = .seconds(600)) async throws -> Answer {
         try await curl(arguments, deadline: deadline)
     }
 
-    func curl(_ arguments: [String], deadline: Duration = .seconds(60)) async throws -> Answer {
+    func curl(_ arguments: [String], deadline: Duration = .seconds(600)) async throws -> Answer {
         let arguments = arguments.map { $0.hasPrefix("/") && !$0.hasPrefix("/tmp") ? url + $0 : $0 }
         let outcome = try await ChildProcess("curl", ["-sS", "-i"] + arguments, deadline: deadline).outcome()
         guard let answer = Answer(outcome.output) else { throw NoAnswer(outcome: outcome) }

@@ -82,7 +82,7 @@ import Testing
         ]
         if getuid() == 0 { arguments.append("--no-sandbox") }
         let chromium = try ChildProcess(
-            program, arguments + ["http://127.0.0.1:\(server.port)/player.html"], deadline: .seconds(90))
+            program, arguments + ["http://127.0.0.1:\(server.port)/player.html"])
         let post = try await withThrowingTaskGroup(of: Data.self) { group in
             group.addTask { await server.nextPost() }
             group.addTask {

@@ -67,7 +67,7 @@ struct UploadFailureTests {
     }
 
     @Test func aFileThatChangesWhileItIsSentIsNotRegistered() async throws {
-        let (site, proxy) = try await site(.init(.stall, "PUT", query: "partNumber=3", times: 1))
+        let (site, proxy) = try await site(.init(.stall, "PUT", query: "partNumber=3", times: 100))
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let upload = try ClairoProcess.start(
             ["upload", source.path], environment: site.environment.merging(through(proxy)) { $1 })
@@ -76,6 +76,7 @@ struct UploadFailureTests {
         try handle.seekToEnd()
         try handle.write(contentsOf: Data("more".utf8))
         try handle.close()
+        proxy.removeRules()
         proxy.release()
         let outcome = try await upload.outcome()
         #expect(outcome.status == 74, "\(outcome)")
@@ -132,7 +133,7 @@ struct UploadFailureTests {
     @Test func mariaDBRestartedDuringAnUploadLosesNothing() async throws {
         let server = try await MariaDBServer(folder: scratch.path("mariadb"))
         scratch.onCleanup { server.kill() }
-        let (site, proxy) = try await site(.init(.stall, "PUT", query: "partNumber=3", times: 1))
+        let (site, proxy) = try await site(.init(.stall, "PUT", query: "partNumber=3", times: 100))
         let name = try await server.makeDatabase().name
         let more = through(proxy).merging(["CLAIRO_DATABASE": server.url(name, password: nil)]) { $1 }
         #expect(try await site.clairo("migrate", more: more).status == 0)
@@ -141,6 +142,7 @@ struct UploadFailureTests {
             ["upload", source.path], environment: site.environment.merging(more) { $1 })
         _ = await proxy.passage { $0.fault == .stall }
         try await server.restart()
+        proxy.removeRules()
         proxy.release()
         let outcome = try await upload.outcome()
         #expect(outcome.status == 0, "\(outcome)")
@@ -193,7 +195,7 @@ struct UploadFailureTests {
     @Test func aDatabaseThatBecomesReadOnlyDuringAnUploadIsSaidAndTheUploadGoesOnLater() async throws {
         let server = try await MariaDBServer(folder: scratch.path("mariadb"))
         scratch.onCleanup { server.kill() }
-        let (site, proxy) = try await site(.init(.stall, "PUT", query: "partNumber=3", times: 1))
+        let (site, proxy) = try await site(.init(.stall, "PUT", query: "partNumber=3", times: 100))
         let name = try await server.makeDatabase().name
         let more = through(proxy).merging(["CLAIRO_DATABASE": server.url(name, password: nil)]) { $1 }
         #expect(try await site.clairo("migrate", more: more).status == 0)
@@ -202,6 +204,7 @@ struct UploadFailureTests {
             ["upload", source.path], environment: site.environment.merging(more) { $1 })
         _ = await proxy.passage { $0.fault == .stall }
         try await server.run("SET GLOBAL read_only = ON")
+        proxy.removeRules()
         proxy.release()
         expectRefusal(try await upload.outcome(), naming: name)
         for table in ["videos", "outbox"] {

@@ -147,8 +147,8 @@ import Testing
         }
         let asked = try #require(stopped.withLock { $0 })
         #expect(
-            asked.duration(to: .now) < .seconds(30),
-            "a machine that does other things too may need a little longer than one")
+            asked.duration(to: .now) < .seconds(120),
+            "a machine that does other things too may need longer than one")
         await #expect(throws: ClairoError.cancelled) {
             try await ground.executor.run(job.spec(.chunk(plan, index: 0)), host: job.host(), stop: stop)
         }

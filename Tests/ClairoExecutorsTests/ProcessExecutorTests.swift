@@ -208,7 +208,7 @@ import Testing
 
     /// Waits until a process is gone or nothing but its exit code is left.
     private func isGone(_ identifier: pid_t) async -> Bool {
-        for _ in 0..<1000 {
+        for _ in 0..<24_000 {
             guard let stat = try? String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8),
                 !stat.contains(") Z ")
             else { return true }

@@ -37,7 +37,7 @@ struct SandboxedMediaTests {
 
     @Test(arguments: entries) func comesOutAsItDoesWithoutWalls(_ entry: MediaFolder.Entry) async throws {
         let inside = try await outcome(
-            entry, ProcessExecutor(limits: ProcessLimits(stallSeconds: 60), executable: ClairoProcess.path))
+            entry, ProcessExecutor(limits: ProcessLimits(stallSeconds: 600), executable: ClairoProcess.path))
         let outside = try await outcome(entry, InlineExecutor(engine: MediaTaskEngine()))
         // The words may differ: where many tasks share a process, they share the last that libav said, too.
         #expect(inside.error?.kind == outside.error?.kind, "\(inside.error as Any) and \(outside.error as Any)")

@@ -7,13 +7,15 @@ import Testing
 /// The queue on brokers. A group of the mock cluster takes some seconds for its first assignment.
 @Suite struct KafkaQueueTests {
     /// A rebalance of the mock cluster takes a second less than the session timeout.
-    private func queue(_ brokers: String, _ properties: String...) throws -> KafkaQueue {
+    private func queue(
+        _ brokers: String, patience: Duration = .seconds(100), _ properties: String...
+    ) throws -> KafkaQueue {
         try KafkaQueue(
             url: "kafka://\(brokers)",
-            properties: ["session.timeout.ms=3000", "heartbeat.interval.ms=200"] + properties)
+            properties: ["session.timeout.ms=12000", "heartbeat.interval.ms=200"] + properties, patience: patience)
     }
 
-    @Test(.timeLimit(.minutes(3)), arguments: MessageQueueContract.promises)
+    @Test(.timeLimit(.minutes(10)), arguments: MessageQueueContract.promises)
     func kafkaKeepsEveryPromise(_ promise: MessageQueueContract.Promise) async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic(partitions: 4)
@@ -41,7 +43,7 @@ import Testing
         try await queue.check()
     }
 
-    @Test(.sharesMachine) func preparingMakesTheTopicsThatAreMissingAndLeavesTheOthers() async throws {
+    @Test func preparingMakesTheTopicsThatAreMissingAndLeavesTheOthers() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         _ = try await cluster.makeTopic(Topic.uploads, partitions: 3)
         let controller = try KafkaController(of: cluster)
@@ -54,7 +56,7 @@ import Testing
         try await queue.check()
     }
 
-    @Test(.sharesMachine) func whoMayMakeNoTopicsIsToldOfThemByTheCheck() async throws {
+    @Test func whoMayMakeNoTopicsIsToldOfThemByTheCheck() async throws {
         let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
         controller.refuse(.init(.topicAuthorizationFailed, "Not you"))
         let queue = try queue(controller.brokers)
@@ -65,7 +67,7 @@ import Testing
         #expect(error?.message.hasSuffix(Topic.all.joined(separator: ", ")) == true, "\(String(describing: error))")
     }
 
-    @Test(.sharesMachine) func whyTopicsCannotBeMadeIsTold() async throws {
+    @Test func whyTopicsCannotBeMadeIsTold() async throws {
         let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
         controller.refuse(.init(.invalidReplicationFactor, "Replication factor: 3 larger than available brokers: 1."))
         let queue = try queue(controller.brokers)
@@ -79,7 +81,7 @@ import Testing
     /// The mock cluster itself has no controller.
     @Test func aClusterThatMakesNoTopicsSaysSoAndIsAskedForNoneThatItHas() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
-        let queue = try queue(cluster.brokers)
+        let queue = try queue(cluster.brokers, patience: .seconds(10))
         for topic in Topic.all { _ = try await cluster.makeTopic(topic) }
         try await queue.prepare(topics: Topic.all)
         let error = await failure { try await queue.prepare(topics: ["another"]) }

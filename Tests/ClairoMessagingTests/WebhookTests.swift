@@ -28,7 +28,7 @@ import Testing
             createdAt: .now)
     }
 
-    private func webhook(_ url: String, timeout: Double = 10) throws -> HTTPWebhook {
+    private func webhook(_ url: String, timeout: Double = 600) throws -> HTTPWebhook {
         try HTTPWebhook(
             url: url, secret: Self.secret, timeout: timeout, environment: ["NO_PROXY": "127.0.0.1"], now: { Self.time })
     }

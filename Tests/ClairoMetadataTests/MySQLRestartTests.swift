@@ -25,7 +25,7 @@ import Testing
             for worker in 0..<8 {
                 group.addTask {
                     while let task = try await store.claimNextTask(
-                        kinds: [.chunk], owner: "w\(worker)", leaseSeconds: 300)
+                        kinds: [.chunk], owner: "w\(worker)", leaseSeconds: 36_000)
                     {
                         let video = MetadataSamples.video()
                         let isNew = try await store.register(

@@ -33,7 +33,7 @@ import Testing
     @Test(arguments: Database.present)
     func aWebhookIsSentAgainToAReceiverThatCouldNot(database: Database) async throws {
         let answers = Mutex([503, 204])
-        let server = try StubServer { _, _ in HTTPResponse(answers.withLock { $0.removeFirst() }) }
+        let server = try StubServer { _, _ in HTTPResponse(answers.withLock { $0.isEmpty ? 204 : $0.removeFirst() }) }
         defer { server.stop() }
         try await withStore(database) { store in
             try await store.post([try event()], about: nil)
@@ -110,7 +110,7 @@ import Testing
 
     private func relay(_ store: any MetadataStore, to server: StubServer?) async throws -> Relay {
         let webhook = try server.map {
-            try HTTPWebhook(url: $0.url, secret: "secret", environment: ["NO_PROXY": "127.0.0.1"])
+            try HTTPWebhook(url: $0.url, secret: "secret", timeout: 600, environment: ["NO_PROXY": "127.0.0.1"])
         }
         return Relay(
             metadata: store, producer: try await LocalQueue(records: store).producer(), webhook: webhook,

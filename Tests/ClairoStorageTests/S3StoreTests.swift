@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// What S3 adds to the contract, on both servers.
-@Suite struct S3StoreTests {
+@Suite(.ownThreads) struct S3StoreTests {
     private static let kinds = S3Server.Kind.allCases.filter(S3Server.isInstalled)
     private let scratch: Scratch
 
@@ -39,7 +39,7 @@ import Testing
         let store = try await emptyS3Store(on: kind)
         let client = Curl.HTTPClient()
         func ask(_ method: String, _ access: PresignedAccess, _ body: Data? = nil) throws -> HTTPReply {
-            let url = try #require(try store.presignedURL(for: access, expiresIn: 60))
+            let url = try #require(try store.presignedURL(for: access, expiresIn: 3600))
             return try client.send(
                 Curl.HTTPRequest(method, url), body: body.map { .data($0) } ?? .none, limit: 10 << 20)
         }
@@ -64,7 +64,7 @@ import Testing
         let film = Data((0..<700_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) })
         try store.put(film, at: "a b/film")
         let source = try store.open("a b/film")
-        let url = try #require(try source.presignedURL(expiresIn: 60))
+        let url = try #require(try source.presignedURL(expiresIn: 3600))
         let etag = try #require(source.etag)
         let remote = PresignedSource.open(name: "film", size: source.size, etag: etag, environment: [:]) { url }
         #expect(try remote.part(at: 0, count: film.count) == film)
@@ -76,7 +76,7 @@ import Testing
         let store = try await emptyS3Store(on: .rclone)
         try store.put(Data("film".utf8), at: "film")
         let source = try store.open("film")
-        let good = try #require(try source.presignedURL(expiresIn: 60))
+        let good = try #require(try source.presignedURL(expiresIn: 3600))
         let asked = Mutex(0)
         let naps = Mutex(0)
         func remote(goodFrom number: Int) throws -> any ByteSource {
@@ -104,7 +104,7 @@ import Testing
         let store = try await emptyS3Store(on: .moto)
         try store.put(Data("film".utf8), at: "film")
         let source = try store.open("film")
-        let url = try #require(try source.presignedURL(expiresIn: 60))
+        let url = try #require(try source.presignedURL(expiresIn: 3600))
         func remote() throws -> any ByteSource {
             PresignedSource.open(name: "film", size: 4, etag: try #require(source.etag), environment: [:]) { url }
         }
@@ -123,7 +123,7 @@ import Testing
         ]
         for (key, type) in types {
             try store.put(Data("x".utf8), at: ObjectKey(key))
-            let url = try #require(try store.presignedURL(for: .get(ObjectKey(key)), expiresIn: 60))
+            let url = try #require(try store.presignedURL(for: .get(ObjectKey(key)), expiresIn: 3600))
             let reply = try Curl.HTTPClient().send(Curl.HTTPRequest("GET", url))
             #expect(reply.headers["Content-Type"] == type)
         }

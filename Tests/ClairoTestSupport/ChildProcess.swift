@@ -55,7 +55,7 @@ public final class ChildProcess: Sendable {
 
     public init(
         _ program: String, _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
-        deadline: Duration = .seconds(180)
+        deadline: Duration = .seconds(600)
     ) throws {
         command = ([program] + arguments).joined(separator: " ")
         // GNU env changes the folder between fork and exec, for which Glibc's module has no function.

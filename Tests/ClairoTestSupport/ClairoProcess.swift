@@ -12,21 +12,21 @@ public enum ClairoProcess {
 
     public static func start(
         _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
-        deadline: Duration = .seconds(180)
+        deadline: Duration = .seconds(600)
     ) throws -> ChildProcess {
         try ChildProcess(path, arguments, in: folder, environment: environment, deadline: deadline)
     }
 
     public static func run(
         arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
-        deadline: Duration = .seconds(180)
+        deadline: Duration = .seconds(600)
     ) async throws -> ChildProcess.Outcome {
         try await start(arguments, in: folder, environment: environment, deadline: deadline).outcome()
     }
 
     public static func run(
         _ arguments: String..., in folder: String? = nil, environment: [String: String] = [:],
-        deadline: Duration = .seconds(180)
+        deadline: Duration = .seconds(600)
     ) async throws -> ChildProcess.Outcome {
         try await start(arguments, in: folder, environment: environment, deadline: deadline).outcome()
     }

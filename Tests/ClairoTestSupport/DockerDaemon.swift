@@ -75,7 +75,7 @@ public struct DockerDaemon: Sendable {
 
     /// Calls docker(1).
     public func docker(
-        _ arguments: [String], environment: [String: String] = [:], deadline: Duration = .seconds(180)
+        _ arguments: [String], environment: [String: String] = [:], deadline: Duration = .seconds(600)
     ) async throws -> ChildProcess.Outcome {
         try await ChildProcess(
             Self.cli, ["--host", url] + arguments,
@@ -87,7 +87,7 @@ public struct DockerDaemon: Sendable {
     /// - Returns: what it printed.
     @discardableResult
     public func docker(
-        _ arguments: String..., environment: [String: String] = [:], deadline: Duration = .seconds(180)
+        _ arguments: String..., environment: [String: String] = [:], deadline: Duration = .seconds(600)
     ) async throws -> String {
         let outcome = try await docker(arguments, environment: environment, deadline: deadline)
         guard outcome.status == 0 else {

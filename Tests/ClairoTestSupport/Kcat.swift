@@ -55,7 +55,7 @@ public enum Kcat {
 
     @discardableResult
     private static func run(_ arguments: [String]) async throws -> String {
-        let outcome = try await ChildProcess("kcat", arguments, deadline: .seconds(60)).outcome()
+        let outcome = try await ChildProcess("kcat", ["-m", "300"] + arguments).outcome()
         guard outcome.status == 0 else { throw Failed(description: outcome.description) }
         return outcome.text
     }

@@ -43,7 +43,6 @@ public final class MariaDBServer: Sendable {
         self.folder = folder
         // A path to a socket has room for 107 bytes.
         socket = "/tmp/clairo-\(getpid())-\(UUID().uuidString.prefix(8)).sock"
-        port = try Self.freePort()
         // A server that starts removes the temporary tables that it finds, also those of another server in the same place.
         let temporary = folder + "/tmp"
         try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: true)
@@ -54,13 +53,15 @@ public final class MariaDBServer: Sendable {
                 + asRoot, environment: ["TMPDIR": temporary])
         let outcome = try await install.outcome()
         guard outcome.status == 0 else { throw CannotStart(description: "mariadb-install-db: \(outcome)") }
+        // As late as can be: others are looking for free ports too.
+        port = try Self.freePort()
         // Flushed to the system with each commit, though not to the disk: that outlives a kill -9 of the server.
         arguments =
             [
                 "--no-defaults", "--datadir=\(folder)/data", "--tmpdir=\(temporary)", "--socket=\(socket)",
                 "--port=\(port)",
                 // All tests of a run share the server, and at its beginning hundreds are at work.
-                "--max-connections=2000",
+                "--max-connections=2000", "--connect-timeout=600", "--net-read-timeout=600", "--net-write-timeout=600",
                 "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2",
                 "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", "--performance-schema=OFF",
             ] + options + asRoot

@@ -142,9 +142,9 @@ extension MessageQueueContract {
             _ = try await place.send(keys: keys(5))
             #expect(try await lag() == 5)
             try await place.withConsumer { _ = try await place.doNext(3, $0) }
-            try await eventually { try await lag() == 2 }
+            try await eventually { (try? await lag()) == 2 }
             try await place.withConsumer { _ = try await place.doNext(2, $0) }
-            try await eventually { try await lag() == 0 }
+            try await eventually { (try? await lag()) == 0 }
         },
         Promise("messages of one key come in their order") { place async throws in
             let sent = try await place.send(keys: (0..<60).map { "key \($0 % 7)" })

@@ -46,7 +46,7 @@ extension MetadataStoreContract {
             #expect(try #require(census.outbox.overdueSeconds) > 0.5)
             #expect(census.queued == ["clairo.tasks": 3, "clairo.uploads": 1])
             #expect(census.deadLetters == ["clairo.uploads": 1])
-            _ = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: 60)
+            _ = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: lease)
             #expect(try await store.census().outbox.due == 0, "what a relay holds is in good hands")
         },
     ]

@@ -18,7 +18,7 @@ extension MetadataStoreContract {
             _ = try await claim(tasks[0], in: store)
             #expect(try await succeed(try await claim(tasks[1], in: store), in: store))
             for id in tasks.map(\.id) + [.make()] {
-                #expect(try await store.claimTask(id, owner: "w2", leaseSeconds: 60) == nil)
+                #expect(try await store.claimTask(id, owner: "w2", leaseSeconds: lease) == nil)
             }
             #expect(try await claimNext(in: store) == nil)
         },
@@ -54,7 +54,7 @@ extension MetadataStoreContract {
         Promise("of many who claim one task at once, one gets it") { store async throws in
             let task = try await create([.chunk], in: store)[0]
             let claims = try await together(16) { worker in
-                try await store.claimTask(task.id, owner: "w\(worker)", leaseSeconds: 60)
+                try await store.claimTask(task.id, owner: "w\(worker)", leaseSeconds: lease)
             }
             #expect(claims.compactMap { $0 }.count == 1)
         },
@@ -69,12 +69,12 @@ extension MetadataStoreContract {
             #expect(second.owner == "w2")
             try await expectVoid(first, in: store)
             #expect(try await store.tasks(of: task.jobID) == [second])
-            #expect(try await store.renewLease(second.claim, leaseSeconds: 60, framesDone: 7))
+            #expect(try await store.renewLease(second.claim, leaseSeconds: lease, framesDone: 7))
         },
         Promise("a renewed lease holds, with the progress") { store async throws in
             let task = try await create([.chunk], in: store)[0]
             let claimed = try #require(try await store.claimTask(task.id, owner: "w1", leaseSeconds: -5))
-            #expect(try await store.renewLease(claimed.claim, leaseSeconds: 60, framesDone: 750))
+            #expect(try await store.renewLease(claimed.claim, leaseSeconds: lease, framesDone: 750))
             #expect(try await claimNext(in: store) == nil)
             let now = try await store.tasks(of: task.jobID)[0]
             #expect(now.framesDone == 750)
@@ -105,12 +105,12 @@ extension MetadataStoreContract {
     static func claimNext(
         _ kinds: [WorkTask.Kind] = WorkTask.Kind.allCases, owner: String = "w", in store: any MetadataStore
     ) async throws -> WorkTask? {
-        try await store.claimNextTask(kinds: kinds, owner: owner, leaseSeconds: 60)
+        try await store.claimNextTask(kinds: kinds, owner: owner, leaseSeconds: lease)
     }
 
     /// Claims a task that can be claimed.
     static func claim(_ task: WorkTask, in store: any MetadataStore) async throws -> WorkTask {
-        try #require(try await store.claimTask(task.id, owner: "w", leaseSeconds: 60))
+        try #require(try await store.claimTask(task.id, owner: "w", leaseSeconds: lease))
     }
 
     /// Ends a claimed chunk or audio task well.
@@ -130,7 +130,7 @@ extension MetadataStoreContract {
         let finish = MetadataSamples.task(of: job, .finish)
         let letter = MetadataSamples.deadLetter(of: task.videoID)
         let changes: [(String, Bool)] = [
-            ("renewLease", try await store.renewLease(claim, leaseSeconds: 60, framesDone: 7)),
+            ("renewLease", try await store.renewLease(claim, leaseSeconds: lease, framesDone: 7)),
             (
                 "succeedPlan",
                 try await store.succeedPlan(

@@ -94,7 +94,7 @@ extension MetadataStoreContract {
             #expect(try await claim(in: store).isEmpty)
             for hook in hooks {
                 #expect(
-                    try await store.claimOutbox(.webhook, owner: "r1", limit: 100, leaseSeconds: 60).map(\.id) == [
+                    try await store.claimOutbox(.webhook, owner: "r1", limit: 100, leaseSeconds: lease).map(\.id) == [
                         hook.id
                     ])
                 try await store.markPublished([hook.id], owner: "r1")
@@ -125,6 +125,6 @@ extension MetadataStoreContract {
     private static func claim(_ owner: String = "r1", limit: Int = 100, in store: any MetadataStore) async throws
         -> [OutboxMessage]
     {
-        try await store.claimOutbox(.queue, owner: owner, limit: limit, leaseSeconds: 60)
+        try await store.claimOutbox(.queue, owner: owner, limit: limit, leaseSeconds: lease)
     }
 }

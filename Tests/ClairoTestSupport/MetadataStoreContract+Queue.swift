@@ -57,13 +57,13 @@ extension MetadataStoreContract {
             let messages = ["a", "b"].map { message(key: $0) }
             try await store.enqueue(messages)
             #expect(try await take(lease: 0, in: store).count == 2)
-            #expect(try await store.renewQueued([messages[1].id], owner: "c1", leaseSeconds: 60) == [messages[1].id])
+            #expect(try await store.renewQueued([messages[1].id], owner: "c1", leaseSeconds: lease) == [messages[1].id])
             let second = try await take("c2", in: store)
             #expect(second.map(\.message.id) == [messages[0].id])
             #expect(second.map(\.deliveries) == [2])
             let ids = messages.map(\.id)
-            #expect(try await store.renewQueued(ids, owner: "c1", leaseSeconds: 60) == [ids[1]])
-            #expect(try await store.renewQueued([], owner: "c1", leaseSeconds: 60).isEmpty)
+            #expect(try await store.renewQueued(ids, owner: "c1", leaseSeconds: lease) == [ids[1]])
+            #expect(try await store.renewQueued([], owner: "c1", leaseSeconds: lease).isEmpty)
             try await store.releaseQueued(ids[0], owner: "c1")
             #expect(try await store.removeQueued(ids[0], owner: "c1") == false)
             #expect(try await take("c3", in: store).isEmpty)
@@ -101,10 +101,10 @@ extension MetadataStoreContract {
             try await store.post([message("clairo.events", key: "c")], about: video)
             try await store.post([], about: nil)
             #expect(try await store.pendingWork() == PendingWork(videos: 0, tasks: 0, messages: 2))
-            let sent = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: 60)
+            let sent = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: lease)
             #expect(sent.map(\.key) == ["a", "c"])
             #expect(sent.first == messages[0])
-            #expect(try await store.claimOutbox(.webhook, owner: "r", limit: 10, leaseSeconds: 60) == [messages[1]])
+            #expect(try await store.claimOutbox(.webhook, owner: "r", limit: 10, leaseSeconds: lease) == [messages[1]])
             #expect(try await store.deleteVideo(video) == false)
             #expect(try await store.outboxStatus().pending == 2)
         },
@@ -172,7 +172,7 @@ extension MetadataStoreContract {
             let hooks = ["a", "b"].map { MetadataSamples.message(of: video.id, topic: Topic.webhook, key: $0) }
             try await store.post(hooks, about: video.id)
             #expect(
-                try await store.claimOutbox(.webhook, owner: "r1", limit: 1, leaseSeconds: 60).map(\.id) == [
+                try await store.claimOutbox(.webhook, owner: "r1", limit: 1, leaseSeconds: lease).map(\.id) == [
                     hooks[0].id
                 ])
             #expect(try await store.purge(olderThanSeconds: 3600, webhookSeconds: 3600) == 0)
@@ -195,18 +195,18 @@ extension MetadataStoreContract {
     }
 
     private static func take(
-        _ owner: String = "c1", lease seconds: Double = 60, in store: any MetadataStore
+        _ owner: String = "c1", lease seconds: Double = lease, in store: any MetadataStore
     ) async throws -> [QueuedMessage] {
         try await store.claimQueued(topics: ["t"], owner: owner, limit: 100, leaseSeconds: seconds)
     }
 
     private static func take(_ owner: String, limit: Int, in store: any MetadataStore) async throws -> [QueuedMessage] {
-        try await store.claimQueued(topics: ["t"], owner: owner, limit: limit, leaseSeconds: 60)
+        try await store.claimQueued(topics: ["t"], owner: owner, limit: limit, leaseSeconds: lease)
     }
 
     private static func take(_ topics: [String], limit: Int = 100, in store: any MetadataStore) async throws
         -> [QueuedMessage]
     {
-        try await store.claimQueued(topics: topics, owner: "c1", limit: limit, leaseSeconds: 60)
+        try await store.claimQueued(topics: topics, owner: "c1", limit: limit, leaseSeconds: lease)
     }
 }

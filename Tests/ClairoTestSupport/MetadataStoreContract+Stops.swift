@@ -17,10 +17,10 @@ extension MetadataStoreContract {
             #expect(job.state == .cancelled)
             #expect(job.finishedAt != nil)
             #expect(try await store.tasks(of: job.id).map(\.state) == [.succeeded, .cancelled, .cancelled])
-            let sent = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: 60)
+            let sent = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: lease)
             #expect(sent.last?.key == "cancelled")
             #expect(try await claimNext(in: store) == nil)
-            #expect(try await store.claimTask(tasks[2].id, owner: "w", leaseSeconds: 60) == nil)
+            #expect(try await store.claimTask(tasks[2].id, owner: "w", leaseSeconds: lease) == nil)
             try await expectVoid(held, in: store)
         },
         Promise("a video that waits for its first job is cancelled, and gets none") { store async throws in
@@ -107,10 +107,10 @@ extension MetadataStoreContract {
             #expect(after.map(\.maxAttempts) == [5, 4, 4])
             #expect(after.map(\.queueAt) == tasks.map(\.queueAt))
             #expect(after.allSatisfy { $0.error == nil && $0.owner == nil && $0.attempt == 1 })
-            let sent = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: 60)
+            let sent = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: lease)
             #expect(Set(sent.filter { $0.topic == "again" }.map(\.key)) == Set(tasks.dropFirst().map(\.id.rawValue)))
             // Who held a task before can change nothing of it.
-            #expect(try await store.renewLease(zombie.claim, leaseSeconds: 60, framesDone: 1) == false)
+            #expect(try await store.renewLease(zombie.claim, leaseSeconds: lease, framesDone: 1) == false)
             #expect(try await succeed(zombie, in: store) == false)
             for task in tasks.dropFirst() {
                 let again = try await claim(task, in: store)
@@ -162,7 +162,7 @@ extension MetadataStoreContract {
             #expect(after.map(\.state) == [.succeeded, .pending])
             #expect(after[0].result != nil)
             #expect(after[1].result == nil)
-            let sent = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: 60)
+            let sent = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: lease)
             #expect(sent.filter { $0.topic == "again" }.map(\.key) == [tasks[1].id.rawValue])
             try await expectVoid(finish, in: store)
             let again = try await claim(tasks[1], in: store)

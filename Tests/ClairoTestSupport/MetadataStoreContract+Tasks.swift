@@ -183,7 +183,7 @@ extension MetadataStoreContract {
         Promise("the claims of a deleted video are void") { store async throws in
             let claimed = try await claim(try await create([.chunk, .chunk], in: store)[0], in: store)
             #expect(try await store.deleteVideo(claimed.videoID))
-            #expect(try await store.renewLease(claimed.claim, leaseSeconds: 60, framesDone: 1) == false)
+            #expect(try await store.renewLease(claimed.claim, leaseSeconds: lease, framesDone: 1) == false)
             #expect(try await succeed(claimed, in: store) == false)
             #expect(try await store.releaseTask(claimed.claim, messages: []) == false)
             let failure = Failure(kind: .defect, message: "x")

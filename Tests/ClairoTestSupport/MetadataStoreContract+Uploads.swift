@@ -81,7 +81,7 @@ extension MetadataStoreContract {
             #expect(try await store.updateUpload(upload) == nil)
         },
         Promise("expired uploads are found, oldest first") { store async throws in
-            let expiries: [Double] = [-10, 3600, -30, -20]
+            let expiries: [Double] = [-1000, 36_000, -3000, -2000]
             let uploads = expiries.map { MetadataSamples.upload(expiresIn: $0) }
             for upload in uploads { try await store.createUpload(upload) }
             let expired = try await store.expiredUploads(limit: 10).map(\.id)

@@ -46,7 +46,7 @@ extension MetadataStoreContract {
             #expect(try await store.register(other, message: .init(of: video), upload: upload.id) == false)
             #expect(try await store.video(video.id) == video)
             #expect(try await store.upload(upload.id)?.state == .complete)
-            let messages = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: 60)
+            let messages = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: lease)
             #expect(messages.map(\.id) == [first.id])
         },
         Promise("of many who register one video at once, one is the first") { store async throws in

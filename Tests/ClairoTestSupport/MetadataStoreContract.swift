@@ -21,6 +21,9 @@ public enum MetadataStoreContract {
     public static let promises =
         schema + videos + uploads + jobs + claims + tasks + stops + outbox + queue + deadLetters + census
 
+    /// Of what a promise holds, in seconds: none runs out while the machine does something else.
+    static let lease = 36_000.0
+
     private static let schema = [
         Promise("a migrated database has the program's schema, and migrating it again changes nothing") {
             store async throws in

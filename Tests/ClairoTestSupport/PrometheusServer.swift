@@ -29,7 +29,7 @@ public struct PrometheusServer: Sendable {
         }
         let configuration = try scratch.write(
             """
-            global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+            global: {scrape_interval: 3s, scrape_timeout: 3s, evaluation_interval: 1s}
             rule_files: [\(rules.map { "'\($0)'" }.joined(separator: ", "))]
             alerting: {alertmanagers: [{static_configs: [{targets: [\(alertmanager.map { "'\($0)'" } ?? "")]}]}]}
             scrape_configs:

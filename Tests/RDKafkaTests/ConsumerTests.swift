@@ -4,19 +4,24 @@ import RDKafka
 import Testing
 
 /// The consumer against brokers. A group of the mock cluster takes three seconds for its first assignment.
-@Suite(.sharesMachine) struct ConsumerTests {
+@Suite struct ConsumerTests {
     private let group = "group-" + UUID().uuidString
 
     private func configuration(_ cluster: KafkaCluster, _ properties: [String: String] = [:]) throws
         -> KafkaConfiguration
     {
         var configuration = try KafkaConfiguration(brokers: cluster.brokers)
-        // A rebalance of the mock cluster takes a second less than the session timeout.
-        try configuration.set("session.timeout.ms", "3000")
+        // No member is to be thrown out because the machine is busy.
+        try configuration.set("session.timeout.ms", "60000")
         try configuration.set("heartbeat.interval.ms", "200")
         for (name, value) in properties { try configuration.set(name, value) }
         return configuration
     }
+
+    /// For those that join again: a rebalance of the mock cluster takes a second less than the session timeout.
+    private static let quick = ["session.timeout.ms": "3000"]
+    /// For two that must not be thrown out meanwhile.
+    private static let steady = ["session.timeout.ms": "12000"]
 
     private func consumer(
         _ cluster: KafkaCluster, _ topic: String, inFlight: Int = 100, _ properties: [String: String] = [:]
@@ -59,8 +64,10 @@ import Testing
     }
 
     private func lag(_ cluster: KafkaCluster, _ topic: String) async throws -> Int64 {
-        try await KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers)).progress(of: group, topics: [topic])
-            .reduce(0) { $0 + $1.lag }
+        try await KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .seconds(300)).progress(
+            of: group, topics: [topic]
+        )
+        .reduce(0) { $0 + $1.lag }
     }
 
     // MARK: Messages
@@ -85,7 +92,7 @@ import Testing
         #expect(second.payload == nil)
         #expect(second.key == Array("gone".utf8))
         #expect(consumer.done(second))
-        #expect(await consumer.close(limit: .seconds(60)))
+        #expect(await consumer.close(limit: .seconds(300)))
         #expect(try await lag(cluster, topic) == 0)
     }
 
@@ -131,12 +138,12 @@ import Testing
         #expect(first.done(try await take(first)))
         let undone = try await take(first)
         #expect(undone.offset == 1)
-        #expect(await first.close())
+        #expect(await first.close(limit: .seconds(300)))
         #expect(try await first.next() == nil)
         #expect(try await lag(cluster, topic) == 2)
         let second = try consumer(cluster, topic)
         #expect(try await doAll(1..<3, second) == [1: 1, 2: 1])
-        #expect(await second.close())
+        #expect(await second.close(limit: .seconds(300)))
         #expect(try await lag(cluster, topic) == 0)
     }
 
@@ -152,7 +159,7 @@ import Testing
             offsets[message.partition] = message.offset + 1
             #expect(consumer.done(message))
         }
-        #expect(await consumer.close(limit: .seconds(60)))
+        #expect(await consumer.close(limit: .seconds(300)))
         #expect(try await lag(cluster, topic) == 0)
     }
 
@@ -162,10 +169,10 @@ import Testing
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic(partitions: 2)
         try await produce(0..<20, to: topic, cluster)
-        let one = try consumer(cluster, topic)
+        let one = try consumer(cluster, topic, Self.steady)
         let held = [try await take(one), try await take(one)]
         #expect(one.status.assigned.count == 2)
-        let two = try consumer(cluster, topic)
+        let two = try consumer(cluster, topic, Self.steady)
         try await eventually { one.status.assigned.count == 1 && two.status.assigned.count == 1 }
         #expect(Set(one.status.assigned).isDisjoint(with: two.status.assigned))
         let mine = try #require(held.first { one.status.assigned.contains($0.partition) })
@@ -185,11 +192,11 @@ import Testing
         #expect(repeated.generation != mine.generation)
         #expect(one.done(repeated))
         #expect(two.done(taken))
-        #expect(await two.close())
+        #expect(await two.close(limit: .seconds(300)))
         try await eventually { one.status.assigned.count == 2 }
         // Two numbers are done already.
         _ = try await doAll(Set(0..<20).subtracting([number(repeated), number(taken)].compactMap(\.self)), one)
-        #expect(await one.close())
+        #expect(await one.close(limit: .seconds(300)))
         #expect(try await lag(cluster, topic) == 0)
     }
 
@@ -207,7 +214,7 @@ import Testing
             ])
         _ = await dead.line(on: .output) { $0 == "0" }
         dead.send(SIGKILL)
-        let consumer = try consumer(cluster, topic)
+        let consumer = try consumer(cluster, topic, Self.steady)
         let seen = try await doAll(2..<3, consumer)
         #expect(seen[2] == 1)
         await consumer.close()
@@ -217,12 +224,12 @@ import Testing
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
         try await produce(0..<2, to: topic, cluster)
-        let consumer = try consumer(cluster, topic, ["max.poll.interval.ms": "3000"])
+        let consumer = try consumer(cluster, topic, ["max.poll.interval.ms": "20000", "session.timeout.ms": "20000"])
         let message = try await take(consumer)
         let begin = ContinuousClock.now
         try await eventually {
-            #expect(consumer.status.secondsSincePoll < 2.5)
-            return ContinuousClock.now - begin > .seconds(5)
+            #expect(consumer.status.secondsSincePoll < 20)
+            return ContinuousClock.now - begin > .seconds(25)
         }
         #expect(consumer.isCurrent(message))
         #expect(consumer.done(message))
@@ -248,7 +255,7 @@ import Testing
         try await produce(0..<50, to: topic, cluster)
         let isEarly: Set<KafkaCluster.API> = [.joinGroup, .syncGroup, .offsetFetch, .findCoordinator, .listOffsets]
         if isEarly.contains(api) { try await cluster.fail(api, codes) }
-        let consumer = try consumer(cluster, topic)
+        let consumer = try consumer(cluster, topic, Self.quick)
         var seen = try await doAll(0..<50, consumer)
         if !isEarly.contains(api) { try await cluster.fail(api, codes) }
         try await produce(50..<100, to: topic, cluster)
@@ -256,10 +263,10 @@ import Testing
         #expect(seen.keys.sorted() == Array(0..<100))
         // What was not committed when the group lost a member comes again.
         let rest = Task { try await doAll([-1], consumer) }
-        try await eventually { try await lag(cluster, topic) == 0 }
+        try await eventually { (try? await lag(cluster, topic)) == 0 }
         rest.cancel()
         _ = await rest.result
-        #expect(await consumer.close(limit: .seconds(60)))
+        #expect(await consumer.close(limit: .seconds(300)))
     }
 
     @Test func theCoordinatorMayMove() async throws {
@@ -267,29 +274,29 @@ import Testing
         let topic = try await cluster.makeTopic(partitions: 2)
         try await cluster.setCoordinator(1, ofGroup: group)
         try await produce(0..<10, to: topic, cluster)
-        let consumer = try consumer(cluster, topic)
+        let consumer = try consumer(cluster, topic, Self.quick)
         _ = try await doAll(0..<10, consumer)
         try await cluster.setCoordinator(2, ofGroup: group)
         try await produce(10..<20, to: topic, cluster)
         _ = try await doAll(10..<20, consumer)
-        try await eventually { try await lag(cluster, topic) == 0 }
-        #expect(await consumer.close(limit: .seconds(60)))
+        try await eventually { (try? await lag(cluster, topic)) == 0 }
+        #expect(await consumer.close(limit: .seconds(300)))
     }
 
     @Test func brokersMayGoAndComeBack() async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic(partitions: 3)
         try await produce(0..<10, to: topic, cluster)
-        let consumer = try consumer(cluster, topic)
+        let consumer = try consumer(cluster, topic, Self.quick)
         let held = try await take(consumer)
         try await cluster.takeDown()
         try await eventually { consumer.status.client.isDisconnected }
         try await cluster.bringUp()
         consumer.release(held)
         _ = try await doAll(0..<10, consumer)
-        try await eventually { try await lag(cluster, topic) == 0 }
+        try await eventually { (try? await lag(cluster, topic)) == 0 }
         try await eventually { !consumer.status.client.isDisconnected }
-        #expect(await consumer.close(limit: .seconds(60)))
+        #expect(await consumer.close(limit: .seconds(300)))
     }
 
     @Test func aTopicThatIsNotThereIsAnErrorAndMayComeLater() async throws {
@@ -338,7 +345,7 @@ import Testing
         // Nothing is committed any more.
         for message in held { #expect(!consumer.done(message)) }
         #expect(consumer.status.assigned.isEmpty)
-        #expect(await consumer.close(limit: .seconds(30)))
+        #expect(await consumer.close(limit: .seconds(300)))
     }
 
     // MARK: The end
@@ -364,7 +371,7 @@ import Testing
         consumer.stop()
         #expect(try await wait.value == nil)
         #expect(consumer.done(message))
-        #expect(await consumer.close(limit: .seconds(60)))
+        #expect(await consumer.close(limit: .seconds(300)))
         #expect(try await lag(cluster, topic) == 1)
     }
 
@@ -377,7 +384,7 @@ import Testing
         try await cluster.takeDown()
         let begin = ContinuousClock.now
         _ = await consumer.close(limit: .seconds(2))
-        #expect(ContinuousClock.now - begin < .seconds(20))
+        #expect(ContinuousClock.now - begin < .seconds(120))
     }
 
     @Test func statisticsTellTheLag() async throws {

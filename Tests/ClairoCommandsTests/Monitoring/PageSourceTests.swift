@@ -18,7 +18,8 @@ struct PageSourceTests {
 
     @Test func aFreshAnswerIsNotAskedForAgain() async {
         let asked = Atomic<Int>(0)
-        let source = PageSource("s", freshness: .seconds(3600)) { [page] () throws(ClairoError) in
+        let source = PageSource("s", freshness: .seconds(3600), patience: .seconds(600)) {
+            [page] () throws(ClairoError) in
             page(Double(asked.add(1, ordering: .relaxed).newValue))
         }
         _ = await source.write(to: Exposition())
@@ -28,7 +29,7 @@ struct PageSourceTests {
 
     @Test func anAnswerThatIsOldIsAskedForAgain() async {
         let asked = Atomic<Int>(0)
-        let source = PageSource("s", freshness: .zero) { [page] () throws(ClairoError) in
+        let source = PageSource("s", freshness: .zero, patience: .seconds(600)) { [page] () throws(ClairoError) in
             page(Double(asked.add(1, ordering: .relaxed).newValue))
         }
         _ = await source.write(to: Exposition())
@@ -75,7 +76,8 @@ struct PageSourceTests {
         let told = Mutex<[String?]>([])
         let fails = Mutex(true)
         let source = PageSource(
-            "s", freshness: .zero, onTrouble: { error in told.withLock { $0.append(error?.message) } }
+            "s", freshness: .zero, patience: .seconds(600),
+            onTrouble: { error in told.withLock { $0.append(error?.message) } }
         ) {
             [page] () throws(ClairoError) in
             if fails.withLock({ $0 }) { throw .unavailable("away") }

@@ -117,7 +117,7 @@ import Testing
             to: Topic.uploads, brokers: brokers)
         try await Kcat.produce(binary, key: "b", to: Topic.uploads, brokers: brokers)
         _ = try pipeline.relay()
-        _ = try pipeline.consumer()
+        _ = try pipeline.consumer(lease: PipelineSite.lease)
         let topic = Topic.deadLetters(of: Topic.uploads)
         func found(_ key: String) async throws -> [[String: [String]]] {
             try await Kcat.messages(of: topic, brokers: brokers).filter { $0.key == key }.map { message in

@@ -75,8 +75,9 @@ struct DockerPipelineTests {
         let clip = try await Clip(width: 1280, height: 720, seconds: 20).make()
         let uploaded = try await clairo("upload", clip.path)
         #expect(uploaded.status == 0, "\(uploaded)")
-        let arguments = ["consume", "--executor", "docker", "--lease", "2"]
-        let first = try ClairoProcess.start(arguments, environment: try await environment(), deadline: .seconds(600))
+        let arguments = ["consume", "--executor", "docker", "--lease"]
+        let first = try ClairoProcess.start(
+            arguments + ["2"], environment: try await environment(), deadline: .seconds(600))
         try await eventually {
             // Behind the check at its start, whose container has no task.
             guard try await !containers("label=clairo.task").isEmpty else { return false }
@@ -88,13 +89,13 @@ struct DockerPipelineTests {
         }
         first.send(SIGKILL)
         _ = try await first.outcome()
-        let left = try await containers()
-        #expect(left.count >= 1)
+        #expect(try await !containers().isEmpty)
 
         let second = try await ClairoProcess.run(
-            arguments: arguments + ["--until-idle"], environment: environment(), deadline: .seconds(600))
+            arguments: arguments + ["300", "--until-idle"], environment: environment(), deadline: .seconds(600))
         #expect(second.status == 0, "\(second)")
-        #expect(second.errors.contains("removed \(left.count) containers of workers that are gone"), "\(second)")
+        // The daemon may have made one more for it than there were when it died.
+        #expect(second.errors.contains(/removed [1-9]\d* containers of workers that are gone/), "\(second)")
         #expect(try await containers() == [])
         #expect(try await clairo("status").text.contains("ready"))
     }

@@ -29,11 +29,11 @@ import Testing
             dying = try #require(try pipeline.relay(more: crash))
         } else {
             _ = try pipeline.relay()
-            dying = try pipeline.consumer(more: crash)
+            dying = try pipeline.consumer(lease: PipelineSite.lease, more: crash)
         }
         #expect(try await dying.outcome().signal == SIGKILL)
         if isRelays { _ = try pipeline.relay() }
-        _ = try pipeline.consumer()
+        _ = try pipeline.consumer(lease: PipelineSite.lease)
         try await pipeline.untilFinal([id])
         try await pipeline.audit([id])
         #expect(try await pipeline.site.inspect { try await $0.jobs(of: id) }.count == 1)
@@ -60,7 +60,7 @@ import Testing
                     var random = SplitMix(seed: UInt64(seed))
                     var deaths = 0
                     while !isOver.isCancelled {
-                        let worker = try pipeline.consumer()
+                        let worker = try pipeline.consumer(lease: PipelineSite.lease)
                         let fatal = deaths < 8 ? Int(random.next() % 6) + 1 : .max
                         isOver.onCancel { worker.send(SIGTERM) }
                         if await worker.messages(fatal, where: { $0.contains("task began") }) {
@@ -88,10 +88,10 @@ import Testing
         let id = try await pipeline.upload(
             try await Clip(width: 640, height: 360, seconds: 60, picture: .graph("testsrc2=s=640x360:r=25:d=60")).make()
         )
-        let zombie = try pipeline.consumer()
-        #expect(await zombie.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
-        zombie.send(SIGSTOP)
-        _ = try pipeline.consumer()
+        let zombie = try pipeline.consumer(
+            "--concurrency", "1", lease: PipelineSite.lease, more: ["CLAIRO_STOP_AT": "chunk.executed"])
+        try await untilItStops(zombie)
+        _ = try pipeline.consumer(lease: PipelineSite.lease)
         try await pipeline.untilFinal([id])
         let before = try await pipeline.tasks(id)
         #expect(before.contains { $0.attempt > 1 }, "others took over what it had begun")
@@ -104,18 +104,22 @@ import Testing
         try await pipeline.audit([id])
     }
 
+    private func untilItStops(_ process: ChildProcess) async throws {
+        try await eventually {
+            let status = try String(contentsOfFile: "/proc/\(process.identifier)/status", encoding: .utf8)
+            return status.contains("State:\tT")
+        }
+    }
+
     /// Its connection is alive, and so are its locks, until the server ends a session that says nothing.
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
     func aWorkerThatWasStoppedWithinATransactionDoesNotHoldUpTheOthers() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(try await Clip(seconds: 3).make())
-        let zombie = try pipeline.consumer(more: ["CLAIRO_STOP_AT": "claim.uncommitted"])
-        try await eventually {
-            let status = try String(contentsOfFile: "/proc/\(zombie.identifier)/status", encoding: .utf8)
-            return status.contains("State:\tT")
-        }
-        _ = try pipeline.consumer()
+        let zombie = try pipeline.consumer(lease: PipelineSite.lease, more: ["CLAIRO_STOP_AT": "claim.uncommitted"])
+        try await untilItStops(zombie)
+        _ = try pipeline.consumer(lease: PipelineSite.lease)
         try await pipeline.untilFinal([id])
         zombie.send(SIGCONT)
         zombie.send(SIGTERM)
@@ -133,7 +137,7 @@ import Testing
         for index in 0..<6 {
             ids.append(try await pipeline.upload(try await Clip(seconds: 4 + Double(index % 2)).make()))
         }
-        let worker = try pipeline.consumer()
+        let worker = try pipeline.consumer(lease: PipelineSite.lease)
         #expect(await worker.line(on: .messages) { $0.contains("task=chunk") } != nil)
         try await database.restart()
         try await pipeline.untilFinal(ids)
@@ -158,7 +162,7 @@ import Testing
             .init(.truncateReply(after: 500), "GET", skipping: 12, times: 3),
             // Longer than the client itself tries again: the task fails and comes back.
             .init(.answer(status: 503, code: "SlowDown"), "PUT", path: "playlist.m3u8", times: 12))
-        _ = try pipeline.consumer()
+        _ = try pipeline.consumer(lease: PipelineSite.lease)
         try await pipeline.untilFinal(ids)
         #expect(proxy.passages.count { $0.fault != nil } > 20)
         try await pipeline.audit(ids)
@@ -169,7 +173,7 @@ import Testing
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let kafka = try #require(pipeline.kafka)
         let relay = try #require(try pipeline.relay())
-        let worker = try pipeline.consumer()
+        let worker = try pipeline.consumer(lease: PipelineSite.lease)
         let first = try await pipeline.upload(try await Clip(seconds: 2).make())
         try await pipeline.untilFinal([first])
         try await kafka.takeDown()
@@ -193,7 +197,9 @@ import Testing
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let kafka = try #require(pipeline.kafka)
         _ = try pipeline.relay()
-        let workers = [try pipeline.consumer(), try pipeline.consumer()]
+        let workers = [
+            try pipeline.consumer(lease: PipelineSite.lease), try pipeline.consumer(lease: PipelineSite.lease),
+        ]
         var ids: [VideoID] = []
         for round in 0..<6 {
             try await kafka.fail(.produce, [.notEnoughReplicas, .notLeader, .connectionCut, .requestTimedOut])
@@ -230,7 +236,7 @@ import Testing
         var ids: [VideoID] = []
         for index in 0..<3 { ids.append(try await pipeline.upload(try await Clip(seconds: 2 + Double(index)).make())) }
         let videos = try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }
-        let worker = try pipeline.consumer()
+        let worker = try pipeline.consumer(lease: PipelineSite.lease)
         // Last first, each three times; then what no program of ours has written.
         for video in videos.sorted(by: { $0.id > $1.id }) {
             let message = String(decoding: try JSON.encode(UploadMessage(video), pretty: false), as: UTF8.self)

@@ -27,7 +27,7 @@ struct PipelineSite: Sendable {
     private let scratch: Scratch
     private let environment: [String: String]
 
-    /// Seconds of the consumers' leases: what a test waits for a dead one.
+    /// Seconds of the leases of consumers that are to die: what a test waits for them.
     static let lease = 3
 
     /// - Parameter chunkSeconds: CPU seconds of a chunk; small for many chunks.
@@ -77,8 +77,11 @@ struct PipelineSite: Sendable {
         try await start(arguments, more: more).outcome()
     }
 
-    func consumer(_ arguments: String..., more: [String: String] = [:]) throws -> ChildProcess {
-        try start(["consume", "--lease", "\(Self.lease)", "--concurrency", "2"] + arguments, more: more)
+    /// - Parameter lease: in seconds; a long one does not run out while the machine does something else.
+    func consumer(
+        _ arguments: String..., lease: Int = 300, more: [String: String] = [:]
+    ) throws -> ChildProcess {
+        try start(["consume", "--lease", "\(lease)", "--concurrency", "2"] + arguments, more: more)
     }
 
     /// What carries messages where consumers do not do so themselves.
@@ -138,7 +141,7 @@ struct PipelineSite: Sendable {
             sourceLocation: sourceLocation)
 
         // Nothing waits. A relay that died may hold messages for a while yet.
-        try await eventually(within: .seconds(90)) {
+        try await eventually {
             _ = try await clairo("produce", "--once")
             return try await site.inspect { store in
                 let (outbox, work) = (try await store.outboxStatus(), try await store.pendingWork())
@@ -173,7 +176,7 @@ struct PipelineSite: Sendable {
 
     /// Waits until the consumers' groups have nothing left to read.
     func untilLagIsZero() async throws {
-        let reader = try consumer()
+        let reader = try consumer(lease: Self.lease)
         defer { reader.send(SIGKILL) }
         guard let kafka else {
             return try await eventually {
@@ -181,10 +184,10 @@ struct PipelineSite: Sendable {
                 return (counts[Topic.uploads] ?? 0) == 0 && (counts[Topic.tasks] ?? 0) == 0
             }
         }
-        let admin = KafkaAdmin(try KafkaConfiguration(brokers: kafka.brokers))
+        let admin = KafkaAdmin(try KafkaConfiguration(brokers: kafka.brokers), limit: .seconds(60))
         for (group, topic) in [("clairo-plan", "clairo.uploads"), ("clairo-work", "clairo.tasks")] {
             try await eventually {
-                try await admin.progress(of: group, topics: [topic]).allSatisfy { $0.lag == 0 }
+                (try? await admin.progress(of: group, topics: [topic]).allSatisfy { $0.lag == 0 }) ?? false
             }
         }
     }

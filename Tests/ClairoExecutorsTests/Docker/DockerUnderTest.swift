@@ -18,6 +18,8 @@ extension DockerExecutor {
     ) async throws -> DockerExecutor {
         let name: String
         if let image { name = image } else { name = try await DockerDaemon.image }
+        var limits = limits
+        limits.startSeconds = 600
         let url: String
         if let socket { url = socket } else { url = try await DockerDaemon.shared.url }
         return try DockerExecutor(

@@ -165,7 +165,7 @@ import Testing
                     spec: job.spec(.plan(request)), output: "s3://\(bucket)/out", sourceSize: source.size,
                     sourceETag: source.etag, interval: 0.05), ExchangeSpec.key)
             try remote.write(
-                ExchangeLease(beat: 0, sourceURL: try source.presignedURL(expiresIn: 60)), ExchangeLease.key)
+                ExchangeLease(beat: 0, sourceURL: try source.presignedURL(expiresIn: 3600)), ExchangeLease.key)
         }
         let proxy = try FaultProxy(to: server.port, [FaultProxy.Rule(.stall, "GET", path: "raw/source")])
         scratch.onCleanup { proxy.stop() }
@@ -173,7 +173,7 @@ import Testing
         try await onDedicatedThread(name: "through the proxy") {
             let raw = try S3Store(
                 url: "s3://\(bucket)/raw", environment: S3Server.environment(endpoint: proxy.endpoint))
-            let url = try raw.presignedURL(for: .get("source"), expiresIn: 60)
+            let url = try raw.presignedURL(for: .get("source"), expiresIn: 3600)
             try remote.write(ExchangeLease(beat: 1, sourceURL: url), ExchangeLease.key)
         }
         let process = try ClairoProcess.start(
