@@ -103,7 +103,7 @@ import Testing
 
     @Test(arguments: ["mov", "matroska"])
     func garbageIsNoTrap(format: String) throws {
-        var generator = SplitMix(state: 8)
+        var generator = SeededGenerator(seed: 8)
         let originals = [Self.movie.prefix(200), Self.matroska(size: [0x01, 0, 0, 0, 0, 0, 0, 100], payload: 100)]
         for _ in 0..<3000 {
             let data = originals.randomElement(using: &generator).map { $0.mutated(using: &generator) } ?? Data()

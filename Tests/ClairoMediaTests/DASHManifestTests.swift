@@ -1,4 +1,5 @@
 import ClairoCore
+import ClairoTestSupport
 import Foundation
 import Testing
 
@@ -262,7 +263,7 @@ import Testing
     }
 
     @Test func damagedManifestsAreErrorsAndNeverCrash() {
-        var generator = SplitMix(state: 11)
+        var generator = SeededGenerator(seed: 11)
         let original = Array(DASHManifest.mpd(SamplePresentation.make()).utf8)
         for _ in 0..<1000 {
             var bytes = original

@@ -1,4 +1,5 @@
 import ClairoCore
+import ClairoTestSupport
 import Foundation
 import Testing
 
@@ -66,7 +67,7 @@ enum TinySegment {
     }
 
     @Test func segmentOfRandomSamplesSurvivesTheRoundTrip() throws {
-        var generator = SplitMix(state: 21)
+        var generator = SeededGenerator(seed: 21)
         for _ in 0..<50 {
             let fragments = (0..<Int.random(in: 1...4, using: &generator)).map { _ in
                 (0..<Int.random(in: 1...60, using: &generator)).map { index in
@@ -125,7 +126,7 @@ enum TinySegment {
     }
 
     @Test func damagedSegmentsAreErrorsAndNeverPointOutside() {
-        var generator = SplitMix(state: 4)
+        var generator = SeededGenerator(seed: 4)
         let original = TinySegment.make(fragments: [TinySegment.samples, TinySegment.samples])
         var accepted = 0
         for _ in 0..<5000 {

@@ -1,4 +1,5 @@
 import ClairoCore
+import ClairoTestSupport
 import Libav
 import Testing
 
@@ -80,7 +81,7 @@ import Testing
 
     /// The point of the grid: which picture is shown does not depend on where decoding begins.
     @Test func chunksShowWhatTheWholeShows() throws {
-        var generator = SplitMix(state: 31)
+        var generator = SeededGenerator(seed: 31)
         for _ in 0..<200 {
             var time: Int64 = 0
             let times: [Int64?] = (0..<60).map { _ in

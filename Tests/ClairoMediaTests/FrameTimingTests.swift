@@ -1,4 +1,5 @@
 import ClairoCore
+import ClairoTestSupport
 import Testing
 
 @testable import ClairoMedia
@@ -67,7 +68,7 @@ import Testing
     }
 
     @Test func jitterOfAPhoneIsVariableAtTheNearestUsualRate() {
-        var generator = SplitMix(state: 5)
+        var generator = SeededGenerator(seed: 5)
         var time: Int64 = 0
         let pts = (0..<400).map { _ in
             time += 3000 + Int64.random(in: -700...700, using: &generator)

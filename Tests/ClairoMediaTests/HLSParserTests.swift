@@ -1,4 +1,5 @@
 import ClairoCore
+import ClairoTestSupport
 import Foundation
 import Testing
 
@@ -177,7 +178,7 @@ import Testing
     }
 
     @Test func damagedPlaylistsAreErrorsAndNeverCrash() {
-        var generator = SplitMix(state: 7)
+        var generator = SeededGenerator(seed: 7)
         let originals = [
             HLSPlaylist.master(SamplePresentation.make()),
             HLSPlaylist.iframes(
@@ -192,18 +193,5 @@ import Testing
             _ = try? HLSParser.master(bytes)
             _ = try? HLSParser.media(bytes)
         }
-    }
-}
-
-/// A generator with a seed, so that a failing round can be repeated (Steele, Lea and Flood 2014).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

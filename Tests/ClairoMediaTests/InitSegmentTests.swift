@@ -1,4 +1,5 @@
 import ClairoCore
+import ClairoTestSupport
 import Foundation
 import Testing
 
@@ -128,7 +129,7 @@ extension Data {
 
     @Test(arguments: [true, false])
     func damagedInitSegmentsNeverTrap(isVideo: Bool) {
-        var generator = SplitMix(state: 17)
+        var generator = SeededGenerator(seed: 17)
         let original = FragmentWriter.initSegment(isVideo ? Self.video() : Self.audio())
         for _ in 0..<3000 {
             let data = original.mutated(using: &generator)

@@ -1,4 +1,5 @@
 import ClairoCore
+import ClairoTestSupport
 import Testing
 
 @testable import ClairoMedia
@@ -110,7 +111,7 @@ import Testing
     }
 
     @Test func everyLadderIsEvenUpscalesNothingAndKeepsItsShape() {
-        var generator = SplitMix(state: 3)
+        var generator = SeededGenerator(seed: 3)
         for _ in 0..<2000 {
             let width = Int.random(in: 2...4400, using: &generator)
             let height = Int.random(in: 2...4400, using: &generator)

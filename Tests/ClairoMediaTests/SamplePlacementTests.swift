@@ -1,4 +1,5 @@
 import ClairoCore
+import ClairoTestSupport
 import Libav
 import Testing
 
@@ -62,7 +63,7 @@ import Testing
     }
 
     @Test func blocksAtAnyTimeNeverOverfillOrRunBackwards() {
-        var generator = SplitMix(state: 9)
+        var generator = SeededGenerator(seed: 9)
         for _ in 0..<500 {
             let limit = Int.random(in: 0...20_000, using: &generator)
             var placement = SamplePlacement(limit: limit)

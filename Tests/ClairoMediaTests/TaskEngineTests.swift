@@ -220,7 +220,7 @@ import Testing
         var job = try await job(clip)
         let (plan, _) = try await job.plan(Self.engine)
         let index = try #require(data.range(of: Data("moov".utf8), options: .backwards)).lowerBound - 4
-        var generator = SplitMix(state: 1)
+        var generator = SeededGenerator(seed: 1)
         for position in index / 2..<index { data[position] = UInt8.random(in: .min ... .max, using: &generator) }
         job.source = MemorySource(data)
         let (spec, host) = (job.spec(.chunk(plan, index: 2)), job.host())

@@ -57,7 +57,7 @@ import Testing
         let deaths = try await withThrowingTaskGroup { group in
             for seed in 0..<3 {
                 group.addTask {
-                    var random = SplitMix(seed: UInt64(seed))
+                    var random = SeededGenerator(seed: UInt64(seed))
                     var deaths = 0
                     while !isOver.isCancelled {
                         let worker = try pipeline.consumer(lease: PipelineSite.lease)
@@ -260,19 +260,5 @@ import Testing
         try await pipeline.audit(ids)
         let letters = try await pipeline.clairo("dlq", "list", "--json")
         #expect(letters.status == 0 && letters.text.contains("garbage"), "\(letters)")
-    }
-}
-
-/// Numbers that are the same in each run (Steele, Lea and Flood, 2014).
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }
