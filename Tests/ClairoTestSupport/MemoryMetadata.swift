@@ -80,7 +80,10 @@ public final class MemoryMetadata: MetadataStore {
     }
 
     public func video(sha256: String) async throws(ClairoError) -> Video? {
-        try change { state in state.videos.values.filter { $0.sha256 == sha256 }.min { $0.id < $1.id } }
+        try change { state in
+            state.videos.values.filter { $0.sha256 == sha256 && ![.failed, .cancelled].contains($0.state) }
+                .min { $0.id < $1.id }
+        }
     }
 
     public func register(_ video: Video, message: OutboxMessage, upload: UploadID?) async throws(ClairoError) -> Bool {

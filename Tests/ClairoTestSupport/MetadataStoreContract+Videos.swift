@@ -101,8 +101,13 @@ extension MetadataStoreContract {
             #expect(try await page(.cancelled, limit: 2).isEmpty)
             #expect(try await page(limit: 0).isEmpty)
         },
-        Promise("of videos with the same content, the oldest is found") { store async throws in
+        Promise("of videos with the same content, the oldest that may still be of use is found") { store async throws in
             let digest = Checksum.sha256(Data("same".utf8))
+            for (place, state) in [Video.State.failed, .cancelled].enumerated() {
+                let id = VideoID.make(at: Timestamp(microseconds: Int64(place + 1) * 1000))
+                #expect(try await register(MetadataSamples.video(id: id, sha256: digest, state: state), in: store))
+            }
+            #expect(try await store.video(sha256: digest) == nil)
             let old = MetadataSamples.video(id: .make(at: Timestamp(microseconds: 1_000_000)), sha256: digest)
             for video in [MetadataSamples.video(sha256: digest), old, MetadataSamples.video()] {
                 #expect(try await register(video, in: store))

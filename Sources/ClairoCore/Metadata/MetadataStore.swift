@@ -50,7 +50,7 @@ public protocol VideoRecords: Sendable {
     /// Newest first.
     func videos(_ filter: VideoFilter) async throws(ClairoError) -> [Video]
 
-    /// The oldest video with this content, if any.
+    /// The oldest video with this content that has neither failed nor been cancelled, if any.
     func video(sha256: String) async throws(ClairoError) -> Video?
 
     /// In one transaction: the video's row, the message about it, and the end of its upload. Doing it twice is doing it

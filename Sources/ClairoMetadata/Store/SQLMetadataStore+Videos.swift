@@ -24,8 +24,10 @@ extension SQLMetadataStore {
 
     func video(sha256: String) async throws(ClairoError) -> Video? {
         try await driver.read { connection in
-            try connection.row("SELECT * FROM videos WHERE sha256 = ? ORDER BY id LIMIT 1", [SQLValue(sha256)])
-                .map(Video.init)
+            try connection.row(
+                "SELECT * FROM videos WHERE sha256 = ? AND state NOT IN (?, ?) ORDER BY id LIMIT 1",
+                [SQLValue(sha256), SQLValue(Video.State.failed), SQLValue(Video.State.cancelled)]
+            ).map(Video.init)
         }
     }
 

@@ -45,7 +45,7 @@ public struct FileUpload: Sendable {
 
     /// - Parameters:
     ///   - fingerprint: the same for the same file, as far as can be told without reading it; asked again at the end.
-    ///   - dedupe: where a video with this content is there already, send nothing and return that one.
+    ///   - dedupe: where a video with this content is there already that has not failed, send nothing and return that one.
     /// - Throws: `badInput` (65) before a byte is sent where this is no media.
     public func run(
         _ source: any ByteSource, request: UploadRequest,
@@ -53,16 +53,16 @@ public struct FileUpload: Sendable {
         progress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(ClairoError) -> Outcome {
         let media = try await blocking("probe") { [registration] () throws(ClairoError) in
-            try registration.prober.probe(source, name: request.originalName)
+            try registration.prober.probe(source, name: request.originalName, profile: request.profile)
         }
         try stop.check()
         // What has been sent to one store is not in another.
         let place = store.location(of: "source").url
         let identity = { () throws(ClairoError) in Checksum.sha256(Data("\(try fingerprint())\n\(place)".utf8)) }
         let print = try identity()
-        // An earlier run that did everything but tell its user.
+        // An earlier run that did everything but tell its user. What has come to nothing is begun anew.
         if let old = try await metadata.upload(fingerprint: print), old.state == .complete, old.size == source.size,
-            let video = try await metadata.video(old.videoID)
+            let video = try await metadata.video(old.videoID), ![.failed, .cancelled].contains(video.state)
         {
             return Outcome(video: video, sentBytes: 0, session: old.id)
         }
