@@ -292,5 +292,7 @@ internal import Testing
 }
 
 private struct ProberOfNothing: MediaProber {
-    func probe(_ source: any ByteSource, name: String) throws(ClairoError) -> MediaInfo { throw .badMedia("no") }
+    func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo {
+        throw .badMedia("no")
+    }
 }

@@ -153,6 +153,33 @@ import Testing
         #expect(try await site.truth() == .init(videos: 2, messages: 2, objects: 2, openUploads: 0))
     }
 
+    /// Not told of by a run that was killed after all else, or found by its content.
+    @Test(arguments: Deployment.Kind.available)
+    func aVideoThatHasComeToNothingIsUploadedAnew(_ kind: Deployment.Kind) async throws {
+        let site = try await Deployment.make(kind, in: scratch)
+        let source = try await Clip(seconds: 1).make()
+        let killed = try await site.clairo("upload", source.path, more: ["CLAIRO_CRASH_AT": "upload.told"])
+        #expect(killed.signal == SIGKILL)
+        let id = killed.text.trimmingCharacters(in: .newlines)
+        #expect(try await site.clairo("cancel", id).status == 0)
+        let again = try report(try await site.clairo("upload", source.path, "--json"))
+        #expect(again.video.id.rawValue != id && again.sentBytes > 0 && again.sameContentAs == nil)
+        #expect(try await site.clairo("cancel", again.video.id.rawValue).status == 0)
+        let other = try report(try await site.clairo("upload", source.path, "--dedupe", "--json"))
+        #expect(![id, again.video.id.rawValue].contains(other.video.id.rawValue) && other.sentBytes > 0)
+    }
+
+    @Test func whatAProfileTakesIsTakenAtTheUploadToo() async throws {
+        let site = try await Deployment.make(.zeroService, in: scratch)
+        let whole = try Data(contentsOf: await Clip(seconds: 8, options: ["-movflags", "+faststart"]).make())
+        let half = scratch.url("half.mp4")
+        try whole.prefix(whole.count / 2).write(to: half)
+        let profiles = ["CLAIRO_PROFILES": try scratch.write("lenient: {allow-partial: true}", to: "profiles.yaml")]
+        #expect(try await site.clairo("upload", half.path, more: profiles).status == 65)
+        let outcome = try await site.clairo("upload", half.path, "--profile", "lenient", more: profiles)
+        #expect(outcome.status == 0, "\(outcome)")
+    }
+
     @Test(arguments: Deployment.Kind.available)
     func standardInputIsStoredWhileItComesAndLeavesNothingWhereItIsNoVideo(_ kind: Deployment.Kind) async throws {
         let site = try await Deployment.make(kind, in: scratch)

@@ -13,7 +13,9 @@ import Testing
     }
 
     private struct UnaskedProber: MediaProber {
-        func probe(_ source: any ByteSource, name: String) throws(ClairoError) -> MediaInfo { throw .badMedia("no") }
+        func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo {
+            throw .badMedia("no")
+        }
     }
 
     /// An upload whose object is complete.

@@ -23,7 +23,7 @@ extension Services {
     ) throws(ClairoError) -> EventIntake {
         EventIntake(
             ownStores: [try rawStore(), try outputStore()], metadata: metadata,
-            prober: Self.prober(limits, sandbox: sandbox),
+            prober: try prober(limits, sandbox: sandbox),
             openBucket: { (name) throws(ClairoError) in try openStore("s3://\(name)") }, stop: stop)
     }
 

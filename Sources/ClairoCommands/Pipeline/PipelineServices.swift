@@ -98,11 +98,14 @@ extension Services {
         }
     }
 
-    /// Looks into what was uploaded, in a process of its own.
-    static func prober(_ limits: InputLimits, sandbox: SandboxMode = .auto) -> any MediaProber {
+    /// Looks into what was uploaded, in a process of its own. A profile that is not known here may be known to workers.
+    func prober(_ limits: InputLimits, sandbox: SandboxMode = .auto) throws(ClairoError) -> any MediaProber {
+        let profiles = try profiles()
         // Several uploads may be looked into at once, beside all else that the process does.
         let processLimits = ProcessLimits(memory: ProcessLimits.memory(of: MachineMemory.bytes, tasks: 8))
-        return ProcessProber(executor: ProcessExecutor(taking: limits, sandbox: sandbox, within: processLimits))
+        return ProcessProber(
+            executor: ProcessExecutor(taking: limits, sandbox: sandbox, within: processLimits),
+            settings: { (try? profiles.settings(of: $0)) ?? TranscodeSettings() })
     }
 
     /// Tells once which of the walls around tasks this system does not have. To be called before any work is taken.

@@ -39,6 +39,8 @@ struct RunCommand: EnvironmentCommand {
         try await services.checkSandbox(work, log: log)
         try await Signals.stopping(stop) {
             try await services.withMetadata { metadata in
+                // Its own worker is who has to know it.
+                _ = try services.profiles().settings(of: profile)
                 let registration = try services.registration(
                     metadata, limits: limitOptions.limits, sandbox: work.sandbox)
                 let pipeline = try RunningPipeline(

@@ -86,6 +86,6 @@ struct Services: Sendable {
         _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode = .auto
     ) throws(ClairoError) -> UploadRegistration {
         UploadRegistration(
-            store: try rawStore(), metadata: metadata, prober: Self.prober(limits, sandbox: sandbox))
+            store: try rawStore(), metadata: metadata, prober: try prober(limits, sandbox: sandbox))
     }
 }

@@ -3,7 +3,9 @@
 /// Calls block; they come from a dedicated thread and never from the cooperative pool.
 public protocol MediaProber: Sendable {
     /// What is in the source.
-    /// - Parameter name: of the source, for messages.
+    /// - Parameters:
+    ///   - name: of the source, for messages.
+    ///   - profile: that it is to be processed with, which may take what others refuse.
     /// - Throws: `badInput` (65) where it could not be transcoded: no media, cut short, beyond a limit.
-    func probe(_ source: any ByteSource, name: String) throws(ClairoError) -> MediaInfo
+    func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo
 }

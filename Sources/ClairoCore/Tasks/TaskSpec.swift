@@ -8,7 +8,7 @@ public struct TaskSpec: Sendable, Codable, Hashable {
 
     public enum Work: Sendable, Codable, Hashable {
         /// Look whether the source could be transcoded, before it is any video's. No task of a job.
-        case probe(name: String)
+        case probe(name: String, settings: TranscodeSettings = TranscodeSettings())
         /// Look into the source, whether or not it could be transcoded. No task of a job.
         case inspect(name: String)
         /// Look at the source and decide what to make of it.

@@ -29,8 +29,10 @@ public struct MediaTaskEngine: TaskEngine {
             }
             var result =
                 switch spec.work {
-                case .probe(let name):
-                    TaskResult(media: try SourceProber(limits: limits).probe(host.source, name: name))
+                case .probe(let name, let settings):
+                    TaskResult(
+                        media: try SourceProber(limits: limits, settings: settings)
+                            .probe(host.source, name: name, profile: ""))
                 case .inspect(let name): try work.inspect(name)
                 case .plan(let request): try work.plan(request)
                 case .chunk(let plan, let index): try work.chunk(plan, index: index)
@@ -54,7 +56,7 @@ extension TaskSpec.Work {
     /// As people know it.
     var sourceName: String {
         switch self {
-        case .probe(let name), .inspect(let name): name
+        case .probe(let name, _), .inspect(let name): name
         case .plan(let request): request.source.name
         case .chunk(let plan, _), .audio(let plan, _): plan.source.name
         case .finish(let request): request.plan.source.name

@@ -1,6 +1,6 @@
 public import ClairoCore
 
-/// The `MediaProber` on libav: a source is good where a plan can be made for it.
+/// The `MediaProber` on libav: a source is good where a plan can be made for it. It has one profile only.
 public struct SourceProber: MediaProber {
     private let limits: InputLimits
     private let settings: TranscodeSettings
@@ -10,7 +10,7 @@ public struct SourceProber: MediaProber {
         self.settings = settings
     }
 
-    public func probe(_ source: any ByteSource, name: String) throws(ClairoError) -> MediaInfo {
+    public func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo {
         let scan = try SourceProbe(source: source, name: name, limits: limits).scan()
         _ = try TranscodePlanner.plan(
             scan: scan, fingerprint: SourceFingerprint(name: name, size: source.size, identity: ""),

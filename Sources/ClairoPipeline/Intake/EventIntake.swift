@@ -125,7 +125,7 @@ public struct EventIntake: Sendable {
                 guard source.size == info.size, (source.etag ?? info.etag) == info.etag else {
                     throw .temporary("\(found.store.location(of: key).url) was replaced while it was looked at")
                 }
-                let media = try prober.probe(source, name: request.originalName)
+                let media = try prober.probe(source, name: request.originalName, profile: request.profile)
                 return (media, try Checksum.sha256(source, check: stop.check))
             }
         } catch  where error.kind == .badInput {

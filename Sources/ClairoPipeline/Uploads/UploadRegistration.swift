@@ -44,7 +44,10 @@ public struct UploadRegistration: Sendable {
                         "\(session.originalName) arrived with the SHA-256 \(sum), but \(promised) was promised",
                         advice: "Send it again.")
                 }
-                let info = if let media { media } else { try prober.probe(source, name: session.originalName) }
+                let info =
+                    if let media { media } else {
+                        try prober.probe(source, name: session.originalName, profile: session.profile)
+                    }
                 return (source.size, sum, info)
             }
         } catch  where error.kind == .badInput {

@@ -259,6 +259,13 @@ import Testing
         #expect(outcome.errors.contains("clairo retry \(id)"))
     }
 
+    @Test func runSendsNothingWithAProfileThatDoesNotExist() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let outcome = try await pipeline.clairo("run", try await Clip(seconds: 2).make().path, "--profile", "nobody")
+        #expect(outcome.status == 78 && outcome.errors.contains("There is no profile nobody"), "\(outcome)")
+        #expect(try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }.isEmpty)
+    }
+
     @Test func runEndsWhereTheQueueCannotBeSetUp() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.site.clairo(
