@@ -39,6 +39,9 @@ public struct ServerOptions: Sendable {
         (host, port) = (address.host, address.port)
     }
 
+    /// - Throws: where the file of tokens cannot be used.
+    public func checkTokens() throws(ClairoError) { if let tokenFile { _ = try TokenList(path: tokenFile) } }
+
     /// Whether only programs of this machine can connect.
     public var isLoopback: Bool {
         host == "localhost" || host == "::1"

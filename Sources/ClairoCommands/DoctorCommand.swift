@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import ClairoAPI
 internal import ClairoCore
 internal import ClairoExecutors
 internal import ClairoMedia
@@ -57,6 +58,13 @@ struct DoctorCommand: EnvironmentCommand {
             kafkaProperties: queueOptions.properties)
         let settings = services.settings
         var report = DoctorReport(schema: 1, generator: TranscodeJob.generator, checks: [])
+        await report.note("settings", "profiles, tenant weights, webhook, listen, tokens") {
+            _ = try (services.profiles(), services.policy(), services.webhook())
+            var server = ServerOptions()
+            try server.listen(bySetting: settings[.listen])
+            server.tokenFile = settings.value(.tokenFile)
+            try server.checkTokens()
+        }
         await report.note("raw store", MaskedURL.text(settings[.rawStore], hidesUser: true)) {
             let store = try services.rawStore()
             try await Self.check(store)

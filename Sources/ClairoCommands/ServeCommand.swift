@@ -69,7 +69,7 @@ struct ServeCommand: EnvironmentCommand {
         var options = ServerOptions()
         let settings = try await serviceOptions.settings(
             environment, own: [(.listen, listen), (.tokenFile, tokenFile)])
-        try options.listen(on: settings[.listen])
+        if let listen { try options.listen(on: listen) } else { try options.listen(bySetting: settings[.listen]) }
         options.tokenFile = settings.value(.tokenFile)
         options.allowsAnonymous = allowAnonymous
         options.maxUploadSize = maxUploadSize
@@ -177,5 +177,17 @@ private final class ServerEnding: Sendable {
         timer.schedule(deadline: .now() + seconds)
         timer.setEventHandler(handler: body)
         return timer
+    }
+}
+
+extension ServerOptions {
+    /// The same as `listen(on:)` where no option of the command line says it.
+    /// - Throws: `configuration` (78).
+    mutating func listen(bySetting text: String) throws(ClairoError) {
+        do {
+            try listen(on: text)
+        } catch {
+            throw .configuration(error.message, advice: error.advice)
+        }
     }
 }

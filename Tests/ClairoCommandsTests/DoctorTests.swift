@@ -83,7 +83,20 @@ import Testing
         (["--queue", "kafka://me:hunter2@broker:9092"], "***@broker"),
         (["--queue", "kafka://broker", "-X", "no.such.property=hunter2"], "no.such.property"),
         (["--queue", "kafka://broker", "--kafka-config", "/no/such/file"], "/no/such/file"),
+        (["--profiles", "/no/such/file"], "/no/such/file"), (["--tenant-weights", "hunter"], "hunter"),
     ]
+
+    @Test(arguments: [
+        (["CLAIRO_LISTEN": "nowhere"], "nowhere"), (["CLAIRO_TOKEN_FILE": "/no/such/file"], "/no/such/file"),
+        (["CLAIRO_WEBHOOK_URL": "https://hook"], "no secret"),
+    ])
+    func whatWouldEndADaemonIsFound(_ settings: [String: String], _ words: String) async throws {
+        let outcome = try await ClairoProcess.run(
+            arguments: ["doctor"],
+            environment: ["CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path].merging(settings) { $1 })
+        #expect(outcome.status == 78, "\(outcome)")
+        #expect(outcome.text.contains("FAIL  settings") && outcome.text.contains(words), "\(outcome)")
+    }
 
     @Test(arguments: wrong) func aWrongSettingIsSaidWithoutItsSecrets(_ arguments: [String], _ words: String)
         async throws
