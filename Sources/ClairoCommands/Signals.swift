@@ -6,8 +6,11 @@ internal import Synchronization
 /// Turns Ctrl-C and SIGTERM into a request to stop; a second signal ends the process at once.
 enum Signals {
     /// Runs `body`; where a signal stopped it, the error carries that signal's exit code.
-    static func stopping<R: Sendable>(_ stop: StopRequest, _ body: () async throws -> R) async throws -> R {
-        let received = Received()
+    /// - Parameter works: whether there is anything to go on with.
+    static func stopping<R: Sendable>(
+        _ stop: StopRequest, works: Bool = true, _ body: () async throws -> R
+    ) async throws -> R {
+        let received = Received(works: works)
         let sources = watch(received, stop)
         defer { forget(sources) }
         do {
@@ -19,7 +22,7 @@ enum Signals {
 
     /// The same for a body that blocks the thread that it is called on.
     static func stopping<R>(_ stop: StopRequest, blocking body: () throws(ClairoError) -> R) throws(ClairoError) -> R {
-        let received = Received()
+        let received = Received(works: true)
         let sources = watch(received, stop)
         defer { forget(sources) }
         do throws(ClairoError) {
@@ -49,11 +52,15 @@ enum Signals {
 
     private final class Received: Sendable {
         private let number = Mutex<Int32?>(nil)
+        private let works: Bool
+
+        init(works: Bool) { self.works = works }
 
         var error: ClairoError {
             ClairoError(
                 kind: .cancelled, exitCode: number.withLock { $0 } == SIGTERM ? .terminated : .interrupted,
-                "Stopped; what is finished is kept", advice: "Run the same command again to go on.")
+                works ? "Stopped; what is finished is kept" : "Stopped",
+                advice: works ? "Run the same command again to go on." : nil)
         }
 
         /// - Returns: whether one came before.

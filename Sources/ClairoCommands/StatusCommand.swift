@@ -54,7 +54,7 @@ struct StatusCommand: EnvironmentCommand {
         let stop = StopRequest()
         let services = Services(
             try await serviceOptions.settings(environment), environment, stop: stop)
-        try await Signals.stopping(stop) {
+        try await Signals.stopping(stop, works: false) {
             try await services.withMetadata { metadata in
                 let watcher = VideoWatch(metadata: metadata, environment: environment, json: json)
                 guard !watch else {

@@ -41,7 +41,8 @@ final class UploadMeter: Sendable {
         }
         guard let elapsed else { return }
         let first = state.withLock { $0.first } ?? 0
-        let speed = elapsed > 0.2 ? Double(progress.done - first) / elapsed : nil
+        // What came with the first report was sent before it, and nobody knows how fast.
+        let speed = elapsed > 0.2 && progress.done > first ? Double(progress.done - first) / elapsed : nil
         switch style {
         case .bar, .auto:
             let text = [

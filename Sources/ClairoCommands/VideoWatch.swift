@@ -141,6 +141,7 @@ struct VideoWatch {
         if let error = video.error {
             rows.append(["error", error.message])
             if let advice = error.advice { rows.append(["", advice]) }
+            if video.state == .failed { rows.append(["", "clairo retry \(video.id) makes again what is missing."]) }
         }
         if let output = video.output {
             rows += [("HLS", output.masterPlaylist), ("DASH", output.manifest), ("poster", output.poster)]
@@ -164,7 +165,10 @@ struct VideoWatch {
                         ]
                     })
             }
-            for failure in [job.error].compactMap(\.self) + job.tasks.compactMap(\.error) {
+            // Mostly the video's, the job's and a task's are one.
+            var told: Set = [video.error?.message]
+            for failure in [job.error].compactMap(\.self) + job.tasks.compactMap(\.error)
+            where told.insert(failure.message).inserted {
                 text += "error: \(Render.printable(failure.message))\n"
             }
         }

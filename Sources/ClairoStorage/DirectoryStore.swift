@@ -159,7 +159,8 @@ public struct DirectoryStore: ObjectStore {
             throw fileError("Cannot make the folder \(path)", errno, reading: false)
         }
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-            throw .cannotCreate("\(path) is in the way: it is not a folder", advice: "Choose another folder.")
+            throw .cannotCreate(
+                "\(path) is in the way: it is not a folder", advice: "Name another folder, such as with -o.")
         }
     }
 

@@ -52,7 +52,7 @@ import Testing
         let source = try await Clip(seconds: 4).make().path
         for (option, value) in [("--max-pixels", "1000"), ("--max-duration", "2"), ("--max-streams", "1")] {
             let outcome = try await ClairoProcess.run("plan", source, option, value)
-            #expect(outcome.status == 65, "\(option): \(outcome)")
+            #expect(outcome.status == 65 && outcome.errors.contains(option), "\(option): \(outcome)")
         }
     }
 }

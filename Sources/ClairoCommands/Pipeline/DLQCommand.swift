@@ -43,7 +43,7 @@ struct DLQListCommand: EnvironmentCommand {
                         ["id", "topic", "since", "attempts", "video", "why"],
                         letters.map {
                             [
-                                $0.id.rawValue, $0.topic, String($0.createdAt.description.prefix(19)),
+                                $0.id.rawValue, $0.topic, String($0.createdAt.description.prefix(19)) + "Z",
                                 String($0.attempts), $0.videoID?.rawValue ?? "-",
                                 String(Render.printable($0.failure.message).prefix(100)),
                             ]

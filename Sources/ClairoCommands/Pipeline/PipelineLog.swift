@@ -56,12 +56,18 @@ struct PipelineLog: Sendable {
                 metadata: ids.merging([
                     "wall": "\(Render.duration(usage.wallSeconds))", "cpu": "\(Render.duration(usage.cpuSeconds))",
                 ]) { $1 })
+            if event.task.kind == .finish { logger.info("job ready", metadata: Self.metadata(ofJob: event)) }
         case .failed(let error, let consequence):
             logger.warning(
                 "task failed",
                 metadata: ids.merging([
                     "kind": "\(error.kind.rawValue)", "error": "\(error.message)", "then": "\(consequence.rawValue)",
                 ]) { $1 })
+            if [.failure, .deadLetter].contains(consequence) {
+                logger.error(
+                    "job failed",
+                    metadata: Self.metadata(ofJob: event).merging(["error": "\(error.message)"]) { $1 })
+            }
         case .released: logger.info("task handed back", metadata: ids)
         case .lost: logger.warning("claim lost, result dropped", metadata: ids)
         }
@@ -69,10 +75,13 @@ struct PipelineLog: Sendable {
 
     private static func metadata(_ event: WorkerEvent) -> Logger.Metadata {
         let task = event.task
-        var ids: Logger.Metadata = [
-            "job.id": "\(task.jobID)", "video.id": "\(task.videoID)", "task": "\(task.kind.rawValue)",
-            "index": "\(task.index)", "attempt": "\(task.attempt)",
-        ]
+        return metadata(ofJob: event).merging([
+            "task": "\(task.kind.rawValue)", "index": "\(task.index)", "attempt": "\(task.attempt)",
+        ]) { $1 }
+    }
+
+    private static func metadata(ofJob event: WorkerEvent) -> Logger.Metadata {
+        var ids: Logger.Metadata = ["job.id": "\(event.task.jobID)", "video.id": "\(event.task.videoID)"]
         ids["trace.id"] = event.job.map { "\($0.traceID)" }
         return ids
     }

@@ -29,7 +29,8 @@ struct OutputFolder {
                     throw ClairoError.cannotCreate(
                         old.planID == manifest.planID
                             ? "The output is there already and complete"
-                            : "The output folder holds a complete output of another job (\(old.plan.source.name))",
+                            : "The output folder holds a complete output of another run (\(old.plan.source.name)): "
+                                + difference(old, manifest),
                         advice: "Give --force to replace it, or choose another folder with -o.")
                 }
                 try remove(old)

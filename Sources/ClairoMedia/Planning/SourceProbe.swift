@@ -58,9 +58,19 @@ public struct SourceProbe {
             throw error
         } catch let error as AVError {
             if error == .exitRequested { throw .cancelled }
+            if "\(error)".contains("moov atom not found") {
+                throw .badMedia(
+                    "\(name) ends before its index: it is cut short", advice: "Get it again, whole.")
+            }
             let reason =
                 error == .invalidArgument
                 ? "it is a playlist, a script, a picture or another kind of file" : "\(error)"
+            // libav says so of one stream too many, and hardly of anything else.
+            if error == .outOfMemory {
+                throw .badMedia(
+                    "\(name) has more streams than the limit of \(limits.maxStreams), or asks for more memory than there is",
+                    advice: "Raise the limit with --max-streams if you trust the file.")
+            }
             throw .badMedia(
                 "\(name) is not a media file that Clairo takes: \(reason)",
                 advice:
@@ -385,6 +395,11 @@ extension Demuxer {
         do {
             return try makeDecoder(stream: index, threads: threads)
         } catch {
+            if "\(error)".contains("exceeds specified max pixel count") {
+                throw .badMedia(
+                    "\(source): its pictures have more pixels than the limit allows",
+                    advice: "Raise the limit with --max-pixels if you trust the file.")
+            }
             let codec = streams.first { $0.index == index }.map { "\($0.codecName) \($0.kind.rawValue)" } ?? "stream"
             throw .badMedia("\(source): its \(codec) cannot be decoded: \(error)")
         }

@@ -52,8 +52,9 @@ struct LogLineTests {
         let job = try #require(video.jobID)
         let ofJob = lines.filter { $0["job.id"] != nil }
         let tasks = try await pipeline.tasks(id)
-        // Each task began once and succeeded once, and nothing else is told of the job.
-        #expect(ofJob.count == 2 * tasks.count, "\(ofJob)")
+        // Each task began once and succeeded once, the job got ready, and nothing else is told of it.
+        #expect(ofJob.count == 2 * tasks.count + 1, "\(ofJob)")
+        #expect(ofJob.last?["message"] == "job ready", "\(ofJob)")
         #expect(ofJob.allSatisfy { $0["job.id"] == job.rawValue && $0["trace.id"] == video.traceID })
         #expect(ofJob.count { $0["message"] == "task succeeded" } == tasks.count)
         if let kafka = pipeline.kafka {
