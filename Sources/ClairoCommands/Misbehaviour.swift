@@ -51,6 +51,8 @@
                     })
             case .flood: while true { try host.output.put(Data(count: 1 << 20), at: "flood") }
             case .closeSocket:
+                // Another thread may be reading from it, and would keep it open.
+                shutdown(3, Int32(SHUT_RDWR))
                 close(3)
                 while true { pause() }
             case .forge:
