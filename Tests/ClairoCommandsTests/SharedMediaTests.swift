@@ -31,7 +31,7 @@ struct SharedMediaTests {
         "broken/gen_bomb_duration.mp4": "longer than the limit",
         "broken/gen_stts_huge_count.mp4": "not a media file",
         // Cut short or without its content.
-        "broken/gen_no_moov.mp4": "moov atom not found",
+        "broken/gen_no_moov.mp4": "ends before its index",
         "broken/gen_trunc_1pct_mdn_frog.mp4": "can be decoded",
         "broken/gen_trunc_25pct_mdn_frog.mp4": "1153364 bytes are missing",
         "broken/gen_trunc_99pct_mdn_frog.mp4": "15379 bytes are missing",

@@ -23,6 +23,7 @@ enum DaemonSignals {
     ) async throws -> R {
         let drain = StopRequest()
         let count = Atomic<Int>(0)
+        let registered = DispatchGroup()
         let sources = [SIGINT, SIGTERM, SIGUSR1].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -41,12 +42,18 @@ enum DaemonSignals {
                     }
                 }
             }
+            registered.enter()
+            source.setRegistrationHandler { registered.leave() }
             source.resume()
             return source
         }
         defer {
             sources.forEach { $0.cancel() }
             for number in [SIGINT, SIGTERM, SIGUSR1] { signal(number, SIG_DFL) }
+        }
+        // Who is told that we are ready may send a signal at once; one that comes before is lost.
+        await withCheckedContinuation { continuation in
+            registered.notify(queue: .global()) { continuation.resume() }
         }
         manager.ready(status)
         return try await manager.watching { try await body(drain, stop) }

@@ -65,10 +65,11 @@ public struct SourceProbe {
             let reason =
                 error == .invalidArgument
                 ? "it is a playlist, a script, a picture or another kind of file" : "\(error)"
-            // libav says so of one stream too many, and hardly of anything else.
+            // libav says so of one stream too many, and of tables without end.
             if error == .outOfMemory {
                 throw .badMedia(
-                    "\(name) has more streams than the limit of \(limits.maxStreams), or asks for more memory than there is",
+                    "\(name) is not a media file that Clairo takes: it has more streams than the limit of "
+                        + "\(limits.maxStreams), or asks for more memory than there is",
                     advice: "Raise the limit with --max-streams if you trust the file.")
             }
             throw .badMedia(
