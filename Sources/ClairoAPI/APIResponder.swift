@@ -14,7 +14,7 @@ struct ConnectionContext: InitializableFromSource {
 }
 
 /// One request on its way to its answer. Not Sendable: the request's task owns it.
-final class Exchange {
+final class RequestContext {
     let request: Request
     let body: RequestBodyReader
     var caller = Caller.anonymous
@@ -56,10 +56,10 @@ final class Exchange {
 
 /// Answers requests: finds out who asks, what is asked, and turns every failure into an `APIError`'s answer.
 struct APIResponder: HTTPResponder {
-    typealias Handler = (Exchange) async throws -> Response
+    typealias Handler = (RequestContext) async throws -> Response
 
     let services: APIServices
-    let door: Door
+    let door: AccessControl
     let now: @Sendable () -> Duration
     let observe: @Sendable (RequestEvent) -> Void
 
@@ -69,7 +69,7 @@ struct APIResponder: HTTPResponder {
     func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let options = services.options
         let start = now()
-        let exchange = Exchange(
+        let context = RequestContext(
             request: request,
             body: RequestBodyReader(
                 request, channel: context.channel,
@@ -79,14 +79,14 @@ struct APIResponder: HTTPResponder {
         let route = Routes(services: services).find(request.uri.path)
         var response: Response
         do {
-            response = try await answer(exchange, route: route, context: context)
+            response = try await answer(context, route: route, context: context)
         } catch {
-            response = refuse(error, exchange)
+            response = refuse(error, context)
         }
         if route?.isTus == true { response.headers[.tusResumable] = Tus.version }
         response.headers[.named("X-Content-Type-Options")] = "nosniff"
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
-        if exchange.body.isLeftUnread {
+        if context.body.isLeftUnread {
             response.headers[.connection] = "close"
             let channel = context.channel
             channel.eventLoop.scheduleTask(in: .seconds(Self.lingerSeconds)) { channel.close(promise: nil) }
@@ -102,11 +102,12 @@ struct APIResponder: HTTPResponder {
         return response
     }
 
-    private func answer(_ exchange: Exchange, route: Routes.Route?, context: ConnectionContext) async throws -> Response
+    private func answer(_ context: RequestContext, route: Routes.Route?, context: ConnectionContext) async throws
+        -> Response
     {
-        let method = route?.method(of: exchange.request) ?? exchange.request.method
+        let method = route?.method(of: context.request) ?? context.request.method
         if route?.isPublic != true, !(route?.isTus == true && method == .options) {
-            exchange.caller = try door.admit(exchange.request, from: context.channel)
+            context.caller = try door.admit(context.request, from: context.channel)
         }
         guard let route else { throw APIError.notFound("page") }
         guard let handler = route.handlers[method] ?? (method == .head ? route.handlers[.get] : nil) else {
@@ -114,17 +115,17 @@ struct APIResponder: HTTPResponder {
                 .methodNotAllowed, "method_not_allowed", "\(method.rawValue) is not possible here",
                 headers: [.allow: route.allowed])
         }
-        return try await handler(exchange)
+        return try await handler(context)
     }
 
-    private func refuse(_ error: any Error, _ exchange: Exchange) -> Response {
+    private func refuse(_ error: any Error, _ context: RequestContext) -> Response {
         let answer = APIError(error)
         if answer.status.kind == .serverError, !(error is APIError) {
             // The path holds ids only; the query may hold names and is left out.
             services.logger.error(
                 "Request failed",
                 metadata: [
-                    "method": "\(exchange.request.method)", "path": "\(exchange.request.uri.path)", "error": "\(error)",
+                    "method": "\(context.request.method)", "path": "\(context.request.uri.path)", "error": "\(error)",
                 ])
         }
         return answer.response

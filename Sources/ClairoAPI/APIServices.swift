@@ -56,6 +56,6 @@ final class Finishing: Sendable {
 }
 
 /// Runs the end of something that has to be brought to its end, also when the request it belongs to is cancelled.
-func toTheEnd<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
+func runToCompletion<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
     try await Task { try await body() }.value
 }

@@ -13,7 +13,7 @@ public import ServiceLifecycle
 public struct UploadServer: Service {
     private let options: ServerOptions
     private let services: APIServices
-    private let door: Door
+    private let door: AccessControl
     private let logger: Logger
     private let now: @Sendable () -> Duration
     private let observe: @Sendable (RequestEvent) -> Void
@@ -43,7 +43,7 @@ public struct UploadServer: Service {
             for warning in list.warnings { logger.warning("Token file", metadata: ["warning": "\(warning)"]) }
             tokens = list
         }
-        door = Door(
+        door = AccessControl(
             tokens: tokens,
             limiter: RateLimiter(perSecond: options.requestsPerSecond, burst: options.requestBurst, now: now),
             isLoopback: options.isLoopback)
@@ -102,7 +102,7 @@ private struct UploadUpkeep: Service {
     private static let sweepSeconds = 600.0
 
     let services: APIServices
-    let door: Door
+    let door: AccessControl
 
     func run() async throws {
         await cancelWhenGracefulShutdown {

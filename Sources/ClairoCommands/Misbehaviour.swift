@@ -115,7 +115,7 @@
         private static func forgedPlan(_ request: TaskSpec.PlanRequest) -> Plan {
             let grid = SegmentGrid(
                 frameRate: Rational(25), frameCount: 150, segmentSeconds: request.settings.segmentSeconds)
-            let rung = Rung(name: "180p", size: PictureSize(width: 320, height: 180), maxRate: 1, bufferSize: 1)
+            let rung = Rung(name: "180p", size: FrameSize(width: 320, height: 180), maxRate: 1, bufferSize: 1)
             let video = VideoPlan(
                 streamIndex: 0, grid: grid, sourceFrameCount: 150, orientation: .upright, deinterlace: false,
                 dynamicRange: .sdr, color: .unspecified, segmentsPerEncoder: 1, isSeekable: true, rungs: [rung],

@@ -39,7 +39,7 @@ public final class HTTPClient: Sendable {
     public func send(
         _ request: HTTPRequest, body: HTTPBody = .none, limit: Int = 1 << 20, cancellation: Cancellation? = nil
     ) throws -> HTTPReply {
-        try transfer(request, body, Reception(limit: limit, receive: nil), cancellation)
+        try transfer(request, body, ResponseReceiver(limit: limit, receive: nil), cancellation)
     }
 
     /// Sends a request and passes the body of a successful reply (2xx) on piece by piece; of any other reply the first
@@ -50,18 +50,18 @@ public final class HTTPClient: Sendable {
         receive: (HTTPHead, UnsafeRawBufferPointer) throws -> Void
     ) throws -> HTTPReply {
         try withoutActuallyEscaping(receive) { receive in
-            try transfer(request, body, Reception(limit: limit, receive: receive), cancellation)
+            try transfer(request, body, ResponseReceiver(limit: limit, receive: receive), cancellation)
         }
     }
 
     private func transfer(
-        _ request: HTTPRequest, _ body: HTTPBody, _ reception: Reception, _ cancellation: Cancellation?
+        _ request: HTTPRequest, _ body: HTTPBody, _ receiver: ResponseReceiver, _ cancellation: Cancellation?
     ) throws -> HTTPReply {
         guard Self.isReady,
             let channel = idle.withLock({ $0.popLast() }) ?? Channel(idleLifetime: configuration.idleLifetime)
         else { throw CurlError(.local, origin: Origin(request.url).description, "libcurl cannot start") }
         defer { idle.withLock { if $0.count < Self.idleLimit { $0.append(channel) } } }
-        let transfer = Transfer(body: body, reception: reception)
+        let transfer = Transfer(body: body, receiver: receiver)
         return try channel.perform(transfer, request, configuration, cancellation)
     }
 }

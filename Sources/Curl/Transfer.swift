@@ -2,7 +2,7 @@ internal import CCurl
 internal import Foundation
 
 /// Where a reply goes: to the caller piece by piece, or into memory up to a limit.
-struct Reception {
+struct ResponseReceiver {
     var limit: Int
     var receive: ((HTTPHead, UnsafeRawBufferPointer) throws -> Void)?
 }
@@ -11,7 +11,7 @@ struct Reception {
 /// they throw is stashed and thrown again after the C call.
 final class Transfer {
     private let body: HTTPBody
-    private let reception: Reception
+    private let receiver: ResponseReceiver
     private var sent = 0
     private var collected = Data()
     private var statusLine = 0
@@ -23,9 +23,9 @@ final class Transfer {
     private(set) var bytes = 0
     private(set) var secondsInClosures = 0.0
 
-    init(body: HTTPBody, reception: Reception) {
+    init(body: HTTPBody, receiver: ResponseReceiver) {
         self.body = body
-        self.reception = reception
+        self.receiver = receiver
     }
 
     var hasBegunReply: Bool { statusLine > 0 }
@@ -94,18 +94,18 @@ final class Transfer {
     func write(_ piece: UnsafeRawBufferPointer) -> Bool {
         bytes += piece.count
         guard let head else { return false }
-        if let receive = reception.receive {
+        if let receive = receiver.receive {
             if head.isSuccess { return attempt { try receive(head, piece) } != nil }
-            collected.append(contentsOf: piece.prefix(max(0, reception.limit - collected.count)))
+            collected.append(contentsOf: piece.prefix(max(0, receiver.limit - collected.count)))
             return true
         }
-        guard piece.count <= reception.limit - collected.count else {
+        guard piece.count <= receiver.limit - collected.count else {
             isTooLarge = true
             return false
         }
         // What a header says is a hint and no reason to take any amount of memory.
         if collected.isEmpty, let length = head.headers["Content-Length"].flatMap({ Int($0) }), length > 0 {
-            collected.reserveCapacity(min(length, reception.limit, 16 << 20))
+            collected.reserveCapacity(min(length, receiver.limit, 16 << 20))
         }
         collected.append(contentsOf: piece)
         return true

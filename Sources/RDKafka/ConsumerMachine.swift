@@ -33,7 +33,7 @@ struct ConsumerMachine {
     private struct Slot {
         /// Of the present assignment, nil without one.
         var generation: Int?
-        var buffer = MessageQueue()
+        var buffer = PartitionBuffer()
         /// The lowest offset that has not been received in this assignment.
         var nextOffset: Int64 = 0
         var isPaused = false
@@ -211,7 +211,7 @@ struct ConsumerMachine {
 
     private mutating func pauseAll() -> [Action] {
         assigned.compactMap { partition in
-            slots[partition]?.buffer = MessageQueue()
+            slots[partition]?.buffer = PartitionBuffer()
             guard slots[partition]?.isPaused == false else { return nil }
             slots[partition]?.isPaused = true
             return .pause(partition)

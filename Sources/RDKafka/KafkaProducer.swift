@@ -104,7 +104,7 @@ private final class ProducerLoop: Sendable {
     private let configuration: KafkaConfiguration
     private let log: KafkaLogHandler?
     /// The thread sleeps on it while there is no client.
-    private let bell = DispatchSemaphore(value: 0)
+    private let wakeSignal = DispatchSemaphore(value: 0)
     let ended = Signal()
     private let first: Mutex<ClientHandle?>
 
@@ -150,7 +150,7 @@ private final class ProducerLoop: Sendable {
 
     private func wake() {
         state.withLock { state in
-            if let queue = state.queue { queue.wake() } else { bell.signal() }
+            if let queue = state.queue { queue.wake() } else { wakeSignal.signal() }
         }
     }
 
@@ -175,7 +175,7 @@ private final class ProducerLoop: Sendable {
                 // With a full queue, what frees it is an event too.
                 rd_kafka_poll(client.pointer, next < backlog.count ? 100 : pause())
             } else {
-                _ = bell.wait(timeout: .now() + .milliseconds(Int(pause())))
+                _ = wakeSignal.wait(timeout: .now() + .milliseconds(Int(pause())))
             }
             if let dead = client, let error = dead.fatalError {
                 discard(dead, error)

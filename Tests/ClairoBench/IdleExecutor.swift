@@ -30,7 +30,7 @@ struct IdleExecutor: TaskExecutor {
         let grid = SegmentGrid(frameRate: Rational(25, 1), frameCount: 150)
         let rungs = [(1280, 720), (854, 480), (640, 360)].map { width, height in
             Rung(
-                name: "\(height)p", size: PictureSize(width: width, height: height), maxRate: Int64(height) * 4000,
+                name: "\(height)p", size: FrameSize(width: width, height: height), maxRate: Int64(height) * 4000,
                 bufferSize: Int64(height) * 8000)
         }
         let video = VideoPlan(

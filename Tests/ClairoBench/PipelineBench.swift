@@ -70,19 +70,20 @@ struct PipelineBench {
                 metadata: metadata, output: NullStore(), openSource: { _ in EmptySource() }, executor: IdleExecutor(),
                 messages: messages), owner: "bench", say: count.note)
         // With Kafka the relay is another process, which nobody here can wake.
-        let bell = Bell()
+        let wakeSignal = WakeSignal()
         let consumer = Consumer(
             metadata: metadata, queue: queue,
-            intake: Intake(
+            intake: UploadMessageHandler(
                 metadata: metadata,
                 start: JobStart(metadata: metadata, policy: QueuePolicy(), messages: messages), events: nil),
-            worker: worker, options: Consumer.Options(concurrency: slots), bell: bell, say: { Self.say("\($0)") })
+            worker: worker, options: Consumer.Options(concurrency: slots), wakeSignal: wakeSignal,
+            say: { Self.say("\($0)") })
         try await queue.prepare(topics: Topic.all)
         let producer = try await queue.producer()
         let relay = Relay(metadata: metadata, producer: producer, webhook: nil, owner: "bench")
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await relay.follow(bell: isLocal ? bell : Bell(), say: { Self.say("\($0)") })
+                try await relay.follow(wakeSignal: isLocal ? wakeSignal : WakeSignal(), say: { Self.say("\($0)") })
             }
             try await consumer.run(drain: drain, stop: stop)
             group.cancelAll()

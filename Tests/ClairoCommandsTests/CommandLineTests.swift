@@ -151,7 +151,7 @@ import Testing
         #expect(outcome.status == 0 && outcome.errors == "")
         let info = try JSONDecoder().decode(MediaInfo.self, from: outcome.output)
         #expect(info.primaryVideo?.frameRate == Rational(30000, 1001))
-        #expect(info.primaryVideo?.displaySize == PictureSize(width: 320, height: 180))
+        #expect(info.primaryVideo?.displaySize == FrameSize(width: 320, height: 180))
         #expect(info.primaryAudio.map(\.channels) == [2])
     }
 

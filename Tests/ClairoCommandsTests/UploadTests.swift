@@ -37,7 +37,7 @@ import Testing
         #expect(video.state == .uploaded)
         #expect(video.size == Int64(bytes.count))
         #expect(video.sha256 == Checksum.sha256(bytes))
-        #expect(video.media?.primaryVideo?.displaySize == PictureSize(width: 320, height: 180))
+        #expect(video.media?.primaryVideo?.displaySize == FrameSize(width: 320, height: 180))
         let raw = try site.rawStore()
         #expect(try await onDedicatedThread(name: "get") { try raw.get(Video.sourceKey(id)) } == bytes)
 

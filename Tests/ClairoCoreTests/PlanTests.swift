@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct PlanTests {
     private static let rung = Rung(
-        name: "720p", size: PictureSize(width: 1280, height: 720), maxRate: 4_000_000, bufferSize: 4_000_000)
+        name: "720p", size: FrameSize(width: 1280, height: 720), maxRate: 4_000_000, bufferSize: 4_000_000)
 
     private static func plan(video: Bool = true, audio: [Int] = [96_000]) -> Plan {
         let grid = SegmentGrid(frameRate: Rational(25), frameCount: 200)
@@ -58,8 +58,8 @@ import Testing
     }
 
     @Test func shortSideNamesPortraitLikeLandscape() {
-        #expect(PictureSize(width: 1080, height: 1920).shortSide == 1080)
-        #expect(PictureSize(width: 1920, height: 1080).description == "1920x1080")
+        #expect(FrameSize(width: 1080, height: 1920).shortSide == 1080)
+        #expect(FrameSize(width: 1920, height: 1080).description == "1920x1080")
     }
 
     @Test func reportWithoutChecksHasNotPassed() throws {

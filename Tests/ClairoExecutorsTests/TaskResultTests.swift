@@ -107,7 +107,7 @@ import Testing
     }
 
     private static let rendition = RenditionRecord(
-        name: "180p", size: PictureSize(width: 320, height: 180), codec: "avc1.640028", frameRate: Rational(25),
+        name: "180p", size: FrameSize(width: 320, height: 180), codec: "avc1.640028", frameRate: Rational(25),
         frameCount: 900, duration: 36, averageRate: 1, peakRate: 2, bytes: 3)
 
     @Test func whatIsPublishedIsWhatWasPlanned() {

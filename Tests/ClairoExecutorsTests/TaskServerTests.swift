@@ -12,16 +12,16 @@ import Testing
         _ requests: [RequestHead], work: TaskSpec.Work = .chunk(MetadataSamples.plan, index: 0),
         output: any ObjectStore
     ) async throws -> [AnswerHead] {
-        let (parent, child) = try FrameSocket.pair()
+        let (parent, child) = try WireSocket.pair()
         let host = TaskHost(source: MemorySource(Data()), output: output) { _ in }
         let server = TaskServer(socket: parent, host: host, work: work, outputLimit: 1 << 30)
-        let start = try Frame(.answer, head: AnswerHead())
+        let start = try WireMessage(.answer, head: AnswerHead())
         async let serving: Void = onDedicatedThread(name: "server") { server.serve(start) }
         let answers = try await onDedicatedThread(name: "child") {
-            _ = try child.receive(FrameBounds.fromParent)
+            _ = try child.receive(WireLimits.fromParent)
             return try requests.enumerated().map { index, request in
-                _ = child.send(try Frame(.request, id: UInt32(index), head: request))
-                return try #require(try child.receive(FrameBounds.fromParent)).decodeHead(as: AnswerHead.self)
+                _ = child.send(try WireMessage(.request, id: UInt32(index), head: request))
+                return try #require(try child.receive(WireLimits.fromParent)).decodeHead(as: AnswerHead.self)
             }
         }
         child.shutDown()

@@ -113,7 +113,7 @@ import Testing
 
     @Test func videoAloneWithOneSegmentHasOneEntry() throws {
         var rendition = SamplePresentation.hd
-        rendition.rung.size = PictureSize(width: 608, height: 1080)
+        rendition.rung.size = FrameSize(width: 608, height: 1080)
         rendition.frameRate = Rational(25)
         rendition.timescale = 12_800
         rendition.segments = [MeasuredSegment(duration: Rational(1, 25), bytes: 500)]

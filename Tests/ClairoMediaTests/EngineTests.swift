@@ -132,7 +132,7 @@ import Testing
 }
 
 @Suite struct ResourceBudgetTests {
-    private static let source = PictureSize(width: 1920, height: 1080)
+    private static let source = FrameSize(width: 1920, height: 1080)
     private static let ladder = LadderPlanner.plan(
         LadderPlanner.Source(size: source, frameRate: Rational(25), bitRate: 0, segmentSeconds: 6), heights: nil
     ).rungs

@@ -37,7 +37,7 @@ import Testing
         #expect(first.bandwidth == 2_128_000)
         #expect(first.averageBandwidth == 1_485_143)
         #expect(first.codecs == ["avc1.64001f", "mp4a.40.2"])
-        #expect(first.resolution == PictureSize(width: 1280, height: 720))
+        #expect(first.resolution == FrameSize(width: 1280, height: 720))
         #expect(first.frameRate == Rational(23976, 1000))
         #expect(first.videoRange == "SDR")
         #expect(first.audioGroup == "audio")

@@ -16,7 +16,7 @@ enum SamplePresentation {
         }
         return VideoRendition(
             rung: Rung(
-                name: name, size: PictureSize(width: width, height: height), maxRate: 5_000_000, bufferSize: 7_500_000),
+                name: name, size: FrameSize(width: width, height: height), maxRate: 5_000_000, bufferSize: 7_500_000),
             codec: codec, frameRate: Rational(24000, 1001), videoRange: "SDR", timescale: 24000, initBytes: 800,
             segments: [
                 segment(bytes: 3_003_000, gops: 3), segment(bytes: 1_501_500, gops: 3),

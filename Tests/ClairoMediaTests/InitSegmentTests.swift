@@ -48,7 +48,7 @@ extension Data {
     ) -> TrackDescription {
         TrackDescription(
             media: .h264(
-                size: PictureSize(width: 1280, height: 720),
+                size: FrameSize(width: 1280, height: 720),
                 configuration: H264.configuration(sps: [H264Tests.sps], pps: [H264Tests.pps]) ?? Data(), color: color),
             timescale: 24000, language: language, priming: priming)
     }

@@ -10,7 +10,7 @@ import Testing
     ) -> (rungs: [Rung], decisions: [LadderDecision]) {
         LadderPlanner.plan(
             LadderPlanner.Source(
-                size: PictureSize(width: width, height: height), frameRate: rate, bitRate: bitRate, segmentSeconds: 6),
+                size: FrameSize(width: width, height: height), frameRate: rate, bitRate: bitRate, segmentSeconds: 6),
             heights: heights)
     }
 
@@ -35,7 +35,7 @@ import Testing
     @Test func sizeBetweenRungsIsTheTopRung() {
         let ladder = Self.plan(1778, 1000)
         #expect(ladder.rungs.map(\.name) == ["1000p", "720p", "480p", "360p", "240p"])
-        #expect(ladder.rungs.first?.size == PictureSize(width: 1778, height: 1000))
+        #expect(ladder.rungs.first?.size == FrameSize(width: 1778, height: 1000))
         #expect(ladder.decisions.first { $0.name == "1000p" }?.reason.hasPrefix("the source's own size") == true)
     }
 
@@ -82,12 +82,12 @@ import Testing
         (3840, 2160, Rational(60000, 1001), 25_500_000),
     ])
     func capFollowsPixelsAndFrameRate(width: Int, height: Int, rate: Rational, cap: Int64) {
-        #expect(LadderPlanner.capRate(PictureSize(width: width, height: height), frameRate: rate) == cap)
+        #expect(LadderPlanner.capRate(FrameSize(width: width, height: height), frameRate: rate) == cap)
     }
 
     @Test func capGrowsWithTheSize() {
         let caps = stride(from: 16, through: 8640, by: 16).map {
-            LadderPlanner.capRate(PictureSize(width: $0 * 2, height: $0), frameRate: Rational(25))
+            LadderPlanner.capRate(FrameSize(width: $0 * 2, height: $0), frameRate: Rational(25))
         }
         #expect(zip(caps, caps.dropFirst()).allSatisfy { $0 <= $1 })
         #expect(caps.allSatisfy { $0 >= 0 })

@@ -77,7 +77,7 @@ import Testing
         #expect(info.primaryVideo?.orientation == turn.orientation)
         let output = try await Transcoded(source, into: scratch.path("out"))
         let size =
-            turn.orientation.swapsSides ? PictureSize(width: 180, height: 320) : PictureSize(width: 320, height: 180)
+            turn.orientation.swapsSides ? FrameSize(width: 180, height: 320) : FrameSize(width: 320, height: 180)
         let rung = try #require(output.rungs.first)
         #expect(rung.size == size)
         #expect(try await quarters(output.path(rung.mp4Key)) == turn.quarters)
@@ -85,11 +85,11 @@ import Testing
     }
 
     @Test(arguments: [
-        (180, 320, PictureSize(width: 180, height: 320)), (240, 240, PictureSize(width: 240, height: 240)),
-        (427, 239, PictureSize(width: 426, height: 238)), (241, 427, PictureSize(width: 240, height: 426)),
-        (18, 16, PictureSize(width: 18, height: 16)),
+        (180, 320, FrameSize(width: 180, height: 320)), (240, 240, FrameSize(width: 240, height: 240)),
+        (427, 239, FrameSize(width: 426, height: 238)), (241, 427, FrameSize(width: 240, height: 426)),
+        (18, 16, FrameSize(width: 18, height: 16)),
     ])
-    func everyShapeKeepsItsShape(width: Int, height: Int, expected: PictureSize) async throws {
+    func everyShapeKeepsItsShape(width: Int, height: Int, expected: FrameSize) async throws {
         let source = try await Clip(
             width: width, height: height, seconds: 1, picture: .quarters, options: ["-pix_fmt", "yuv444p"]
         ).make()

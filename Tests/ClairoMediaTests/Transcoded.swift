@@ -42,10 +42,10 @@ extension TranscodeSettings {
     }
 }
 
-/// What `SourceProbe` finds in a file.
+/// What `SourceAnalyzer` finds in a file.
 func probe(_ source: URL) async throws -> MediaInfo {
     let bytes = try FileByteSource(path: source.path)
     return try await onDedicatedThread(name: "test probe") {
-        try SourceProbe(source: bytes, name: source.lastPathComponent).scan().info
+        try SourceAnalyzer(source: bytes, name: source.lastPathComponent).scan().info
     }
 }

@@ -9,7 +9,7 @@ import Testing
 /// Grey pictures as H.264 in our own segments: 50 frames at 24000/1001 in two segments of one GOP and a rest.
 struct GreyTrack {
     static let grid = SegmentGrid(frameRate: Rational(24000, 1001), frameCount: 50, segmentSeconds: 1)
-    static let size = PictureSize(width: 64, height: 48)
+    static let size = FrameSize(width: 64, height: 48)
     let description: TrackDescription
     let reorderDelay: Int
     /// In decoding order.

@@ -4,9 +4,9 @@ import Foundation
 import Testing
 
 struct DiskTests {
-    private func lines(_ folders: [DiskFigures.Folder]) -> [String] {
+    private func lines(_ folders: [DiskMetrics.Folder]) -> [String] {
         var page = Exposition()
-        DiskFigures.write(folders, to: &page)
+        DiskMetrics.write(folders, to: &page)
         return page.text.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("#") }
     }
 

@@ -84,7 +84,7 @@ struct RegistryTests {
 
     @Test func theNumbersOfTheProcessAreThere() {
         var figures = Exposition()
-        ProcessFigures.write(to: &figures)
+        ProcessMetrics.write(to: &figures)
         func value(_ name: String) -> Double {
             figures.text.split(separator: "\n").first { $0.hasPrefix(name + " ") }?.split(separator: " ").last
                 .flatMap { Double($0) } ?? -1
@@ -105,7 +105,7 @@ struct RegistryTests {
         }
         var page = Exposition()
         registry.write(to: &page)
-        ProcessFigures.write(to: &page)
+        ProcessMetrics.write(to: &page)
         let scratch = try Scratch()
         let file = try scratch.write(page.text, to: "metrics")
         let outcome = try await ChildProcess("sh", ["-c", "promtool check metrics < \"$0\"", file]).outcome()

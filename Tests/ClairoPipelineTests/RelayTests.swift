@@ -89,7 +89,7 @@ import Testing
         try await withThrowingTaskGroup { group in
             for (number, (store, producer)) in zip(stores, producers).enumerated() {
                 let relay = Relay(metadata: store, producer: producer, webhook: nil, owner: "relay \(number)")
-                group.addTask { try await relay.follow(bell: Bell()) { _ in } }
+                group.addTask { try await relay.follow(wakeSignal: WakeSignal()) { _ in } }
             }
             try await eventually { try await stores[0].outboxStatus().pending == 0 }
             group.cancelAll()

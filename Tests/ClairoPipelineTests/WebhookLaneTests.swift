@@ -85,7 +85,7 @@ import Testing
             let stranger = try await relay(store, to: nil)
             let summary = try await stranger.drain()
             #expect(summary.delivered == 0 && summary.postponed == 0)
-            let following = Task { try await stranger.follow(bell: Bell()) { _ in } }
+            let following = Task { try await stranger.follow(wakeSignal: WakeSignal()) { _ in } }
             try await store.post([MetadataSamples.message(of: .make())], about: nil)
             try await eventually { try await store.queuedCounts()[Topic.uploads] == 1 }
             following.cancel()

@@ -80,8 +80,8 @@ public enum MetadataSamples {
         video: [
             VideoStream(
                 index: 0, codec: "h264", profile: "High", pixelFormat: "yuv420p", bitDepth: 8,
-                codedSize: PictureSize(width: 1920, height: 1080), sampleAspectRatio: Rational(1, 1),
-                orientation: .upright, displaySize: PictureSize(width: 1920, height: 1080),
+                codedSize: FrameSize(width: 1920, height: 1080), sampleAspectRatio: Rational(1, 1),
+                orientation: .upright, displaySize: FrameSize(width: 1920, height: 1080),
                 frameRate: Rational(30000, 1001), isVariableFrameRate: false, isInterlaced: false,
                 color: .unspecified, dynamicRange: .sdr, frameCount: 23119, bitRate: 6_800_000, start: 0,
                 end: 5400.0 / 7, keyFrameCount: 386, language: nil, isAttachedPicture: false, canDecode: true)

@@ -19,7 +19,7 @@ public enum MetadataStoreContract {
     }
 
     public static let promises =
-        schema + videos + uploads + jobs + claims + tasks + stops + outbox + queue + deadLetters + census
+        schema + videos + uploads + jobs + claims + tasks + stops + outbox + queue + deadLetters + statistics
 
     /// Of what a promise holds, in seconds: none runs out while the machine does something else.
     static let lease = 36_000.0

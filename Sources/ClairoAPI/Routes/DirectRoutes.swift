@@ -60,8 +60,8 @@ struct DirectRoutes {
         text.utf8.count == 64 && text.allSatisfy { $0.isASCII && $0.isHexDigit }
     }
 
-    func create(_ exchange: Exchange) async throws -> Response {
-        let new = try await exchange.json(NewUpload.self)
+    func create(_ context: RequestContext) async throws -> Response {
+        let new = try await context.json(NewUpload.self)
         guard new.size > 0 else { throw APIError.badRequest("size has to be the file's length in bytes") }
         if let sha256 = new.sha256, !Self.isSHA256(sha256) {
             throw APIError.badRequest("sha256 has to be 64 hexadecimal digits")
@@ -78,7 +78,7 @@ struct DirectRoutes {
                 "The store here is a folder, to which nothing can be sent directly; use /v1/videos or /v1/uploads/tus")
         }
         let session = try await services.direct.create(
-            request, fingerprint: exchange.caller.fingerprint(.direct), size: new.size, sha256: new.sha256)
+            request, fingerprint: context.caller.fingerprint(.direct), size: new.size, sha256: new.sha256)
         let page = try await page(of: session, from: 1, limit: Self.firstPage)
         var document = document(session, kind: .direct)
         document.received = []
@@ -86,17 +86,17 @@ struct DirectRoutes {
         return .json(.created, document, headers: [.location: "/v1/uploads/\(session.id)"])
     }
 
-    func parts(_ exchange: Exchange, id: String) async throws -> Response {
-        let (session, purpose) = try await session(exchange, id: id)
+    func parts(_ context: RequestContext, id: String) async throws -> Response {
+        let (session, purpose) = try await session(context, id: id)
         guard purpose == .direct else { throw APIError.notFound("upload") }
         guard session.state == .open else { throw Self.isOver }
         let count = DirectUploads.partCount(session)
         // Its creation was cut short: nobody was told its name.
         guard count > 0 else { throw APIError.notFound("upload") }
-        guard let from = Int(exchange.query("from") ?? "1"), (1...count).contains(from) else {
+        guard let from = Int(context.query("from") ?? "1"), (1...count).contains(from) else {
             throw APIError.badRequest("from has to be the number of a part, from 1 to \(count)")
         }
-        guard let limit = Int(exchange.query("limit") ?? String(Self.firstPage)), (1...Self.largestPage).contains(limit)
+        guard let limit = Int(context.query("limit") ?? String(Self.firstPage)), (1...Self.largestPage).contains(limit)
         else { throw APIError.badRequest("limit has to be a number from 1 to \(Self.largestPage)") }
         return .json(.ok, try await page(of: session, from: from, limit: limit))
     }
@@ -112,8 +112,8 @@ struct DirectRoutes {
                 ? "/v1/uploads/\(session.id)/parts?from=\(last + 1)&limit=\(limit)" : nil)
     }
 
-    func show(_ exchange: Exchange, id: String) async throws -> Response {
-        let (session, purpose) = try await session(exchange, id: id)
+    func show(_ context: RequestContext, id: String) async throws -> Response {
+        let (session, purpose) = try await session(context, id: id)
         var document = document(session, kind: purpose == .direct ? .direct : .resumable)
         if purpose == .direct { document.received = try await services.direct.received(session) }
         return .json(.ok, document)
@@ -135,8 +135,8 @@ struct DirectRoutes {
         return document
     }
 
-    func complete(_ exchange: Exchange, id: String) async throws -> Response {
-        let (session, purpose) = try await session(exchange, id: id)
+    func complete(_ context: RequestContext, id: String) async throws -> Response {
+        let (session, purpose) = try await session(context, id: id)
         guard purpose == .direct else { throw APIError.notFound("upload") }
         let direct = services.direct
         let video = try await services.finishing.video(of: session.id) {
@@ -153,10 +153,10 @@ struct DirectRoutes {
         return VideoDocument(video).created
     }
 
-    func delete(_ exchange: Exchange, id: String) async throws -> Response {
-        let (session, _) = try await session(exchange, id: id)
+    func delete(_ context: RequestContext, id: String) async throws -> Response {
+        let (session, _) = try await session(context, id: id)
         let (registration, metadata) = (services.registration, services.metadata)
-        try await toTheEnd {
+        try await runToCompletion {
             // A registered video is deleted as a video.
             if session.state == .complete {
                 try await metadata.deleteUpload(session.id)
@@ -168,10 +168,10 @@ struct DirectRoutes {
     }
 
     /// An upload of the caller's own that outlives a request.
-    private func session(_ exchange: Exchange, id text: String) async throws -> (UploadSession, Caller.Purpose) {
+    private func session(_ context: RequestContext, id text: String) async throws -> (UploadSession, Caller.Purpose) {
         guard let id = UploadID(text), let session = try await services.metadata.upload(id),
             session.state != .discarded,
-            let purpose = exchange.caller.purpose(ofFingerprint: session.fingerprint), purpose != .stream
+            let purpose = context.caller.purpose(ofFingerprint: session.fingerprint), purpose != .stream
         else { throw APIError.notFound("upload") }
         return (session, purpose)
     }

@@ -30,7 +30,7 @@ struct Routes {
 
     func find(_ path: String) -> Route? {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
-        let (videos, intake) = (VideoRoutes(services: services), VideoIntake(services: services))
+        let (videos, intake) = (VideoRoutes(services: services), VideoRequestHandler(services: services))
         let (tus, direct) = (Tus(services: services), DirectRoutes(services: services))
         switch parts {
         case ["healthz"]: return Route(handlers: [.get: { _ in HealthRoutes.alive() }], isPublic: true)

@@ -35,7 +35,7 @@ struct Tus {
 
     // MARK: Requests
 
-    func options(_ exchange: Exchange) async throws -> Response {
+    func options(_ context: RequestContext) async throws -> Response {
         Response(
             status: .noContent,
             headers: [
@@ -46,9 +46,9 @@ struct Tus {
             ])
     }
 
-    func create(_ exchange: Exchange) async throws -> Response {
-        try checkVersion(exchange)
-        let headers = exchange.request.headers
+    func create(_ context: RequestContext) async throws -> Response {
+        try checkVersion(context)
+        let headers = context.request.headers
         let size = try Self.number(headers, .uploadLength)
         let isDeferred = headers[.uploadDeferLength] == "1"
         guard (size == nil) == isDeferred, isDeferred || headers[.uploadDeferLength] == nil else {
@@ -65,15 +65,15 @@ struct Tus {
             priority: metadata["priority"], tenant: metadata["tenant"]
         ).request()
         let hasBytes =
-            exchange.body.isPresent && exchange.body.contentLength != 0 && headers[.contentType] == Self.contentType
-        let checksum = try TusChecksum(exchange)
+            context.body.isPresent && context.body.contentLength != 0 && headers[.contentType] == Self.contentType
+        let checksum = try TusChecksum(context)
         var session = try await services.resumable.create(
-            request, fingerprint: exchange.caller.fingerprint(.resumable), size: size, sha256: metadata["sha256"],
+            request, fingerprint: context.caller.fingerprint(.resumable), size: size, sha256: metadata["sha256"],
             largestLength: limit)
         var answer: HTTPFields = [.location: "/v1/uploads/tus/\(session.id)"]
         if hasBytes {
             let video: Video?
-            (session, video) = try await append(exchange, to: session, size: nil, checksum: checksum)
+            (session, video) = try await append(context, to: session, size: nil, checksum: checksum)
             answer[.uploadOffset] = String(session.offset)
             answer[.videoID] = video?.id.rawValue
         }
@@ -81,9 +81,9 @@ struct Tus {
         return Response(status: .created, headers: answer)
     }
 
-    func head(_ exchange: Exchange, id: String) async throws -> Response {
-        try checkVersion(exchange)
-        let session = try await session(exchange, id: id)
+    func head(_ context: RequestContext, id: String) async throws -> Response {
+        try checkVersion(context)
+        let session = try await session(context, id: id)
         var headers: HTTPFields = [
             .uploadOffset: String(session.offset), .uploadExpires: Self.date(session.expiresAt),
             .uploadMetadata: TusMetadata.text(["filename": session.originalName, "title": session.title]),
@@ -100,9 +100,9 @@ struct Tus {
         return Response(status: .ok, headers: headers)
     }
 
-    func patch(_ exchange: Exchange, id: String) async throws -> Response {
-        try checkVersion(exchange)
-        let headers = exchange.request.headers
+    func patch(_ context: RequestContext, id: String) async throws -> Response {
+        try checkVersion(context)
+        let headers = context.request.headers
         guard headers[.contentType] == Self.contentType else {
             throw APIError(
                 .unsupportedMediaType, "unsupported_media_type", "Send Content-Type: \(Self.contentType)")
@@ -110,8 +110,8 @@ struct Tus {
         guard let offset = try Self.number(headers, .uploadOffset) else {
             throw APIError.badRequest("Send Upload-Offset")
         }
-        let checksum = try TusChecksum(exchange)
-        let session = try await session(exchange, id: id)
+        let checksum = try TusChecksum(context)
+        let session = try await session(context, id: id)
         guard offset == session.offset else {
             throw APIError(
                 .conflict, "wrong_offset", "The upload goes on at \(session.offset)",
@@ -124,11 +124,11 @@ struct Tus {
             }
             if size > limit { throw APIError.tooLarge(limit: limit) }
         }
-        if let length = exchange.body.contentLength {
+        if let length = context.body.contentLength {
             if let whole = session.size ?? size, length > whole - offset { throw Self.tooMuch }
             if length > limit - offset { throw APIError.tooLarge(limit: limit) }
         }
-        let (updated, video) = try await append(exchange, to: session, size: size, checksum: checksum)
+        let (updated, video) = try await append(context, to: session, size: size, checksum: checksum)
         var answer: HTTPFields = [
             .uploadOffset: String(updated.offset), .uploadExpires: Self.date(updated.expiresAt),
         ]
@@ -136,11 +136,11 @@ struct Tus {
         return Response(status: .noContent, headers: answer)
     }
 
-    func delete(_ exchange: Exchange, id: String) async throws -> Response {
-        try checkVersion(exchange)
-        let session = try await session(exchange, id: id)
+    func delete(_ context: RequestContext, id: String) async throws -> Response {
+        try checkVersion(context)
+        let session = try await session(context, id: id)
         let (registration, metadata) = (services.registration, services.metadata)
-        try await toTheEnd {
+        try await runToCompletion {
             // A registered video is deleted as a video.
             if session.state == .complete {
                 try await metadata.deleteUpload(session.id)
@@ -156,7 +156,7 @@ struct Tus {
     private static let tooMuch = APIError(
         .contentTooLarge, "too_large", "The upload would become longer than its Upload-Length")
 
-    private func append(_ exchange: Exchange, to session: UploadSession, size: Int64?, checksum: TusChecksum?)
+    private func append(_ context: RequestContext, to session: UploadSession, size: Int64?, checksum: TusChecksum?)
         async throws -> (UploadSession, Video?)
     {
         if session.state == .complete { return (session, try await services.metadata.video(session.videoID)) }
@@ -172,7 +172,7 @@ struct Tus {
         var upload = claimed
         let updated: UploadSession
         do {
-            updated = try await receive(exchange, into: &upload, checksum: checksum)
+            updated = try await receive(context, into: &upload, checksum: checksum)
         } catch let error as ClairoError {
             await upload.forget()
             // Whoever took over may have completed the upload, and then the store takes no more parts.
@@ -187,12 +187,12 @@ struct Tus {
         .conflict, "superseded", "Another request has gone on with this upload")
 
     /// Takes the request's bytes and makes them safe.
-    private func receive(_ exchange: Exchange, into upload: inout ResumableUpload, checksum: TusChecksum?)
+    private func receive(_ context: RequestContext, into upload: inout ResumableUpload, checksum: TusChecksum?)
         async throws -> UploadSession
     {
         var checksum = checksum
         do {
-            while let bytes = try await exchange.body.next() {
+            while let bytes = try await context.body.next() {
                 checksum?.update(bytes)
                 try await write(bytes, to: &upload)
             }
@@ -222,7 +222,7 @@ struct Tus {
     }
 
     private func commit(_ upload: ResumableUpload) async throws -> UploadSession? {
-        try await toTheEnd {
+        try await runToCompletion {
             var upload = upload
             return switch try await upload.commit() {
             case .done(let session): session
@@ -240,18 +240,18 @@ struct Tus {
 
     // MARK: Headers
 
-    private func checkVersion(_ exchange: Exchange) throws(APIError) {
-        guard exchange.request.headers[.tusResumable] == Self.version else {
+    private func checkVersion(_ context: RequestContext) throws(APIError) {
+        guard context.request.headers[.tusResumable] == Self.version else {
             throw APIError(
                 .preconditionFailed, "tus_version", "Send Tus-Resumable: \(Self.version)",
                 headers: [.tusVersion: Self.version])
         }
     }
 
-    private func session(_ exchange: Exchange, id text: String) async throws -> UploadSession {
+    private func session(_ context: RequestContext, id text: String) async throws -> UploadSession {
         guard let id = UploadID(text), let session = try await services.metadata.upload(id),
             session.state != .discarded,
-            exchange.caller.purpose(ofFingerprint: session.fingerprint) == .resumable
+            context.caller.purpose(ofFingerprint: session.fingerprint) == .resumable
         else { throw APIError.notFound("upload") }
         return session
     }

@@ -44,8 +44,8 @@ struct TusChecksum {
     private let promised: Data
 
     /// nil where the request has no such header.
-    init?(_ exchange: Exchange) throws(APIError) {
-        guard let text = exchange.request.headers[.uploadChecksum] else { return nil }
+    init?(_ context: RequestContext) throws(APIError) {
+        guard let text = context.request.headers[.uploadChecksum] else { return nil }
         let parts = text.split(separator: " ")
         guard parts.count == 2, let algorithm = Algorithm(rawValue: String(parts[0])),
             let promised = Data(base64Encoded: String(parts[1]))

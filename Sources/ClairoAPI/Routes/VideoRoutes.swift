@@ -16,22 +16,22 @@ struct VideoRoutes {
         var next: VideoID?
     }
 
-    func list(_ exchange: Exchange) async throws -> Response {
+    func list(_ context: RequestContext) async throws -> Response {
         var filter = VideoFilter()
-        if let text = exchange.query("state") {
+        if let text = context.query("state") {
             guard let state = Video.State(rawValue: text) else {
                 let states = Video.State.allCases.map(\.rawValue).joined(separator: ", ")
                 throw APIError.badRequest("state has to be one of \(states)")
             }
             filter.state = state
         }
-        if let text = exchange.query("limit") {
+        if let text = context.query("limit") {
             guard let limit = Int(text), (1...Self.largestPage).contains(limit) else {
                 throw APIError.badRequest("limit has to be a number from 1 to \(Self.largestPage)")
             }
             filter.limit = limit
         }
-        if let text = exchange.query("before") {
+        if let text = context.query("before") {
             guard let id = VideoID(text) else { throw APIError.badRequest("before has to be the id of a video") }
             filter.before = id
         }
@@ -42,7 +42,7 @@ struct VideoRoutes {
         )
     }
 
-    func show(_ exchange: Exchange, id text: String) async throws -> Response {
+    func show(_ context: RequestContext, id text: String) async throws -> Response {
         guard let id = VideoID(text), let video = try await services.metadata.video(id) else {
             throw APIError.notFound("video")
         }
@@ -56,10 +56,10 @@ struct VideoRoutes {
         return .json(.ok, document)
     }
 
-    func delete(_ exchange: Exchange, id text: String) async throws -> Response {
+    func delete(_ context: RequestContext, id text: String) async throws -> Response {
         guard let id = VideoID(text) else { throw APIError.notFound("video") }
         let removal = services.removal
-        switch try await toTheEnd({ try await removal.remove(id) }) {
+        switch try await runToCompletion({ try await removal.remove(id) }) {
         case .removed: return Response(status: .noContent)
         case .unknown: throw APIError.notFound("video")
         case .busy:

@@ -22,10 +22,10 @@ final class DaemonMetrics: Sendable {
     /// A store, as a label.
     enum StoreRole: String, CaseIterable { case raw, output }
 
-    private let folders: [DiskFigures.Folder]
+    private let folders: [DiskMetrics.Folder]
 
     /// - Parameter folders: what this process may write to; the room on their disks is told.
-    init(folders: [DiskFigures.Folder] = []) {
+    init(folders: [DiskMetrics.Folder] = []) {
         self.folders = folders
         // What alerts and dashboards take rates of has to stand at zero before it happens for the first time.
         func each(_ labels: [String], by others: [String]) -> [[String]] {
@@ -61,8 +61,8 @@ final class DaemonMetrics: Sendable {
     var page: String {
         var page = Exposition()
         registry.write(to: &page)
-        ProcessFigures.write(to: &page)
-        DiskFigures.write(folders, to: &page)
+        ProcessMetrics.write(to: &page)
+        DiskMetrics.write(folders, to: &page)
         return page.text
     }
 

@@ -7,9 +7,9 @@ internal import Foundation
 
 /// The page of `clairo serve-metrics`: the pipeline as the database, the brokers and the stores see it.
 struct PipelineMetrics: Sendable {
-    private let sources: [PageSource]
+    private let sources: [MetricsPage]
     /// Those that no page asks.
-    private let slowSources: [PageSource]
+    private let slowSources: [MetricsPage]
 
     /// - Parameters:
     ///   - open: the database; asked until it can be opened.
@@ -20,7 +20,7 @@ struct PipelineMetrics: Sendable {
         open: @escaping @Sendable () async throws(ClairoError) -> any MetadataStore, kafka: KafkaQueue?,
         stores: [(role: DaemonMetrics.StoreRole, store: any ObjectStore)] = [],
         usageInterval: Duration = .seconds(3600),
-        ecs: (@Sendable () async throws(ClairoError) -> ECSCensus)? = nil,
+        ecs: (@Sendable () async throws(ClairoError) -> ECSTaskStatistics)? = nil,
         log: PipelineLog
     ) {
         let database = LazyMetadata(open)
@@ -34,19 +34,19 @@ struct PipelineMetrics: Sendable {
             }
         }
         let sources = [
-            PageSource("database", freshness: .seconds(1), onTrouble: trouble("the database")) {
+            MetricsPage("database", freshness: .seconds(1), onTrouble: trouble("the database")) {
                 () throws(ClairoError) in
-                try await database.reading { (store) throws(ClairoError) in Self.page(try await store.census()) }
+                try await database.reading { (store) throws(ClairoError) in Self.page(try await store.statistics()) }
             }
         ]
         var slowSources = stores.map { role, store in
-            PageSource(
+            MetricsPage(
                 "\(role)_store", freshness: usageInterval, patience: nil, onTrouble: trouble("the \(role) store")
             ) { () throws(ClairoError) in Self.page(try await Self.usage(of: store), role) }
         }
         // It reads every task there is.
         slowSources.append(
-            PageSource("finished_tasks", freshness: .seconds(60), patience: nil) { () throws(ClairoError) in
+            MetricsPage("finished_tasks", freshness: .seconds(60), patience: nil) { () throws(ClairoError) in
                 try await database.reading { (store) throws(ClairoError) in
                     var page = Exposition()
                     for (kind, states) in try await store.finishedTasks() {
@@ -58,13 +58,13 @@ struct PipelineMetrics: Sendable {
         if let kafka {
             // Each partition is asked for; that takes seconds where there are many.
             slowSources.append(
-                PageSource("kafka", freshness: .seconds(5), patience: nil, onTrouble: trouble("Kafka")) {
+                MetricsPage("kafka", freshness: .seconds(5), patience: nil, onTrouble: trouble("Kafka")) {
                     () throws(ClairoError) in
                     Self.page(try await kafka.figures())
                 })
             // Brokers that know no such question must not take the lag with them.
             slowSources.append(
-                PageSource("kafka_groups", freshness: .seconds(15), patience: nil) { () throws(ClairoError) in
+                MetricsPage("kafka_groups", freshness: .seconds(15), patience: nil) { () throws(ClairoError) in
                     var page = Exposition()
                     page.add(.kafkaMembers, try await kafka.memberCounts().map { .init(Double($1), $0) })
                     return page
@@ -72,7 +72,7 @@ struct PipelineMetrics: Sendable {
         }
         if let ecs {
             slowSources.append(
-                PageSource("ecs", freshness: .seconds(30), patience: nil, onTrouble: trouble("ECS")) {
+                MetricsPage("ecs", freshness: .seconds(30), patience: nil, onTrouble: trouble("ECS")) {
                     () throws(ClairoError) in
                     Self.page(try await ecs())
                 })
@@ -97,7 +97,7 @@ struct PipelineMetrics: Sendable {
             for source in sources { group.addTask { await source.write(to: Exposition()) } }
             for await part in group { page.add(part) }
         }
-        ProcessFigures.write(to: &page)
+        ProcessMetrics.write(to: &page)
         return page.text
     }
 
@@ -118,21 +118,23 @@ struct PipelineMetrics: Sendable {
         return page
     }
 
-    private static func page(_ census: Census) -> Exposition {
+    private static func page(_ statistics: QueueStatistics) -> Exposition {
         var page = Exposition()
         // States without any stand at zero, so that their graphs have no holes.
         page.add(
             .pipelineVideos,
-            Video.State.allCases.map { .init(Double(census.videos[$0] ?? 0), $0.rawValue) })
+            Video.State.allCases.map { .init(Double(statistics.videos[$0] ?? 0), $0.rawValue) })
         page.add(
-            .pipelineJobs, Job.State.allCases.map { .init(Double(census.jobs[$0]?.count ?? 0), $0.rawValue) })
-        let inFlight = Job.State.allCases.filter { !$0.isFinal }.reduce(0) { $0 + (census.jobs[$1]?.count ?? 0) }
+            .pipelineJobs, Job.State.allCases.map { .init(Double(statistics.jobs[$0]?.count ?? 0), $0.rawValue) })
+        let inFlight = Job.State.allCases.filter { !$0.isFinal }.reduce(0) { $0 + (statistics.jobs[$1]?.count ?? 0) }
         page.add(.jobsInFlight, [.init(Double(inFlight))])
         page.add(
             .oldestJob,
-            Job.State.allCases.filter { !$0.isFinal }.map { .init(census.jobs[$0]?.oldestSeconds ?? 0, $0.rawValue) })
+            Job.State.allCases.filter { !$0.isFinal }.map {
+                .init(statistics.jobs[$0]?.oldestSeconds ?? 0, $0.rawValue)
+            })
         for kind in WorkTask.Kind.allCases {
-            let (tasks, stage) = (census.tasks[kind] ?? Census.Tasks(), kind.rawValue)
+            let (tasks, stage) = (statistics.tasks[kind] ?? QueueStatistics.Tasks(), kind.rawValue)
             for (state, group) in [("pending", tasks.pending), ("running", tasks.running)] {
                 page.add(.pipelineTasks, [.init(Double(group.count), stage, state)])
                 page.add(.oldestTask, [.init(group.oldestSeconds ?? 0, stage, state)])
@@ -140,31 +142,32 @@ struct PipelineMetrics: Sendable {
             page.add(.tasksDue, [.init(Double(tasks.due), stage)])
             page.add(.abandonedTasks, [.init(Double(tasks.abandoned), stage)])
         }
-        page.add(.workers, Double(census.workers))
-        page.add(.outboxPending, Double(census.outbox.pending))
-        page.add(.outboxDue, Double(census.outbox.due))
-        page.add(.outboxOldest, census.outbox.oldestSeconds ?? 0)
-        page.add(.outboxOverdue, census.outbox.overdueSeconds ?? 0)
-        page.add(.queuedMessages, census.queued.map { .init(Double($1), $0) })
-        let topics = Set([Topic.uploads, Topic.tasks]).union(census.deadLetters.keys)
-        page.add(.deadLettersPending, topics.map { .init(Double(census.deadLetters[$0] ?? 0), $0) })
+        page.add(.workers, Double(statistics.workers))
+        page.add(.outboxPending, Double(statistics.outbox.pending))
+        page.add(.outboxDue, Double(statistics.outbox.due))
+        page.add(.outboxOldest, statistics.outbox.oldestSeconds ?? 0)
+        page.add(.outboxOverdue, statistics.outbox.overdueSeconds ?? 0)
+        page.add(.queuedMessages, statistics.queued.map { .init(Double($1), $0) })
+        let topics = Set([Topic.uploads, Topic.tasks]).union(statistics.deadLetters.keys)
+        page.add(.deadLettersPending, topics.map { .init(Double(statistics.deadLetters[$0] ?? 0), $0) })
         return page
     }
 
-    private static func page(_ ecs: ECSCensus) -> Exposition {
+    private static func page(_ ecs: ECSTaskStatistics) -> Exposition {
         var page = Exposition()
-        for status in ECSCensus.states + [ECSCensus.other] {
-            let group = ecs.tasks[status] ?? ECSCensus.Group()
+        for status in ECSTaskStatistics.states + [ECSTaskStatistics.other] {
+            let group = ecs.tasks[status] ?? ECSTaskStatistics.Group()
             page.add(.ecsTasks, [.init(Double(group.count), status)])
             page.add(.ecsCPUs, [.init(group.cpus, status)])
             page.add(.ecsMemory, [.init(group.memory, status)])
         }
         page.add(
-            .ecsStopped, (ECSCensus.stopCodes + [ECSCensus.other]).map { .init(Double(ecs.stopped[$0] ?? 0), $0) })
+            .ecsStopped,
+            (ECSTaskStatistics.stopCodes + [ECSTaskStatistics.other]).map { .init(Double(ecs.stopped[$0] ?? 0), $0) })
         return page
     }
 
-    private static func page(_ kafka: KafkaFigures) -> Exposition {
+    private static func page(_ kafka: KafkaQueueMetrics) -> Exposition {
         var page = Exposition()
         page.add(.kafkaBrokers, Double(kafka.brokers))
         page.add(.kafkaTopicPartitions, kafka.topics.map { .init(Double($1), $0) })

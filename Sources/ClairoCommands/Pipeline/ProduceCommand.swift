@@ -111,7 +111,8 @@ struct ProduceCommand: EnvironmentCommand {
             try await queue.prepare(untilReached: drain, log: log)
             let metrics = services.metrics
             let task = Task {
-                try await relay.follow(bell: Bell(), count: { metrics?.count($0) }, say: log.warning(metrics))
+                try await relay.follow(
+                    wakeSignal: WakeSignal(), count: { metrics?.count($0) }, say: log.warning(metrics))
             }
             drain.onCancel { task.cancel() }
             try await task.value
@@ -125,7 +126,7 @@ struct ProduceCommand: EnvironmentCommand {
         let sandbox = sandboxOptions.sandbox
         try await services.checkSandbox(sandbox, log: PipelineLog(milestones: false, services.environment))
         let intake = try services.eventIntake(metadata, limits: limitOptions.limits, sandbox: sandbox)
-        let summary: IntakeSummary
+        let summary: ObjectEventSummary
         if let bucket, let key {
             summary = try await intake.take(bucket: bucket, key: key)
         } else {
@@ -171,7 +172,7 @@ struct ProduceCommand: EnvironmentCommand {
         }
     }
 
-    private static func text(_ summary: IntakeSummary) -> String {
+    private static func text(_ summary: ObjectEventSummary) -> String {
         var lines = summary.registered.map { "\($0.videoID) registered: \($0.url)" }
         lines += summary.known.map { "\($0.videoID) known already: \($0.url)" }
         lines += summary.ignored.map { "ignored \($0.object): \($0.reason)" }

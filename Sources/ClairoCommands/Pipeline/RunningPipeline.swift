@@ -8,7 +8,7 @@ struct RunningPipeline: Sendable {
     private let queue: any MessageQueue
     private let relay: @Sendable (any MessageProducer) throws(ClairoError) -> Relay
     private let consumer: Consumer
-    private let bell: Bell
+    private let wakeSignal: WakeSignal
     private let metrics: DaemonMetrics?
     private let log: PipelineLog
 
@@ -17,10 +17,10 @@ struct RunningPipeline: Sendable {
         limits: InputLimits, log: PipelineLog
     ) throws(ClairoError) {
         let queue = try services.queue(metadata, leaseSeconds: work.lease)
-        let bell = Bell()
+        let wakeSignal = WakeSignal()
         self.metadata = metadata
         self.queue = queue
-        self.bell = bell
+        self.wakeSignal = wakeSignal
         self.log = log
         metrics = services.metrics
         relay = { (producer: any MessageProducer) throws(ClairoError) in try services.relay(metadata, producer) }
@@ -29,7 +29,7 @@ struct RunningPipeline: Sendable {
             intake: try services.intake(metadata, limits: limits, sandbox: work.sandbox),
             worker: try services.worker(
                 metadata, work: work, limits: limits, log: log),
-            options: options, bell: bell, say: log.warning(services.metrics))
+            options: options, wakeSignal: wakeSignal, say: log.warning(services.metrics))
     }
 
     /// Runs until `drain` or `stop`, or until the options say that it is over.
@@ -42,7 +42,7 @@ struct RunningPipeline: Sendable {
             group.addTask {
                 do {
                     try await relay.follow(
-                        bell: bell, count: { metrics?.count($0) }, say: log.warning(metrics))
+                        wakeSignal: wakeSignal, count: { metrics?.count($0) }, say: log.warning(metrics))
                 } catch {
                     // Without it nothing goes on: the consumer ends with it.
                     stop.cancel()

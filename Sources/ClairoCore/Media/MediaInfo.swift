@@ -56,7 +56,7 @@ public struct MediaInfo: Sendable, Codable, Hashable {
 }
 
 /// A size in square pixels.
-public struct PictureSize: Sendable, Codable, Hashable, CustomStringConvertible {
+public struct FrameSize: Sendable, Codable, Hashable, CustomStringConvertible {
     public var width: Int
     public var height: Int
 
@@ -119,11 +119,11 @@ public struct VideoStream: Sendable, Codable, Hashable {
     public var profile: String?
     public var pixelFormat: String
     public var bitDepth: Int
-    public var codedSize: PictureSize
+    public var codedSize: FrameSize
     public var sampleAspectRatio: Rational
     public var orientation: Orientation
     /// The size after rotation in square pixels.
-    public var displaySize: PictureSize
+    public var displaySize: FrameSize
     /// Exact where the frames lie on a grid; for variable rates the constant rate it would be conformed to.
     public var frameRate: Rational
     public var isVariableFrameRate: Bool
@@ -141,8 +141,8 @@ public struct VideoStream: Sendable, Codable, Hashable {
     public var canDecode: Bool
 
     public init(
-        index: Int, codec: String, profile: String?, pixelFormat: String, bitDepth: Int, codedSize: PictureSize,
-        sampleAspectRatio: Rational, orientation: Orientation, displaySize: PictureSize, frameRate: Rational,
+        index: Int, codec: String, profile: String?, pixelFormat: String, bitDepth: Int, codedSize: FrameSize,
+        sampleAspectRatio: Rational, orientation: Orientation, displaySize: FrameSize, frameRate: Rational,
         isVariableFrameRate: Bool, isInterlaced: Bool, color: ColorDescription, dynamicRange: DynamicRange,
         frameCount: Int, bitRate: Int64, start: Double, end: Double, keyFrameCount: Int, language: String?,
         isAttachedPicture: Bool, canDecode: Bool

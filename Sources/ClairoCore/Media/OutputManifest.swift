@@ -38,7 +38,7 @@ public struct OutputManifest: Sendable, Codable, Hashable {
 /// A rung made real.
 public struct RenditionRecord: Sendable, Codable, Hashable {
     public var name: String
-    public var size: PictureSize
+    public var size: FrameSize
     public var codec: String
     public var frameRate: Rational
     public var frameCount: Int
@@ -50,7 +50,7 @@ public struct RenditionRecord: Sendable, Codable, Hashable {
     public var bytes: Int64
 
     public init(
-        name: String, size: PictureSize, codec: String, frameRate: Rational, frameCount: Int, duration: Double,
+        name: String, size: FrameSize, codec: String, frameRate: Rational, frameCount: Int, duration: Double,
         averageRate: Int64, peakRate: Int64, bytes: Int64
     ) {
         self.name = name

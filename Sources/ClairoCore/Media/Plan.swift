@@ -171,7 +171,7 @@ extension VideoPlan {
 public struct Rung: Sendable, Codable, Hashable {
     /// Short side and `p`: `1080p`. The folder's name.
     public var name: String
-    public var size: PictureSize
+    public var size: FrameSize
     /// Largest rate the encoder may use, bits per second (x264 VBV maxrate).
     public var maxRate: Int64
     /// The VBV buffer in bits.
@@ -183,7 +183,7 @@ public struct Rung: Sendable, Codable, Hashable {
     /// that nobody whose claim has passed to another can change them. Nil where every first attempt went well.
     public var laterAttempts: [SegmentAttempt]?
 
-    public init(name: String, size: PictureSize, maxRate: Int64, bufferSize: Int64, copyReorderDelay: Int? = nil) {
+    public init(name: String, size: FrameSize, maxRate: Int64, bufferSize: Int64, copyReorderDelay: Int? = nil) {
         self.name = name
         self.size = size
         self.maxRate = maxRate
@@ -234,11 +234,11 @@ public struct LadderDecision: Sendable, Codable, Hashable {
     }
 
     public var name: String
-    public var size: PictureSize
+    public var size: FrameSize
     public var verdict: Verdict
     public var reason: String
 
-    public init(name: String, size: PictureSize, verdict: Verdict, reason: String) {
+    public init(name: String, size: FrameSize, verdict: Verdict, reason: String) {
         self.name = name
         self.size = size
         self.verdict = verdict

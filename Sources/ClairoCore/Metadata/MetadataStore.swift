@@ -4,7 +4,7 @@
 /// state is one conditional update that names the version or the attempt it builds on, and says whether it took hold, so
 /// a worker that was thought dead can change nothing. Time is the database's own wherever two machines are compared.
 public protocol MetadataStore: VideoRecords, UploadRecords, JobRecords, TaskRecords, OutboxRecords, QueueRecords,
-    CensusRecords
+    StatisticsRecords
 {
     /// The schema's version in the database, and the one this program knows.
     func schema() async throws(ClairoError) -> SchemaVersions

@@ -35,7 +35,7 @@ extension TaskResult {
     }
 
     private func validateRenditions(of work: TaskSpec.Work) throws(ImpossibleResult) {
-        let planned: [String: PictureSize]?
+        let planned: [String: FrameSize]?
         switch work {
         case .finish(let request):
             planned = Dictionary((request.plan.video?.rungs ?? []).map { ($0.name, $0.size) }) { first, _ in first }
@@ -98,7 +98,7 @@ extension String {
     }
 }
 
-extension PictureSize {
+extension FrameSize {
     fileprivate var isPossible: Bool { (1...1 << 20).contains(width) && (1...1 << 20).contains(height) }
 }
 

@@ -5,7 +5,7 @@ internal import Glibc
 internal import Synchronization
 
 /// A container in which one task is done: started, waited for by a thread, removed.
-final class DockerContainer: TaskPlace {
+final class DockerContainer: TaskRuntime {
     static let noun = "container"
 
     private let engine: DockerEngine
@@ -74,7 +74,7 @@ final class DockerContainer: TaskPlace {
         try? engine.kill(id)
     }
 
-    func ending() -> TaskEnding? {
+    func ending() -> TaskExit? {
         if let ending = watch.ending {
             // Nothing in it can do that to its first process: the daemon has stopped, or somebody had it killed.
             let isStrangers = ending == .signaled(SIGKILL) && firstKill == nil
@@ -92,14 +92,14 @@ final class DockerContainer: TaskPlace {
         let cancellation = Cancellation()
         private let engine: DockerEngine
         private let id: String
-        private let end = Mutex<TaskEnding?>(nil)
+        private let end = Mutex<TaskExit?>(nil)
 
         init(engine: DockerEngine, id: String) {
             self.engine = engine
             self.id = id
         }
 
-        var ending: TaskEnding? { end.withLock { $0 } }
+        var ending: TaskExit? { end.withLock { $0 } }
 
         func untilEnded() {
             var awaySince: ContinuousClock.Instant?
@@ -124,7 +124,7 @@ final class DockerContainer: TaskPlace {
             }
         }
 
-        private static func ending(_ state: ContainerDetails.State) -> TaskEnding {
+        private static func ending(_ state: ContainerDetails.State) -> TaskExit {
             if state.outOfMemory { return .outOfMemory }
             // As a shell has it: 128 and the signal's number.
             return state.exitCode > 128 ? .signaled(Int32(state.exitCode - 128)) : .exited(Int32(state.exitCode))

@@ -98,7 +98,7 @@ public struct DockerExecutor: TaskExecutor {
     /// Starts a container, waits until it asks for its task, and removes it after `body`.
     private func withContainer<R>(
         _ engine: DockerEngine, arguments: [String] = [], labels: [String: String] = [:], stop: StopRequest,
-        _ body: (DockerContainer, FrameSocket, WakePipe) throws(ClairoError) -> R
+        _ body: (DockerContainer, WireSocket, WakePipe) throws(ClairoError) -> R
     ) throws(ClairoError) -> R {
         let wake = try WakePipe()
         let (name, place) = try folder.enter()
@@ -113,7 +113,7 @@ public struct DockerExecutor: TaskExecutor {
 
     private func connection(
         from container: DockerContainer, listener: TaskListener, wake: WakePipe, stop: StopRequest
-    ) throws(ClairoError) -> FrameSocket {
+    ) throws(ClairoError) -> WireSocket {
         let id = stop.onCancel { [weak wake] in wake?.signal(isOver: false) }
         defer { stop.forget(id) }
         let begin = ContinuousClock.now
@@ -135,7 +135,7 @@ public struct DockerExecutor: TaskExecutor {
         }
     }
 
-    private func notBegun(_ ending: TaskEnding, _ messages: String) -> ClairoError {
+    private func notBegun(_ ending: TaskExit, _ messages: String) -> ClairoError {
         if case .lost(let error) = ending { return error }
         onKill(.noResult)
         let how =
@@ -222,8 +222,8 @@ public struct DockerExecutor: TaskExecutor {
             setsockopt(
                 socket.descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
             // Any word lets it begin.
-            _ = socket.send(try Frame(.answer, head: AnswerHead()))
-            let report = try? socket.receive(FrameBounds.fromChild)?.decodeHead(as: SandboxReport.self)
+            _ = socket.send(try WireMessage(.answer, head: AnswerHead()))
+            let report = try? socket.receive(WireLimits.fromChild)?.decodeHead(as: SandboxReport.self)
             guard let report else {
                 throw .crash("A task's container does not get as far as its sandbox", container.lastWords())
             }

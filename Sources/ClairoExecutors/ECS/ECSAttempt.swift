@@ -88,7 +88,7 @@ struct ECSAttempt {
 
     private func start(_ exchange: Exchange) throws(ClairoError) -> String {
         let reply = try service.client.runTask(service.request(spec, specURL: exchange.specURL), stop: stop)
-        guard let task = reply.tasks?.first else { throw ECSEnding.notStarted(reply.failures ?? []) }
+        guard let task = reply.tasks?.first else { throw ECSStopReason.notStarted(reply.failures ?? []) }
         return task.taskArn
     }
 
@@ -199,7 +199,7 @@ struct ECSAttempt {
         if task.isStopped {
             life.isOver = true
             if let end = try result(exchange) { return end }
-            let ending = ECSEnding(task, container: service.placement.container)
+            let ending = ECSStopReason(task, container: service.placement.container)
             throw ending.isRefusal ? refused(ending.error) : ending.error
         }
         if !task.isPending, life.running == nil {

@@ -11,7 +11,7 @@ struct RemoteStore: ObjectStore {
     }
 
     func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {
-        if data.count <= FrameBounds.piece {
+        if data.count <= WireLimits.piece {
             _ = try channel.ask(RequestHead(operation: .put, key: key), payload: data)
         } else {
             do {
@@ -23,7 +23,7 @@ struct RemoteStore: ObjectStore {
     }
 
     func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool {
-        guard data.count <= FrameBounds.piece else { throw .defect("\(key) is too large for a task to write it so") }
+        guard data.count <= WireLimits.piece else { throw .defect("\(key) is too large for a task to write it so") }
         return try channel.ask(RequestHead(operation: .putIfAbsent, key: key), payload: data).head.isWritten ?? false
     }
 
@@ -31,8 +31,8 @@ struct RemoteStore: ObjectStore {
         let handle = try channel.ask(RequestHead(operation: .beginPut, key: key)).head.handle
         do {
             try body { (data: Data) throws(ClairoError) in
-                for start in stride(from: 0, to: data.count, by: FrameBounds.piece) {
-                    let piece = data.dropFirst(start).prefix(FrameBounds.piece)
+                for start in stride(from: 0, to: data.count, by: WireLimits.piece) {
+                    let piece = data.dropFirst(start).prefix(WireLimits.piece)
                     _ = try channel.ask(RequestHead(operation: .writePut, handle: handle), payload: piece)
                 }
             }

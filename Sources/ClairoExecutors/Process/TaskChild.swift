@@ -86,26 +86,26 @@ public struct TaskChild {
 
     /// Tells the parent which walls stand, and ends the process.
     public static func tell(_ report: SandboxReport) -> Never {
-        if let frame = try? Frame(.result, head: report) { _ = FrameSocket(owning: descriptor).send(frame) }
+        if let frame = try? WireMessage(.result, head: report) { _ = WireSocket(owning: descriptor).send(frame) }
         _exit(0)
     }
 
     /// Tells the parent that there will be no result, and ends the process.
     public static func fail(_ error: ClairoError) -> Never {
-        if let frame = try? Frame(.failure, head: FailureHead(error)) {
-            _ = FrameSocket(owning: descriptor).send(frame)
+        if let frame = try? WireMessage(.failure, head: FailureHead(error)) {
+            _ = WireSocket(owning: descriptor).send(frame)
         }
         _exit(0)
     }
 
     /// Takes the task from the parent, does it and reports. Blocks, and does not return: the process ends with the report.
     public func serve() -> Never {
-        let channel = TaskChannel(socket: FrameSocket(owning: Self.descriptor))
+        let channel = TaskChannel(socket: WireSocket(owning: Self.descriptor))
         let start = channel.start()
         if !walls.isComplete {
             channel.report(.note("The sandbox is not complete on this system; missing: \(walls.missing)"))
         }
-        let report: Frame?
+        let report: WireMessage?
         do throws(ClairoError) {
             let host = TaskHost(
                 source: RemoteSource(size: start.sourceSize, etag: start.sourceETag, channel: channel),
@@ -113,9 +113,9 @@ public struct TaskChild {
             let result = try engine.run(start.spec, host: host, stop: StopRequest())
             channel.flushProgress()
             channel.flushNews()
-            report = try Frame(.result, head: result)
+            report = try WireMessage(.result, head: result)
         } catch {
-            report = try? Frame(.failure, head: FailureHead(error))
+            report = try? WireMessage(.failure, head: FailureHead(error))
         }
         if let report { channel.send(report) }
         // Nothing is left to tidy: whatever this process has is the kernel's to take back.
@@ -127,7 +127,7 @@ public struct TaskChild {
 final class TaskChannel: Sendable {
     private final class Waiter: Sendable {
         let answered = DispatchSemaphore(value: 0)
-        let frame = Mutex<Frame?>(nil)
+        let frame = Mutex<WireMessage?>(nil)
     }
 
     private struct Progress {
@@ -142,12 +142,12 @@ final class TaskChannel: Sendable {
         var sent = ContinuousClock.now
     }
 
-    private let socket: FrameSocket
+    private let socket: WireSocket
     private let waiters = Mutex<(next: UInt32, waiting: [UInt32: Waiter])>((1, [:]))
     private let progress = Mutex(Progress())
     private let news = Mutex(News())
 
-    init(socket: FrameSocket) { self.socket = socket }
+    init(socket: WireSocket) { self.socket = socket }
 
     /// Waits for the task, then lets a thread take the answers.
     func start() -> StartHead {
@@ -165,12 +165,12 @@ final class TaskChannel: Sendable {
         return head
     }
 
-    private func receive() -> Frame? { try? socket.receive(FrameBounds.fromParent) }
+    private func receive() -> WireMessage? { try? socket.receive(WireLimits.fromParent) }
 
     /// Without a parent there is nobody to work for.
     private static func leave() -> Never { _exit(ClairoError.ExitCode.temporary.rawValue) }
 
-    func send(_ frame: Frame) { if !socket.send(frame) { Self.leave() } }
+    func send(_ frame: WireMessage) { if !socket.send(frame) { Self.leave() } }
 
     /// Sends a request and waits for its answer.
     func ask(_ request: RequestHead, payload: Data = Data()) throws(ClairoError) -> (head: AnswerHead, payload: Data) {
@@ -180,7 +180,7 @@ final class TaskChannel: Sendable {
             waiters.waiting[waiters.next] = waiter
             return waiters.next
         }
-        send(try Frame(.request, id: id, head: request, payload: payload))
+        send(try WireMessage(.request, id: id, head: request, payload: payload))
         waiter.answered.wait()
         guard let frame = waiter.frame.withLock({ $0 }), let head = try? frame.decodeHead(as: AnswerHead.self) else {
             throw .defect("The parent's answer cannot be read")
@@ -206,14 +206,14 @@ final class TaskChannel: Sendable {
             defer { progress.isPending = false }
             return progress.isPending ? progress.frames : nil
         }
-        if let frames, let frame = try? Frame(.progress, head: ProgressHead(frames: frames)) { send(frame) }
+        if let frames, let frame = try? WireMessage(.progress, head: ProgressHead(frames: frames)) { send(frame) }
     }
 
     /// Notes and phases at once, frames as seldom as above.
     func report(_ item: JobNews) {
         guard case .progress(let progress) = item else {
             flushNews()
-            if let frame = try? Frame(.news, head: item) { send(frame) }
+            if let frame = try? WireMessage(.news, head: item) { send(frame) }
             return
         }
         let due = news.withLock { news in
@@ -233,7 +233,7 @@ final class TaskChannel: Sendable {
             defer { news.latest = nil }
             return news.latest
         }
-        if let latest, let frame = try? Frame(.news, head: JobNews.progress(latest)) { send(frame) }
+        if let latest, let frame = try? WireMessage(.news, head: JobNews.progress(latest)) { send(frame) }
     }
 }
 
@@ -278,7 +278,7 @@ final class RemoteSource: ByteSource {
         let payload = try channel.ask(
             RequestHead(
                 operation: object == nil ? .source : .read, offset: offset,
-                count: min(max(count, Self.leastQuestion), FrameBounds.piece), handle: object?.handle)
+                count: min(max(count, Self.leastQuestion), WireLimits.piece), handle: object?.handle)
         ).payload
         let answer = Answer(offset: offset, bytes: payload)
         // Who reads much at once goes through the source once.

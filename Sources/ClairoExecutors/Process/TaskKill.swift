@@ -16,7 +16,7 @@ public enum TaskKill: String, Sendable, CaseIterable {
 }
 
 extension TaskKill {
-    init?(_ server: TaskServer.Ending?, _ ending: TaskEnding) {
+    init?(_ server: TaskServer.Ending?, _ ending: TaskExit) {
         switch server {
         case .result: return nil
         case .failure: return nil

@@ -7,20 +7,20 @@ internal import Glibc
 ///
 /// Not Sendable: it belongs to one thread, which must stay as long as the child, since the kernel ends the child with the
 /// thread that started it (PR_SET_PDEATHSIG).
-final class TaskProcess: TaskPlace {
+final class TaskProcess: TaskRuntime {
     static let noun = "process"
 
     let identifier: pid_t
     /// The read end of its stderr.
     private let errors: Int32
     private var tail = MessageTail()
-    private var end: TaskEnding?
+    private var end: TaskExit?
     /// Before it began.
     private let outOfMemoryKills = MachineMemory.outOfMemoryKills
 
     /// - Parameter socket: becomes descriptor 3 of the child, its only one but /dev/null and stderr.
     /// - Throws: `capacity` where the system has no room for a process.
-    init(_ executable: String, _ arguments: [String], socket: FrameSocket) throws(ClairoError) {
+    init(_ executable: String, _ arguments: [String], socket: WireSocket) throws(ClairoError) {
         var ends: [Int32] = [0, 0]
         guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Self.cannotStart(errno) }
         defer { close(ends[1]) }
@@ -45,9 +45,9 @@ final class TaskProcess: TaskPlace {
     /// Starts a child with a socket to it, within `limits`.
     static func start(
         _ executable: String, _ arguments: [String], limits: ProcessLimits
-    ) throws(ClairoError) -> (TaskProcess, FrameSocket) {
+    ) throws(ClairoError) -> (TaskProcess, WireSocket) {
         // The child's own end is closed here: who reads at ours sees the child go.
-        let (socket, childSocket) = try FrameSocket.pair()
+        let (socket, childSocket) = try WireSocket.pair()
         let process = try TaskProcess(executable, arguments, socket: childSocket)
         // It has been given nothing yet, so it runs nothing yet that would have to be limited.
         guard limits.apply(to: process.identifier) else {
@@ -113,7 +113,7 @@ final class TaskProcess: TaskPlace {
     func kill() { send(SIGKILL) }
 
     /// Notes the end of the child if it has come, and ends its descendants before its number can be another's.
-    func ending() -> TaskEnding? {
+    func ending() -> TaskExit? {
         guard end == nil else { return end }
         var information = siginfo_t()
         guard waitid(P_PID, id_t(identifier), &information, WEXITED | WNOHANG | WNOWAIT) == 0,

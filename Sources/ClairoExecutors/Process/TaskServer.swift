@@ -31,18 +31,18 @@ final class TaskServer: Sendable {
     /// More than a job has to say to people.
     private static let mostNotes = 20
 
-    private let socket: FrameSocket
+    private let socket: WireSocket
     private let host: TaskHost
     private let work: TaskSpec.Work
-    private let rights: TaskRights
+    private let rights: TaskPermissions
     private let outputLimit: Int64
     private let objects: OpenObjects
     private let state = Mutex(State())
 
     /// - Parameter work: what the child is to do, which decides what it may.
-    init(socket: FrameSocket, host: TaskHost, work: TaskSpec.Work, outputLimit: Int64) {
+    init(socket: WireSocket, host: TaskHost, work: TaskSpec.Work, outputLimit: Int64) {
         self.work = work
-        rights = TaskRights(work)
+        rights = TaskPermissions(work)
         self.socket = socket
         self.host = host
         self.outputLimit = min(outputLimit, work.outputLimit ?? outputLimit)
@@ -64,8 +64,8 @@ final class TaskServer: Sendable {
     func forgiveSilence() { state.withLock { $0.lastSign = .now } }
 
     /// Hands over the task and answers until the child hangs up. Blocks; nothing of it runs afterwards.
-    func serve(_ start: Frame) {
-        let queue = BoundedQueue<Frame>(capacity: Self.waiting)
+    func serve(_ start: WireMessage) {
+        let queue = BoundedQueue<WireMessage>(capacity: Self.waiting)
         let answerers = (0..<Self.answerers).map { index in
             WorkerThread(name: "task-host-\(index)") { [self] in
                 while let frame = queue.pop() { answer(frame) }
@@ -73,7 +73,7 @@ final class TaskServer: Sendable {
         }
         if socket.send(start) {
             do throws(BrokenProtocol) {
-                while let frame = try socket.receive(FrameBounds.fromChild) {
+                while let frame = try socket.receive(WireLimits.fromChild) {
                     if try take(frame, into: queue) { break }
                 }
             } catch {
@@ -90,7 +90,7 @@ final class TaskServer: Sendable {
     private func end(_ ending: Ending) { state.withLock { $0.ending = $0.ending ?? ending } }
 
     /// - Returns: whether this was the last word.
-    private func take(_ frame: Frame, into queue: BoundedQueue<Frame>) throws(BrokenProtocol) -> Bool {
+    private func take(_ frame: WireMessage, into queue: BoundedQueue<WireMessage>) throws(BrokenProtocol) -> Bool {
         switch frame.kind {
         case .request:
             forgiveSilence()
@@ -132,7 +132,7 @@ final class TaskServer: Sendable {
         }
     }
 
-    private func answer(_ frame: Frame) {
+    private func answer(_ frame: WireMessage) {
         let request: RequestHead
         do throws(BrokenProtocol) {
             request = try frame.decodeHead()
@@ -153,7 +153,9 @@ final class TaskServer: Sendable {
             $0.working -= 1
             $0.lastSign = .now
         }
-        if let answer = try? Frame(.answer, id: frame.id, head: head, payload: payload) { _ = socket.send(answer) }
+        if let answer = try? WireMessage(.answer, id: frame.id, head: head, payload: payload) {
+            _ = socket.send(answer)
+        }
     }
 
     private func perform(_ request: RequestHead, _ payload: Data) throws(ClairoError) -> (AnswerHead, Data) {
@@ -192,7 +194,7 @@ final class TaskServer: Sendable {
         case .get:
             let key = try key(request)
             // Before it is here. What is not there says so itself.
-            guard try store.info(of: key)?.size ?? 0 <= Int64(FrameBounds.whole) else {
+            guard try store.info(of: key)?.size ?? 0 <= Int64(WireLimits.whole) else {
                 throw .defect("\(key) is too large for a task to read it whole")
             }
             return (AnswerHead(), try store.get(key))
@@ -245,7 +247,7 @@ final class TaskServer: Sendable {
 
     private func range(_ request: RequestHead) throws(ClairoError) -> (Int64, Int) {
         guard let offset = request.offset, let count = request.count, offset >= 0,
-            (0...FrameBounds.piece).contains(count)
+            (0...WireLimits.piece).contains(count)
         else { throw .defect("A task asked for a range that cannot be") }
         return (offset, count)
     }

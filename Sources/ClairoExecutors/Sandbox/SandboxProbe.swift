@@ -15,8 +15,8 @@ struct SandboxProbe {
         setsockopt(
             socket.descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout.size(ofValue: patience)))
         // Any word lets it begin.
-        _ = socket.send(try Frame(.answer, head: AnswerHead()))
-        let report = try? socket.receive(FrameBounds.fromChild)?.decodeHead(as: SandboxReport.self)
+        _ = socket.send(try WireMessage(.answer, head: AnswerHead()))
+        let report = try? socket.receive(WireLimits.fromChild)?.decodeHead(as: SandboxReport.self)
         process.endNow()
         guard let report else {
             throw .crash("A task's process does not get as far as its sandbox", process.lastWords())

@@ -5,11 +5,11 @@ internal import Glibc
 /// A place apart from us where one task is done, as its supervisor sees it: a process, a container.
 ///
 /// Belongs to the supervisor's thread.
-protocol TaskPlace {
+protocol TaskRuntime {
     /// What messages call it.
     static var noun: String { get }
     /// How it ended; nil while it runs.
-    func ending() -> TaskEnding?
+    func ending() -> TaskExit?
     /// Asks it to end. What it does not do in time is done to it by `kill`.
     func terminate()
     /// Ends it. Called again and again until it has ended.
@@ -23,7 +23,7 @@ protocol TaskPlace {
 }
 
 /// How a place ended in which a task was done.
-enum TaskEnding: Equatable, Sendable {
+enum TaskExit: Equatable, Sendable {
     case exited(Int32)
     case signaled(Int32)
     /// The kernel ended it when it had used up its memory.
@@ -50,10 +50,10 @@ struct Supervisor {
     /// - Parameters:
     ///   - socket: our end of the connection.
     ///   - wake: is signalled by whoever learns that the place has ended.
-    func run<Place: TaskPlace>(
-        _ spec: TaskSpec, host: TaskHost, in place: Place, socket: FrameSocket, wake: WakePipe
+    func run<Place: TaskRuntime>(
+        _ spec: TaskSpec, host: TaskHost, in place: Place, socket: WireSocket, wake: WakePipe
     ) throws(ClairoError) -> TaskResult {
-        let first = try Frame(
+        let first = try WireMessage(
             .start, head: StartHead(spec: spec, sourceSize: host.source.size, sourceETag: host.source.etag))
         let server = TaskServer(socket: socket, host: host, work: spec.work, outputLimit: limits.outputBytes)
         let serving = WorkerThread(name: "task-server") {
@@ -70,7 +70,7 @@ struct Supervisor {
     }
 
     /// Returns when the place is gone.
-    private func watch(_ place: some TaskPlace, server: TaskServer, wake: WakePipe) -> (Verdict?, TaskEnding) {
+    private func watch(_ place: some TaskRuntime, server: TaskServer, wake: WakePipe) -> (Verdict?, TaskExit) {
         let begin = ContinuousClock.now
         var verdict: Verdict?
         var killAt: ContinuousClock.Instant?
@@ -106,8 +106,8 @@ struct Supervisor {
         }
     }
 
-    private func outcome<Place: TaskPlace>(
-        of place: Place, _ ending: TaskEnding, verdict: Verdict?, server: TaskServer
+    private func outcome<Place: TaskRuntime>(
+        of place: Place, _ ending: TaskExit, verdict: Verdict?, server: TaskServer
     ) throws(ClairoError) -> TaskResult {
         let subject = "The task's \(Place.noun)"
         switch verdict {
@@ -140,7 +140,7 @@ struct Supervisor {
     }
 
     /// What to say of a place that ended without a result.
-    func error(of subject: String, _ ending: TaskEnding, _ messages: String) -> ClairoError {
+    func error(of subject: String, _ ending: TaskExit, _ messages: String) -> ClairoError {
         switch ending {
         case .signaled(SIGXCPU):
             .crash("\(subject) used more than \(limits.cpuSeconds) s of CPU time", messages)

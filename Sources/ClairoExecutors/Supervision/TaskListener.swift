@@ -32,12 +32,12 @@ final class TaskListener {
     var descriptor: Int32 { listener }
 
     /// The connection, once somebody has made one.
-    func connection() -> FrameSocket? {
+    func connection() -> WireSocket? {
         let connection = accept(listener, nil, nil)
         guard connection >= 0 else { return nil }
         // It does not inherit these from the listener.
         _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
-        return FrameSocket(owning: connection)
+        return WireSocket(owning: connection)
     }
 }
 

@@ -55,7 +55,7 @@ struct ChunkTranscoder {
         func isFed(_ position: Int, _ segment: Int) -> Bool {
             fed[position].contains(video.encoderRun(ofSegment: segment).lowerBound)
         }
-        let reader = PictureReader(source: source, limits: limits, plan: plan, video: video, control: control)
+        let reader = FrameReader(source: source, limits: limits, plan: plan, video: video, control: control)
         let conformer = Conformer(plan: video, sizes: encoded.map { video.rungs[$0].size })
         var failure: (any Error)?
         do {

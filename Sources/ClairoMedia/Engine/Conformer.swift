@@ -7,7 +7,7 @@ internal import Libav
 /// Filter graphs are rebuilt when the source changes its format in the middle.
 final class Conformer {
     private let plan: VideoPlan
-    private let sizes: [PictureSize]
+    private let sizes: [FrameSize]
     private var graph: FilterGraph?
     private var shape: Shape?
 
@@ -28,7 +28,7 @@ final class Conformer {
     }
 
     /// - Parameter sizes: of the rungs to make, from the largest to the smallest.
-    init(plan: VideoPlan, sizes: [PictureSize]) {
+    init(plan: VideoPlan, sizes: [FrameSize]) {
         self.plan = plan
         self.sizes = sizes
     }
@@ -84,11 +84,11 @@ final class Conformer {
         return text + "[out\(sizes.count - 1)]"
     }
 
-    private func scale(_ size: PictureSize) -> String { "scale=w=\(size.width):h=\(size.height):flags=bicubic" }
+    private func scale(_ size: FrameSize) -> String { "scale=w=\(size.width):h=\(size.height):flags=bicubic" }
 
     /// The size before rotation.
-    private func turnedBack(_ size: PictureSize) -> PictureSize {
-        plan.orientation.swapsSides ? PictureSize(width: size.height, height: size.width) : size
+    private func turnedBack(_ size: FrameSize) -> FrameSize {
+        plan.orientation.swapsSides ? FrameSize(width: size.height, height: size.width) : size
     }
 
     private func isRGB(_ frame: Frame) -> Bool {

@@ -31,7 +31,7 @@ public struct MediaTaskEngine: TaskEngine {
                 switch spec.work {
                 case .probe(let name, let settings):
                     TaskResult(
-                        media: try SourceProber(limits: limits, settings: settings)
+                        media: try InProcessProber(limits: limits, settings: settings)
                             .probe(host.source, name: name, profile: ""))
                 case .inspect(let name): try work.inspect(name)
                 case .plan(let request): try work.plan(request)
@@ -76,7 +76,7 @@ private struct TaskWork {
     private var sink: SegmentSink { SegmentSink(store: host.output, manner: .sharing, control: control) }
 
     func inspect(_ name: String) throws -> TaskResult {
-        let probe = SourceProbe(source: host.source, name: name, limits: limits, interrupt: control.interrupt)
+        let probe = SourceAnalyzer(source: host.source, name: name, limits: limits, interrupt: control.interrupt)
         return TaskResult(media: try probe.scan().info)
     }
 
@@ -91,7 +91,7 @@ private struct TaskWork {
 
     func plan(_ request: TaskSpec.PlanRequest) throws -> TaskResult {
         control.begin(.reading)
-        let scan = try SourceProbe(
+        let scan = try SourceAnalyzer(
             source: host.source, name: request.source.name, limits: limits, interrupt: control.interrupt
         ).scan(inspectsCopy: request.settings.copyCompatible)
         try control.checkCancellation()
@@ -142,7 +142,7 @@ private struct TaskWork {
 
     func finish(_ request: TaskSpec.FinishRequest) throws -> TaskResult {
         let manifest = try OutputManifest(of: request.plan, warnings: request.warnings)
-        let published = try Publication(
+        let published = try OutputFinisher(
             manifest: manifest, store: host.output, control: control,
             check: .records(SegmentRecords(request.segments, plan: request.plan))
         ).run()

@@ -7,7 +7,7 @@ struct ResourceBudget {
     let memory: Int64
 
     /// One chunk with a thread for each rung keeps about two cores busy: the largest rung is half of the work.
-    func jobs(asked: Int?, cores: Int, video: VideoPlan, source: PictureSize?, preset: String) -> Int {
+    func jobs(asked: Int?, cores: Int, video: VideoPlan, source: FrameSize?, preset: String) -> Int {
         let byCores = asked ?? max(1, cores / 2)
         let perChunk = Self.chunkMemory(
             rungs: video.rungs, source: source,
@@ -18,7 +18,7 @@ struct ResourceBudget {
 
     /// Bytes that one chunk needs: x264 holds its lookahead in about twice the size of the pictures, queues and decoder
     /// hold some more.
-    static func chunkMemory(rungs: [Rung], source: PictureSize?, lookahead: Int) -> Int64 {
+    static func chunkMemory(rungs: [Rung], source: FrameSize?, lookahead: Int) -> Int64 {
         let perPicture = 1.5
         let encoders = rungs.reduce(0.0) {
             $0 + Double($1.size.pixels) * perPicture

@@ -61,7 +61,7 @@ public struct TranscodeJob: Sendable {
         control.begin(.reading)
         let fingerprint =
             try fingerprint ?? SourceFingerprint(of: source, name: sourceName, check: control.checkCancellation)
-        let scan = try SourceProbe(source: source, name: sourceName, limits: limits, interrupt: control.interrupt)
+        let scan = try SourceAnalyzer(source: source, name: sourceName, limits: limits, interrupt: control.interrupt)
             .scan(inspectsCopy: settings.copyCompatible)
         // A scan that was broken off must not pass for a shorter source.
         try control.checkCancellation()
@@ -85,7 +85,7 @@ public struct TranscodeJob: Sendable {
         try checkDamage(&manifest)
         try control.checkCancellation()
 
-        let published = try Publication(
+        let published = try OutputFinisher(
             manifest: manifest, store: store, control: control, check: resources.verifies ? .whole : .none
         ).run()
         return Outcome(

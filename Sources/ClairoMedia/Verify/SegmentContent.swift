@@ -6,7 +6,7 @@ internal import Libav
 struct SegmentContent {
     /// Presentation times of the decoded pictures, in the order they come out.
     private(set) var times: [Rational] = []
-    private(set) var size: PictureSize?
+    private(set) var size: FrameSize?
     private(set) var codec: String?
     private(set) var beginsWithKeyFrame = false
     private(set) var errors = 0
@@ -22,10 +22,10 @@ struct SegmentContent {
         let base = Rational(decoder.timeBase)
         var isFirst = true
         var smallest: Rational?
-        func take(_ times: inout [Rational], _ size: inout PictureSize?) throws {
+        func take(_ times: inout [Rational], _ size: inout FrameSize?) throws {
             while case .value(let frame) = try decoder.receive() {
                 times.append(Rational(frame.pts ?? -1) * base)
-                size = PictureSize(width: frame.width, height: frame.height)
+                size = FrameSize(width: frame.width, height: frame.height)
             }
         }
         while let packet = try demuxer.read() {
@@ -47,7 +47,7 @@ struct SegmentContent {
     }
 
     /// What is wrong with the segment if it is to hold `frames` in pictures of `size`, or nil.
-    func problem(frames: Range<Int>, rate: Rational, size wanted: PictureSize) -> String? {
+    func problem(frames: Range<Int>, rate: Rational, size wanted: FrameSize) -> String? {
         if errors > 0 { return "\(errors) decoding errors" }
         if !beginsWithKeyFrame { return "it does not begin with an IDR" }
         if times.count != frames.count { return "\(times.count) pictures instead of \(frames.count)" }

@@ -8,7 +8,7 @@ struct CheckedRendition {
     var start: Rational
     var end: Rational
     var codec: String?
-    var size: PictureSize?
+    var size: FrameSize?
     /// Bytes of each media segment as they lie on the store.
     var segmentBytes: [Int]
 }

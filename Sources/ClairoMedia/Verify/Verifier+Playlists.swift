@@ -285,7 +285,7 @@ extension Verifier {
 
     private func checkRepresentation(
         _ representation: DASHRepresentation?, _ subject: String, initKey: ObjectKey, keys: [ObjectKey],
-        duration: Rational, size: PictureSize?, _ checks: inout Checks
+        duration: Rational, size: FrameSize?, _ checks: inout Checks
     ) {
         guard let representation else {
             checks.expect(false, "mpd", subject, "", "the MPD does not have it")

@@ -6,7 +6,7 @@ actor LocalConsumer: MessageConsumer {
     private let topics: [String]
     private let inFlight: Int
     private let leaseSeconds: Double
-    private let bell: Bell
+    private let wakeSignal: WakeSignal
     private let owner = MessageID.make().rawValue
     private var held: [MessageID: QueuedMessage] = [:]
     /// Calls that have asked for a message and may get one.
@@ -17,12 +17,12 @@ actor LocalConsumer: MessageConsumer {
     /// Between looks into a table that others may have written to.
     private static let pollSeconds = 0.5
 
-    init(records: any QueueRecords, topics: [String], inFlight: Int, leaseSeconds: Double, bell: Bell) {
+    init(records: any QueueRecords, topics: [String], inFlight: Int, leaseSeconds: Double, wakeSignal: WakeSignal) {
         self.records = records
         self.topics = topics
         self.inFlight = inFlight
         self.leaseSeconds = leaseSeconds
-        self.bell = bell
+        self.wakeSignal = wakeSignal
     }
 
     func next() async throws(ClairoError) -> ReceivedMessage? {
@@ -42,7 +42,7 @@ actor LocalConsumer: MessageConsumer {
                     return received(message)
                 }
             }
-            await bell.wait(seconds: Self.pollSeconds)
+            await wakeSignal.wait(seconds: Self.pollSeconds)
         }
         return nil
     }
@@ -62,14 +62,14 @@ actor LocalConsumer: MessageConsumer {
         guard let id = mine(message) else { return }
         _ = try await records.removeQueued(id, owner: owner)
         held[id] = nil
-        bell.ring()
+        wakeSignal.ring()
     }
 
     func release(_ message: ReceivedMessage) async throws(ClairoError) {
         guard let id = mine(message) else { return }
         held[id] = nil
         try await records.releaseQueued(id, owner: owner)
-        bell.ring()
+        wakeSignal.ring()
     }
 
     func close() async {
@@ -77,7 +77,7 @@ actor LocalConsumer: MessageConsumer {
         renewal?.cancel()
         for id in held.keys { try? await records.releaseQueued(id, owner: owner) }
         held = [:]
-        bell.ring()
+        wakeSignal.ring()
     }
 
     /// The id of a message that is still in these hands as it was then.

@@ -5,7 +5,7 @@ public import ClairoCore
 public final class LocalQueue: MessageQueue {
     private let records: any QueueRecords
     /// Rings when something was sent in this process, so that nobody has to wait for the next look into the table.
-    private let bell = Bell()
+    private let wakeSignal = WakeSignal()
 
     private let leaseSeconds: Double
 
@@ -16,14 +16,15 @@ public final class LocalQueue: MessageQueue {
     }
 
     public func producer() async throws(ClairoError) -> any MessageProducer {
-        LocalProducer(records: records, bell: bell)
+        LocalProducer(records: records, wakeSignal: wakeSignal)
     }
 
     /// There is one group of consumers for each topic, whatever its name.
     public func consumer(topics: [String], group: String, inFlight: Int) async throws(ClairoError)
         -> any MessageConsumer
     {
-        LocalConsumer(records: records, topics: topics, inFlight: inFlight, leaseSeconds: leaseSeconds, bell: bell)
+        LocalConsumer(
+            records: records, topics: topics, inFlight: inFlight, leaseSeconds: leaseSeconds, wakeSignal: wakeSignal)
     }
 
     /// A topic comes to be with its first message.
@@ -38,13 +39,13 @@ public final class LocalQueue: MessageQueue {
 
 struct LocalProducer: MessageProducer {
     let records: any QueueRecords
-    let bell: Bell
+    let wakeSignal: WakeSignal
 
     func send(_ messages: [OutboxMessage]) async -> [ClairoError?] {
         if messages.isEmpty { return [] }
         do throws(ClairoError) {
             try await records.enqueue(messages)
-            bell.ring()
+            wakeSignal.ring()
             return messages.map { _ in nil }
         } catch {
             return messages.map { _ in error }

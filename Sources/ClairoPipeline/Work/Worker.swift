@@ -235,7 +235,7 @@ public struct Worker: Sendable {
             return try await metadata.succeedTask(
                 task.claim, result: result, finish: finish, messages: [messages.task(finish, traceID: job.traceID)])
         case .finish:
-            let publication = Publication(job: job, result: result, store: services.output)
+            let publication = PublishedJob(job: job, result: result, store: services.output)
             return try await metadata.succeedFinish(
                 task.claim, result: result, renditions: publication.renditions, output: publication.output,
                 messages: messages.event(.ready, job: job, output: publication.output))

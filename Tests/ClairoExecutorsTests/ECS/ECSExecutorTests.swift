@@ -342,8 +342,8 @@ import Testing
             let request = service.request(try spec(job), specURL: "s3://x/spec.json")
             _ = try await onDedicatedThread(name: "start") { try client.runTask(request, stop: StopRequest()) }
         }
-        let census = try await ECSCensus.take(client, placement: ground.placement)
-        #expect(census.tasks["RUNNING"] == .init(count: 2, cpus: 4, memory: Double(2 * 4096 << 20)))
-        #expect(census.tasks["STOPPED"]?.count == 1 && census.stopped == ["SpotInterruption": 1])
+        let statistics = try await ECSTaskStatistics.take(client, placement: ground.placement)
+        #expect(statistics.tasks["RUNNING"] == .init(count: 2, cpus: 4, memory: Double(2 * 4096 << 20)))
+        #expect(statistics.tasks["STOPPED"]?.count == 1 && statistics.stopped == ["SpotInterruption": 1])
     }
 }

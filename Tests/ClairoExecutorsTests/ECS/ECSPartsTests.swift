@@ -135,10 +135,10 @@ import Testing
             from: Data(
                 #"{"taskArn": "a", "lastStatus": "STOPPED", "stopCode": "EssentialContainerExited", "containers": [{"name": "log-router", "exitCode": 78}, {"name": "clairo", "exitCode": 143}]}"#
                     .utf8))
-        let ending = ECSEnding(task, container: "clairo")
+        let ending = ECSStopReason(task, container: "clairo")
         #expect(ending.error.kind == .transient && !ending.isRefusal, "\(ending.error)")
         // Where ours has none, the other's is better than nothing.
-        #expect(ECSEnding(task, container: "other").isRefusal)
+        #expect(ECSStopReason(task, container: "other").isRefusal)
     }
 
     // MARK: Leftovers

@@ -1,0 +1,27 @@
+internal import ClairoCore
+internal import ClairoStorage
+internal import Foundation
+
+/// Where an output goes or is: a folder, or a place in a bucket.
+enum OutputDestination {
+    static func open(
+        _ name: String, _ environment: CommandEnvironment, stop: StopRequest
+    ) throws(ClairoError) -> any ObjectStore {
+        guard name.hasPrefix("s3://") else { return DirectoryStore(root: URL(fileURLWithPath: name)) }
+        return try StoreURL.open(name, environment: environment.variables, stop: stop)
+    }
+
+    /// Removes what a killed run left half-written.
+    static func tidy(_ store: any ObjectStore) throws(ClairoError) {
+        if let folder = store as? DirectoryStore {
+            try folder.removePartialObjects()
+            return
+        }
+        // Below the same prefix others may be at work: only what this output consists of.
+        guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: store.get(OutputManifest.key)) else {
+            return
+        }
+        let keys = Set((manifest.plan.video?.rungs ?? []).map(\.mp4Key) + manifest.plan.segmentKeys)
+        for upload in try store.openUploads(prefix: "") where keys.contains(upload.key) { try store.abort(upload) }
+    }
+}

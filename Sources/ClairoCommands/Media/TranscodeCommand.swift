@@ -1,0 +1,155 @@
+internal import ArgumentParser
+internal import ClairoCore
+internal import ClairoMedia
+internal import ClairoStorage
+internal import Foundation
+
+/// `clairo transcode`: the job.
+struct TranscodeCommand: EnvironmentCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "transcode",
+        abstract: "Turn a video into HLS, DASH and MP4.",
+        discussion: """
+            Makes a folder with a ladder of renditions, their playlists and a poster, and checks it before the master \
+            playlist appears. A run that was stopped, by Ctrl-C or by kill -9, is continued by the same command.
+
+              clairo transcode holiday.mov
+              clairo transcode holiday.mov -o /srv/videos/holiday --heights 1080,720,480
+              clairo transcode lecture.mkv --format hls --preset veryfast --progress json
+              clairo transcode s3://uploads/talk.mp4 -o s3://videos/talk
+            """)
+
+    @OptionGroup var input: InputOptions
+    @OptionGroup var options: SettingsOptions
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "The output folder, or s3://BUCKET/PREFIX; the input's name without its suffix, in the current folder, without it.",
+            valueName: "dir"),
+        completion: .directory)
+    var output: String?
+
+    @Option(
+        help: ArgumentHelp("Chunks to encode at once; chosen from cores and memory without it.", valueName: "count"))
+    var jobs: Int?
+
+    @Option(help: ArgumentHelp("Memory that may be used, such as 2G or 800M.", valueName: "size"))
+    var memory: String?
+
+    @Flag(help: "Replace an existing output.")
+    var force = false
+
+    @Flag(inversion: .prefixedNo, help: "Decode and check everything that was made before it is published.")
+    var verify = true
+
+    @Flag(help: "Print one JSON object with the manifest and the verification.")
+    var json = false
+
+    @Option(help: "Progress on stderr: auto, bar, json or none.")
+    var progress: ProgressStyle = .auto
+
+    @OptionGroup var sandboxOptions: SandboxOptions
+
+    @OptionGroup(title: "Limits") var limitOptions: LimitOptions
+
+    func run(_ environment: CommandEnvironment) async throws {
+        let settings = try options.settings()
+        let resources = TranscodeResources(
+            jobs: try checkedJobs(), memory: try memory.map(Self.bytes), verifies: verify, force: force)
+        let stop = StopRequest()
+        let folder = output ?? (input.name as NSString).deletingPathExtension
+        try refuseSourceInside(folder)
+        let store = try OutputDestination.open(folder, environment, stop: stop)
+        let name = input.name
+        let reporter = ProgressReporter(style: progress, environment: environment)
+        let report = try await Signals.stopping(stop) {
+            let source = try await input.open(environment, stop: stop)
+            reporter.start()
+            defer { reporter.stop() }
+            let request = try await onDedicatedThread(name: "transcode") {
+                // Only in a folder that is an output already; others' files are not ours to tidy.
+                if try store.size(of: OutputManifest.key) != nil { try OutputDestination.tidy(store) }
+                return TaskSpec.TranscodeRequest(
+                    source: try SourceFingerprint(of: source, name: name, check: stop.check), settings: settings,
+                    resources: resources)
+            }
+            let result = try await sandboxOptions.run(
+                .transcode(request), source: source, output: store, limits: limitOptions.limits, stop: stop,
+                say: reporter.say, progress: reporter.take)
+            let manifest = try await onDedicatedThread(name: "transcode") { try store.get(OutputManifest.key) }
+            return TranscodeReport(
+                output: folder, manifest: try JSONDecoder().decode(OutputManifest.self, from: manifest),
+                verification: result.verification)
+        }
+        environment.output(
+            json ? String(decoding: try JSON.encode(report), as: UTF8.self) + "\n" : Self.render(report))
+    }
+
+    /// A source below the output folder could be replaced by its own output.
+    private func refuseSourceInside(_ folder: String) throws(ClairoError) {
+        let inside = URL(fileURLWithPath: input.input).resolvingSymlinksInPath().path
+        let outside = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
+        if inside.hasPrefix(outside + "/"), FileManager.default.fileExists(atPath: outside + "/clairo.json") {
+            throw .usage("The source lies in the output folder \(folder)", advice: "Choose another folder with -o.")
+        }
+    }
+
+    private func checkedJobs() throws(ClairoError) -> Int? {
+        guard let jobs else { return nil }
+        guard (1...1024).contains(jobs) else {
+            throw .usage("--jobs \(jobs) is out of range", advice: "Give 1 or more.")
+        }
+        return jobs
+    }
+
+    /// `2G`, `800M`, `1.5GiB` or plain bytes.
+    static func bytes(_ text: String) throws(ClairoError) -> Int64 {
+        let upper = text.uppercased()
+        let number = upper.prefix { $0.isNumber || $0 == "." }
+        let factor: Double? =
+            switch upper.dropFirst(number.count) {
+            case "", "B": 1
+            case "K", "KB", "KIB": 1024
+            case "M", "MB", "MIB": 1024 * 1024
+            case "G", "GB", "GIB": 1024 * 1024 * 1024
+            default: nil
+            }
+        guard let factor, let value = Double(number), value > 0, value * factor < 1e15 else {
+            throw .usage("--memory \(text) is not a size", advice: "Give a number with K, M or G, such as 2G.")
+        }
+        return Int64(value * factor)
+    }
+
+    static func render(_ outcome: TranscodeReport) -> String {
+        let (manifest, folder) = (outcome.manifest, outcome.output)
+        var text = ""
+        if !manifest.renditions.isEmpty {
+            text += Render.table(
+                ["rung", "size", "codec", "average", "peak", "bytes"],
+                manifest.renditions.map {
+                    [
+                        $0.name, $0.size.description, $0.codec, Render.rate($0.averageRate), Render.rate($0.peakRate),
+                        Render.bytes($0.bytes),
+                    ]
+                })
+        }
+        for track in manifest.audio {
+            text +=
+                "audio \(track.name): \(track.codec), \(Render.rate(track.averageRate)), \(Render.bytes(track.bytes))\n"
+        }
+        for warning in manifest.warnings { text += "warning: \(warning)\n" }
+        if let report = outcome.verification { text += "verified: \(report.checks.count) checks passed\n" }
+        let keys = Set(manifest.files.map(\.key))
+        for key in ["master.m3u8", "manifest.mpd"] where keys.contains(key) { text += "\(folder)/\(key)\n" }
+        for key in keys.filter({ $0.hasPrefix("mp4/") }).sorted() { text += "\(folder)/\(key)\n" }
+        return text
+    }
+}
+
+/// What `clairo transcode --json` prints.
+struct TranscodeReport: Codable {
+    var output: String
+    var manifest: OutputManifest
+    var verification: VerificationReport?
+}

@@ -1,0 +1,114 @@
+internal import AWSSigning
+internal import ClairoCore
+internal import ClairoExecutors
+internal import ClairoMedia
+internal import ClairoPipeline
+internal import ClairoStorage
+internal import Foundation
+
+/// Tasks on Amazon ECS, as a worker has them.
+extension Services {
+    func ecsPlacement() throws(ClairoError) -> ECSPlacement {
+        ECSPlacement(
+            cluster: try needed(.ecsCluster), taskDefinition: try needed(.ecsTaskDefinition),
+            container: settings[.ecsContainer], subnets: list(.ecsSubnets), securityGroups: list(.ecsSecurityGroups),
+            assignsPublicIP: try flag(.ecsAssignPublicIP),
+            capacityProviders: try settings.value(.ecsCapacityProvider).map { (text) throws(ClairoError) in
+                try ECSPlacement.CapacityProvider.list(text)
+            } ?? [])
+    }
+
+    private func needed(_ key: Settings.Key) throws(ClairoError) -> String {
+        guard let value = settings.value(key) else {
+            throw .configuration(
+                "Tasks on ECS need \(key.meaning)", advice: "Set --\(key.rawValue) or \(key.environmentName).")
+        }
+        return value
+    }
+
+    private func list(_ key: Settings.Key) -> [String] {
+        settings[key].split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+    }
+
+    private func flag(_ key: Settings.Key) throws(ClairoError) -> Bool {
+        switch settings[key].lowercased() {
+        case "", "false", "no", "0", "disabled": false
+        case "true", "yes", "1", "enabled": true
+        default: throw .configuration("\(key.rawValue) is neither true nor false")
+        }
+    }
+
+    private func ecsClient() throws(ClairoError) -> (ECSClient, region: String?) {
+        let system = AWSSystem.here(environment.variables)
+        return (try ECSClient(system, observe: metrics?.observeECS), (try? AWSSettings(system))?.region)
+    }
+
+    func ecsExecutor(
+        sandbox: SandboxMode = .auto, limits: InputLimits = InputLimits()
+    ) throws(ClairoError) -> ECSExecutor {
+        let placement = try ecsPlacement()
+        for key in [Settings.Key.outputStore, .rawStore] where !settings[key].hasPrefix("s3://") {
+            throw .configuration(
+                "Tasks on ECS need \(key.meaning) in S3, and \(key.rawValue) is \(MaskedURL.text(settings[key], hidesUser: true))",
+                advice: "Set --\(key.rawValue) s3://BUCKET/PREFIX or \(key.environmentName).")
+        }
+        let (client, region) = try ecsClient()
+        return ECSExecutor(
+            client, placement: placement, exchange: try ecsExchange(),
+            arguments: RunTaskCommand.arguments(limits) + ["--sandbox", sandbox.rawValue],
+            environment: region.map { ["AWS_REGION": $0] } ?? [:])
+    }
+
+    /// Where workers and their tasks exchange documents. It is not ended with the other stores: what is stopped has to be told so.
+    func ecsExchange() throws(ClairoError) -> any ObjectStore {
+        let url =
+            settings.value(.ecsExchange)
+            ?? settings[.outputStore] + (settings[.outputStore].hasSuffix("/") ? "exchange" : "/exchange")
+        guard url.hasPrefix("s3://") else {
+            throw .configuration(
+                "\(Settings.Key.ecsExchange.rawValue) is not in S3: \(MaskedURL.text(url, hidesUser: true))",
+                advice: "Set it to s3://BUCKET/PREFIX.")
+        }
+        return try StoreURL.open(url, environment: environment.variables, observe: metrics?.observeS3)
+    }
+
+    /// Asks for the tasks of the cluster; nil where none is set.
+    func ecsCensus() throws(ClairoError) -> (@Sendable () async throws(ClairoError) -> ECSTaskStatistics)? {
+        guard settings.value(.ecsCluster) != nil else { return nil }
+        let (placement, client) = (try ecsPlacement(), try ecsClient().0)
+        return { () throws(ClairoError) in try await ECSTaskStatistics.take(client, placement: placement) }
+    }
+}
+
+/// Tasks on Amazon ECS, as their containers have them.
+extension RunTaskCommand {
+    /// - Parameter url: of the document that the worker has written.
+    func runInContainer(_ url: String) throws(ClairoError) {
+        guard url.hasPrefix("s3://"), let slash = url.lastIndex(of: "/"), url[slash...] == "/spec.json" else {
+            throw .usage("--spec is not the URL of a task", advice: "Workers with --executor ecs give it.")
+        }
+        let (stop, limits, sandbox) = (StopRequest(), limitOptions.limits, sandbox)
+        let variables = CommandEnvironment.process.variables
+        @Sendable func open(_ url: String) throws(ClairoError) -> any ObjectStore {
+            try StoreURL.open(url, environment: variables, stop: stop)
+        }
+        let task = ContainerTask(
+            ContainerTask.Services(
+                exchange: try open(String(url[..<slash])),
+                folder: { (spec, url, check) throws(ClairoError) in
+                    let folder = AttemptFolder(store: try open(url), spec: spec, check: check)
+                    return ContainerTask.Folder(
+                        output: folder, files: { folder.ownFiles }, refusal: { folder.refusal })
+                },
+                source: { (size, etag, stop, url) throws(ClairoError) in
+                    PresignedSource.open(
+                        name: "the source", size: size, etag: etag, environment: variables, stop: stop, url: url)
+                },
+                // This process needs some of what the container has.
+                executor: { memory in
+                    ProcessExecutor(
+                        taking: limits, sandbox: sandbox, within: ProcessLimits(memory: memory.map { $0 / 4 * 3 }))
+                }, environment: variables))
+        try Signals.stopping(stop, blocking: { () throws(ClairoError) in try task.run(stop: stop) })
+    }
+}

@@ -1,0 +1,58 @@
+internal import Synchronization
+
+/// Wakes who waits for work, within one process: a ring while nobody waits is remembered, several are one.
+public final class WakeSignal: Sendable {
+    private struct State {
+        var isRung = false
+        var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+        var next = 0
+    }
+
+    private let state = Mutex(State())
+
+    public init() {}
+
+    /// Wakes everybody who waits, or else the next to come.
+    public func ring() {
+        let waiting = state.withLock { state in
+            defer { state.waiting = [:] }
+            if state.waiting.isEmpty { state.isRung = true }
+            return state.waiting.values
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// Waits for a ring, for `seconds`, or until the calling task is cancelled.
+    public func wait(seconds: Double) async {
+        await withTaskGroup { group in
+            group.addTask { await self.wait() }
+            group.addTask { try? await Task.sleep(for: .seconds(seconds)) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func wait() async {
+        let id = state.withLock { state in
+            state.next += 1
+            return state.next
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    // Who is told to stop leaves the ring to the next.
+                    if Task.isCancelled { return true }
+                    if state.isRung {
+                        state.isRung = false
+                        return true
+                    }
+                    state.waiting[id] = continuation
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiting.removeValue(forKey: id) }?.resume()
+        }
+    }
+}

@@ -1,0 +1,91 @@
+internal import ClairoCore
+
+/// What it means that a task has stopped without a result, by what ECS says of it.
+/// Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+struct ECSStopReason {
+    var error: ClairoError
+    /// Whether the settings of this worker or of the task definition are to blame, and not the task.
+    var isRefusal = false
+
+    /// - Parameter name: of the container that runs Clairo. Others beside it (a log router, an agent) end too, and say nothing of
+    ///   the task where it has an end of its own.
+    init(_ task: ECSTask, container name: String) {
+        let ended = (task.containers ?? []).filter { $0.exitCode != nil || $0.reason != nil }
+        let container = ended.first { $0.name == name } ?? ended.first
+        let exit = container?.exitCode.map { " (exit \($0))" } ?? ""
+        let words = [container?.reason, task.stoppedReason].compactMap { $0 }.filter { !$0.isEmpty }
+            .map(ECSFailure.printable)
+        let why = words.isEmpty ? "" : ": " + words.joined(separator: "; ")
+        let codes = words.map { $0.prefix { $0 != ":" } }
+
+        if words.contains(where: { $0.hasPrefix("OutOfMemoryError") }) {
+            // Its own limit: the same again would end the same way, so it must not be tried for ever.
+            error = ClairoError(
+                kind: .defect, exitCode: .software, "The ECS task ran out of memory\(why)",
+                advice: "Give the task definition more memory if you trust the source.")
+            return
+        }
+        switch task.stopCode {
+        case "SpotInterruption", "TerminationNotice":
+            error = .temporary("The ECS task's machine was taken away (\(task.stopCode ?? ""))\(why)")
+            return
+        case "UserInitiated", "ServiceSchedulerInitiated":
+            error = .temporary("The ECS task was stopped by others\(why)")
+            return
+        case "TaskFailedToStart":
+            error = Self.failedToStart(why, codes: codes.map(String.init))
+            return
+        default: break
+        }
+        switch container?.exitCode.map(Int32.init(truncatingIfNeeded:)) {
+        case ClairoError.ExitCode.noPermission.rawValue, ClairoError.ExitCode.configuration.rawValue:
+            isRefusal = true
+            error = .configuration(
+                "The ECS task could not work with its settings\(exit)\(why)",
+                advice: "Its role must reach the output store and the exchange; see the log of the task.")
+        case ClairoError.ExitCode.unavailable.rawValue, ClairoError.ExitCode.inputOutput.rawValue,
+            ClairoError.ExitCode.temporary.rawValue, ClairoError.ExitCode.interrupted.rawValue,
+            ClairoError.ExitCode.terminated.rawValue:
+            error = .temporary("The ECS task ended early\(exit)\(why)")
+        default:
+            error = .defect("The ECS task ended without a result\(exit)\(why)")
+        }
+    }
+
+    private static func failedToStart(_ why: String, codes: [String]) -> ClairoError {
+        if ECSFailure.isLackOfCapacity(why) {
+            return ClairoError(
+                kind: .capacity, exitCode: .temporary, "ECS had no room for the task\(why)",
+                advice: "Add capacity providers, subnets in other zones, or wait.")
+        }
+        if codes.contains("InternalError") || why.contains("Timeout waiting for") {
+            return .temporary("ECS could not start the task\(why)")
+        }
+        return ClairoError(
+            kind: .defect, exitCode: .software, "ECS could not start the task\(why)",
+            advice: "Check the task definition: its image, its execution role, and the way from its subnets to AWS.")
+    }
+
+    /// Why RunTask started nothing.
+    /// Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
+    static func notStarted(_ failures: [ECSCallFailure]) -> ClairoError {
+        let reasons = failures.map { failure in
+            ECSFailure.printable([failure.reason, failure.detail].compactMap { $0 }.joined(separator: ", "))
+        }
+        guard let first = failures.first?.reason else {
+            return ClairoError(kind: .capacity, exitCode: .temporary, "ECS started no task and gave no reason")
+        }
+        let message = "ECS started no task: \(reasons.joined(separator: "; "))"
+        let code = first.uppercased()
+        if code.hasPrefix("RESOURCE") || code.contains("CAPACITY") || code == "AGENT"
+            || failures.contains(where: { ECSFailure.isLackOfCapacity(($0.reason ?? "") + ($0.detail ?? "")) })
+        {
+            return ClairoError(
+                kind: .capacity, exitCode: .temporary, message,
+                advice: "Add machines or capacity providers to the cluster, or wait.")
+        }
+        return ClairoError(
+            kind: .defect, exitCode: .software, message,
+            advice: "Check the task definition and the cluster; clairo doctor tries them.")
+    }
+}

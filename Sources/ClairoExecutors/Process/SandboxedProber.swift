@@ -1,0 +1,25 @@
+public import ClairoCore
+internal import Foundation
+
+/// Looks into a source in a child, as tasks are done: what strangers have sent is parsed nowhere near credentials.
+public struct SandboxedProber: MediaProber {
+    private let executor: ProcessExecutor
+    private let settings: @Sendable (_ profile: String) -> TranscodeSettings
+
+    /// - Parameter settings: of a profile.
+    public init(
+        executor: ProcessExecutor,
+        settings: @escaping @Sendable (_ profile: String) -> TranscodeSettings = { _ in TranscodeSettings() }
+    ) { (self.executor, self.settings) = (executor, settings) }
+
+    public func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo {
+        let spec = TaskSpec(
+            taskID: .make(), jobID: .make(), videoID: .make(), attempt: 1, traceID: "",
+            work: .probe(name: name, settings: settings(profile)))
+        let host = TaskHost(source: source, output: NoOutput()) { _ in }
+        guard let media = try executor.runHere(spec, host: host, stop: StopRequest()).media else {
+            throw .defect("\(name) was looked into without a result")
+        }
+        return media
+    }
+}

@@ -1,0 +1,235 @@
+import ClairoCore
+
+/// Writes the DASH manifest (ISO/IEC 23009-1): a static MPD of one period on the same segments as the HLS playlists.
+///
+/// Segments are addressed by `$Number$` from 1, which are their names, and timed by a SegmentTimeline in exact ticks of
+/// the segments' own timescale. The live profile is the one with a template, its name notwithstanding. A rendition with
+/// segments of later attempts, whose names follow no template, lists them one by one, which is the main profile. The CMAF
+/// profile is not claimed: it would promise brands and switching-set rules for renditions that are copied as they come.
+enum DASHManifest {
+    static func mpd(_ presentation: Presentation) -> String {
+        let target = HLSPlaylist.targetDuration(of: presentation)
+        let isRegular =
+            presentation.video.allSatisfy { $0.rung.laterAttempts == nil }
+            && presentation.audio.allSatisfy { $0.track.laterAttempt == nil }
+        var root = Element(
+            "MPD",
+            [
+                ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
+                ("profiles", "urn:mpeg:dash:profile:isoff-\(isRegular ? "live" : "main"):2011"),
+                ("type", "static"),
+                ("mediaPresentationDuration", isoDuration(presentation.duration)),
+                // Peak rates are measured over about a segment, so two of them are enough to begin with.
+                ("minBufferTime", isoDuration(Rational(Int64(target) * 2))),
+            ])
+        var period = Element("Period", [("id", "0"), ("start", "PT0S")])
+        if !presentation.video.isEmpty {
+            period.children.append(videoSet(presentation.video, targetDuration: target))
+        }
+        for (index, rendition) in presentation.audio.enumerated() {
+            period.children.append(
+                audioSet(rendition, id: index + 1, isMain: index == 0, targetDuration: target))
+        }
+        root.children.append(period)
+        return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.text(indent: 0)
+    }
+
+    private static func videoSet(_ renditions: [VideoRendition], targetDuration: Int) -> Element {
+        let sizes = renditions.map(\.rung.size)
+        let largest = sizes.max { $0.pixels < $1.pixels } ?? FrameSize(width: 1, height: 1)
+        let aspect = Rational(Int64(largest.width), Int64(largest.height))
+        var set = Element(
+            "AdaptationSet",
+            [
+                ("id", "0"),
+                ("contentType", "video"),
+                ("mimeType", "video/mp4"),
+                ("segmentAlignment", "true"),
+                ("startWithSAP", "1"),
+                ("par", "\(aspect.num):\(aspect.den)"),
+                ("maxWidth", String(sizes.map(\.width).max() ?? 0)),
+                ("maxHeight", String(sizes.map(\.height).max() ?? 0)),
+                ("maxFrameRate", fraction(renditions.map(\.frameRate).max() ?? .zero)),
+            ])
+        set.children = renditions.map { rendition in
+            let rate = HLSPlaylist.peakRate(of: rendition.segments, targetDuration: targetDuration)
+            var representation = Element(
+                "Representation",
+                [
+                    ("id", rendition.rung.name),
+                    ("bandwidth", String(rate)),
+                    ("codecs", rendition.codec),
+                    ("width", String(rendition.rung.size.width)),
+                    ("height", String(rendition.rung.size.height)),
+                    ("frameRate", fraction(rendition.frameRate)),
+                    ("sar", "1:1"),
+                ])
+            let rung = rendition.rung
+            representation.children = [
+                rung.laterAttempts == nil
+                    ? segmentTemplate(folder: "video", timescale: rendition.timescale, rendition.segments)
+                    : segmentList(
+                        initKey: rung.initKey, timescale: rendition.timescale, rendition.segments, key: rung.segmentKey)
+            ]
+            return representation
+        }
+        return set
+    }
+
+    private static func audioSet(
+        _ rendition: AudioRendition, id: Int, isMain: Bool, targetDuration: Int
+    ) -> Element {
+        let track = rendition.track
+        let rate = HLSPlaylist.peakRate(of: rendition.segments, targetDuration: targetDuration)
+        var set = Element(
+            "AdaptationSet",
+            [
+                ("id", String(id)),
+                ("contentType", "audio"),
+                ("mimeType", "audio/mp4"),
+                ("lang", LanguageTag(track.language).text),
+                ("segmentAlignment", "true"),
+                ("startWithSAP", "1"),
+            ])
+        var representation = Element(
+            "Representation",
+            [
+                ("id", track.name),
+                ("bandwidth", String(rate)),
+                ("codecs", rendition.codec),
+                ("audioSamplingRate", String(AudioPlan.sampleRate)),
+            ])
+        let timescale = Int64(AudioPlan.sampleRate)
+        representation.children = [
+            track.laterAttempt == nil
+                ? segmentTemplate(folder: "audio", timescale: timescale, rendition.segments)
+                : segmentList(
+                    initKey: track.initKey, timescale: timescale, rendition.segments, key: track.segmentKey)
+        ]
+        // The schema fixes the order of the children.
+        set.children.append(
+            Element(
+                "AudioChannelConfiguration",
+                [
+                    ("schemeIdUri", "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"),
+                    ("value", String(track.channels)),
+                ]))
+        let label = HLSPlaylist.printable(track.title ?? "")
+        if !label.isEmpty { set.children.append(Element("Label", [], content: label)) }
+        set.children.append(
+            Element("Role", [("schemeIdUri", "urn:mpeg:dash:role:2011"), ("value", isMain ? "main" : "alternate")]))
+        set.children.append(representation)
+        return set
+    }
+
+    private static func segmentTemplate(
+        folder: String, timescale: Int64, _ segments: [MeasuredSegment]
+    ) -> Element {
+        var template = Element(
+            "SegmentTemplate",
+            [
+                ("timescale", String(timescale)),
+                ("initialization", "\(folder)/$RepresentationID$/init.mp4"),
+                ("media", "\(folder)/$RepresentationID$/$Number%05d$.m4s"),
+                ("startNumber", "1"),
+            ])
+        template.children = [timeline(segments, timescale: timescale)]
+        return template
+    }
+
+    private static func segmentList(
+        initKey: ObjectKey, timescale: Int64, _ segments: [MeasuredSegment], key: (Int) -> ObjectKey
+    ) -> Element {
+        var list = Element("SegmentList", [("timescale", String(timescale))])
+        // The schema fixes the order of the children.
+        list.children = [
+            Element("Initialization", [("sourceURL", initKey.rawValue)]), timeline(segments, timescale: timescale),
+        ]
+        list.children += segments.indices.map { Element("SegmentURL", [("media", key($0).rawValue)]) }
+        return list
+    }
+
+    private static func timeline(_ segments: [MeasuredSegment], timescale: Int64) -> Element {
+        var timeline = Element("SegmentTimeline", [])
+        timeline.children = runs(of: segments, timescale: timescale).enumerated().map { index, run in
+            var attributes = [("d", String(run.ticks))]
+            if index == 0 { attributes.insert(("t", "0"), at: 0) }
+            if run.count > 1 { attributes.append(("r", String(run.count - 1))) }
+            return Element("S", attributes)
+        }
+        return timeline
+    }
+
+    /// Equal durations in a row. Each segment ends at the tick nearest to its exact end, so that a duration which is no
+    /// whole number of ticks (there should be none) does not let the rest drift.
+    private static func runs(of segments: [MeasuredSegment], timescale: Int64) -> [(ticks: Int64, count: Int)] {
+        var runs: [(ticks: Int64, count: Int)] = []
+        var exact = Rational.zero
+        var position: Int64 = 0
+        for segment in segments {
+            exact = exact + segment.duration
+            let end = (exact * Rational(timescale)).rounded
+            if let last = runs.last, last.ticks == end - position {
+                runs[runs.count - 1].count += 1
+            } else {
+                runs.append((end - position, 1))
+            }
+            position = end
+        }
+        return runs
+    }
+
+    /// `24000/1001`, and `25` for whole numbers: the manifest's FrameRateType.
+    private static func fraction(_ value: Rational) -> String {
+        value.den == 1 ? String(value.num) : value.description
+    }
+
+    /// `PT12.012S`: seconds to the microsecond without trailing zeros.
+    private static func isoDuration(_ seconds: Rational) -> String {
+        var text = HLSPlaylist.decimal(seconds, places: 6)
+        while text.hasSuffix("0") { text.removeLast() }
+        if text.hasSuffix(".") { text.removeLast() }
+        return "PT\(text)S"
+    }
+}
+
+/// As much of XML as a manifest needs.
+private struct Element {
+    var name: String
+    var attributes: [(String, String)]
+    var content: String?
+    var children: [Element] = []
+
+    init(_ name: String, _ attributes: [(String, String)], content: String? = nil) {
+        self.name = name
+        self.attributes = attributes
+        self.content = content
+    }
+
+    func text(indent: Int) -> String {
+        let margin = String(repeating: "  ", count: indent)
+        let start = margin + "<" + name + attributes.map { " \($0)=\"\(Self.escaped($1))\"" }.joined()
+        if let content { return "\(start)>\(Self.escaped(content))</\(name)>\n" }
+        if children.isEmpty { return "\(start)/>\n" }
+        return "\(start)>\n" + children.map { $0.text(indent: indent + 1) }.joined() + "\(margin)</\(name)>\n"
+    }
+
+    /// Text for content and attributes alike; characters that XML 1.0 cannot hold at all are left out.
+    private static func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case "'": result += "&apos;"
+            case "\t", "\n", "\r": result += "&#\(scalar.value);"
+            case "\u{FFFE}", "\u{FFFF}": continue
+            case _ where scalar.value < 0x20: continue
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,51 @@
+internal import ClairoCore
+internal import Foundation
+
+/// Reads decoder configurations back from our own init segments, so that playlists and MP4 files are made from what is on
+/// the store and not from what was meant to be there.
+enum InitSegment {
+    /// The payload of `avcC`, or the AudioSpecificConfig in `esds`.
+    static func configuration(of initSegment: Data) throws(ClairoError) -> Data {
+        if let record = payload(of: "avcC", in: initSegment) { return record }
+        // version and flags, ES_Descriptor header and ids, DecoderConfigDescriptor, then tag and length of what we want
+        if let esds = payload(of: "esds", in: initSegment), esds.count > 26 {
+            let bytes = Array(esds)
+            let length = Int(bytes[25])
+            if bytes[24] == 0x05, bytes.count >= 26 + length { return Data(bytes[26..<26 + length]) }
+        }
+        throw FragmentReader.damaged("its init.mp4 has no decoder configuration")
+    }
+
+    /// RFC 6381 codec string.
+    static func codecString(of initSegment: Data) throws(ClairoError) -> String {
+        let configuration = try configuration(of: initSegment)
+        let isVideo = initSegment.range(of: Data("avcC".utf8)) != nil
+        guard
+            let codec = isVideo
+                ? H264.codecString(configuration: configuration) : AAC.codecString(configuration: configuration)
+        else { throw FragmentReader.damaged("its decoder configuration is too short") }
+        return codec
+    }
+
+    /// Of the visual sample entry (ISO/IEC 14496-12, 12.1.3), or nil where there is none.
+    static func pictureSize(of initSegment: Data) -> FrameSize? {
+        guard let entry = payload(of: "avc1", in: initSegment), entry.count >= 28 else { return nil }
+        let bytes = Array(entry.prefix(28))
+        return FrameSize(
+            width: Int(bytes[24]) << 8 | Int(bytes[25]), height: Int(bytes[26]) << 8 | Int(bytes[27]))
+    }
+
+    /// Ticks at the start that the edit list takes away: the delay of reordering or of an audio encoder.
+    static func priming(of initSegment: Data) -> Int64 {
+        // version and flags, entry count, segment duration, media time
+        guard let list = payload(of: "elst", in: initSegment), list.count >= 24 else { return 0 }
+        return Int64(clamping: list.dropFirst(16).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    }
+
+    private static func payload(of type: String, in data: Data) -> Data? {
+        guard let name = data.range(of: Data(type.utf8)), name.lowerBound - data.startIndex >= 4 else { return nil }
+        let size = data[name.lowerBound - 4..<name.lowerBound].reduce(0) { $0 << 8 | Int($1) }
+        guard size >= 8, size <= data.endIndex - name.lowerBound + 4 else { return nil }
+        return data.subdata(in: name.upperBound..<name.lowerBound - 4 + size)
+    }
+}

@@ -1,0 +1,166 @@
+internal import ClairoCore
+internal import Foundation
+
+/// One track as its `trak` box describes it, the same in an init segment and in a progressive MP4.
+struct TrackDescription: Hashable, Sendable {
+    enum Media: Hashable, Sendable {
+        /// `configuration` is the payload of `avcC`.
+        case h264(size: FrameSize, configuration: Data, color: ColorDescription)
+        /// `configuration` is the AudioSpecificConfig; `bitRate` in bits per second.
+        case aac(channels: Int, sampleRate: Int, configuration: Data, bitRate: Int64)
+    }
+
+    var media: Media
+    /// Ticks per second.
+    var timescale: Int64
+    /// ISO 639-2/T code of three letters.
+    var language: String
+    /// Ticks at the start that are not presented: AAC priming, and the delay of picture reordering. Written as an edit list.
+    var priming: Int64
+
+    private var isVideo: Bool { if case .h264 = media { true } else { false } }
+
+    /// Writes `trak`.
+    /// - Parameters:
+    ///   - duration: ticks that are presented; 0 in an init segment, where fragments carry the time.
+    ///   - sampleTables: writes the boxes after `stsd` in `stbl`.
+    func write(
+        to writer: inout BoxWriter, trackID: UInt32, movieTimescale: Int64, duration: Int64, mediaDuration: Int64,
+        sampleTables: (inout BoxWriter) -> Void
+    ) {
+        let movieDuration = (Rational(duration, timescale) * Rational(movieTimescale)).rounded
+        writer.box("trak") { trak in
+            // Enabled and in the movie.
+            trak.fullBox("tkhd", version: 1, flags: 3) { box in
+                box.u64(0)
+                box.u64(0)
+                box.u32(trackID)
+                box.u32(0)
+                box.u64(UInt64(movieDuration))
+                box.zeros(8)
+                box.u16(0)
+                box.u16(isVideo ? 0 : 1)
+                box.u16(isVideo ? 0 : 0x0100)
+                box.u16(0)
+                for value: UInt32 in [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000] { box.u32(value) }
+                if case .h264(let size, _, _) = media {
+                    box.u32(UInt32(size.width) << 16)
+                    box.u32(UInt32(size.height) << 16)
+                } else {
+                    box.zeros(8)
+                }
+            }
+            if priming > 0 {
+                trak.box("edts") { edts in
+                    edts.fullBox("elst", version: 1) { box in
+                        box.u32(1)
+                        box.u64(UInt64(movieDuration))
+                        box.u64(UInt64(priming))
+                        box.u16(1)
+                        box.u16(0)
+                    }
+                }
+            }
+            trak.box("mdia") { mdia in
+                mdia.fullBox("mdhd", version: 1) { box in
+                    box.u64(0)
+                    box.u64(0)
+                    box.u32(UInt32(timescale))
+                    box.u64(UInt64(mediaDuration))
+                    box.u16(packedLanguage)
+                    box.u16(0)
+                }
+                mdia.fullBox("hdlr") { box in
+                    box.u32(0)
+                    box.text(isVideo ? "vide" : "soun")
+                    box.zeros(12)
+                    box.text(isVideo ? "VideoHandler" : "SoundHandler")
+                    box.u8(0)
+                }
+                mdia.box("minf") { minf in
+                    if isVideo {
+                        minf.fullBox("vmhd", flags: 1) { $0.zeros(8) }
+                    } else {
+                        minf.fullBox("smhd") { $0.zeros(4) }
+                    }
+                    minf.box("dinf") { dinf in
+                        dinf.fullBox("dref") { dref in
+                            dref.u32(1)
+                            // The media is in this file.
+                            dref.fullBox("url ", flags: 1) { _ in }
+                        }
+                    }
+                    minf.box("stbl") { stbl in
+                        stbl.fullBox("stsd") { box in
+                            box.u32(1)
+                            writeSampleEntry(to: &box)
+                        }
+                        sampleTables(&stbl)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Three letters of five bits each, as `mdhd` wants them.
+    private var packedLanguage: UInt16 {
+        let letters = language.lowercased().utf8.filter { (97...122).contains($0) }
+        let code = letters.count == 3 ? letters : Array("und".utf8)
+        return code.reduce(0) { $0 << 5 | UInt16($1 - 0x60) }
+    }
+
+    private func writeSampleEntry(to writer: inout BoxWriter) {
+        switch media {
+        case .h264(let size, let configuration, let color):
+            writer.box("avc1") { box in
+                box.zeros(6)
+                box.u16(1)
+                box.zeros(16)
+                box.u16(UInt16(clamping: size.width))
+                box.u16(UInt16(clamping: size.height))
+                box.u32(0x0048_0000)
+                box.u32(0x0048_0000)
+                box.u32(0)
+                box.u16(1)
+                box.zeros(32)
+                box.u16(24)
+                box.u16(0xFFFF)
+                box.box("avcC") { $0.bytes(configuration) }
+                if color.primaries != 2 || color.transfer != 2 || color.matrix != 2 {
+                    box.box("colr") { colr in
+                        colr.text("nclx")
+                        colr.u16(UInt16(clamping: color.primaries))
+                        colr.u16(UInt16(clamping: color.transfer))
+                        colr.u16(UInt16(clamping: color.matrix))
+                        colr.u8(color.isFullRange ? 0x80 : 0)
+                    }
+                }
+                box.box("pasp") { pasp in
+                    pasp.u32(1)
+                    pasp.u32(1)
+                }
+            }
+        case .aac(let channels, let sampleRate, let configuration, let bitRate):
+            writer.box("mp4a") { box in
+                box.zeros(6)
+                box.u16(1)
+                box.zeros(8)
+                box.u16(UInt16(channels))
+                box.u16(16)
+                box.zeros(4)
+                box.u32(UInt32(sampleRate) << 16)
+                // ES_Descriptor of ISO/IEC 14496-1 with object type 0x40 (MPEG-4 audio) in an audio stream.
+                box.fullBox("esds") { esds in
+                    let specific = [0x05, UInt8(configuration.count)] + Array(configuration)
+                    var decoder: [UInt8] = [0x40, 0x15, 0, 0, 0]
+                    for _ in 0..<2 {
+                        decoder += withUnsafeBytes(of: UInt32(clamping: bitRate).bigEndian) { Array($0) }
+                    }
+                    decoder += specific
+                    let stream: [UInt8] = [0, 0, 0] + [0x04, UInt8(decoder.count)] + decoder + [0x06, 1, 2]
+                    esds.bytes([0x03, UInt8(stream.count)] + stream)
+                }
+            }
+        }
+    }
+}

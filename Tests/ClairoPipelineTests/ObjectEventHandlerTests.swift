@@ -1,0 +1,254 @@
+import ClairoCore
+import ClairoMedia
+import ClairoMetadata
+import ClairoPipeline
+import ClairoStorage
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+/// Objects that reached a bucket without `clairo upload`.
+@Suite struct ObjectEventHandlerTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    private let raw = MemoryStore(bucket: "raw")
+    private let output = MemoryStore(bucket: "out")
+    private let incoming = MemoryStore(bucket: "incoming")
+    private let metadata = MemoryMetadata()
+    private let clip = MemoryMedia.wav(samples: 8000)
+
+    private func intake() -> ObjectEventHandler {
+        let stores = [raw, output, incoming]
+        return intake { (name) throws(ClairoError) in
+            guard let store = stores.first(where: { $0.location(of: "x").bucket == name }) else {
+                throw .configuration("There is no bucket \(name)")
+            }
+            return store
+        }
+    }
+
+    private func intake(_ openBucket: @escaping ObjectEventHandler.OpenBucket) -> ObjectEventHandler {
+        ObjectEventHandler(
+            ownStores: [raw, output], metadata: metadata, prober: InProcessProber(), openBucket: openBucket,
+            profile: "web", priority: .high, tenant: "acme")
+    }
+
+    private func event(_ records: String...) -> Data { Data("{\"Records\":[\(records.joined(separator: ","))]}".utf8) }
+
+    /// A record about an object as it is now, or was.
+    private func record(_ key: String, bucket: String = "incoming", of data: Data?, sequencer: String? = nil) -> String
+    {
+        UploadDialectTests.record(
+            bucket: bucket, key: key, eTag: data.map { Checksum.md5($0) } ?? "", sequencer: sequencer)
+    }
+
+    // MARK: Registering
+
+    @Test func anObjectBecomesAVideoWhoseSourceStaysWhereItIs() async throws {
+        try incoming.put(clip, at: "in box/über+1.wav")
+        let summary = try await intake().take(event: event(record("in+box/%C3%BCber%2B1.wav", of: clip)))
+        let video = try #require(metadata.videos.first)
+        #expect(summary.registered.map(\.videoID) == [video.id] && metadata.videos.count == 1)
+        #expect(video.originalName == "über+1.wav" && video.state == .uploaded)
+        #expect(video.profile == "web" && video.priority == .high && video.tenant == "acme")
+        #expect(video.source == incoming.location(of: "in box/über+1.wav"))
+        #expect(video.size == Int64(clip.count) && video.sha256 == Checksum.sha256(clip) && video.media != nil)
+        #expect(try raw.list(prefix: "").isEmpty && incoming.list(prefix: "") == ["in box/über+1.wav"])
+        let message = try #require(metadata.messages.first)
+        #expect(metadata.messages.count == 1 && message.topic == Topic.uploads)
+        #expect(try UploadDialect.read(message.payload) == .video(UploadMessage(video)))
+        // The object may be old; the message is not.
+        #expect(message.dueAt > video.uploadedAt && message.dueAt <= .now)
+    }
+
+    @Test func theSameEventsInAnyNumberRegisterOnce() async throws {
+        try incoming.put(clip, at: "a.wav")
+        let event = event(record("a.wav", of: clip), record("a.wav", of: clip))
+        let intake = intake()
+        try await withThrowingTaskGroup(of: ObjectEventSummary.self) { group in
+            for _ in 0..<16 { group.addTask { try await intake.take(event: event) } }
+            let summaries = try await group.reduce(into: []) { $0.append($1) }
+            #expect(summaries.flatMap(\.registered).count == 1)
+            #expect(summaries.flatMap(\.known).count == 15)
+            #expect(Set(summaries.flatMap { $0.registered + $0.known }.map(\.videoID)).count == 1)
+        }
+        #expect(metadata.videos.count == 1 && metadata.messages.count == 1)
+        // By hand too, where nobody knows the ETag.
+        #expect(try await intake.take(bucket: "incoming", key: "a.wav").known.count == 1)
+        #expect(metadata.messages.count == 1)
+    }
+
+    @Test func otherBytesUnderTheSameKeyAreAnotherVideo() async throws {
+        let other = MemoryMedia.wav(samples: 9000)
+        try incoming.put(clip, at: "a.wav")
+        _ = try await intake().take(event: event(record("a.wav", of: clip)))
+        try incoming.put(other, at: "a.wav")
+        _ = try await intake().take(event: event(record("a.wav", of: other)))
+        #expect(Set(metadata.videos.map(\.sha256)) == [Checksum.sha256(clip), Checksum.sha256(other)])
+    }
+
+    @Test func eventsThatComeInTheWrongOrderRegisterWhatIsThere() async throws {
+        let newer = MemoryMedia.wav(samples: 9000)
+        try incoming.put(newer, at: "a.wav")
+        let (first, second) = (record("a.wav", of: clip, sequencer: "0A"), record("a.wav", of: newer, sequencer: "0B"))
+        let late = try await intake().take(event: event(second))
+        let early = try await intake().take(event: event(first))
+        let both = try await intake().take(event: event(second, first))
+        #expect(late.registered.count == 1 && early.registered.isEmpty && both.known.count == 1)
+        #expect(early.ignored.map(\.reason) == ["it was replaced since"])
+        #expect(metadata.videos.map(\.sha256) == [Checksum.sha256(newer)])
+    }
+
+    // MARK: Not registering
+
+    @Test func whatClairoWroteItselfDoesNotComeInAgain() async throws {
+        let own: [(MemoryStore, ObjectKey)] = [
+            (raw, Video.sourceKey(.make())), (output, "videos/a/b/mp4/1080p.mp4"), (raw, "videos/\u{301}.wav"),
+        ]
+        for (store, key) in own { try store.put(clip, at: key) }
+        for (store, key) in own {
+            let outcome = try await intake().take(
+                try ObjectNotice(bucket: store.location(of: key).bucket, key: key.rawValue))
+            guard case .ignored("Clairo wrote it itself") = outcome else { throw ClairoError.defect("\(outcome)") }
+        }
+        #expect(metadata.videos.isEmpty)
+        // Beside its own folder the raw bucket is a bucket like any other.
+        try raw.put(clip, at: "drop/a.wav")
+        #expect(
+            try await intake().take(event: event(record("drop/a.wav", bucket: "raw", of: clip))).registered.count == 1)
+    }
+
+    @Test func anObjectThatIsGoneIsNotedAndTheOthersComeIn() async throws {
+        try incoming.put(clip, at: "b.wav")
+        let summary = try await intake().take(event: event(record("a.wav", of: clip), record("b.wav", of: clip)))
+        #expect(summary.ignored.map(\.object) == ["s3://incoming/a.wav"])
+        #expect(summary.ignored.map(\.reason) == ["there is no such object any more"])
+        #expect(summary.registered.count == 1)
+    }
+
+    @Test func whatIsNoVideoIsRefusedWithTheReason() async throws {
+        let text = Data("Dear diary".utf8)
+        try incoming.put(text, at: "diary.txt")
+        try incoming.put(Data(), at: "folder/")
+        let summary = try await intake().take(
+            event: event(record("diary.txt", of: text), record("folder/", of: Data())))
+        #expect(summary.refused.map(\.object) == ["s3://incoming/diary.txt", "s3://incoming/folder/"])
+        #expect(summary.refused.allSatisfy { !$0.reason.isEmpty })
+        #expect(metadata.videos.isEmpty && metadata.messages.isEmpty)
+        #expect(try incoming.list(prefix: "").count == 2)
+    }
+
+    @Test func aStoreThatIsAwayIsTriedAgain() async throws {
+        try incoming.put(clip, at: "a.wav")
+        let store = incoming
+        let isAway = Mutex(true)
+        let intake = intake { (_) throws(ClairoError) in
+            if isAway.withLock(\.self) { throw .unavailable("S3 is away") }
+            return store
+        }
+        let event = event(record("a.wav", of: clip))
+        let error = try await #require(throws: ClairoError.self) { try await intake.take(event: event) }
+        #expect(error.kind == .transient)
+        isAway.withLock { $0 = false }
+        #expect(try await intake.take(event: event).registered.count == 1)
+    }
+
+    @Test func aDatabaseThatIsAwayIsTriedAgain() async throws {
+        try incoming.put(clip, at: "a.wav")
+        metadata.setAway(true)
+        let event = event(record("a.wav", of: clip))
+        let intake = intake()
+        let error = try await #require(throws: ClairoError.self) { try await intake.take(event: event) }
+        #expect(error.kind == .transient)
+        metadata.setAway(false)
+        #expect(try await intake.take(event: event).registered.count == 1)
+    }
+
+    @Test func aBucketThatCannotBeUsedIsToldAfterTheOthersCameIn() async throws {
+        try incoming.put(clip, at: "a.wav")
+        let event = event(record("x.wav", bucket: "nowhere", of: clip), record("a.wav", of: clip))
+        let intake = intake()
+        let error = try await #require(throws: ClairoError.self) { try await intake.take(event: event) }
+        #expect(error.exitCode == .configuration && metadata.videos.count == 1)
+    }
+
+    @Test func byHandWhatCannotBeRegisteredIsAnError() async throws {
+        try incoming.put(Data("Dear diary".utf8), at: "diary.txt")
+        let intake = intake()
+        for (bucket, key, code) in [
+            ("incoming", "none.wav", ClairoError.ExitCode.noInput), ("incoming", "diary.txt", .badMedia),
+            ("raw", "videos/a", .usage), ("not a bucket", "a", .badMedia),
+        ] {
+            let error = try await #require(throws: ClairoError.self) { try await intake.take(bucket: bucket, key: key) }
+            #expect(error.exitCode == code, "\(error)")
+        }
+    }
+
+    @Test func ourOwnMessageRegistersNothing() async throws {
+        try incoming.put(clip, at: "a.wav")
+        _ = try await intake().take(event: event(record("a.wav", of: clip)))
+        let message = try #require(metadata.messages.first)
+        let summary = try await intake().take(event: message.payload)
+        #expect(summary.ignored.count == 1 && metadata.messages.count == 1)
+    }
+
+    @Test func aSummaryIsJSONThatComesBack() async throws {
+        try incoming.put(clip, at: "a.wav")
+        let summary = try await intake().take(event: event(record("a.wav", of: clip), "{}"))
+        #expect(summary.unreadable.count == 1)
+        #expect(try JSONDecoder().decode(ObjectEventSummary.self, from: JSON.encode(summary)) == summary)
+    }
+
+    // MARK: Sources
+
+    @Test func removingAVideoLeavesItsSourceInAnothersBucket() async throws {
+        try incoming.put(clip, at: "a.wav")
+        _ = try await intake().take(event: event(record("a.wav", of: clip)))
+        let video = try #require(metadata.videos.first)
+        let removed = try await VideoRemoval(raw: raw, output: output, metadata: metadata).remove(video.id)
+        guard case .removed = removed else { throw ClairoError.defect("\(removed)") }
+        #expect(metadata.videos.isEmpty)
+        #expect(try incoming.get("a.wav") == clip)
+    }
+
+    // MARK: With S3
+
+    @Test(.enabled(if: S3Server.isInstalled(.rclone)))
+    func anEventOfARealBucketRegistersItsObject() async throws {
+        let server = try await S3Server.shared(.rclone)
+        let bucket = try await server.makeBucket()
+        let environment = server.environment
+        let openBucket: ObjectEventHandler.OpenBucket = { (name) throws(ClairoError) in
+            try StoreURL.open("s3://\(name)", environment: environment)
+        }
+        let store = try openBucket(bucket)
+        let key: ObjectKey = "in box/50% \"ü\" + 映画.wav"
+        let clip = clip
+        try await onDedicatedThread(name: "put") { try store.put(clip, at: key) }
+        let metadata = try await MetadataDatabase.open(url: "sqlite:\(scratch.path("clairo.db"))", environment: [:])
+        defer { Task { await metadata.close() } }
+        let intake = ObjectEventHandler(
+            ownStores: [try StoreURL.open("s3://\(bucket)/raw", environment: environment)], metadata: metadata,
+            prober: InProcessProber(), openBucket: openBucket)
+        let event = event(record("in+box%2F50%25+%22%C3%BC%22+%2B+%E6%98%A0%E7%94%BB.wav", bucket: bucket, of: clip))
+        #expect(try await intake.take(event: event).registered.count == 1)
+        #expect(try await intake.take(event: event).known.count == 1)
+        let video = try #require(try await metadata.videos(VideoFilter()).first)
+        #expect(video.source.key == key.rawValue && video.sha256 == Checksum.sha256(clip))
+        // Under that name its bytes are found again.
+        let sum = try await onDedicatedThread(name: "read") {
+            try Checksum.sha256(openBucket(video.source.bucket).open(ObjectKey(video.source.key)))
+        }
+        #expect(sum == video.sha256)
+        // Clairo's own folder, in the same bucket.
+        let own = try await #require(throws: ClairoError.self) {
+            try await intake.take(bucket: bucket, key: "raw/videos/\(VideoID.make())/source")
+        }
+        let error = try await #require(throws: ClairoError.self) {
+            try await intake.take(bucket: "no-such-bucket-\(bucket)", key: "a.wav")
+        }
+        #expect(own.exitCode == .usage && error.exitCode == .configuration)
+    }
+}
