@@ -1,40 +1,32 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The modules follow one direction: commands -> media and storage -> core. Adapters never import one another.
-let strict: [SwiftSetting] = [
-    .treatAllWarnings(as: .error),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-]
-
 let package = Package(
     name: "clairo",
     products: [
         .executable(name: "clairo", targets: ["clairo"])
     ],
+    // Exact versions, because there is no Package.resolved. Packages that only these depend on stay unpinned: SwiftPM warns
+    // about a dependency that no target uses.
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
+    // By layer, top first. A target depends on layers below its own; adapters never import one another.
     targets: [
-        .executableTarget(
-            name: "clairo",
-            dependencies: ["ClairoCommands"],
-            swiftSettings: strict
-        ),
+        // Program: parses the command line and puts the parts together.
+        .executableTarget(name: "clairo", dependencies: ["ClairoCommands"]),
         .target(
             name: "ClairoCommands",
             dependencies: [
@@ -48,23 +40,14 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
-            ],
-            swiftSettings: strict
+            ]
         ),
-        .target(
-            name: "ClairoMetrics",
-            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
-            swiftSettings: strict
-        ),
-        .target(
-            name: "ClairoMedia",
-            dependencies: ["ClairoCore", "Libav"],
-            swiftSettings: strict
-        ),
+
+        // Services: the pipeline and its HTTP API, on the core's ports.
         .target(
             name: "ClairoAPI",
             dependencies: [
-                "ClairoPipeline", "ClairoCore",
+                "ClairoCore", "ClairoPipeline",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -74,100 +57,92 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            resources: [.embedInCode("openapi.json")],
-            swiftSettings: strict
+            resources: [.embedInCode("openapi.json")]
         ),
+        .target(name: "ClairoPipeline", dependencies: ["ClairoCore"]),
+
+        // Adapters: each implements ports of the core on a library, a server or the operating system.
         .target(
-            name: "ClairoExecutors", dependencies: ["AWSSigning", "ClairoCore", "CLinux", "CSeccomp", "Curl"],
-            swiftSettings: strict
-        ),
-        .systemLibrary(name: "CLinux"),
-        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
-        .target(name: "ClairoPipeline", dependencies: ["ClairoCore"], swiftSettings: strict),
+            name: "ClairoExecutors", dependencies: ["AWSSigning", "CLinux", "CSeccomp", "ClairoCore", "Curl"]),
+        .target(name: "ClairoMedia", dependencies: ["ClairoCore", "Libav"]),
         .target(
             name: "ClairoMessaging",
-            dependencies: ["ClairoCore", "Curl", "RDKafka", .product(name: "Crypto", package: "swift-crypto")],
-            swiftSettings: strict
-        ),
-        .target(
-            name: "ClairoStorage",
-            dependencies: [
-                "ClairoCore", "Curl", "AWSSigning", .product(name: "Crypto", package: "swift-crypto"),
-            ],
-            swiftSettings: strict
-        ),
-        .target(
-            name: "ClairoCore",
-            dependencies: [.product(name: "Crypto", package: "swift-crypto")],
-            swiftSettings: strict
+            dependencies: ["ClairoCore", "Curl", "RDKafka", .product(name: "Crypto", package: "swift-crypto")]
         ),
         .target(
             name: "ClairoMetadata",
-            dependencies: ["ClairoCore", "MariaDB", .product(name: "GRDB", package: "GRDB.swift")],
-            swiftSettings: strict
+            dependencies: ["ClairoCore", "MariaDB", .product(name: "GRDB", package: "GRDB.swift")]
         ),
         .target(
-            name: "AWSSigning",
-            dependencies: [.product(name: "Crypto", package: "swift-crypto")],
-            swiftSettings: strict
+            name: "ClairoMetrics",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]
         ),
-        .target(name: "Libav", dependencies: ["CFFmpeg"], swiftSettings: strict),
-        .target(name: "Curl", dependencies: ["CCurl"], swiftSettings: strict),
+        .target(
+            name: "ClairoStorage",
+            dependencies: ["AWSSigning", "ClairoCore", "Curl", .product(name: "Crypto", package: "swift-crypto")]
+        ),
+
+        // Core: the model, the ports and the state machine.
+        .target(name: "ClairoCore", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+
+        // Wrappers: Swift over one library or protocol each. They know nothing of Clairo.
+        .target(name: "AWSSigning", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .target(name: "Curl", dependencies: ["CCurl"]),
+        .target(name: "Libav", dependencies: ["CFFmpeg"]),
+        .target(name: "MariaDB", dependencies: ["CMariaDB"]),
+        .target(name: "RDKafka", dependencies: ["CRDKafka"]),
+
+        // C libraries, from the system's packages.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CFFmpeg", pkgConfig: "libavcodec", providers: [.apt(["libavcodec-dev"])]),
-        .target(name: "MariaDB", dependencies: ["CMariaDB"], swiftSettings: strict),
-        .target(name: "RDKafka", dependencies: ["CRDKafka"], swiftSettings: strict),
-        .systemLibrary(name: "CRDKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
+        .systemLibrary(name: "CRDKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+
+        // Tests, and the programs that they and the benchmarks start.
         .target(
             name: "ClairoTestSupport",
-            dependencies: ["AWSSigning", "CLinux", "ClairoCore", "ClairoStorage", "RDKafka"],
-            path: "Tests/ClairoTestSupport",
-            swiftSettings: strict
+            dependencies: ["AWSSigning", "CLinux", "ClairoCore", "RDKafka"],
+            path: "Tests/ClairoTestSupport"
         ),
-        // What Scripts/bench measures the metadata store and the pipeline with.
+        // Scripts/bench measures the metadata store and the pipeline with it.
         .executableTarget(
             name: "clairo-bench",
             dependencies: ["ClairoPipeline", "ClairoMessaging", "ClairoMetadata", "ClairoCore"],
-            path: "Tests/ClairoBench",
-            swiftSettings: strict
+            path: "Tests/ClairoBench"
         ),
         // A cluster of librdkafka's mock brokers, which tests start and disturb.
         .executableTarget(
             name: "clairo-mock-kafka",
             dependencies: ["CRDKafka"],
-            path: "Tests/ClairoMockKafka",
-            swiftSettings: strict
+            path: "Tests/ClairoMockKafka"
         ),
-        .testTarget(name: "ClairoCoreTests", dependencies: ["ClairoCore"], swiftSettings: strict),
+        .testTarget(name: "ClairoCoreTests", dependencies: ["ClairoCore"]),
         .testTarget(
             name: "ClairoMetricsTests",
             dependencies: [
                 "ClairoMetrics", "ClairoTestSupport", .product(name: "CoreMetrics", package: "swift-metrics"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "ClairoStorageTests",
-            dependencies: ["AWSSigning", "ClairoStorage", "ClairoCore", "ClairoTestSupport", "Curl"],
-            swiftSettings: strict
+            dependencies: ["AWSSigning", "ClairoStorage", "ClairoCore", "ClairoTestSupport", "Curl"]
         ),
         .testTarget(
             name: "ClairoPipelineTests",
             dependencies: [
                 "ClairoPipeline", "ClairoMessaging", "ClairoCore", "ClairoMedia", "ClairoMetadata", "ClairoStorage",
                 "ClairoTestSupport", "clairo-mock-kafka",
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "ClairoMessagingTests",
             dependencies: [
                 "ClairoMessaging", "ClairoCore", "ClairoMetadata", "ClairoTestSupport", "clairo-mock-kafka",
-            ],
-            swiftSettings: strict
+            ]
         ),
-        .testTarget(name: "CurlTests", dependencies: ["Curl", "ClairoTestSupport"], swiftSettings: strict),
+        .testTarget(name: "CurlTests", dependencies: ["Curl", "ClairoTestSupport"]),
         .testTarget(
             name: "ClairoAPITests",
             dependencies: [
@@ -177,55 +152,56 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "ClairoMetadataTests",
             dependencies: [
                 "ClairoMetadata", "ClairoCore", "MariaDB", "ClairoTestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "AWSSigningTests",
-            dependencies: ["AWSSigning", "ClairoCore", "ClairoTestSupport"],
-            swiftSettings: strict
+            dependencies: ["AWSSigning", "ClairoCore", "ClairoTestSupport"]
         ),
         .testTarget(
             name: "ClairoTestSupportTests",
-            dependencies: ["AWSSigning", "ClairoCore", "ClairoTestSupport"],
-            swiftSettings: strict
+            dependencies: ["AWSSigning", "ClairoTestSupport"]
         ),
-        .testTarget(name: "MariaDBTests", dependencies: ["MariaDB", "ClairoTestSupport"], swiftSettings: strict),
+        .testTarget(name: "MariaDBTests", dependencies: ["MariaDB", "ClairoTestSupport"]),
         .testTarget(
             name: "RDKafkaTests",
-            dependencies: ["RDKafka", "CRDKafka", "ClairoTestSupport", "clairo-mock-kafka"],
-            swiftSettings: strict
+            dependencies: ["RDKafka", "CRDKafka", "ClairoTestSupport", "clairo-mock-kafka"]
         ),
-        .testTarget(name: "LibavTests", dependencies: ["Libav", "ClairoTestSupport"], swiftSettings: strict),
+        .testTarget(name: "LibavTests", dependencies: ["Libav", "ClairoTestSupport"]),
         .testTarget(
             name: "ClairoMediaTests",
-            dependencies: ["ClairoMedia", "ClairoCore", "ClairoStorage", "Libav", "ClairoTestSupport"],
-            swiftSettings: strict
+            dependencies: ["ClairoMedia", "ClairoCore", "ClairoStorage", "Libav", "ClairoTestSupport"]
         ),
         .testTarget(
             name: "ClairoExecutorsTests",
             dependencies: [
                 "AWSSigning", "ClairoExecutors", "ClairoCore", "ClairoMedia", "ClairoStorage", "ClairoTestSupport",
                 "clairo",
-            ],
-            swiftSettings: strict
+            ]
         ),
         .testTarget(
             name: "ClairoCommandsTests",
             dependencies: [
-                "ClairoCommands", "ClairoCore", "ClairoMedia", "ClairoMessaging", "ClairoMetadata", "ClairoMetrics",
-                "ClairoStorage", "ClairoTestSupport", "RDKafka", "clairo", "clairo-mock-kafka",
-            ],
-            swiftSettings: strict
+                "ClairoCommands", "ClairoCore", "ClairoMessaging", "ClairoMetadata", "ClairoMetrics", "ClairoStorage",
+                "ClairoTestSupport", "RDKafka", "clairo", "clairo-mock-kafka",
+            ]
         ),
     ],
     swiftLanguageModes: [.v6]
 )
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings = [
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ]
+}
