@@ -59,27 +59,27 @@ struct APIResponder: HTTPResponder {
     typealias Handler = (RequestContext) async throws -> Response
 
     let services: APIServices
-    let door: AccessControl
+    let accessControl: AccessControl
     let now: @Sendable () -> Duration
     let observe: @Sendable (RequestEvent) -> Void
 
     /// Seconds in which a refused sender can read the answer before its connection is cut.
     private static let lingerSeconds: Int64 = 2
 
-    func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+    func respond(to request: Request, context connection: ConnectionContext) async throws -> Response {
         let options = services.options
         let start = now()
         let context = RequestContext(
             request: request,
             body: RequestBodyReader(
-                request, channel: context.channel,
+                request, channel: connection.channel,
                 meter: IngressMeter(
                     bytesPerSecond: options.minimumBytesPerSecond, window: .seconds(options.minimumRateSeconds)),
                 now: now))
         let route = Routes(services: services).find(request.uri.path)
         var response: Response
         do {
-            response = try await answer(context, route: route, context: context)
+            response = try await answer(context, route: route, connection: connection)
         } catch {
             response = refuse(error, context)
         }
@@ -88,7 +88,7 @@ struct APIResponder: HTTPResponder {
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
         if context.body.isLeftUnread {
             response.headers[.connection] = "close"
-            let channel = context.channel
+            let channel = connection.channel
             channel.eventLoop.scheduleTask(in: .seconds(Self.lingerSeconds)) { channel.close(promise: nil) }
         }
         if request.method == .head {
@@ -102,12 +102,12 @@ struct APIResponder: HTTPResponder {
         return response
     }
 
-    private func answer(_ context: RequestContext, route: Routes.Route?, context: ConnectionContext) async throws
+    private func answer(_ context: RequestContext, route: Routes.Route?, connection: ConnectionContext) async throws
         -> Response
     {
         let method = route?.method(of: context.request) ?? context.request.method
         if route?.isPublic != true, !(route?.isTus == true && method == .options) {
-            context.caller = try door.admit(context.request, from: context.channel)
+            context.caller = try accessControl.admit(context.request, from: connection.channel)
         }
         guard let route else { throw APIError.notFound("page") }
         guard let handler = route.handlers[method] ?? (method == .head ? route.handlers[.get] : nil) else {

@@ -13,7 +13,7 @@ public import ServiceLifecycle
 public struct UploadServer: Service {
     private let options: ServerOptions
     private let services: APIServices
-    private let door: AccessControl
+    private let accessControl: AccessControl
     private let logger: Logger
     private let now: @Sendable () -> Duration
     private let observe: @Sendable (RequestEvent) -> Void
@@ -43,7 +43,7 @@ public struct UploadServer: Service {
             for warning in list.warnings { logger.warning("Token file", metadata: ["warning": "\(warning)"]) }
             tokens = list
         }
-        door = AccessControl(
+        accessControl = AccessControl(
             tokens: tokens,
             limiter: RateLimiter(perSecond: options.requestsPerSecond, burst: options.requestBurst, now: now),
             isLoopback: options.isLoopback)
@@ -70,7 +70,7 @@ public struct UploadServer: Service {
 
     public func run() async throws {
         let application = Application(
-            responder: APIResponder(services: services, door: door, now: now, observe: observe),
+            responder: APIResponder(services: services, accessControl: accessControl, now: now, observe: observe),
             server: .http1(
                 configuration: .init(
                     idleTimeout: .nanoseconds(Int64(options.idleSeconds * 1e9)),
@@ -80,7 +80,7 @@ public struct UploadServer: Service {
             configuration: .init(
                 address: .hostname(options.host, port: options.port), serverName: "clairo",
                 availableConnectionsDelegate: .maximum(options.maxConnections, logger: logger)),
-            services: [UploadUpkeep(services: services, door: door)],
+            services: [UploadUpkeep(services: services, accessControl: accessControl)],
             onServerRunning: { [onListening] channel in await onListening(channel.localAddress?.port ?? 0) },
             logger: logger)
         var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
@@ -102,7 +102,7 @@ private struct UploadUpkeep: Service {
     private static let sweepSeconds = 600.0
 
     let services: APIServices
-    let door: AccessControl
+    let accessControl: AccessControl
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -121,7 +121,7 @@ private struct UploadUpkeep: Service {
                 let list = try await onDedicatedThread(name: "tokens") { try TokenList(path: path) }
                 if list == last { continue }
                 last = list
-                door.replace(list)
+                accessControl.replace(list)
                 services.logger.info("Token file read again")
                 for warning in list.warnings {
                     services.logger.warning("Token file", metadata: ["warning": "\(warning)"])
