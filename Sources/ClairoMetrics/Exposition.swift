@@ -1,18 +1,18 @@
-/// A page for Prometheus in its text format, version 0.0.4.
+/// A page in Prometheus's text format, version 0.0.4.
 /// Source: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 public struct Exposition: Sendable {
     public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    /// One series at this moment.
+    /// The current value of one series.
     public struct Sample: Sendable, Hashable {
         public enum Value: Sendable, Hashable {
             case number(Double)
-            /// How many observations fell into each bucket and beyond the last (one more than there are bounds), and their
-            /// sum.
+            /// The number of observations in each bucket, with one more for those above the last bound, and the sum of
+            /// all observations.
             case buckets(counts: [Int], sum: Double)
         }
 
-        /// In the order of the family's labels.
+        /// Values in the order of the family's labels.
         public var labels: [String]
         public var value: Value
 
@@ -32,7 +32,7 @@ public struct Exposition: Sendable {
 
     public init() {}
 
-    /// Adds series; those of one family stand together, whoever adds them. A family without any is left out.
+    /// Adds series. All series of a family are written together. A family without series is omitted.
     public mutating func add(_ family: MetricFamily, _ new: [Sample]) {
         if new.isEmpty { return }
         if samples[family] == nil { order.append(family) }
@@ -44,16 +44,20 @@ public struct Exposition: Sendable {
     public var text: String {
         var text = ""
         for family in order {
-            text += "# HELP \(family.name) \(Self.escaped(family.help, quotes: false))\n"
-            text += "# TYPE \(family.name) \(Self.word(for: family.kind))\n"
-            for sample in (samples[family] ?? []).sorted(by: { $0.labels.lexicographicallyPrecedes($1.labels) }) {
-                Self.write(sample, of: family, to: &text)
-            }
+            let samples = (samples[family] ?? []).sorted { $0.labels.lexicographicallyPrecedes($1.labels) }
+            Self.write(samples, of: family, to: &text)
+            if let old = family.predecessor { Self.write(samples, of: old, to: &text) }
         }
         return text
     }
 
-    private static func word(for kind: MetricFamily.Kind) -> String {
+    private static func write(_ samples: [Sample], of family: MetricFamily, to text: inout String) {
+        text += "# HELP \(family.name) \(escaped(family.help, quotes: false))\n"
+        text += "# TYPE \(family.name) \(typeName(family.kind))\n"
+        for sample in samples { write(sample, of: family, to: &text) }
+    }
+
+    private static func typeName(_ kind: MetricFamily.Kind) -> String {
         switch kind {
         case .counter: "counter"
         case .gauge: "gauge"
@@ -62,7 +66,8 @@ public struct Exposition: Sendable {
     }
 
     private static func write(_ sample: Sample, of family: MetricFamily, to text: inout String) {
-        let pairs = zip(family.labels, sample.labels).map { "\($0)=\"\(escaped($1, quotes: true))\"" }
+        let pairs = family.writtenLabels.filter { $0.index < sample.labels.count }
+            .map { "\($0.name)=\"\(escaped(sample.labels[$0.index], quotes: true))\"" }
         func line(_ suffix: String, _ value: Double, more: [String] = []) {
             let labels = pairs + more
             text += family.name + suffix + (labels.isEmpty ? "" : "{\(labels.joined(separator: ","))}")
@@ -88,7 +93,7 @@ public struct Exposition: Sendable {
         return escaped
     }
 
-    /// As Go's `ParseFloat` reads it.
+    /// Formats a number for Go's `ParseFloat`.
     private static func number(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value > 0 ? "+Inf" : "-Inf" }
@@ -98,7 +103,7 @@ public struct Exposition: Sendable {
 }
 
 extension Exposition {
-    /// Adds all of another page.
+    /// Adds all series of another page.
     public mutating func add(_ other: Exposition) {
         for family in other.order { add(family, other.samples[family] ?? []) }
     }

@@ -1,100 +1,104 @@
-/// What each daemon says of its own work.
+/// Metrics that each daemon keeps about its own work.
 ///
-/// `stage` is a task's kind (plan, chunk, audio, finish), `kind` an error's (badInput, transient, capacity, defect, usage,
-/// cancelled), as they stand in the database and in logs. `step` is what a task's threads do, and `rendition` one of the
-/// ladder's usual heights, `720p`; what has another one counts for `other`.
+/// Label values are those of the database and the logs. `kind` is the kind of a task and `error` the kind of an error
+/// (badInput, transient, capacity, defect, usage, cancelled). `step` is a step within a task. `rendition` is a usual
+/// height of the ladder, such as `720p`; any other height counts as `other`.
 extension MetricFamily {
     private static let shortTimes = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
     private static let longTimes: [Double] = [1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400]
 
     public static let buildInfo = gauge(
-        "clairo_build_info", "Always 1; the labels say which program this is",
+        "clairo_build_info", "Always 1; the labels hold the versions",
         labels: ["version", "libav", "librdkafka"])
     public static let warnings = counter(
-        "clairo_warnings_total", "Failures that pass, of whatever this process was doing", labels: ["kind"])
+        "clairo_warnings_total", "Recovered errors, by kind of error", labels: ["error"], renamed: ["error": "kind"])
 
     // MARK: Tasks and jobs
 
     public static let tasksRunning = gauge(
-        "clairo_tasks_running", "Tasks that this process works on", labels: ["stage"])
+        "clairo_tasks_running", "Tasks running in this process", labels: ["kind"], renamed: ["kind": "stage"])
     public static let tasksEnded = counter(
         "clairo_tasks_ended_total",
-        "Attempts that ended: succeeded, retried (failed, to be tried again), failed (for good), released (handed back) or lost (the claim had passed to another)",
-        labels: ["stage", "outcome"])
-    public static let taskFailures = counter(
-        "clairo_task_failures_total", "Attempts that failed, by the kind of error", labels: ["stage", "kind"])
+        "Attempts by outcome: succeeded, retried (failed, will be retried), failed (permanently), released (returned to the queue) or lost (claimed by another worker)",
+        labels: ["kind", "outcome"], renamed: ["kind": "stage"])
+    public static let taskErrors = counter(
+        "clairo_task_errors_total", "Attempts that failed, by kind of error", labels: ["kind", "error"],
+        renamed: ["kind": "stage", "error": "kind"], from: "clairo_task_failures_total")
     public static let retries = counter(
-        "clairo_retries_total", "Attempts that failed and are tried again, by the kind of error", labels: ["reason"])
+        "clairo_retries_total", "Failed attempts that will be retried, by kind of error", labels: ["reason"])
     public static let deadLetters = counter(
-        "clairo_dead_letter_total", "Tasks and messages that this process gave up and kept as dead letters")
-    public static let executorKills = counter(
-        "clairo_sandbox_kills_total", "Processes of tasks that did not end by themselves with a result",
+        "clairo_dead_letter_total", "Tasks and messages that this process dead-lettered")
+    public static let sandboxKills = counter(
+        "clairo_sandbox_kills_total", "Task processes that ended without a result",
         labels: ["reason"])
-    public static let stageDuration = histogram(
-        "clairo_stage_duration_seconds", "Time that a task that succeeded took in its executor, in seconds",
-        buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600], labels: ["stage"])
+    public static let taskDuration = histogram(
+        "clairo_task_duration_seconds", "Duration of successful tasks in their executor, in seconds",
+        buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600], labels: ["kind"],
+        renamed: ["kind": "stage"], from: "clairo_stage_duration_seconds")
     public static let stepDuration = histogram(
         "clairo_step_duration_seconds",
-        "Time that the threads of a task that succeeded spent in a step of it, added up, in seconds",
-        buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600], labels: ["stage", "step"])
-    public static let stageCPU = counter(
-        "clairo_stage_cpu_seconds_total", "CPU time of tasks that succeeded, their processes included, in seconds",
-        labels: ["stage"])
+        "Time that the threads of successful tasks spent in a step, in seconds",
+        buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600], labels: ["kind", "step"],
+        renamed: ["kind": "stage"])
+    public static let taskCPU = counter(
+        "clairo_task_cpu_seconds_total", "CPU time of successful tasks, including their processes, in seconds",
+        labels: ["kind"], renamed: ["kind": "stage"], from: "clairo_stage_cpu_seconds_total")
     public static let queueWait = histogram(
-        "clairo_queue_wait_seconds", "Time from the moment a task could be taken until its first attempt, in seconds",
-        buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600], labels: ["stage"])
+        "clairo_queue_wait_seconds", "Time from when a task became due until its first attempt, in seconds",
+        buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600], labels: ["kind"],
+        renamed: ["kind": "stage"])
     public static let framesEncoded = counter(
-        "clairo_frames_encoded_total", "Frames that were encoded", labels: ["rendition"])
+        "clairo_frames_encoded_total", "Frames encoded", labels: ["rendition"])
     public static let mediaSeconds = counter(
-        "clairo_media_seconds_total", "Seconds of media that were transcoded", labels: ["stage"])
+        "clairo_media_seconds_total", "Seconds of media transcoded", labels: ["kind"], renamed: ["kind": "stage"])
     public static let decodeErrors = counter(
-        "clairo_decode_errors_total", "Errors of the decoder in sources that were transcoded all the same")
+        "clairo_decode_errors_total", "Decoder errors in sources that were transcoded anyway")
     public static let jobs = counter(
-        "clairo_jobs_total", "Jobs that this process brought to their end", labels: ["result"])
+        "clairo_jobs_total", "Jobs that this process ended, by result", labels: ["result"])
     public static let jobDuration = histogram(
-        "clairo_job_duration_seconds", "Time from the beginning of a job until its video was ready, in seconds",
+        "clairo_job_duration_seconds", "Time from the creation of a job until its video was ready, in seconds",
         buckets: longTimes)
     public static let jobRealtime = histogram(
-        "clairo_job_realtime_ratio", "Seconds of video that a job made ready in a second",
+        "clairo_job_realtime_ratio", "Transcoding speed of a job: seconds of video per second of processing",
         buckets: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64])
 
     // MARK: Services
 
     public static let storeRead = counter(
-        "clairo_bytes_downloaded_total", "Bytes of objects that were read", labels: ["store"])
+        "clairo_bytes_downloaded_total", "Bytes read from a store", labels: ["store"])
     public static let storeWritten = counter(
-        "clairo_bytes_uploaded_total", "Bytes of objects that were written", labels: ["store"])
+        "clairo_bytes_uploaded_total", "Bytes written to a store", labels: ["store"])
     public static let s3Requests = counter(
-        "clairo_s3_requests_total", "Requests to S3, each repetition counted", labels: ["op", "code"])
+        "clairo_s3_requests_total", "S3 requests, including retries", labels: ["op", "code"])
     public static let s3Duration = histogram(
-        "clairo_s3_request_duration_seconds", "Time that requests to S3 took, in seconds", buckets: shortTimes,
+        "clairo_s3_request_duration_seconds", "Duration of S3 requests, in seconds", buckets: shortTimes,
         labels: ["op"])
     public static let s3Retries = counter(
-        "clairo_s3_retries_total", "Requests to S3 that were sent again, by what became of the one before",
+        "clairo_s3_retries_total", "S3 requests that were retried, by the reason",
         labels: ["reason"])
     public static let ecsRequests = counter(
-        "clairo_ecs_requests_total", "Calls of the API of ECS, each repetition counted",
+        "clairo_ecs_requests_total", "ECS API calls, including retries",
         labels: ["op", "code"])
     public static let databaseRequests = counter(
-        "clairo_db_requests_total", "Transactions, by what they do and the kind of error they ended with, if any",
+        "clairo_db_requests_total", "Database transactions, by operation and outcome (success, or kind of error)",
         labels: ["operation", "outcome"])
     public static let databaseDuration = histogram(
-        "clairo_db_request_duration_seconds", "Time that transactions took, repetitions included, in seconds",
+        "clairo_db_request_duration_seconds", "Duration of database transactions, including retries, in seconds",
         buckets: shortTimes, labels: ["operation"])
     public static let outboxDelivered = counter(
-        "clairo_outbox_delivered_total", "Messages that this process delivered from the outbox")
+        "clairo_outbox_delivered_total", "Outbox messages that this process delivered")
     public static let outboxPostponed = counter(
-        "clairo_outbox_postponed_total", "Times that a message could not be delivered and was put off")
+        "clairo_outbox_postponed_total", "Outbox deliveries that failed and were postponed")
     public static let httpRequests = counter(
-        "clairo_http_requests_total", "Requests that the upload API answered", labels: ["method", "code"])
+        "clairo_http_requests_total", "HTTP requests that the upload API answered", labels: ["method", "code"])
     public static let httpDuration = histogram(
         "clairo_http_request_duration_seconds",
-        "Time from a request's head until its answer is ready, the reading of uploads included, in seconds",
+        "Time from a request's head until its response is ready, including reading an upload, in seconds",
         buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300], labels: ["method"])
 
     public static let daemon = [
-        buildInfo, warnings, tasksRunning, tasksEnded, taskFailures, retries, deadLetters, executorKills,
-        stageDuration, stepDuration, stageCPU, queueWait, framesEncoded, mediaSeconds, decodeErrors, jobs, jobDuration,
+        buildInfo, warnings, tasksRunning, tasksEnded, taskErrors, retries, deadLetters, sandboxKills,
+        taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, mediaSeconds, decodeErrors, jobs, jobDuration,
         jobRealtime,
         storeRead, storeWritten, s3Requests, s3Duration, s3Retries, ecsRequests, databaseRequests, databaseDuration,
         outboxDelivered, outboxPostponed, httpRequests, httpDuration,

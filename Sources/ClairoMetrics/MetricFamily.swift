@@ -1,32 +1,73 @@
-/// A metric as it is declared: its name, what it says, and the labels that its series differ in.
+/// The declaration of a metric: name, help text and labels.
 ///
-/// Names follow https://prometheus.io/docs/practices/naming: base units, `_total` for counters. The values of a label come
-/// from a small closed set; no id, key, path or name of a person is one.
+/// Names follow https://prometheus.io/docs/practices/naming: base units, `_total` for counters. Label values come from
+/// small closed sets; ids, keys, paths and names of people are never labels.
 public struct MetricFamily: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
         case counter
         case gauge
-        /// With the upper bounds of its buckets, ascending and without infinity.
+        /// The upper bounds of the buckets, ascending, without infinity.
         case histogram([Double])
     }
 
     public let name: String
-    /// One sentence without a full stop.
+    /// A phrase without a full stop.
     public let help: String
     public let kind: Kind
     public let labels: [String]
+    /// The previous name and labels, which are still written for one release.
+    public private(set) var alias: Alias?
 
-    public static func counter(_ name: String, _ help: String, labels: [String] = []) -> MetricFamily {
-        MetricFamily(name: name, help: help, kind: .counter, labels: labels)
+    /// A deprecated name or deprecated labels.
+    public struct Alias: Sendable, Hashable {
+        /// The previous name, or nil if only labels changed.
+        public let name: String?
+        /// The previous labels, by their new names.
+        public let labels: [String: String]
     }
 
-    public static func gauge(_ name: String, _ help: String, labels: [String] = []) -> MetricFamily {
-        MetricFamily(name: name, help: help, kind: .gauge, labels: labels)
+    public static func counter(
+        _ name: String, _ help: String, labels: [String] = [], renamed: [String: String] = [:], from old: String? = nil
+    ) -> MetricFamily {
+        MetricFamily(name, help, .counter, labels, renamed, old)
+    }
+
+    public static func gauge(
+        _ name: String, _ help: String, labels: [String] = [], renamed: [String: String] = [:], from old: String? = nil
+    ) -> MetricFamily {
+        MetricFamily(name, help, .gauge, labels, renamed, old)
     }
 
     public static func histogram(
-        _ name: String, _ help: String, buckets: [Double], labels: [String] = []
+        _ name: String, _ help: String, buckets: [Double], labels: [String] = [], renamed: [String: String] = [:],
+        from old: String? = nil
     ) -> MetricFamily {
-        MetricFamily(name: name, help: help, kind: .histogram(buckets), labels: labels)
+        MetricFamily(name, help, .histogram(buckets), labels, renamed, old)
+    }
+
+    private init(
+        _ name: String, _ help: String, _ kind: Kind, _ labels: [String], _ renamed: [String: String], _ old: String?
+    ) {
+        self.name = name
+        self.help = help
+        self.kind = kind
+        self.labels = labels
+        alias = renamed.isEmpty && old == nil ? nil : Alias(name: old, labels: renamed)
+    }
+
+    /// The labels of each series and where its value is found. Labels that were renamed appear under both names.
+    ///
+    /// If the name of the family changed too, the series of the old name has the old labels, so this has only the new ones.
+    var writtenLabels: [(name: String, index: Int)] {
+        let current = labels.enumerated().map { (name: $1, index: $0) }
+        guard let alias, alias.name == nil else { return current }
+        return current
+            + labels.enumerated().compactMap { index, label in alias.labels[label].map { (name: $0, index: index) } }
+    }
+
+    /// The family under its previous name, with the previous labels.
+    var predecessor: MetricFamily? {
+        guard let alias, let old = alias.name else { return nil }
+        return MetricFamily(old, "Deprecated: use \(name)", kind, labels.map { alias.labels[$0] ?? $0 }, [:], nil)
     }
 }

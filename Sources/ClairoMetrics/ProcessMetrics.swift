@@ -1,21 +1,21 @@
 internal import Foundation
 internal import Glibc
 
-/// What the operating system says of this process, under the names that all Prometheus clients use.
+/// Operating system metrics of this process, under the names common to all Prometheus clients.
 /// Source: https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics, proc(5)
 public enum ProcessMetrics {
     private static let cpu = MetricFamily.counter(
         "process_cpu_seconds_total", "User and system CPU time of this process without its children, in seconds")
     private static let openFiles = MetricFamily.gauge("process_open_fds", "Open file descriptors")
-    private static let maxFiles = MetricFamily.gauge("process_max_fds", "The most file descriptors there may be")
+    private static let maxFiles = MetricFamily.gauge("process_max_fds", "Maximum number of open file descriptors")
     private static let virtual = MetricFamily.gauge("process_virtual_memory_bytes", "Virtual memory in bytes")
     private static let resident = MetricFamily.gauge("process_resident_memory_bytes", "Resident memory in bytes")
     private static let start = MetricFamily.gauge(
-        "process_start_time_seconds", "When this process began, in seconds since 1970")
+        "process_start_time_seconds", "Start time of this process, in seconds since 1970")
 
-    /// Adds what can be read; what cannot is left out.
+    /// Adds the available metrics. Unreadable ones are omitted.
     public static func write(to page: inout Exposition) {
-        // After the name, which is in parentheses and may hold anything, fields 3 and on are separated by blanks.
+        // The name is in parentheses and may contain anything. Fields 3 and up follow it, separated by spaces.
         if let stat = text("/proc/self/stat"), let end = stat.lastIndex(of: ")") {
             let fields = stat[stat.index(after: end)...].split(separator: " ")
             let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
@@ -29,7 +29,7 @@ public enum ProcessMetrics {
             }
         }
         if let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
-            // One of them is the folder itself.
+            // One of them is the open directory itself.
             page.add(openFiles, Double(max(0, names.count - 1)))
         }
         var limit = rlimit()

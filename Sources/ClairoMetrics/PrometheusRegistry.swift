@@ -1,10 +1,9 @@
 public import CoreMetrics
 internal import Synchronization
 
-/// The backend of swift-metrics: keeps the declared families' series and shows them to Prometheus.
+/// The backend of swift-metrics: stores the series of declared families and writes them for Prometheus.
 ///
-/// Instruments of a name or with labels that nobody has declared count nothing, so that a library that starts to emit
-/// metrics of its own cannot add series by itself.
+/// Undeclared names or labels are ignored, so that a library cannot add series of its own.
 public final class PrometheusRegistry: MetricsFactory {
     private let families: [MetricFamily]
     private let byName: [String: MetricFamily]
@@ -13,11 +12,11 @@ public final class PrometheusRegistry: MetricsFactory {
     public init(_ families: [MetricFamily]) {
         self.families = families
         byName = Dictionary(families.map { ($0.name, $0) }) { first, _ in first }
-        // What has no labels is there from the beginning: a counter that appears with its first event has no rate for it.
+        // Series without labels start at zero: a counter that first appears with its first event has no rate for it.
         for family in families where family.labels.isEmpty { _ = find(family.name, []) }
     }
 
-    /// Makes series that stand at zero before anything happens.
+    /// Creates series with the value zero.
     public func prepare(_ family: MetricFamily, _ values: [[String]]) {
         for labels in values { _ = find(family.name, Array(zip(family.labels, labels))) }
     }
@@ -68,7 +67,7 @@ public final class PrometheusRegistry: MetricsFactory {
         find(label, dimensions) ?? NOOPMetricsHandler.instance
     }
 
-    // Series last as long as the process: Prometheus wants counters that only grow.
+    // Series live as long as the process, because Prometheus expects monotonic counters.
     public func destroyCounter(_ handler: any CounterHandler) {}
     public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
     public func destroyMeter(_ handler: any MeterHandler) {}
@@ -76,7 +75,7 @@ public final class PrometheusRegistry: MetricsFactory {
     public func destroyTimer(_ handler: any TimerHandler) {}
 }
 
-/// One series, in whatever role swift-metrics hands it out.
+/// One series, behind any of swift-metrics's handler protocols.
 private final class Series: Sendable {
     private let bounds: [Double]?
     private let state: Mutex<Exposition.Sample.Value>
@@ -112,14 +111,14 @@ extension Series: CounterHandler, FloatingPointCounterHandler, MeterHandler, Rec
         let index = bounds.firstIndex { value <= $0 } ?? bounds.count
         state.withLock { state in
             guard case .buckets(var counts, let sum) = state else { return }
-            // Moved out and in, so that the counts are not copied.
+            // Moved out and back, so that the counts are not copied.
             state = .number(0)
             counts[index] += 1
             state = .buckets(counts: counts, sum: sum + value)
         }
     }
 
-    /// Histograms of times are in seconds.
+    /// Duration histograms are in seconds.
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }
     func preferDisplayUnit(_ unit: TimeUnit) {}
 }

@@ -53,6 +53,30 @@ struct RegistryTests {
         #expect(!page.contains("test_hits_total"), "and a family without series is not")
     }
 
+    @Test func renamedLabelsAndMetricsKeepTheirOldNamesForOneRelease() {
+        let tasks = MetricFamily.gauge(
+            "test_tasks", "Tasks", labels: ["kind", "state"], renamed: ["kind": "stage"])
+        let errors = MetricFamily.counter(
+            "test_errors_total", "Errors", labels: ["kind", "error"], renamed: ["kind": "stage", "error": "kind"],
+            from: "test_failures_total")
+        var page = Exposition()
+        page.add(tasks, [.init(3, "chunk", "due")])
+        page.add(errors, [.init(1, "chunk", "defect")])
+        #expect(
+            page.text == """
+                # HELP test_tasks Tasks
+                # TYPE test_tasks gauge
+                test_tasks{kind="chunk",state="due",stage="chunk"} 3
+                # HELP test_errors_total Errors
+                # TYPE test_errors_total counter
+                test_errors_total{kind="chunk",error="defect"} 1
+                # HELP test_failures_total Deprecated: use test_errors_total
+                # TYPE test_failures_total counter
+                test_failures_total{stage="chunk",kind="defect"} 1
+
+                """)
+    }
+
     @Test func preparedSeriesStandAtZero() {
         registry.prepare(Self.hits, [["a", "b"]])
         #expect(page.contains(#"test_hits_total{page="a",by="b"} 0"#))

@@ -13,8 +13,8 @@ internal import CoreMetrics
 final class DaemonMetrics: Sendable {
     private let registry = PrometheusRegistry(MetricFamily.daemon)
 
-    private static let stages = WorkTask.Kind.allCases.map(\.rawValue)
-    private static let kinds = ClairoError.Kind.allCases.map(\.rawValue)
+    private static let taskKinds = WorkTask.Kind.allCases.map(\.rawValue)
+    private static let errorKinds = ClairoError.Kind.allCases.map(\.rawValue)
     /// Those of the ladder (`LadderPlanner.standardHeights`).
     private static let renditions: Set<String> = ["2160p", "1440p", "1080p", "720p", "480p", "360p", "240p"]
     private static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -31,18 +31,18 @@ final class DaemonMetrics: Sendable {
         func each(_ labels: [String], by others: [String]) -> [[String]] {
             labels.flatMap { label in others.map { [label, $0] } }
         }
-        registry.prepare(.tasksRunning, Self.stages.map { [$0] })
+        registry.prepare(.tasksRunning, Self.taskKinds.map { [$0] })
         registry.prepare(
-            .tasksEnded, each(Self.stages, by: ["succeeded", "retried", "failed", "released", "lost"]))
-        registry.prepare(.taskFailures, each(Self.stages, by: Self.kinds))
-        registry.prepare(.retries, Self.kinds.map { [$0] })
-        registry.prepare(.warnings, Self.kinds.map { [$0] })
+            .tasksEnded, each(Self.taskKinds, by: ["succeeded", "retried", "failed", "released", "lost"]))
+        registry.prepare(.taskErrors, each(Self.taskKinds, by: Self.errorKinds))
+        registry.prepare(.retries, Self.errorKinds.map { [$0] })
+        registry.prepare(.warnings, Self.errorKinds.map { [$0] })
         registry.prepare(.jobs, [["ready"], ["failed"]])
         registry.prepare(.framesEncoded, Self.renditions.map { [$0] })
         for family in [MetricFamily.storeRead, .storeWritten] {
             registry.prepare(family, StoreRole.allCases.map { [$0.rawValue] })
         }
-        registry.prepare(.executorKills, TaskKill.allCases.map { [$0.rawValue] })
+        registry.prepare(.sandboxKills, TaskKill.allCases.map { [$0.rawValue] })
         registry.prepare(
             .s3Requests, S3Event.Operation.allCases.map { [$0.rawValue, S3Event.Outcome.denied.rawValue] })
         registry.prepare(.s3Retries, S3Event.Outcome.allCases.map { [$0.rawValue] })
@@ -88,25 +88,25 @@ final class DaemonMetrics: Sendable {
     // MARK: Events
 
     func count(_ event: WorkerEvent) {
-        let (task, stage) = (event.task, event.task.kind.rawValue)
+        let (task, kind) = (event.task, event.task.kind.rawValue)
         if case .began = event.content {
-            change(.tasksRunning, by: 1, stage)
+            change(.tasksRunning, by: 1, kind)
             if task.attempt == 1 {
-                record(max(0, Timestamp.now.seconds(since: max(task.createdAt, task.notBefore))), in: .queueWait, stage)
+                record(max(0, Timestamp.now.seconds(since: max(task.createdAt, task.notBefore))), in: .queueWait, kind)
             }
             return
         }
-        change(.tasksRunning, by: -1, stage)
+        change(.tasksRunning, by: -1, kind)
         switch event.content {
         case .began: break
-        case .released: add(to: .tasksEnded, stage, "released")
-        case .lost: add(to: .tasksEnded, stage, "lost")
+        case .released: add(to: .tasksEnded, kind, "released")
+        case .lost: add(to: .tasksEnded, kind, "lost")
         case .succeeded(let result):
-            add(to: .tasksEnded, stage, "succeeded")
+            add(to: .tasksEnded, kind, "succeeded")
             count(result, of: task, event.job)
         case .failed(let error, let consequence):
-            add(to: .tasksEnded, stage, Self.outcome(of: consequence))
-            add(to: .taskFailures, stage, error.kind.rawValue)
+            add(to: .tasksEnded, kind, Self.outcome(of: consequence))
+            add(to: .taskErrors, kind, error.kind.rawValue)
             switch consequence {
             case .retry: add(to: .retries, error.kind.rawValue)
             case .deadLetter:
@@ -127,13 +127,13 @@ final class DaemonMetrics: Sendable {
     }
 
     private func count(_ result: TaskResult, of task: WorkTask, _ job: Job?) {
-        let stage = task.kind.rawValue
-        record(result.usage.wallSeconds, in: .stageDuration, stage)
+        let kind = task.kind.rawValue
+        record(result.usage.wallSeconds, in: .taskDuration, kind)
         for step in TaskStep.allCases {
             guard let seconds = result.usage.seconds(in: step) else { continue }
-            record(max(0, seconds), in: .stepDuration, stage, step.rawValue)
+            record(max(0, seconds), in: .stepDuration, kind, step.rawValue)
         }
-        add(result.usage.cpuSeconds, to: .stageCPU, stage)
+        add(result.usage.cpuSeconds, to: .taskCPU, kind)
         add(Double(result.decodeErrors), to: .decodeErrors)
         let plan = job?.plan
         switch task.kind {
@@ -146,10 +146,10 @@ final class DaemonMetrics: Sendable {
                 let name = Self.renditions.contains(rung.name) ? rung.name : "other"
                 add(Double(frames), to: .framesEncoded, name)
             }
-            add(grid.time(ofFrame: frames).doubleValue, to: .mediaSeconds, stage)
+            add(grid.time(ofFrame: frames).doubleValue, to: .mediaSeconds, kind)
         case .audio:
             if let track = plan?.audio[checked: task.index] {
-                add(track.duration.doubleValue, to: .mediaSeconds, stage)
+                add(track.duration.doubleValue, to: .mediaSeconds, kind)
             }
         case .finish:
             add(to: .jobs, "ready")
@@ -162,7 +162,7 @@ final class DaemonMetrics: Sendable {
 
     func count(_ trouble: ClairoError) { add(to: .warnings, trouble.kind.rawValue) }
 
-    func count(_ kill: TaskKill) { add(to: .executorKills, kill.rawValue) }
+    func count(_ kill: TaskKill) { add(to: .sandboxKills, kill.rawValue) }
 
     func count(_ event: S3Event) {
         add(to: .s3Requests, event.operation.rawValue, event.outcome.rawValue)

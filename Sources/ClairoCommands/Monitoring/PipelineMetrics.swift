@@ -60,7 +60,7 @@ struct PipelineMetrics: Sendable {
             slowSources.append(
                 MetricsPage("kafka", freshness: .seconds(5), patience: nil, onTrouble: trouble("Kafka")) {
                     () throws(ClairoError) in
-                    Self.page(try await kafka.figures())
+                    Self.page(try await kafka.metrics())
                 })
             // Brokers that know no such question must not take the lag with them.
             slowSources.append(
@@ -134,13 +134,13 @@ struct PipelineMetrics: Sendable {
                 .init(statistics.jobs[$0]?.oldestSeconds ?? 0, $0.rawValue)
             })
         for kind in WorkTask.Kind.allCases {
-            let (tasks, stage) = (statistics.tasks[kind] ?? QueueStatistics.Tasks(), kind.rawValue)
+            let (tasks, kind) = (statistics.tasks[kind] ?? QueueStatistics.Tasks(), kind.rawValue)
             for (state, group) in [("pending", tasks.pending), ("running", tasks.running)] {
-                page.add(.pipelineTasks, [.init(Double(group.count), stage, state)])
-                page.add(.oldestTask, [.init(group.oldestSeconds ?? 0, stage, state)])
+                page.add(.pipelineTasks, [.init(Double(group.count), kind, state)])
+                page.add(.oldestTask, [.init(group.oldestSeconds ?? 0, kind, state)])
             }
-            page.add(.tasksDue, [.init(Double(tasks.due), stage)])
-            page.add(.abandonedTasks, [.init(Double(tasks.abandoned), stage)])
+            page.add(.tasksDue, [.init(Double(tasks.due), kind)])
+            page.add(.abandonedTasks, [.init(Double(tasks.abandoned), kind)])
         }
         page.add(.workers, Double(statistics.workers))
         page.add(.outboxPending, Double(statistics.outbox.pending))

@@ -55,9 +55,9 @@ import Testing
         let chunks = Double(tasks.count { $0.kind == .chunk })
         let counts: [(String, Double)] = [
             (#"sum(clairo_jobs_total{result="ready"})"#, 1), (#"sum(clairo_jobs_total{result="failed"})"#, 0),
-            (#"sum(clairo_tasks_ended_total{stage="chunk",outcome="succeeded"})"#, chunks),
+            (#"sum(clairo_tasks_ended_total{kind="chunk",outcome="succeeded"})"#, chunks),
             ("sum(clairo_tasks_ended_total)", Double(tasks.count)), ("sum(clairo_tasks_running)", 0),
-            (#"round(sum(clairo_media_seconds_total{stage="chunk"}) * 10)"#, 50),
+            (#"round(sum(clairo_media_seconds_total{kind="chunk"}) * 10)"#, 50),
             ("sum(clairo_frames_encoded_total)", Double(tasks.reduce(0) { $0 + $1.framesPlanned })),
             (#"sum(clairo_frames_encoded_total{rendition="360p"})"#, 125),
             (#"sum(clairo_frames_encoded_total{rendition="240p"})"#, 125),
@@ -81,7 +81,7 @@ import Testing
             return try #require(found)
         }
         for step in ["read", "decode", "conform", "encode", "verify", "write"] {
-            let series = #"{stage="chunk",step="\#(step)"}"#
+            let series = #"{kind="chunk",step="\#(step)"}"#
             #expect(try await value("sum(clairo_step_duration_seconds_count\(series))") == chunks)
             #expect(try await value("sum(clairo_step_duration_seconds_sum\(series))") > 0)
         }
