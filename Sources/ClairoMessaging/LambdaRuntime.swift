@@ -2,8 +2,8 @@ public import ClairoCore
 internal import Curl
 public import Foundation
 
-/// The loop of an AWS Lambda function: asks for the next event, has it handled, answers. One event at a time; the same
-/// binary is the function on the `provided` runtimes when it is called `bootstrap`.
+/// The event loop of an AWS Lambda function: receives one event at a time, runs the handler, and posts the response.
+/// The `provided` runtimes start the binary under the name `bootstrap`.
 ///
 /// Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 public struct LambdaRuntime: Sendable {
@@ -11,14 +11,14 @@ public struct LambdaRuntime: Sendable {
     public struct Event: Sendable {
         public var requestID: String
         public var payload: Data
-        /// When Lambda ends the process.
+        /// When Lambda kills the process.
         public var deadline: Timestamp
-        /// X-Ray's header. Its copy in the environment variable `_X_AMZN_TRACE_ID` would be for AWS's SDKs, which we have none
-        /// of, and the environment cannot be changed safely while other threads read it.
+        /// X-Ray's trace header. It is not copied to the environment variable `_X_AMZN_TRACE_ID`, which only AWS SDKs
+        /// read, because `setenv` would race with other threads.
         public var traceHeader: String?
 
-        /// X-Ray's trace in the form of W3C: `Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700` without its version and dashes.
-        /// Source: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids
+        /// The trace id in W3C form: `Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700` without version and dashes. Source:
+        /// https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids
         public var traceID: String? {
             let root = traceHeader?.split(separator: ";").first { $0.hasPrefix("Root=1-") }
             guard let digits = root?.dropFirst(7).replacing("-", with: "").lowercased(), digits.utf8.count == 32,
@@ -28,32 +28,32 @@ public struct LambdaRuntime: Sendable {
         }
     }
 
-    /// A Lambda event has up to 6 MiB, and so has an answer.
+    /// The maximum size of an event and of a response: 6 MiB.
     /// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     public static let largestEvent = 6 << 20
 
     private let base: String
     private let client: HTTPClient
 
-    /// - Throws: `configuration` (78) where this is not a Lambda function.
+    /// - Throws: `configuration` (78) outside of Lambda.
     public init(environment: [String: String]) throws(ClairoError) {
         guard let place = environment["AWS_LAMBDA_RUNTIME_API"], !place.isEmpty else {
             throw .configuration(
                 "This is not a Lambda function: AWS_LAMBDA_RUNTIME_API is not set",
-                advice: "Without --lambda, an event is read by --s3-event FILE.")
+                advice: "Outside of Lambda, use --s3-event FILE instead of --lambda.")
         }
         base = "http://\(place)/2018-06-01/runtime"
         var configuration = HTTPClient.Configuration()
-        // It is on this machine, whatever proxy there is.
+        // The runtime API is on this machine, so proxies do not apply.
         configuration.environment = [:]
         client = HTTPClient(configuration)
     }
 
-    /// Handles events until it is stopped. A failed event is reported, and Lambda sends it again when it sees fit.
+    /// Handles events until stopped. A failed event is reported to Lambda, which retries it by its own policy.
     /// - Parameters:
-    ///   - stop: ends the waiting for an event; one that is being handled is answered first.
-    ///   - handle: gets one event after another and returns JSON.
-    /// - Throws: where the runtime API does not answer as it should: Lambda starts the function anew then.
+    ///   - stop: Stops waiting for events. An event in progress is still answered.
+    ///   - handle: Handles one event and returns JSON.
+    /// - Throws: An error if the runtime API misbehaves. Lambda then restarts the function.
     public func run(
         until stop: StopRequest, _ handle: @Sendable (Event) async throws(ClairoError) -> Data
     ) async throws(ClairoError) {
@@ -69,19 +69,20 @@ public struct LambdaRuntime: Sendable {
             }
             let reply = try await send("POST", "/invocation/\(event.requestID)/response", answer)
             if reply.status == 413 {
-                try await report(.defect("The answer is too large for Lambda"), of: event)
+                try await report(.defect("The response is too large for Lambda"), of: event)
             } else {
-                try Self.check(reply, "Answering a Lambda event")
+                try Self.check(reply, "Posting the response to a Lambda event")
             }
         }
     }
 
-    /// Tells Lambda that the function cannot start. What fails here is not thrown: the first error is the one that counts.
+    /// Reports to Lambda that the function cannot start. Errors of the report itself are ignored, because `error` is
+    /// the one that matters.
     public func reportInitFailure(_ error: ClairoError) async {
         _ = try? await post(error, to: "/init/error")
     }
 
-    /// - Returns: nil once it was stopped.
+    /// - Returns: The next event, or nil after a stop.
     private func next(_ cancellation: Cancellation) async throws(ClairoError) -> Event? {
         let reply: HTTPReply
         do throws(ClairoError) {
@@ -89,10 +90,10 @@ public struct LambdaRuntime: Sendable {
         } catch  where error.kind == .cancelled {
             return nil
         }
-        try Self.check(reply, "Asking for a Lambda event")
+        try Self.check(reply, "Getting the next Lambda event")
         guard let requestID = reply.headers["Lambda-Runtime-Aws-Request-Id"], !requestID.isEmpty,
             requestID.utf8.allSatisfy({ $0.isASCIILetterOrDigit || $0 == 45 })
-        else { throw .defect("Asking for a Lambda event: it came without an id") }
+        else { throw .defect("Getting the next Lambda event: it has no request id") }
         let deadline = reply.headers["Lambda-Runtime-Deadline-Ms"].flatMap { Int64($0) }
         return Event(
             requestID: requestID, payload: reply.body,
@@ -113,7 +114,7 @@ public struct LambdaRuntime: Sendable {
         let type = "Clairo.\(error.kind.rawValue)"
         guard let body = try? JSON.encode(Report(errorMessage: error.description, errorType: type), pretty: false)
         else {
-            throw .defect("An error cannot be written as JSON")
+            throw .defect("The error cannot be encoded as JSON")
         }
         return try await send("POST", path, body, headers: ["Lambda-Runtime-Function-Error-Type": type])
     }
@@ -128,7 +129,7 @@ public struct LambdaRuntime: Sendable {
     ) async throws(ClairoError) -> HTTPReply {
         var request = HTTPRequest(method, base + path, headers: headers)
         if body != nil { request.headers["Content-Type"] = "application/json" }
-        // The process may be frozen for hours while it waits, so there is no limit that means anything.
+        // Lambda may freeze the process for hours during the wait, so a timeout would be meaningless.
         request.stallTimeout = 1e9
         let final = request
         do {

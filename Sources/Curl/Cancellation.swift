@@ -1,7 +1,7 @@
 internal import Dispatch
 internal import Synchronization
 
-/// A wish to stop that any thread may utter once and that blocking calls notice at once.
+/// A cancellation token. Any thread may trigger it, and blocking calls notice it at once.
 public final class Cancellation: Sendable {
     private struct State {
         var isCancelled = false
@@ -15,7 +15,7 @@ public final class Cancellation: Sendable {
 
     public var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
-    /// Ends what listens to this token. Not for use inside a C signal handler, for it takes a lock.
+    /// Cancels everything that listens to this token. Takes a lock, so do not call it from a C signal handler.
     public func cancel() {
         state.withLock { state in
             state.isCancelled = true
@@ -24,8 +24,8 @@ public final class Cancellation: Sendable {
         }
     }
 
-    /// Calls `handler` on cancellation, at once if that has happened already, for as long as `body` runs and no longer.
-    /// - Parameter handler: quick, and not a user of this token: it runs under the token's lock.
+    /// Runs `body` and calls `handler` on cancellation during that time, or at once if already cancelled.
+    /// - Parameter handler: Runs under the token's lock: it must return quickly and must not use this token.
     public func notifying<R>(_ handler: @escaping @Sendable () -> Void, while body: () throws -> R) rethrows -> R {
         let identifier = state.withLock { state in
             if state.isCancelled { handler() }
@@ -37,8 +37,8 @@ public final class Cancellation: Sendable {
         return try body()
     }
 
-    /// Sleeps on the calling thread, but not beyond cancellation.
-    /// - Returns: whether the whole time has passed.
+    /// Blocks the calling thread for `seconds` or until cancellation.
+    /// - Returns: Whether the whole time has passed.
     public func sleep(seconds: Double) -> Bool {
         let wakeUp = DispatchSemaphore(value: 0)
         return notifying({ wakeUp.signal() }) {

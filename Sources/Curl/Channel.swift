@@ -1,15 +1,15 @@
 internal import CCurl
 internal import Foundation
 
-/// An easy handle in a multi handle of its own, with the connections that it keeps open.
+/// An easy handle in its own multi handle, with its open connections.
 ///
-/// `@unchecked Sendable`: at any time one owner has it, the client's stack (under its lock) or the one call that took it
-/// from there. The exception is `wake`, which libcurl allows from any thread while the handle lives.
+/// `@unchecked Sendable`: it has one owner at a time, either the client's stack (under its lock) or the call that took
+/// it from there. The exception is `wake`, which libcurl allows from any thread while the handle lives.
 final class Channel: @unchecked Sendable {
     private let multi: UnsafeMutableRawPointer
     private let easy: UnsafeMutableRawPointer
-    /// libcurl writes its words here (CURLOPT_ERRORBUFFER).
-    private let words = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+    /// libcurl's error message (CURLOPT_ERRORBUFFER).
+    private let errorBuffer = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
     private let idleLifetime: Int
 
     init?(idleLifetime: Int) {
@@ -25,7 +25,7 @@ final class Channel: @unchecked Sendable {
     deinit {
         curl_easy_cleanup(easy)
         curl_multi_cleanup(multi)
-        words.deallocate()
+        errorBuffer.deallocate()
     }
 
     private func wake() { curl_multi_wakeup(multi) }
@@ -47,7 +47,7 @@ final class Channel: @unchecked Sendable {
             guard curl_multi_add_handle(multi, easy) == CURLM_OK else {
                 throw CurlError(.local, origin: origin.description, "libcurl cannot take the transfer")
             }
-            // Ends the connection too, unless the transfer is over.
+            // Also closes the connection unless the transfer is complete.
             defer { curl_multi_remove_handle(multi, easy) }
             let run = { try self.run(transfer, request, origin, cancellation) }
             if let cancellation { return try cancellation.notifying({ self.wake() }, while: run) }
@@ -78,7 +78,7 @@ final class Channel: @unchecked Sendable {
                     .timeout, code: CURLE_OPERATION_TIMEDOUT, origin: origin.description,
                     "no bytes for \(Int(request.stallTimeout.rounded(.up))) s", hasBegunReply: transfer.hasBegunReply)
             }
-            // The wait ends early when the socket is ready, when libcurl has a deadline, or when somebody wakes it.
+            // Returns early if the socket is ready, if libcurl has a deadline, or on `wake`.
             curl_multi_poll(multi, nil, 0, Int32(min(rest * 1000 + 1, 60_000)), nil)
         }
     }
@@ -95,7 +95,7 @@ final class Channel: @unchecked Sendable {
         }
         guard code == CURLE_OK, let reply = transfer.reply else {
             throw CurlError(
-                code: code == CURLE_OK ? CURLE_GOT_NOTHING : code, detail: String(cString: words),
+                code: code == CURLE_OK ? CURLE_GOT_NOTHING : code, detail: String(cString: errorBuffer),
                 origin: origin.description, hasBegunReply: transfer.hasBegunReply)
         }
         return reply
@@ -107,8 +107,8 @@ final class Channel: @unchecked Sendable {
         _ request: HTTPRequest, _ transfer: Transfer, _ configuration: HTTPClient.Configuration, _ origin: Origin
     ) {
         curl_easy_reset(easy)
-        words[0] = 0
-        clairo_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, words)
+        errorBuffer[0] = 0
+        clairo_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorBuffer)
         text(CURLOPT_URL, request.url)
         long(CURLOPT_PATH_AS_IS, 1)
         text(CURLOPT_PROTOCOLS_STR, "http,https")
@@ -116,7 +116,7 @@ final class Channel: @unchecked Sendable {
         long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         // Signals belong to the program. libcurl 7.87 and later writes to sockets with MSG_NOSIGNAL, TLS included.
         long(CURLOPT_NOSIGNAL, 1)
-        // A cancelled transfer does not wait for a name server.
+        // A cancelled transfer does not wait for DNS.
         long(CURLOPT_QUICK_EXIT, 1)
         long(CURLOPT_CONNECTTIMEOUT_MS, Int(request.connectTimeout * 1000))
         long(CURLOPT_TCP_KEEPALIVE, 1)
@@ -142,7 +142,7 @@ final class Channel: @unchecked Sendable {
         setCallbacks(transfer)
     }
 
-    /// Bodies of all methods go the way of an upload, which asks for them piece by piece.
+    /// Sends the body of any method as an upload, which reads it piece by piece.
     private func setMethod(_ method: String, length: Int64?) {
         if let length {
             long(CURLOPT_UPLOAD, 1)
@@ -150,7 +150,7 @@ final class Channel: @unchecked Sendable {
         } else if method == "HEAD" {
             long(CURLOPT_NOBODY, 1)
         } else if ["POST", "PUT", "PATCH"].contains(method) {
-            // These announce a body of no bytes (RFC 9110 section 8.6).
+            // These methods announce an empty body (RFC 9110 section 8.6).
             long(CURLOPT_UPLOAD, 1)
             clairo_curl_set_off(easy, CURLOPT_INFILESIZE_LARGE, 0)
         } else {
@@ -191,7 +191,7 @@ final class Channel: @unchecked Sendable {
         Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
     }
 
-    /// The header fields as libcurl wants them. Without `Expect:` it would wait a second for "100 Continue".
+    /// The header fields as a libcurl list. Without the empty `Expect:`, libcurl waits a second for "100 Continue".
     private func list(
         _ request: HTTPRequest, _ configuration: HTTPClient.Configuration, _ origin: Origin
     ) throws(CurlError) -> UnsafeMutablePointer<curl_slist>? {
@@ -199,9 +199,9 @@ final class Channel: @unchecked Sendable {
         for field in request.headers {
             guard !field.name.isEmpty, !(field.name + field.value).unicodeScalars.contains(where: { $0.value < 32 })
             else {
-                throw CurlError(.badRequest, origin: origin.description, "a header field holds a control character")
+                throw CurlError(.badRequest, origin: origin.description, "a header field contains a control character")
             }
-            // A field without a value is written with a semicolon (CURLOPT_HTTPHEADER(3)).
+            // libcurl wants a semicolon after a field without a value (CURLOPT_HTTPHEADER(3)).
             lines.append(field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
         }
         var list: UnsafeMutablePointer<curl_slist>?
@@ -215,21 +215,21 @@ final class Channel: @unchecked Sendable {
     private func text(_ option: CURLoption, _ value: String) { clairo_curl_set_text(easy, option, value) }
 }
 
-/// Tells a transfer that hangs from one that is slow: fewer than a byte for each second of the limit is hanging. Time that
-/// the caller's closures took does not count.
+/// Detects a stalled transfer: one that moved less than a byte per second over the limit. Time spent in the caller's
+/// closures does not count.
 struct StallWatch {
     private let limit: Double
     private var start: Double
     private var bytes = 0
     private var pause = 0.0
 
-    /// - Parameter now: seconds of a clock that only goes forward, as in `remaining`.
+    /// - Parameter now: Seconds on a monotonic clock, as in `remaining`.
     init(limit: Double, at now: Double) { (self.limit, start) = (limit, now) }
 
-    /// Seconds until the transfer has hung too long.
+    /// Seconds until the transfer counts as stalled.
     /// - Parameters:
-    ///   - total: bytes that went and came since its begin.
-    ///   - seconds: that closures took since its begin.
+    ///   - total: Bytes sent and received since the start.
+    ///   - seconds: Time spent in closures since the start.
     mutating func remaining(at now: Double, bytes total: Int, inClosures seconds: Double) -> Double {
         if total - bytes >= max(1, Int(limit)) { (start, bytes, pause) = (now, total, seconds) }
         return limit - (now - start - (seconds - pause))

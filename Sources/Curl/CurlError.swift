@@ -1,27 +1,27 @@
 internal import CCurl
 
-/// Why there is no whole reply. An HTTP status is never one: a 500 is a reply.
+/// Why a request got no complete reply. An HTTP status is never an error: a 500 is a reply.
 ///
-/// Neither the description nor any field holds credentials, paths or query strings: of the URL only scheme, host and port.
+/// No field contains credentials, paths or query strings. Of the URL, only scheme, host and port are kept.
 public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
     public enum Category: String, Sendable {
-        /// The host has no address, nobody takes the connection, or it did not stand in time.
+        /// The host could not be resolved or connected to in time.
         case unreachable
-        /// No byte passed for too long.
+        /// The transfer stalled.
         case timeout
-        /// A certificate or the handshake is not as it must be.
+        /// The TLS handshake or a certificate check failed.
         case tls
-        /// The connection was lost, or closed before the reply was whole.
+        /// The connection was lost before the reply was complete.
         case connectionLost
-        /// What came is not HTTP.
+        /// The reply is not valid HTTP.
         case badReply
-        /// The reply is longer than the caller wants.
+        /// The reply exceeds the caller's limit.
         case tooLarge
-        /// The caller's token was triggered.
+        /// The caller's token was cancelled.
         case cancelled
-        /// The request cannot be sent as it is.
+        /// The request is invalid.
         case badRequest
-        /// Memory or something else of this process.
+        /// A local resource, such as memory, ran out.
         case local
     }
 
@@ -32,10 +32,10 @@ public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
     public let origin: String
     /// One clause without a full stop.
     public let reason: String
-    /// Whether bytes of a reply have come.
+    /// Whether bytes of a reply arrived.
     public let hasBegunReply: Bool
 
-    /// Whether the same request may go well a little later.
+    /// Whether the same request may succeed later.
     public var isRetryable: Bool {
         switch category {
         case .unreachable, .timeout, .connectionLost: true
@@ -55,7 +55,7 @@ public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
         self.hasBegunReply = hasBegunReply
     }
 
-    /// - Parameter detail: libcurl's error buffer, left out where it might repeat more of the URL than the host.
+    /// - Parameter detail: libcurl's error buffer. Omitted if it may contain more of the URL than the host.
     init(code: CURLcode, detail: String, origin: String, hasBegunReply: Bool) {
         let isHarmless = !detail.isEmpty && !detail.contains("?") && !detail.contains("@") && !detail.contains("://")
         self.init(
@@ -69,7 +69,7 @@ public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT, CURLE_INTERFACE_FAILED,
             CURLE_PROXY:
             .unreachable
-        // The only limit that libcurl is given is the one for connecting.
+        // The connect timeout is the only timeout given to libcurl.
         case CURLE_OPERATION_TIMEDOUT: .unreachable
         case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
             CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS,

@@ -2,23 +2,25 @@ internal import CCurl
 internal import Foundation
 internal import Synchronization
 
-/// HTTP/1.1 on libcurl. Calls block the thread they come from, any number of threads at once, and closures run on it.
+/// An HTTP/1.1 client on libcurl. Calls block the calling thread, and closures run on that thread. Any number of
+/// threads may call at once.
 ///
-/// Each running transfer holds a `Channel`: an easy handle in a multi handle of its own, which is what makes a wait end at
-/// once when the caller's `Cancellation` is triggered (`curl_multi_wakeup` is the one libcurl call that another thread may
-/// make). Idle channels wait on a stack with their open connections, so that the next transfer finds a warm one.
+/// Each transfer holds a `Channel`: an easy handle in its own multi handle. That lets a `Cancellation` end a wait at
+/// once, because `curl_multi_wakeup` is the only libcurl call that another thread may make. Idle channels keep their
+/// connections open and wait on a stack for the next transfer.
 ///
-/// HTTP/2 is left out on purpose: it would put parallel transfers into one TCP connection, and uploads over it stall
-/// (https://github.com/curl/curl/issues/10433).
+/// HTTP/2 is disabled on purpose: it would multiplex parallel transfers onto one TCP connection, and uploads over it
+/// stall (https://github.com/curl/curl/issues/10433).
 public final class HTTPClient: Sendable {
     public struct Configuration: Sendable {
-        /// Sent with each request that has none of its own.
+        /// Sent with each request that sets no `User-Agent`.
         public var userAgent = "clairo"
-        /// Seconds after which an idle connection is not used again. Servers close them without a word: S3 after some 20 s.
+        /// Seconds after which an idle connection is not reused. Servers close idle connections silently: S3 after
+        /// about 20 s.
         public var idleLifetime = 5
-        /// Bytes of the buffers between libcurl and the socket, each way. libcurl takes up to 2 MiB.
+        /// Bytes of each buffer between libcurl and the socket, up to 2 MiB.
         public var bufferSize = 512 << 10
-        /// Where proxies and certificates are found: `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`,
+        /// The environment that names proxies and certificates: `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`,
         /// `AWS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE`, `SSL_CERT_DIR`.
         public var environment = ProcessInfo.processInfo.environment
 
@@ -28,23 +30,23 @@ public final class HTTPClient: Sendable {
     private let configuration: Configuration
     private let idle = Mutex<[Channel]>([])
     private static let idleLimit = 16
-    /// Once for the process, before any other call (curl_global_init(3)).
+    /// Must run once per process, before any other call (curl_global_init(3)).
     private static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
     public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
     /// Sends a request and collects the reply.
-    /// - Parameter limit: bytes that the reply's body may have.
-    /// - Throws: `CurlError`, or what the body's closure threw.
+    /// - Parameter limit: The maximum size of the reply's body, in bytes.
+    /// - Throws: `CurlError`, or the error of the body's closure.
     public func send(
         _ request: HTTPRequest, body: HTTPBody = .none, limit: Int = 1 << 20, cancellation: Cancellation? = nil
     ) throws -> HTTPReply {
         try transfer(request, body, ResponseReceiver(limit: limit, receive: nil), cancellation)
     }
 
-    /// Sends a request and passes the body of a successful reply (2xx) on piece by piece; of any other reply the first
-    /// `limit` bytes are collected, for the words in it. While `receive` works, nothing more is read from the network.
-    /// - Throws: `CurlError`, or what one of the closures threw.
+    /// Sends a request and passes the body of a 2xx reply to `receive` piece by piece. Of any other reply, the first
+    /// `limit` bytes are collected for error messages. Nothing is read from the network while `receive` runs.
+    /// - Throws: `CurlError`, or the error of one of the closures.
     public func stream(
         _ request: HTTPRequest, body: HTTPBody = .none, limit: Int = 64 << 10, cancellation: Cancellation? = nil,
         receive: (HTTPHead, UnsafeRawBufferPointer) throws -> Void
@@ -66,7 +68,7 @@ public final class HTTPClient: Sendable {
     }
 }
 
-/// `scheme://host:port` of a URL, which is all that may be said of it.
+/// `scheme://host:port` of a URL: the only part that may appear in messages.
 struct Origin: CustomStringConvertible {
     let scheme: String
     let host: String

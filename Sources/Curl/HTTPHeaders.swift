@@ -1,4 +1,4 @@
-/// Header fields in their order; names are compared without regard to case.
+/// Ordered header fields. Names are case-insensitive.
 public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral, Sequence {
     public struct Field: Sendable, Hashable {
         public var name: String
@@ -13,7 +13,7 @@ public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral, S
         fields = elements.map { Field(name: $0.0, value: $0.1) }
     }
 
-    /// The first value of a field. Setting one replaces all of that name, and nil removes them.
+    /// The first value of a field. Assigning replaces all fields of that name; nil removes them.
     public subscript(name: String) -> String? {
         get { fields.first { Self.isSame($0.name, name) }?.value }
         set {

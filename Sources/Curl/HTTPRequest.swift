@@ -1,21 +1,21 @@
 public import struct Foundation.Data
 
-/// One request. The URL is sent as it stands, so whoever makes it has percent-encoded it.
+/// An HTTP request. The URL is sent as is, so it must be percent-encoded.
 public struct HTTPRequest: Sendable {
     public var method: String
     public var url: String
     public var headers: HTTPHeaders
-    /// Seconds until the connection must stand, TLS included.
+    /// The connect timeout in seconds, TLS included.
     public var connectTimeout: Double = 10
-    /// Seconds in which no byte, or hardly any, may pass before the transfer counts as stalled. There is no limit on the
-    /// whole: a large object on a slow line takes its time. What the caller's own closures take is not counted.
+    /// Seconds without progress before the transfer counts as stalled. There is no limit on the total time, because a
+    /// large object on a slow link takes long. Time in the caller's closures does not count.
     public var stallTimeout: Double = 60
-    /// A unix socket to talk through instead of the URL's host.
+    /// A Unix socket to connect to instead of the URL's host.
     public var unixSocket: String?
-    /// Whether a connection that was kept open may be used. Where such a one turns out to be dead, libcurl sends the request
-    /// again by itself and says nothing: one that must be known to go out once takes a new connection.
+    /// Whether an idle connection may be reused. If it turns out to be dead, libcurl silently resends the request.
+    /// Disable this for a request that must be sent at most once.
     public var reusesConnection = true
-    /// Redirects that are followed; none unless the caller says so, for a signature belongs to one host.
+    /// The maximum number of redirects to follow (default: none). A signature is valid for one host only.
     public var redirects: Int = 0
 
     public init(_ method: String, _ url: String, headers: HTTPHeaders = [:]) {
@@ -25,16 +25,16 @@ public struct HTTPRequest: Sendable {
     }
 }
 
-/// What goes up with a request.
+/// The body of a request.
 public enum HTTPBody {
     case none
     case data(Data)
-    /// Fills the buffer and says with how many bytes; 0 is the end. Called on the thread that sends. Without a length the
-    /// body is sent in chunks (RFC 9112 section 7.1). It can be read only once, so it is never sent again by itself.
+    /// Fills the buffer and returns the number of bytes, 0 at the end. Called on the sending thread. Without a length,
+    /// the body uses chunked transfer coding (RFC 9112 section 7.1). It can be read once only, so it is never resent.
     case stream(length: Int64?, read: (UnsafeMutableRawBufferPointer) throws -> Int)
 }
 
-/// Status and header fields of a final reply (1xx ones are passed over).
+/// Status and header fields of a final reply. 1xx replies are skipped.
 public struct HTTPHead: Sendable, Hashable {
     public var status: Int
     public var headers: HTTPHeaders
@@ -47,7 +47,7 @@ public struct HTTPHead: Sendable, Hashable {
     public var isSuccess: Bool { (200..<300).contains(status) }
 }
 
-/// A reply whose body, or what there is of it in memory, has come whole.
+/// A complete reply. The body is empty if it was streamed.
 public struct HTTPReply: Sendable, Hashable {
     public var head: HTTPHead
     public var body: Data

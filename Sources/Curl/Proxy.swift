@@ -1,9 +1,9 @@
-/// The usual environment variables, as curl(1) reads them, but from a given environment: libcurl's own look into the
-/// process's would not be safe beside a `setenv`.
+/// Proxy settings from environment variables, as in curl(1), but from a given environment. libcurl's own `getenv` would
+/// race with `setenv`.
 enum Proxy {
-    /// Empty for none.
+    /// The proxy's URL, or empty for none.
     static func url(for scheme: String, _ environment: [String: String]) -> String {
-        // HTTP_PROXY in capitals is what a CGI client can set with a header (httpoxy), so only the small one counts.
+        // A CGI client can set upper-case HTTP_PROXY with a header (httpoxy), so only lower case counts.
         let names = scheme == "https" ? ["https_proxy", "HTTPS_PROXY"] : ["http_proxy"]
         return first(names + ["all_proxy", "ALL_PROXY"], environment) ?? ""
     }

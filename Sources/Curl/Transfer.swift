@@ -1,14 +1,14 @@
 internal import CCurl
 internal import Foundation
 
-/// Where a reply goes: to the caller piece by piece, or into memory up to a limit.
+/// Receives a reply: streamed to the caller, or collected up to a limit.
 struct ResponseReceiver {
     var limit: Int
     var receive: ((HTTPHead, UnsafeRawBufferPointer) throws -> Void)?
 }
 
-/// What libcurl's callbacks see of one transfer. They run inside `curl_multi_perform`, so on the caller's thread only; what
-/// they throw is stashed and thrown again after the C call.
+/// The state of one transfer, used by libcurl's callbacks. They run inside `curl_multi_perform`, so only on the
+/// caller's thread. Their errors are stashed and rethrown after the C call.
 final class Transfer {
     private let body: HTTPBody
     private let receiver: ResponseReceiver
@@ -19,7 +19,7 @@ final class Transfer {
     private(set) var head: HTTPHead?
     private(set) var stash: (any Error)?
     private(set) var isTooLarge = false
-    /// For the watch over stalls.
+    /// Bytes sent and received, for stall detection.
     private(set) var bytes = 0
     private(set) var secondsInClosures = 0.0
 
@@ -32,7 +32,7 @@ final class Transfer {
 
     var reply: HTTPReply? { head.map { HTTPReply(head: $0, body: collected) } }
 
-    /// Bytes to send: nil where nothing goes up, -1 where nobody knows how many.
+    /// Bytes to send: nil without a body, -1 if unknown.
     var uploadLength: Int64? {
         switch body {
         case .none: nil
@@ -41,9 +41,9 @@ final class Transfer {
         }
     }
 
-    // MARK: Up
+    // MARK: Sending
 
-    /// - Returns: how many bytes were put into the buffer, nil to give up.
+    /// - Returns: The number of bytes written to the buffer, or nil to abort.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         var count = 0
         switch body {
@@ -63,7 +63,7 @@ final class Transfer {
         return count
     }
 
-    /// libcurl starts again where a connection that it had kept turned out to be dead.
+    /// Called when libcurl resends the request because an idle connection was dead.
     func rewind(to offset: Int64) -> Bool {
         if case .data(let data) = body, offset >= 0, offset <= data.count {
             sent = Int(offset)
@@ -72,17 +72,17 @@ final class Transfer {
         return offset == Int64(sent)
     }
 
-    // MARK: Down
+    // MARK: Receiving
 
     func readHeader(_ line: UnsafeRawBufferPointer) {
         bytes += line.count
-        // Names and values are ASCII; what is not becomes a replacement character, and no line break remains.
+        // Names and values are ASCII. Other bytes become replacement characters; line breaks are trimmed.
         let text = String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         if text.hasPrefix("HTTP/") {
             statusLine = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
             headers = HTTPHeaders()
         } else if text.isEmpty {
-            // Trailers come after the body and end with an empty line too.
+            // Trailers follow the body and also end with an empty line.
             if statusLine >= 200 { head = HTTPHead(status: statusLine, headers: headers) }
         } else if let colon = text.firstIndex(of: ":") {
             headers.append(
@@ -90,7 +90,7 @@ final class Transfer {
         }
     }
 
-    /// - Returns: whether to go on.
+    /// - Returns: Whether to continue.
     func write(_ piece: UnsafeRawBufferPointer) -> Bool {
         bytes += piece.count
         guard let head else { return false }
@@ -103,7 +103,7 @@ final class Transfer {
             isTooLarge = true
             return false
         }
-        // What a header says is a hint and no reason to take any amount of memory.
+        // Content-Length is only a hint: it must not reserve more than the limit.
         if collected.isEmpty, let length = head.headers["Content-Length"].flatMap({ Int($0) }), length > 0 {
             collected.reserveCapacity(min(length, receiver.limit, 16 << 20))
         }
@@ -123,7 +123,7 @@ final class Transfer {
     }
 }
 
-/// Seconds on a clock that nobody sets.
+/// Seconds on the monotonic clock.
 enum Clock {
     static var now: Double {
         var time = timespec()

@@ -1,6 +1,6 @@
 internal import CMariaDB
 
-/// An array of `MYSQL_BIND` with the memory it points to, which stays where it is as long as this object lives.
+/// An array of `MYSQL_BIND` and the memory it points to, which has a stable address for the lifetime of this object.
 final class Binds {
     enum Kind { case integer, real, text, bytes }
 
@@ -32,7 +32,7 @@ final class Binds {
         nulls.deallocate()
     }
 
-    /// For the values of a statement.
+    /// Binds the arguments of a statement.
     convenience init(_ values: [Value]) {
         self.init(count: values.count)
         for (index, value) in values.enumerated() {
@@ -46,7 +46,8 @@ final class Binds {
         }
     }
 
-    /// For the columns of a result: room for numbers; texts and blobs get none, and are fetched when their length is known.
+    /// Binds the columns of a result. Numbers get a buffer; text and blobs get none and are fetched once their length
+    /// is known.
     convenience init(_ fields: UnsafeBufferPointer<MYSQL_FIELD>) {
         self.init(count: fields.count)
         for (index, field) in fields.enumerated() {
@@ -67,7 +68,7 @@ final class Binds {
     func integer(_ index: Int) -> Int64 { pointer[index].buffer.load(as: Int64.self) }
     func real(_ index: Int) -> Double { pointer[index].buffer.load(as: Double.self) }
 
-    /// Lends a copy of one column's bind with `buffer` as its memory.
+    /// Lends a copy of one column's bind that writes to `buffer`.
     func withBuffer(
         _ index: Int, _ buffer: UnsafeMutableBufferPointer<UInt8>, _ body: (UnsafeMutablePointer<MYSQL_BIND>) -> Int32
     ) -> Int32 {
@@ -94,7 +95,7 @@ final class Binds {
         case MYSQL_TYPE_FLOAT, MYSQL_TYPE_DOUBLE: .real
         case MYSQL_TYPE_TINY_BLOB, MYSQL_TYPE_BLOB, MYSQL_TYPE_MEDIUM_BLOB, MYSQL_TYPE_LONG_BLOB, MYSQL_TYPE_STRING,
             MYSQL_TYPE_VAR_STRING, MYSQL_TYPE_VARCHAR, MYSQL_TYPE_BIT, MYSQL_TYPE_GEOMETRY:
-            // Character set 63 is `binary`: bytes that are no text.
+            // Character set 63 is `binary`.
             field.charsetnr == 63 ? .bytes : .text
         default: .text
         }

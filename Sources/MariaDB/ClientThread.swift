@@ -1,10 +1,10 @@
 internal import CMariaDB
 
-/// The library's own bookkeeping: once for the process, and for each thread that uses it.
+/// Initialization of the client library, per process and per thread.
 public enum ClientThread {
     private static let library: Bool = mysql_server_init(0, nil, nil) == 0
 
-    /// Runs `body` on a thread that the library knows; each connection lives within one such call.
+    /// Runs `body` on the current thread, initialized for the library. A connection must live within one such call.
     /// Source: https://mariadb.com/kb/en/mysql_thread_init/
     public static func run<R>(_ body: () throws -> R) rethrows -> R {
         _ = library

@@ -1,28 +1,28 @@
 internal import CMariaDB
 
-/// A connection to a MariaDB or MySQL server, with statements that are prepared once and kept.
+/// A connection to a MariaDB or MySQL server. Statements are prepared once and cached.
 ///
-/// It belongs to one thread, within `ClientThread.run`. It never connects again by itself: session variables, locks and
-/// transactions would be lost unnoticed.
+/// A connection belongs to one thread, within `ClientThread.run`. It never reconnects, because that would silently lose
+/// session variables, locks and transactions.
 public final class Connection {
     private let mysql: UnsafeMutablePointer<MYSQL>
     private var statements: [String: Statement] = [:]
 
-    /// More than any program of ours has; it only bounds what a mistake could cost the server.
+    /// An upper bound on cached statements, well above what Clairo uses.
     private static let statementLimit = 100
 
-    /// Connects, in utf8mb4.
+    /// Connects with the character set utf8mb4.
     public init(_ options: ConnectionOptions) throws(MariaDBError) {
         guard let mysql = mysql_init(nil) else { throw .outOfMemory }
         self.mysql = mysql
         Self.set(options, on: mysql)
-        // With CLIENT_FOUND_ROWS an update tells how many rows met its condition. Otherwise one that happens to write what
-        // was there would look as if it had been refused.
+        // CLIENT_FOUND_ROWS makes an update report the rows that matched. Without it, an update that changes nothing
+        // would look like a failed condition.
         let connected = mysql_real_connect(
             mysql, options.host, options.user, options.password, options.database, UInt32(options.port ?? 0),
             options.socket, UInt(CLIENT_FOUND_ROWS) | UInt(CLIENT_MULTI_STATEMENTS))
         guard connected != nil else { throw MariaDBError(mysql) }
-        // The library takes "enforce" for a wish where the server has no TLS at all.
+        // The library treats "enforce" as optional if the server has no TLS at all.
         if options.tls != .disabled, options.tls != .preferred, !isEncrypted {
             throw MariaDBError(
                 code: UInt32(CR_SSL_CONNECTION_ERROR), sqlState: "HY000", message: "The server does not offer TLS")
@@ -37,12 +37,12 @@ public final class Connection {
 
     public var isEncrypted: Bool { mysql_get_ssl_cipher(mysql) != nil }
 
-    /// Such as `10.11.19-MariaDB`.
+    /// For example `10.11.19-MariaDB`.
     public var serverVersion: String { String(cString: mysql_get_server_info(mysql)) }
 
-    /// Runs statements without arguments, separated by `;`, in one round trip. The text must be our own: nothing of anybody
-    /// else's may be put into it.
-    /// - Returns: the first field of the last row that they gave, as text.
+    /// Runs statements without arguments, separated by `;`, in one round trip. Never build the text from untrusted
+    /// input.
+    /// - Returns: The first field of the last returned row, as text.
     @discardableResult
     public func run(_ sql: String) throws(MariaDBError) -> String? {
         try check(mysql_real_query(mysql, sql, UInt(sql.utf8.count)))
@@ -54,7 +54,7 @@ public final class Connection {
             } else if mysql_field_count(mysql) > 0 {
                 throw MariaDBError(mysql)
             }
-            // 0 for one more result, -1 for none.
+            // 0: another result follows; -1: none.
             let next = mysql_next_result(mysql)
             if next < 0 { return answer }
             try check(next)
@@ -67,15 +67,15 @@ public final class Connection {
 
     public func ping() throws(MariaDBError) { try check(mysql_ping(mysql)) }
 
-    /// Runs one statement with a value for each `?`, and reads its whole result.
+    /// Runs one statement with a value for each `?`, and reads the whole result.
     @discardableResult
     public func execute(_ sql: String, _ arguments: [Value] = []) throws(MariaDBError) -> StatementResult {
         do {
             return try statement(sql).execute(arguments)
         } catch {
-            // Prepare it anew next time: the server may have forgotten it, or the tables may have changed.
+            // Prepare again next time: the server may have dropped the statement, or the tables may have changed.
             statements[sql] = nil
-            // A query whose columns are others than when it was prepared has given nothing yet.
+            // Columns changed since the statement was prepared; it has returned no rows yet, so run it again.
             guard error.code == UInt32(CR_NEW_STMT_METADATA) else { throw error }
             return try statement(sql).execute(arguments)
         }
@@ -105,7 +105,7 @@ public final class Connection {
         set(MYSQL_OPT_WRITE_TIMEOUT, options.writeTimeout)
         set(MYSQL_OPT_RECONNECT, false)
         mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4")
-        // No server may ask for files of ours.
+        // Refuse a server's request for local files.
         set(MYSQL_OPT_LOCAL_INFILE, 0)
         if let file = options.optionFile { mysql_options(mysql, MYSQL_READ_DEFAULT_FILE, file) }
         mysql_options(mysql, MYSQL_READ_DEFAULT_GROUP, "client")

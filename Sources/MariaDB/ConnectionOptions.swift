@@ -1,22 +1,22 @@
-/// Where a server is and how to talk to it. What is nil comes from the option file, or else is the library's default.
+/// Server address and connection options. A nil value comes from the option file, else from the library's default.
 public struct ConnectionOptions: Sendable, Hashable {
-    /// How far TLS goes.
+    /// How TLS is used, with MySQL's names.
     public enum TLSMode: String, Sendable, Hashable, CaseIterable {
         case disabled = "DISABLED"
-        /// TLS where the server has it; anybody in between can take it away.
+        /// TLS if the server offers it. A man in the middle can disable it.
         case preferred = "PREFERRED"
-        /// TLS or nothing; the server may be anybody.
+        /// TLS is required, but the certificate is not verified.
         case required = "REQUIRED"
-        /// TLS with a certificate that the CA has signed. The library has no check of the chain alone, so this is the same as
+        /// TLS with a certificate signed by the CA. The library cannot check the chain alone, so this equals
         /// `verifyIdentity`.
         case verifyCA = "VERIFY_CA"
-        /// TLS with a certificate that the CA has signed for the host's name.
+        /// TLS with a certificate signed by the CA for the host name.
         case verifyIdentity = "VERIFY_IDENTITY"
 
         var verifies: Bool { self == .verifyCA || self == .verifyIdentity }
     }
 
-    /// `localhost` without a port means the unix socket, as everywhere with MySQL.
+    /// `localhost` without a port means the Unix socket, as with other MySQL clients.
     public var host: String?
     public var port: UInt16?
     public var socket: String?
@@ -24,17 +24,17 @@ public struct ConnectionOptions: Sendable, Hashable {
     public var password: String?
     public var database: String?
     public var tls = TLSMode.preferred
-    /// A file of CA certificates; nil for the system's.
+    /// A file of CA certificates, or nil for the system's.
     public var certificateAuthority: String?
-    /// An option file to read in place of `/etc/my.cnf` and `~/.my.cnf`. The groups `[client]`, `[client-server]` and
-    /// `[client-mariadb]` are read.
+    /// An option file read instead of `/etc/my.cnf` and `~/.my.cnf`. The groups `[client]`, `[client-server]` and
+    /// `[client-mariadb]` apply.
     public var optionFile: String?
-    /// Seconds.
+    /// In seconds.
     public var connectTimeout: UInt32 = 10
-    /// Seconds that one read may wait for the server: it must be longer than the longest statement.
+    /// The longest time that one read may wait, in seconds. It must exceed the longest statement.
     public var readTimeout: UInt32 = 60
     public var writeTimeout: UInt32 = 60
-    /// What the server shows in `performance_schema.session_connect_attrs` as `program_name`.
+    /// The `program_name` in `performance_schema.session_connect_attrs`.
     public var programName: String?
 
     public init() {}

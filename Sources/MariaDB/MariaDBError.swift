@@ -1,10 +1,10 @@
 internal import CMariaDB
 
-/// What the server or the client library says went wrong. No value that was bound to a statement is in it.
+/// An error reported by the server or the client library. It contains no bound values.
 public struct MariaDBError: Error, Hashable, Sendable {
-    /// `ER_…` of mysqld_error.h from the server, `CR_…` (2000 and up) of errmsg.h from the client library.
+    /// `ER_…` of mysqld_error.h from the server, or `CR_…` (2000 and up) of errmsg.h from the client library.
     public let code: UInt32
-    /// Five characters of the SQL standard, such as `40001` for a deadlock.
+    /// The five-character SQLSTATE, such as `40001` for a deadlock.
     public let sqlState: String
     public let message: String
 
@@ -29,8 +29,8 @@ public struct MariaDBError: Error, Hashable, Sendable {
     static let outOfMemory = MariaDBError(
         code: UInt32(CR_OUT_OF_MEMORY), sqlState: "HY001", message: "Client ran out of memory")
 
-    /// Values come as in `Duplicate entry '…' for key 'PRIMARY'` and `Incorrect string value: '…' for column …`, and may hold
-    /// quotes themselves.
+    /// Removes values from messages such as `Duplicate entry '…' for key 'PRIMARY'` and `Incorrect string value: '…'
+    /// for column …`. A value may itself contain quotes.
     static func withoutValues(_ message: String) -> String {
         guard let open = message.firstIndex(of: "'"),
             let close = message.range(of: "' for ", in: message.index(after: open)..<message.endIndex)

@@ -21,14 +21,14 @@ final class Statement {
         }
         let parameters = Binds(arguments)
         if count > 0 { try check(Int32(mysql_stmt_bind_param(statement, parameters.pointer))) }
-        // The values are read while this call runs.
+        // The library reads the bound values during this call.
         let result = withExtendedLifetime(parameters) { mysql_stmt_execute(statement) }
         try check(result)
         guard mysql_stmt_field_count(statement) > 0 else {
             return StatementResult(
                 affectedRows: Int(clamping: mysql_stmt_affected_rows(statement)), columns: [], rows: [])
         }
-        // Whatever happens, nothing of this result may wait on the connection.
+        // Unread results would block the connection.
         defer { mysql_stmt_free_result(statement) }
         return try readRows()
     }
@@ -40,7 +40,7 @@ final class Statement {
         let fields = UnsafeBufferPointer(start: mysql_fetch_fields(metadata), count: count)
         let columns = Binds(fields)
         try check(Int32(mysql_stmt_bind_result(statement, columns.pointer)))
-        // All of it, so that the connection is free for the next statement.
+        // Buffers the whole result, so that the connection is free for the next statement.
         try check(mysql_stmt_store_result(statement))
         var rows: [[Value]] = []
         while try fetch() {
@@ -56,7 +56,7 @@ final class Statement {
     /// - Returns: false after the last row.
     private func fetch() throws(MariaDBError) -> Bool {
         switch mysql_stmt_fetch(statement) {
-        // Truncation is what the empty buffers for text are there for.
+        // Text columns have empty buffers, so truncation is expected.
         case 0, MYSQL_DATA_TRUNCATED: return true
         case MYSQL_NO_DATA: return false
         default: throw MariaDBError(statement)
@@ -73,7 +73,7 @@ final class Statement {
         }
     }
 
-    /// Now that its length is known, a text or a blob is fetched by itself.
+    /// Fetches a text or a blob, now that its length is known.
     private func bytes(_ index: Int, of columns: Binds) throws(MariaDBError) -> [UInt8] {
         let length = columns.length(index)
         if length == 0 { return [] }

@@ -3,15 +3,15 @@ public enum Value: Sendable, Hashable {
     case null
     case integer(Int64)
     case real(Double)
-    /// In results also what has no case of its own, such as decimals.
+    /// In results, also types without a case of their own, such as decimals.
     case text(String)
     case bytes([UInt8])
 }
 
-/// What a statement gave.
+/// The result of a statement.
 public struct StatementResult: Sendable, Hashable {
-    /// Rows that an `UPDATE` found, whether or not it changed them (`CLIENT_FOUND_ROWS`), or that another statement inserted
-    /// or deleted.
+    /// Rows matched by an `UPDATE`, changed or not (`CLIENT_FOUND_ROWS`), or rows inserted or deleted by another
+    /// statement.
     public var affectedRows: Int
     public var columns: [String]
     public var rows: [[Value]]

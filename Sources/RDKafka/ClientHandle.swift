@@ -1,10 +1,10 @@
 internal import CRDKafka
 internal import Synchronization
 
-/// A client of the library. It is made, polled and destroyed by one thread at a time.
+/// Owns a librdkafka client. One thread at a time creates, polls and destroys it.
 ///
-/// `@unchecked Sendable`: the pointer never changes, and the library's functions may be called from any thread while the
-/// handle lives; each client says who calls `destroy` and that nobody uses the handle after that.
+/// `@unchecked Sendable`: the pointer never changes, and librdkafka is thread-safe for as long as the handle lives.
+/// Each client ensures that `destroy` is called once and that the handle is not used afterwards.
 final class ClientHandle: @unchecked Sendable {
     let pointer: OpaquePointer
     private let events: Unmanaged<ClientEvents>
@@ -17,30 +17,30 @@ final class ClientHandle: @unchecked Sendable {
         let conf = try configuration.conf(defaults: defaults, fixed: fixed)
         let events = Unmanaged.passRetained(events)
         Self.setCallbacks(conf, type, events)
-        var words = [CChar](repeating: 0, count: 512)
-        // Owns the configuration only where it succeeds.
-        guard let pointer = rd_kafka_new(type, conf, &words, words.count) else {
+        var errorText = [CChar](repeating: 0, count: 512)
+        // On success, the client takes ownership of `conf`.
+        guard let pointer = rd_kafka_new(type, conf, &errorText, errorText.count) else {
             rd_kafka_conf_destroy(conf)
             events.release()
             throw KafkaError(
-                rd_kafka_last_error(), configuration.scrubbing(String(nullTerminated: words)),
+                rd_kafka_last_error(), configuration.scrubbing(String(nullTerminated: errorText)),
                 category: .configuration)
         }
         self.pointer = pointer
         self.events = events
     }
 
-    /// Call it once. It may block for as long as the library's threads take to end. A consumer that wants to leave its group
-    /// in peace closes before.
+    /// Destroys the client. Call once. Blocks until librdkafka's threads have ended. A consumer must close first to
+    /// leave its group cleanly.
     func destroy() {
-        // librdkafka 2.0.2 looks for fatal errors of a consumer with group.instance.id only; any other that has had one
-        // would wait for ever for the end of a close that was refused.
+        // librdkafka 2.0.2 only checks for a fatal error if the consumer has a group.instance.id. Without this flag,
+        // any other consumer with a fatal error would wait forever for a close that was refused.
         rd_kafka_destroy_flags(pointer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-        // Until now the library's threads could call it.
+        // librdkafka's threads could use `events` until now.
         events.release()
     }
 
-    /// The error that has made the client useless, or nil.
+    /// The fatal error of the client, or nil.
     var fatalError: KafkaError? { events.takeUnretainedValue().fatalError(of: pointer) }
 
     // MARK: Callbacks
@@ -51,7 +51,7 @@ final class ClientHandle: @unchecked Sendable {
         rd_kafka_conf_set_opaque(conf, events.toOpaque())
         rd_kafka_conf_set_log_cb(conf) { client, level, facility, text in
             guard let client, let opaque = rd_kafka_opaque(client), let text else { return }
-            ClientEvents.of(opaque).logged(level, facility, text)
+            ClientEvents.of(opaque).forwardLog(level, facility, text)
         }
         rd_kafka_conf_set_error_cb(conf) { client, code, reason, opaque in
             guard let opaque else { return }
@@ -66,8 +66,8 @@ final class ClientHandle: @unchecked Sendable {
         }
         rd_kafka_conf_set_stats_cb(conf) { _, json, length, opaque in
             guard let opaque, let json else { return 0 }
-            ClientEvents.of(opaque).counted(UnsafeRawBufferPointer(start: json, count: length))
-            // The library frees the text.
+            ClientEvents.of(opaque).parseStatistics(UnsafeRawBufferPointer(start: json, count: length))
+            // 0: librdkafka frees the text.
             return 0
         }
         if type == RD_KAFKA_PRODUCER {
@@ -84,11 +84,11 @@ final class ClientHandle: @unchecked Sendable {
     }
 }
 
-/// The queue of the library that a client's thread sleeps on while it polls.
+/// The librdkafka queue on which a client's thread blocks while it polls.
 ///
-/// `@unchecked Sendable`: the library allows its use from any thread while it lives; clients keep it under their lock, and
-/// put it away there before they destroy it.
-struct SleepingQueue: @unchecked Sendable {
+/// `@unchecked Sendable`: librdkafka allows use from any thread until the queue is destroyed. Clients keep it under
+/// their lock and remove it there before they destroy it.
+struct PollQueue: @unchecked Sendable {
     private let pointer: OpaquePointer
 
     init?(_ pointer: OpaquePointer?) {
@@ -96,21 +96,21 @@ struct SleepingQueue: @unchecked Sendable {
         self.pointer = pointer
     }
 
-    /// Ends the poll that runs, or else the next one at once.
+    /// Interrupts the current poll, or the next one.
     func wake() { rd_kafka_queue_yield(pointer) }
 
-    /// Before the client is destroyed.
+    /// Releases the queue. Call before the client is destroyed.
     func destroy() { rd_kafka_queue_destroy(pointer) }
 }
 
-/// What the library tells of a client. Each closure stores and returns; none may wait or throw.
+/// librdkafka's callbacks for one client. A closure may only store and return: it must not block or throw.
 final class ClientEvents: Sendable {
     fileprivate let configuration: KafkaConfiguration
     private let log: KafkaLogHandler?
     fileprivate let onError: @Sendable (KafkaError) -> Void
     private let onStatistics: @Sendable (KafkaStatistics) -> Void
     let onDelivery: @Sendable (UnsafePointer<rd_kafka_message_t>) -> Void
-    /// Must assign or unassign before it returns.
+    /// Must assign or unassign the partitions before it returns.
     let onRebalance:
         @Sendable (OpaquePointer, rd_kafka_resp_err_t, UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?) -> Void
 
@@ -136,7 +136,7 @@ final class ClientEvents: Sendable {
         Unmanaged<ClientEvents>.fromOpaque(opaque).takeUnretainedValue()
     }
 
-    fileprivate func logged(_ level: Int32, _ facility: UnsafePointer<CChar>?, _ text: UnsafePointer<CChar>) {
+    fileprivate func forwardLog(_ level: Int32, _ facility: UnsafePointer<CChar>?, _ text: UnsafePointer<CChar>) {
         guard let log else { return }
         log(
             KafkaLogLine(
@@ -145,14 +145,14 @@ final class ClientEvents: Sendable {
     }
 
     fileprivate func fatalError(of client: OpaquePointer) -> KafkaError? {
-        var words = [CChar](repeating: 0, count: 512)
-        let code = rd_kafka_fatal_error(client, &words, words.count)
+        var errorText = [CChar](repeating: 0, count: 512)
+        let code = rd_kafka_fatal_error(client, &errorText, errorText.count)
         guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
         return KafkaError(
-            code, configuration.scrubbing(String(nullTerminated: words)), isRetriable: false, isFatal: true)
+            code, configuration.scrubbing(String(nullTerminated: errorText)), isRetriable: false, isFatal: true)
     }
 
-    fileprivate func counted(_ json: UnsafeRawBufferPointer) {
+    fileprivate func parseStatistics(_ json: UnsafeRawBufferPointer) {
         if let statistics = KafkaStatistics(json: json) { onStatistics(statistics) }
     }
 }

@@ -1,48 +1,48 @@
-/// What a consumer decides, apart from the library and from threads: its owner tells it what has happened and performs the
-/// actions that it returns, in order.
+/// The consumer's state machine. It performs no I/O: the owner reports events to it and performs the returned actions
+/// in order.
 ///
-/// A message is *undone* from when a taker gets it until it is done or released. There is at most one undone message per
-/// partition, over all assignments: a rebalance takes a partition away and often gives it right back, and then the library
-/// delivers the undone message again. It waits here until the taker of the first copy is through, so that no message is
-/// worked on twice in one process. Which of both may write is decided elsewhere (by a lease); here the first copy is of an
-/// old generation, and done with it changes nothing.
+/// A message is *unfinished* from delivery to a taker until it is done or released. A partition has at most one
+/// unfinished message, across assignments. A rebalance often revokes a partition and returns it at once, and librdkafka
+/// then delivers the unfinished message again. That second copy waits here until the first is finished, so one process
+/// never works on a message twice. A lease outside this module decides which copy may write. The first copy belongs to
+/// an old generation, so finishing it stores no offset.
 ///
-/// Messages that came early wait in a buffer of the partition. The partition is paused only while that is full, for the
-/// library (2.0.2) throws away what it has fetched on a pause and may take a second to fetch again after it.
+/// Each partition buffers prefetched messages. The partition is paused only while its buffer is full, because
+/// librdkafka 2.0.2 discards prefetched messages on a pause and may take a second to fetch again.
 struct ConsumerMachine {
     typealias TakerID = Int
 
     enum Action: Equatable {
-        /// Ends the wait of a taker: with a message, with nil at the end of all messages, or with an error.
+        /// Ends a taker's wait, with a message or with nil at the end of the stream.
         case deliver(KafkaMessage?, to: TakerID)
         case fail(TakerID, KafkaError)
         case pause(KafkaPartition)
         case resume(KafkaPartition)
-        /// Everything before this offset is done.
+        /// Stores `offset`: all messages before it are done.
         case store(KafkaPartition, offset: Int64)
     }
 
-    /// How much of a partition is kept ready.
+    /// Bounds on buffered and unfinished messages. `messages` and `bytes` are per partition.
     struct Limits {
         var messages = 100
         var bytes = 1 << 20
-        /// Undone messages of all partitions together.
+        /// Unfinished messages over all partitions.
         var inFlight: Int
     }
 
     private struct Slot {
-        /// Of the present assignment, nil without one.
+        /// The generation of the current assignment, or nil if the partition is not assigned.
         var generation: Int?
         var buffer = PartitionBuffer()
-        /// The lowest offset that has not been received in this assignment.
+        /// The lowest offset not yet received in this assignment.
         var nextOffset: Int64 = 0
         var isPaused = false
-        var undone: (offset: Int64, generation: Int)?
+        var unfinished: (offset: Int64, generation: Int)?
     }
 
     private enum Phase {
         case running
-        /// Takers get nothing more; what is undone may still be done.
+        /// Takers get no more messages. Unfinished messages may still be finished.
         case stopped
         case failed(KafkaError)
     }
@@ -50,7 +50,7 @@ struct ConsumerMachine {
     private let limits: Limits
     private var phase = Phase.running
     private var slots: [KafkaPartition: Slot] = [:]
-    /// All partitions, the one that waits longest first.
+    /// All partitions, the one that has waited longest first.
     private var turn: [KafkaPartition] = []
     private var takers: [TakerID] = []
     private var pendingError: KafkaError?
@@ -59,7 +59,7 @@ struct ConsumerMachine {
     init(limits: Limits) { self.limits = limits }
 
     var assigned: [KafkaPartition] { slots.filter { $0.value.generation != nil }.keys.sorted() }
-    var undoneCount: Int { slots.values.count { $0.undone != nil } }
+    var unfinishedCount: Int { slots.values.count { $0.unfinished != nil } }
 
     func isCurrent(_ message: KafkaMessage) -> Bool { slots[message.partition]?.generation == message.generation }
 
@@ -79,14 +79,14 @@ struct ConsumerMachine {
         return dispatch()
     }
 
-    /// A taker that does not wait any more. One that has been served already is not known.
+    /// Cancels a waiting taker. Does nothing if it has already been served.
     mutating func cancel(_ taker: TakerID) -> [Action] {
         guard let index = takers.firstIndex(of: taker) else { return [] }
         takers.remove(at: index)
         return [.fail(taker, .cancelled)]
     }
 
-    /// - Returns: also whether the message was undone and its partition has not been away since.
+    /// - Returns: Whether the message was unfinished and its partition has stayed assigned, and the actions to perform.
     mutating func done(_ message: KafkaMessage) -> (isCurrent: Bool, actions: [Action]) {
         guard clear(message) else { return (false, []) }
         let isCurrent = isCurrent(message)
@@ -95,7 +95,7 @@ struct ConsumerMachine {
         return (isCurrent, store + dispatch())
     }
 
-    /// The message becomes the next of its partition again, here or where the partition is now.
+    /// Makes the message the next one of its partition again, here or at the consumer that now owns the partition.
     mutating func release(_ message: KafkaMessage) -> [Action] {
         guard clear(message) else { return [] }
         if isCurrent(message), case .running = phase {
@@ -105,7 +105,7 @@ struct ConsumerMachine {
         return dispatch()
     }
 
-    /// No more messages for anybody.
+    /// Stops all deliveries.
     mutating func stop() -> [Action] {
         guard case .running = phase else { return [] }
         phase = .stopped
@@ -117,7 +117,7 @@ struct ConsumerMachine {
     mutating func received(_ message: KafkaMessage) -> [Action] {
         let partition = message.partition
         guard case .running = phase, let generation = slots[partition]?.generation,
-            // The library may begin again after a pause or a resume.
+            // librdkafka may fetch from an earlier offset after a pause or resume.
             let nextOffset = slots[partition]?.nextOffset, message.offset >= nextOffset
         else { return [] }
         var message = message
@@ -131,7 +131,7 @@ struct ConsumerMachine {
         return [.pause(partition)] + dispatch()
     }
 
-    /// These partitions and no others are ours from now on; the library begins with what was committed.
+    /// Replaces the assignment. librdkafka starts from the committed offsets.
     mutating func assign(_ partitions: [KafkaPartition]) -> [Action] {
         revokeAll()
         generation += 1
@@ -146,17 +146,17 @@ struct ConsumerMachine {
     mutating func revokeAll() {
         for partition in turn {
             guard let slot = slots[partition] else { continue }
-            slots[partition] = Slot(undone: slot.undone)
+            slots[partition] = Slot(unfinished: slot.unfinished)
             forgetUnused(partition)
         }
     }
 
-    /// An error that takers have to know of. One that is fatal ends the consumer; any other goes to one taker.
+    /// Reports an error to takers. A fatal error ends the consumer; any other goes to one taker.
     mutating func fail(_ error: KafkaError) -> [Action] {
         guard case .running = phase else { return [] }
         if error.isFatal {
             phase = .failed(error)
-            // The library commits no more, and tells of no rebalance.
+            // librdkafka no longer commits or reports rebalances.
             revokeAll()
             return endTakers { .fail($0, error) }
         }
@@ -167,18 +167,18 @@ struct ConsumerMachine {
         return [.fail(takers.removeFirst(), error)]
     }
 
-    // MARK: Within
+    // MARK: Helpers
 
     private mutating func clear(_ message: KafkaMessage) -> Bool {
-        guard let undone = slots[message.partition]?.undone,
-            undone == (message.offset, message.generation)
+        guard let unfinished = slots[message.partition]?.unfinished,
+            unfinished == (message.offset, message.generation)
         else { return false }
-        slots[message.partition]?.undone = nil
+        slots[message.partition]?.unfinished = nil
         return true
     }
 
     private mutating func forgetUnused(_ partition: KafkaPartition) {
-        guard let slot = slots[partition], slot.generation == nil, slot.undone == nil else { return }
+        guard let slot = slots[partition], slot.generation == nil, slot.unfinished == nil else { return }
         slots[partition] = nil
         turn.removeAll { $0 == partition }
     }
@@ -186,13 +186,14 @@ struct ConsumerMachine {
     private mutating func dispatch() -> [Action] {
         var actions: [Action] = []
         guard case .running = phase else { return actions }
-        while !takers.isEmpty, undoneCount < limits.inFlight,
-            let index = turn.firstIndex(where: { slots[$0].map { $0.undone == nil && !$0.buffer.isEmpty } ?? false })
+        while !takers.isEmpty, unfinishedCount < limits.inFlight,
+            let index = turn.firstIndex(where: { slots[$0].map { $0.unfinished == nil && !$0.buffer.isEmpty } ?? false }
+            )
         {
             let partition = turn.remove(at: index)
             turn.append(partition)
             guard let message = slots[partition]?.buffer.popFirst() else { break }
-            slots[partition]?.undone = (message.offset, message.generation)
+            slots[partition]?.unfinished = (message.offset, message.generation)
             actions.append(.deliver(message, to: takers.removeFirst()))
             if let slot = slots[partition], slot.isPaused, slot.buffer.count <= limits.messages / 2,
                 slot.buffer.bytes <= limits.bytes / 2

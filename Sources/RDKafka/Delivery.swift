@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// The records of one call of `send`, until each has its result.
+/// The records of one `send` call and their results.
 final class Delivery: Sendable {
     private struct State {
         var results: [Result<KafkaReceipt, KafkaError>?]
@@ -18,7 +18,7 @@ final class Delivery: Sendable {
 
     var isOver: Bool { state.withLock { $0.open == 0 } }
 
-    /// Gives a record its result, unless it has one.
+    /// Sets the result of a record unless it already has one.
     func settle(_ index: Int, _ result: Result<KafkaReceipt, KafkaError>) {
         update { state in
             guard state.results[index] == nil else { return }
@@ -27,7 +27,7 @@ final class Delivery: Sendable {
         }
     }
 
-    /// Gives this result to all records that have none yet.
+    /// Sets `error` as the result of all records that have none yet.
     func settleRest(_ error: KafkaError) {
         update { state in
             for index in state.results.indices where state.results[index] == nil {
@@ -37,7 +37,7 @@ final class Delivery: Sendable {
         }
     }
 
-    /// Waits for the last result; a cancelled task does not wait.
+    /// Waits until all records have a result. A cancelled task returns at once.
     func results() async -> [Result<KafkaReceipt, KafkaError>] {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in update { $0.waiter = continuation } }

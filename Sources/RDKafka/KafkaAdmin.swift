@@ -2,21 +2,20 @@ internal import CRDKafka
 internal import Foundation
 internal import Synchronization
 
-/// Questions to the cluster and orders that are not about messages. Each call makes a client of its own: for setting up and
-/// for inspection, not for the hot path.
+/// Administration and inspection of a cluster. Each call creates a client, so this is not for the hot path.
 public struct KafkaAdmin: Sendable {
     private let configuration: KafkaConfiguration
     private let limit: Int32
 
-    /// - Parameter limit: how long a request may take.
+    /// - Parameter limit: The timeout of each request.
     public init(_ configuration: KafkaConfiguration, limit: Duration = .seconds(10)) {
         self.configuration = configuration
         self.limit = Int32(max(1, min(3_600_000, limit / .milliseconds(1))))
     }
 
-    /// Makes a topic.
-    /// - Parameter replication: how many brokers keep each partition; nil for the cluster's default.
-    /// - Returns: whether it was made; one that exists already is left as it is.
+    /// Creates a topic. An existing topic is left unchanged.
+    /// - Parameter replication: Replicas of each partition, or nil for the cluster's default.
+    /// - Returns: Whether the topic was created.
     @discardableResult
     public func createTopic(
         _ name: String, partitions: Int, replication: Int? = nil
@@ -26,13 +25,13 @@ public struct KafkaAdmin: Sendable {
         }
     }
 
-    /// The topics that there are, without the cluster's own.
+    /// All topics except internal ones.
     public func topics() async throws(KafkaError) -> [KafkaTopic] {
         try await run(RD_KAFKA_PRODUCER, group: nil) { client throws(KafkaError) in try topics(client) }
     }
 
-    /// How far a group is in some topics. Partitions are in order.
-    /// - Throws: of category `unknownTopic` where one does not exist.
+    /// The committed offsets of a group in the given topics, ordered by partition.
+    /// - Throws: An error of category `unknownTopic` if a topic does not exist.
     public func progress(of group: String, topics names: [String]) async throws(KafkaError) -> [KafkaGroupProgress] {
         try await run(RD_KAFKA_CONSUMER, group: group) { client throws(KafkaError) in
             let counts = Dictionary(uniqueKeysWithValues: try topics(client).map { ($0.name, $0.partitions) })
@@ -50,9 +49,9 @@ public struct KafkaAdmin: Sendable {
 
     // MARK: Inspection
 
-    /// The brokers, the topics, and what their partitions hold, in order.
-    /// - Parameter names: topics to look into; those that do not exist are left out.
-    public func survey(topics names: [String]) async throws(KafkaError) -> KafkaSurvey {
+    /// The brokers, the topics, and the offset ranges of the given topics.
+    /// - Parameter names: Topics to inspect. Missing topics are skipped.
+    public func inspect(topics names: [String]) async throws(KafkaError) -> KafkaClusterState {
         try await run(RD_KAFKA_PRODUCER, group: nil) { client throws(KafkaError) in
             let (brokers, all) = try cluster(client)
             let topics = all.filter { names.contains($0.name) }
@@ -63,11 +62,11 @@ public struct KafkaAdmin: Sendable {
                     offsets[partition] = try offsetRange(partition, client)
                 }
             }
-            return KafkaSurvey(brokers: brokers, topics: topics, offsets: offsets)
+            return KafkaClusterState(brokers: brokers, topics: topics, offsets: offsets)
         }
     }
 
-    /// Where a group goes on in some partitions; those in which it has never committed are left out.
+    /// The committed offsets of a group. Partitions without a committed offset are omitted.
     public func committed(
         by group: String, in partitions: [KafkaPartition]
     ) async throws(KafkaError) -> [KafkaPartition: Int64] {
@@ -83,7 +82,7 @@ public struct KafkaAdmin: Sendable {
         }
     }
 
-    /// How many members a group has; none for a group that nobody has heard of.
+    /// The number of members of a group. 0 for an unknown group.
     public func members(of group: String) async throws(KafkaError) -> Int {
         try await run(RD_KAFKA_CONSUMER, group: nil) { client throws(KafkaError) in
             var list: UnsafePointer<rd_kafka_group_list>?
@@ -104,17 +103,17 @@ public struct KafkaAdmin: Sendable {
     private func createTopic(
         _ name: String, _ partitions: Int, _ replication: Int, _ client: ClientHandle
     ) throws(KafkaError) -> Bool {
-        var words = [CChar](repeating: 0, count: 512)
+        var errorText = [CChar](repeating: 0, count: 512)
         guard
             let topic = rd_kafka_NewTopic_new(
-                name, Int32(clamping: partitions), Int32(clamping: replication), &words, words.count)
-        else { throw KafkaError(RD_KAFKA_RESP_ERR__INVALID_ARG, String(nullTerminated: words)) }
+                name, Int32(clamping: partitions), Int32(clamping: replication), &errorText, errorText.count)
+        else { throw KafkaError(RD_KAFKA_RESP_ERR__INVALID_ARG, String(nullTerminated: errorText)) }
         defer { rd_kafka_NewTopic_destroy(topic) }
         let options = rd_kafka_AdminOptions_new(client.pointer, RD_KAFKA_ADMIN_OP_CREATETOPICS)
         defer { rd_kafka_AdminOptions_destroy(options) }
-        rd_kafka_AdminOptions_set_request_timeout(options, limit, &words, words.count)
-        // Until the topic stands on all brokers, so that the first message finds it.
-        rd_kafka_AdminOptions_set_operation_timeout(options, limit, &words, words.count)
+        rd_kafka_AdminOptions_set_request_timeout(options, limit, &errorText, errorText.count)
+        // Waits until all brokers know the topic, so that the first message finds it.
+        rd_kafka_AdminOptions_set_operation_timeout(options, limit, &errorText, errorText.count)
         let queue = rd_kafka_queue_new(client.pointer)
         defer { rd_kafka_queue_destroy(queue) }
         var topics: [OpaquePointer?] = [topic]
@@ -180,21 +179,21 @@ public struct KafkaAdmin: Sendable {
     }
 
     private func check(
-        _ code: rd_kafka_resp_err_t, _ words: UnsafePointer<CChar>? = nil
+        _ code: rd_kafka_resp_err_t, _ errorText: UnsafePointer<CChar>? = nil
     ) throws(KafkaError) {
         guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
-        throw KafkaError(code, words.map { configuration.scrubbing(String(cString: $0)) })
+        throw KafkaError(code, errorText.map { configuration.scrubbing(String(cString: $0)) })
     }
 
-    /// Runs `body` with a client on a thread of its own. A cancelled task does not wait for it.
+    /// Runs `body` with a new client on a dedicated thread. A cancelled task stops waiting at once.
     private func run<R: Sendable>(
         _ type: rd_kafka_type_t, group: String?,
         _ body: @escaping @Sendable (ClientHandle) throws(KafkaError) -> R
     ) async throws(KafkaError) -> R {
-        let answer = Answer<Result<R, KafkaError>>()
-        let reason = ConnectionTrouble()
+        let promise = Promise<Result<R, KafkaError>>()
+        let reason = ConnectionErrors()
         let thread = Thread {
-            answer.give(
+            promise.resolve(
                 Result { () throws(KafkaError) -> R in
                     let client = try ClientHandle(
                         type, configuration, defaults: [("socket.nagle.disable", "true")],
@@ -204,7 +203,7 @@ public struct KafkaAdmin: Sendable {
                     do throws(KafkaError) {
                         return try body(client)
                     } catch {
-                        // Errors are told in a poll, which these calls do not do.
+                        // These calls do not poll, and errors are only reported during a poll.
                         rd_kafka_poll(client.pointer, 0)
                         throw reason.explain(error)
                     }
@@ -213,16 +212,16 @@ public struct KafkaAdmin: Sendable {
         thread.name = "kafka-admin"
         thread.start()
         let result = await withTaskCancellationHandler {
-            await answer.value()
+            await promise.value()
         } onCancel: {
-            answer.give(.failure(.cancelled))
+            promise.resolve(.failure(.cancelled))
         }
         return try result.get()
     }
 }
 
-/// Why brokers cannot be reached: the library tells that apart from the request, which just gets no answer.
-private final class ConnectionTrouble: Sendable {
+/// The last connection error. librdkafka reports it separately from the request, which only times out.
+private final class ConnectionErrors: Sendable {
     private let last = Mutex<KafkaError?>(nil)
 
     func note(_ error: KafkaError) {
@@ -240,27 +239,27 @@ private final class ConnectionTrouble: Sendable {
 public struct KafkaTopic: Sendable, Hashable {
     public var name: String
     public var partitions: Int
-    /// Of the partition with the fewest copies.
+    /// The replica count of the partition with the fewest replicas.
     public var replication: Int
 }
 
-/// A look at a cluster.
-public struct KafkaSurvey: Sendable, Hashable {
+/// A snapshot of a cluster.
+public struct KafkaClusterState: Sendable, Hashable {
     public var brokers: Int
     public var topics: [KafkaTopic]
-    /// From the oldest message to where the next one will be.
+    /// For each partition, from the oldest offset to the next offset to be written.
     public var offsets: [KafkaPartition: Range<Int64>]
 }
 
-/// How far a group is in a partition.
+/// The committed offset and range of one partition for a group.
 public struct KafkaGroupProgress: Sendable, Hashable {
     public var partition: KafkaPartition
-    /// Where the group goes on; nil where it has never committed.
+    /// The committed offset, or nil if the group has never committed.
     public var committed: Int64?
-    /// The oldest message that there is, and where the next one will be.
+    /// The oldest available offset, and the next offset to be written.
     public var oldest: Int64
     public var end: Int64
 
-    /// Messages that the group has not done.
+    /// The number of messages that the group has not finished.
     public var lag: Int64 { max(0, end - max(oldest, committed ?? oldest)) }
 }

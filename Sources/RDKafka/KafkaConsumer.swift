@@ -2,23 +2,24 @@ internal import CRDKafka
 internal import Foundation
 internal import Synchronization
 
-/// A member of a consumer group that gets messages one at a time, each to be done or released, however long that takes.
+/// A consumer group member that delivers messages one at a time. Each must be finished with `done` or `release`; there
+/// is no time limit.
 ///
-/// One thread owns the client of the library and polls it at least once a second for as long as the consumer lives, so a
-/// message may be worked on for hours without the group taking its partition away. What a message's end brings about
-/// (storing its offset, resuming its partition) is left for that thread, which is woken for it. Offsets are committed once
-/// a second, before partitions are given up, and before the consumer leaves. A message that was not done comes again, here
-/// or elsewhere: after a crash, a rebalance, a release. Whoever takes messages must be ready for a second copy.
+/// One thread owns the librdkafka client and polls it at least once a second, so a message may take hours without the
+/// group revoking its partition. Storing offsets and resuming partitions is queued for that thread, which is then
+/// woken. Offsets are committed once a second, before partitions are revoked, and before the consumer leaves. A message
+/// that was not done is delivered again, here or elsewhere, after a crash, a rebalance or a release. Callers must
+/// therefore tolerate duplicates.
 ///
-/// The thread polls on even where the work hangs: notice that by a lease of your own, not by the group.
+/// The thread keeps polling even if the work hangs. Use a lease to detect that; the group does not.
 public final class KafkaConsumer: Sendable {
     private let loop: ConsumerLoop
 
     /// - Parameters:
-    ///   - configuration: `session.timeout.ms` (45 000) is how long a crash goes unnoticed.
-    ///   - maxInFlight: how many messages may be undone at a time, at most one of each partition.
-    ///   - log: takes librdkafka's own log.
-    /// - Throws: of category `configuration`. Whether brokers answer shows in `status`, and whether topics exist in `next`.
+    ///   - configuration: `session.timeout.ms` (45 000) is the time until a crashed consumer is noticed.
+    ///   - maxInFlight: The maximum number of unfinished messages. Each partition has at most one.
+    ///   - log: Receives librdkafka's log lines.
+    /// - Throws: An error of category `configuration`. Connection errors appear in `status`, missing topics in `next`.
     public init(
         _ configuration: KafkaConfiguration, group: String, topics: [String], maxInFlight: Int = 1,
         log: KafkaLogHandler? = nil
@@ -31,55 +32,55 @@ public final class KafkaConsumer: Sendable {
 
     /// Waits for a message.
     ///
-    /// - Returns: a message, for which `done` or `release` must be called; nil after `stop` and `close`.
-    /// - Throws: what the caller may want to know, such as a topic that does not exist or credentials that are refused;
-    ///   call again unless `isFatal`. A broker that is away throws nothing: see `status`. A cancelled task gets `cancelled`
-    ///   at once.
+    /// - Returns: A message that must be finished with `done` or `release`, or nil after `stop` or `close`.
+    /// - Throws: An error that the caller may want to report, such as a missing topic or rejected credentials. Call
+    ///   again unless `isFatal`. An unavailable broker throws nothing; see `status`. A cancelled task throws
+    ///   `cancelled` at once.
     public func next() async throws(KafkaError) -> KafkaMessage? { try await loop.next() }
 
-    /// The message needs no more work: its offset will be committed.
-    /// - Returns: false, and nothing is stored, where the partition has been taken away since: then the message comes again,
-    ///   perhaps to another consumer.
+    /// Marks the message as done, so that its offset will be committed.
+    /// - Returns: False if the partition has been revoked since. Nothing is stored then, and the message is delivered
+    ///   again, perhaps to another consumer.
     @discardableResult
     public func done(_ message: KafkaMessage) -> Bool { loop.done(message) }
 
-    /// The message is to come again, here or to another consumer; messages behind it in the partition wait.
+    /// Returns the message for redelivery, here or elsewhere. Later messages of the partition wait.
     public func release(_ message: KafkaMessage) { loop.perform { $0.release(message) } }
 
-    /// Whether the partition is ours as it was when the message came.
+    /// Whether the partition has stayed assigned since the message was delivered.
     public func isCurrent(_ message: KafkaMessage) -> Bool { loop.isCurrent(message) }
 
-    /// Ends `next` for all, but stays in the group, so that what is undone can still be done.
+    /// Ends all `next` calls, but stays in the group so that unfinished messages can still be finished.
     public func stop() { loop.perform { $0.stop() } }
 
-    /// Stops, commits what is done, and leaves the group. What is undone comes again elsewhere.
+    /// Stops, commits finished messages, and leaves the group. Unfinished messages are delivered again elsewhere.
     ///
-    /// librdkafka 2.0.2 can hang on the way out, and a broker may be away: after `limit` the consumer gives up, and its
-    /// thread goes on by itself until the process ends. The group then takes it for dead after the session timeout. What
-    /// was done is committed first.
-    /// - Returns: whether it has left in time.
+    /// librdkafka 2.0.2 can hang while it leaves, and a broker may be unavailable. After `limit` this call returns, and
+    /// the thread lives on until the process exits. The group then drops the member after the session timeout. Finished
+    /// messages are committed first.
+    /// - Returns: Whether the consumer left in time.
     @discardableResult
     public func close(limit: Duration = .seconds(10)) async -> Bool {
         loop.close(limit: limit)
         return await loop.ended.wait(limit)
     }
 
-    /// What is known of the connection to the brokers and of the group.
+    /// The state of the broker connections and of the group.
     public var status: KafkaConsumerStatus { loop.status }
 }
 
-/// What a consumer knows at this moment.
+/// A snapshot of a consumer's state.
 public struct KafkaConsumerStatus: Sendable, Hashable {
     public var client: KafkaClientStatus
     public var assigned: [KafkaPartition]
-    /// Messages that were taken and are neither done nor released.
-    public var undone: Int
-    /// Seconds since the last poll: one, or as many as 30 while partitions have come and their coordinator does not answer.
-    /// More mean that the thread hangs or the machine slept.
+    /// The number of messages that were delivered and are neither done nor released.
+    public var unfinished: Int
+    /// Seconds since the last poll. Normally at most 1, or 30 while newly assigned partitions wait for their
+    /// coordinator. A larger value means that the thread hangs or the machine slept.
     public var secondsSincePoll: Double
 }
 
-/// The thread behind a consumer, and what others leave there for it.
+/// A consumer's thread and the state it shares with callers.
 private final class ConsumerLoop: Sendable {
     private typealias Taker = CheckedContinuation<Result<KafkaMessage?, KafkaError>, Never>
 
@@ -87,16 +88,16 @@ private final class ConsumerLoop: Sendable {
         var machine: ConsumerMachine
         var takers: [ConsumerMachine.TakerID: Taker] = [:]
         var nextTaker = 0
-        /// For the thread to do, in order.
+        /// Actions queued for the thread, in order.
         var work: [ConsumerMachine.Action] = []
         var isClosing = false
         var closeLimit = Duration.seconds(10)
         var status = KafkaClientStatus()
-        /// What was committed of the assigned partitions when they came.
-        var begins: [KafkaPartition: Int64] = [:]
+        /// The committed offsets of the assigned partitions at the time of assignment.
+        var startOffsets: [KafkaPartition: Int64] = [:]
         var lastPoll = ContinuousClock.now
-        /// The library's queue that the thread sleeps on.
-        var queue: SleepingQueue?
+        /// The librdkafka queue that the thread blocks on.
+        var queue: PollQueue?
     }
 
     private let state: Mutex<State>
@@ -119,7 +120,7 @@ private final class ConsumerLoop: Sendable {
             await withCheckedContinuation { (taker: Taker) in
                 state.withLock { $0.takers[number] = taker }
                 perform { $0.take(number) }
-                // A cancellation before this found no taker.
+                // `perform` finds no taker if the task was cancelled before this point.
                 if Task.isCancelled { perform { $0.cancel(number) } }
             }
         } onCancel: {
@@ -143,7 +144,7 @@ private final class ConsumerLoop: Sendable {
     var status: KafkaConsumerStatus {
         state.withLock { state in
             KafkaConsumerStatus(
-                client: state.status, assigned: state.machine.assigned, undone: state.machine.undoneCount,
+                client: state.status, assigned: state.machine.assigned, unfinished: state.machine.unfinishedCount,
                 secondsSincePoll: (.now - state.lastPoll) / .seconds(1))
         }
     }
@@ -157,7 +158,7 @@ private final class ConsumerLoop: Sendable {
         }
     }
 
-    /// Lets the machine decide, answers takers, and leaves the rest for the thread.
+    /// Runs the state machine, resumes takers, and queues the remaining actions for the thread.
     func perform(_ decide: (inout ConsumerMachine) -> [ConsumerMachine.Action]) {
         let answers = state.withLock { state -> [(Taker, Result<KafkaMessage?, KafkaError>)] in
             var answers: [(Taker, Result<KafkaMessage?, KafkaError>)] = []
@@ -184,7 +185,7 @@ private final class ConsumerLoop: Sendable {
     func start(group: String, topics: [String], log: KafkaLogHandler?) throws(KafkaError) {
         let events = ClientEvents(
             configuration: configuration, log: log,
-            // Until the client is destroyed, which the thread does last.
+            // The client retains these, and the loop, until the thread destroys it at its end.
             onError: { self.failed($0) },
             onStatistics: { self.note($0) },
             onRebalance: { self.rebalance($0, $1, $2) })
@@ -192,12 +193,12 @@ private final class ConsumerLoop: Sendable {
             RD_KAFKA_CONSUMER, configuration,
             defaults: [
                 ("statistics.interval.ms", "5000"),
-                // One partition's wait for news delays the next fetch of all others of the broker.
+                // An idle partition's long poll delays the next fetch of the broker's other partitions.
                 ("fetch.wait.max.ms", "100"),
                 ("socket.nagle.disable", "true"),
                 ("reconnect.backoff.max.ms", "2000"),
-                // Little is fetched ahead. Less than this number of messages would make the library (2.0.2) wait up to a
-                // second whenever one is in its queue.
+                // Prefetch little. With a lower message count, librdkafka 2.0.2 waits up to a second whenever one
+                // message is queued.
                 ("queued.min.messages", "1000"),
                 ("queued.max.messages.kbytes", "1024"),
                 ("fetch.message.max.bytes", "262144"),
@@ -215,7 +216,7 @@ private final class ConsumerLoop: Sendable {
             client.destroy()
             throw KafkaError(code)
         }
-        let queue = SleepingQueue(rd_kafka_queue_get_consumer(client.pointer))
+        let queue = PollQueue(rd_kafka_queue_get_consumer(client.pointer))
         state.withLock { $0.queue = queue }
         let thread = Thread { self.run(client) }
         thread.name = "kafka-consumer"
@@ -226,7 +227,7 @@ private final class ConsumerLoop: Sendable {
         while true {
             serve(client.pointer)
             if state.withLock({ $0.isClosing }) { break }
-            // Ends early for a message, for an event, and when somebody has left work.
+            // Returns early for a message, an event, or queued work.
             let message = rd_kafka_consumer_poll(client.pointer, 1000)
             state.withLock { $0.lastPoll = .now }
             if let message {
@@ -239,7 +240,7 @@ private final class ConsumerLoop: Sendable {
 
     private func end(_ client: ClientHandle) {
         if client.fatalError == nil {
-            // Committed by itself, for the library may crash or hang while it leaves.
+            // Committed explicitly, because librdkafka may crash or hang while it leaves the group.
             let limit = state.withLock { $0.closeLimit / 2 }
             if let replies = rd_kafka_queue_new(client.pointer) {
                 rd_kafka_commit_queue(client.pointer, nil, replies, { _, _, _, _ in }, nil)
@@ -254,7 +255,7 @@ private final class ConsumerLoop: Sendable {
         ended.set()
     }
 
-    /// Does what has been left.
+    /// Performs the queued actions.
     private func serve(_ client: OpaquePointer) {
         let work = state.withLock { state in
             defer { state.work = [] }
@@ -272,7 +273,7 @@ private final class ConsumerLoop: Sendable {
                 let list = PartitionList()
                 list.add(partition, offset: offset)
                 let code = list.lend { rd_kafka_offsets_store(client, $0) }
-                // The partition has gone between the decision and now: the message comes again.
+                // The partition was revoked in the meantime, so the message is delivered again.
                 if code != RD_KAFKA_RESP_ERR_NO_ERROR { state.withLock { $0.status.note(KafkaError(code)) } }
             case .deliver, .fail: break
             }
@@ -287,18 +288,19 @@ private final class ConsumerLoop: Sendable {
             perform { $0.received(message) }
         case RD_KAFKA_RESP_ERR__PARTITION_EOF: break
         case let code:
-            let words = rd_kafka_message_errstr(message).map { configuration.scrubbing(String(cString: $0)) }
-            // A fatal error comes in general terms; its cause is asked for.
-            failed(client.fatalError ?? KafkaError(code, words))
+            let text = rd_kafka_message_errstr(message).map { configuration.scrubbing(String(cString: $0)) }
+            // librdkafka reports a fatal error generically; ask for its cause.
+            failed(client.fatalError ?? KafkaError(code, text))
         }
     }
 
     private func note(_ statistics: KafkaStatistics) {
         var statistics = statistics
         state.withLock { state in
-            // The library does not know of it, for it was not the library that asked.
+            // librdkafka does not know offsets that this class looked up itself.
             for index in statistics.partitions.indices where statistics.partitions[index].committedOffset == nil {
-                statistics.partitions[index].committedOffset = state.begins[statistics.partitions[index].partition]
+                statistics.partitions[index].committedOffset =
+                    state.startOffsets[statistics.partitions[index].partition]
             }
             state.status.note(statistics)
         }
@@ -307,19 +309,19 @@ private final class ConsumerLoop: Sendable {
     private func failed(_ error: KafkaError) {
         state.withLock { $0.status.note(error) }
         switch error.category {
-        // The library tries again by itself.
+        // librdkafka retries these itself.
         case .unreachable, .tls, .timeout, .unavailable: if error.isFatal { fallthrough }
         default: perform { $0.fail(error) }
         }
     }
 
-    /// Called by the library within a poll or the close, on the thread.
+    /// Called by librdkafka on the thread, during a poll or a close.
     private func rebalance(
         _ client: OpaquePointer, _ code: rd_kafka_resp_err_t,
         _ partitions: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
     ) {
         guard code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, let partitions else {
-            // What is done is stored before the partitions go; the library commits it then.
+            // Store finished offsets before the partitions are revoked; librdkafka then commits them.
             let work = state.withLock { state in
                 state.machine.revokeAll()
                 defer { state.work = [] }
@@ -329,26 +331,26 @@ private final class ConsumerLoop: Sendable {
             rd_kafka_assign(client, nil)
             return
         }
-        let begins = lookUpBegins(partitions, client)
-        // One that was paused in an earlier assignment is still paused in the library.
+        let startOffsets = lookUpOffsets(partitions, client)
+        // librdkafka keeps a partition paused across assignments.
         rd_kafka_resume_partitions(client, partitions)
         rd_kafka_assign(client, partitions)
         let assigned = PartitionList.elements(partitions).map(\.partition)
         state.withLock { state in
-            state.begins = begins
+            state.startOffsets = startOffsets
             state.status.noteContact()
         }
         perform { $0.assign(assigned) }
     }
 
-    /// Writes into the list where each partition goes on. The library would ask for that too, but only once: where the
-    /// answer is an error (2.0.2; not this coordinator, for example), it never fetches the partition.
-    /// - Returns: what was committed.
-    private func lookUpBegins(
+    /// Writes the committed offset of each partition into the list. librdkafka would ask only once: after an error such
+    /// as NOT_COORDINATOR, version 2.0.2 never fetches the partition.
+    /// - Returns: The committed offsets.
+    private func lookUpOffsets(
         _ partitions: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>, _ client: OpaquePointer
     ) -> [KafkaPartition: Int64] {
         let deadline = ContinuousClock.now + .seconds(30)
-        var begins: [KafkaPartition: Int64] = [:]
+        var startOffsets: [KafkaPartition: Int64] = [:]
         while !state.withLock({ $0.isClosing }), .now < deadline,
             rd_kafka_fatal_error(client, nil, 0) == RD_KAFKA_RESP_ERR_NO_ERROR
         {
@@ -358,15 +360,15 @@ private final class ConsumerLoop: Sendable {
             guard let error = errors.first(where: { $0 != RD_KAFKA_RESP_ERR_NO_ERROR }) else {
                 for (index, element) in elements.enumerated() {
                     if element.offset >= 0 {
-                        begins[element.partition] = element.offset
+                        startOffsets[element.partition] = element.offset
                     } else {
                         partitions.pointee.elems[index].offset = Int64(RD_KAFKA_OFFSET_BEGINNING)
                     }
                 }
-                return begins
+                return startOffsets
             }
             state.withLock { $0.status.note(KafkaError(error)) }
-            // Heartbeats go on meanwhile; the library looks for the coordinator by itself.
+            // Heartbeats continue meanwhile, and librdkafka finds the coordinator itself.
             Thread.sleep(forTimeInterval: 0.1)
         }
         for index in 0..<Int(partitions.pointee.cnt) {
@@ -377,7 +379,7 @@ private final class ConsumerLoop: Sendable {
 }
 
 extension KafkaMessage {
-    /// A copy of the library's message.
+    /// Copies librdkafka's message.
     fileprivate init(_ pointer: UnsafeMutablePointer<rd_kafka_message_t>) {
         let message = pointer.pointee
         self.init(

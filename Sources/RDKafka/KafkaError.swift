@@ -1,32 +1,32 @@
 internal import CRDKafka
 
-/// What librdkafka or a broker says went wrong. No secret of the configuration is in it.
+/// An error reported by librdkafka or a broker. It contains no secrets from the configuration.
 public struct KafkaError: Error, Hashable, Sendable {
-    /// What kind of trouble it is, for the caller's decision.
+    /// What a caller can decide by.
     public enum Category: String, Sendable, CaseIterable {
-        /// No broker has this address or takes the connection, or the connection was lost.
+        /// No broker could be resolved or connected to, or the connection was lost.
         case unreachable
-        /// The handshake of TLS failed. librdkafka 2.0.2 takes an unclean end of a connection for that too.
+        /// The TLS handshake failed. librdkafka 2.0.2 also reports an unclean disconnect as this.
         case tls
-        /// SASL did not accept who we are.
+        /// SASL authentication failed.
         case credentials
-        /// We are known, but may not do that.
+        /// Authenticated, but not authorized.
         case forbidden
-        /// No answer or no delivery in time.
+        /// No reply or delivery in time.
         case timeout
-        /// Brokers that are there but cannot do it at present: no leader, too few replicas, overloaded.
+        /// The broker is reachable but cannot serve the request now: no leader, too few replicas, overload.
         case unavailable
-        /// The topic or the partition does not exist (yet).
+        /// The topic or partition does not exist, or not yet.
         case unknownTopic
-        /// The message is larger than client, broker or topic allow.
+        /// The message exceeds a limit of the client, the broker or the topic.
         case tooLarge
-        /// The member lost its place in the consumer group; it joins again by itself.
+        /// The member was removed from its consumer group. It rejoins by itself.
         case group
-        /// A property, a name or a number is not as it must be.
+        /// A property, name or argument is invalid.
         case configuration
-        /// The broker or this version of the library does not have it.
+        /// Not supported by the broker or by this version of librdkafka.
         case unsupported
-        /// The task that waited was cancelled.
+        /// The waiting task was cancelled.
         case cancelled
         /// The client has been closed.
         case closed
@@ -36,13 +36,13 @@ public struct KafkaError: Error, Hashable, Sendable {
     public let category: Category
     /// `RD_KAFKA_RESP_ERR_…` of rdkafka.h: positive from a broker, negative from the library.
     public let code: Int32
-    /// The code's name without that prefix, such as `_MSG_TIMED_OUT` or `NOT_LEADER_FOR_PARTITION`.
+    /// The code's name without the prefix, such as `_MSG_TIMED_OUT` or `NOT_LEADER_FOR_PARTITION`.
     public let name: String
-    /// The library's words, without a full stop.
+    /// librdkafka's message, without a full stop.
     public let message: String
-    /// Whether the same call may go well later.
+    /// Whether the same call may succeed later.
     public let isRetriable: Bool
-    /// Whether the client that gave it is of no use any more.
+    /// Whether the client is unusable after this error.
     public let isFatal: Bool
 
     init(
@@ -53,13 +53,13 @@ public struct KafkaError: Error, Hashable, Sendable {
         self.category = category
         self.code = code.rawValue
         name = String(cString: rd_kafka_err2name(code))
-        let words = message.flatMap { $0.isEmpty ? nil : $0 } ?? String(cString: rd_kafka_err2str(code))
-        self.message = words.trimmingSuffix { $0.isNewline || $0 == "." }
+        let text = message.flatMap { $0.isEmpty ? nil : $0 } ?? String(cString: rd_kafka_err2str(code))
+        self.message = text.trimmingSuffix { $0.isNewline || $0 == "." }
         self.isRetriable = isRetriable ?? Self.isRetriable(category)
         self.isFatal = isFatal
     }
 
-    /// Takes over an error object of the library and frees it.
+    /// Takes ownership of a librdkafka error object.
     init(consuming error: OpaquePointer, scrubbing configuration: KafkaConfiguration) {
         defer { rd_kafka_error_destroy(error) }
         self.init(

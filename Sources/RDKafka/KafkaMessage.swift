@@ -15,10 +15,10 @@ public struct KafkaPartition: Sendable, Hashable, Comparable, CustomStringConver
     }
 }
 
-/// A named value beside a message. The same name may occur more than once.
+/// A header of a message. A name may occur more than once.
 public struct KafkaHeader: Sendable, Hashable {
     public var name: String
-    /// Null is not the same as empty.
+    /// Nil is distinct from empty.
     public var value: [UInt8]?
 
     public init(_ name: String, _ value: [UInt8]?) {
@@ -31,11 +31,11 @@ public struct KafkaHeader: Sendable, Hashable {
     public var text: String? { value.map { String(decoding: $0, as: UTF8.self) } }
 }
 
-/// A message to be sent. Its key decides the partition: messages with the same key keep their order.
+/// A message to send. The key selects the partition; messages with the same key keep their order.
 public struct KafkaRecord: Sendable, Hashable {
     public var topic: String
     public var key: [UInt8]?
-    /// Null is legal and not the same as empty: it deletes the key from a compacted topic.
+    /// Nil is legal and distinct from empty: it deletes the key from a compacted topic.
     public var payload: [UInt8]?
     public var headers: [KafkaHeader]
 
@@ -52,30 +52,30 @@ public struct KafkaRecord: Sendable, Hashable {
     }
 }
 
-/// Where a message that was sent lies now.
+/// Where a sent message was stored.
 public struct KafkaReceipt: Sendable, Hashable {
     public var partition: KafkaPartition
     public var offset: Int64
 }
 
-/// A message that was received.
+/// A received message.
 public struct KafkaMessage: Sendable, Hashable {
     public var partition: KafkaPartition
     public var offset: Int64
-    /// Counts the assignments of the consumer that gave it: another one means that the partition was away in between.
+    /// The number of the consumer's assignment. If it changes, the partition was revoked in between.
     public var generation: Int
     public var key: [UInt8]?
     public var payload: [UInt8]?
     public var headers: [KafkaHeader]
-    /// Milliseconds since 1970 in UTC, by the producer's or the broker's clock as the topic says.
+    /// Milliseconds since 1970 UTC, from the producer's or the broker's clock as the topic is configured.
     public var timestamp: Int64?
 
     public var topic: String { partition.topic }
 
-    /// The first header with the name, as text.
+    /// The value of the first header with this name, as text.
     public func header(_ name: String) -> String? { headers.first { $0.name == name }?.text }
 
-    /// Without the fields of constant size.
+    /// Size in bytes, without fields of constant size.
     var size: Int {
         (key?.count ?? 0) + (payload?.count ?? 0)
             + headers.reduce(0) { $0 + $1.name.utf8.count + ($1.value?.count ?? 0) }
@@ -84,13 +84,13 @@ public struct KafkaMessage: Sendable, Hashable {
 
 /// A line of librdkafka's log.
 public struct KafkaLogLine: Sendable, Hashable {
-    /// As of syslog: 0 emergency … 3 error, 4 warning, 6 information, 7 debug.
+    /// Syslog level: 0 emergency … 3 error, 4 warning, 6 info, 7 debug.
     public var level: Int
-    /// Such as `FAIL` or `REQTMOUT`.
+    /// For example `FAIL` or `REQTMOUT`.
     public var facility: String
-    /// Without secrets of the configuration.
+    /// The message, with secrets masked.
     public var text: String
 }
 
-/// Takes lines of the log. It is called on threads of the library: it must be quick and must not call the client.
+/// Receives log lines on librdkafka's threads. It must return quickly and must not call the client.
 public typealias KafkaLogHandler = @Sendable (KafkaLogLine) -> Void

@@ -2,20 +2,19 @@ internal import CRDKafka
 internal import Foundation
 internal import Synchronization
 
-/// Sends messages, idempotently and acknowledged by all replicas: a result says that the message lies in the topic, once,
-/// or why that is not known.
+/// Sends messages idempotently, acknowledged by all replicas. A successful result means that the message is stored
+/// exactly once; an error says why that is unknown.
 ///
-/// One thread owns the client of the library: it takes what callers want to send, enqueues it, and polls for delivery
-/// reports. Idempotence ends where the library gives up (a fatal error, such as sequence numbers that broker and client see
-/// differently): then what is under way fails with a retriable error and may have been delivered, and a new client sends
-/// what comes after. Who sends again must expect a second copy.
+/// One thread owns the librdkafka client. It enqueues records and polls for delivery reports. After a fatal error (such
+/// as diverging sequence numbers), in-flight records fail with a retriable error although they may have been delivered,
+/// and a new client sends later records. A caller that retries must therefore tolerate duplicates.
 public final class KafkaProducer: Sendable {
     private let loop: ProducerLoop
 
     /// - Parameters:
-    ///   - configuration: `message.timeout.ms` (30 000) bounds how long a send may take.
-    ///   - log: takes librdkafka's own log.
-    /// - Throws: of category `configuration`. Whether brokers answer shows with the first message.
+    ///   - configuration: `message.timeout.ms` (30 000) bounds the duration of a send.
+    ///   - log: Receives librdkafka's log lines.
+    /// - Throws: An error of category `configuration`. Connection errors appear with the first send.
     public init(_ configuration: KafkaConfiguration, log: KafkaLogHandler? = nil) throws(KafkaError) {
         loop = try ProducerLoop(configuration, log: log)
         loop.start()
@@ -25,9 +24,9 @@ public final class KafkaProducer: Sendable {
 
     /// Sends records and waits for their delivery reports.
     ///
-    /// A cancelled task returns at once: records without a report then count as `cancelled`, and those that were enqueued
-    /// already may arrive nevertheless.
-    /// - Returns: a result for each record, in the same order.
+    /// A cancelled task returns at once. Records without a report then fail with `cancelled`; those already enqueued
+    /// may still be delivered.
+    /// - Returns: One result per record, in the same order.
     public func send(_ records: [KafkaRecord]) async -> [Result<KafkaReceipt, KafkaError>] {
         guard !records.isEmpty else { return [] }
         let delivery = Delivery(records)
@@ -46,27 +45,27 @@ public final class KafkaProducer: Sendable {
     /// - Returns: whether nothing is under way any more.
     public func flush(limit: Duration = .seconds(10)) async -> Bool { await loop.drained().wait(limit) }
 
-    /// Takes no more records, waits for what is under way, and ends the client. What has no report within `limit` fails.
+    /// Refuses new records, waits for pending ones, and ends the client. Records without a report within `limit` fail.
     public func close(limit: Duration = .seconds(10)) async {
         loop.close(limit: limit)
-        // The thread needs a moment after the limit to tell those who wait.
+        // After the limit, the thread needs a moment to fail pending records.
         _ = await loop.ended.wait(limit + .seconds(2))
     }
 
-    /// What is known of the connection to the brokers.
+    /// The state of the broker connections.
     public var status: KafkaClientStatus { loop.status }
 }
 
-/// What a client knows of its connection. The library tells when all brokers are gone, but not when one is back: that
-/// shows with the next answer from one.
+/// The state of a client's connections. librdkafka reports when all brokers are down, but not when one is back; that
+/// shows with its next reply.
 public struct KafkaClientStatus: Sendable, Hashable {
-    /// Whether no broker could be reached at last.
+    /// Whether all brokers were last seen as unreachable.
     public var isDisconnected = false
-    /// The last trouble that the library goes on in spite of, such as a connection that was refused.
+    /// The last non-fatal error, such as a refused connection.
     public var lastError: KafkaError?
-    /// How often a fatal error made a new client necessary.
+    /// How often a fatal error forced a new client.
     public var rebuilds = 0
-    /// The newest, where `statistics.interval.ms` is set.
+    /// The latest statistics, if `statistics.interval.ms` is set.
     public var statistics: KafkaStatistics?
 
     mutating func noteContact() { isDisconnected = false }
@@ -82,28 +81,28 @@ public struct KafkaClientStatus: Sendable, Hashable {
     }
 }
 
-/// The thread behind a producer, and what others leave there for it.
+/// A producer's thread and the state it shares with callers.
 private final class ProducerLoop: Sendable {
     private struct State {
         var inbox: [Delivery] = []
-        /// Records with the library, by the number that travels with them.
+        /// Records enqueued in librdkafka, by the number passed as their opaque value.
         var pending: [Int: (delivery: Delivery, index: Int)] = [:]
         var nextNumber = 1
         /// Waits for `inbox` and `pending` to be empty.
         var drains: [Signal] = []
-        /// How many records the thread holds that are in neither.
+        /// Records held by the thread that are in neither `inbox` nor `pending`.
         var backlog = 0
         var isClosing = false
         var deadline: ContinuousClock.Instant?
         var status = KafkaClientStatus()
-        /// The library's queue that the thread sleeps on, nil while there is no client.
-        var queue: SleepingQueue?
+        /// The librdkafka queue that the thread blocks on, or nil while there is no client.
+        var queue: PollQueue?
     }
 
     private let state = Mutex(State())
     private let configuration: KafkaConfiguration
     private let log: KafkaLogHandler?
-    /// The thread sleeps on it while there is no client.
+    /// The thread waits on this while there is no client.
     private let wakeSignal = DispatchSemaphore(value: 0)
     let ended = Signal()
     private let first: Mutex<ClientHandle?>
@@ -172,7 +171,7 @@ private final class ProducerLoop: Sendable {
             if client == nil, next < backlog.count { client = renew(failing: &backlog, &next) }
             if let client {
                 while next < backlog.count, produce(backlog[next], client) { next += 1 }
-                // With a full queue, what frees it is an event too.
+                // If the queue is full, a delivery report also ends the poll.
                 rd_kafka_poll(client.pointer, next < backlog.count ? 100 : pause())
             } else {
                 _ = wakeSignal.wait(timeout: .now() + .milliseconds(Int(pause())))
@@ -194,14 +193,14 @@ private final class ProducerLoop: Sendable {
         ended.set()
     }
 
-    /// Milliseconds to sleep at most.
+    /// The maximum time to sleep, in milliseconds.
     private func pause() -> Int32 {
         let deadline = state.withLock { $0.deadline }
         guard let deadline else { return 1000 }
         return Int32(max(0, min(1000, (deadline - .now) / .milliseconds(1))))
     }
 
-    /// Tells who waits for an empty queue, and says whether the thread has no more to do.
+    /// Signals waiters if all records are settled, and returns whether the thread may end.
     private func isOver(left: Int) -> Bool {
         let (drains, isOver) = state.withLock { state -> ([Signal], Bool) in
             let isIdle = left == 0 && state.inbox.isEmpty && state.pending.isEmpty
@@ -224,8 +223,8 @@ private final class ProducerLoop: Sendable {
         }
     }
 
-    /// Hands a record to the library.
-    /// - Returns: false where its queue is full.
+    /// Enqueues a record in librdkafka.
+    /// - Returns: False if librdkafka's queue is full.
     private func produce(_ item: (delivery: Delivery, index: Int), _ client: ClientHandle) -> Bool {
         // Cancelled in the meantime.
         guard !item.delivery.isOver else { return true }
@@ -238,7 +237,7 @@ private final class ProducerLoop: Sendable {
         let code = record.enqueue(on: client, number: number)
         guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return true }
         state.withLock { _ = $0.pending.removeValue(forKey: number) }
-        // A fatal error is seen after the next poll; the record then goes to the next client.
+        // The next poll reports a fatal error; the record then goes to the next client.
         if code == RD_KAFKA_RESP_ERR__QUEUE_FULL || code == RD_KAFKA_RESP_ERR__FATAL { return false }
         item.delivery.settle(item.index, .failure(KafkaError(code)))
         return true
@@ -246,7 +245,7 @@ private final class ProducerLoop: Sendable {
 
     private func delivered(_ message: UnsafePointer<rd_kafka_message_t>) {
         let report = message.pointee
-        // After a fatal error the library throws away what it holds. The reason is told with that error, in a moment.
+        // After a fatal error librdkafka purges its queues. `discard` then fails these records with the cause.
         let isPurge = [
             RD_KAFKA_RESP_ERR__PURGE_QUEUE, RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, RD_KAFKA_RESP_ERR__FATAL,
         ]
@@ -266,7 +265,7 @@ private final class ProducerLoop: Sendable {
         }
     }
 
-    /// What only tells that the client has lost count of its messages goes away with a new one.
+    /// Errors about lost sequence state are solved by a new client.
     private static func error(_ code: rd_kafka_resp_err_t) -> KafkaError {
         let isLost = [
             RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID,
@@ -279,7 +278,7 @@ private final class ProducerLoop: Sendable {
     // MARK: The client
 
     private func makeClient() throws(KafkaError) -> ClientHandle {
-        // The library keeps them, and the loop, until the client is destroyed, which the thread sees to at its end.
+        // librdkafka retains these, and the loop, until the thread destroys the client at its end.
         let events = ClientEvents(
             configuration: configuration, log: log,
             onError: { error in self.state.withLock { $0.status.note(error) } },
@@ -288,10 +287,10 @@ private final class ProducerLoop: Sendable {
         return try ClientHandle(
             RD_KAFKA_PRODUCER, configuration,
             defaults: [
-                // More waiting makes larger requests, but none of ours can wait.
+                // A longer linger makes larger requests, but these messages cannot wait.
                 ("linger.ms", "1"),
                 ("socket.nagle.disable", "true"),
-                // Until it tries to connect again the library (2.0.2) does not even look for messages that are overdue.
+                // librdkafka 2.0.2 does not check for timed-out messages until its next connection attempt.
                 ("reconnect.backoff.max.ms", "2000"),
                 ("message.timeout.ms", "30000"),
             ],
@@ -299,7 +298,7 @@ private final class ProducerLoop: Sendable {
     }
 
     private func attach(_ client: ClientHandle) {
-        let queue = SleepingQueue(rd_kafka_queue_get_main(client.pointer))
+        let queue = PollQueue(rd_kafka_queue_get_main(client.pointer))
         state.withLock { $0.queue = queue }
     }
 
@@ -308,21 +307,21 @@ private final class ProducerLoop: Sendable {
         queue?.destroy()
     }
 
-    /// Takes a client out of service that has had a fatal error.
+    /// Removes a client after a fatal error.
     private func discard(_ client: ClientHandle, _ error: KafkaError) {
-        // Reports that have come already are true.
+        // Delivery reports that have already arrived still count.
         rd_kafka_poll(client.pointer, 0)
         detach()
         state.withLock { state in
             state.status.rebuilds += 1
             state.status.lastError = error
         }
-        // Where the broker forbids it, or has no idempotence, the next client will fare no better.
-        let isHopeless = [.forbidden, .unsupported, .credentials].contains(error.category)
+        // A new client would not help if the broker denies or does not support idempotence.
+        let isPermanent = [.forbidden, .unsupported, .credentials].contains(error.category)
         failPending(
             KafkaError(
-                rd_kafka_resp_err_t(error.code), error.message, category: isHopeless ? nil : .unavailable,
-                isRetriable: !isHopeless))
+                rd_kafka_resp_err_t(error.code), error.message, category: isPermanent ? nil : .unavailable,
+                isRetriable: !isPermanent))
         destroy(client)
     }
 
@@ -333,7 +332,7 @@ private final class ProducerLoop: Sendable {
 
     private func destroy(_ client: ClientHandle) {
         rd_kafka_purge(client.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
-        // It may block, and nobody has to wait for it.
+        // Blocks; the caller need not wait.
         let thread = Thread { client.destroy() }
         thread.name = "kafka-destroy"
         thread.start()
@@ -349,7 +348,7 @@ private final class ProducerLoop: Sendable {
 }
 
 extension KafkaRecord {
-    /// Copies the record into the library's queue.
+    /// Copies the record into librdkafka's queue.
     fileprivate func enqueue(on client: ClientHandle, number: Int) -> rd_kafka_resp_err_t {
         var list: OpaquePointer?
         if !headers.isEmpty {
@@ -371,7 +370,7 @@ extension KafkaRecord {
 }
 
 extension [UInt8]? {
-    /// Lends the bytes; null for nil, but not for no bytes.
+    /// Lends the bytes. The pointer is null for nil, but not for an empty array.
     @discardableResult
     fileprivate func withBytes<R>(_ body: (UnsafeRawPointer?, Int) -> R) -> R {
         guard let self else { return body(nil, 0) }

@@ -1,34 +1,34 @@
 internal import Foundation
 
-/// What a client knows of itself and of its brokers, as often as `statistics.interval.ms` says.
+/// Statistics of a client and its brokers, emitted every `statistics.interval.ms`.
 /// Source: https://github.com/confluentinc/librdkafka/blob/v2.0.2/STATISTICS.md
 public struct KafkaStatistics: Sendable, Hashable {
     public struct Broker: Sendable, Hashable {
-        /// `host:port/id`; seeds have `bootstrap` for their id.
+        /// `host:port/id`. Bootstrap brokers have the id `bootstrap`.
         public var name: String
-        /// Such as `UP`, `DOWN`, `CONNECT`, `INIT`.
+        /// For example `UP`, `DOWN`, `CONNECT` or `INIT`.
         public var state: String
-        /// Requests that wait to be sent.
+        /// Requests waiting to be sent.
         public var queuedRequests: Int
-        /// Requests that wait for their answer.
+        /// Requests waiting for a reply.
         public var requestsInFlight: Int
-        /// The mean and the 99th percentile of a request's round trip, in seconds; nil where there was none.
+        /// The mean and the 99th percentile of the request round trip in seconds, or nil without requests.
         public var meanRoundTrip: Double?
         public var slowRoundTrip: Double?
     }
 
     public struct Partition: Sendable, Hashable {
         public var partition: KafkaPartition
-        /// Where the newest message was at the last fetch, plus one. It stands still while a partition is not fetched.
+        /// The offset after the newest message at the last fetch. Not updated while the partition is not fetched.
         public var highWatermark: Int64?
-        /// The oldest message that there is.
+        /// The oldest available offset.
         public var oldestOffset: Int64?
         public var committedOffset: Int64?
-        /// What will be committed next.
+        /// The next offset to be committed.
         public var storedOffset: Int64?
 
-        /// Messages that are not done yet; nil where it is not known. The library's own `consumer_lag` takes a message for
-        /// consumed as soon as it has left the library.
+        /// The number of unfinished messages, or nil if unknown. librdkafka's own `consumer_lag` counts a message as
+        /// consumed once it leaves librdkafka.
         public var lag: Int64? {
             let done = [committedOffset, storedOffset, oldestOffset].compactMap { $0 }.max()
             return highWatermark.flatMap { high in done.map { max(0, high - $0) } }
@@ -36,17 +36,17 @@ public struct KafkaStatistics: Sendable, Hashable {
     }
 
     public var brokers: [Broker]
-    /// Those that the client consumes. A producer has none.
+    /// The consumed partitions. Empty for a producer.
     public var partitions: [Partition]
-    /// Messages of a producer without a delivery report.
+    /// Messages of a producer that have no delivery report yet.
     public var unsentMessages: Int
-    /// Bytes sent and received since the client was made.
+    /// Bytes sent and received since the client was created.
     public var bytesSent: Int64
     public var bytesReceived: Int64
 }
 
 extension KafkaStatistics {
-    /// Nil where it is not JSON of this kind.
+    /// Returns nil if the JSON does not match.
     init?(json: UnsafeRawBufferPointer) {
         guard let raw = try? JSONDecoder().decode(Raw.self, from: Data(json)) else { return nil }
         brokers = raw.brokers.values.map { broker in
@@ -64,7 +64,7 @@ extension KafkaStatistics {
         bytesReceived = raw.rx_bytes ?? 0
     }
 
-    /// With the names of the document.
+    /// The names of librdkafka's JSON document.
     fileprivate struct Raw: Decodable {
         struct Window: Decodable {
             var avg: Double
@@ -108,7 +108,7 @@ extension KafkaStatistics {
 }
 
 extension KafkaStatistics.Partition {
-    /// Nil for partitions that the client does not consume; -1 stands for none of a topic's.
+    /// Returns nil for partitions that the client does not consume. Partition -1 is librdkafka's internal one.
     fileprivate init?(topic: String, _ raw: KafkaStatistics.Raw.Partition) {
         guard raw.partition >= 0, raw.fetch_state == "active" else { return nil }
         func known(_ offset: Int64) -> Int64? { offset >= 0 ? offset : nil }

@@ -1,7 +1,7 @@
-/// Messages of one partition that wait, in order, and how large they are together.
+/// The buffered messages of one partition, in order, with their total size.
 struct PartitionBuffer {
     private var messages: [KafkaMessage] = []
-    /// Where the first one is; what lies before it has been taken.
+    /// The index of the first message. Earlier elements have been taken.
     private var head = 0
     private(set) var bytes = 0
 
@@ -16,7 +16,7 @@ struct PartitionBuffer {
     mutating func popFirst() -> KafkaMessage? {
         guard head < messages.count else { return nil }
         let message = messages[head]
-        // Lets go of the payload.
+        // Frees the payload.
         messages[head].payload = nil
         head += 1
         bytes -= message.size
@@ -27,7 +27,7 @@ struct PartitionBuffer {
         return message
     }
 
-    /// The message comes before all others.
+    /// Inserts the message before all others.
     mutating func putBack(_ message: KafkaMessage) {
         messages.insert(message, at: head)
         bytes += message.size

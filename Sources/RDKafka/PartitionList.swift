@@ -1,6 +1,6 @@
 internal import CRDKafka
 
-/// The library's list of partitions with offsets.
+/// Owns a librdkafka list of partitions with offsets.
 final class PartitionList {
     private let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
 
@@ -16,7 +16,7 @@ final class PartitionList {
         if let offset { element?.pointee.offset = offset }
     }
 
-    /// Lends the list for a call, which may write offsets and errors into it.
+    /// Lends the list to a call, which may write offsets and errors into it.
     @discardableResult
     func lend<R>(_ body: (UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) -> R) -> R {
         withExtendedLifetime(self) { body(pointer) }
@@ -26,7 +26,7 @@ final class PartitionList {
         Self.elements(UnsafePointer(pointer))
     }
 
-    /// What is in a list of the library's own.
+    /// The elements of a list owned by librdkafka.
     static func elements(
         _ list: UnsafePointer<rd_kafka_topic_partition_list_t>
     ) -> [(partition: KafkaPartition, offset: Int64, error: rd_kafka_resp_err_t)] {

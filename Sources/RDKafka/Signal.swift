@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Something that happens once and that tasks wait for, each with a limit of its own.
+/// A one-time event that tasks await, each with its own timeout.
 final class Signal: Sendable {
     private struct State {
         var isSet = false
@@ -19,13 +19,13 @@ final class Signal: Sendable {
         for waiter in waiters.values { waiter.resume(returning: true) }
     }
 
-    /// - Returns: whether it has happened in time.
+    /// - Returns: Whether the event happened within `limit`.
     func wait(_ limit: Duration) async -> Bool {
         let number = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter
         }
-        // It outlives a wait that ends early, by no more than the limit, and then finds nobody.
+        // The timer may outlive the wait, by at most `limit`; it then finds no waiter.
         let timer = Task { [self] in
             try? await Task.sleep(for: limit)
             state.withLock { $0.waiters.removeValue(forKey: number) }?.resume(returning: false)

@@ -8,11 +8,11 @@ import Testing
 @Suite struct KafkaQueueTests {
     /// A rebalance of the mock cluster takes a second less than the session timeout.
     private func queue(
-        _ brokers: String, patience: Duration = .seconds(100), _ properties: String...
+        _ brokers: String, timeout: Duration = .seconds(100), _ properties: String...
     ) throws -> KafkaQueue {
         try KafkaQueue(
             url: "kafka://\(brokers)",
-            properties: ["session.timeout.ms=12000", "heartbeat.interval.ms=200"] + properties, patience: patience)
+            properties: ["session.timeout.ms=12000", "heartbeat.interval.ms=200"] + properties, timeout: timeout)
     }
 
     @Test(.timeLimit(.minutes(10)), arguments: MessageQueueContract.promises)
@@ -75,18 +75,18 @@ import Testing
         #expect(error?.exitCode == .configuration)
         #expect(
             error?.message
-                == "Making the topic clairo.uploads: Replication factor: 3 larger than available brokers: 1")
+                == "Creating the topic clairo.uploads: Replication factor: 3 larger than available brokers: 1")
     }
 
     /// The mock cluster itself has no controller.
     @Test func aClusterThatMakesNoTopicsSaysSoAndIsAskedForNoneThatItHas() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
-        let queue = try queue(cluster.brokers, patience: .seconds(10))
+        let queue = try queue(cluster.brokers, timeout: .seconds(10))
         for topic in Topic.all { _ = try await cluster.makeTopic(topic) }
         try await queue.prepare(topics: Topic.all)
         let error = await failure { try await queue.prepare(topics: ["another"]) }
         #expect(error?.kind == .transient)
-        #expect(error?.message.hasPrefix("Making the topic another: ") == true, "\(String(describing: error))")
+        #expect(error?.message.hasPrefix("Creating the topic another: ") == true, "\(String(describing: error))")
         #expect(error?.message.contains("controller") == true, "\(String(describing: error))")
     }
 

@@ -28,7 +28,7 @@ struct ConsumerMachineTests {
         #expect(machine.take(1) == [.deliver(message(one, 5), to: 1)])
         #expect(machine.take(2) == [])
         #expect(machine.received(message(two, 0)) == [.deliver(message(two, 0), to: 2)])
-        #expect(machine.undoneCount == 2)
+        #expect(machine.unfinishedCount == 2)
     }
 
     @Test func aPartitionGivesItsNextMessageWhenTheLastOneIsDone() {
@@ -118,7 +118,7 @@ struct ConsumerMachineTests {
         #expect(!machine.isCurrent(message(one, 0)))
         #expect(machine.take(2) == [], "what was buffered is gone")
         #expect(machine.done(message(one, 0)) == (false, []))
-        #expect(machine.undoneCount == 0)
+        #expect(machine.unfinishedCount == 0)
     }
 
     @Test func aPartitionThatComesBackWaitsForTheMessageThatIsStillWorkedOn() {
@@ -167,7 +167,7 @@ struct ConsumerMachineTests {
         #expect(machine.take(3) == [.fail(3, error)])
         #expect(machine.assigned == [])
         #expect(machine.done(message(one, 0)) == (false, []))
-        #expect(machine.undoneCount == 0)
+        #expect(machine.unfinishedCount == 0)
     }
 
     @Test func aCancelledTakerMissesNothing() {

@@ -107,7 +107,7 @@ import Testing
         let third = Task { try await consumer.next() }
         // Whole fetches have come, and still nobody gets a third.
         try await produce(40..<80, to: topic, cluster)
-        #expect(consumer.status.undone == 2)
+        #expect(consumer.status.unfinished == 2)
         #expect(consumer.done(two))
         let next = try #require(try await third.value)
         #expect(next.partition == two.partition)
@@ -136,8 +136,8 @@ import Testing
         try await produce(0..<3, to: topic, cluster)
         let first = try consumer(cluster, topic)
         #expect(first.done(try await take(first)))
-        let undone = try await take(first)
-        #expect(undone.offset == 1)
+        let unfinished = try await take(first)
+        #expect(unfinished.offset == 1)
         #expect(await first.close(limit: .seconds(300)))
         #expect(try await first.next() == nil)
         #expect(try await lag(cluster, topic) == 2)
@@ -182,7 +182,7 @@ import Testing
         let taken = try await take(two)
         #expect(taken.partition == lost.partition)
         #expect(taken.offset == lost.offset)
-        #expect(one.status.undone == 2)
+        #expect(one.status.unfinished == 2)
         #expect(!one.isCurrent(mine))
         #expect(!one.isCurrent(lost))
         #expect(!one.done(lost), "the partition is another's")

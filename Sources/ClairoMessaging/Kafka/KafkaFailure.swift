@@ -2,17 +2,17 @@ internal import ClairoCore
 internal import RDKafka
 
 extension ClairoError {
-    /// What follows from Kafka's trouble for whoever sends or receives.
+    /// Maps an error from Kafka.
     init(_ error: KafkaError, doing action: String) {
         let text = "\(action): \(error.message)"
         self =
             switch error.category {
             case .unreachable, .tls:
-                .unavailable(text, advice: "Check the brokers in the setting queue, and the network between.")
+                .unavailable(text, advice: "Check the brokers in the setting queue, and the network.")
             case .timeout, .unavailable, .group, .closed: .temporary(text)
-            case .unknownTopic: .temporary(text, advice: "clairo produce makes the topics, where it may.")
+            case .unknownTopic: .temporary(text, advice: "clairo produce creates the topics if it is allowed to.")
             case .credentials, .forbidden:
-                .noPermission(text, advice: "Check the sasl.* properties and the rights of this user.")
+                .noPermission(text, advice: "Check the sasl.* properties and this user's permissions.")
             case .configuration, .unsupported: .configuration(text)
             case .tooLarge:
                 ClairoError(

@@ -8,8 +8,8 @@ final class KafkaMessageConsumer: MessageConsumer {
     private let state = Mutex(State())
 
     private struct State {
-        /// What was given out and is not yet ended, by receipt.
-        var undone: [String: KafkaMessage] = [:]
+        /// Messages that were delivered and are not finished, by receipt.
+        var unfinished: [String: KafkaMessage] = [:]
         var deliveries = 0
     }
 
@@ -18,11 +18,11 @@ final class KafkaMessageConsumer: MessageConsumer {
     func next() async throws(ClairoError) -> ReceivedMessage? {
         do throws(KafkaError) {
             guard let message = try await consumer.next() else { return nil }
-            // A message that is released comes again in the same generation, so its deliveries are counted.
+            // A released message is delivered again in the same generation, so the receipt includes the delivery count.
             let receipt = state.withLock { state in
                 state.deliveries += 1
                 let receipt = "\(message.partition)/\(message.offset)/\(state.deliveries)"
-                state.undone[receipt] = message
+                state.unfinished[receipt] = message
                 return receipt
             }
             var headers: [String: String] = [:]
@@ -34,13 +34,13 @@ final class KafkaMessageConsumer: MessageConsumer {
         } catch {
             if error.category == .cancelled || error.category == .closed { return nil }
             let failure = ClairoError(error, doing: "Receiving from Kafka")
-            // The library goes on after whatever is not fatal, be it an error that the broker has no name for.
+            // The client continues after any error that is not fatal, including broker errors without a category.
             throw error.category == .other && !error.isFatal ? .temporary(failure.message) : failure
         }
     }
 
     func done(_ message: ReceivedMessage) async throws(ClairoError) {
-        // Where the partition has gone to another member meanwhile, the message comes once more, which does no harm.
+        // If the partition was revoked meanwhile, the message is delivered again, which is harmless.
         if let message = end(message) { consumer.done(message) }
     }
 
@@ -51,6 +51,6 @@ final class KafkaMessageConsumer: MessageConsumer {
     func close() async { await consumer.close() }
 
     private func end(_ message: ReceivedMessage) -> KafkaMessage? {
-        state.withLock { $0.undone.removeValue(forKey: message.receipt) }
+        state.withLock { $0.unfinished.removeValue(forKey: message.receipt) }
     }
 }

@@ -2,32 +2,32 @@ public import ClairoCore
 internal import Foundation
 internal import RDKafka
 
-/// The queue on Kafka.
+/// A message queue on Kafka.
 public struct KafkaQueue: MessageQueue {
     let configuration: KafkaConfiguration
     private let log: (@Sendable (String) -> Void)?
-    private let patience: Duration
+    private let timeout: Duration
 
-    /// Tasks wait in so many partitions; a consumer takes from several, and any consumer does any task, so it bounds
-    /// nothing but how many consumers hear of new work by themselves instead of asking for it.
+    /// Partitions of the task topic. Every consumer can run every task and reads several partitions, so this only
+    /// limits how many consumers receive messages about new work. The others poll for it.
     private static let taskPartitions = 64
     private static let partitions = 16
 
     /// - Parameters:
     ///   - url: `kafka://HOST:PORT,HOST:PORT`.
-    ///   - properties: of librdkafka, `property=value` each; they outdo those of `file`.
-    ///   - file: properties of librdkafka in kcat's format.
-    ///   - patience: how long a question to the cluster may take.
-    ///   - log: is given librdkafka's own warnings.
-    /// - Throws: `configuration` (78) for a URL or a property that is not valid, in librdkafka's words.
+    ///   - properties: librdkafka properties as `property=value`. They override those of `file`.
+    ///   - file: A file of librdkafka properties in kcat's format.
+    ///   - timeout: The timeout of requests to the cluster.
+    ///   - log: Receives librdkafka's warnings.
+    /// - Throws: `configuration` (78) for an invalid URL or property.
     public init(
-        url: String, properties: [String] = [], file: String? = nil, patience: Duration = .seconds(10),
+        url: String, properties: [String] = [], file: String? = nil, timeout: Duration = .seconds(10),
         log: (@Sendable (String) -> Void)? = nil
     ) throws(ClairoError) {
         guard let brokers = Self.brokers(url) else {
             throw .configuration(
-                "\(MaskedURL.text(url, hidesUser: true)) is not the URL of a queue",
-                advice: "Give kafka://BROKER:PORT,BROKER:PORT or local:.")
+                "\(MaskedURL.text(url, hidesUser: true)) is not a queue URL",
+                advice: "Use kafka://BROKER:PORT,BROKER:PORT or local:.")
         }
         do {
             var configuration = try KafkaConfiguration(brokers: brokers)
@@ -40,7 +40,7 @@ public struct KafkaQueue: MessageQueue {
             for property in properties { try configuration.set(assignment: property) }
             self.configuration = configuration
             self.log = log
-            self.patience = patience
+            self.timeout = timeout
         } catch let error as KafkaError {
             throw .configuration("Kafka: \(error.message)")
         } catch let error as ClairoError {
@@ -50,7 +50,7 @@ public struct KafkaQueue: MessageQueue {
         }
     }
 
-    /// Of librdkafka.
+    /// The version of librdkafka.
     public static var libraryVersion: String {
         String(KafkaConfiguration.libraryVersion.split(separator: " ").last ?? "")
     }
@@ -67,7 +67,7 @@ public struct KafkaQueue: MessageQueue {
 
     private var handler: KafkaLogHandler? {
         guard let log else { return nil }
-        // Syslog's levels: what is no warning is for librdkafka's own developers.
+        // Syslog levels: anything below a warning concerns librdkafka's developers only.
         return { line in if line.level <= 4 { log("kafka: \(line.facility): \(line.text)") } }
     }
 
@@ -92,53 +92,53 @@ public struct KafkaQueue: MessageQueue {
     }
 
     public func prepare(topics: [String]) async throws(ClairoError) {
-        let admin = KafkaAdmin(configuration, limit: patience)
+        let admin = KafkaAdmin(configuration, limit: timeout)
         let present: Set<String>
         do throws(KafkaError) {
             present = Set(try await admin.topics().map(\.name))
         } catch {
-            throw ClairoError(error, doing: "Asking Kafka for its topics")
+            throw ClairoError(error, doing: "Listing Kafka topics")
         }
-        // A controller has to place and write many partitions.
-        let maker = KafkaAdmin(configuration, limit: patience * 3)
+        // The controller has to place and write many partitions.
+        let maker = KafkaAdmin(configuration, limit: timeout * 3)
         for topic in topics where !present.contains(topic) {
             let partitions = topic == Topic.tasks ? Self.taskPartitions : Self.partitions
             do throws(KafkaError) {
                 try await maker.createTopic(topic, partitions: partitions)
             } catch  where error.category == .unsupported || error.category == .forbidden {
-                // Such a broker makes topics by itself, or somebody else makes them; sending and receiving will tell.
+                // The broker creates topics itself, or an operator does. Sending and receiving will show.
                 continue
             } catch {
-                throw ClairoError(error, doing: "Making the topic \(topic)")
+                throw ClairoError(error, doing: "Creating the topic \(topic)")
             }
         }
     }
 
     public func lag(of group: String, topic: String) async throws(ClairoError) -> Int {
         do throws(KafkaError) {
-            let progress = try await KafkaAdmin(configuration, limit: patience).progress(of: group, topics: [topic])
+            let progress = try await KafkaAdmin(configuration, limit: timeout).progress(of: group, topics: [topic])
             return Int(progress.reduce(0) { $0 + $1.lag })
         } catch {
-            throw ClairoError(error, doing: "Asking Kafka for the lag of \(group)")
+            throw ClairoError(error, doing: "Reading the lag of \(group) from Kafka")
         }
     }
 
     public func check() async throws(ClairoError) {
         let present: Set<String>
         do throws(KafkaError) {
-            present = Set(try await KafkaAdmin(configuration, limit: patience).topics().map(\.name))
+            present = Set(try await KafkaAdmin(configuration, limit: timeout).topics().map(\.name))
         } catch  where error.category == .timeout {
             throw .unavailable(
-                "Asking Kafka for its topics: no broker answered in time",
-                advice: "Check the brokers in the setting queue, and the network between.")
+                "Listing Kafka topics: no broker answered in time",
+                advice: "Check the brokers in the setting queue, and the network.")
         } catch {
-            throw ClairoError(error, doing: "Asking Kafka for its topics")
+            throw ClairoError(error, doing: "Listing Kafka topics")
         }
         let missing = Topic.all.filter { !present.contains($0) }
         guard missing.isEmpty else {
             throw .configuration(
                 "Kafka has no topic \(missing.joined(separator: ", "))",
-                advice: "clairo produce and clairo consume make the topics, where they may; or have them made.")
+                advice: "clairo produce and clairo consume create the topics if they are allowed to.")
         }
     }
 }

@@ -1,12 +1,12 @@
 public import ClairoCore
 internal import RDKafka
 
-/// The pipeline's topics and groups in numbers, at one moment.
+/// A snapshot of the pipeline's topics and consumer groups.
 public struct KafkaQueueMetrics: Sendable, Hashable {
     public struct Partition: Sendable, Hashable {
         public var topic: String
         public var number: Int
-        /// The oldest message that there is, and where the next one will be.
+        /// The oldest available offset, and the next offset to be written.
         public var oldest: Int64
         public var end: Int64
     }
@@ -15,9 +15,9 @@ public struct KafkaQueueMetrics: Sendable, Hashable {
         public var group: String
         public var topic: String
         public var partition: Int
-        /// Where the group goes on; nil where it has never committed.
+        /// The committed offset, or nil if the group has never committed.
         public var committed: Int64?
-        /// Messages that the group has not done.
+        /// The number of messages that the group has not finished.
         public var lag: Int64
     }
 
@@ -29,47 +29,47 @@ public struct KafkaQueueMetrics: Sendable, Hashable {
 }
 
 extension KafkaQueue {
-    /// The pipeline's consumer groups and what each of them reads.
+    /// The pipeline's consumer groups, each with the topic that it reads.
     public static let groups = ["clairo-plan": Topic.uploads, "clairo-work": Topic.tasks]
 
-    private static let surveyLimit = Duration.seconds(8)
+    private static let timeout = Duration.seconds(8)
 
-    public func figures() async throws(ClairoError) -> KafkaQueueMetrics {
-        let admin = KafkaAdmin(configuration, limit: Self.surveyLimit)
+    public func metrics() async throws(ClairoError) -> KafkaQueueMetrics {
+        let admin = KafkaAdmin(configuration, limit: Self.timeout)
         do throws(KafkaError) {
-            let survey = try await admin.survey(topics: Topic.all)
-            var figures = KafkaQueueMetrics(
-                brokers: survey.brokers,
-                topics: Dictionary(uniqueKeysWithValues: survey.topics.map { ($0.name, $0.partitions) }),
-                partitions: survey.offsets.map { partition, range in
+            let cluster = try await admin.inspect(topics: Topic.all)
+            var metrics = KafkaQueueMetrics(
+                brokers: cluster.brokers,
+                topics: Dictionary(uniqueKeysWithValues: cluster.topics.map { ($0.name, $0.partitions) }),
+                partitions: cluster.offsets.map { partition, range in
                     KafkaQueueMetrics.Partition(
                         topic: partition.topic, number: Int(partition.number), oldest: range.lowerBound,
                         end: range.upperBound)
                 }, progress: [])
             for (group, topic) in Self.groups {
-                let offsets = survey.offsets.filter { $0.key.topic == topic }
+                let offsets = cluster.offsets.filter { $0.key.topic == topic }
                 let committed = try await admin.committed(by: group, in: offsets.keys.sorted())
-                figures.progress += offsets.map { partition, range in
+                metrics.progress += offsets.map { partition, range in
                     let done = committed[partition]
                     return KafkaQueueMetrics.Progress(
                         group: group, topic: topic, partition: Int(partition.number), committed: done,
                         lag: max(0, range.upperBound - max(range.lowerBound, done ?? range.lowerBound)))
                 }
             }
-            return figures
+            return metrics
         } catch {
-            throw ClairoError(error, doing: "Asking Kafka for offsets")
+            throw ClairoError(error, doing: "Reading offsets from Kafka")
         }
     }
 
-    /// Members of the pipeline's groups, by group.
+    /// The number of members of each consumer group.
     public func memberCounts() async throws(ClairoError) -> [String: Int] {
-        let admin = KafkaAdmin(configuration, limit: Self.surveyLimit)
+        let admin = KafkaAdmin(configuration, limit: Self.timeout)
         var counts: [String: Int] = [:]
         do throws(KafkaError) {
             for group in Self.groups.keys { counts[group] = try await admin.members(of: group) }
         } catch {
-            throw ClairoError(error, doing: "Asking Kafka for the members of groups")
+            throw ClairoError(error, doing: "Reading group members from Kafka")
         }
         return counts
     }

@@ -1,6 +1,6 @@
 internal import ClairoCore
 
-/// Leases messages from the table and renews the leases of those that are not yet done.
+/// Leases messages from the table and renews the leases until they are finished.
 actor LocalConsumer: MessageConsumer {
     private let records: any QueueRecords
     private let topics: [String]
@@ -9,12 +9,12 @@ actor LocalConsumer: MessageConsumer {
     private let wakeSignal: WakeSignal
     private let owner = MessageID.make().rawValue
     private var held: [MessageID: QueuedMessage] = [:]
-    /// Calls that have asked for a message and may get one.
+    /// Calls to `next` that are claiming a message.
     private var asking = 0
     private var isClosed = false
     private var renewal: Task<Void, Never>?
 
-    /// Between looks into a table that others may have written to.
+    /// The interval between polls of the table. Other processes may write to it.
     private static let pollSeconds = 0.5
 
     init(records: any QueueRecords, topics: [String], inFlight: Int, leaseSeconds: Double, wakeSignal: WakeSignal) {
@@ -32,7 +32,7 @@ actor LocalConsumer: MessageConsumer {
                 let found = await claim()
                 asking -= 1
                 if let message = try found.get() {
-                    // It was claimed while the consumer was being closed.
+                    // The message was claimed while the consumer was closing.
                     guard !isClosed else {
                         try await records.releaseQueued(message.message.id, owner: owner)
                         return nil
@@ -53,7 +53,7 @@ actor LocalConsumer: MessageConsumer {
                 topics: topics, owner: owner, limit: 1, leaseSeconds: leaseSeconds)
             return .success(found.first)
         } catch {
-            // Somebody who is told to stop gets no message, and that is no error.
+            // A cancelled caller gets no message; that is not an error.
             return error.kind == .cancelled ? .success(nil) : .failure(error)
         }
     }
@@ -80,7 +80,7 @@ actor LocalConsumer: MessageConsumer {
         wakeSignal.ring()
     }
 
-    /// The id of a message that is still in these hands as it was then.
+    /// The id of a message that this consumer still holds under the same receipt.
     private func mine(_ message: ReceivedMessage) -> MessageID? {
         guard let id = message.id, let held = held[id], receipt(held) == message.receipt else { return nil }
         return id
@@ -106,10 +106,10 @@ actor LocalConsumer: MessageConsumer {
         }
     }
 
-    /// - Returns: whether anything is held still.
+    /// - Returns: Whether any message is still held.
     private func renew() async -> Bool {
         let ids = Array(held.keys)
-        // Where the database is away, the lease holds for two more rounds.
+        // If the database is unavailable, the lease lasts for two more rounds.
         if !ids.isEmpty, let kept = try? await records.renewQueued(ids, owner: owner, leaseSeconds: leaseSeconds) {
             for id in ids where !kept.contains(id) { held[id] = nil }
         }

@@ -1,15 +1,15 @@
 public import ClairoCore
 
-/// The queue without a service: a table of the metadata database, from which messages are leased. For one machine, and for
-/// trying things out; several processes may share it.
+/// A queue without a message broker: a table of the metadata database from which consumers lease messages. It is meant
+/// for one machine and for trying Clairo. Several processes may share it.
 public final class LocalQueue: MessageQueue {
     private let records: any QueueRecords
-    /// Rings when something was sent in this process, so that nobody has to wait for the next look into the table.
+    /// Signalled when this process sends a message, so that its consumers need not wait for the next poll.
     private let wakeSignal = WakeSignal()
 
     private let leaseSeconds: Double
 
-    /// - Parameter leaseSeconds: how long a message of a consumer that died is kept from others.
+    /// - Parameter leaseSeconds: How long other consumers wait before they take the message of a dead consumer.
     public init(records: any QueueRecords, leaseSeconds: Double = 30) {
         self.records = records
         self.leaseSeconds = leaseSeconds
@@ -19,7 +19,7 @@ public final class LocalQueue: MessageQueue {
         LocalProducer(records: records, wakeSignal: wakeSignal)
     }
 
-    /// There is one group of consumers for each topic, whatever its name.
+    /// All consumers of a topic form one group, whatever its name.
     public func consumer(topics: [String], group: String, inFlight: Int) async throws(ClairoError)
         -> any MessageConsumer
     {
@@ -27,7 +27,7 @@ public final class LocalQueue: MessageQueue {
             records: records, topics: topics, inFlight: inFlight, leaseSeconds: leaseSeconds, wakeSignal: wakeSignal)
     }
 
-    /// A topic comes to be with its first message.
+    /// Does nothing: a topic exists from its first message on.
     public func prepare(topics: [String]) async throws(ClairoError) {}
 
     public func lag(of group: String, topic: String) async throws(ClairoError) -> Int {

@@ -3,12 +3,12 @@ internal import Curl
 internal import Foundation
 internal import Synchronization
 
-/// The `WebhookSender` that posts `JobEvent`s to a URL.
+/// Posts `JobEvent`s to a URL.
 ///
-/// A request has `Clairo-Signature` (see `WebhookSignature`), `Clairo-Event` (such as `job.ready`) and `Clairo-Delivery`
-/// (the message's id, the same when it is sent again). Any 2xx is success, 408, 425, 429 and 5xx ask for it again later,
-/// all else is a refusal; redirects are not followed. Of the URL, errors show only scheme, host and port: the rest may be
-/// somebody's secret.
+/// Each request has the headers `Clairo-Signature` (see `WebhookSignature`), `Clairo-Event` (such as `job.ready`) and
+/// `Clairo-Delivery` (the message's id, which is the same for retries). 2xx is success. 408, 425, 429 and 5xx are
+/// retried later. Anything else is a permanent error; redirects are not followed. Errors contain only scheme, host and
+/// port of the URL, because the rest may be a secret.
 public final class HTTPWebhook: WebhookSender {
     private static let largestReply = 64 << 10
 
@@ -19,9 +19,9 @@ public final class HTTPWebhook: WebhookSender {
     private let now: @Sendable () -> Timestamp
 
     /// - Parameters:
-    ///   - timeout: seconds for the whole of a request.
-    ///   - environment: where proxies and certificates are found.
-    /// - Throws: `configuration` (78) for a URL that is no `http` or `https` one, or an empty secret.
+    ///   - timeout: The timeout of a whole request, in seconds.
+    ///   - environment: The environment that names proxies and certificates.
+    /// - Throws: `configuration` (78) if the URL is not `http` or `https`, or if the secret is empty.
     public init(
         url: String, secret: String, timeout: Double = 10, environment: [String: String],
         now: @escaping @Sendable () -> Timestamp = { .now }
@@ -30,11 +30,11 @@ public final class HTTPWebhook: WebhookSender {
             ["http", "https"].contains(scheme), parts.host?.isEmpty == false
         else {
             throw .configuration(
-                "The webhook's URL cannot be used", advice: "Write it as https://host/path, percent-encoded.")
+                "The webhook URL is not valid", advice: "Use https://host/path, percent-encoded.")
         }
         guard !secret.isEmpty else {
             throw .configuration(
-                "The webhook has no secret to sign with", advice: "Give one, and tell it to the receiver.")
+                "The webhook has no signing secret", advice: "Set one, and share it with the receiver.")
         }
         var configuration = HTTPClient.Configuration()
         configuration.environment = environment
@@ -68,7 +68,7 @@ public final class HTTPWebhook: WebhookSender {
             var event: JobEvent.Kind
         }
         guard let event = try? JSONDecoder().decode(Event.self, from: message.payload).event else {
-            throw .defect("The webhook message \(message.id) is not the event of a job")
+            throw .defect("The webhook message \(message.id) is not a job event")
         }
         var request = HTTPRequest("POST", url)
         request.headers = [
@@ -82,7 +82,7 @@ public final class HTTPWebhook: WebhookSender {
         return request
     }
 
-    /// Blocks.
+    /// Sends the request. Blocks.
     private func post(_ request: HTTPRequest, _ body: Data, _ cancellation: Cancellation) throws(ClairoError) {
         struct EnoughRead: Error {}
         let isLate = Mutex(false)
@@ -104,7 +104,7 @@ public final class HTTPWebhook: WebhookSender {
                 if read > Self.largestReply { throw EnoughRead() }
             }
         } catch is EnoughRead {
-            // What is streamed is the body of a success.
+            // Only the body of a 2xx reply is streamed, so this is a success.
             return
         } catch let error as CurlError {
             throw Self.error(error, isLate: isLate.withLock(\.self), timeout)
@@ -120,8 +120,8 @@ public final class HTTPWebhook: WebhookSender {
         throw ClairoError(
             kind: .badInput, exitCode: .configuration, "Sending a webhook: \(origin) answered \(reply.status)",
             advice: isRedirect
-                ? "Redirects are not followed: give the URL that it leads to."
-                : "Check the webhook's URL, and what the receiver says about it.")
+                ? "Redirects are not followed: use the target URL."
+                : "Check the webhook URL and the receiver's log.")
     }
 
     private static func error(_ error: CurlError, isLate: Bool, _ timeout: Double) -> ClairoError {
@@ -132,7 +132,7 @@ public final class HTTPWebhook: WebhookSender {
                 : .cancelled
         case .unreachable: .unavailable("Sending a webhook: \(error)")
         case .timeout, .connectionLost, .badReply, .tooLarge, .tls: .temporary("Sending a webhook: \(error)")
-        case .badRequest: .configuration("Sending a webhook: \(error)", advice: "Check the webhook's URL.")
+        case .badRequest: .configuration("Sending a webhook: \(error)", advice: "Check the webhook URL.")
         case .local: .defect("Sending a webhook: \(error)")
         }
     }

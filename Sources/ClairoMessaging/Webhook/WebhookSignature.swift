@@ -2,21 +2,21 @@ internal import ClairoCore
 internal import Crypto
 public import Foundation
 
-/// Proves that a webhook comes from who knows the secret, and when it was sent: `t=<unix seconds>,v1=<hex>`, where `v1` is
-/// the HMAC-SHA256 of `<t>.<body>` (the form that Stripe and Mux have made common).
+/// The signature of a webhook, which proves the sender and the time: `t=<unix seconds>,v1=<hex>`, where `v1` is the
+/// HMAC-SHA256 of `<t>.<body>`. Stripe and Mux use the same form.
 public enum WebhookSignature {
     public static let header = "Clairo-Signature"
 
-    /// - Parameter time: seconds since 1970.
+    /// - Parameter time: Seconds since 1970.
     public static func sign(_ body: Data, secret: String, time: Int64) -> String {
         let code = HMAC<SHA256>.authenticationCode(for: signed(body, time), using: key(secret))
         return "t=\(time),v1=\(code.hexadecimal)"
     }
 
-    /// What a receiver does. One of several `v1` may be the right one, as while a secret is changed.
+    /// Verifies a signature, as a receiver does. Several `v1` values are allowed, so that a secret can be rotated.
     /// - Parameters:
-    ///   - now: seconds since 1970.
-    ///   - tolerance: seconds by which the message may be old, or the clocks differ.
+    ///   - now: Seconds since 1970.
+    ///   - tolerance: The maximum age of the message and clock difference, in seconds.
     public static func isValid(
         _ signature: String, of body: Data, secret: String, now: Int64, tolerance: Int64 = 300
     ) -> Bool {

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// A value that one task waits for. The first that is given counts.
-final class Answer<Value: Sendable>: Sendable {
+/// A value awaited by a single task. Only the first value counts.
+final class Promise<Value: Sendable>: Sendable {
     private struct State {
         var value: Value?
         var waiter: CheckedContinuation<Value, Never>?
@@ -9,7 +9,7 @@ final class Answer<Value: Sendable>: Sendable {
 
     private let state = Mutex(State())
 
-    func give(_ value: Value) {
+    func resolve(_ value: Value) {
         let waiter = state.withLock { state -> CheckedContinuation<Value, Never>? in
             guard state.value == nil else { return nil }
             state.value = value
