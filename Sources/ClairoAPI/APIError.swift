@@ -3,14 +3,14 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 
-/// What a request is answered where it cannot be done: `{"error":{"code":…,"message":…}}`.
+/// An error response: `{"error":{"code":…,"message":…}}`.
 ///
-/// The message is for whoever sent the request: it never names a path, a bucket, a key or anything else of the inside.
+/// The message goes to an untrusted client: it never contains a path, bucket, key or other internal name.
 struct APIError: Error {
     var status: HTTPResponse.Status
-    /// For programs: words in lower case with underscores, which stay the same.
+    /// For programs: a stable identifier in snake_case.
     var code: String
-    /// For people: one or two sentences without the last full stop.
+    /// For people: one or two sentences without the final full stop.
     var message: String
     var headers: HTTPFields = [:]
 
@@ -23,10 +23,10 @@ struct APIError: Error {
 
     static func badRequest(_ message: String) -> APIError { APIError(.badRequest, "bad_request", message) }
 
-    static func notFound(_ what: String) -> APIError { APIError(.notFound, "not_found", "There is no such \(what)") }
+    static func notFound(_ what: String) -> APIError { APIError(.notFound, "not_found", "No such \(what)") }
 
     static func tooLarge(limit: Int64) -> APIError {
-        APIError(.contentTooLarge, "too_large", "A video may have at most \(limit) bytes here")
+        APIError(.contentTooLarge, "too_large", "A video may have at most \(limit) bytes")
     }
 
     static let disconnected = APIError(.badRequest, "incomplete_body", "The request ended before its body was complete")
@@ -35,7 +35,7 @@ struct APIError: Error {
         APIError(.serviceUnavailable, "unavailable", message, headers: [.retryAfter: String(seconds)])
     }
 
-    /// What the outside may know of an error of the inside.
+    /// Maps an internal error to what a client may see.
     init(_ error: any Error) {
         switch error {
         case let error as APIError: self = error
@@ -43,9 +43,9 @@ struct APIError: Error {
         case let error as ClairoError where error.kind == .badInput:
             self.init(.unprocessableContent, "bad_media", error.description)
         case let error as ClairoError where error.kind != .defect:
-            self = .busy("The store or the database cannot be used now; try again later", retryAfter: 5)
+            self = .busy("The store or the database is unavailable; try again later", retryAfter: 5)
         default:
-            self.init(.internalServerError, "internal", "Something went wrong here; the server's log says what")
+            self.init(.internalServerError, "internal", "Internal error; see the server's log")
         }
     }
 
@@ -63,7 +63,7 @@ struct APIError: Error {
 }
 
 extension Response {
-    /// A JSON document, with a line end behind it for those who look at it in a terminal.
+    /// A JSON response. A line break at the end suits terminals.
     static func json(_ status: HTTPResponse.Status, _ document: some Encodable, headers: HTTPFields = [:]) -> Response {
         guard var data = try? JSON.encode(document) else { return Response(status: .internalServerError) }
         data.append(10)

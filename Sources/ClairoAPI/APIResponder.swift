@@ -6,14 +6,14 @@ internal import Hummingbird
 internal import Logging
 internal import NIOCore
 
-/// What the server knows of the connection a request came on.
+/// Gives request handlers access to the connection's channel.
 struct ConnectionContext: InitializableFromSource {
     let channel: any Channel
 
     init(source: ApplicationRequestContextSource) { channel = source.channel }
 }
 
-/// One request on its way to its answer. Not Sendable: the request's task owns it.
+/// A request being handled. Not Sendable: the request's task owns it.
 final class RequestContext {
     let request: Request
     let body: RequestBodyReader
@@ -24,10 +24,10 @@ final class RequestContext {
         self.body = body
     }
 
-    /// A parameter of the query; nil where it is absent.
+    /// A query parameter, or nil if absent.
     func query(_ name: String) -> String? { request.uri.queryParameters[Substring(name)].map { String($0) } }
 
-    /// The body as JSON.
+    /// Decodes the body as JSON.
     func json<T: Decodable>(_ type: T.Type) async throws -> T {
         guard let contentType = request.headers[.contentType].flatMap(HeaderValue.init)?.value,
             contentType == "application/json"
@@ -45,16 +45,16 @@ final class RequestContext {
         case .keyNotFound(let key, _): return "The field \"\(key.stringValue)\" is missing"
         case .typeMismatch(_, let context), .valueNotFound(_, let context):
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")
-            return path.isEmpty ? "The body has to be a JSON object" : "The field \"\(path)\" has the wrong type"
+            return path.isEmpty ? "The body must be a JSON object" : "The field \"\(path)\" has the wrong type"
         case .dataCorrupted(let context) where !context.codingPath.isEmpty:
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")
-            return "The field \"\(path)\" has a value that is not allowed"
+            return "The field \"\(path)\" has an invalid value"
         default: return "The body is not valid JSON"
         }
     }
 }
 
-/// Answers requests: finds out who asks, what is asked, and turns every failure into an `APIError`'s answer.
+/// Handles requests: authenticates the caller, runs the route's handler, and maps errors to responses.
 struct APIResponder: HTTPResponder {
     typealias Handler = (RequestContext) async throws -> Response
 
@@ -63,7 +63,7 @@ struct APIResponder: HTTPResponder {
     let now: @Sendable () -> Duration
     let observe: @Sendable (RequestEvent) -> Void
 
-    /// Seconds in which a refused sender can read the answer before its connection is cut.
+    /// How long a rejected sender can read the response before its connection is closed, in seconds.
     private static let lingerSeconds: Int64 = 2
 
     func respond(to request: Request, context connection: ConnectionContext) async throws -> Response {
@@ -112,7 +112,7 @@ struct APIResponder: HTTPResponder {
         guard let route else { throw APIError.notFound("page") }
         guard let handler = route.handlers[method] ?? (method == .head ? route.handlers[.get] : nil) else {
             throw APIError(
-                .methodNotAllowed, "method_not_allowed", "\(method.rawValue) is not possible here",
+                .methodNotAllowed, "method_not_allowed", "\(method.rawValue) is not allowed here",
                 headers: [.allow: route.allowed])
         }
         return try await handler(context)
@@ -121,7 +121,7 @@ struct APIResponder: HTTPResponder {
     private func refuse(_ error: any Error, _ context: RequestContext) -> Response {
         let answer = APIError(error)
         if answer.status.kind == .serverError, !(error is APIError) {
-            // The path holds ids only; the query may hold names and is left out.
+            // The path contains only ids. The query may contain names, so it is omitted.
             services.logger.error(
                 "Request failed",
                 metadata: [

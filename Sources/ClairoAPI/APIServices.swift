@@ -4,7 +4,7 @@ internal import Foundation
 internal import Logging
 internal import Synchronization
 
-/// What the routes work with.
+/// The services that the routes use.
 struct APIServices: Sendable {
     let options: ServerOptions
     let metadata: any MetadataStore
@@ -18,26 +18,27 @@ struct APIServices: Sendable {
     let logger: Logger
 }
 
-/// Counts the uploads that are received at once, for the sake of memory.
+/// Limits the number of concurrent uploads, to bound memory.
 final class UploadSlots: Sendable {
     private let free: Mutex<Int>
 
     init(_ count: Int) { free = Mutex(count) }
 
-    /// - Throws: 503 where all are taken.
+    /// - Throws: 503 if no slot is free.
     func take() throws(APIError) {
         let isFree = free.withLock { free in
             guard free > 0 else { return false }
             free -= 1
             return true
         }
-        guard isFree else { throw .busy("Too many uploads are under way; try again later", retryAfter: 5) }
+        guard isFree else { throw .busy("Too many concurrent uploads; try again later", retryAfter: 5) }
     }
 
     func giveBack() { free.withLock { $0 += 1 } }
 }
 
-/// Makes videos of uploads that have all their bytes: each once, however many ask, and to the end, whoever goes away.
+/// Creates videos from complete uploads. Each runs once, whatever the number of requests, and to completion even if
+/// clients disconnect.
 final class Finishing: Sendable {
     private let running = Mutex<[UploadID: Task<Video, any Error>]>([:])
 
@@ -55,7 +56,7 @@ final class Finishing: Sendable {
     }
 }
 
-/// Runs the end of something that has to be brought to its end, also when the request it belongs to is cancelled.
+/// Runs `body` to completion, even if the surrounding request is cancelled.
 func runToCompletion<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
     try await Task { try await body() }.value
 }

@@ -2,11 +2,11 @@ public import ClairoCore
 internal import Foundation
 internal import NIOCore
 
-/// Where a server listens.
+/// The address of a server.
 public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
-    /// A name or an address.
+    /// A host name or an IP address.
     public var host: String
-    /// 0 takes any free port.
+    /// 0 means any free port.
     public var port: Int
 
     init(host: String, port: Int) {
@@ -14,7 +14,7 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
-    /// Reads `host:port`, `[address]:port`, `:port` or `port`.
+    /// Parses `host:port`, `[address]:port`, `:port` or `port`.
     public init(_ text: String) throws(ClairoError) {
         let colon = text.lastIndex(of: ":")
         let portText = colon.map { text[text.index(after: $0)...] } ?? text[...]
@@ -22,24 +22,24 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
         guard let port = UInt16(portText) else {
             throw .usage(
-                "\(text) is no address to listen on", advice: "Write it as 127.0.0.1:8080, [::1]:8080 or :8080.")
+                "\(text) is not a listen address", advice: "Use a form such as 127.0.0.1:8080, [::1]:8080 or :8080.")
         }
         self.host = host.isEmpty ? "0.0.0.0" : String(host)
         self.port = Int(port)
     }
 
-    /// `configuration` (78) where an error says that nobody can listen here; nil where it is about something else.
+    /// Maps an error of binding to this address to `configuration` (78). Returns nil for any other error.
     func failure(_ error: any Error, for purpose: String = "", advice: String) -> ClairoError? {
         let reason: String
         switch error {
         case let error as IOError: reason = String(cString: strerror(error.errnoCode))
-        case is SocketAddressError.UnknownHost: reason = "the name is not known"
-        case is SocketAddressError: reason = "it is not an address of this machine"
+        case is SocketAddressError.UnknownHost: reason = "unknown host"
+        case is SocketAddressError: reason = "not an address of this machine"
         default: return nil
         }
         return .configuration("Cannot listen on \(self)\(purpose): \(reason)", advice: advice)
     }
 
-    /// As in a URL.
+    /// The address as in a URL.
     public var description: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 }

@@ -6,18 +6,18 @@ public import Logging
 internal import NIOCore
 internal import ServiceLifecycle
 
-/// Gives Prometheus a page of numbers: `/metrics`, and `/healthz` for whoever asks whether the process answers.
+/// Serves metrics to Prometheus at `/metrics`, and a liveness check at `/healthz`.
 ///
-/// It has no tokens; listen where only the monitoring can reach it.
+/// There is no authentication: listen on an address that only the monitoring can reach.
 public struct MetricsServer: Sendable {
     private let address: ListenAddress
     private let page: @Sendable () async -> String
     private let logger: Logger
     private let contentType: String
-    /// For a page that is on its way when the process ends.
+    /// How long a response in progress may take during shutdown.
     private static let shutdownSeconds = 2.0
 
-    /// - Parameter page: makes the page, each time anew.
+    /// - Parameter page: Creates the page for each request.
     public init(
         _ address: ListenAddress, contentType: String, logger: Logger, page: @escaping @Sendable () async -> String
     ) {
@@ -27,9 +27,9 @@ public struct MetricsServer: Sendable {
         self.page = page
     }
 
-    /// Answers until the calling task is cancelled.
-    /// - Parameter onListening: called once, with the address where connections are accepted.
-    /// - Throws: `configuration` (78) where nobody can listen there.
+    /// Serves until the calling task is cancelled.
+    /// - Parameter onListening: Called once, with the bound address.
+    /// - Throws: `configuration` (78) if the address cannot be bound.
     public func run(onListening: @escaping @Sendable (ListenAddress) async -> Void) async throws(ClairoError) {
         let (page, contentType, address) = (page, contentType, address)
         let application = Application(
@@ -66,7 +66,7 @@ public struct MetricsServer: Sendable {
         configuration.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
         let group = ServiceGroup(configuration: configuration)
         do {
-            // Cancelled, a server says so in its log; asked to end, it just ends.
+            // Shut down gracefully, because a server logs a cancellation.
             let running = Task { try await group.run() }
             try await withTaskCancellationHandler {
                 try await running.value
@@ -78,7 +78,7 @@ public struct MetricsServer: Sendable {
         } catch let error as ClairoError {
             throw error
         } catch {
-            throw address.failure(error, for: " for metrics", advice: "Choose another address.")
+            throw address.failure(error, for: " for metrics", advice: "Use another address.")
                 ?? .defect("Serving metrics on \(address): \(error)")
         }
     }

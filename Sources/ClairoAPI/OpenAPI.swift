@@ -1,8 +1,8 @@
 internal import Hummingbird
 
-/// The API's own description, `openapi.json` beside this file.
+/// The OpenAPI document, `openapi.json` beside this file.
 ///
-/// Written by hand, so that it says what is promised and not what happens to be; schemathesis holds the server to it.
+/// It is written by hand as the API's contract, and schemathesis tests the server against it.
 enum OpenAPI {
     static let response = Response(
         status: .ok, headers: [.contentType: "application/json"],

@@ -1,13 +1,13 @@
 internal import ClairoCore
 internal import Logging
 
-/// Whether what the server works with can be used, for `/readyz`.
+/// The readiness of the services that the server depends on, for `/readyz`.
 struct Readiness: Sendable {
     enum State: String, Encodable { case ok, failed }
 
     struct Report: Encodable {
         var status: State
-        /// By the part's name. What is wrong with it is in the server's log only.
+        /// The state of each service. Details are in the server's log only.
         var checks: [String: State]
     }
 
@@ -25,31 +25,31 @@ struct Readiness: Sendable {
     }
 }
 
-/// One part's check, made once for all who ask while it runs and some seconds after. Of a part that hangs, one check hangs,
-/// and whoever asks is told after a while that the part cannot be used.
+/// Checks one service. Concurrent requests share one check, and its result is cached for a few seconds. If the check
+/// hangs, callers are answered `failed` after a timeout, and no second check starts.
 actor ReadinessCheck {
     private static let kept = Duration.seconds(3)
 
     private let name: String
     private let logger: Logger
-    /// Time since any fixed moment.
+    /// A monotonic clock.
     private let now: @Sendable () -> Duration
-    private let patience: Duration
+    private let timeout: Duration
     private let check: @Sendable () async throws -> Void
     private var last: (at: Duration, state: Readiness.State)?
     private var isRunning = false
     private var waiting: [Int: CheckedContinuation<Readiness.State, Never>] = [:]
     private var asked = 0
 
-    /// - Parameter patience: how long one who asks waits.
+    /// - Parameter timeout: How long a caller waits for the check.
     init(
-        _ name: String, logger: Logger, now: @escaping @Sendable () -> Duration, patience: Duration,
+        _ name: String, logger: Logger, now: @escaping @Sendable () -> Duration, timeout: Duration,
         _ check: @escaping @Sendable () async throws -> Void
     ) {
         self.name = name
         self.logger = logger
         self.now = now
-        self.patience = patience
+        self.timeout = timeout
         self.check = check
     }
 
@@ -61,11 +61,11 @@ actor ReadinessCheck {
         }
         asked += 1
         let number = asked
-        let patience = patience
+        let timeout = timeout
         return await withCheckedContinuation { continuation in
             waiting[number] = continuation
             Task {
-                try? await Task.sleep(for: patience)
+                try? await Task.sleep(for: timeout)
                 giveUp(number)
             }
         }
@@ -87,7 +87,7 @@ actor ReadinessCheck {
 
     private func giveUp(_ number: Int) {
         guard let continuation = waiting.removeValue(forKey: number) else { return }
-        logger.error("Not ready", metadata: ["part": "\(name)", "error": "It does not answer"])
+        logger.error("Not ready", metadata: ["part": "\(name)", "error": "No answer in time"])
         continuation.resume(returning: .failed)
     }
 }

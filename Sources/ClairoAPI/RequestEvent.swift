@@ -1,8 +1,8 @@
 /// A request that was answered.
 public struct RequestEvent: Sendable {
-    /// As the client wrote it, who may write anything.
+    /// The method as sent by the client. Untrusted.
     public var method: String
     public var status: Int
-    /// From its head until the answer is ready, the reading of its body included.
+    /// Time from the request head until the response was ready, including reading the body.
     public var seconds: Double
 }

@@ -1,56 +1,58 @@
 public import ClairoCore
 
-/// How the server listens and what it allows.
+/// The server's address, authentication and limits.
 public struct ServerOptions: Sendable {
-    /// A name or an address to listen on.
+    /// The host name or IP address to listen on.
     public var host = "127.0.0.1"
-    /// 0 takes any free port.
+    /// 0 means any free port.
     public var port = 8080
-    /// The bearer tokens that are let in; nil lets in everybody.
+    /// A file of accepted bearer tokens, or nil for anonymous access.
     public var tokenFile: String?
-    /// Everybody may be let in on other addresses than this machine's own.
+    /// Allows anonymous access from other machines.
     public var allowsAnonymous = false
-    /// Bytes of one video, at most `largestUploadSize`.
+    /// The maximum size of a video in bytes, up to `largestUploadSize`.
     public var maxUploadSize: Int64 = 64 << 30
-    /// Of one object in S3: 5 TiB. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+    /// The maximum size of an S3 object: 5 TiB. Source:
+    /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
     public static let largestUploadSize: Int64 = 5 << 40
     public var maxConnections = 512
-    /// Uploads whose bytes are received at once; more are asked to come back. Each takes up to three parts of memory: 24 MiB,
-    /// or where `maxUploadSize` is beyond 78 GiB three ten-thousandths of it.
+    /// The maximum number of concurrent uploads; more get a 503. Each buffers up to three parts in memory: 24 MiB, or
+    /// 0.03 % of `maxUploadSize` if that exceeds 78 GiB.
     public var maxUploads = 12
-    /// Seconds after which a connection without traffic is closed.
+    /// Seconds after which an idle connection is closed.
     public var idleSeconds: Double = 90
-    /// A sender that we wait for and that sends less, over `minimumRateSeconds`, is dropped.
+    /// A sender that is slower than this over `minimumRateSeconds` is disconnected.
     public var minimumBytesPerSecond = 1024
     public var minimumRateSeconds: Double = 30
-    /// Requests of one caller, from 0.001 to a million.
+    /// Requests per second and caller, from 0.001 to 1 000 000.
     public var requestsPerSecond: Double = 50
     public var requestBurst: Double = 100
-    /// Seconds that running requests have to end at a shutdown, at most a day.
+    /// How long running requests may take during a shutdown, up to a day.
     public var shutdownSeconds: Double = 20
     /// How long `/readyz` waits for the database and the store.
     public var readinessSeconds: Double = 4
 
     public init() {}
 
-    /// Reads `host:port`, `[address]:port`, `:port` or `port`.
+    /// Parses `host:port`, `[address]:port`, `:port` or `port`.
     public mutating func listen(on text: String) throws(ClairoError) {
         let address = try ListenAddress(text)
         (host, port) = (address.host, address.port)
     }
 
-    /// - Throws: where the file of tokens cannot be used.
+    /// - Throws: An error if the token file cannot be used.
     public func checkTokens() throws(ClairoError) { if let tokenFile { _ = try TokenList(path: tokenFile) } }
 
-    /// Whether only programs of this machine can connect.
+    /// Whether only this machine can connect.
     public var isLoopback: Bool {
         host == "localhost" || host == "::1"
             || host.hasPrefix("127.") && host.split(separator: ".").count == 4
                 && host.allSatisfy { $0.isNumber || $0 == "." }
     }
 
-    /// - Throws: `usage` (64) for a number out of range, `configuration` (78) where the server would let in everybody from
-    ///   everywhere and nobody has asked for it.
+    /// Validates the options.
+    /// - Throws: `usage` (64) for a number out of range, `configuration` (78) if anonymous access from other machines
+    ///   was not allowed explicitly.
     public func check() throws(ClairoError) {
         try Self.check("--max-upload-size", maxUploadSize, in: 1...Self.largestUploadSize)
         try Self.check("--max-uploads", maxUploads, in: 1...10_000)
@@ -59,8 +61,8 @@ public struct ServerOptions: Sendable {
         try Self.check("--shutdown-seconds", shutdownSeconds, in: 0...86_400)
         guard tokenFile != nil || isLoopback || allowsAnonymous else {
             throw .configuration(
-                "Listening on \(host) without tokens would let anybody upload and delete",
-                advice: "Give --token-file FILE, or --allow-anonymous if that is what you want.")
+                "Listening on \(host) without tokens would let anyone upload and delete",
+                advice: "Use --token-file FILE, or --allow-anonymous to allow that.")
         }
     }
 
@@ -70,7 +72,7 @@ public struct ServerOptions: Sendable {
         guard range.contains(number) else {
             throw .usage(
                 "\(name) \(number) is out of range",
-                advice: "Give a number from \(range.lowerBound) to \(range.upperBound).")
+                advice: "Use a number from \(range.lowerBound) to \(range.upperBound).")
         }
     }
 }

@@ -6,10 +6,10 @@ public import Logging
 internal import NIOCore
 public import ServiceLifecycle
 
-/// The upload API: HTTP on one address until a graceful shutdown.
+/// Serves the upload API on one address until a graceful shutdown.
 ///
-/// A shutdown stops to accept, lets running requests end for `shutdownSeconds` and then cuts them: a form leaves nothing
-/// behind, a resumable upload keeps what arrived.
+/// A shutdown stops accepting connections, waits up to `shutdownSeconds` for running requests and then aborts them. An
+/// aborted form upload leaves nothing behind; a resumable upload keeps the received bytes.
 public struct UploadServer: Service {
     private let options: ServerOptions
     private let services: APIServices
@@ -20,10 +20,10 @@ public struct UploadServer: Service {
     private let onListening: @Sendable (_ port: Int) async -> Void
 
     /// - Parameters:
-    ///   - output: where renditions lie, to be deleted with their video; nil leaves them.
-    ///   - onListening: called once, when connections are accepted.
-    ///   - observe: is told of every request that was answered.
-    /// - Throws: `configuration` (78) where the options do not go together or the token file is no good.
+    ///   - output: The store of the output, which is deleted with its video. If nil, output is kept.
+    ///   - onListening: Called once, when the server accepts connections.
+    ///   - observe: Called for each answered request.
+    /// - Throws: `configuration` (78) if the options conflict or the token file is invalid.
     public init(
         options: ServerOptions, registration: UploadRegistration, output: (any ObjectStore)? = nil, logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in },
@@ -54,13 +54,13 @@ public struct UploadServer: Service {
             readiness: Readiness([
                 (
                     "database",
-                    ReadinessCheck("database", logger: logger, now: now, patience: .seconds(options.readinessSeconds)) {
+                    ReadinessCheck("database", logger: logger, now: now, timeout: .seconds(options.readinessSeconds)) {
                         try await registration.metadata.check()
                     }
                 ),
                 (
                     "store",
-                    ReadinessCheck("store", logger: logger, now: now, patience: .seconds(options.readinessSeconds)) {
+                    ReadinessCheck("store", logger: logger, now: now, timeout: .seconds(options.readinessSeconds)) {
                         try await onDedicatedThread(name: "check") { try registration.store.check() }
                     }
                 ),
@@ -75,7 +75,7 @@ public struct UploadServer: Service {
                 configuration: .init(
                     idleTimeout: .nanoseconds(Int64(options.idleSeconds * 1e9)),
                     httpDecoderConfiguration: .init(
-                        // A query with a long title, each of its characters percent-encoded.
+                        // Allows for a query with a long, percent-encoded title.
                         maxHeaderFieldSize: 64 << 10, maxHeaderListSize: 96 << 10, maxHeaderFieldCount: 100))),
             configuration: .init(
                 address: .hostname(options.host, port: options.port), serverName: "clairo",
@@ -88,15 +88,15 @@ public struct UploadServer: Service {
         do {
             try await ServiceGroup(configuration: configuration).run()
         } catch is CancellationError {
-            // The time for a graceful end was over: what ran was cut.
+            // The graceful shutdown timed out, and running requests were aborted.
         } catch {
             throw ListenAddress(host: options.host, port: options.port)
-                .failure(error, advice: "Choose another address with --listen.") ?? error
+                .failure(error, advice: "Use another address with --listen.") ?? error
         }
     }
 }
 
-/// What goes on beside the requests: the token file is read again when it changes, and expired uploads are swept away.
+/// Background work: reloads the token file when it changes, and removes expired uploads.
 private struct UploadUpkeep: Service {
     private static let tokenSeconds = 2.0
     private static let sweepSeconds = 600.0
@@ -122,7 +122,7 @@ private struct UploadUpkeep: Service {
                 if list == last { continue }
                 last = list
                 accessControl.replace(list)
-                services.logger.info("Token file read again")
+                services.logger.info("Token file reloaded")
                 for warning in list.warnings {
                     services.logger.warning("Token file", metadata: ["warning": "\(warning)"])
                 }
@@ -140,7 +140,7 @@ private struct UploadUpkeep: Service {
                 let count = try await sweep.run()
                 if count > 0 { services.logger.info("Expired uploads removed", metadata: ["count": "\(count)"]) }
             } catch {
-                services.logger.warning("Expired uploads stay for now", metadata: ["error": "\(error)"])
+                services.logger.warning("Cannot remove expired uploads", metadata: ["error": "\(error)"])
             }
         } while (try? await Task.sleep(for: .seconds(Self.sweepSeconds))) != nil
     }

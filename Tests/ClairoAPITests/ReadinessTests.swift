@@ -11,11 +11,11 @@ internal import Testing
     @Test func aCheckThatHangsIsMadeOnceAndWhoAsksIsAnswered() async throws {
         let begun = Mutex(0)
         let (hanging, end) = AsyncStream.makeStream(of: Void.self)
-        let store = ReadinessCheck("store", logger: logger, now: { .zero }, patience: .zero) {
+        let store = ReadinessCheck("store", logger: logger, now: { .zero }, timeout: .zero) {
             begun.withLock { $0 += 1 }
             for await _ in hanging {}
         }
-        let database = ReadinessCheck("database", logger: logger, now: { .zero }, patience: .seconds(600)) {}
+        let database = ReadinessCheck("database", logger: logger, now: { .zero }, timeout: .seconds(600)) {}
         let readiness = Readiness([("store", store), ("database", database)])
         for _ in 0..<5 {
             let report = await readiness.report()
@@ -29,7 +29,7 @@ internal import Testing
     @Test func anAnswerHoldsForSomeSeconds() async throws {
         let time = Mutex(Duration.zero)
         let made = Mutex(0)
-        let check = ReadinessCheck("store", logger: logger, now: { time.withLock { $0 } }, patience: .seconds(600)) {
+        let check = ReadinessCheck("store", logger: logger, now: { time.withLock { $0 } }, timeout: .seconds(600)) {
             let count = made.withLock { made in
                 made += 1
                 return made

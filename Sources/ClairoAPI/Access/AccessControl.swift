@@ -4,13 +4,14 @@ internal import Hummingbird
 internal import NIOCore
 internal import Synchronization
 
-/// Decides who comes in: tokens, rates, and where there are no tokens, that no page on another site sends the request.
+/// Authenticates callers and limits their request rate. Without tokens, also rejects requests from web pages of other
+/// sites.
 final class AccessControl: Sendable {
     private let tokens: Mutex<TokenList?>
     private let limiter: RateLimiter
     private let isLoopback: Bool
 
-    /// - Parameter tokens: nil lets in everybody.
+    /// - Parameter tokens: The accepted tokens, or nil for anonymous access.
     init(tokens: TokenList?, limiter: RateLimiter, isLoopback: Bool) {
         self.tokens = Mutex(tokens)
         self.limiter = limiter
@@ -37,7 +38,7 @@ final class AccessControl: Sendable {
         guard let caller = list.caller(token: parts[1]) else {
             try checkRate("address:\(address)")
             throw APIError(
-                .unauthorized, "unauthorized", "The token is not known here",
+                .unauthorized, "unauthorized", "Unknown token",
                 headers: [.wwwAuthenticate: "Bearer realm=\"clairo\", error=\"invalid_token\""])
         }
         try checkRate(caller.owner)
@@ -51,7 +52,7 @@ final class AccessControl: Sendable {
             headers: [.retryAfter: String(max(1, Int(seconds.rounded(.up))))])
     }
 
-    /// A browser on this machine must not be made to upload or delete by a page of somebody else.
+    /// Rejects requests that another site's web page makes a local browser send (CSRF, DNS rebinding).
     private func checkSite(_ request: Request) throws(APIError) {
         let authority = (request.head.authority ?? request.headers[.host] ?? "").lowercased()
         if let origin = request.headers[.origin]?.lowercased() {
@@ -71,5 +72,5 @@ final class AccessControl: Sendable {
     }
 
     private static let foreignSite = APIError(
-        .forbidden, "foreign_site", "Pages of other sites may not use this server without a token")
+        .forbidden, "foreign_site", "Web pages of other sites cannot use this server without a token")
 }

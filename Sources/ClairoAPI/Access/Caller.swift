@@ -2,23 +2,24 @@ internal import ClairoCore
 internal import Crypto
 internal import Foundation
 
-/// Who makes a request, as far as its uploads are concerned: those with one name share them, others cannot see them.
+/// The identity of a caller, which owns uploads. Callers with the same owner share uploads; others cannot see them.
 struct Caller: Sendable, Hashable {
-    /// What kind of upload a fingerprint is of.
+    /// The type of an upload.
     enum Purpose: String, CaseIterable { case stream, resumable, direct }
 
-    /// The token's name where it has one, so that a token can be replaced; else its digest. Never the token.
+    /// The token's name if it has one, so that the token can be rotated; otherwise its digest. Never the token itself.
     let owner: String
 
     static let anonymous = Caller(owner: "anonymous")
 
-    /// A fingerprint for a new upload: a random salt and a digest of it, the caller and the purpose, 64 hexadecimal digits.
+    /// Creates a fingerprint for a new upload: a random salt, and a digest of salt, caller and purpose, as 64
+    /// hexadecimal digits.
     func fingerprint(_ purpose: Purpose) -> String {
         let salt = (0..<8).map { _ in UInt8.random(in: .min ... .max) }
         return Self.fingerprint(owner, purpose, salt: salt.hexadecimal)
     }
 
-    /// What kind of upload it is; nil where it is not the caller's.
+    /// The purpose encoded in a fingerprint, or nil if the upload is not the caller's.
     func purpose(ofFingerprint fingerprint: String) -> Purpose? {
         let salt = String(fingerprint.prefix(16))
         return Purpose.allCases.first { Self.fingerprint(owner, $0, salt: salt) == fingerprint }

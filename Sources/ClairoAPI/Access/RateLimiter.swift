@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// A token bucket for each caller: `burst` requests at once, then `perSecond`.
+/// A token bucket per caller: a burst of `burst` requests, then `perSecond`.
 final class RateLimiter: Sendable {
     private struct Bucket {
         var tokens: Double
@@ -9,7 +9,7 @@ final class RateLimiter: Sendable {
 
     private let perSecond: Double
     private let burst: Double
-    /// Time since any fixed moment.
+    /// A monotonic clock.
     private let now: @Sendable () -> Duration
     private let buckets = Mutex<[String: Bucket]>([:])
 
@@ -19,8 +19,8 @@ final class RateLimiter: Sendable {
         self.now = now
     }
 
-    /// Takes a token.
-    /// - Returns: nil where there was one, else the seconds after which there will be.
+    /// Takes one token from the caller's bucket.
+    /// - Returns: Nil if a token was available, otherwise the seconds until there is one.
     func admit(_ caller: String) -> Double? {
         let time = now()
         return buckets.withLock { buckets in

@@ -2,10 +2,10 @@ internal import ClairoCore
 internal import Crypto
 internal import Foundation
 
-/// The bearer tokens that are let in. Only their digests are kept.
+/// The accepted bearer tokens. Only their digests are kept.
 ///
-/// The file has one token in a line, with `name:` in front or not; lines that begin with `#` are comments. Tokens of one name
-/// share their uploads.
+/// The file has one token per line, optionally preceded by `name:`. Lines starting with `#` are comments. Tokens with
+/// the same name share their uploads.
 struct TokenList: Sendable, Equatable {
     private struct Entry: Sendable, Equatable {
         var digest: [UInt8]
@@ -14,7 +14,7 @@ struct TokenList: Sendable, Equatable {
 
     private var entries: [Entry] = []
 
-    /// What its owner should mend.
+    /// Problems that the operator should fix.
     private(set) var warnings: [String] = []
 
     init(text: String, name: String) throws(ClairoError) {
@@ -30,8 +30,8 @@ struct TokenList: Sendable, Equatable {
             }
             guard !token.isEmpty, isToken else {
                 throw .configuration(
-                    "Line \(index + 1) of the token file \(name) is no token",
-                    advice: "Use letters, digits and -._~+/= only, such as openssl rand -hex 32 prints.")
+                    "Line \(index + 1) of the token file \(name) is not a token",
+                    advice: "Use only letters, digits and -._~+/=, for example the output of openssl rand -hex 32.")
             }
             if token.utf8.count < 16 { warnings.append("line \(index + 1) of the token file \(name) is easy to guess") }
             let digest = Array(SHA256.hash(data: Data(token.utf8)))
@@ -40,24 +40,24 @@ struct TokenList: Sendable, Equatable {
         }
         guard !entries.isEmpty else {
             throw .configuration(
-                "The token file \(name) has no tokens", advice: "Write one into it: openssl rand -hex 32 > \(name)")
+                "The token file \(name) has no tokens", advice: "Create one: openssl rand -hex 32 > \(name)")
         }
     }
 
-    /// Reads the file; a file that others may read is a warning.
+    /// Reads the file. Warns if other users can read it.
     init(path: String) throws(ClairoError) {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw .configuration(
-                "The token file \(path) cannot be read", advice: "Check that it is there and that clairo may read it.")
+                "The token file \(path) cannot be read", advice: "Check that it exists and that clairo may read it.")
         }
         try self.init(text: String(decoding: data, as: UTF8.self), name: path)
         let mode = (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? NSNumber
         if let mode, mode.intValue & 0o077 != 0 {
-            warnings.append("others may read the token file \(path): chmod 600 \(path)")
+            warnings.append("other users can read the token file \(path): chmod 600 \(path)")
         }
     }
 
-    /// Whose token this is. All entries are compared, each in the same time whatever it holds.
+    /// The owner of a token. Compares all entries in constant time.
     func caller(token: Substring) -> Caller? {
         let digest = Array(SHA256.hash(data: Data(token.utf8)))
         var found: Caller?

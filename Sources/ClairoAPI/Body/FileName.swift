@@ -1,16 +1,16 @@
 internal import Foundation
 
-/// The names of files as uploaders give them. They are shown and never used as a key or a path.
+/// Cleans file names sent by clients. They are for display only, never part of a key or path.
 enum FileName {
-    /// The last component of a path, without control characters and what turns the direction of writing; nil where nothing
-    /// is left. `%2e%2e` and the like stay as they are: nobody decodes them.
+    /// The last path component without control and bidi characters, or nil if nothing is left. Escapes such as `%2e%2e`
+    /// are kept, because nothing decodes them.
     static func cleaned(_ text: String) -> String? {
         let last = text.split(whereSeparator: { $0 == "/" || $0 == "\\" }).last ?? ""
         let name = stripped(String(last)).trimmingCharacters(in: .whitespaces)
         return name.isEmpty || name == "." || name == ".." ? nil : name
     }
 
-    /// The text without control characters (C0, DEL, C1) and the controls of direction (U+202A…E, U+2066…9).
+    /// The text without control characters (C0, DEL, C1) and bidi controls (U+202A…E, U+2066…9).
     static func stripped(_ text: String) -> String {
         String(
             String.UnicodeScalarView(

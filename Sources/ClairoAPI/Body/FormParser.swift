@@ -1,12 +1,12 @@
 internal import Glibc
 internal import NIOCore
 
-/// Takes multipart/form-data apart while it arrives (RFC 7578, RFC 2046 section 5.1).
+/// An incremental multipart/form-data parser (RFC 7578, RFC 2046 section 5.1).
 ///
-/// Give it what came with `append`, then call `next` until it returns nil, then give it more; call `finish` at the end of the
-/// body. File bytes leave as slices of what came in: nothing is copied but what lies across the seam of two pieces, and
-/// nothing is kept but a header block or what may be the beginning of a boundary. It is strict: lines end in CR LF, header
-/// lines are not folded, and what begins like a boundary is one.
+/// Add received bytes with `append`, call `next` until it returns nil, and repeat. Call `finish` at the end of the
+/// body. File bytes are returned as slices of the input: only bytes across the seam of two pieces are copied, and only
+/// a header block or a possible boundary is buffered. The parser is strict: lines end in CR LF, header lines are not
+/// folded, and anything that starts like a boundary is one.
 struct FormParser {
     enum Event: Equatable {
         case partBegan(FormPart)
@@ -21,7 +21,7 @@ struct FormParser {
 
     private enum State {
         case preamble
-        /// Behind a boundary: `--` or the end of the line.
+        /// After a boundary: expects `--` or the end of the line.
         case boundaryEnd
         case headers
         case body
@@ -34,10 +34,10 @@ struct FormParser {
     /// CR LF, two hyphens and the boundary.
     private let delimiter: [UInt8]
     private var state = State.preamble
-    /// A line end of our own in front makes the first boundary like all others.
+    /// Starts with a line break, so that the first boundary is like all others.
     private var pending = ByteBuffer(string: "\r\n")
 
-    /// - Parameter contentType: the value of the request's Content-Type.
+    /// - Parameter contentType: The value of the request's Content-Type.
     init(contentType: String) throws(Failure) {
         guard let header = HeaderValue(contentType), let boundary = header.parameters["boundary"] else {
             throw Failure("The Content-Type has no boundary")
@@ -63,7 +63,7 @@ struct FormParser {
             pending = piece
         } else {
             var piece = piece
-            // Not in place: `pending` may be a slice of a large piece, which is let go of here.
+            // Not in place: `pending` may be a slice of a large buffer, which this releases.
             var joined = ByteBufferAllocator().buffer(capacity: pending.readableBytes + piece.readableBytes)
             joined.writeBuffer(&pending)
             joined.writeBuffer(&piece)
@@ -71,7 +71,7 @@ struct FormParser {
         }
     }
 
-    /// What comes next; nil where more bytes are needed to know.
+    /// The next event, or nil if more bytes are needed.
     mutating func next() throws(Failure) -> Event? {
         while true {
             switch state {
@@ -108,7 +108,7 @@ struct FormParser {
         }
     }
 
-    /// To be called at the end of the body.
+    /// Call at the end of the body.
     func finish() throws(Failure) {
         guard case .epilogue = state else {
             throw Failure("The form ends before its last boundary")
@@ -118,9 +118,9 @@ struct FormParser {
     // MARK: Boundaries
 
     private enum Search {
-        /// So many bytes lie before a boundary.
+        /// A boundary follows this number of bytes.
         case found(Int)
-        /// So many bytes are certainly before any boundary.
+        /// At least this number of bytes precede any boundary.
         case absent(Int)
     }
 
@@ -131,7 +131,7 @@ struct FormParser {
             while start < bytes.count, let place = memchr(base + start, 13, bytes.count - start) {
                 start = UnsafeRawPointer(place) - base
                 let length = min(delimiter.count, bytes.count - start)
-                // What is cut off by the end may be the beginning of a boundary.
+                // A match cut off by the end of the buffer may be a boundary.
                 if memcmp(base + start, delimiter, length) == 0 {
                     return length == delimiter.count ? .found(start) : .absent(start)
                 }
@@ -141,8 +141,8 @@ struct FormParser {
         }
     }
 
-    /// Reads what follows a boundary: whether it was the last one. The end of its line is left, so that the end of an empty
-    /// header block looks like any other.
+    /// Parses the rest of a boundary line. Leaves its line break, so that an empty header block ends like any other.
+    /// - Returns: Whether it was the last boundary, or nil if more bytes are needed.
     private mutating func boundaryEnd() throws(Failure) -> Bool? {
         let view = pending.readableBytesView
         guard view.count >= 2 else { return nil }
@@ -151,10 +151,10 @@ struct FormParser {
         guard padding <= Self.longestPadding else { throw Failure("A boundary line is too long") }
         let rest = view.dropFirst(padding)
         guard rest.count >= 2 else {
-            guard rest.isEmpty || rest.first == 13 else { throw Failure("A boundary line does not end as it should") }
+            guard rest.isEmpty || rest.first == 13 else { throw Failure("A boundary line is not terminated correctly") }
             return nil
         }
-        guard rest.starts(with: [13, 10]) else { throw Failure("A boundary line does not end as it should") }
+        guard rest.starts(with: [13, 10]) else { throw Failure("A boundary line is not terminated correctly") }
         pending.moveReaderIndex(forwardBy: padding)
         return false
     }

@@ -1,9 +1,9 @@
-/// A field of a form, as its headers describe it (RFC 7578 section 4.2).
+/// The headers of a form field (RFC 7578 section 4.2).
 struct FormPart: Equatable {
     static let mostHeaders = 32
 
     var name: String
-    /// nil where the field is no file.
+    /// Nil if the field is not a file.
     var fileName: String?
 
     init(name: String, fileName: String? = nil) {
@@ -11,7 +11,7 @@ struct FormPart: Equatable {
         self.fileName = fileName
     }
 
-    /// - Parameter headers: lines that each begin with CR LF.
+    /// - Parameter headers: Header lines, each preceded by CR LF.
     init(headers: [UInt8]) throws(FormParser.Failure) {
         var disposition: String?
         var count = 0
@@ -22,7 +22,7 @@ struct FormPart: Equatable {
             }
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
                 line[..<colon].allSatisfy(HeaderValue.isToken), line.allSatisfy({ $0 >= 32 && $0 != 127 || $0 == 9 })
-            else { throw .init("A form field has a broken header") }
+            else { throw .init("A form field has a malformed header") }
             let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
             guard name == "content-disposition" else { continue }
             guard disposition == nil else { throw .init("A form field has two Content-Disposition headers") }
@@ -53,14 +53,14 @@ struct FormPart: Equatable {
         return lines
     }
 
-    /// UTF-8, and where it is not that, Latin-1, which old clients send.
+    /// Decodes UTF-8, or Latin-1 as a fallback for old clients.
     private static func text(_ bytes: ArraySlice<UInt8>) -> String {
         String(validating: bytes, as: UTF8.self)
             ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
     }
 
-    /// Browsers and curl write just these three so in names.
-    /// Source: https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
+    /// Decodes the only three escapes that browsers and curl use in names. Source:
+    /// https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
     private static func unescaped(_ name: String) -> String {
         name.replacing("%22", with: "\"").replacing("%0D", with: "\r").replacing("%0A", with: "\n")
     }

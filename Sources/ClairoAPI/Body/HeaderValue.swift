@@ -1,11 +1,11 @@
-/// A header's value with parameters, such as `form-data; name="file"; filename="a b.mov"` (RFC 9110 section 5.6.6).
+/// A header value with parameters, such as `form-data; name="file"; filename="a b.mov"` (RFC 9110 section 5.6.6).
 struct HeaderValue: Equatable {
     /// In lower case.
     var value: String
-    /// By name in lower case.
+    /// Values by lower-case name.
     var parameters: [String: String]
 
-    /// nil where it is not well formed or a parameter comes twice.
+    /// Returns nil if the value is malformed or a parameter is repeated.
     init?(_ text: String) {
         var bytes = Array(text.utf8)[...]
         func skipSpaces() { bytes = bytes.drop { $0 == 32 || $0 == 9 } }
@@ -32,7 +32,7 @@ struct HeaderValue: Equatable {
         }
     }
 
-    /// A file's name: `filename*` (RFC 8187) where it is given, else `filename`.
+    /// The file name: `filename*` (RFC 8187) if present, otherwise `filename`.
     var fileName: String? {
         if let extended = parameters["filename*"] {
             let parts = extended.split(separator: "'", maxSplits: 2, omittingEmptySubsequences: false)
@@ -43,7 +43,8 @@ struct HeaderValue: Equatable {
         return parameters["filename"]
     }
 
-    /// A quoted string or a token. Within quotes only `\"` and `\\` are escapes: old browsers send whole Windows paths.
+    /// Parses a quoted string or a token. In quotes, only `\"` and `\\` are escapes, because old browsers send whole
+    /// Windows paths.
     private static func content(_ bytes: inout ArraySlice<UInt8>) -> String? {
         guard bytes.first == UInt8(ascii: "\"") else {
             let token = bytes.prefix { $0 != UInt8(ascii: ";") && $0 != 32 && $0 != 9 }
@@ -80,7 +81,7 @@ struct HeaderValue: Equatable {
 }
 
 enum PercentCoding {
-    /// nil where an escape is cut or the bytes are not UTF-8.
+    /// Returns nil if an escape is truncated or the result is not UTF-8.
     static func decode(_ text: some StringProtocol) -> String? {
         var bytes = Array(text.utf8)[...]
         var decoded: [UInt8] = []

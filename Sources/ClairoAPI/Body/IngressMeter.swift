@@ -1,7 +1,6 @@
-/// Finds senders that are too slow: who lets us wait for the whole window and sends less than the rate in that time.
+/// Detects slow senders: those whose rate stays below the minimum for the whole window.
 ///
-/// Only time that is spent waiting for the sender counts, so a slow store is never held against it. Times are since any
-/// fixed moment.
+/// Only time spent waiting for the sender counts, so a slow store does not matter. Times come from a monotonic clock.
 struct IngressMeter {
     let bytesPerSecond: Int
     let window: Duration
@@ -24,8 +23,8 @@ struct IngressMeter {
         check(at: time)
     }
 
-    /// To be called now and then.
-    /// - Returns: whether the sender is too slow; once it was, it stays so.
+    /// Checks the rate. Call periodically.
+    /// - Returns: Whether the sender is, or ever was, too slow.
     @discardableResult
     mutating func check(at time: Duration) -> Bool {
         let total = waited + (waitingSince.map { time - $0 } ?? .zero)

@@ -4,12 +4,12 @@ internal import NIOCore
 internal import NIOHTTPTypes
 internal import Synchronization
 
-/// A request's body as it comes, with its limits: length, speed, completeness. Not Sendable: the request's task owns it.
+/// Reads a request body and enforces length, rate and completeness. Not Sendable: the request's task owns it.
 final class RequestBodyReader {
-    /// What may be left unread of a body on a connection that goes on.
+    /// How many bytes may be left unread on a connection that stays open.
     private static let mostUnread: Int64 = 64 << 10
 
-    /// Bytes; nil for a chunked body. One that is beyond all bounds is the largest there is.
+    /// The body's length in bytes, or nil if it is chunked. Values too large for Int64 are clamped.
     let contentLength: Int64?
     let isChunked: Bool
     private let channel: any Channel
@@ -21,7 +21,7 @@ final class RequestBodyReader {
     private(set) var bytes: Int64 = 0
     private var isAtEnd = false
 
-    /// - Parameter now: time since any fixed moment.
+    /// - Parameter now: A monotonic clock.
     init(_ request: Request, channel: any Channel, meter: IngressMeter, now: @escaping @Sendable () -> Duration) {
         self.channel = channel
         self.meter = SharedMeter(meter, now: now)
@@ -33,18 +33,18 @@ final class RequestBodyReader {
 
     deinit { watch?.cancel() }
 
-    /// Whether the request came with a body, be it empty.
+    /// Whether the request has a body, possibly empty.
     var isPresent: Bool { contentLength != nil || isChunked }
 
-    /// Whether so much is left that the connection has to be closed.
+    /// Whether so much of the body is unread that the connection must be closed.
     var isLeftUnread: Bool {
         guard isPresent, !isAtEnd else { return false }
         guard let contentLength else { return true }
         return contentLength - bytes > Self.mostUnread || expectsContinue && contentLength > 0
     }
 
-    /// The next bytes; nil at the end of the body.
-    /// - Throws: 400 where the sender went away, 408 where it was too slow.
+    /// The next bytes, or nil at the end of the body.
+    /// - Throws: 400 if the client disconnected, 408 if it was too slow.
     func next() async throws(APIError) -> ByteBuffer? {
         if isAtEnd || !isPresent { return nil }
         if iterator == nil {
@@ -55,7 +55,7 @@ final class RequestBodyReader {
             }
             let (meter, channel) = (meter, channel)
             watch = channel.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
-                // The end of input ends the wait for it, and the answer can still be sent.
+                // Closing only the input ends the wait and still allows a response.
                 if meter.check() { channel.close(mode: .input, promise: nil) }
             }
         }
@@ -69,7 +69,7 @@ final class RequestBodyReader {
         meter.endWait(bytes: piece?.readableBytes ?? 0)
         guard let piece else {
             watch?.cancel()
-            // A connection that is lost looks like the end of the body.
+            // A lost connection looks like the end of the body.
             if meter.isTooSlow || contentLength.map({ $0 != bytes }) == true || Task.isCancelled { throw failure }
             isAtEnd = true
             return nil
@@ -78,9 +78,9 @@ final class RequestBodyReader {
         return piece
     }
 
-    /// The whole of a small body.
+    /// Reads a small body whole.
     func collect(upTo limit: Int) async throws(APIError) -> ByteBuffer {
-        let tooLarge = APIError(.contentTooLarge, "too_large", "The body may have at most \(limit) bytes here")
+        let tooLarge = APIError(.contentTooLarge, "too_large", "The body may have at most \(limit) bytes")
         if contentLength ?? 0 > limit { throw tooLarge }
         var whole = ByteBuffer()
         while var piece = try await next() {
@@ -91,11 +91,11 @@ final class RequestBodyReader {
     }
 
     private var failure: APIError {
-        meter.isTooSlow ? APIError(.requestTimeout, "too_slow", "The body came too slowly") : .disconnected
+        meter.isTooSlow ? APIError(.requestTimeout, "too_slow", "The body arrived too slowly") : .disconnected
     }
 }
 
-/// The meter, which the request's task and the timer share.
+/// The meter, shared by the request's task and a timer.
 private final class SharedMeter: Sendable {
     private let meter: Mutex<IngressMeter>
     private let now: @Sendable () -> Duration

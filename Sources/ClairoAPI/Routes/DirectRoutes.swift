@@ -4,7 +4,7 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 
-/// `/v1/uploads`: uploads whose bytes go straight to the store, and the state of resumable ones.
+/// `/v1/uploads`: uploads whose bytes go directly to the store, and the state of resumable uploads.
 struct DirectRoutes {
     private static let largestPage = 1000
     private static let firstPage = 100
@@ -29,7 +29,7 @@ struct DirectRoutes {
 
     private struct PartPage: Encodable {
         var parts: [PartDocument]
-        /// Where the next ones are; absent on the last page.
+        /// The URL of the next page, or nil on the last page.
         var next: String?
     }
 
@@ -41,16 +41,16 @@ struct DirectRoutes {
         var state: UploadSession.State
         var name: String
         var size: Int64?
-        /// Bytes that are safe; of resumable uploads.
+        /// Committed bytes, for resumable uploads.
         var offset: Int64?
-        /// Where to go on; of resumable uploads.
+        /// The URL to resume at, for resumable uploads.
         var location: String?
-        /// Once it is complete.
+        /// Set once the upload is complete.
         var videoID: VideoID?
         var expiresAt: Timestamp
         var partSize: Int?
         var partCount: Int?
-        /// Numbers of the parts that have arrived; of direct uploads.
+        /// Numbers of the received parts, for direct uploads.
         var received: [Int]?
         var parts: [PartDocument]?
         var next: String?
@@ -62,9 +62,9 @@ struct DirectRoutes {
 
     func create(_ context: RequestContext) async throws -> Response {
         let new = try await context.json(NewUpload.self)
-        guard new.size > 0 else { throw APIError.badRequest("size has to be the file's length in bytes") }
+        guard new.size > 0 else { throw APIError.badRequest("size must be the file's length in bytes") }
         if let sha256 = new.sha256, !Self.isSHA256(sha256) {
-            throw APIError.badRequest("sha256 has to be 64 hexadecimal digits")
+            throw APIError.badRequest("sha256 must be 64 hexadecimal digits")
         }
         if new.size > services.options.maxUploadSize {
             throw APIError.tooLarge(limit: services.options.maxUploadSize)
@@ -75,7 +75,7 @@ struct DirectRoutes {
         guard try await services.direct.isSupported() else {
             throw APIError(
                 .notImplemented, "no_direct_uploads",
-                "The store here is a folder, to which nothing can be sent directly; use /v1/videos or /v1/uploads/tus")
+                "This server's store does not accept direct uploads; use /v1/videos or /v1/uploads/tus")
         }
         let session = try await services.direct.create(
             request, fingerprint: context.caller.fingerprint(.direct), size: new.size, sha256: new.sha256)
@@ -91,13 +91,13 @@ struct DirectRoutes {
         guard purpose == .direct else { throw APIError.notFound("upload") }
         guard session.state == .open else { throw Self.isOver }
         let count = DirectUploads.partCount(session)
-        // Its creation was cut short: nobody was told its name.
+        // The creation was interrupted, so no client knows this upload.
         guard count > 0 else { throw APIError.notFound("upload") }
         guard let from = Int(context.query("from") ?? "1"), (1...count).contains(from) else {
-            throw APIError.badRequest("from has to be the number of a part, from 1 to \(count)")
+            throw APIError.badRequest("from must be a part number from 1 to \(count)")
         }
         guard let limit = Int(context.query("limit") ?? String(Self.firstPage)), (1...Self.largestPage).contains(limit)
-        else { throw APIError.badRequest("limit has to be a number from 1 to \(Self.largestPage)") }
+        else { throw APIError.badRequest("limit must be a number from 1 to \(Self.largestPage)") }
         return .json(.ok, try await page(of: session, from: from, limit: limit))
     }
 
@@ -157,7 +157,7 @@ struct DirectRoutes {
         let (session, _) = try await session(context, id: id)
         let (registration, metadata) = (services.registration, services.metadata)
         try await runToCompletion {
-            // A registered video is deleted as a video.
+            // A complete upload has a video, which is deleted as a video.
             if session.state == .complete {
                 try await metadata.deleteUpload(session.id)
             } else {
@@ -167,7 +167,7 @@ struct DirectRoutes {
         return Response(status: .noContent)
     }
 
-    /// An upload of the caller's own that outlives a request.
+    /// A tus or direct upload of the caller.
     private func session(_ context: RequestContext, id text: String) async throws -> (UploadSession, Caller.Purpose) {
         guard let id = UploadID(text), let session = try await services.metadata.upload(id),
             session.state != .discarded,

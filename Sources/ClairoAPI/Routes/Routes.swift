@@ -3,11 +3,11 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 
-/// Which path does what. A table of our own, as it answers 405 with what would be allowed.
+/// The routing table. Unlike Hummingbird's router, it can list the allowed methods in a 405.
 struct Routes {
     struct Route {
         var handlers: [HTTPRequest.Method: APIResponder.Handler]
-        /// Open to everybody.
+        /// Whether no token is needed.
         var isPublic = false
         var isTus = false
 
@@ -17,7 +17,8 @@ struct Routes {
             return methods.sorted().joined(separator: ", ")
         }
 
-        /// The method; tus lets a client that can only POST name another (tus 1.0.0, X-HTTP-Method-Override).
+        /// The effective method. tus clients that can only POST name it in a header (tus 1.0.0,
+        /// X-HTTP-Method-Override).
         func method(of request: Request) -> HTTPRequest.Method {
             guard isTus, request.method == .post, let name = request.headers[.named("X-HTTP-Method-Override")] else {
                 return request.method
@@ -73,14 +74,14 @@ struct Routes {
     }
 }
 
-/// For load balancers and orchestrators.
+/// Health checks for load balancers and orchestrators.
 enum HealthRoutes {
     private struct Alive: Encodable { var status = "ok" }
 
-    /// The process answers.
+    /// Liveness: the process answers.
     static func alive() -> Response { .json(.ok, Alive()) }
 
-    /// The database and the store answer too.
+    /// Readiness: the database and the store answer too.
     static func ready(_ services: APIServices) async -> Response {
         let report = await services.readiness.report()
         return .json(report.status == .ok ? .ok : .serviceUnavailable, report)

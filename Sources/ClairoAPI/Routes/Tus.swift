@@ -20,7 +20,7 @@ extension HTTPField.Name {
     static let uploadChecksum = named("Upload-Checksum")
 }
 
-/// `/v1/uploads/tus`: resumable uploads by tus 1.0.0 with the extensions creation, creation-with-upload,
+/// `/v1/uploads/tus`: resumable uploads with tus 1.0.0 and the extensions creation, creation-with-upload,
 /// creation-defer-length, termination, checksum and expiration.
 ///
 /// Source: https://tus.io/protocols/resumable-upload
@@ -55,10 +55,10 @@ struct Tus {
             throw APIError.badRequest("Send Upload-Length, or Upload-Defer-Length: 1")
         }
         if let size, size > limit { throw APIError.tooLarge(limit: limit) }
-        if size == 0 { throw APIError.badRequest("An empty file is no video") }
+        if size == 0 { throw APIError.badRequest("The file is empty") }
         let metadata = try TusMetadata(headers[.uploadMetadata] ?? "")
         if let sha256 = metadata["sha256"], !DirectRoutes.isSHA256(sha256) {
-            throw APIError.badRequest("sha256 has to be 64 hexadecimal digits")
+            throw APIError.badRequest("sha256 must be 64 hexadecimal digits")
         }
         let request = try VideoFields(
             name: metadata["filename"] ?? metadata["name"], title: metadata["title"], profile: metadata["profile"],
@@ -93,7 +93,7 @@ struct Tus {
         } else {
             headers[.uploadDeferLength] = "1"
         }
-        // An upload that has all its bytes may still be without its video, as after a restart.
+        // After a restart, an upload may have all its bytes but no video yet.
         if session.offset == session.size {
             headers[.videoID] = try await finish(session, sha256: nil).id.rawValue
         }
@@ -114,13 +114,13 @@ struct Tus {
         let session = try await session(context, id: id)
         guard offset == session.offset else {
             throw APIError(
-                .conflict, "wrong_offset", "The upload goes on at \(session.offset)",
+                .conflict, "wrong_offset", "The upload continues at offset \(session.offset)",
                 headers: [.uploadOffset: String(session.offset)])
         }
         let size = try Self.number(headers, .uploadLength)
         if let size {
             guard session.size == nil || session.size == size, size >= offset, size > 0 else {
-                throw APIError.badRequest("Upload-Length does not fit what is known of the upload")
+                throw APIError.badRequest("Upload-Length conflicts with the upload")
             }
             if size > limit { throw APIError.tooLarge(limit: limit) }
         }
@@ -141,7 +141,7 @@ struct Tus {
         let session = try await session(context, id: id)
         let (registration, metadata) = (services.registration, services.metadata)
         try await runToCompletion {
-            // A registered video is deleted as a video.
+            // A complete upload has a video, which is deleted as a video.
             if session.state == .complete {
                 try await metadata.deleteUpload(session.id)
             } else {
@@ -154,7 +154,7 @@ struct Tus {
     // MARK: Bytes
 
     private static let tooMuch = APIError(
-        .contentTooLarge, "too_large", "The upload would become longer than its Upload-Length")
+        .contentTooLarge, "too_large", "The upload would exceed its Upload-Length")
 
     private func append(_ context: RequestContext, to session: UploadSession, size: Int64?, checksum: TusChecksum?)
         async throws -> (UploadSession, Video?)
@@ -167,7 +167,7 @@ struct Tus {
                 to: session, size: size, commitsEarly: checksum == nil)
         else {
             throw APIError(
-                .init(code: 423, reasonPhrase: "Locked"), "locked", "Another request is adding to this upload")
+                .init(code: 423, reasonPhrase: "Locked"), "locked", "Another request is writing to this upload")
         }
         var upload = claimed
         let updated: UploadSession
@@ -175,7 +175,7 @@ struct Tus {
             updated = try await receive(context, into: &upload, checksum: checksum)
         } catch let error as ClairoError {
             await upload.forget()
-            // Whoever took over may have completed the upload, and then the store takes no more parts.
+            // Another request may have completed the upload, and then the store refuses parts.
             if try await !upload.isCurrent() { throw Self.superseded }
             throw error
         }
@@ -184,9 +184,9 @@ struct Tus {
     }
 
     private static let superseded = APIError(
-        .conflict, "superseded", "Another request has gone on with this upload")
+        .conflict, "superseded", "Another request has taken over this upload")
 
-    /// Takes the request's bytes and makes them safe.
+    /// Receives the request's bytes and commits them.
     private func receive(_ context: RequestContext, into upload: inout ResumableUpload, checksum: TusChecksum?)
         async throws -> UploadSession
     {
@@ -197,7 +197,7 @@ struct Tus {
                 try await write(bytes, to: &upload)
             }
         } catch let error as APIError {
-            // What arrived before the connection broke is kept, unless it was to be checked first.
+            // Bytes received before a disconnect are kept, unless a checksum covers them.
             if checksum == nil { _ = try? await commit(upload) } else { await upload.forget() }
             throw error
         }
@@ -205,7 +205,7 @@ struct Tus {
             await upload.forget()
             throw APIError(
                 HTTPResponse.Status(code: 460, reasonPhrase: "Checksum Mismatch"), "checksum_mismatch",
-                "The bytes do not have the checksum that was promised")
+                "The bytes do not match Upload-Checksum")
         }
         guard let updated = try await commit(upload) else { throw Self.superseded }
         return updated
@@ -256,22 +256,22 @@ struct Tus {
         return session
     }
 
-    /// A number of bytes; nil where the header is absent.
+    /// A byte count, or nil if the header is absent.
     private static func number(_ headers: HTTPFields, _ name: HTTPField.Name) throws(APIError) -> Int64? {
         guard let text = headers[name] else { return nil }
         guard text.utf8.allSatisfy({ (48...57).contains($0) }), let number = Int64(text), number <= 1 << 53 else {
-            throw .badRequest("\(name.canonicalName) has to be a number of bytes")
+            throw .badRequest("\(name.canonicalName) must be a number of bytes")
         }
         return number
     }
 
-    /// RFC 9110 section 5.6.7.
+    /// An HTTP date (RFC 9110 section 5.6.7).
     static func date(_ time: Timestamp) -> String {
         var seconds = Int(time.microseconds / 1_000_000)
         var parts = tm()
         gmtime_r(&seconds, &parts)
         var text = [CChar](repeating: 0, count: 40)
-        // The names of days and months are those of the C locale: nobody calls setlocale.
+        // The names of days and months are English, because Clairo never calls setlocale.
         let count = strftime(&text, text.count, "%a, %d %b %Y %H:%M:%S GMT", &parts)
         return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

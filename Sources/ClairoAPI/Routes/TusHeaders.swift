@@ -4,7 +4,7 @@ internal import HTTPTypes
 internal import HummingbirdCore
 internal import NIOCore
 
-/// `Upload-Metadata`: keys, each with its value in Base64.
+/// The header `Upload-Metadata`: keys with Base64 values.
 struct TusMetadata {
     private var values: [String: String] = [:]
 
@@ -12,12 +12,12 @@ struct TusMetadata {
         for pair in text.split(separator: ",") {
             let parts = pair.split(separator: " ")
             guard (1...2).contains(parts.count), let key = parts.first.map(String.init) else {
-                throw .badRequest("Upload-Metadata is not well formed")
+                throw .badRequest("Upload-Metadata is malformed")
             }
             guard let data = parts.count == 2 ? Data(base64Encoded: String(parts[1])) : Data(),
                 let value = String(validating: data, as: UTF8.self),
                 values.updateValue(value, forKey: key) == nil
-            else { throw .badRequest("Upload-Metadata is not well formed") }
+            else { throw .badRequest("Upload-Metadata is malformed") }
         }
     }
 
@@ -30,7 +30,7 @@ struct TusMetadata {
     }
 }
 
-/// `Upload-Checksum` and the bytes it is about, as they pass.
+/// The header `Upload-Checksum`, and the running hash of the request's bytes.
 struct TusChecksum {
     enum Algorithm: String, CaseIterable { case sha1, md5, sha256 }
 
@@ -43,7 +43,7 @@ struct TusChecksum {
     private var hash: Hash
     private let promised: Data
 
-    /// nil where the request has no such header.
+    /// Returns nil if the header is absent.
     init?(_ context: RequestContext) throws(APIError) {
         guard let text = context.request.headers[.uploadChecksum] else { return nil }
         let parts = text.split(separator: " ")
@@ -51,7 +51,7 @@ struct TusChecksum {
             let promised = Data(base64Encoded: String(parts[1]))
         else {
             let known = Algorithm.allCases.map(\.rawValue).joined(separator: ", ")
-            throw .badRequest("Upload-Checksum has to be one of \(known), a space, and the checksum in Base64")
+            throw .badRequest("Upload-Checksum must be one of \(known), a space, and the checksum in Base64")
         }
         self.promised = promised
         hash =

@@ -7,7 +7,7 @@ internal import Logging
 internal import NIOCore
 internal import Synchronization
 
-/// What is said of a video beside its bytes, in a form, a query or a JSON document.
+/// The properties of a new video, from a form, a query or a JSON document.
 struct VideoFields {
     var name: String?
     var title: String?
@@ -15,10 +15,10 @@ struct VideoFields {
     var priority: String?
     var tenant: String?
 
-    /// - Throws: 400 where a value is not allowed.
+    /// - Throws: 400 for an invalid value.
     func request() throws(APIError) -> UploadRequest {
         guard let priority = Priority(rawValue: priority ?? "normal") else {
-            throw .badRequest("priority has to be low, normal or high")
+            throw .badRequest("priority must be low, normal or high")
         }
         do throws(ClairoError) {
             return try UploadRequest(
@@ -31,9 +31,9 @@ struct VideoFields {
     }
 }
 
-/// `POST /v1/videos`: a video in one request, as a form or as it is, streamed into the store.
+/// `POST /v1/videos`: uploads a video in one request, as a form or as the plain body, streamed into the store.
 struct VideoRequestHandler {
-    /// What a form may have beside the file: boundaries, headers, other fields.
+    /// Bytes allowed in a form in addition to the file: boundaries, headers, other fields.
     private static let formOverhead: Int64 = 1 << 20
     private static let largestField = 16 << 10
     private static let mostFields = 64
@@ -45,7 +45,7 @@ struct VideoRequestHandler {
 
     func receive(_ context: RequestContext) async throws -> Response { try await receive(context, name: nil) }
 
-    /// - Parameter name: the file's, from the path.
+    /// - Parameter name: The file name from the path.
     func receive(_ context: RequestContext, name: String?) async throws -> Response {
         guard context.body.isPresent else {
             throw APIError(.lengthRequired, "length_required", "Send the video with a Content-Length or chunked")
@@ -54,7 +54,7 @@ struct VideoRequestHandler {
         let isForm = contentType.lowercased().hasPrefix("multipart/")
         if isForm, !contentType.lowercased().hasPrefix("multipart/form-data") {
             throw APIError(
-                .unsupportedMediaType, "unsupported_media_type", "Send multipart/form-data, or the file as it is")
+                .unsupportedMediaType, "unsupported_media_type", "Send multipart/form-data, or the file as the body")
         }
         let overhead = isForm ? Self.formOverhead : 0
         if let length = context.body.contentLength, length - overhead > limit {
@@ -112,7 +112,7 @@ struct VideoRequestHandler {
                     try await receiver.write(bytes)
                 case .bytes(var bytes):
                     guard text.readableBytes + bytes.readableBytes <= Self.largestField else {
-                        throw APIError.badRequest("A field of the form is longer than \(Self.largestField) bytes")
+                        throw APIError.badRequest("A form field is longer than \(Self.largestField) bytes")
                     }
                     text.writeBuffer(&bytes)
                 case .partEnded:
@@ -130,13 +130,13 @@ struct VideoRequestHandler {
         }
         try parser.finish()
         guard receiver.hasBegun else {
-            throw APIError.badRequest("The form has no field named file, as curl -F file=@film.mov sends it")
+            throw APIError.badRequest("The form has no field named file; with curl, use -F file=@film.mov")
         }
         return try await receiver.finish(fields.request())
     }
 }
 
-/// One upload as it comes in by one request. Not Sendable: the request's task owns it.
+/// Receives an upload within one request. Not Sendable: the request's task owns it.
 private final class UploadReceiver {
     private let services: APIServices
     private let context: RequestContext
@@ -170,12 +170,12 @@ private final class UploadReceiver {
     }
 
     func finish(_ request: UploadRequest) async throws -> Video {
-        // Moved there, as a copy here would keep its last parts in memory until the end.
+        // Moved out, because a copy here would keep the last parts in memory.
         let moved = Mutex(upload)
         upload = nil
         let (video, rest) = try await runToCompletion {
             guard var upload = moved.withLock({ $0.take() }) else {
-                throw ClairoError.defect("An upload ends that never began")
+                throw ClairoError.defect("finish was called before begin")
             }
             do {
                 return (Result<Video, any Error>.success(try await upload.finish(request: request)), upload)
@@ -187,7 +187,7 @@ private final class UploadReceiver {
         return try video.get()
     }
 
-    /// Leaves nothing behind.
+    /// Aborts the upload and deletes what was stored.
     func abandon() async {
         guard let upload else { return }
         do {
@@ -197,7 +197,7 @@ private final class UploadReceiver {
             }
         } catch {
             services.logger.warning(
-                "An abandoned upload is left for the sweep", metadata: ["error": "\(error)"])
+                "Cannot abort an upload; the sweep will remove it", metadata: ["error": "\(error)"])
         }
     }
 }

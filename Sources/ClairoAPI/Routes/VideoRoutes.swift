@@ -4,7 +4,7 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 
-/// `/v1/videos`: what is there.
+/// `/v1/videos`: lists, shows and deletes videos.
 struct VideoRoutes {
     private static let largestPage = 200
 
@@ -12,7 +12,7 @@ struct VideoRoutes {
 
     private struct Page: Encodable {
         var videos: [VideoDocument]
-        /// For `before` of the next page; absent on the last.
+        /// The `before` parameter of the next page, or nil on the last page.
         var next: VideoID?
     }
 
@@ -21,18 +21,18 @@ struct VideoRoutes {
         if let text = context.query("state") {
             guard let state = Video.State(rawValue: text) else {
                 let states = Video.State.allCases.map(\.rawValue).joined(separator: ", ")
-                throw APIError.badRequest("state has to be one of \(states)")
+                throw APIError.badRequest("state must be one of \(states)")
             }
             filter.state = state
         }
         if let text = context.query("limit") {
             guard let limit = Int(text), (1...Self.largestPage).contains(limit) else {
-                throw APIError.badRequest("limit has to be a number from 1 to \(Self.largestPage)")
+                throw APIError.badRequest("limit must be a number from 1 to \(Self.largestPage)")
             }
             filter.limit = limit
         }
         if let text = context.query("before") {
-            guard let id = VideoID(text) else { throw APIError.badRequest("before has to be the id of a video") }
+            guard let id = VideoID(text) else { throw APIError.badRequest("before must be the id of a video") }
             filter.before = id
         }
         let videos = try await services.metadata.videos(filter)
@@ -63,12 +63,12 @@ struct VideoRoutes {
         case .removed: return Response(status: .noContent)
         case .unknown: throw APIError.notFound("video")
         case .busy:
-            throw APIError(.conflict, "processing", "The video is being processed; cancel that or wait for its end")
+            throw APIError(.conflict, "processing", "The video is being processed; cancel it or wait until it ends")
         }
     }
 }
 
-/// A video as the API shows it: nothing of where its bytes lie, and of failures what its owner can use.
+/// A video in the API. It does not contain where bytes are stored; errors are reduced to what the owner can use.
 struct VideoDocument: Encodable {
     struct Problem: Encodable {
         var kind: ClairoError.Kind
@@ -80,8 +80,8 @@ struct VideoDocument: Encodable {
                 switch failure.kind {
                 case .badInput: failure.message
                 case .cancelled: "Cancelled"
-                case .transient, .capacity: "It could not be processed now"
-                case .defect, .usage: "Something went wrong here"
+                case .transient, .capacity: "The video could not be processed at this time"
+                case .defect, .usage: "Internal error"
                 }
         }
     }
@@ -92,11 +92,11 @@ struct VideoDocument: Encodable {
         var profile: String
         var createdAt: Timestamp
         var finishedAt: Timestamp?
-        /// Number of tasks by their state.
+        /// The number of tasks in each state.
         var tasks: [String: Int]
         var framesDone: Int
         var framesPlanned: Int
-        /// Of `JobPace`.
+        /// See `JobPace`.
         var framesPerSecond: Double?
         var speed: Double?
         var etaSeconds: Double?
@@ -152,7 +152,7 @@ struct VideoDocument: Encodable {
     var updatedAt: Timestamp
     var output: ProcessedOutput?
     var error: Problem?
-    /// Only of one video asked for by its id.
+    /// Only in the response for a single video.
     var jobs: [JobDocument]?
     var renditions: [RenditionDocument]?
 
