@@ -1,18 +1,18 @@
 public import ClairoCore
 
-/// Carries messages from the outbox to the queue and to the webhook, each at least once.
+/// Delivers messages from the outbox to the queue and the webhook, at least once.
 ///
-/// A row leaves the outbox only after its message is safe; a relay that dies in between leaves it to the next, after its
-/// lease. Several relays may run at once. What cannot be delivered waits its turn with back-off and holds up only
-/// messages of its own key; what can never be delivered becomes a dead letter. Webhooks are left to the relays that know
-/// where to send them.
+/// A row leaves the outbox only after its message is acknowledged. If a relay dies in between, another one delivers the
+/// row after its lease. Several relays may run at once. A failed delivery is retried with back-off and only delays
+/// messages of the same key. A message that can never be delivered is dead-lettered. Webhooks are left to relays that
+/// are configured with a URL.
 public struct Relay: Sendable {
     public struct Summary: Sendable {
         public var delivered = 0
         public var postponed = 0
         public var deadLetters = 0
-        /// Why the last of those that were put off, or given up, could not be delivered.
-        public var trouble: ClairoError?
+        /// The error of the last message that was postponed or dead-lettered.
+        public var lastError: ClairoError?
 
         public init() {}
     }
@@ -23,12 +23,12 @@ public struct Relay: Sendable {
     private let owner: String
     private static let batch = 200
     private static let leaseSeconds = 60.0
-    /// How often a webhook is tried, with pauses that make it some eight hours.
+    /// The number of attempts for a webhook, which take about eight hours with back-off.
     private static let webhookAttempts = 20
 
     /// - Parameters:
-    ///   - webhook: nil where this process was told of none: then webhooks stay for a relay that was.
-    ///   - owner: names this relay in the database.
+    ///   - webhook: Nil if this process has no webhook URL. Webhooks then wait for another relay.
+    ///   - owner: The name of this relay in the database.
     public init(
         metadata: any MetadataStore, producer: any MessageProducer, webhook: (any WebhookSender)?, owner: String
     ) {
@@ -40,7 +40,7 @@ public struct Relay: Sendable {
 
     private var lanes: [OutboxLane] { webhook == nil ? [.queue] : OutboxLane.allCases }
 
-    /// Delivers what is due now, until nothing is.
+    /// Delivers messages until none is due.
     public func drain() async throws(ClairoError) -> Summary {
         var total = Summary()
         for lane in lanes {
@@ -48,7 +48,7 @@ public struct Relay: Sendable {
                 total.delivered += round.delivered
                 total.postponed += round.postponed
                 total.deadLetters += round.deadLetters
-                total.trouble = round.trouble ?? total.trouble
+                total.lastError = round.lastError ?? total.lastError
             }
         }
         return total
@@ -56,21 +56,21 @@ public struct Relay: Sendable {
 
     /// Delivers messages as they become due, until the calling task is cancelled.
     /// - Parameters:
-    ///   - wakeSignal: rung by who writes to the outbox in this process.
-    ///   - idleSeconds: between looks into an empty outbox.
-    ///   - count: is told what became of each batch.
-    ///   - say: is told of trouble, once for each row of it.
+    ///   - wakeSignal: Signalled by code of this process that writes to the outbox.
+    ///   - idleSeconds: The interval between polls of an empty outbox.
+    ///   - count: Called with the result of each batch.
+    ///   - log: Called for errors, once per series of failures.
     public func follow(
         wakeSignal: WakeSignal, idleSeconds: Double = 0.1, count: @escaping @Sendable (Summary) -> Void = { _ in },
-        say: @escaping @Sendable (ClairoError) -> Void
+        log: @escaping @Sendable (ClairoError) -> Void
     ) async throws(ClairoError) {
         let failure = await withTaskGroup(of: ClairoError?.self) { group in
             for lane in lanes {
                 group.addTask {
                     do throws(ClairoError) {
-                        // Nobody waits for a webhook.
+                        // Webhooks are not urgent.
                         let idle = lane == .webhook ? idleSeconds * 10 : idleSeconds
-                        try await follow(lane, wakeSignal: wakeSignal, idleSeconds: idle, count: count, say: say)
+                        try await follow(lane, wakeSignal: wakeSignal, idleSeconds: idle, count: count, log: log)
                         return nil
                     } catch {
                         return error
@@ -87,9 +87,9 @@ public struct Relay: Sendable {
 
     private func follow(
         _ lane: OutboxLane, wakeSignal: WakeSignal, idleSeconds: Double, count: @Sendable (Summary) -> Void,
-        say: @Sendable (ClairoError) -> Void
+        log: @Sendable (ClairoError) -> Void
     ) async throws(ClairoError) {
-        var trouble: ClairoError?
+        var lastError: ClairoError?
         var pause = idleSeconds
         while !Task.isCancelled {
             do throws(ClairoError) {
@@ -100,11 +100,11 @@ public struct Relay: Sendable {
                 } else {
                     pause = idleSeconds
                 }
-                if let new = round?.trouble, new.message != trouble?.message { say(new) }
-                if round != nil { trouble = round?.trouble }
+                if let new = round?.lastError, new.message != lastError?.message { log(new) }
+                if round != nil { lastError = round?.lastError }
             } catch  where error.kind == .transient || error.kind == .capacity {
-                if trouble?.message != error.message { say(error) }
-                trouble = error
+                if lastError?.message != error.message { log(error) }
+                lastError = error
                 pause = min(pause * 2 + 0.1, 5)
             } catch  where error.kind == .cancelled {
                 return
@@ -113,7 +113,7 @@ public struct Relay: Sendable {
         }
     }
 
-    /// What was claimed is delivered even where somebody wants the relay to end: it would wait for the lease otherwise.
+    /// Delivers a claimed batch even if the task is cancelled. Otherwise it would wait until its lease expires.
     private func deliverBatchToItsEnd(_ lane: OutboxLane) async throws(ClairoError) -> Summary? {
         let batch = Task { () async -> Result<Summary?, ClairoError> in
             do throws(ClairoError) { return .success(try await deliverBatch(lane)) } catch { return .failure(error) }
@@ -121,7 +121,7 @@ public struct Relay: Sendable {
         return try await batch.value.get()
     }
 
-    /// - Returns: nil where nothing is due.
+    /// - Returns: Nil if nothing is due.
     private func deliverBatch(_ lane: OutboxLane) async throws(ClairoError) -> Summary? {
         let messages = try await metadata.claimOutbox(
             lane, owner: owner, limit: Self.batch, leaseSeconds: Self.leaseSeconds)
@@ -140,7 +140,7 @@ public struct Relay: Sendable {
         CrashPoint.reach("relay.marked")
         summary.delivered = delivered.count
         for case (let message, let error?) in failures {
-            summary.trouble = error.whileDoing("A message to \(message.topic) waits")
+            summary.lastError = error.whileDoing("A message to \(message.topic) is waiting")
             if error.kind == .badInput || (lane == .webhook && message.attempts + 1 >= Self.webhookAttempts) {
                 try await deadLetter(message, error)
                 summary.deadLetters += 1
@@ -173,17 +173,17 @@ public struct Relay: Sendable {
 
     private func deadLetter(_ message: OutboxMessage, _ error: ClairoError) async throws(ClairoError) {
         let letter = DeadLetter(
-            // A relay that dies here leaves the message to the next, which gives the same letter.
+            // If the relay dies here, the next one creates the same dead letter.
             id: .derived(from: "outbox/\(message.id)"), topic: message.topic, key: message.key,
             headers: message.headers, payload: message.payload,
             failure: Failure(error), attempts: message.attempts + 1)
-        // Events and webhooks have no such topic, and neither have dead letters.
+        // Events, webhooks and dead letters have no dead-letter topic.
         let isSent = Topic.all.contains(Topic.deadLetters(of: letter.topic))
         try await metadata.addDeadLetter(letter, messages: isSent ? [JobMessages.deadLetter(letter)] : [])
         try await metadata.markPublished([message.id], owner: owner)
     }
 
-    /// 1, 2, 4… seconds, at most an hour, give or take half.
+    /// 1, 2, 4 … seconds, up to an hour, with a jitter of 50 %.
     private static func backOff(_ attempts: Int) -> Double {
         Double(1 << min(attempts, 12)).clamped(to: 3600) * .random(in: 0.5...1.5)
     }

@@ -83,7 +83,7 @@ struct PipelineBench {
         let relay = Relay(metadata: metadata, producer: producer, webhook: nil, owner: "bench")
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await relay.follow(wakeSignal: isLocal ? wakeSignal : WakeSignal(), say: { Self.say("\($0)") })
+                try await relay.follow(wakeSignal: isLocal ? wakeSignal : WakeSignal(), log: { Self.say("\($0)") })
             }
             try await consumer.run(drain: drain, stop: stop)
             group.cancelAll()

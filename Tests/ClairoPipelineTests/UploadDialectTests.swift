@@ -73,7 +73,7 @@ import Testing
     @Test(arguments: ["1.9", "3.0", "20.1", ""]) func anotherMajorVersionIsNotGuessedAt(_ version: String) throws {
         let notices = try read(Self.event(Self.record(version: version)))
         #expect(notices.objects.isEmpty)
-        #expect(notices.unreadable == ["Record 1 of 1: It has the version \(version), but known are 2.x"])
+        #expect(notices.unreadable == ["Record 1 of 1: It has version \(version), but only 2.x is supported"])
     }
 
     @Test(arguments: ["Put", "Post", "Copy", "CompleteMultipartUpload", "SomethingOfTomorrow"])

@@ -40,7 +40,7 @@ import Testing
             let relay = try await relay(store, to: server)
             let first = try await relay.drain()
             #expect(first.postponed == 1 && first.deadLetters == 0)
-            #expect(first.trouble?.message.contains("503") == true)
+            #expect(first.lastError?.message.contains("503") == true)
             // On a busy machine it is due again, and delivered, in the same round.
             if first.delivered == 0 { try await eventually { try await relay.drain().delivered == 1 } }
             let deliveries = server.requests.compactMap { $0.headers["clairo-delivery"] }

@@ -52,7 +52,7 @@ struct GCCommand: EnvironmentCommand {
                 @Sendable func say(_ key: ObjectKey) {
                     if dryRun, !json { environment.output("\(Render.printable(key.rawValue))\n") }
                 }
-                var report = try await collection.run(say: say)
+                var report = try await collection.run(onRemove: say)
                 if settings.value(.ecsCluster) != nil {
                     let left = try await Self.sweep(try services.ecsExchange(), age, dryRun, say)
                     report.objects += left.objects

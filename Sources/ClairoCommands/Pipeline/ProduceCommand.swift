@@ -112,7 +112,7 @@ struct ProduceCommand: EnvironmentCommand {
             let metrics = services.metrics
             let task = Task {
                 try await relay.follow(
-                    wakeSignal: WakeSignal(), count: { metrics?.count($0) }, say: log.warning(metrics))
+                    wakeSignal: WakeSignal(), count: { metrics?.count($0) }, log: log.warning(metrics))
             }
             drain.onCancel { task.cancel() }
             try await task.value

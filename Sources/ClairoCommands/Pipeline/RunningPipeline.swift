@@ -42,7 +42,7 @@ struct RunningPipeline: Sendable {
             group.addTask {
                 do {
                     try await relay.follow(
-                        wakeSignal: wakeSignal, count: { metrics?.count($0) }, say: log.warning(metrics))
+                        wakeSignal: wakeSignal, count: { metrics?.count($0) }, log: log.warning(metrics))
                 } catch {
                     // Without it nothing goes on: the consumer ends with it.
                     stop.cancel()

@@ -1,24 +1,24 @@
 public import ClairoCore
 public import Foundation
 
-/// Registers objects that reached a bucket without `clairo upload`, as events tell of them.
+/// Registers objects that reached a bucket without `clairo upload`, as announced by storage events.
 ///
-/// An event is a hint; what lies in the bucket is the truth. A video's id follows from bucket, key, ETag and time of the
-/// object as it is now, so events that come twice, or about the same object from several senders, register it once. An
-/// event about bytes that others have replaced since does nothing: there is another one about those, in whatever order
-/// they come. The source stays where it is.
+/// An event is a hint; the bucket is the source of truth. The video's id is derived from the bucket, key, ETag and
+/// modification time of the current object, so duplicate events, or events from several senders, register an object
+/// once. An event about a version that has since been overwritten is ignored: the new version has its own event, in
+/// whatever order they arrive. The source stays where it is.
 public struct ObjectEventHandler: Sendable {
-    /// Opens a bucket whole, by its name. Blocks.
+    /// Opens a whole bucket by name. Blocks.
     public typealias OpenBucket = @Sendable (String) throws(ClairoError) -> any ObjectStore
 
-    /// What has become of an object.
+    /// The result for one object.
     public enum Outcome: Sendable {
         case registered(Video)
         case known(Video)
-        /// Nothing is to be done about it, for this reason.
+        /// Not registered, for this reason.
         case ignored(String)
         case gone
-        /// It is no video that could be processed.
+        /// The object is not a processable video.
         case refused(ClairoError)
     }
 
@@ -32,9 +32,9 @@ public struct ObjectEventHandler: Sendable {
     private let stop: StopRequest
 
     /// - Parameters:
-    ///   - ownStores: the raw and the output store. What Clairo writes there itself must not come in again.
-    ///   - profile: of the videos that are registered, as are `priority` and `tenant`.
-    ///   - stop: ends the reading of a source.
+    ///   - ownStores: The raw and output stores. Objects that Clairo itself writes there are never registered.
+    ///   - profile: The profile of registered videos, like `priority` and `tenant`.
+    ///   - stop: Stops the probing of a source.
     public init(
         ownStores: [any ObjectStore], metadata: any MetadataStore, prober: any MediaProber,
         openBucket: @escaping OpenBucket, profile: String = "default", priority: Priority = .normal,
@@ -50,10 +50,10 @@ public struct ObjectEventHandler: Sendable {
         self.stop = stop
     }
 
-    /// Reads an event and registers the objects it tells of.
-    /// - Parameter traceID: of the videos; nil for one of each video's own.
-    /// - Throws: `badInput` (65) for what is no event. What concerns an object, its bucket or the rights in it is thrown after
-    ///   the other objects were dealt with, what may pass before what may not; the same call can be made again.
+    /// Reads an event and registers its objects.
+    /// - Parameter traceID: The trace id of the videos, or nil to create one for each.
+    /// - Throws: `badInput` (65) if the document is not an event. An error about one object, its bucket or its
+    ///   permissions is thrown after the other objects were handled, retryable errors first. The call is idempotent.
     public func take(
         event: Data, limit: Int = UploadDialect.largestDocument, traceID: String? = nil
     ) async throws(ClairoError) -> ObjectEventSummary {
@@ -61,12 +61,12 @@ public struct ObjectEventHandler: Sendable {
         case .objects(let notices): return try await take(notices, traceID: traceID)
         case .video(let message):
             var summary = ObjectEventSummary()
-            summary.ignored.append(.init(object: message.url, reason: "Clairo registered it itself"))
+            summary.ignored.append(.init(object: message.url, reason: "Clairo has already registered it"))
             return summary
         }
     }
 
-    /// The same for an event that is read already.
+    /// The same for a parsed event.
     public func take(_ notices: ObjectNotices, traceID: String? = nil) async throws(ClairoError) -> ObjectEventSummary {
         var summary = ObjectEventSummary()
         summary.ignoredRecords = notices.ignored + notices.superseded
@@ -84,7 +84,8 @@ public struct ObjectEventHandler: Sendable {
     }
 
     /// Registers one object by hand.
-    /// - Throws: `noInput` (66) where there is none, `badInput` (65) where it is no video, `usage` (64) where Clairo wrote it.
+    /// - Throws: `noInput` (66) if it does not exist, `badInput` (65) if it is not a video, `usage` (64) if Clairo
+    ///   wrote it.
     public func take(bucket: String, key: String) async throws(ClairoError) -> ObjectEventSummary {
         let notice = try ObjectNotice(bucket: bucket, key: key)
         let outcome = try await take(notice)
@@ -99,11 +100,11 @@ public struct ObjectEventHandler: Sendable {
         return summary
     }
 
-    /// Registers one object, whether anybody has told of it or not.
+    /// Registers one object, with or without an event.
     public func take(_ notice: ObjectNotice, traceID: String? = nil) async throws(ClairoError) -> Outcome {
         if own.contains(where: { !$0.bucket.isEmpty && $0.bucket == notice.bucket && notice.key.begins(with: $0.key) })
         {
-            return .ignored("Clairo wrote it itself")
+            return .ignored("Clairo wrote it")
         }
         let key = ObjectKey(notice.key)
         let found = try await blocking("look at object") { [openBucket] () throws(ClairoError) in
@@ -123,7 +124,7 @@ public struct ObjectEventHandler: Sendable {
             (media, sha256) = try await blocking("probe") { [prober, stop] () throws(ClairoError) in
                 let source = try found.store.open(key)
                 guard source.size == info.size, (source.etag ?? info.etag) == info.etag else {
-                    throw .temporary("\(found.store.location(of: key).url) was replaced while it was looked at")
+                    throw .temporary("\(found.store.location(of: key).url) was replaced while it was probed")
                 }
                 let media = try prober.probe(source, name: request.originalName, profile: request.profile)
                 return (media, try Checksum.sha256(source, check: stop.check))
@@ -150,11 +151,12 @@ extension ClairoError {
 }
 
 extension String {
-    /// Byte by byte, as keys are compared: `hasPrefix` would not find a prefix whose last sign the next one joins.
+    /// Compares bytes, as stores compare keys. `hasPrefix` compares grapheme clusters, so a combining character after
+    /// the prefix would hide it.
     fileprivate func begins(with prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
 }
 
-/// What has become of the objects of one event; `clairo produce --json` prints it, a Lambda function answers it.
+/// What happened to the objects of one event. `clairo produce --json` prints it, and the Lambda function returns it.
 public struct ObjectEventSummary: Sendable, Codable, Hashable {
     public struct Entry: Sendable, Codable, Hashable {
         public var videoID: VideoID
@@ -162,22 +164,22 @@ public struct ObjectEventSummary: Sendable, Codable, Hashable {
     }
 
     public struct Note: Sendable, Codable, Hashable {
-        /// `s3://bucket/key` as people read it.
+        /// `s3://bucket/key`, for display.
         public var object: String
         public var reason: String
     }
 
     public var schema = 1
     public var registered: [Entry] = []
-    /// Registered before.
+    /// Registered earlier.
     public var known: [Entry] = []
-    /// Objects with which nothing is to be done.
+    /// Objects that were not registered.
     public var ignored: [Note] = []
-    /// Objects that are no videos.
+    /// Objects that are not videos.
     public var refused: [Note] = []
-    /// Records about something else than new objects, and earlier ones about the same object.
+    /// Records about something other than new objects, and superseded records about the same object.
     public var ignoredRecords = 0
-    /// What is wrong with records that could not be read: whoever keeps dead letters keeps the event.
+    /// Why records could not be parsed. The caller should keep the event as a dead letter.
     public var unreadable: [String] = []
 
     init() {}
@@ -187,7 +189,7 @@ public struct ObjectEventSummary: Sendable, Codable, Hashable {
         switch outcome {
         case .registered(let video): registered.append(Entry(videoID: video.id, url: video.source.url))
         case .known(let video): known.append(Entry(videoID: video.id, url: video.source.url))
-        case .gone: ignored.append(Note(object: object, reason: "there is no such object any more"))
+        case .gone: ignored.append(Note(object: object, reason: "the object no longer exists"))
         case .ignored(let reason): ignored.append(Note(object: object, reason: reason))
         case .refused(let error): refused.append(Note(object: object, reason: error.description))
         }

@@ -1,19 +1,19 @@
 public import ClairoCore
 
-/// Word that an object has reached a bucket. Only where it is counts: what the object is, the store says.
+/// An event that an object was created. It only says where: the store says what the object is.
 public struct ObjectNotice: Sendable, Hashable {
-    /// S3's own limit: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+    /// S3's limit: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
     public static let longestKey = 1024
 
     public let bucket: String
-    /// As the object is called, with nothing encoded.
+    /// The decoded key.
     public let key: String
-    /// Without quotation marks.
+    /// Without quotes.
     public let eTag: String?
-    /// Tells which of two events about the same key came later.
+    /// Orders two events about the same key.
     public let sequencer: String?
 
-    /// - Throws: `badInput` (65) for a bucket or key that no store and no database could have.
+    /// - Throws: `badInput` (65) for an invalid bucket or key.
     public init(
         bucket: String, key: String, eTag: String? = nil, sequencer: String? = nil
     ) throws(ClairoError) {
@@ -22,10 +22,11 @@ public struct ObjectNotice: Sendable, Hashable {
                 || "-._".utf8.contains(byte)
         }
         guard (1...255).contains(bucket.utf8.count), isName, bucket != ".", bucket != ".." else {
-            throw .badMedia("The bucket's name is not one that a bucket can have")
+            throw .badMedia("The bucket name is not valid")
         }
         guard (1...Self.longestKey).contains(key.utf8.count), !key.utf8.contains(0) else {
-            throw .badMedia("The key in bucket \(bucket) is empty, longer than \(Self.longestKey) bytes or holds a NUL")
+            throw .badMedia(
+                "The key in bucket \(bucket) is empty, longer than \(Self.longestKey) bytes or contains NUL")
         }
         self.bucket = bucket
         self.key = key
@@ -33,8 +34,8 @@ public struct ObjectNotice: Sendable, Hashable {
         self.sequencer = sequencer
     }
 
-    /// Whether `other` happened after this: sequencers of one key are compared as text, the shorter one filled up with zeros.
-    /// Where one is missing, `other` counts as later.
+    /// Whether `other` happened after this event. Sequencers of one key are compared as text, with the shorter one
+    /// padded with zeros. If one is missing, `other` counts as later.
     /// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     func isBefore(_ other: ObjectNotice) -> Bool {
         guard let sequencer, let later = other.sequencer else { return true }
@@ -44,14 +45,14 @@ public struct ObjectNotice: Sendable, Hashable {
     }
 }
 
-/// The objects that one document tells of, each once, by its latest event.
+/// The objects of one event document, each with its latest event.
 public struct ObjectNotices: Sendable, Hashable {
     public internal(set) var objects: [ObjectNotice] = []
-    /// Records about something else: removals, tests of the notification.
+    /// The number of records about something else, such as removals and test notifications.
     public internal(set) var ignored = 0
-    /// Earlier or repeated records about an object in `objects`.
+    /// The number of earlier or duplicate records about an object in `objects`.
     public internal(set) var superseded = 0
-    /// What is wrong with records that could not be read.
+    /// Why records could not be parsed.
     public internal(set) var unreadable: [String] = []
 
     private var places: [[UInt8]: Int] = [:]
@@ -59,7 +60,7 @@ public struct ObjectNotices: Sendable, Hashable {
     init() {}
 
     mutating func add(_ notice: ObjectNotice) {
-        // By bytes: to S3, two spellings of an é are two keys. A bucket's name has no slash.
+        // Compares bytes: for S3, two encodings of "é" are two keys. A bucket name contains no slash.
         let name = Array("\(notice.bucket)/\(notice.key)".utf8)
         guard let place = places[name] else {
             places[name] = objects.count

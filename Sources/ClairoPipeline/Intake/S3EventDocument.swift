@@ -1,17 +1,17 @@
 internal import Foundation
 
-/// The fields of an event, or of what is wrapped around one, that Clairo reads; all others are passed over.
+/// The fields of an event, or of an envelope around one, that Clairo reads.
 struct S3EventDocument: Decodable {
-    // Of Clairo's own message.
+    // Clairo's own message.
     var schema: Int?
     var videoID: String?
-    /// Of the notification that S3 sends when it is set up.
+    /// S3's test notification.
     var testEvent: String?
-    /// The document inside, where SNS passes it on to SQS.
+    /// The inner document, if SNS delivered it to SQS.
     var snsMessage: String?
     var records: [Attempt]?
 
-    /// A record that may be damaged beside others that are not.
+    /// A record that may be malformed while others are valid.
     struct Attempt: Decodable {
         let result: Result<Record, any Error>
 
@@ -41,7 +41,7 @@ struct S3EventDocument: Decodable {
         var eventVersion: String?
         var eventName: String?
         var s3: S3?
-        /// Of SQS.
+        /// SQS.
         var body: String?
         var sns: SNS?
 
@@ -50,7 +50,7 @@ struct S3EventDocument: Decodable {
             case sns = "Sns"
         }
 
-        /// The document inside.
+        /// The inner document.
         var wrapped: String? { body ?? sns?.message }
     }
 
@@ -62,7 +62,7 @@ struct S3EventDocument: Decodable {
         case records = "Records"
     }
 
-    /// Fails only where this is no object: in a stranger's document the same names may mean anything.
+    /// Fails only if the document is not an object: in untrusted documents, these names may have any type.
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         schema = try? container.decode(Int.self, forKey: .schema)
@@ -73,8 +73,8 @@ struct S3EventDocument: Decodable {
         snsMessage = type == "Notification" ? try? container.decode(String.self, forKey: .message) : nil
     }
 
-    /// One clause about what could not be decoded, without the document's own words.
-    static func words(_ error: any Error) -> String {
+    /// A phrase about what could not be decoded, without text from the document.
+    static func reason(_ error: any Error) -> String {
         func place(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
         return switch error as? DecodingError {
         case .keyNotFound(let key, let context): "it has no \(place(context.codingPath + [key]))"

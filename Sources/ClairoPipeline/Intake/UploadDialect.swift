@@ -1,29 +1,29 @@
 public import ClairoCore
 public import Foundation
 
-/// What a message on the topic of uploads says.
+/// A parsed message of the uploads topic.
 public enum UploadNotice: Sendable, Hashable {
     /// Clairo's own message: the video is registered.
     case video(UploadMessage)
-    /// Objects that came into a bucket by another way.
+    /// Objects that reached a bucket another way.
     case objects(ObjectNotices)
 }
 
-/// Reads the messages about uploads, in all their dialects:
+/// Parses all kinds of messages about uploads:
 /// - Clairo's own `UploadMessage`;
-/// - event notifications of S3, versions 2.x, also as SNS and SQS pass them on;
-/// - what MinIO sends to Kafka: the same records in an envelope with `EventName` and `Key`.
+/// - S3 event notifications, version 2.x, also wrapped by SNS and SQS;
+/// - MinIO's Kafka events: the same records in an envelope with `EventName` and `Key`.
 ///
 /// Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html,
 /// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html, https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html,
 /// `internal/event` in https://github.com/minio/minio.
 public enum UploadDialect {
-    /// Bytes of a document: what Kafka's brokers take, unless they are told otherwise.
+    /// The maximum size of a document in bytes: the default limit of Kafka brokers.
     public static let largestDocument = 1 << 20
     public static let mostRecords = 10_000
 
-    /// - Parameter limit: bytes that the document may have.
-    /// - Throws: `badInput` (65) for what is none of them; `defect` (78) for a message of a newer Clairo.
+    /// - Parameter limit: The maximum size of the document in bytes.
+    /// - Throws: `badInput` (65) for an unknown document; `defect` (78) for a message of a newer version of Clairo.
     public static func read(_ document: Data, limit: Int = largestDocument) throws(ClairoError) -> UploadNotice {
         guard !document.isEmpty else { throw refused("The message is empty") }
         guard document.count <= limit else {
@@ -39,7 +39,7 @@ public enum UploadDialect {
     private static func refused(_ message: String) -> ClairoError {
         .badMedia(
             message,
-            advice: "Expected is Clairo's own message about an upload, or an event of S3 (version 2.x) or MinIO.")
+            advice: "Expected Clairo's own upload message, or an event from S3 (version 2.x) or MinIO.")
     }
 
     private static func own(_ document: Data, schema: Int) throws(ClairoError) -> UploadMessage {
@@ -52,7 +52,7 @@ public enum UploadDialect {
         do {
             return try JSONDecoder().decode(UploadMessage.self, from: document)
         } catch {
-            throw refused("The message says that it is Clairo's own, but \(S3EventDocument.words(error))")
+            throw refused("The message claims to be Clairo's own, but \(S3EventDocument.reason(error))")
         }
     }
 
@@ -64,12 +64,12 @@ public enum UploadDialect {
         }
     }
 
-    /// - Parameter wrappers: how many documents this one lies in.
+    /// - Parameter wrappers: The number of envelopes around this document.
     private static func read(_ document: S3EventDocument, into notices: inout ObjectNotices, wrappers: Int = 0)
         throws(ClairoError)
     {
-        // SQS around SNS around S3 is as deep as it gets.
-        guard wrappers <= 2 else { throw refused("The message is wrapped too often") }
+        // SQS around SNS around S3 is the deepest nesting.
+        guard wrappers <= 2 else { throw refused("The message is nested too deeply") }
         if let message = document.snsMessage {
             return try read(try envelope(Data(message.utf8)), into: &notices, wrappers: wrappers + 1)
         }
@@ -77,7 +77,7 @@ public enum UploadDialect {
             notices.ignored += 1
             return
         }
-        guard let records = document.records else { throw refused("The message is JSON, but no event") }
+        guard let records = document.records else { throw refused("The message is JSON, but not an event") }
         guard records.count <= mostRecords else {
             throw refused("The message has \(records.count) records, more than \(mostRecords)")
         }
@@ -92,23 +92,23 @@ public enum UploadDialect {
                     notices.ignored += 1
                 }
             } catch {
-                let reason = (error as? ClairoError)?.message ?? S3EventDocument.words(error)
+                let reason = (error as? ClairoError)?.message ?? S3EventDocument.reason(error)
                 notices.unreadable.append("Record \(index + 1) of \(records.count): \(reason)")
             }
         }
     }
 
-    /// - Returns: nil for an event that is not about a new object.
+    /// - Returns: Nil for an event that is not about a new object.
     private static func notice(_ record: S3EventDocument.Record) throws(ClairoError) -> ObjectNotice? {
         guard let version = record.eventVersion, let name = record.eventName, let s3 = record.s3 else {
             throw refused("It has no eventVersion, eventName or s3")
         }
         guard version.prefix(while: { $0 != "." }) == "2" else {
-            throw refused("It has the version \(version.prefix(20)), but known are 2.x")
+            throw refused("It has version \(version.prefix(20)), but only 2.x is supported")
         }
         // MinIO writes the prefix, S3 does not.
         guard name.replacing("s3:", with: "", maxReplacements: 1).hasPrefix("ObjectCreated:") else { return nil }
-        // As a form is encoded, by S3 and MinIO alike.
+        // S3 and MinIO both use form encoding.
         guard let key = s3.object.key.replacing("+", with: " ").removingPercentEncoding else {
             throw refused("Its key cannot be decoded")
         }

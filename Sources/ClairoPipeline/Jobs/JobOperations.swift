@@ -1,14 +1,14 @@
 public import ClairoCore
 
-/// What people may do with jobs: take them up again, stop them.
+/// Resumes and cancels jobs.
 public struct JobOperations: Sendable {
     private let metadata: any MetadataStore
     private let output: any ObjectStore
     private let start: JobStart
     private let messages: JobMessages
-    /// Attempts that a task gets more when its job is taken up again.
+    /// Additional attempts for each task of a resumed job.
     private static let moreAttempts = 5
-    /// Questions to the store at once.
+    /// Concurrent requests to the store.
     private static let questionsAtOnce = 16
 
     public init(metadata: any MetadataStore, output: any ObjectStore, start: JobStart, messages: JobMessages) {
@@ -18,10 +18,10 @@ public struct JobOperations: Sendable {
         self.messages = messages
     }
 
-    /// Takes up the last job of a video where it failed or was cancelled: what has succeeded and still lies in the store as it
-    /// was written is not made again.
-    /// - Parameter anew: begins a new job from the source instead, also where the last one succeeded.
-    /// - Returns: the job that is at work now; nil where there is nothing to take up.
+    /// Resumes the last job of a video if it failed or was cancelled. Tasks that succeeded and whose files are still in
+    /// the store are not repeated.
+    /// - Parameter anew: Starts a new job from the source instead, even if the last one succeeded.
+    /// - Returns: The running job, or nil if there is nothing to resume.
     public func retry(_ id: VideoID, anew: Bool = false) async throws(ClairoError) -> JobID? {
         guard let video = try await metadata.video(id) else { throw Self.unknown(id) }
         let last = try await metadata.jobs(of: id).first
@@ -33,13 +33,13 @@ public struct JobOperations: Sendable {
         }?.id
     }
 
-    /// Tasks of which a file is gone, or has not the size that was written.
+    /// Succeeded tasks of which a file is missing or has the wrong size.
     private func lostTasks(of job: Job) async throws(ClairoError) -> Set<TaskID> {
         let done = try await metadata.tasks(of: job.id).filter { $0.state == .succeeded }
         let checks = done.flatMap { task in
             AttemptFolder.objects(of: task, plan: job.plan).map { (task: task.id, key: $0.key, bytes: $0.bytes) }
         }
-        // A long video has thousands of segments, and a store far away answers each question in its own time.
+        // A long video has thousands of segments, and a remote store has latency.
         let batches = (0..<min(Self.questionsAtOnce, checks.count)).map { first in
             stride(from: first, to: checks.count, by: Self.questionsAtOnce).map { checks[$0] }
         }
@@ -67,8 +67,8 @@ public struct JobOperations: Sendable {
         return lost
     }
 
-    /// Stops the job of a video, and keeps one that has not begun from beginning. Its workers notice within seconds.
-    /// - Returns: nil where there is nothing to stop.
+    /// Cancels a video's job, or prevents it from starting. Workers notice within seconds.
+    /// - Returns: Nil if there is nothing to cancel.
     public func cancel(_ id: VideoID) async throws(ClairoError) -> Video? {
         guard try await metadata.video(id) != nil else { throw Self.unknown(id) }
         return try await metadata.cancelVideo(id) { [messages] job in messages.event(.cancelled, job: job) }

@@ -1,23 +1,23 @@
 public import ClairoCore
 
-/// How fast the chunks of a running job get done, by all workers together.
+/// The encoding speed of a running job, over all workers.
 ///
-/// It is the mean since the first of the chunks was taken by a worker; where the job was taken up again, what an earlier run
-/// had made is not counted. It ends with the newest word from a worker, not now, so that it stands still between two; where
-/// workers have been silent for long, now counts, and the pace sinks.
+/// It is the mean since a worker first claimed one of its chunks. Work from before the job was resumed does not count.
+/// The interval ends with the workers' latest progress report, so the value is stable between reports. After a long
+/// silence it ends now, so the pace drops.
 public struct JobPace: Sendable, Hashable {
-    /// Frames finished in a second, over all rungs.
+    /// Frames encoded per second, over all rungs.
     public let framesPerSecond: Double
-    /// Seconds of media finished in a second.
+    /// Seconds of media encoded per second.
     public let speed: Double
-    /// Seconds until all frames are done, if it goes on like this.
+    /// Estimated seconds until all frames are encoded.
     public let etaSeconds: Double
 
-    /// Workers tell of their progress every tenth of a lease, which is 30 s unless somebody says otherwise.
+    /// Workers report progress every tenth of a lease, which is 30 s by default.
     static let silence = 15.0
 
-    /// - Parameter tasks: all of the job's.
-    /// - Returns: nil where the job does not encode now or nothing can be said yet.
+    /// - Parameter tasks: All tasks of the job.
+    /// - Returns: Nil if the job is not encoding or there is no data yet.
     public init?(of job: Job, tasks: [WorkTask], now: Timestamp) {
         let chunks = tasks.filter { $0.kind == .chunk && $0.framesPlanned > 0 }
         let open = chunks.filter { !$0.state.isFinal }
@@ -29,7 +29,7 @@ public struct JobPace: Sendable, Hashable {
         let left = planned - chunks.reduce(0) { $0 + $1.framesDone }
         let working = chunks.filter { $0.updatedAt > again && $0.framesDone > 0 }
         let made = working.reduce(0) { $0 + $1.framesDone }
-        // Until then they waited for a worker.
+        // Before that, the chunks waited for a worker.
         let begin = max(again, working.compactMap(\.claimedAt).min() ?? again)
         let seconds = (now.seconds(since: news) > Self.silence ? now : news).seconds(since: begin)
         guard left > 0, made > 0, seconds > 0 else { return nil }

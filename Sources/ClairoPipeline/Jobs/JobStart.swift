@@ -1,6 +1,6 @@
 public import ClairoCore
 
-/// Begins jobs for videos that have arrived.
+/// Starts jobs for videos.
 public struct JobStart: Sendable {
     private let metadata: any MetadataStore
     private let policy: QueuePolicy
@@ -12,15 +12,15 @@ public struct JobStart: Sendable {
         self.messages = messages
     }
 
-    /// Begins the first job of a video; where it has one already, or is gone, nothing happens, so a message may come twice.
-    /// - Returns: whether a job was begun.
+    /// Starts the first job of a video. Does nothing if it has a job or was deleted, so a message may arrive twice.
+    /// - Returns: Whether a job was started.
     public func begin(_ id: VideoID) async throws(ClairoError) -> Bool {
         guard let video = try await metadata.video(id), video.state == .uploaded else { return false }
         return try await begin(video, from: [.uploaded])
     }
 
-    /// Begins a new job, whatever became of the one before.
-    /// - Returns: false where a job is at work on the video.
+    /// Starts a new job, whatever the state of the previous one.
+    /// - Returns: False if a job is running.
     public func beginAnew(_ video: Video) async throws(ClairoError) -> Bool {
         try await begin(video, from: [.uploaded, .ready, .failed, .cancelled])
     }
@@ -42,7 +42,7 @@ public struct JobStart: Sendable {
                 messages: [messages.task(task, traceID: job.traceID)] + messages.event(.started, job: job),
                 from: states)
         } catch  where error.exitCode == .noInput {
-            // Deleted in between.
+            // The video was deleted meanwhile.
             return false
         }
     }

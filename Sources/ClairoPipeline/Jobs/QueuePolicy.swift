@@ -1,24 +1,25 @@
 public import ClairoCore
 
-/// Where jobs and their tasks stand in the one queue that all workers take from.
+/// The order of jobs and tasks in the queue that all workers share.
 ///
-/// A place is a moment, and the earliest goes first (start-time fair queueing, Goyal et al., SIGCOMM 1996). Because places
-/// are moments on the clock, whoever waits comes to the front in the end, whatever arrives after him:
+/// A position is a time, and the earliest comes first (start-time fair queueing, Goyal et al., SIGCOMM 1996). Because
+/// positions are wall-clock times, no task starves:
 ///
-/// - A tenant's jobs begin `jobSpacing / weight` apart, so a thousand jobs of one stand between few of another's.
-/// - A job's chunks follow each other `chunkSpacing / weight` apart, so a short job goes in between a long one's.
-/// - A lower priority is a later place; it is overtaken for that long and no longer.
+/// - A tenant's jobs are `jobSpacing / weight` apart, so a thousand jobs of one tenant interleave with a few of
+///   another.
+/// - A job's chunks are `chunkSpacing / weight` apart, so a short job overtakes a long one.
+/// - A lower priority is a later position. It is overtaken for that long, and no longer.
 public struct QueuePolicy: Sendable, Hashable {
-    /// Shares of tenants; 1 for those that are not named.
+    /// Weights of tenants (default: 1).
     public var weights: [String: Double]
 
-    /// Seconds.
+    /// In seconds.
     static let jobSpacing = 1.0
     static let chunkSpacing = 15.0
 
     public init(weights: [String: Double] = [:]) { self.weights = weights }
 
-    /// Reads `gold=4,trial=0.5`.
+    /// Parses `gold=4,trial=0.5`.
     public init(_ text: String) throws(ClairoError) {
         weights = [:]
         for part in text.split(separator: ",") {
@@ -27,13 +28,13 @@ public struct QueuePolicy: Sendable, Hashable {
             else {
                 throw .configuration(
                     "The tenant weight \"\(part)\" is not valid",
-                    advice: "Write TENANT=WEIGHT, such as gold=4,trial=0.5.")
+                    advice: "Use TENANT=WEIGHT, for example gold=4,trial=0.5.")
             }
             weights[String(pair[0])] = weight
         }
     }
 
-    /// Seconds by which a priority stands behind the highest.
+    /// Seconds by which a priority comes after the highest.
     static func delay(of priority: Priority) -> Double {
         switch priority {
         case .high: 0
@@ -42,14 +43,14 @@ public struct QueuePolicy: Sendable, Hashable {
         }
     }
 
-    /// The place of a new job.
-    /// - Parameter last: the latest place of the tenant's unfinished jobs of this or a higher priority.
+    /// The position of a new job.
+    /// - Parameter last: The latest position of the tenant's unfinished jobs of this or a higher priority.
     func place(tenant: String, last: Timestamp?, now: Timestamp) -> Timestamp {
         guard let last else { return now }
         return max(now, last.advanced(bySeconds: Self.jobSpacing / weight(tenant)))
     }
 
-    /// The place of a task of a job. What ends a job stands where the job began, so that what is begun gets finished.
+    /// The position of a task. The finish task has the job's position, so that started jobs complete first.
     func place(of kind: WorkTask.Kind, index: Int, in job: Job) -> Timestamp {
         let position = kind == .chunk ? Double(index) : 0
         return job.queueAt.advanced(

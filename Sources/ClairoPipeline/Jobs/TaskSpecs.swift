@@ -1,12 +1,12 @@
 internal import ClairoCore
 
-/// Joins what the database knows of a job into the documents that engines work from.
+/// Creates task documents from the job, the video and the profile.
 struct TaskSpecs {
     let job: Job
     let video: Video
     let profiles: Profiles
 
-    /// - Parameter tasks: the job's, of which only `finish` needs to know.
+    /// - Parameter tasks: The job's tasks, needed for `finish` only.
     func spec(of task: WorkTask, threads: Int?, tasks: [WorkTask]) throws(ClairoError) -> TaskSpec {
         TaskSpec(
             taskID: task.id, jobID: task.jobID, videoID: task.videoID, attempt: task.attempt, traceID: job.traceID,
@@ -36,7 +36,7 @@ struct TaskSpecs {
         }
     }
 
-    /// The tasks that a plan asks for, but for the one that ends the job.
+    /// The tasks of a plan, except for the finish task.
     static func tasks(of plan: Plan, job: Job, policy: QueuePolicy, now: Timestamp) -> [WorkTask] {
         func task(_ kind: WorkTask.Kind, _ index: Int, frames: Int = 0) -> WorkTask {
             WorkTask(
@@ -54,16 +54,16 @@ struct TaskSpecs {
             queueAt: policy.place(of: .finish, index: 0, in: job), notBefore: now, createdAt: now)
     }
 
-    /// Frames that a chunk encodes, over all rungs.
+    /// The number of frames that a chunk encodes, over all rungs.
     private static func frames(of chunk: Chunk, _ plan: Plan) -> Int {
         guard let video = plan.video else { return 0 }
         let frames = chunk.segments.reduce(0) { $0 + video.grid.frames(ofSegment: $1).count }
         return frames * video.rungs.count { !$0.isCopy }
     }
 
-    // MARK: The end
+    // MARK: Finish
 
-    /// Binds a plan to the attempts that made its segments, and gathers what they wrote.
+    /// Records in a plan which attempts made its segments, and collects the files they wrote.
     static func finish(_ plan: Plan, tasks: [WorkTask]) throws(ClairoError) -> TaskSpec.FinishRequest {
         var bound = plan
         var files: [FileRecord] = []
@@ -71,7 +71,7 @@ struct TaskSpecs {
         let initKeys = Set((plan.video?.rungs ?? []).map(\.initKey.rawValue))
         for task in tasks where task.kind == .chunk || task.kind == .audio {
             guard task.state == .succeeded, let result = task.result else {
-                throw .defect("The job's \(task.kind.rawValue) \(task.index) has not ended well")
+                throw .defect("The job's \(task.kind.rawValue) \(task.index) has not succeeded")
             }
             if task.kind == .audio {
                 if task.attempt > 1 { bound.audio[task.index].laterAttempt = task.attempt }
@@ -80,7 +80,7 @@ struct TaskSpecs {
             }
             bound.video?.note(task.attempt, of: plan.chunks[task.index])
             for file in result.files {
-                // Each chunk says what its encoder's parameter sets were; they must be one and the same.
+                // Each chunk reports its encoder's parameter sets, which must be identical.
                 guard initKeys.contains(file.key) else {
                     files.append(file)
                     continue
@@ -93,7 +93,7 @@ struct TaskSpecs {
         }
         for (planned, made) in zip(plan.video?.rungs ?? [], bound.video?.rungs ?? []) {
             guard var file = inits[planned.initKey.rawValue] else {
-                throw .defect("No chunk has told of \(planned.initKey)")
+                throw .defect("No chunk reported \(planned.initKey)")
             }
             file.key = made.initKey.rawValue
             files.append(file)
@@ -109,7 +109,7 @@ struct TaskSpecs {
 }
 
 extension VideoPlan {
-    /// Notes which attempt made a chunk. The first chunk makes all of the rungs that are copied.
+    /// Records the attempt that made a chunk. The first chunk makes all copied rungs.
     fileprivate mutating func note(_ attempt: Int, of chunk: Chunk) {
         guard attempt > 1 else { return }
         for index in rungs.indices where !rungs[index].isCopy || chunk.index == 0 {

@@ -1,6 +1,6 @@
 public import ClairoCore
 
-/// One video whole: what `clairo status VIDEO` shows.
+/// Everything about one video, as shown by `clairo status VIDEO`.
 public struct VideoReport: Sendable, Codable, Hashable {
     public struct JobReport: Sendable, Codable, Hashable {
         public var id: JobID
@@ -8,7 +8,7 @@ public struct VideoReport: Sendable, Codable, Hashable {
         public var attempt: Int
         public var framesDone: Int
         public var framesPlanned: Int
-        /// Of `JobPace`: nil where it is not known, and when the job is not running.
+        /// See `JobPace`. Nil if unknown or if the job is not running.
         public var framesPerSecond: Double?
         public var speed: Double?
         public var etaSeconds: Double?
@@ -19,7 +19,7 @@ public struct VideoReport: Sendable, Codable, Hashable {
         public var finishedAt: Timestamp?
     }
 
-    /// A task without its documents, which are for workers.
+    /// A task without its documents.
     public struct TaskReport: Sendable, Codable, Hashable {
         public var id: TaskID
         public var kind: WorkTask.Kind
@@ -39,7 +39,7 @@ public struct VideoReport: Sendable, Codable, Hashable {
     /// Largest first.
     public var renditions: [Rendition]
 
-    /// Reads it from the database; nil where there is no such video.
+    /// Reads the report from the database. Returns nil if there is no such video.
     public init?(_ id: VideoID, in metadata: any MetadataStore) async throws(ClairoError) {
         guard let video = try await metadata.video(id) else { return nil }
         schema = 1
@@ -70,6 +70,6 @@ extension VideoReport.JobReport {
 }
 
 extension Video.State {
-    /// Whether nothing more will happen by itself.
+    /// Whether the state changes no more by itself.
     public var isFinal: Bool { [.ready, .failed, .cancelled].contains(self) }
 }

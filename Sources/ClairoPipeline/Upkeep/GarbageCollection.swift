@@ -1,16 +1,16 @@
 public import ClairoCore
 internal import Foundation
 
-/// Removes what nobody will need again: objects of the output store that no published job refers to, uploads in parts
-/// that nobody goes on with, rows that have done their work. Sources are never touched.
+/// Removes obsolete data: objects of the output store that no published job refers to, abandoned multipart uploads, and
+/// old rows. Sources are never touched.
 public struct GarbageCollection: Sendable {
     public struct Report: Sendable, Codable, Hashable {
-        /// Objects that were removed, or would be.
+        /// Objects removed, or to be removed in a dry run.
         public var objects = 0
         public var bytes: Int64 = 0
-        /// Uploads in parts that were given up; not counted in a dry run.
+        /// Aborted multipart uploads. Not counted in a dry run.
         public var uploads = 0
-        /// Rows of the database; not counted in a dry run.
+        /// Removed database rows. Not counted in a dry run.
         public var rows = 0
 
         public init() {}
@@ -21,12 +21,12 @@ public struct GarbageCollection: Sendable {
     private let olderThanSeconds: Double
     private let isDryRun: Bool
     private let removesUnknown: Bool
-    /// Nobody sends webhooks that have waited for so long: a relay that knows of one tries for hours.
+    /// A webhook that has waited this long has no relay: a relay gives up after hours.
     private static let webhookSeconds = 30 * 86_400.0
 
     /// - Parameters:
-    ///   - olderThanSeconds: younger objects stay: somebody may be about to refer to them.
-    ///   - removesUnknown: published outputs of jobs that the database does not know go too.
+    ///   - olderThanSeconds: Younger objects are kept, because a job may be about to refer to them.
+    ///   - removesUnknown: Also removes published output of jobs that the database does not know.
     public init(
         metadata: any MetadataStore, output: any ObjectStore, olderThanSeconds: Double, isDryRun: Bool,
         removesUnknown: Bool
@@ -38,11 +38,11 @@ public struct GarbageCollection: Sendable {
         self.isDryRun = isDryRun
     }
 
-    /// One round over everything.
-    /// - Parameter say: is told of each object before it goes.
-    public func run(say: @escaping @Sendable (ObjectKey) -> Void) async throws(ClairoError) -> Report {
+    /// Runs one pass.
+    /// - Parameter onRemove: Called for each object before it is removed.
+    public func run(onRemove: @escaping @Sendable (ObjectKey) -> Void) async throws(ClairoError) -> Report {
         var report = Report()
-        try await sweepOutput(&report, say)
+        try await sweepOutput(&report, onRemove)
         if !isDryRun {
             report.uploads = try await abortUploads()
             report.rows = try await metadata.purge(
@@ -54,7 +54,7 @@ public struct GarbageCollection: Sendable {
 
     // MARK: Output
 
-    /// A job's folder, as its objects come out of the list one behind the other.
+    /// A job's folder. The objects of a folder are adjacent in the store's list.
     private struct Folder: Sendable, Hashable {
         var video: VideoID
         var job: JobID
@@ -70,7 +70,7 @@ public struct GarbageCollection: Sendable {
     }
 
     private func sweepOutput(
-        _ report: inout Report, _ say: @escaping @Sendable (ObjectKey) -> Void
+        _ report: inout Report, _ onRemove: @escaping @Sendable (ObjectKey) -> Void
     ) async throws(ClairoError) {
         var last: ObjectKey?
         var kept: (folder: Folder, keys: Set<ObjectKey>?)?
@@ -85,23 +85,23 @@ public struct GarbageCollection: Sendable {
                 guard let folder = Folder(of: key) else { continue }
                 if kept?.folder != folder { kept = (folder, try await keysToKeep(in: folder)) }
                 guard let keys = kept?.keys, !keys.contains(key) else { continue }
-                try await remove(key, &report, say)
+                try await remove(key, &report, onRemove)
             }
         }
     }
 
-    /// - Returns: what is to stay in a job's folder; nil for all of it.
+    /// - Returns: The keys to keep in a job's folder, or nil to keep all.
     private func keysToKeep(in folder: Folder) async throws(ClairoError) -> Set<ObjectKey>? {
         guard let job = try await metadata.job(folder.job), job.videoID == folder.video else {
-            return try await isStrangers(folder) && !removesUnknown ? nil : []
+            return try await isForeign(folder) && !removesUnknown ? nil : []
         }
         switch job.state {
         case .planning, .running, .finishing: return nil
-        // Taken up again, a job that failed needs the segments it has. It may be taken up for as long as they are kept.
+        // A resumed job needs its existing segments. It can be resumed for as long as they are kept.
         case .failed, .cancelled:
             return job.updatedAt.seconds(since: .now) < -olderThanSeconds ? [] : nil
         case .succeeded:
-            // Players that have begun with an output that was replaced may go on with it for as long.
+            // Players may continue with a replaced output for the same time.
             let newest = try await metadata.jobs(of: job.videoID).first { $0.state == .succeeded }
             if let newest, newest.id != job.id {
                 return newest.updatedAt.seconds(since: .now) < -olderThanSeconds ? [] : nil
@@ -116,8 +116,8 @@ public struct GarbageCollection: Sendable {
         }
     }
 
-    /// Whether somebody publishes what the database knows nothing of: it may be the wrong database.
-    private func isStrangers(_ folder: Folder) async throws(ClairoError) -> Bool {
+    /// Whether an unknown job has published output. The database may be the wrong one.
+    private func isForeign(_ folder: Folder) async throws(ClairoError) -> Bool {
         try await blocking("look for playlists") { [output] () throws(ClairoError) in
             for name in ["master.m3u8", "manifest.mpd"]
             where try output.info(of: ObjectKey(folder.prefix + name)) != nil {
@@ -128,14 +128,14 @@ public struct GarbageCollection: Sendable {
     }
 
     private func remove(
-        _ key: ObjectKey, _ report: inout Report, _ say: @escaping @Sendable (ObjectKey) -> Void
+        _ key: ObjectKey, _ report: inout Report, _ onRemove: @escaping @Sendable (ObjectKey) -> Void
     ) async throws(ClairoError) {
         let size = try await blocking("remove") {
             [output, olderThanSeconds, isDryRun] () throws(ClairoError) -> Int64? in
             guard let info = try output.info(of: key), info.modified.seconds(since: .now) <= -olderThanSeconds else {
                 return nil
             }
-            say(key)
+            onRemove(key)
             if !isDryRun { try output.delete(key) }
             return info.size
         }
@@ -146,9 +146,9 @@ public struct GarbageCollection: Sendable {
 
     // MARK: Uploads
 
-    /// Uploads in parts into the output store are a worker's. One whose job is over by now goes on with nothing: it is listed
-    /// before the job is looked at, so a job that is taken up in between has begun others. Those of the raw store belong to
-    /// upload sessions, which are swept by their own rows.
+    /// Aborts multipart uploads of workers whose job has ended. The list is read before the job, so a job resumed in
+    /// between has started other uploads. Uploads to the raw store belong to upload sessions and are swept by their
+    /// rows.
     private func abortUploads() async throws(ClairoError) -> Int {
         let open = try await blocking("list uploads") { [output] () throws(ClairoError) in
             try output.openUploads(prefix: "videos/")

@@ -1,24 +1,24 @@
 public import ClairoCore
 internal import Foundation
 
-/// Uploads whose bytes go from the uploader straight to the store, by URLs that allow just that for a while.
+/// Uploads whose bytes go directly from the client to the store, using presigned URLs.
 public struct DirectUploads: Sendable {
-    /// For the whole upload.
+    /// The lifetime of an upload.
     public static let keptForSeconds: Double = 86_400
-    /// For one URL.
+    /// The lifetime of a URL.
     public static let urlSeconds = 3600
 
-    /// One part to be sent with PUT.
+    /// A part, to be sent with PUT.
     public struct Part: Sendable {
         public var number: Int
-        /// Bytes that it has to have.
+        /// The required size in bytes.
         public var size: Int64
         public var url: String
     }
 
-    /// What is wrong with an upload that is not ready to be completed.
+    /// Why an upload cannot be completed yet.
     public struct Gap: Sendable {
-        /// Parts that are not there or have another size than they should, the first hundred.
+        /// The first hundred parts that are missing or have the wrong size.
         public var parts: [Int]
     }
 
@@ -31,7 +31,7 @@ public struct DirectUploads: Sendable {
 
     public init(_ registration: UploadRegistration) { self.registration = registration }
 
-    /// Whether the store has such URLs.
+    /// Whether the store supports presigned URLs.
     public func isSupported() async throws(ClairoError) -> Bool {
         let store = registration.store
         return try await blocking("presign") { () throws(ClairoError) in
@@ -56,9 +56,9 @@ public struct DirectUploads: Sendable {
         return min(Int64(upload.partSize), size - Int64(number - 1) * Int64(upload.partSize))
     }
 
-    /// The URLs of some parts, fresh ones each time.
+    /// Creates new URLs for some parts.
     public func parts(_ numbers: ClosedRange<Int>, of session: UploadSession) async throws(ClairoError) -> [Part] {
-        guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never begun") }
+        guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never started") }
         let store = registration.store
         return try await blocking("presign") { () throws(ClairoError) in
             var parts: [Part] = []
@@ -67,14 +67,14 @@ public struct DirectUploads: Sendable {
                 guard
                     let url = try store.presignedURL(
                         for: .putPart(number: number, size: size, upload), expiresIn: Self.urlSeconds)
-                else { throw .defect("The store stopped giving URLs") }
+                else { throw .defect("The store returned no presigned URL") }
                 parts.append(Part(number: number, size: size, url: url))
             }
             return parts
         }
     }
 
-    /// The numbers of the parts that have arrived.
+    /// The numbers of the received parts.
     public func received(_ session: UploadSession) async throws(ClairoError) -> [Int] {
         guard let upload = session.multipart, session.state == .open else { return [] }
         let store = registration.store
@@ -87,20 +87,20 @@ public struct DirectUploads: Sendable {
         }
     }
 
-    /// Makes the object of its parts and the video of the object. Doing it twice is doing it once.
-    /// - Throws: `badInput` where the source is no good or not what was promised; nothing is left of it then.
+    /// Completes the object and registers the video. Idempotent.
+    /// - Throws: `badInput` if the source is unusable or does not match its checksum. The upload is then deleted.
     public func complete(_ session: UploadSession) async throws(ClairoError) -> Completion {
         if let video = try await registration.metadata.video(session.videoID) { return .registered(video) }
-        guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never begun") }
-        // The sweep lets it alone while it is looked into.
+        guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never started") }
+        // Keeps the sweep away while the source is probed.
         var renewed = session
         renewed.expiresAt = Timestamp.now.advanced(bySeconds: Self.keptForSeconds)
         guard let session = try await registration.metadata.updateUpload(renewed) else {
-            throw .temporary("Somebody else has changed upload \(session.id)", advice: "Try again.")
+            throw .temporary("Another request changed upload \(session.id)", advice: "Try again.")
         }
         let store = registration.store
         let gap = try await blocking("complete upload") { () throws(ClairoError) -> Gap? in
-            // It is complete where an earlier call ended after this step.
+            // Already complete if an earlier call was interrupted after this step.
             if try store.info(of: upload.key)?.size == session.size { return nil }
             let parts = try store.parts(of: upload)
             let sizes = Dictionary(parts.map { ($0.number, Int64($0.size)) }, uniquingKeysWith: { $1 })

@@ -1,19 +1,19 @@
 public import ClairoCore
 internal import Foundation
 
-/// Brings a local file into the raw store and registers it.
+/// Uploads a local file to the raw store and registers it.
 ///
-/// The database knows the upload before the store does, the store's list of parts is the truth about what has arrived, and
-/// the row of the upload stays until the caller has told its user the video's id. So a run that was killed at any moment
-/// is continued by the same call, and the same file sent by the same call becomes one video.
+/// The database records the upload before the store does. The store's list of parts is the truth about what has
+/// arrived. The upload's row remains until the caller has reported the video's id to its user. So the same call resumes
+/// a run that was killed at any point, and never creates a second video from the same file.
 public struct FileUpload: Sendable {
     public struct Outcome: Sendable {
         public var video: Video
-        /// Bytes that were sent now; the others had arrived before.
+        /// Bytes sent by this run. The others had arrived before.
         public var sentBytes: Int64
-        /// An older video with the same content, if there is one.
+        /// An older video with the same content, if any.
         public var sameContent: Video?
-        /// To be acknowledged with `acknowledge(_:)` when the user knows the video's id.
+        /// Pass this to `acknowledge(_:)` once the user knows the video's id.
         public var session: UploadID?
 
         public init(video: Video, sentBytes: Int64, sameContent: Video? = nil, session: UploadID? = nil) {
@@ -24,7 +24,7 @@ public struct FileUpload: Sendable {
         }
     }
 
-    /// Bytes that are safe, of how many.
+    /// Committed and total bytes.
     public struct Progress: Sendable {
         public var done: Int64
         public var total: Int64
@@ -44,9 +44,9 @@ public struct FileUpload: Sendable {
     }
 
     /// - Parameters:
-    ///   - fingerprint: the same for the same file, as far as can be told without reading it; asked again at the end.
-    ///   - dedupe: where a video with this content is there already that has not failed, send nothing and return that one.
-    /// - Throws: `badInput` (65) before a byte is sent where this is no media.
+    ///   - fingerprint: Identifies the file without reading it. Called again at the end.
+    ///   - dedupe: If a video with the same content exists that has not failed, sends nothing and returns that video.
+    /// - Throws: `badInput` (65), before any byte is sent, if the file is not media.
     public func run(
         _ source: any ByteSource, request: UploadRequest,
         fingerprint: @escaping @Sendable () throws(ClairoError) -> String, dedupe: Bool,
@@ -56,11 +56,11 @@ public struct FileUpload: Sendable {
             try registration.prober.probe(source, name: request.originalName, profile: request.profile)
         }
         try stop.check()
-        // What has been sent to one store is not in another.
+        // Bytes sent to one store are not in another.
         let place = store.location(of: "source").url
         let identity = { () throws(ClairoError) in Checksum.sha256(Data("\(try fingerprint())\n\(place)".utf8)) }
         let print = try identity()
-        // An earlier run that did everything but tell its user. What has come to nothing is begun anew.
+        // An earlier run may have completed the upload without reporting it. A failed video is uploaded anew.
         if let old = try await metadata.upload(fingerprint: print), old.state == .complete, old.size == source.size,
             let video = try await metadata.video(old.videoID), ![.failed, .cancelled].contains(video.state)
         {
@@ -79,19 +79,20 @@ public struct FileUpload: Sendable {
         do {
             sent = try await send(source, session: session, isNew: isNew, progress: progress)
         } catch {
-            // Another process may have been faster with the same file.
+            // Another process may have completed the same upload first.
             if let video = try? await metadata.video(session.videoID) {
                 return Outcome(video: video, sentBytes: 0, session: session.id)
             }
-            // The store does not know the upload any more.
+            // The store no longer knows the upload.
             guard error.exitCode == .noInput else { throw error }
             throw .temporary(
-                "The upload of \(request.originalName) was ended by another process", advice: "Run the command again.")
+                "Another process ended the upload of \(request.originalName)", advice: "Run the command again.")
         }
         CrashPoint.reach("upload.sent")
         guard try identity() == print else {
             try await registration.discard(session)
-            throw .inputOutput("\(request.originalName) changed while it was read", advice: "Run the command again.")
+            throw .inputOutput(
+                "\(request.originalName) changed while it was being read", advice: "Run the command again.")
         }
         let twin = try await metadata.video(sha256: sent.sha256)
         let video = try await registration.finish(session, sha256: sent.sha256, media: media)
@@ -100,19 +101,20 @@ public struct FileUpload: Sendable {
             video: video, sentBytes: sent.bytes, sameContent: twin?.id == video.id ? nil : twin, session: session.id)
     }
 
-    /// Ends an upload whose video's id has been told; from now on the same file is another video.
+    /// Deletes the row of an upload whose video id was reported. Uploading the same file again then creates another
+    /// video.
     public func acknowledge(_ session: UploadID) async throws(ClairoError) { try await metadata.deleteUpload(session) }
 
-    /// The row of this upload: the one of an earlier run, or a new one.
+    /// The row of this upload, from an earlier run or new.
     private func session(_ source: any ByteSource, request: UploadRequest, fingerprint: String)
         async throws(ClairoError) -> (UploadSession, isNew: Bool)
     {
         if let old = try await metadata.upload(fingerprint: fingerprint) {
             if old.size == source.size, old.state == .open {
-                // From now on the sweep lets it alone.
+                // Keeps the sweep away from now on.
                 var renewed = old
                 renewed.expiresAt = Timestamp.now.advanced(bySeconds: Self.keptForSeconds)
-                // The same file may have been renamed since.
+                // The file may have been renamed since.
                 renewed.originalName = request.originalName
                 guard let mine = try await metadata.updateUpload(renewed) else { throw Self.busy(request.originalName) }
                 return (mine, false)
@@ -181,17 +183,17 @@ public struct FileUpload: Sendable {
 
     private enum Begun {
         case open(MultipartUpload, [UploadedPart])
-        /// An earlier run completed the object and died before it was registered.
+        /// An earlier run completed the object but died before registering it.
         case complete
     }
 
-    /// The store's side of the session: what an earlier run began, or a new upload.
+    /// The store's part of the session: the upload of an earlier run, or a new one.
     private func multipart(_ session: UploadSession, isNew: Bool, partSize: Int) async throws(ClairoError) -> Begun {
         let key = Video.sourceKey(session.videoID)
         let begun = try await blocking("begin upload") { [store] () throws(ClairoError) -> Begun in
             if isNew { return .open(try store.beginUpload(at: key, partSize: partSize), []) }
             var candidates = [session.multipart].compactMap(\.self)
-            // One that was begun, but whose id did not reach the database.
+            // An upload whose id never reached the database.
             candidates += try store.openUploads(prefix: key.rawValue).filter { $0.key == key }
             for candidate in candidates {
                 let upload = MultipartUpload(key: key, id: candidate.id, partSize: partSize)
@@ -219,7 +221,7 @@ public struct FileUpload: Sendable {
         return begun
     }
 
-    /// Reads the source once, in order, and sends what the store does not have yet, several parts at a time.
+    /// Reads the source once, in order, and sends the parts that the store lacks, several at a time.
     private func sendParts(
         _ source: any ByteSource, of upload: MultipartUpload, present: [UploadedPart],
         progress: @escaping @Sendable (Progress) -> Void
@@ -276,7 +278,7 @@ public struct FileUpload: Sendable {
         }
     }
 
-    /// For an object that is there but not known to be ours: reads it back.
+    /// Reads back an existing object to verify that it has the source's bytes.
     private func compare(_ source: any ByteSource, with key: ObjectKey) async throws(ClairoError) -> Sent {
         let (mine, theirs) = try await blocking("compare") { [store, stop] () throws(ClairoError) in
             (
@@ -287,7 +289,7 @@ public struct FileUpload: Sendable {
         guard mine == theirs else {
             try await blocking("remove") { [store] () throws(ClairoError) in try store.delete(key) }
             throw .temporary(
-                "The store's copy is not what was sent; it has been removed", advice: "Run the same command again.")
+                "The store's copy differs from the source and has been deleted", advice: "Run the same command again.")
         }
         return Sent(bytes: 0, sha256: mine)
     }

@@ -1,27 +1,27 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Cuts bytes that pass by into the parts of one object and sends them while more arrive.
+/// Splits a byte stream into the parts of one object and sends them while more bytes arrive.
 ///
-/// Two parts are in memory at most, on their way or filling. Whoever has the bytes waits in `sendPart()` where the store is
-/// slower, and that back pressure reaches the socket. One task owns it.
+/// At most two parts are in memory. If the store is slower than the sender, `sendPart()` waits, and this back pressure
+/// reaches the socket. Owned by one task.
 struct PartStream: Sendable {
     private static let partsInMemory = 2
 
     let store: any ObjectStore
     let upload: MultipartUpload
-    /// Of the part that fills, from 1.
+    /// The number of the part being filled, from 1.
     private(set) var number: Int
     private(set) var filling = Data()
-    /// For who looks into the object when all of it has been sent.
+    /// For probing the object once it is complete.
     private(set) var passed = PassedBytes()
-    /// What the store answered to the parts that are safe, in their order.
+    /// The store's receipts for the committed parts, in order.
     private(set) var receipts: [UploadedPart] = []
     private var inFlight: [Task<UploadedPart, any Error>] = []
 
     /// - Parameters:
-    ///   - number: of the part to begin with.
-    ///   - filling: the bytes of that part which have come already.
+    ///   - number: The first part to send.
+    ///   - filling: Bytes of that part that have already arrived.
     init(store: any ObjectStore, upload: MultipartUpload, number: Int = 1, filling: Data = Data()) {
         self.store = store
         self.upload = upload
@@ -31,8 +31,8 @@ struct PartStream: Sendable {
 
     var isPartFull: Bool { filling.count == upload.partSize }
 
-    /// Takes the first of these bytes, as many as the part has room for.
-    /// - Returns: how many.
+    /// Consumes as many of the first bytes as fit into the part.
+    /// - Returns: The number of bytes consumed.
     mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
         Self.fill(&filling, to: upload.partSize, from: bytes)
     }
@@ -45,7 +45,7 @@ struct PartStream: Sendable {
         return count
     }
 
-    /// Sends what has filled, the whole part or the object's last one, and waits until there is room for another part.
+    /// Sends the filled part, or the last one, and waits until there is room for another.
     mutating func sendPart() async throws(ClairoError) {
         let (store, upload, data, number) = (store, upload, filling, number)
         passed.keep(data, at: Int64(number - 1) * Int64(upload.partSize))
@@ -60,12 +60,12 @@ struct PartStream: Sendable {
         if inFlight.count == Self.partsInMemory { try await settleOldest() }
     }
 
-    /// Waits until all parts that were sent are safe.
+    /// Waits until all sent parts are committed.
     mutating func settle() async throws(ClairoError) {
         while !inFlight.isEmpty { try await settleOldest() }
     }
 
-    /// Waits until nothing is on its way any more, however it ended.
+    /// Waits until no part is in flight, whatever the outcome.
     mutating func rest() async {
         for task in inFlight { _ = try? await task.value }
         inFlight = []

@@ -2,8 +2,8 @@ internal import ClairoCore
 internal import Foundation
 internal import Synchronization
 
-/// The first and the last bytes of an object, kept while they passed by on their way to the store: they are what a prober
-/// reads of most files, and a store may have to read a new object whole before it gives any of it back.
+/// Keeps the first and last bytes of an object while it streams to the store. A prober reads little else of most files,
+/// and a store may have to fetch a new object whole before it returns any of it.
 struct PassedBytes: Sendable {
     /// Enough for the first frames at 15 Mbit/s, and for the index of half an hour or more.
     private static let headLength = 3 << 19
@@ -16,12 +16,12 @@ struct PassedBytes: Sendable {
     }
 
     private var head: Piece?
-    /// The last part, and the one before it where the last is short.
+    /// The last part, and the one before if the last is short.
     private var tail: [Piece] = []
 
     init() {}
 
-    /// Of an object that is one piece.
+    /// For an object that was sent in one piece.
     init(_ whole: Data) { keep(whole, at: 0) }
 
     mutating func keep(_ part: Data, at offset: Int64) {
@@ -31,9 +31,9 @@ struct PassedBytes: Sendable {
     }
 
     /// The whole object.
-    /// - Parameter store: has the bytes that were not kept.
+    /// - Parameter store: Provides the bytes that were not kept.
     func source(size: Int64, of key: ObjectKey, in store: any ObjectStore) -> any ByteSource {
-        // A copy, as a slice would keep the whole.
+        // A copy, because a slice would retain the whole part.
         var end = Data()
         for piece in tail.reversed() {
             var longer = Data(capacity: Self.tailLength)
@@ -76,7 +76,7 @@ private final class PassedSource: ByteSource {
             let source = try store.open(key)
             guard source.size == size else {
                 throw .badMedia(
-                    "The store has \(source.size) of \(size) bytes of what was sent", advice: "Send it again.")
+                    "The store has \(source.size) of \(size) bytes", advice: "Send it again.")
             }
             opened = source
             return source

@@ -1,13 +1,13 @@
 public import ClairoCore
 internal import Foundation
 
-/// Uploads that can be interrupted at any byte, also by the end of this process, and go on later.
+/// Uploads that can be interrupted at any byte, even by the end of this process, and resumed later.
 ///
-/// Whole parts go to the store's upload in parts. What is left of a part when the sender pauses is kept as an object of its
-/// own, the tail. The row's `offset` moves only when the bytes before it are safe, in an update that names the row's
-/// version: whoever claimed the upload last may move it, so of two senders at once one is refused.
+/// Whole parts go to the store's multipart upload. When the sender pauses, the rest of a part is kept as a separate
+/// object, the tail. The row's `offset` only moves once the bytes before it are committed, with an update that checks
+/// the row's version. Only the latest claim may move it, so of two concurrent senders one is rejected.
 public struct ResumableUploads: Sendable {
-    /// After the last byte that came.
+    /// Counted from the last received byte.
     public static let keptForSeconds: Double = 86_400
 
     let registration: UploadRegistration
@@ -15,8 +15,8 @@ public struct ResumableUploads: Sendable {
     public init(_ registration: UploadRegistration) { self.registration = registration }
 
     /// - Parameters:
-    ///   - size: nil where the sender does not know yet.
-    ///   - largestLength: the bytes that may come at most; decides about the size of the parts.
+    ///   - size: The total size, or nil if unknown.
+    ///   - largestLength: The maximum size, which determines the part size.
     public func create(
         _ request: UploadRequest, fingerprint: String, size: Int64?, sha256: String?, largestLength: Int64
     ) async throws(ClairoError) -> UploadSession {
@@ -29,23 +29,23 @@ public struct ResumableUploads: Sendable {
             try store.beginUpload(at: key, partSize: partSize)
         }
         guard let updated = try await registration.metadata.updateUpload(session) else {
-            throw .temporary("The upload \(session.id) was swept away while it was created")
+            throw .temporary("Upload \(session.id) expired while it was being created")
         }
         return updated
     }
 
-    /// Takes hold of an upload to add bytes at its offset; whoever had hold of it before can move it no more.
+    /// Claims an upload to append bytes at its offset. An earlier claim can no longer move the offset.
     /// - Parameters:
-    ///   - size: of the whole, where the sender knows it only now.
-    ///   - commitsEarly: whether bytes count as safe while more arrive; not where a checksum comes first.
-    /// - Returns: nil where somebody else was faster.
+    ///   - size: The total size, if it has just become known.
+    ///   - commitsEarly: Whether to commit bytes while more arrive. False if a checksum must be verified first.
+    /// - Returns: Nil if another request claimed the upload first.
     public func append(to session: UploadSession, size: Int64? = nil, commitsEarly: Bool)
         async throws(ClairoError) -> ResumableUpload?
     {
         var session = session
         session.size = session.size ?? size
         session.expiresAt = Timestamp.now.advanced(bySeconds: Self.keptForSeconds)
-        guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never begun") }
+        guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never started") }
         guard let claimed = try await registration.metadata.updateUpload(session) else { return nil }
         let missing = Int(claimed.offset % Int64(upload.partSize))
         let number = Int(claimed.offset / Int64(upload.partSize)) + 1
@@ -53,9 +53,9 @@ public struct ResumableUploads: Sendable {
         let tail = missing == 0 ? nil : Self.tailPrefix(claimed) + "\(claimed.offset)-"
         let filling = try await blocking("read tail") { () throws(ClairoError) -> Data in
             guard let tail else { return Data() }
-            // The last one is of the claim that moved the offset here; another of the same offset lost its race.
+            // The last tail belongs to the claim that moved the offset here; others at the same offset lost the race.
             guard let key = try store.list(prefix: tail).last else {
-                throw .defect("The last \(missing) bytes of upload \(claimed.id) are gone")
+                throw .defect("The last \(missing) bytes of upload \(claimed.id) are missing")
             }
             let data = try store.get(key)
             guard data.count == missing else { throw .defect("\(key) has \(data.count) bytes instead of \(missing)") }
@@ -67,9 +67,9 @@ public struct ResumableUploads: Sendable {
             commitsEarly: commitsEarly)
     }
 
-    /// Makes the video of an upload that has all its bytes. Doing it twice is doing it once.
-    /// - Parameter sha256: where it was computed on the way; it is read from the store otherwise.
-    /// - Throws: `badInput` where the source is no good; nothing is left of it then.
+    /// Creates the video from a complete upload. Idempotent.
+    /// - Parameter sha256: The checksum, if it was computed while receiving. Otherwise it is computed from the store.
+    /// - Throws: `badInput` if the source is unusable. The upload is then deleted.
     public func finish(_ session: UploadSession, sha256: String? = nil) async throws(ClairoError) -> Video {
         if let video = try await registration.metadata.video(session.videoID) { return video }
         guard let upload = session.multipart, let size = session.size else {
@@ -77,7 +77,7 @@ public struct ResumableUploads: Sendable {
         }
         let store = registration.store
         try await blocking("complete upload") { () throws(ClairoError) in
-            // It is complete where an earlier call ended after this step.
+            // Already complete if an earlier call was interrupted after this step.
             if try store.info(of: upload.key)?.size == size { return }
             let expected = upload.partCount(forLength: size)
             let parts = Array(try store.parts(of: upload).prefix(expected))
@@ -86,9 +86,9 @@ public struct ResumableUploads: Sendable {
             }
             let info = try store.complete(upload, parts: parts)
             guard info.size == size else {
-                // A later call must not take it for the whole.
+                // A later call must not take it for the complete object.
                 try store.delete(upload.key)
-                throw .inputOutput("The store has \(info.size) of the \(size) bytes of upload \(session.id)")
+                throw .inputOutput("The store has \(info.size) of \(size) bytes of upload \(session.id)")
             }
         }
         let video = try await registration.finish(session, sha256: sha256)
@@ -106,14 +106,15 @@ public struct ResumableUploads: Sendable {
     }
 }
 
-/// One stretch of bytes that is added to a resumable upload. Ends with `commit` or `forget`. One task owns it.
+/// Appends bytes to a resumable upload within one request. Ends with `commit` or `forget`. Owned by one task.
 public struct ResumableUpload: Sendable {
-    /// A commit for every eighth part while bytes stream: what a crash costs against what the commits cost.
+    /// Commits after every eighth part while bytes arrive: a compromise between bytes lost in a crash and the cost of
+    /// commits.
     private static let partsPerCommit = 8
 
     public enum Commit: Sendable {
         case done(UploadSession)
-        /// Somebody else has taken the upload over.
+        /// Another request has claimed the upload.
         case superseded
     }
 
@@ -121,12 +122,12 @@ public struct ResumableUpload: Sendable {
     private var session: UploadSession
     private var stream: PartStream
     private let commitsEarly: Bool
-    /// Where this stretch began.
+    /// The offset at which this request started.
     private let begin: Int64
     private var uncommittedParts = 0
     private var isSuperseded = false
     private var received: Int64
-    /// Where all bytes come in one stretch.
+    /// Set if this request sends all bytes.
     private var hash: Checksum.Running?
 
     init(_ registration: UploadRegistration, session: UploadSession, stream: PartStream, commitsEarly: Bool) {
@@ -139,15 +140,15 @@ public struct ResumableUpload: Sendable {
         hash = session.offset == 0 ? Checksum.Running() : nil
     }
 
-    /// Bytes of the whole that have come, safe or not.
+    /// The total number of received bytes, committed or not.
     public var offset: Int64 { received }
     public var size: Int64? { session.size }
-    /// Of the whole, where all of it has come in this stretch.
+    /// The checksum of the whole upload, if this request received all of it.
     public var sha256: String? { hash?.finish() }
     public var isPartFull: Bool { stream.isPartFull }
 
-    /// Takes the first of these bytes, as many as there is room for.
-    /// - Returns: how many.
+    /// Consumes as many of the first bytes as fit into the part.
+    /// - Returns: The number of bytes consumed.
     public mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
         let count = stream.take(bytes)
         received += Int64(count)
@@ -155,7 +156,7 @@ public struct ResumableUpload: Sendable {
         return count
     }
 
-    /// - Returns: false where somebody else has taken the upload over.
+    /// - Returns: False if another request has claimed the upload.
     public mutating func sendPart() async throws(ClairoError) -> Bool {
         try await stream.sendPart()
         uncommittedParts += 1
@@ -167,7 +168,7 @@ public struct ResumableUpload: Sendable {
         return !isSuperseded
     }
 
-    /// Makes what has come safe and moves the offset there.
+    /// Commits the received bytes and moves the offset.
     public mutating func commit() async throws(ClairoError) -> Commit {
         guard !isSuperseded else { return .superseded }
         if stream.isPartFull || received == session.size && !stream.filling.isEmpty { try await stream.sendPart() }
@@ -186,16 +187,16 @@ public struct ResumableUpload: Sendable {
         return .done(session)
     }
 
-    /// Whether nobody else has taken the upload over.
+    /// Whether no other request has claimed the upload.
     public func isCurrent() async throws(ClairoError) -> Bool {
         try await registration.metadata.upload(session.id)?.version == session.version
     }
 
-    /// Leaves the offset where it was, as after a wrong checksum.
+    /// Leaves the offset unchanged, for example after a checksum mismatch.
     public mutating func forget() async { await stream.rest() }
 
     private func keepTail() async throws(ClairoError) {
-        // The version makes the name this claim's own; leading zeros make the last in order the latest.
+        // The version makes the name unique to this claim. Leading zeros sort the latest last.
         let version = String(session.version)
         let padding = String(repeating: "0", count: max(0, 12 - version.count))
         let key = ObjectKey("\(ResumableUploads.tailPrefix(session))\(received)-\(padding)\(version)")

@@ -1,25 +1,25 @@
 public import ClairoCore
 internal import Foundation
 
-/// An upload whose bytes come once, from a socket: they go to the store as they come and are hashed on the way.
+/// An upload whose bytes arrive once, from a socket. They are hashed and sent to the store as they arrive.
 ///
-/// Ends with `finish` or `abandon`; after `abandon` nothing is left of it. Should the process die, its row in the database
-/// stays, and the sweep removes what it names. One task owns it.
+/// Ends with `finish` or `abandon`, which deletes everything. If the process dies, the database row remains, and the
+/// sweep deletes what it names. Owned by one task.
 public struct StreamUpload: Sendable {
-    /// After this a row without an end is one of a process that died.
+    /// A row that is older belongs to a process that died.
     public static let keptForSeconds: Double = 2 * 86_400
 
     private let registration: UploadRegistration
     private let partSize: Int
     private var session: UploadSession
-    /// Bytes before it is known that they are more than one part.
+    /// The bytes, until there are more than one part.
     private var first = Data()
     private var stream: PartStream?
     private var hash = Checksum.Running()
 
     /// - Parameters:
-    ///   - fingerprint: of the uploader.
-    ///   - largestLength: the bytes that may come at most; decides about the size of the parts.
+    ///   - fingerprint: The caller's fingerprint.
+    ///   - largestLength: The maximum size, which determines the part size.
     public init(
         _ registration: UploadRegistration, request: UploadRequest, fingerprint: String, largestLength: Int64
     ) async throws(ClairoError) {
@@ -31,11 +31,11 @@ public struct StreamUpload: Sendable {
 
     public var bytes: Int64 { hash.bytes }
 
-    /// Whether `sendPart()` has to be called before more bytes are taken.
+    /// Whether `sendPart()` must be called before more bytes are consumed.
     public var isPartFull: Bool { stream?.isPartFull ?? (first.count == partSize) }
 
-    /// Takes the first of these bytes, as many as there is room for.
-    /// - Returns: how many.
+    /// Consumes as many of the first bytes as fit into the part.
+    /// - Returns: The number of bytes consumed.
     public mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
         let count = stream?.take(bytes) ?? PartStream.fill(&first, to: partSize, from: bytes)
         hash.update(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
@@ -52,36 +52,36 @@ public struct StreamUpload: Sendable {
             first = Data()
             session.multipart = upload
             guard let updated = try await registration.metadata.updateUpload(session) else {
-                throw .temporary("The upload \(session.id) was swept away while it ran")
+                throw .temporary("Upload \(session.id) expired while it was running")
             }
             session = updated
         }
         try await stream?.sendPart()
-        // One that runs for days is not one of a process that died.
+        // Renew the row of an upload that runs for days.
         if session.expiresAt < Timestamp.now.advanced(bySeconds: Self.keptForSeconds / 2) {
             session.expiresAt = Timestamp.now.advanced(bySeconds: Self.keptForSeconds)
             guard let updated = try await registration.metadata.updateUpload(session) else {
-                throw .temporary("The upload \(session.id) was swept away while it ran")
+                throw .temporary("Upload \(session.id) expired while it was running")
             }
             session = updated
         }
     }
 
     /// Completes the object and registers the video.
-    /// - Parameter request: what is known of the video by now.
-    /// - Throws: `badInput` where the source is no good; nothing is left of it then.
+    /// - Parameter request: The final properties of the video.
+    /// - Throws: `badInput` if the source is unusable. The upload is then deleted.
     public mutating func finish(request: UploadRequest) async throws(ClairoError) -> Video {
         (session.title, session.originalName) = (request.title, request.originalName)
         (session.profile, session.priority, session.tenant) = (request.profile, request.priority, request.tenant)
         session.size = bytes
         let source = try await completeObject()
         let video = try await registration.finish(session, sha256: hash.finish(), source: source)
-        // The answer tells the video's id, nobody asks for the upload again. Should this fail, the sweep does it.
+        // The response contains the video's id, so the row is no longer needed. If this fails, the sweep deletes it.
         try? await registration.metadata.deleteUpload(session.id)
         return video
     }
 
-    /// - Returns: the object, of which some is at hand; the parts are not in memory any more.
+    /// - Returns: The object, with its kept bytes. The parts are released.
     private mutating func completeObject() async throws(ClairoError) -> any ByteSource {
         let (store, key) = (registration.store, Video.sourceKey(session.videoID))
         let source: any ByteSource
@@ -89,7 +89,7 @@ public struct StreamUpload: Sendable {
             if stream?.filling.isEmpty == false { try await stream?.sendPart() }
             try await stream?.settle()
             source = (stream?.passed ?? PassedBytes()).source(size: bytes, of: key, in: store)
-            // The receipts are the truth: what the store lists may be somebody else's, or not all.
+            // Use the receipts: the store's list may be incomplete or contain other parts.
             let parts = stream?.receipts ?? []
             stream = nil
             let info = try await blocking("complete upload") { () throws(ClairoError) in
@@ -109,10 +109,10 @@ public struct StreamUpload: Sendable {
         return source
     }
 
-    /// Removes everything that has arrived, unless it became a video. What cannot be removed now, the sweep will.
+    /// Deletes everything that has arrived, unless it became a video. The sweep deletes what cannot be deleted now.
     public mutating func abandon() async throws(ClairoError) {
         await stream?.rest()
-        // `finish` may have lost its connection after the transaction took hold.
+        // `finish` may have failed after its transaction was committed.
         if try await registration.metadata.video(session.videoID) != nil { return }
         try await registration.discard(session)
     }

@@ -1,27 +1,27 @@
 public import ClairoCore
 internal import Foundation
 
-/// The last step of every upload, whichever way the bytes came: look into the source, then one transaction writes the
-/// video's row and the message about it (bytes before rows, rows before messages).
+/// The last step of every upload: probes the source, then writes the video's row and its message in one transaction
+/// (bytes before rows, rows before messages).
 public struct UploadRegistration: Sendable {
     public let store: any ObjectStore
     public let metadata: any MetadataStore
     public let prober: any MediaProber
 
-    /// - Parameter store: the raw store.
+    /// - Parameter store: The raw store.
     public init(store: any ObjectStore, metadata: any MetadataStore, prober: any MediaProber) {
         self.store = store
         self.metadata = metadata
         self.prober = prober
     }
 
-    /// Registers the video of a session whose object is complete. Doing it twice is doing it once.
+    /// Registers the video of a session whose object is complete. Idempotent.
     /// - Parameters:
-    ///   - sha256: of the bytes as they were sent; nil where nobody has computed it, it is read from the store then.
-    ///   - media: what was found in the source; nil where nobody has looked yet.
-    ///   - source: the object where some of it is at hand; nil to read all that is needed from the store.
-    /// - Throws: `badInput` (65) where the source is no good or is not what the sender promised; the object and the session
-    ///   are gone then.
+    ///   - sha256: The checksum of the sent bytes, or nil to compute it from the store.
+    ///   - media: The result of probing the source, or nil to probe it now.
+    ///   - source: The object with some bytes already in memory, or nil to read everything from the store.
+    /// - Throws: `badInput` (65) if the source is unusable or does not match its checksum. The object and the session
+    ///   are then deleted.
     public func finish(
         _ session: UploadSession, sha256: String? = nil, media: MediaInfo? = nil, source: (any ByteSource)? = nil
     ) async throws(ClairoError) -> Video {
@@ -30,7 +30,8 @@ public struct UploadRegistration: Sendable {
         let checked: (size: Int64, sha256: String, media: MediaInfo)
         do {
             checked = try await blocking("probe") { [store, prober] () throws(ClairoError) in
-                // Who sent it all in this run has seen the store's receipt for it; opening the object again has its price.
+                // If this run sent everything, the store's receipts are proof enough, and opening the object again
+                // would be expensive.
                 if session.sha256 == nil, let sha256, let media, let size = session.size {
                     return (size, sha256, media)
                 }
@@ -41,7 +42,7 @@ public struct UploadRegistration: Sendable {
                 let sum = if let sha256 { sha256 } else { try Checksum.sha256(source) }
                 if let promised = session.sha256, promised.lowercased() != sum {
                     throw .badMedia(
-                        "\(session.originalName) arrived with the SHA-256 \(sum), but \(promised) was promised",
+                        "\(session.originalName) arrived with the SHA-256 \(sum) instead of \(promised)",
                         advice: "Send it again.")
                 }
                 let info =
@@ -55,7 +56,7 @@ public struct UploadRegistration: Sendable {
             throw error
         }
         try await blocking("tidy up") { [store] () throws(ClairoError) in
-            // Where the answer to the beginning of an upload was lost, there is a second one that nobody knows of.
+            // If the reply to creating an upload was lost, there is a second, unrecorded one.
             for upload in try store.openUploads(prefix: key.rawValue) where upload.key == key {
                 try store.abort(upload)
             }
@@ -68,16 +69,17 @@ public struct UploadRegistration: Sendable {
         let isNew = try await metadata.register(video, message: try Self.message(video, at: now), upload: session.id)
         guard !isNew else { return video }
         guard let winner = try await metadata.video(session.videoID) else {
-            throw .temporary("The video \(session.videoID) was deleted while it was registered")
+            throw .temporary("The video \(session.videoID) was deleted while it was being registered")
         }
         return winner
     }
 
-    /// Removes everything of an upload that will not become a video; one that did become a video stays.
+    /// Deletes everything of an upload that will not become a video. One that did become a video is kept.
     ///
-    /// The row is marked before a byte goes, and only an open row can be registered: of this and `finish` at once, one finds
-    /// that the other was first. Who dies on the way leaves a marked row to the sweep.
-    /// - Parameter ifUnchanged: leaves an upload alone that is not as `session` says any more.
+    /// The row is marked before any byte is deleted, and only an open row can be registered. So of a concurrent
+    /// `discard` and `finish`, one finds that the other was first. If the process dies, the marked row is left to the
+    /// sweep.
+    /// - Parameter ifUnchanged: Only discards the upload if its row still equals `session`.
     public func discard(_ session: UploadSession, ifUnchanged: Bool = false) async throws(ClairoError) {
         var session = session
         while true {
@@ -86,12 +88,12 @@ public struct UploadRegistration: Sendable {
             }
             var marked = session
             marked.state = .discarded
-            // For other sweeps, until then.
+            // Keeps other sweeps away until then.
             marked.expiresAt = Timestamp.now.advanced(bySeconds: 3600)
             if let mine = try await metadata.updateUpload(marked) { return try await remove(mine) }
             if ifUnchanged { return }
             guard let current = try await metadata.upload(session.id) else {
-                // Without its row nobody can register it.
+                // Without its row it can no longer be registered.
                 if try await metadata.video(session.videoID) == nil { try await remove(session) }
                 return
             }
@@ -104,17 +106,17 @@ public struct UploadRegistration: Sendable {
         try await blocking("discard") { [store] () throws(ClairoError) in
             let key = Video.sourceKey(session.videoID)
             if let multipart = session.multipart { try store.abort(multipart) }
-            // One that was begun but never noted.
+            // An upload that was started but not recorded.
             for upload in try store.openUploads(prefix: key.rawValue) { try store.abort(upload) }
             try store.delete(key)
         }
         try await metadata.deleteUpload(session.id)
     }
 
-    /// The message about a new video, to be sent at once.
+    /// The message about a new video.
     static func message(_ video: Video, at now: Timestamp) throws(ClairoError) -> OutboxMessage {
         guard let payload = try? JSON.encode(UploadMessage(video), pretty: false) else {
-            throw .defect("The message about video \(video.id) cannot be written as JSON")
+            throw .defect("The message about video \(video.id) cannot be encoded as JSON")
         }
         return OutboxMessage(
             id: .make(at: now), topic: UploadMessage.topic, key: video.id.rawValue,

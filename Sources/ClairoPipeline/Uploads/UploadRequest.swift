@@ -1,6 +1,6 @@
 public import ClairoCore
 
-/// What an uploader says of a video, beside its bytes.
+/// The properties of a new video.
 public struct UploadRequest: Sendable, Hashable {
     public static let longestText = 2000
 
@@ -8,12 +8,12 @@ public struct UploadRequest: Sendable, Hashable {
     public let title: String?
     public let profile: String
     public let priority: Priority
-    /// Whose it is.
+    /// The tenant, for fair scheduling.
     public let tenant: String
 
     /// - Parameters:
-    ///   - originalName: as its owner has it; only shown, so anything goes but the empty name.
-    ///   - profile: letters, digits, `-`, `_` and `.`, at most 64; `tenant` the same.
+    ///   - originalName: The owner's file name. For display only, so any non-empty text is allowed.
+    ///   - profile: Up to 64 letters, digits, `-`, `_` and `.`. The same holds for `tenant`.
     public init(
         originalName: String, title: String? = nil, profile: String = "default", priority: Priority = .normal,
         tenant: String = Video.defaultTenant
@@ -23,9 +23,9 @@ public struct UploadRequest: Sendable, Hashable {
         }
         for (name, whose) in [(profile, "profile"), (tenant, "tenant")] where !Self.isName(name) {
             throw .usage(
-                "The \(whose)'s name is not valid", advice: "Use letters, digits, - _ and ., at most 64 of them.")
+                "The \(whose) name is not valid", advice: "Use up to 64 letters, digits, -, _ and . characters.")
         }
-        // NUL cannot be kept by every database.
+        // Not every database can store NUL.
         let clean = { (text: String) in text.replacing("\0", with: "\u{FFFD}") }
         self.originalName = originalName.isEmpty ? "unnamed" : clean(originalName)
         self.title = title.flatMap { $0.isEmpty ? nil : clean($0) }

@@ -1,13 +1,13 @@
 public import ClairoCore
 
-/// Removes uploads that nobody went on with: their parts, tails and rows.
+/// Removes expired uploads: their parts, tails and rows.
 public struct UploadSweep: Sendable {
     private let registration: UploadRegistration
 
     public init(_ registration: UploadRegistration) { self.registration = registration }
 
-    /// One round. An upload that cannot be removed now is met again by the next.
-    /// - Returns: how many went.
+    /// Removes one batch. An upload that cannot be removed now is left to the next run.
+    /// - Returns: The number of removed uploads.
     @discardableResult
     public func run(limit: Int = 100) async throws(ClairoError) -> Int {
         let expired = try await registration.metadata.expiredUploads(limit: limit)
@@ -18,7 +18,7 @@ public struct UploadSweep: Sendable {
                     try await ResumableUploads.removeTails(of: session, in: registration.store)
                     try await registration.metadata.deleteUpload(session.id)
                 } else {
-                    // Whoever goes on with it at this moment changes its version: one of the two is refused.
+                    // A concurrent append changes the version, so one of the two is rejected.
                     try await registration.discard(session, ifUnchanged: true)
                 }
             } catch {
