@@ -51,7 +51,7 @@ import Testing
     func aProcessThatGetsNowhereIsEnded(misbehaviour: String) async throws {
         let error = try #require(await error(misbehaviour, limits: ProcessLimits(stallSeconds: 1)))
         #expect(error.kind == .defect)
-        #expect(error.message.contains("got nowhere for 1 s"), "\(error)")
+        #expect(error.message.contains("made no progress for 1 s"), "\(error)")
     }
 
     @Test func aProcessThatTakesTooLongIsEnded() async throws {

@@ -4,7 +4,7 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// A container in which one task is done: started, waited for by a thread, removed.
+/// A container that runs one task. A thread waits for it to end.
 final class DockerContainer: TaskRuntime {
     static let noun = "container"
 
@@ -15,11 +15,11 @@ final class DockerContainer: TaskRuntime {
     private var firstKill: ContinuousClock.Instant?
     private var lastKill: ContinuousClock.Instant?
 
-    /// How long a daemon that has been told to end a container, or that is away, is waited for.
-    private static let patience = Duration.seconds(30)
+    /// How long to wait for a daemon that is unavailable, or that was asked to kill a container.
+    private static let timeout = Duration.seconds(30)
 
-    /// Starts it.
-    /// - Parameter wake: is signalled when it has ended.
+    /// Starts the container.
+    /// - Parameter wake: Signalled when the container has ended.
     init(
         _ configuration: ContainerConfiguration, name: String, engine: DockerEngine, wake: WakePipe
     ) throws(ClairoError) {
@@ -27,7 +27,7 @@ final class DockerContainer: TaskRuntime {
         do throws(ClairoError) {
             id = try engine.create(configuration, name: name)
         } catch {
-            // It may be there all the same, if only the answer was lost.
+            // The container may exist if only the reply was lost.
             if error.exitCode == .temporary { try? engine.remove(name) }
             throw error
         }
@@ -44,7 +44,7 @@ final class DockerContainer: TaskRuntime {
         }
     }
 
-    /// Removes it, running or not. What fails here is left to the sweeping of orphans.
+    /// Removes the container, running or not. Errors are ignored: the orphan sweep will remove it.
     func remove() {
         watch.cancellation.cancel()
         _ = waiting?.join()
@@ -52,7 +52,7 @@ final class DockerContainer: TaskRuntime {
         try? engine.remove(id)
     }
 
-    // MARK: As a place
+    // MARK: TaskRuntime
 
     var messages: Int32? { nil }
 
@@ -63,7 +63,7 @@ final class DockerContainer: TaskRuntime {
         return MessageTail(log).text
     }
 
-    /// There is nothing in it that would tidy up first.
+    /// Kills the container: nothing in it would clean up on SIGTERM.
     func terminate() { kill() }
 
     func kill() {
@@ -76,18 +76,18 @@ final class DockerContainer: TaskRuntime {
 
     func ending() -> TaskExit? {
         if let ending = watch.ending {
-            // Nothing in it can do that to its first process: the daemon has stopped, or somebody had it killed.
-            let isStrangers = ending == .signaled(SIGKILL) && firstKill == nil
-            return isStrangers ? .lost(.temporary("A task's container was killed by somebody else (signal 9)")) : ending
+            // No process in the container can kill its first process. The daemon stopped, or someone killed it.
+            let isForeign = ending == .signaled(SIGKILL) && firstKill == nil
+            return isForeign ? .lost(.temporary("A task's container was killed from outside (signal 9)")) : ending
         }
-        guard let firstKill, firstKill.duration(to: .now) > Self.patience else { return nil }
+        guard let firstKill, firstKill.duration(to: .now) > Self.timeout else { return nil }
         return .lost(
             ClairoError(
-                kind: .transient, exitCode: .temporary, "The Docker daemon did not end a task's container",
-                advice: "See what it says (journalctl -u docker)."))
+                kind: .transient, exitCode: .temporary, "The Docker daemon did not kill a task's container",
+                advice: "Check the daemon's log (journalctl -u docker)."))
     }
 
-    /// What the waiting thread sees.
+    /// The state of the thread that waits for the container.
     private final class Watch: Sendable {
         let cancellation = Cancellation()
         private let engine: DockerEngine
@@ -112,10 +112,10 @@ final class DockerContainer: TaskRuntime {
                     return end.withLock { $0 = Self.ending(state) }
                 } catch {
                     if error.kind == .cancelled { return }
-                    // A daemon that starts anew does not always take its containers with it (live restore).
+                    // A daemon that restarts may keep its containers running (live restore).
                     awaySince = awaySince ?? .now
                     if error.kind == .defect
-                        || awaySince.map({ $0.duration(to: .now) > DockerContainer.patience }) == true
+                        || awaySince.map({ $0.duration(to: .now) > DockerContainer.timeout }) == true
                     {
                         return end.withLock { $0 = .lost(Self.lost(error)) }
                     }
@@ -126,11 +126,11 @@ final class DockerContainer: TaskRuntime {
 
         private static func ending(_ state: ContainerDetails.State) -> TaskExit {
             if state.outOfMemory { return .outOfMemory }
-            // As a shell has it: 128 and the signal's number.
+            // As in a shell: 128 plus the signal number.
             return state.exitCode > 128 ? .signaled(Int32(state.exitCode - 128)) : .exited(Int32(state.exitCode))
         }
 
-        /// Not the task's fault, whatever it is: somebody has removed the container, or the daemon is gone.
+        /// The container was removed or the daemon is gone. That is never the task's fault.
         private static func lost(_ error: ClairoError) -> ClairoError {
             ClairoError(
                 kind: error.kind == .defect ? .transient : error.kind, exitCode: error.exitCode,

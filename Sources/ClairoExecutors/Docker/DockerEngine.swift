@@ -3,46 +3,46 @@ internal import Curl
 internal import Foundation
 internal import Glibc
 
-/// The Docker Engine API, as far as tasks need it, on the daemon's unix socket. Calls block.
+/// A client for the parts of the Docker Engine API that tasks need, over the daemon's Unix socket. Calls block.
 ///
-/// A failure says whose it is: a daemon that is away, busy or without room is `capacity` or `transient`, and has nothing to do
-/// with the task; a refusal of what we asked for is `defect`.
+/// The kind of an error tells its cause: a daemon that is unavailable, busy or out of space is `capacity` or
+/// `transient`, and unrelated to the task. A rejected request is `defect`.
 struct DockerEngine: Sendable {
-    /// Of the daemon.
+    /// The path of the daemon's socket.
     let socket: String
 
     private static let client = HTTPClient()
-    /// The oldest that has all we ask for (Docker 20.10), and the newest that is known to have it as we ask for it.
+    /// The oldest API version with all required features (Docker 20.10), and the newest that was tested.
     private static let versions = (oldest: 41, newest: 44)
 
-    /// The number behind the point of the API's version 1.x that both speak.
+    /// The minor version of the API 1.x that both sides support.
     private let version: Int
 
-    /// - Parameter socket: its path, or a `unix://` URL as in DOCKER_HOST.
-    /// - Throws: `configuration` (78) for an address that is not on this machine, `unavailable` (69) or `noPermission` (77)
-    ///   where the daemon is not to be reached.
+    /// - Parameter socket: A path, or a `unix://` URL as in DOCKER_HOST.
+    /// - Throws: `configuration` (78) if the address is not local, `unavailable` (69) or `noPermission` (77) if the
+    ///   daemon cannot be reached.
     init(socket address: String) throws(ClairoError) {
         socket = try Self.path(address)
-        // The ping is the one call without a version (section "Ping").
+        // The ping is the only call without a version in its path (section "Ping").
         let reply = try Self.send(HTTPRequest("GET", "http://docker/_ping"), "find the daemon", socket)
         let announced = reply.headers["Api-Version"].flatMap { text in
             text.hasPrefix("1.") ? Int(text.dropFirst(2)) : nil
         }
         guard let newest = announced, newest >= Self.versions.oldest else {
             throw .configuration(
-                "The Docker daemon at \(socket) speaks version \(reply.headers["Api-Version"] ?? "?") of its API",
-                advice: "Clairo needs 1.\(Self.versions.oldest), which Docker has had since 20.10.")
+                "The Docker daemon at \(socket) supports API version \(reply.headers["Api-Version"] ?? "?")",
+                advice: "Clairo needs 1.\(Self.versions.oldest), which Docker has supported since 20.10.")
         }
         version = min(newest, Self.versions.newest)
     }
 
-    /// - Throws: `configuration` for anything but a unix socket.
+    /// - Throws: `configuration` if the address is not a Unix socket.
     static func path(_ address: String) throws(ClairoError) -> String {
         let path = address.hasPrefix("unix://") ? String(address.dropFirst("unix://".count)) : address
         guard path.hasPrefix("/") else {
             throw .configuration(
-                "\(MaskedURL.text(address, hidesUser: true)) is not a unix socket of this machine",
-                advice: "Name the Docker daemon's socket, such as unix:///var/run/docker.sock, with --docker-socket.")
+                "\(MaskedURL.text(address, hidesUser: true)) is not a local Unix socket",
+                advice: "Set the Docker daemon's socket, such as unix:///var/run/docker.sock, with --docker-socket.")
         }
         return path
     }
@@ -50,24 +50,24 @@ struct DockerEngine: Sendable {
     // MARK: Calls
 
     func details() throws(ClairoError) -> EngineDetails {
-        try decode(get("/info", "ask the daemon about itself"))
+        try decode(get("/info", "describe itself"))
     }
 
-    /// - Returns: nil where there is no such image.
+    /// - Returns: Nil if the image does not exist.
     func image(_ name: String) throws(ClairoError) -> ImageDetails? {
         let reply = try reply("GET", "/images/\(Self.encoded(name))/json", "look for the image")
         if reply.status == 404 { return nil }
         return try decode(accepted(reply, "look for the image"))
     }
 
-    /// - Returns: its id.
+    /// - Returns: The container's id.
     func create(_ configuration: ContainerConfiguration, name: String) throws(ClairoError) -> String {
-        let action = "make a container"
+        let action = "create a container"
         let body: Data
         do {
             body = try EngineJSON.encode(configuration)
         } catch {
-            throw .defect("A container's configuration cannot be written: \(error)")
+            throw .defect("The container's configuration cannot be encoded: \(error)")
         }
         let reply = try reply("POST", "/containers/create?name=\(Self.encoded(name))", action, body: body)
         let created: CreatedContainer = try decode(accepted(reply, action))
@@ -78,13 +78,13 @@ struct DockerEngine: Sendable {
         _ = try accepted(reply("POST", "/containers/\(id)/start", "start a container"), "start a container")
     }
 
-    /// Ends it with SIGKILL; one that has ended already is as good.
+    /// Sends SIGKILL. Succeeds if the container has already ended.
     func kill(_ id: String) throws(ClairoError) {
-        let reply = try reply("POST", "/containers/\(id)/kill", "end a container", timeout: 10)
-        if reply.status != 409, reply.status != 404 { _ = try accepted(reply, "end a container") }
+        let reply = try reply("POST", "/containers/\(id)/kill", "kill a container", timeout: 10)
+        if reply.status != 409, reply.status != 404 { _ = try accepted(reply, "kill a container") }
     }
 
-    /// Waits until it does not run, which may take as long as the task.
+    /// Waits until the container has ended, for as long as the task takes.
     func wait(_ id: String, cancellation: Cancellation) throws(ClairoError) {
         let reply = try reply(
             "POST", "/containers/\(id)/wait?condition=not-running", "wait for a container", timeout: 30 * 24 * 3600,
@@ -93,31 +93,31 @@ struct DockerEngine: Sendable {
     }
 
     func inspect(_ id: String) throws(ClairoError) -> ContainerDetails {
-        try decode(get("/containers/\(id)/json", "look at a container"))
+        try decode(get("/containers/\(id)/json", "inspect a container"))
     }
 
-    /// The end of what it wrote to stdout and stderr.
+    /// The end of the container's stdout and stderr.
     func logs(_ id: String) throws(ClairoError) -> Data {
-        // In pieces of 16 KiB at most: more than the two thousand bytes that are wanted of them.
+        // Chunks have up to 16 KiB, more than the 2000 bytes that are used.
         let data = try get("/containers/\(id)/logs?stdout=1&stderr=1&tail=64", "read a container's log")
         return Self.withoutHeaders(data)
     }
 
-    /// Ends it if it runs, and removes it with its volumes; one that is gone already is as good.
+    /// Kills and removes the container with its volumes. Succeeds if it is already gone.
     func remove(_ id: String) throws(ClairoError) {
         let reply = try reply("DELETE", "/containers/\(id)?force=1&v=1", "remove a container")
-        // 409: somebody else is at it.
+        // 409: the removal is already in progress.
         if reply.status != 404, reply.status != 409 { _ = try accepted(reply, "remove a container") }
     }
 
-    /// All that have a label, running or not.
+    /// All containers with a label, running or not.
     func containers(label: String, value: String) throws(ClairoError) -> [ListedContainer] {
         let filter = "{\"label\":[\"\(label)=\(value)\"]}"
         return try decode(
-            get("/containers/json?all=1&filters=\(Self.encoded(filter))", "look for containers"))
+            get("/containers/json?all=1&filters=\(Self.encoded(filter))", "list containers"))
     }
 
-    // MARK: How it is said
+    // MARK: Requests
 
     private func get(_ path: String, _ action: String) throws(ClairoError) -> Data {
         try accepted(reply("GET", path, action), action)
@@ -129,7 +129,7 @@ struct DockerEngine: Sendable {
     ) throws(ClairoError) -> HTTPReply {
         var request = HTTPRequest(method, "http://docker/v1.\(version)\(path)")
         request.stallTimeout = timeout
-        // What is said once must not be said twice.
+        // A request must not be sent twice.
         request.reusesConnection = false
         if body != nil { request.headers["Content-Type"] = "application/json" }
         return try Self.send(
@@ -148,28 +148,28 @@ struct DockerEngine: Sendable {
             if error.category == .cancelled { throw .cancelled }
             throw unreachable(socket, action, error)
         } catch {
-            throw .defect("The Docker daemon was not asked to \(action): \(error)")
+            throw .defect("The request to the Docker daemon to \(action) was not sent: \(error)")
         }
     }
 
     private static func unreachable(_ socket: String, _ action: String, _ error: CurlError) -> ClairoError {
-        let message = "The Docker daemon at \(socket) cannot be asked to \(action)"
+        let message = "Cannot ask the Docker daemon at \(socket) to \(action)"
         guard error.category == .unreachable else {
             return ClairoError(
                 kind: .capacity, exitCode: .temporary, "\(message): \(error.reason)",
-                advice: "See what it says (journalctl -u docker).")
+                advice: "Check the daemon's log (journalctl -u docker).")
         }
         if access(socket, F_OK) == 0, access(socket, R_OK | W_OK) != 0 {
             return ClairoError(
-                kind: .capacity, exitCode: .noPermission, "\(message): this user may not",
-                advice: "Add the user to the group docker, or name another socket with --docker-socket or DOCKER_HOST.")
+                kind: .capacity, exitCode: .noPermission, "\(message): permission denied",
+                advice: "Add the user to the group docker, or set another socket with --docker-socket or DOCKER_HOST.")
         }
         return ClairoError(
-            kind: .capacity, exitCode: .unavailable, "\(message): it is not running there",
-            advice: "Start it (systemctl start docker), or name its socket with --docker-socket or DOCKER_HOST.")
+            kind: .capacity, exitCode: .unavailable, "\(message): it is not running",
+            advice: "Start it (systemctl start docker), or set its socket with --docker-socket or DOCKER_HOST.")
     }
 
-    /// The body of a reply that says yes.
+    /// The body of a successful reply.
     private func accepted(_ reply: HTTPReply, _ action: String) throws(ClairoError) -> Data {
         if reply.head.isSuccess { return reply.body }
         let words =
@@ -177,47 +177,48 @@ struct DockerEngine: Sendable {
         throw Self.refusal(status: reply.status, words, action)
     }
 
-    /// The API has no codes for what went wrong beyond a status; its words are the kernel's (errno(3)), which have been the same
-    /// for decades.
+    /// Maps an error reply. The API has no error codes beyond the status, so this matches the kernel's messages
+    /// (errno(3)), which have been stable for decades.
     static func refusal(status: Int, _ words: String, _ action: String) -> ClairoError {
         let message = "The Docker daemon did not \(action): \(words.prefix(1000))"
         func says(_ code: Int32) -> Bool { words.lowercased().contains(String(cString: strerror(code)).lowercased()) }
         if says(ENOSPC) || says(EDQUOT) {
             return ClairoError(
                 kind: .capacity, exitCode: .inputOutput, message,
-                advice: "Make room where Docker keeps its data (docker system df), and run it again.")
+                advice: "Free space where Docker keeps its data (docker system df), and run it again.")
         }
         if says(ENOMEM) || says(EAGAIN) || says(EMFILE) || says(ENFILE) {
             return ClairoError(
                 kind: .capacity, exitCode: .temporary, message,
-                advice: "Try again later or give a smaller --concurrency.")
+                advice: "Try again later, or lower --concurrency.")
         }
         if words.contains("bind source path does not exist") {
             return ClairoError(
                 kind: .capacity, exitCode: .configuration, message,
                 advice:
-                    "Give a folder with --docker-folder that is the same for this program and for the daemon: in a container, one that is mounted under its own name."
+                    "Use --docker-folder with a folder that has the same path for this program and the daemon. In a container, mount it under its own path."
             )
         }
         if status >= 500 {
             return ClairoError(
-                kind: .transient, exitCode: .temporary, message, advice: "See what it says (journalctl -u docker).")
+                kind: .transient, exitCode: .temporary, message,
+                advice: "Check the daemon's log (journalctl -u docker).")
         }
         return ClairoError(
             kind: .defect, exitCode: .configuration, message,
-            advice: "Check with clairo doctor --executor docker, and that --docker-image is an image of Clairo.")
+            advice: "Check with clairo doctor --executor docker, and that --docker-image is a Clairo image.")
     }
 
     private func decode<T: Decodable>(_ data: Data) throws(ClairoError) -> T {
         do {
             return try EngineJSON.decode(T.self, from: data)
         } catch {
-            throw .defect("An answer of the Docker daemon at \(socket) cannot be read (\(T.self)): \(error)")
+            throw .defect("A reply of the Docker daemon at \(socket) cannot be parsed (\(T.self)): \(error)")
         }
     }
 
-    /// A log is a row of pieces, each behind its stream, three zeros and its length, big-endian (section "Attach to a container",
-    /// stream format).
+    /// Removes the frame headers of a log: each chunk has its stream, three zeros and a big-endian length before it
+    /// (section "Attach to a container", stream format).
     static func withoutHeaders(_ log: Data) -> Data {
         var text = Data()
         var rest = log[...]
@@ -233,7 +234,7 @@ struct DockerEngine: Sendable {
         var allowed = CharacterSet(charactersIn: "a"..."z")
         allowed.formUnion(CharacterSet(charactersIn: "A"..."Z"))
         allowed.formUnion(CharacterSet(charactersIn: "0"..."9"))
-        // An image's name has slashes, colons and an at sign of its own, which the API takes as they are.
+        // Image names contain slashes, colons and @, which the API accepts unencoded.
         allowed.insert(charactersIn: "-._~/:@")
         return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? text
     }

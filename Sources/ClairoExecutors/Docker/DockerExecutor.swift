@@ -3,35 +3,35 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// Runs each task in a fresh container, which gets its bytes from us and nothing else.
+/// Runs each task in a new container that has no access to anything but the worker's socket.
 ///
 /// ```
 /// worker: credentials, database, network          container: clairo run-task --connect /work/socket
-///   supervisor ── Docker Engine API ────────────►  engine (libav on media from strangers)
+///   supervisor ── Docker Engine API ────────────►  engine (libav on untrusted media)
 ///   TaskServer ◄── ranges, segments, progress ───  RemoteSource, RemoteStore
-///        └ a unix socket in a folder of the attempt's own, mounted read-only at /work
+///        └ a Unix socket in a folder of its own, mounted read-only at /work
 /// ```
 ///
-/// The talk, the watchdogs and what becomes of a task are those of `ProcessExecutor`. The container has no network, no
-/// capability, user 65534, and no place to write but a small /tmp in its memory; what it needs for that, and the walls that the
-/// child builds inside (`Sandbox`), hold each by itself. It is removed when the task has ended; on failure the end of its log is
-/// in the error.
+/// Protocol, timeouts and errors are those of `ProcessExecutor`. The container has no network, no capabilities, user
+/// 65534, and a small /tmp in memory as its only writable folder. These restrictions and the sandbox that the child
+/// creates inside (`Sandbox`) are independent layers. The container is removed when the task ends. On failure, the
+/// error contains the end of its log.
 ///
-/// - Out of memory, crashed, stuck: `defect`, as with a process.
-/// - No image, no daemon, no room on the daemon's disk: `capacity`, which costs the job no attempt.
-/// - Killed or removed by somebody else: `transient`.
+/// - Out of memory, crash, no progress: `defect`, as with a process.
+/// - No image, no daemon, disk full: `capacity`, which costs the job no attempt.
+/// - Killed or removed from outside: `transient`.
 public struct DockerExecutor: TaskExecutor {
-    /// What the operator decides.
+    /// The operator's settings.
     public struct Options: Sendable {
-        /// The image, whose entry point is `clairo`.
+        /// The image. Its entry point must be `clairo`.
         public var image: String
         /// The daemon's socket: a path or a `unix://` URL.
         public var socket: String
-        /// For the sockets to the containers: the same path for us and for the daemon.
+        /// The folder for the containers' sockets. It must have the same path for this process and the daemon.
         public var folder: String
         public var limits: DockerLimits
         public var sandbox: SandboxMode
-        /// Of the subcommand that runs a task.
+        /// Arguments of the subcommand that runs a task.
         public var arguments: [String]
 
         public init(
@@ -54,12 +54,12 @@ public struct DockerExecutor: TaskExecutor {
     private let onOrphans: @Sendable (Int) -> Void
 
     static let noImageAdvice =
-        "Build it (Scripts/deploy/Dockerfile) or pull it on this machine, or name another with --docker-image."
+        "Build it (Scripts/deploy/Dockerfile) or pull it on this machine, or set another with --docker-image."
 
     /// - Parameters:
-    ///   - onKill: told of every container that did not end by itself with a result.
-    ///   - onOrphans: told how many containers of dead workers were removed.
-    /// - Throws: `configuration` for a socket that is none, `cannotCreate` where the folder cannot be made.
+    ///   - onKill: Called for each container that ended without a result.
+    ///   - onOrphans: Called with the number of removed containers of dead workers.
+    /// - Throws: `configuration` for an invalid socket, `cannotCreate` if the folder cannot be created.
     public init(
         _ options: Options, onKill: @escaping @Sendable (TaskKill) -> Void = { _ in },
         onOrphans: @escaping @Sendable (Int) -> Void = { _ in }
@@ -82,7 +82,7 @@ public struct DockerExecutor: TaskExecutor {
     private func runHere(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) throws(ClairoError) -> TaskResult {
         try stop.check()
         let engine = try DockerEngine(socket: options.socket)
-        // Now and then: other workers may have died since.
+        // Periodically, because other workers may have died since.
         if lastSweep.isDue() { _ = try? removeOrphans(engine) }
         let labels = [
             "clairo.task": spec.taskID.rawValue, "clairo.job": spec.jobID.rawValue,
@@ -95,7 +95,7 @@ public struct DockerExecutor: TaskExecutor {
         }
     }
 
-    /// Starts a container, waits until it asks for its task, and removes it after `body`.
+    /// Starts a container, runs `body` once the container asks for its task, and removes it.
     private func withContainer<R>(
         _ engine: DockerEngine, arguments: [String] = [], labels: [String: String] = [:], stop: StopRequest,
         _ body: (DockerContainer, WireSocket, WakePipe) throws(ClairoError) -> R
@@ -121,21 +121,21 @@ public struct DockerExecutor: TaskExecutor {
             if let socket = listener.connection() { return socket }
             try stop.check()
             if let ending = container.ending() {
-                // It may have connected, spoken and ended meanwhile.
+                // The task may have connected and ended meanwhile.
                 if let socket = listener.connection() { return socket }
-                throw notBegun(ending, container.lastWords())
+                throw startError(ending, container.lastWords())
             }
             guard begin.duration(to: .now) < .seconds(options.limits.startSeconds) else {
                 onKill(.stalled)
                 throw .crash(
-                    "The task's container did not ask for its task within \(Int(options.limits.startSeconds)) s",
+                    "The task's container did not connect within \(Int(options.limits.startSeconds)) s",
                     container.lastWords())
             }
             wake.wait(or: listener.descriptor, timeout: .milliseconds(250))
         }
     }
 
-    private func notBegun(_ ending: TaskExit, _ messages: String) -> ClairoError {
+    private func startError(_ ending: TaskExit, _ messages: String) -> ClairoError {
         if case .lost(let error) = ending { return error }
         onKill(.noResult)
         let how =
@@ -146,9 +146,9 @@ public struct DockerExecutor: TaskExecutor {
             }
         return ClairoError(
             kind: .defect, exitCode: .configuration,
-            "The task's container from the image \(options.image) ended before it asked for its task (\(how))"
+            "The task's container from the image \(options.image) ended before it connected (\(how))"
                 + (messages.isEmpty ? "" : ": \(messages)"),
-            advice: "Check that the image is of this version of Clairo (clairo doctor --executor docker).")
+            advice: "Check that the image has this version of Clairo (clairo doctor --executor docker).")
     }
 
     private func configuration(
@@ -158,9 +158,9 @@ public struct DockerExecutor: TaskExecutor {
         let limits = options.limits
         let cpus = if let cpus = limits.cpus { cpus } else { Double(try engine.details().cpus) }
         let task = limits.task
-        // Read-only, or the daemon would make a volume on its disk for each.
-        var places = (image.config?.volumes ?? [:]).mapValues { _ in "ro,noexec,nosuid,nodev,size=4k" }
-        places["/tmp"] = "rw,noexec,nosuid,nodev,mode=1777,size=\(limits.scratchBytes)"
+        // Read-only tmpfs mounts, otherwise the daemon would create a volume on disk for each.
+        var tmpfs = (image.config?.volumes ?? [:]).mapValues { _ in "ro,noexec,nosuid,nodev,size=4k" }
+        tmpfs["/tmp"] = "rw,noexec,nosuid,nodev,mode=1777,size=\(limits.scratchBytes)"
         return ContainerConfiguration(
             image: image.id,
             cmd: options.arguments + ["--connect", "/work/\(TaskListener.name)", "--sandbox", options.sandbox.rawValue]
@@ -175,7 +175,7 @@ public struct DockerExecutor: TaskExecutor {
                     .init(name: "fsize", soft: Int(task.fileSize), hard: Int(task.fileSize)),
                     .init(name: "nofile", soft: task.openFiles, hard: task.openFiles),
                 ],
-                tmpfs: places, mounts: [.init(source: place, target: "/work")]))
+                tmpfs: tmpfs, mounts: [.init(source: place, target: "/work")]))
     }
 
     private func image(_ engine: DockerEngine) throws(ClairoError) -> ImageDetails {
@@ -189,7 +189,7 @@ public struct DockerExecutor: TaskExecutor {
 
     // MARK: Orphans
 
-    /// Removes the containers of workers that are gone, running or not.
+    /// Removes containers of dead workers, running or not.
     private func removeOrphans(_ engine: DockerEngine) throws(ClairoError) {
         let containers = try engine.containers(label: DockerWorkFolder.folderLabel, value: folder.identifier)
         let orphans = folder.orphans(among: containers)
@@ -198,10 +198,10 @@ public struct DockerExecutor: TaskExecutor {
         if !orphans.isEmpty { onOrphans(orphans.count) }
     }
 
-    // MARK: Looking whether it works
+    // MARK: Check
 
-    /// Asks the daemon, looks for the image, removes orphans, and has a container tell which walls stand in it. To be called
-    /// before any work is taken.
+    /// Checks the daemon and the image, removes orphans, and has a container report its sandbox layers. Call before
+    /// claiming tasks.
     public func check() async throws(ClairoError) -> DockerReport {
         do {
             return try await onDedicatedThread(name: "docker") { try checkHere() }
@@ -216,16 +216,16 @@ public struct DockerExecutor: TaskExecutor {
         let image = try image(engine)
         _ = lastSweep.isDue()
         try removeOrphans(engine)
-        var patience = timeval(tv_sec: 30, tv_usec: 0)
+        var timeout = timeval(tv_sec: 30, tv_usec: 0)
         let sandbox = try withContainer(engine, arguments: ["--tell-sandbox"], stop: StopRequest()) {
             (container, socket, _) throws(ClairoError) in
             setsockopt(
-                socket.descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-            // Any word lets it begin.
+                socket.descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+            // Any reply lets the child start.
             _ = socket.send(try WireMessage(.answer, head: AnswerHead()))
             let report = try? socket.receive(WireLimits.fromChild)?.decodeHead(as: SandboxReport.self)
             guard let report else {
-                throw .crash("A task's container does not get as far as its sandbox", container.lastWords())
+                throw .crash("A task's container fails before it enters its sandbox", container.lastWords())
             }
             return report
         }
@@ -238,38 +238,38 @@ public struct DockerExecutor: TaskExecutor {
     }
 }
 
-/// What `DockerExecutor` has found.
+/// The result of `DockerExecutor.check`.
 public struct DockerReport: Sendable, Hashable {
-    /// Of the daemon.
+    /// The daemon's version.
     public var version: String
     /// The image's id.
     public var image: String
-    /// The walls that the child builds inside the container.
+    /// The sandbox layers inside the container.
     public var sandbox: SandboxReport
-    /// What the daemon's kernel cannot limit.
+    /// Resources that the daemon's kernel cannot limit.
     public var missingLimits: [String]
 
-    /// For people: what is missing; nil where nothing is.
+    /// What is missing, for people; nil if nothing is.
     public var missing: String? {
         let limits = missingLimits.isEmpty ? "" : "limits of \(missingLimits.joined(separator: ", "))"
         let all = [sandbox.isComplete ? "" : sandbox.missing, limits].filter { !$0.isEmpty }
         return all.isEmpty ? nil : all.joined(separator: ", ")
     }
 
-    /// Why nothing is to run in such containers; nil where it may.
+    /// An error if `mode` does not allow tasks to run in these containers.
     public func refusal(of mode: SandboxMode) -> ClairoError? {
         guard mode == .require, let missing else { return nil }
         return .configuration(
             "The sandbox is not complete in this Docker's containers; missing: \(missing)",
-            advice: "Use Docker 23 or later with limits by cgroups, or --sandbox auto, behind the others.")
+            advice: "Use Docker 23 or later with cgroup limits, or --sandbox auto to run with the other layers.")
     }
 }
 
-/// When orphans were looked for last.
+/// The time of the last orphan sweep.
 private final class SweepClock: Sendable {
     private let last = Mutex<ContinuousClock.Instant?>(nil)
 
-    /// Whether it is time again; if so, it has been done.
+    /// Whether a sweep is due. If so, records it as done.
     func isDue() -> Bool {
         last.withLock { last in
             if let last, last.duration(to: .now) < .seconds(60) { return false }

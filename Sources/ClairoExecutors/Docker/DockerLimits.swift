@@ -1,15 +1,15 @@
-/// What a task's container may use.
+/// Resource limits of a task's container.
 public struct DockerLimits: Sendable, Hashable {
-    /// What holds for a process holds for a container: memory (all of it here, kernel's and caches' included), CPU time, open files,
-    /// time, output.
+    /// The limits of a process apply to the container: memory (all of it, including kernel memory and caches), CPU
+    /// time, open files, time, output.
     public var task: ProcessLimits
-    /// CPUs that its threads together keep busy; nil for all that the daemon has.
+    /// The number of CPUs, or nil for all.
     public var cpus: Double?
-    /// Processes and threads. A chunk at its largest has a few dozen.
+    /// The maximum number of processes and threads. The largest chunk needs a few dozen.
     public var processes: Int
-    /// Bytes of /tmp, which lies in its memory.
+    /// The size of /tmp in bytes. It counts towards memory.
     public var scratchBytes: Int
-    /// From its start until it asks for its task.
+    /// Seconds from the container's start until it must connect.
     public var startSeconds: Double
 
     public init(

@@ -1,8 +1,8 @@
 internal import Foundation
 
-// What is said to the Docker Engine and what it answers, as far as tasks need it. Source: Docker Engine API v1.41.
+// Requests and replies of the Docker Engine API that tasks need. Source: Docker Engine API v1.41.
 //
-// Names are those of the API but for their first letter, which `EngineJSON` changes.
+// Names are those of the API except for the case of the first letter, which `EngineJSON` converts.
 
 enum EngineJSON {
     static func encode(_ value: some Encodable) throws -> Data {
@@ -32,7 +32,7 @@ enum EngineJSON {
     }
 }
 
-/// Body of `POST /containers/create`.
+/// The body of `POST /containers/create`.
 struct ContainerConfiguration: Encodable {
     var image: String
     var cmd: [String]
@@ -40,7 +40,7 @@ struct ContainerConfiguration: Encodable {
     var user: String
     var workingDir = "/"
     var hostname = "clairo"
-    /// The image's own check is for daemons.
+    /// Disabled: the image's own check is for daemons.
     var healthcheck = Healthcheck()
     var hostConfig: HostConfiguration
 
@@ -50,24 +50,24 @@ struct ContainerConfiguration: Encodable {
 }
 
 struct HostConfiguration: Encodable {
-    /// Bytes. Swap is counted in `memorySwap`, so the same number there means none.
+    /// In bytes. `memorySwap` is the sum of memory and swap, so the same value means no swap.
     var memory: Int64
     var memorySwap: Int64
     /// CPUs times 10⁹.
     var nanoCpus: Int64
     var pidsLimit: Int
     var ulimits: [Ulimit]
-    /// Options of mount(8) by folders.
+    /// mount(8) options by folder.
     var tmpfs: [String: String]
     var mounts: [Mount]
     var readonlyRootfs = true
     var networkMode = "none"
-    /// No /dev/shm, which could be written to.
+    /// Disables /dev/shm, which would be writable.
     var ipcMode = "none"
     var capDrop = ["ALL"]
     var securityOpt = ["no-new-privileges"]
     var logConfig = LogConfiguration()
-    /// The kernel is to end it before the worker or anything else (proc(5)).
+    /// Makes the kernel kill the container before the worker or anything else (proc(5)).
     var oomScoreAdj = 1000
 
     struct Ulimit: Encodable {
@@ -88,24 +88,24 @@ struct HostConfiguration: Encodable {
         var propagation = "rprivate"
     }
 
-    /// What a container says lies on the host's disk: two files of this size at most.
+    /// The container's log is on the host's disk, so it is limited to two files of this size.
     struct LogConfiguration: Encodable {
         var type = "json-file"
         var config = ["max-size": "256k", "max-file": "2"]
     }
 }
 
-/// Answer of `POST /containers/create`.
+/// The reply to `POST /containers/create`.
 struct CreatedContainer: Decodable {
     var id: String
 }
 
-/// Answer of `POST /containers/{id}/wait`.
+/// The reply to `POST /containers/{id}/wait`.
 struct ContainerExit: Decodable {
     var statusCode: Int
 }
 
-/// Answer of `GET /containers/{id}/json`.
+/// The reply to `GET /containers/{id}/json`.
 struct ContainerDetails: Decodable {
     struct State: Decodable {
         var outOfMemory: Bool
@@ -122,20 +122,20 @@ struct ContainerDetails: Decodable {
     var state: State
 }
 
-/// An element of the answer of `GET /containers/json`.
+/// An element of the reply to `GET /containers/json`.
 struct ListedContainer: Decodable, Equatable {
     var id: String
-    /// Behind a slash.
+    /// With a leading slash.
     var names: [String]
     var labels: [String: String]
 }
 
-/// Answer of `GET /images/{name}/json`.
+/// The reply to `GET /images/{name}/json`.
 struct ImageDetails: Decodable {
     struct Configuration: Decodable {
         struct Nothing: Decodable {}
 
-        /// Folders for which Docker would make a volume on the host.
+        /// Folders for which Docker would create a volume on the host.
         var volumes: [String: Nothing]?
     }
 
@@ -143,7 +143,7 @@ struct ImageDetails: Decodable {
     var config: Configuration?
 }
 
-/// Answer of `GET /info`.
+/// The reply to `GET /info`.
 struct EngineDetails: Decodable {
     var serverVersion: String
     var memoryLimit: Bool?
@@ -160,7 +160,7 @@ struct EngineDetails: Decodable {
     }
 }
 
-/// The daemon's words for what went wrong.
+/// The daemon's error message.
 struct EngineFailure: Decodable {
     var message: String
 }

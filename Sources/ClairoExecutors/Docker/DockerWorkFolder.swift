@@ -3,16 +3,16 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// Where a worker keeps the sockets of its containers, and by which every worker knows whose containers belong to nobody.
+/// The folder of the containers' sockets. It also tells each worker which containers are orphans.
 ///
 /// ```
-/// FOLDER/id                  a name for the folder: the label `clairo.folder` of all containers of its workers
-/// FOLDER/<worker>.lock       locked while that worker lives (flock(2)): the kernel lets go of it however it ends
-/// FOLDER/<worker>/<name>/    what a container finds at /work
+/// FOLDER/id                  the folder's id: the label `clairo.folder` of all containers of its workers
+/// FOLDER/<worker>.lock       locked while the worker lives (flock(2)); the kernel releases it on any exit
+/// FOLDER/<worker>/<name>/    mounted at /work in the container
 /// ```
 ///
-/// Any number of workers may use one folder, in containers too if it is mounted there. A container is an orphan when the worker
-/// of its label `clairo.worker` lives no more; whose folder is another one is not for us to judge.
+/// Any number of workers may share a folder, also from containers that mount it. A container is an orphan if the worker
+/// in its label `clairo.worker` is dead. Containers with another folder's label are left alone.
 final class DockerWorkFolder: Sendable {
     static let folderLabel = "clairo.folder"
     static let workerLabel = "clairo.worker"
@@ -21,32 +21,32 @@ final class DockerWorkFolder: Sendable {
     let worker: String
     private let folder: String
     private let lock: Int32
-    /// Containers that are in use.
+    /// Names of current containers.
     private let names = Mutex<Set<String>>([])
 
-    /// - Throws: `cannotCreate` (73) where the folder cannot be made.
+    /// - Throws: `cannotCreate` (73) if the folder cannot be created.
     init(_ folder: String) throws(ClairoError) {
         self.folder = folder
         do {
-            // Nobody else gets in: whoever reaches a socket could pass for the task.
+            // Private, because anyone who reaches a socket could impersonate the task.
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             identifier = try Self.identifier(of: folder)
         } catch {
             throw .cannotCreate(
-                "The folder \(folder) for the Docker executor cannot be made",
-                advice: "Name another with --docker-folder.")
+                "The folder \(folder) for the Docker executor cannot be created",
+                advice: "Set another with --docker-folder.")
         }
         worker = Self.random()
         let path = "\(folder)/\(worker)"
-        // Under another name until it is locked: nobody is to find it open and take us for gone.
+        // Renamed once locked, so that no other worker sees it unlocked and considers this worker dead.
         lock = open("\(path).new", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0, mkdir(path, 0o700) == 0,
             rename("\(path).new", "\(path).lock") == 0
         else {
             throw .cannotCreate(
                 "The folder \(folder) for the Docker executor cannot be used: \(String(cString: strerror(errno)))",
-                advice: "Name another with --docker-folder, on a disk of this machine.")
+                advice: "Set another with --docker-folder, on a local disk.")
         }
     }
 
@@ -57,13 +57,13 @@ final class DockerWorkFolder: Sendable {
 
     // MARK: Containers of this worker
 
-    /// A name for a container and the folder that it finds at /work, until `leave`.
+    /// Creates a name for a container and the folder mounted at /work. Call `leave` at the end.
     func enter() throws(ClairoError) -> (name: String, folder: String) {
         let name = "clairo-\(worker)-\(Self.random())"
         let path = "\(folder)/\(worker)/\(name)"
-        // In the container it is another user's. What is above keeps everybody else out.
+        // Readable by all, because the container runs as another user. The parent folder keeps others out.
         guard mkdir(path, 0o755) == 0, chmod(path, 0o755) == 0 else {
-            throw .capacity("No folder for a task can be made in \(folder): \(String(cString: strerror(errno)))")
+            throw .capacity("Cannot create a folder for a task in \(folder): \(String(cString: strerror(errno)))")
         }
         names.withLock { _ = $0.insert(name) }
         return (name, path)
@@ -76,10 +76,10 @@ final class DockerWorkFolder: Sendable {
 
     var labels: [String: String] { [Self.folderLabel: identifier, Self.workerLabel: worker] }
 
-    // MARK: Containers of nobody
+    // MARK: Orphans
 
-    /// Those of workers that are gone, and those of this one that it could not remove.
-    /// - Parameter containers: of this folder, as they were before this call.
+    /// Containers of dead workers, and those that this worker failed to remove.
+    /// - Parameter containers: The folder's containers, listed before this call.
     func orphans(among containers: [ListedContainer]) -> [ListedContainer] {
         let used = names.withLock { $0 }
         var known: [String: Bool] = [:]
@@ -92,7 +92,7 @@ final class DockerWorkFolder: Sendable {
         }
     }
 
-    /// Removes what workers that are gone have left in the folder.
+    /// Removes the files of dead workers.
     func tidy() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasSuffix(".lock") {
             let owner = String(name.dropLast(".lock".count))
@@ -100,9 +100,9 @@ final class DockerWorkFolder: Sendable {
         }
     }
 
-    /// Whether a worker holds its lock. One that has not got as far has no container either.
+    /// Whether a worker holds its lock. A worker without a lock has no container yet.
     private static func lives(_ worker: String, in folder: String) -> Bool {
-        // A label is only what it says: it is to name nothing elsewhere.
+        // Labels are untrusted: this must not name a path elsewhere.
         guard worker.allSatisfy({ $0.isHexDigit }) else { return true }
         let descriptor = open("\(folder)/\(worker).lock", O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { return errno != ENOENT }
@@ -115,7 +115,7 @@ final class DockerWorkFolder: Sendable {
         unlink("\(folder)/\(worker).lock")
     }
 
-    /// The folder's name, which the first to ask makes up.
+    /// The folder's id. The first worker creates it.
     private static func identifier(of folder: String) throws -> String {
         let path = folder + "/id"
         if let known = FileManager.default.contents(atPath: path), !known.isEmpty {
@@ -123,7 +123,7 @@ final class DockerWorkFolder: Sendable {
         }
         let made = "\(path).\(random())"
         try Data((random() + random()).utf8).write(to: URL(fileURLWithPath: made))
-        // Whole or not at all, and the first wins.
+        // Atomic: the first worker wins.
         _ = link(made, path)
         unlink(made)
         return String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)

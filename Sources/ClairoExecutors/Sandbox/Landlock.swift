@@ -2,23 +2,23 @@ internal import CLinux
 internal import Foundation
 internal import Glibc
 
-/// landlock(7): rights that a process gives up for good. All of them, without an exception.
+/// landlock(7): permanently drops all access rights of the process.
 enum Landlock {
-    /// The rights on files, bits of `handled_access_fs`, by the version of landlock that they came with.
+    /// File access rights, as bits of `handled_access_fs`, by the landlock version that introduced them.
     private static let fileRights: [(version: Int32, bits: Range<Int>)] = [
         (1, 0..<13),  // execute, write, read, read folders, remove and make every kind of file
         (2, 13..<14),  // link or rename between folders
         (3, 14..<15),  // truncate
         (5, 15..<16),  // ioctl of devices
     ]
-    /// Bind and connect by TCP.
+    /// TCP bind and connect.
     private static let networkRights: (version: Int32, bits: Range<Int>) = (4, 0..<2)
-    /// Connections to abstract unix sockets, and signals, to processes outside.
+    /// Connections to abstract Unix sockets, and signals, to processes outside.
     private static let scopes: (version: Int32, bits: Range<Int>) = (6, 0..<2)
 
-    /// - Returns: the kernel's version of landlock.
+    /// - Returns: The kernel's landlock version.
     static func restrict() throws(Sandbox.Refusal) -> Int {
-        // It binds one thread and those that this one starts.
+        // Landlock applies to the calling thread and its children only.
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task"))?.count
         guard threads == 1 else { throw Sandbox.Refusal("\(threads ?? 0) threads run already") }
         let version = clairo_landlock_version()

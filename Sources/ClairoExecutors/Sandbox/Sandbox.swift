@@ -2,14 +2,14 @@ internal import CLinux
 internal import Foundation
 internal import Glibc
 
-/// The walls that a process builds around itself before it touches anything that strangers have made.
+/// The sandbox that a process enters before it reads untrusted media.
 ///
-/// It keeps the descriptors that it has, a socket to its parent above all, and can open nothing more: no file, no
-/// connection, no process. All that it needs comes through that socket. What it runs is mapped already, so that not even
-/// libraries are an exception (traced over every kind of task: what libraries look for later, such as /etc/localtime or
-/// a converter of character sets, they do without).
+/// The process keeps its open descriptors, in particular the socket to its parent, and can open nothing else: no file,
+/// no connection, no process. It gets all data through that socket. Its code is already mapped, so there is no
+/// exception for libraries. (Every kind of task was traced: libraries do without files that they look for later, such
+/// as /etc/localtime or a character set converter.)
 ///
-/// There must be one thread only: several of these walls belong to the thread that builds them and to those it starts.
+/// The process must be single-threaded, because several layers apply only to the calling thread and its children.
 public enum Sandbox {
     struct Refusal: Error {
         var reason: String
@@ -19,22 +19,22 @@ public enum Sandbox {
         init(errno code: Int32) { reason = String(cString: strerror(code)) }
     }
 
-    /// "nobody" on every Linux.
+    /// The user and group "nobody" on every Linux.
     private static let nobody: UInt32 = 65534
-    /// A chunk at its largest has a few dozen.
+    /// The largest chunk needs a few dozen threads.
     private static let threadLimit: UInt64 = 512
-    /// Where threads are not counted by themselves: of all that runs as nobody, so that this one cannot take all that the system has.
+    /// Without a user namespace the limit counts all processes of nobody. It keeps one task from exhausting the system.
     private static let sharedThreadLimit: UInt64 = 4096
     private static let emptySpaces = CLONE_NEWNET | CLONE_NEWIPC
 
-    /// Keeps other processes of this user from looking into this one (/proc/PID/mem, environ, ptrace(2)), and its memory
-    /// out of core files: for the process that has the credentials.
+    /// Protects a process that holds credentials: other processes of its user cannot read it (/proc/PID/mem, environ,
+    /// ptrace(2)), and it writes no core files.
     public static func hideThisProcess() { _ = clairo_set_dumpable(0) }
 
-    /// Builds what can be built, and says what cannot.
+    /// Enters the sandbox as far as possible and reports the gaps.
     /// - Parameters:
-    ///   - layers: the others are left out, and said to be missing.
-    ///   - beforeFilter: is called when only the filter of system calls is still to come.
+    ///   - layers: The layers to enter. Others are skipped and reported as gaps.
+    ///   - beforeFilter: Called when only the system call filter is left.
     static func enter(_ layers: Set<SandboxLayer>, beforeFilter: () -> Void) -> SandboxReport {
         var report = SandboxReport()
         func build(_ layer: SandboxLayer, _ body: () throws(Refusal) -> Void) {
@@ -43,7 +43,7 @@ public enum Sandbox {
                 try body()
             } catch { report.gaps.append(.init(layer: layer, reason: error.reason)) }
         }
-        // With root's rights, if these are given; else with those of a user namespace, below.
+        // As root if possible, otherwise with a user namespace below.
         let isIsolated = layers.contains(.namespaces) && unshare(emptySpaces) == 0
         build(.user, leaveRoot)
         build(.namespaces) { () throws(Refusal) in try enterUserNamespace(isIsolated: isIsolated) }
@@ -54,18 +54,18 @@ public enum Sandbox {
         return report
     }
 
-    /// Becomes nobody. The files of root, and its processes, are another's then.
+    /// Changes to the user nobody, which cannot access root's files or processes.
     private static func leaveRoot() throws(Refusal) {
         guard geteuid() == 0 else { return }
-        // The parent has the same capabilities, and must remain able to end this process.
+        // The parent has the same capabilities and must still be able to kill this process.
         guard clairo_has_capability(clairo_capability_kill) == 1 else { throw Refusal("root without CAP_KILL") }
         guard setgroups(0, nil) == 0, setresgid(nobody, nobody, nobody) == 0, setresuid(nobody, nobody, nobody) == 0
         else { throw Refusal(errno: errno) }
         _ = clairo_limit(0, clairo_limit_processes, sharedThreadLimit, sharedThreadLimit)
     }
 
-    /// Enters a user namespace, which gives an ordinary user the right to make other namespaces, and in which this process's
-    /// threads are counted by themselves, so that they can be limited.
+    /// Enters a user namespace. It allows an unprivileged user to create other namespaces, and it counts this process's
+    /// threads separately, so that they can be limited.
     private static func enterUserNamespace(isIsolated: Bool) throws(Refusal) {
         if unshare(CLONE_NEWUSER | (isIsolated ? 0 : emptySpaces)) == 0 {
             _ = clairo_limit(0, clairo_limit_processes, threadLimit, threadLimit)
@@ -76,7 +76,8 @@ public enum Sandbox {
 
     private static func dropPrivileges() throws(Refusal) {
         guard clairo_set_no_new_privileges() == 0, clairo_set_dumpable(0) == 0 else { throw Refusal(errno: errno) }
-        // A filter of the service manager may forbid the call. Who has none has none to drop, and can get none any more.
+        // A service manager's filter may forbid the call. A process without capabilities has nothing to drop and can
+        // gain none.
         guard clairo_drop_capabilities() == 0 || clairo_has_no_capability() == 1 else { throw Refusal(errno: errno) }
     }
 }

@@ -2,24 +2,24 @@ internal import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// Asks a child which walls it can build on this system.
+/// Finds out in a child process which sandbox layers this system supports.
 struct SandboxProbe {
     let limits: ProcessLimits
 
-    /// Far more than it takes.
-    private static let patience = timeval(tv_sec: 120, tv_usec: 0)
+    /// A generous timeout.
+    private static let timeout = timeval(tv_sec: 120, tv_usec: 0)
 
     func run(_ executable: String, _ arguments: [String]) throws(ClairoError) -> SandboxReport {
         let (process, socket) = try TaskProcess.start(executable, arguments, limits: limits)
-        var patience = Self.patience
+        var timeout = Self.timeout
         setsockopt(
-            socket.descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout.size(ofValue: patience)))
-        // Any word lets it begin.
+            socket.descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout.size(ofValue: timeout)))
+        // Any reply lets the child start.
         _ = socket.send(try WireMessage(.answer, head: AnswerHead()))
         let report = try? socket.receive(WireLimits.fromChild)?.decodeHead(as: SandboxReport.self)
         process.endNow()
         guard let report else {
-            throw .crash("A task's process does not get as far as its sandbox", process.lastWords())
+            throw .crash("A task's process fails before it enters its sandbox", process.lastWords())
         }
         return report
     }

@@ -1,68 +1,67 @@
 public import ClairoCore
 
-/// Whether tasks run behind the kernel's walls.
+/// Whether tasks run in a sandbox.
 public enum SandboxMode: String, CaseIterable, Sendable {
-    /// Behind those that this system has.
+    /// With the layers that this system supports.
     case auto
-    /// Behind all of them, or not at all.
+    /// With all layers, or not at all.
     case require
-    /// Behind none: a child process with limits and no more.
+    /// Without a sandbox: a child process with resource limits only.
     case off
 }
 
-/// A wall around a task's process. Each stands by itself: what gets over one is held by the next.
+/// A layer of the sandbox. The layers are independent: if one is bypassed, the others still hold.
 public enum SandboxLayer: String, Codable, CaseIterable, Sendable {
-    /// A user without files or processes of its own, where the parent is root.
+    /// A user without files or processes, if the parent is root.
     case user
-    /// Networks and System V IPC of its own, which are empty; where user namespaces are allowed, a count of threads too.
+    /// Empty network and System V IPC namespaces. Also a separate thread count, if user namespaces are allowed.
     case namespaces
-    /// No capability, no way to get one, and no other process may look into it.
+    /// No capabilities, no way to gain any, and no inspection by other processes.
     case privileges
-    /// No file or folder can be opened; from its version 4 no port, from 6 no abstract socket, nor can a process outside be
-    /// signalled (landlock(7)).
+    /// No file or folder can be opened. From version 4 no TCP port, from version 6 no abstract socket and no signal to
+    /// a process outside (landlock(7)).
     case landlock
-    /// No system call but those that decoding and encoding need (seccomp(2)).
+    /// Only system calls that decoding and encoding need (seccomp(2)).
     case seccomp
 }
 
-/// Which walls stand around a task's process, as it says itself.
+/// The sandbox layers of a task's process, as reported by the process.
 public struct SandboxReport: Codable, Hashable, Sendable {
     public struct Gap: Codable, Hashable, Sendable {
         public var layer: SandboxLayer
-        /// What the kernel said.
+        /// The kernel's error.
         public var reason: String
     }
 
-    /// The walls that could not be built.
+    /// The layers that could not be entered.
     public var gaps: [Gap] = []
-    /// Of the kernel's landlock, which decides how much it covers; 0 without it.
+    /// The kernel's landlock version, which determines its coverage; 0 without landlock.
     public var landlockVersion = 0
 
     public var isComplete: Bool { gaps.isEmpty }
 
-    /// For people: the walls that stand.
+    /// The active layers, for people.
     public var layers: String {
         SandboxLayer.allCases.filter { layer in !gaps.contains { $0.layer == layer } }
-            .map { $0 == .landlock ? "landlock (\(landlockWords))" : $0.rawValue }.joined(separator: ", ")
+            .map { $0 == .landlock ? "landlock (\(landlockCoverage))" : $0.rawValue }.joined(separator: ", ")
     }
 
-    /// What an older landlock leaves to the other walls: in a network of its own nobody hears, and the filter of system calls lets
-    /// no socket and no signal through. So it is no gap, and is told.
-    private var landlockWords: String {
+    /// The landlock version and what it does not cover. Namespaces and seccomp cover these, so they are not a gap.
+    private var landlockCoverage: String {
         let lacks = [(4, "ports"), (6, "signals"), (6, "abstract sockets")].filter { landlockVersion < $0.0 }.map(\.1)
-        let words = "version \(landlockVersion)"
+        let version = "version \(landlockVersion)"
         return lacks.isEmpty
-            ? words : "\(words), without \(lacks.joined(separator: ", ")): namespaces and seccomp hold these"
+            ? version : "\(version), without \(lacks.joined(separator: ", ")): covered by namespaces and seccomp"
     }
 
-    /// For people: the walls that are missing, and why.
+    /// The missing layers with reasons, for people.
     public var missing: String { gaps.map { "\($0.layer.rawValue) (\($0.reason))" }.joined(separator: ", ") }
 
-    /// Why nothing is to run behind these walls alone; nil where it may.
+    /// An error if `mode` does not allow tasks to run with these layers.
     public func refusal(of mode: SandboxMode) -> ClairoError? {
         guard mode == .require, !isComplete else { return nil }
         return .configuration(
             "The sandbox is not complete on this system; missing: \(missing)",
-            advice: "Run it where the kernel and the container allow these, or with --sandbox auto, behind the others.")
+            advice: "Allow these in the kernel and the container, or use --sandbox auto to run with the other layers.")
     }
 }

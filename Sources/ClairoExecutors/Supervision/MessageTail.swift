@@ -1,7 +1,7 @@
 internal import Foundation
 internal import Glibc
 
-/// The last of what a child says on stderr.
+/// The end of a child's stderr.
 struct MessageTail {
     private static let limit = 2000
     private var bytes: [UInt8] = []
@@ -11,10 +11,10 @@ struct MessageTail {
 
     init(_ text: Data) { bytes = Array(text.suffix(Self.limit)) }
 
-    /// Takes what there is without waiting.
+    /// Reads what is available without blocking.
     mutating func drain(_ descriptor: Int32) {
         var buffer = [UInt8](repeating: 0, count: 1 << 14)
-        // Bounded, so that a child that never stops talking does not keep us here.
+        // Bounded, so that a child that writes without end does not block the supervisor.
         for _ in 0..<16 where !isAtEnd {
             let count = read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
@@ -25,7 +25,7 @@ struct MessageTail {
         }
     }
 
-    /// As one line without control characters.
+    /// The text as one line without control characters.
     var text: String {
         let scalars = String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
             scalar.properties.generalCategory == .control ? " " : scalar

@@ -2,54 +2,54 @@ internal import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// A place apart from us where one task is done, as its supervisor sees it: a process, a container.
+/// A running task outside this process, such as a process or a container.
 ///
-/// Belongs to the supervisor's thread.
+/// Used on the supervisor's thread only.
 protocol TaskRuntime {
-    /// What messages call it.
+    /// The word for it in messages.
     static var noun: String { get }
-    /// How it ended; nil while it runs.
+    /// How it ended, or nil while it runs.
     func ending() -> TaskExit?
-    /// Asks it to end. What it does not do in time is done to it by `kill`.
+    /// Asks it to end. `kill` follows if it does not end in time.
     func terminate()
-    /// Ends it. Called again and again until it has ended.
+    /// Kills it. Called repeatedly until it has ended.
     func kill()
-    /// What it says as it comes: a descriptor to wait for, or nil where there is none.
+    /// A descriptor that becomes readable when it writes to stderr, or nil if there is none.
     var messages: Int32? { get }
-    /// Takes what has come there.
+    /// Reads available output from `messages`.
     func readMessages()
-    /// The end of what it said, as one line. Called when it has ended.
+    /// The end of its output as one line. Called after it has ended.
     func lastWords() -> String
 }
 
-/// How a place ended in which a task was done.
+/// How a task's process or container ended.
 enum TaskExit: Equatable, Sendable {
     case exited(Int32)
     case signaled(Int32)
-    /// The kernel ended it when it had used up its memory.
+    /// The kernel killed it because it exceeded its memory limit.
     case outOfMemory
-    /// Nobody can tell, or be asked, what has become of it.
+    /// Its fate is unknown.
     case lost(ClairoError)
 }
 
-/// Watches one task from its first word to its end: gives it what it asks for, ends it when it gets nowhere, takes too long
-/// or is not wanted any more, and says what has become of it.
+/// Supervises one task: serves its requests, and kills it when it makes no progress, exceeds its time or is cancelled.
+/// Returns its result or the reason for its failure.
 struct Supervisor {
     let limits: ProcessLimits
     let stop: StopRequest
     let onKill: @Sendable (TaskKill) -> Void
 
-    /// Why a task was ended by us.
+    /// Why the supervisor killed the task.
     private enum Verdict { case stopped, stalled, tookTooLong, broken }
 
-    /// Between asking and killing, and between its last word and its end.
+    /// Time from asking to killing, and from the last message to the exit.
     private static let grace = Duration.seconds(2)
     private static let tick = Duration.milliseconds(250)
 
-    /// Hands over the task and returns when nothing of it runs any more.
+    /// Runs the task and returns after its process or container has ended.
     /// - Parameters:
-    ///   - socket: our end of the connection.
-    ///   - wake: is signalled by whoever learns that the place has ended.
+    ///   - socket: The supervisor's end of the connection.
+    ///   - wake: Signalled when the process or container has ended.
     func run<Place: TaskRuntime>(
         _ spec: TaskSpec, host: TaskHost, in place: Place, socket: WireSocket, wake: WakePipe
     ) throws(ClairoError) -> TaskResult {
@@ -60,7 +60,7 @@ struct Supervisor {
             server.serve(first)
             wake.signal()
         }
-        // A request to stop may outlive the task: it is not to keep the pipe open.
+        // A stop request may outlive the task, so it must not retain the pipe.
         let id = stop.onCancel { [weak wake] in wake?.signal(isOver: false) }
         defer { stop.forget(id) }
         let (verdict, ending) = watch(place, server: server, wake: wake)
@@ -69,7 +69,7 @@ struct Supervisor {
         return try outcome(of: place, ending, verdict: verdict, server: server)
     }
 
-    /// Returns when the place is gone.
+    /// Returns when the process or container has ended.
     private func watch(_ place: some TaskRuntime, server: TaskServer, wake: WakePipe) -> (Verdict?, TaskExit) {
         let begin = ContinuousClock.now
         var verdict: Verdict?
@@ -78,7 +78,7 @@ struct Supervisor {
         while true {
             if let ending = place.ending() { return (verdict, ending) }
             let now = ContinuousClock.now
-            // If we were stopped ourselves, so may have been the task, or waiting for us.
+            // If this process was suspended, the task may have been too, or waited for a reply.
             if last.duration(to: now) > .seconds(5) { server.forgiveSilence() }
             last = now
             if let killAt {
@@ -88,7 +88,7 @@ struct Supervisor {
                 place.terminate()
                 killAt = now + Self.grace
             } else if wake.isSignaled {
-                // The talk is over; the place is to follow.
+                // The connection has ended; the process or container should follow.
                 if case .broken = server.ending { verdict = .broken }
                 if verdict != nil { place.kill() }
                 killAt = now + Self.grace
@@ -114,10 +114,11 @@ struct Supervisor {
         case .stopped: throw .cancelled
         case .stalled:
             onKill(.stalled)
-            throw .crash("\(subject) got nowhere for \(Int(limits.stallSeconds)) s and was ended", place.lastWords())
+            throw .crash(
+                "\(subject) made no progress for \(Int(limits.stallSeconds)) s and was killed", place.lastWords())
         case .tookTooLong:
             onKill(.wallTime)
-            throw .crash("\(subject) ran for \(Int(limits.wallSeconds)) s and was ended", place.lastWords())
+            throw .crash("\(subject) ran for \(Int(limits.wallSeconds)) s and was killed", place.lastWords())
         case .broken, nil: break
         }
         if let kill = TaskKill(server.ending, ending) { onKill(kill) }
@@ -136,26 +137,26 @@ struct Supervisor {
         ClairoError(
             kind: .defect, exitCode: .software,
             "\(what): the task needs more than its limit of \(limits.memory >> 20) MiB",
-            advice: advice ?? "Give it more memory if you trust its source.")
+            advice: advice ?? "Raise the limit if you trust the source.")
     }
 
-    /// What to say of a place that ended without a result.
+    /// The error of a process or container that ended without a result.
     func error(of subject: String, _ ending: TaskExit, _ messages: String) -> ClairoError {
         switch ending {
         case .signaled(SIGXCPU):
             .crash("\(subject) used more than \(limits.cpuSeconds) s of CPU time", messages)
         case .signaled(SIGSYS):
-            .crash("\(subject) made a system call that is forbidden to it, and was ended (SIGSYS)", messages)
+            .crash("\(subject) made a forbidden system call and was killed (SIGSYS)", messages)
         case .signaled(let signal): .crash("\(subject) crashed (signal \(signal))", messages)
         case .exited(let status): .crash("\(subject) ended without a result (exit \(status))", messages)
-        case .outOfMemory: lackOfMemory("\(subject) was ended by the kernel")
+        case .outOfMemory: lackOfMemory("\(subject) was killed by the kernel")
         case .lost(let error): error
         }
     }
 }
 
 extension ClairoError {
-    /// - Parameter messages: the end of what the process wrote to stderr.
+    /// - Parameter messages: The end of the process's stderr.
     static func crash(_ what: String, _ messages: String) -> ClairoError {
         .defect(messages.isEmpty ? what : "\(what): \(messages)")
     }

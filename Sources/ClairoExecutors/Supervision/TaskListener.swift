@@ -2,24 +2,24 @@ internal import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// A unix socket in a folder of its own, to which one task connects that was started elsewhere.
+/// A Unix socket in its own folder, to which one task connects that was started elsewhere.
 final class TaskListener {
     static let name = "socket"
 
     private let listener: Int32
     private let path: String
 
-    /// - Parameter folder: the socket is for whoever gets into it, so its parents decide who does.
+    /// - Parameter folder: Its permissions decide who can connect.
     init(in folder: String) throws(ClairoError) {
         path = folder + "/" + Self.name
         listener = socket(
             AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         let place = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         defer { close(place) }
-        // The folder's own path may be too long for an address.
+        // Via /proc/self/fd, because the folder's own path may be too long for a socket address.
         let result = withUnixAddress("/proc/self/fd/\(place)/\(Self.name)") { bind(listener, $0, $1) }
         guard listener >= 0, result == 0, chmod(path, 0o666) == 0, listen(listener, 1) == 0 else {
-            throw .capacity("No socket for a task can be made in \(folder): \(String(cString: strerror(errno)))")
+            throw .capacity("Cannot create a socket for a task in \(folder): \(String(cString: strerror(errno)))")
         }
     }
 
@@ -28,21 +28,21 @@ final class TaskListener {
         unlink(path)
     }
 
-    /// The descriptor to wait on.
+    /// The descriptor to poll.
     var descriptor: Int32 { listener }
 
-    /// The connection, once somebody has made one.
+    /// The connection, or nil if no task has connected yet.
     func connection() -> WireSocket? {
         let connection = accept(listener, nil, nil)
         guard connection >= 0 else { return nil }
-        // It does not inherit these from the listener.
+        // Flags are not inherited from the listening socket.
         _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
         return WireSocket(owning: connection)
     }
 }
 
-/// Calls `body` with the address of a unix socket (unix(7)).
-/// - Returns: what it returns; -1 for a path that is too long for one, and `ENAMETOOLONG`.
+/// Calls `body` with a Unix socket address (unix(7)).
+/// - Returns: The result of `body`, or -1 with `ENAMETOOLONG` if the path is too long.
 func withUnixAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)

@@ -3,7 +3,7 @@ internal import ClairoCore
 internal import Glibc
 internal import Synchronization
 
-/// Wakes a thread that waits in poll(2), once and for all.
+/// Wakes a thread that waits in poll(2). Once signalled, it stays signalled.
 final class WakePipe: Sendable {
     private let ends: (read: Int32, write: Int32)
     private let signaled = Atomic<Bool>(false)
@@ -11,7 +11,7 @@ final class WakePipe: Sendable {
     init() throws(ClairoError) {
         var ends: [Int32] = [0, 0]
         guard pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else {
-            throw .capacity("No pipe can be made for a task: \(String(cString: strerror(errno)))")
+            throw .capacity("Cannot create a pipe for a task: \(String(cString: strerror(errno)))")
         }
         self.ends = (ends[0], ends[1])
     }
@@ -21,7 +21,8 @@ final class WakePipe: Sendable {
         close(ends.write)
     }
 
-    /// The talk with the child is over. (A stop wakes too, and is looked up where it was asked for.)
+    /// Whether the connection with the child has ended. A stop request also wakes the thread, but is checked
+    /// separately.
     var isSignaled: Bool { signaled.load(ordering: .acquiring) }
 
     func signal(isOver: Bool = true) {
@@ -30,7 +31,7 @@ final class WakePipe: Sendable {
         _ = write(ends.write, &byte, 1)
     }
 
-    /// Waits until something happens there or here.
+    /// Waits until the pipe or `descriptor` is readable.
     func wait(or descriptor: Int32?, timeout: Duration) {
         var sets = [pollfd(fd: isSignaled ? -1 : ends.read, events: Int16(POLLIN), revents: 0)]
         if let descriptor { sets.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }

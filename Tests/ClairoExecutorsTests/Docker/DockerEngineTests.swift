@@ -70,9 +70,9 @@ import Testing
         (500, "something else", .transient, 75), (400, "no command specified", .defect, 78),
     ])
     func aRefusalIsOfTheKindOfItsCause(status: Int, words: String, kind: ClairoError.Kind, exit: Int) {
-        let error = DockerEngine.refusal(status: status, words, "make a container")
+        let error = DockerEngine.refusal(status: status, words, "create a container")
         #expect(error.kind == kind && error.exitCode.rawValue == Int32(exit))
-        #expect(error.message == "The Docker daemon did not make a container: \(words)" && error.advice != nil)
+        #expect(error.message == "The Docker daemon did not create a container: \(words)" && error.advice != nil)
     }
 
     @Test func aDaemonThatIsTooOldIsRefused() async throws {

@@ -46,7 +46,7 @@ struct DockerExecutorTests {
         ("garbage", DockerLimits(), .badProtocol, "sent a message of kind 72"),
         ("hugeFrame", DockerLimits(), .badProtocol, "sent a message of"),
         ("waste", DockerLimits(), .noResult, "xxxthe last words"),
-        ("silence", DockerLimits(task: ProcessLimits(stallSeconds: 1)), .stalled, "got nowhere for 1 s"),
+        ("silence", DockerLimits(task: ProcessLimits(stallSeconds: 1)), .stalled, "made no progress for 1 s"),
         ("closeSocket", DockerLimits(), .noResult, "ended without a result"),
         ("silence", DockerLimits(task: ProcessLimits(wallSeconds: 1)), .wallTime, "ran for 1 s"),
         ("spin", DockerLimits(task: ProcessLimits(cpuSeconds: 1)), .cpuTime, "more than 1 s of CPU time"),
