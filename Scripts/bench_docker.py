@@ -1,7 +1,7 @@
-"""`Scripts/bench docker`: what it costs a task to be done in a child process or in a container of its own.
+"""`Scripts/bench docker`: the overhead of running a task in a child process or in a container.
 
-A short clip goes through the whole pipeline, its tasks one after the other, with each executor in turn. What a worker's start
-costs (it tries its sandbox, and has a container tell of its own) is measured by a worker that finds nothing to do, and taken off.
+A short clip passes through the whole pipeline with each executor, one task at a time. The cost of starting a worker (which probes
+its sandbox, also in a container) is measured with an idle worker and subtracted.
 """
 import os, sqlite3, statistics, subprocess, sys, tempfile, time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -26,7 +26,7 @@ def main(arguments, build, table, make_clip):
                 whole = timed(clairo, ["run", clip], name, home, options)
                 with sqlite3.connect(home / "clairo.db") as database:
                     tasks = database.execute("SELECT count(*) FROM tasks").fetchone()[0]
-                # The first warms caches.
+                # The first run warms caches.
                 if run:
                     walls[name].append((idle, whole))
     rows = []
@@ -53,9 +53,9 @@ def timed(clairo, command, executor, home, options):
 
 def parse(arguments):
     parser = ArgumentParser(prog="Scripts/bench docker", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("--image", default="clairo", help="with the same clairo in it (default: clairo); DOCKER_HOST names the daemon")
+    parser.add_argument("--image", default="clairo", help="an image with the same clairo (default: clairo); DOCKER_HOST selects the daemon")
     parser.add_argument("--clairo", type=Path, metavar="PATH", help="the clairo to measure (default: build it)")
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="of each (default: 5)")
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each (default: 5)")
     parser.add_argument("--peer", default="ffmpeg", metavar="PATH", help="the ffmpeg that makes the clip")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to put files (default: $TMPDIR or /tmp)")
     options = parser.parse_args(arguments)

@@ -8,13 +8,13 @@ def main(arguments, build, table):
     parser = ArgumentParser(
         prog="Scripts/bench metadata", description=__doc__)
     parser.add_argument("--videos", type=int, default=1_000_000, metavar="N", help="videos (default: 1000000)")
-    parser.add_argument("--clients", type=int, default=16, metavar="N", help="who claim tasks at once (default: 16)")
-    parser.add_argument("--claims", type=int, default=8000, metavar="N", help="claims in all (default: 8000)")
+    parser.add_argument("--clients", type=int, default=16, metavar="N", help="concurrent clients that claim tasks (default: 16)")
+    parser.add_argument("--claims", type=int, default=8000, metavar="N", help="total number of claims (default: 8000)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to put the databases (default: $TMPDIR or /tmp)")
     options = parser.parse_args(arguments)
     program = build("clairo-bench")
     with tempfile.TemporaryDirectory(prefix="clairo-bench-", dir=options.work) as folder:
-        # A claim is on the disk when it returns, so it takes one or two of these.
+        # A claim is durable when it returns, so it takes one or two syncs.
         syncs = sorted(sync_times(Path(folder) / "sync"))
         print(f"One sync of 4 kB to this disk: median {syncs[len(syncs) // 2]:.2f} ms, p99 {syncs[len(syncs) * 99 // 100]:.2f} ms\n")
         for name, backend in (("SQLite", sqlite_filled), ("MariaDB", mariadb_filled)):
@@ -69,13 +69,13 @@ def mariadb_filled(program, folder, options):
 
 @contextlib.contextmanager
 def mariadb(folder):
-    """A server with an empty database. Gives its URL and the words that begin a command of its client."""
+    """Runs a server with an empty database. Yields its URL and the client command."""
     data, path, temporary = folder / "mariadb", folder / "s", folder / "tmp"
     temporary.mkdir()  # a server that starts removes the temporary tables of others from their common folder
     as_root = ["--user=root"] if os.geteuid() == 0 else []
     subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
                     *as_root], check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(temporary)})
-    # As an operator would have it for this size: every commit on the disk, and memory for the indexes.
+    # A realistic configuration for this size: durable commits, and enough memory for the indexes.
     with open(folder / "mariadb.log", "wb") as log:
         server = subprocess.Popen(["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={path}",
                                    f"--tmpdir={temporary}", "--skip-networking",
@@ -93,8 +93,8 @@ def mariadb(folder):
 
 
 def filling(options, digits):
-    """What to insert, as (table and columns, values): a ready video for each number with 1.5 kB of media information, its job
-    and its chunk. The chunks of the newest wait to be claimed, behind a thousand that others hold."""
+    """The rows to insert, as (table and columns, values): for each number a ready video with 1.5 kB of media information, its
+    job and its chunk. The newest chunks are pending, behind a thousand that other workers hold."""
     def uuid(kind):
         moment = "(1600000000000 + seq * 1000)"
         return (f"{digits(f'{moment} >> 16', 8)} || '-' || {digits(f'{moment} & 65535', 4)}"

@@ -1,4 +1,4 @@
-"""Measures what metrics cost: a worker that counts and is asked each second against one that does not, and the time of a page."""
+"""Measures the overhead of metrics: a worker scraped every second against one without metrics, and the time to serve a page."""
 import contextlib, http.client, os, re, statistics, subprocess, tempfile, threading, time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -13,8 +13,8 @@ def main(arguments, build, table, make_clip):
     parser.add_argument("--runs", type=int, default=7, metavar="N", help="runs with and without (default: 7)")
     parser.add_argument("--seconds", type=float, default=10, metavar="N", help="length of the clip (default: 10)")
     parser.add_argument("--preset", default="veryfast", choices=["medium", "veryfast", "ultrafast"],
-                        help="of x264 (default: veryfast)")
-    parser.add_argument("--pages", type=int, default=500, metavar="N", help="pages to ask for (default: 500)")
+                        help="x264 preset (default: veryfast)")
+    parser.add_argument("--pages", type=int, default=500, metavar="N", help="pages to request (default: 500)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to put files (default: $TMPDIR or /tmp)")
     parser.add_argument("--peer", default="ffmpeg", metavar="PATH", help="the ffmpeg that makes the clip")
     options = parser.parse_args(arguments)
@@ -30,23 +30,23 @@ def main(arguments, build, table, make_clip):
 def cost(site, clip, options, table):
     costs = {False: [], True: []}
     for run in range(options.runs):
-        # In turned order every second time, so that a slow minute of the machine hits both alike.
+        # Reverses the order every second run, so that a slow phase of the machine affects both equally.
         for counted in sorted(costs, reverse=run % 2 == 1):
             say(f"{'with' if counted else 'without'} metrics, run {run + 1} of {options.runs}")
             site.upload(clip, options.preset)
             costs[counted].append(consume(site, counted))
-    # Of each pair of neighbours, as the machine may be faster at one time than at another.
+    # Ratios of adjacent runs, because the machine's speed may drift.
     ratios = [[a / b for a, b in zip(*pair)] for pair in zip(costs[True], costs[False])]
     print(f"clairo consume on {options.seconds:g} s of 1080p, {options.preset}; medians of {options.runs} alternating runs\n")
     table("", ["wall s", "CPU s", "the worker's own CPU s"], [
         (name, [f"{statistics.median(column):.2f}" for column in zip(*costs[counted])])
-        for name, counted in (("without", False), ("with --metrics-listen, a page each second", True))
+        for name, counted in (("without", False), ("with --metrics-listen, scraped every second", True))
     ] + [("**ratio**, median of pairs", [f"**{statistics.median(column):.4f}**" for column in zip(*ratios)]),
          ("ratio, all pairs", [", ".join(f"{ratio:.3f}" for ratio in sorted(column)) for column in zip(*ratios)])])
 
 
 def consume(site, counted):
-    """Seconds of wall, of CPU with those of the tasks' processes, and of the worker's own CPU: metrics cost there."""
+    """Wall time, CPU time including task processes, and the worker's own CPU time, where metrics cost."""
     begin = time.monotonic()
     process = site.start("consume", "--until-idle", "--concurrency", 1, *(["--metrics-listen", "127.0.0.1:0"] if counted else []),
                          errors=subprocess.PIPE)
@@ -93,7 +93,7 @@ def page(address):
 
 
 def pages(site, clip, options, table):
-    """Pages of an idle system, with something in its database and its topics: each by a connection of its own."""
+    """Times pages of an idle system with some data, each on a new connection."""
     with site.relay():
         site.upload(clip, options.preset)
         subprocess.run([site.clairo, "consume", "--until-idle"], env=site.env, check=True, stderr=subprocess.DEVNULL)

@@ -1,9 +1,9 @@
-"""`Scripts/bench pipeline`: what the pipeline adds to the work itself, and how the work spreads.
+"""`Scripts/bench pipeline`: the overhead of the pipeline, and how the work scales.
 
-a  one long film: a worker on one core against two workers on two
+a  one long film: one worker on one core against two workers on two cores
 b  the time from the end of an upload to the start of its first chunk
-c  many jobs whose tasks do nothing: jobs per second, database statements, memory
-d  a model of up to 1000 workers on an hour-long film, from what a, b and c have measured
+c  many jobs with empty tasks: jobs per second, database statements, memory
+d  a model of up to 1000 workers on an hour-long film, based on the results of a, b and c
 """
 import contextlib, heapq, json, math, os, random, re, shutil, sqlite3, statistics, subprocess, sys, tempfile, threading, time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -13,8 +13,8 @@ import bench_metadata, bench_upload
 
 TOPICS = {"clairo.uploads": 16, "clairo.tasks": 64, "clairo.events": 16, "clairo.uploads.dlq": 16, "clairo.tasks.dlq": 16}
 
-# What the model reckons with where a part was not measured now: a release build on two cores of an AMD EPYC (Zen 4, a virtual
-# machine), files and databases on its disk.
+# Model parameters for parts that are not measured in this run: a release build on two cores of an AMD EPYC (Zen 4, virtual
+# machine), with files and databases on disk.
 MEASURED = {
     "chunks": 60, "chunk": 60.0, "puts": 30, "plan": 3.0, "audio": 40.0, "finish": 30.0, "gap": 0.1,  # a, for an hour of film
     "overhead": 0.2,                                                                                  # b
@@ -42,20 +42,20 @@ def main(arguments, build, table, make_clip):
 def parse(arguments):
     parser = ArgumentParser(prog="Scripts/bench pipeline", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--parts", type=lambda text: text.split(","), default=list("abcd"), metavar="LIST",
-                        help="of a, b, c and d, separated by commas (default: all)")
-    parser.add_argument("--quick", action="store_true", help="a look whether everything works; its figures mean little")
+                        help="comma-separated list of a, b, c and d (default: all)")
+    parser.add_argument("--quick", action="store_true", help="only check that everything works; the results are not meaningful")
     parser.add_argument("--clairo", type=Path, metavar="PATH",
                         help="the clairo to measure, beside clairo-bench and clairo-mock-kafka (default: build them)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to put files (default: $TMPDIR or /tmp)")
     parser.add_argument("--peer", default="ffmpeg", metavar="PATH", help="the ffmpeg that makes the clips")
     parser.add_argument("--minutes", type=float, metavar="N", help="a: length of the film (default: 10)")
-    parser.add_argument("--preset", default="medium", help="a: of x264 (default: medium)")
-    parser.add_argument("--runs", type=int, metavar="N", help="a: of each number of workers, alternating (default: 2)")
+    parser.add_argument("--preset", default="medium", help="a: x264 preset (default: medium)")
+    parser.add_argument("--runs", type=int, metavar="N", help="a: runs for each number of workers, alternating (default: 2)")
     parser.add_argument("--services", action="store_true",
                         help="a: with S3, MariaDB and Kafka instead of files, SQLite and local:")
     parser.add_argument("--uploads", type=int, metavar="N", help="b: clips (default: 20)")
     parser.add_argument("--jobs", type=int, metavar="N", help="c: jobs (default: 10000)")
-    parser.add_argument("--slots", type=int, default=8, metavar="N", help="c: tasks at once (default: 8)")
+    parser.add_argument("--slots", type=int, default=8, metavar="N", help="c: concurrent tasks (default: 8)")
     options = parser.parse_args(arguments)
     for name, usual, quick in (("minutes", 10, 0.5), ("runs", 2, 1), ("uploads", 20, 3), ("jobs", 10_000, 200)):
         if getattr(options, name) is None:
@@ -66,9 +66,9 @@ def parse(arguments):
         parser.error("numbers must be positive")
     for program in ("taskset", "rclone", "mariadbd", options.peer):
         if shutil.which(program) is None:
-            parser.error(f"there is no program {program}; Scripts/test installs what is needed")
+            parser.error(f"program not found: {program}; Scripts/test installs it")
     if options.clairo and not (options.clairo.parent / "clairo-bench").exists():
-        parser.error(f"there is no clairo-bench beside {options.clairo}; without --clairo all is built")
+        parser.error(f"clairo-bench not found beside {options.clairo}; without --clairo, everything is built")
     if "a" in options.parts and len(os.sched_getaffinity(0)) < 2:
         parser.error("part a needs two cores")
     return options
@@ -84,7 +84,7 @@ class Programs:
 
 
 class Site:
-    """Stores, database and queue of their own, and a way to look into the database."""
+    """A deployment with its own stores, database and queue, and access to the database."""
 
     def __init__(self, programs, folder, stack, kafka=False, services=False):
         folder.mkdir()
@@ -356,7 +356,7 @@ def tiny_jobs(programs, work, options, table):
 
 
 def counters(client):
-    """What the server has executed so far, for everybody; nothing where there is no server."""
+    """The server's statement counters, or nothing without a server."""
     if not client:
         return {}
     names = ", ".join(f"'{name}'" for name in COUNTERS)
@@ -374,7 +374,7 @@ IDLE_SECONDS = 5     # a worker without one asks so often
 
 
 def makespan(lengths, workers):
-    """Seconds until all is done, where each worker takes the next task when it has done one."""
+    """Seconds until all tasks are done, if each worker takes the next task when it has finished one."""
     free = [0.0] * min(workers, len(lengths))
     heapq.heapify(free)
     for length in lengths:
@@ -383,12 +383,12 @@ def makespan(lengths, workers):
 
 
 def model(m, table):
-    """An hour of film on W workers of a core each:
+    """An hour of film on W workers with one core each:
 
-        T(W) = overhead + plan + max(chunks and sound on W workers, tasks / (tasks per second of the database)) + finish
+        T(W) = overhead + plan + max(chunks and audio on W workers, tasks / (tasks per second of the database)) + finish
 
-    Chunks are taken in their order by whoever is free; each costs `chunk`, and `gap` around it. Plan, sound and finish are one
-    task each and are reckoned to grow with the length of the film. Bytes are free: a core makes far fewer than a network takes.
+    Free workers take chunks in order; each takes `chunk` seconds plus `gap` in between. Plan, audio and finish are one task each,
+    and their duration is proportional to the film's. Network transfer is neglected: a core produces far less than a network carries.
     """
     def finished(workers):
         tasks = [m["audio"] + m["gap"]] + [m["chunk"] + m["gap"]] * m["chunks"]
@@ -400,20 +400,20 @@ def model(m, table):
     for workers in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000):
         spread_out, claims = finished(workers)
         total = serial + max(spread_out, claims)
-        bound = "the database" if claims > spread_out else "chunks" if workers < m["chunks"] else "the sound" \
+        bound = "the database" if claims > spread_out else "chunks" if workers < m["chunks"] else "audio" \
             if m["audio"] > m["chunk"] else "one chunk"
         rows.append((str(workers), [f"{total:.0f}", f"{alone / total:.1f}", f"{100 * alone / total / workers:.0f} %",
                                     f"{100 * serial / total:.0f} %", bound]))
-    print("d: a model of an hour of 720p on workers of a core each\n")
+    print("d: model of an hour of 720p on workers with one core each\n")
     print(", ".join(f"{name} {value:.4g}" for name, value in m.items()) + "\n")
-    table("workers", ["s", "speed-up", "efficiency", "plan and finish", "besides, bound by"], rows)
+    table("workers", ["s", "speed-up", "efficiency", "plan and finish", "otherwise bound by"], rows)
     floor = serial + max(finished(m["chunks"] + 1))
     busy = 1 / (1 / (m["chunk"] * m["tasks"]) + 1 / (RENEWAL_SECONDS * m["commits"]))
     idle = IDLE_SECONDS * m["tasks"]
     puts = S3_PUTS * m["chunk"] / m["puts"]
-    print(f"""One film stops at {m['chunks'] + 1} workers, as many as it has chunks and tracks: {floor:.0f} s, of which {m['overhead'] + m['plan']:.0f} s are the plan,
-{max(m['chunk'], m['audio']):.0f} s the longest task and {m['finish']:.0f} s the finish. More of them need smaller chunks (chunk-cpu-seconds), and those more
-encoders' starts. Many films together have no such end; what they share ends at about
-- {busy:.0f} busy workers for this database: a task each {m['chunk']:.0f} s, a sign of life each {RENEWAL_SECONDS} s; or {idle:.0f} idle ones that ask each {IDLE_SECONDS} s;
-- {puts:.0f} workers for one prefix of S3: {m['puts'] / m['chunk']:.2f} objects a second each, of {S3_PUTS}.
+    print(f"""One film scales to {m['chunks'] + 1} workers, one for each chunk and audio track: {floor:.0f} s, of which {m['overhead'] + m['plan']:.0f} s for the plan,
+{max(m['chunk'], m['audio']):.0f} s for the longest task and {m['finish']:.0f} s for the finish. More workers need smaller chunks (chunk-cpu-seconds), which
+start more encoders. Many concurrent films have no such limit; shared resources limit them to about
+- {busy:.0f} busy workers for this database, with a task every {m['chunk']:.0f} s and a lease renewal every {RENEWAL_SECONDS} s, or {idle:.0f} idle workers that poll every {IDLE_SECONDS} s;
+- {puts:.0f} workers for one S3 prefix, with {m['puts'] / m['chunk']:.2f} of {S3_PUTS} PUTs per second each.
 """, flush=True)

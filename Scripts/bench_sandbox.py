@@ -1,4 +1,4 @@
-"""Measures what the sandbox costs: `clairo transcode` behind its walls against the same in its own process, in turn."""
+"""Measures the overhead of the sandbox: `clairo transcode` with and without it, alternating."""
 import os, shutil, statistics, subprocess, tempfile, time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -8,7 +8,7 @@ def main(arguments, build, table, make_clip):
     parser = ArgumentParser(prog="Scripts/bench sandbox", description=__doc__)
     parser.add_argument("--clairo", type=Path, metavar="PATH", help="the clairo to measure (default: build it)")
     parser.add_argument("--runs", type=int, default=7, metavar="N", help="runs with and without (default: 7)")
-    parser.add_argument("--preset", default="veryfast", metavar="NAME", help="of x264 (default: veryfast)")
+    parser.add_argument("--preset", default="veryfast", metavar="NAME", help="x264 preset (default: veryfast)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to put files (default: $TMPDIR or /tmp)")
     parser.add_argument("--peer", default="ffmpeg", metavar="PATH", help="the ffmpeg that makes the clip")
     options = parser.parse_args(arguments)
@@ -20,10 +20,10 @@ def main(arguments, build, table, make_clip):
         clip = make_clip(options.peer, work / "clip.mp4")
         transcode(clairo, "off", clip, work, options)  # warms the caches
         for run in range(options.runs):
-            # In turned order every second time, so that a slow minute of the machine hits both alike.
+            # Reverses the order every second run, so that a slow phase of the machine affects both equally.
             for mode in sorted(costs, reverse=run % 2 == 1):
                 costs[mode].append(transcode(clairo, mode, clip, work, options))
-    # Of each pair of neighbours, as the machine may be faster at one time than at another.
+    # Ratios of adjacent runs, because the machine's speed may drift.
     ratios = [[a / b for a, b in zip(*pair)] for pair in zip(costs["require"], costs["off"])]
     table(f"{options.preset}, {options.runs} runs", ["wall s", "CPU s"], [
         (f"--sandbox {mode}", [f"{statistics.median(column):.2f}" for column in zip(*costs[mode])]) for mode in costs
@@ -32,7 +32,7 @@ def main(arguments, build, table, make_clip):
 
 
 def transcode(clairo, mode, clip, work, options):
-    """Seconds of wall and of CPU, with those of the child."""
+    """Wall and CPU time, including the child's."""
     output = work / "output"
     begin = time.monotonic()
     process = subprocess.Popen([clairo, "transcode", clip, "-o", output, "--preset", options.preset, "--sandbox", mode,

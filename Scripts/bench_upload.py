@@ -1,5 +1,5 @@
-"""`Scripts/bench upload`: brings one large file into a real S3 server on this machine, with clairo, the AWS CLI and rclone in
-turn, and then through `clairo serve`. Prints wall time, CPU time and peak memory, and their ratios."""
+"""`Scripts/bench upload`: uploads a large file to a real S3 server on this machine, with clairo, the AWS CLI and rclone in turn,
+and then through `clairo serve`. Prints wall time, CPU time, peak memory, and their ratios."""
 import argparse, os, shutil, signal, socket, statistics, subprocess, tempfile, time
 from pathlib import Path
 
@@ -26,24 +26,24 @@ def parse(arguments):
     parser.add_argument("--clairo", type=Path, metavar="PATH", help="the clairo to measure (default: build it)")
     parser.add_argument("--mib", type=int, default=1024, metavar="N", help="size of the file (default: 1024)")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="runs of each (default: 3)")
-    parser.add_argument("--no-api", action="store_true", help="leave out the upload through clairo serve")
+    parser.add_argument("--no-api", action="store_true", help="skip the upload through clairo serve")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to put files (default: memory, if there is room)")
     options = parser.parse_args(arguments)
     for program in ["rclone", "aws", "curl", "ffmpeg"]:
         if shutil.which(program) is None:
-            parser.error(f"there is no program {program}; Scripts/test installs what is needed")
+            parser.error(f"program not found: {program}; Scripts/test installs it")
     return options
 
 
 def roomy(options):
-    """Memory instead of a disk, whose speed would be what is measured."""
+    """A folder in memory if possible, so that the disk is not the bottleneck."""
     needed = options.mib * (3 if options.no_api else 11) << 20
     memory = Path("/dev/shm")
     return memory if memory.is_dir() and shutil.disk_usage(memory).free > needed else None
 
 
 def make_file(path, mib):
-    """A film of a second, and free space of random bytes behind it (ISO/IEC 14496-12, 8.1.2)."""
+    """A one-second clip, padded with a free box of random bytes (ISO/IEC 14496-12, 8.1.2)."""
     subprocess.run(["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=1",
                     "-c:v", "libx264", "-pix_fmt", "yuv420p", path], check=True)
     rest = (mib << 20) - path.stat().st_size
@@ -95,7 +95,7 @@ def command_line(clairo, clip, env, work, options):
     results = {name: [] for name in commands}
     for run in range(options.runs):
         for name, command in commands.items():
-            # A name of its own each time: the server remembers for a while what it has.
+            # A new name each time, because the server caches its listing.
             command = [str(word).replace("{run}", str(run)) for word in command]
             results[name].append(measure(command, env))
             empty(work / "s3" / "bench")
@@ -103,7 +103,7 @@ def command_line(clairo, clip, env, work, options):
 
 
 def api(clairo, clip, env, work, options):
-    """The same file as a form upload: the server's time and memory, for one and for eight at once."""
+    """The same file as a form upload: the server's time and memory, for one upload and for eight concurrent ones."""
     results = {"clairo upload": [], "curl -F to clairo serve": []}
     peaks = []
     for _ in range(options.runs):
@@ -116,7 +116,7 @@ def api(clairo, clip, env, work, options):
     print()
     table(results, "curl -F to clairo serve", options.mib)
     wall, _, peak = through_server(clairo, clip, env, 8)
-    print(f"\neight at once: {8 * options.mib / wall:.0f} MiB/s, server's peak memory {peak:.0f} MB "
+    print(f"\n8 concurrent uploads: {8 * options.mib / wall:.0f} MiB/s, server's peak memory {peak:.0f} MB "
           f"(one: {max(peaks):.0f} MB)")
     empty(work / "s3" / "bench")
 
@@ -159,7 +159,7 @@ def table(results, ours, mib):
         print(f"| {name:24} | {wall:.2f} | {mib / wall:.0f} | {cpu:.2f} | {peak:.0f} |")
     others = {name: row[0] for name, row in medians.items() if name != ours}
     fastest = min(others, key=others.get)
-    print(f"\n{ours} has {others[fastest] / medians[ours][0]:.2f} of the speed of {fastest}")
+    print(f"\n{ours} reaches {others[fastest] / medians[ours][0]:.2f} of the speed of {fastest}")
 
 
 def empty(folder):
@@ -179,4 +179,4 @@ def wait_for(port):
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise SystemExit(f"no server came up on port {port}")
+    raise SystemExit(f"no server started on port {port}")

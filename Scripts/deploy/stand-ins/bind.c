@@ -1,4 +1,4 @@
-// Preloaded: what would listen at any port of the loopback address listens at port 9092 of the address in LISTEN.
+// Preloaded: redirects a bind to an arbitrary loopback port to port 9092 of the address in LISTEN.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
-# As healthy as the stand-in can be: it takes connections.
+# The stand-in is healthy if it accepts connections.
 exec 3<>"/dev/tcp/$(hostname -i)/9092"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One mock broker, with Clairo's topics: it cannot be asked to make any.
+# One mock broker with Clairo's topics. It cannot create topics on request.
 set -euo pipefail
 address=$(hostname -i)
 {

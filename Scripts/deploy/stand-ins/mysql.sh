@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# MariaDB with the database and the user that MySQL's own image would make.
+# MariaDB with the database and the user that the MySQL image would create.
 set -euo pipefail
 [[ -d /var/lib/mysql/mysql ]] || mariadb-install-db --user=root --datadir=/var/lib/mysql --skip-test-db >/dev/null
 cat >/tmp/init.sql <<END
