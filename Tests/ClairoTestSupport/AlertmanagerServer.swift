@@ -1,7 +1,7 @@
 internal import Foundation
 internal import Testing
 
-/// A real Alertmanager, which passes on at once what Prometheus tells it.
+/// A real Alertmanager that forwards Prometheus's alerts without delay.
 public struct AlertmanagerServer: Sendable {
     public static var isInstalled: Bool { TestTools.path(of: program) != nil }
 
@@ -10,13 +10,13 @@ public struct AlertmanagerServer: Sendable {
     /// `host:port`.
     public let address: String
 
-    /// An alert as its API tells of it.
+    /// An alert as returned by the API.
     public struct Alert: Decodable, Sendable {
         public var labels: [String: String]
         public var annotations: [String: String]
     }
 
-    /// - Parameter webhook: the URL that is told of each alert.
+    /// - Parameter webhook: The URL that receives each alert.
     public static func start(webhook: String, in scratch: Scratch) async throws -> AlertmanagerServer {
         let configuration = try scratch.write(
             """
@@ -40,14 +40,14 @@ public struct AlertmanagerServer: Sendable {
         return server
     }
 
-    /// Those that fire now.
+    /// The alerts that are firing.
     public func alerts() async throws -> [Alert] {
         let reply = try await HTTPClient.send("GET", "http://\(address)/api/v2/alerts?active=true")
         return try JSONDecoder().decode([Alert].self, from: reply.body)
     }
 }
 
-/// A port that nobody listens on just now, for programs that do not say which one they took.
+/// A port that is currently free, for programs that do not report the port they chose.
 func freePort() throws -> UInt16 {
     let server = try LocalServer(folder: "/nonexistent")
     defer { server.stop() }

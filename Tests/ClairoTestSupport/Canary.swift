@@ -2,14 +2,14 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// Listens where a burglar would call: by TCP, and on two unix sockets. It counts who comes.
+/// Listens on TCP and on two Unix sockets that a sandboxed process must not reach. Counts connections.
 public final class Canary: Sendable {
     public let port: UInt16
     public let path: String
     public let abstractName = "@clairo-canary-\(UUID().uuidString.prefix(8))"
     private let listeners: [Int32]
 
-    /// - Parameter path: of a socket in the file system.
+    /// - Parameter path: The path of the socket in the file system.
     public init(path: String) throws {
         self.path = path
         let tcp = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
@@ -31,7 +31,7 @@ public final class Canary: Sendable {
 
     private let counted = Mutex(0)
 
-    /// All that have come so far: a connection that was made waits in the queue of its listener.
+    /// The number of connections so far. Each waits in its listener's queue.
     public var connections: Int {
         counted.withLock { count in
             for listener in listeners {
@@ -51,7 +51,7 @@ public final class Canary: Sendable {
             AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        // Scratch folders have short names: the path fits (unix(7): 108 bytes).
+        // Scratch folders have short names, so the path fits (unix(7): 108 bytes).
         let bytes = Array(name.utf8).prefix(107)
         withUnsafeMutableBytes(of: &address.sun_path) { target in
             target.copyBytes(from: bytes)

@@ -3,16 +3,16 @@ public import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// A program that runs beside the tests. Its output is read as it comes, so a test can wait for what it has to see instead
-/// of sleeping.
+/// A program that runs beside the tests. Its output is read as it arrives, so that tests wait for output instead of
+/// sleeping.
 ///
-/// Every process has a deadline as a safety net; one that passes it is killed with its whole process group, and waiting
-/// for it throws.
+/// Every process has a deadline as a safety net. A process that exceeds it is killed with its process group, and
+/// waiting for it throws.
 public final class ChildProcess: Sendable {
     public struct Outcome: Sendable, CustomStringConvertible {
-        /// The exit code, or 128 and the signal's number as a shell has it.
+        /// The exit code, or 128 plus the signal number, as in a shell.
         public var status: Int32
-        /// The signal that ended it, if one did.
+        /// The signal that killed the process, if any.
         public var signal: Int32?
         public var output: Data
         public var messages: Data
@@ -36,16 +36,16 @@ public final class ChildProcess: Sendable {
     public enum Stream: Sendable { case output, messages }
 
     private struct State {
-        // Arrays, for the leak check does not see what a Data holds that is in use when the tests end.
+        // Arrays, because the leak checker does not see the storage of a Data in use when the tests end.
         var output: [UInt8] = []
         var messages: [UInt8] = []
         var openPipes = 2
         var waitStatus: Int32?
         var passedDeadline = false
-        /// Each is tried after every change and goes once it returns true.
+        /// Called after every change, and removed after returning true.
         var waiters: [@Sendable (State) -> Bool] = []
 
-        /// Its pipes may outlive it with a process that has left its group, but not its deadline.
+        /// A process that left the group may keep the pipes open, but not beyond the deadline.
         var isOver: Bool { waitStatus != nil && (openPipes == 0 || passedDeadline) }
     }
 
@@ -58,7 +58,7 @@ public final class ChildProcess: Sendable {
         deadline: Duration = .seconds(600)
     ) throws {
         command = ([program] + arguments).joined(separator: " ")
-        // GNU env changes the folder between fork and exec, for which Glibc's module has no function.
+        // Uses env(1) to change the folder, because the Glibc module lacks the posix_spawn function for it.
         let (program, arguments) = folder.map { ("env", ["-C", $0, program] + arguments) } ?? (program, arguments)
         let environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let pipes = try (Self.pipe(), Self.pipe())
@@ -75,14 +75,14 @@ public final class ChildProcess: Sendable {
         DispatchQueue.global().asyncAfter(deadline: .now() + seconds) { [weak self] in self?.expire() }
     }
 
-    // MARK: Talking to it
+    // MARK: Interaction
 
-    /// Sends a signal, unless it has ended.
+    /// Sends a signal unless the process has ended.
     public func send(_ signal: Int32) {
         state.withLock { if $0.waitStatus == nil { kill(identifier, signal) } }
     }
 
-    /// Waits for its end.
+    /// Waits until the process ends.
     public func outcome() async throws -> Outcome {
         let end = await change { $0.isOver ? $0 : nil }
         if end.passedDeadline {
@@ -95,7 +95,7 @@ public final class ChildProcess: Sendable {
             output: Data(end.output), messages: Data(end.messages))
     }
 
-    /// Waits for a line for which `isWanted` holds; nil where it ends without one.
+    /// Waits for a line that satisfies `isWanted`, or returns nil if the process ends first.
     public func line(on stream: Stream, where isWanted: @escaping @Sendable (String) -> Bool) async -> String? {
         await change { state -> String?? in
             let bytes = stream == .output ? state.output : state.messages
@@ -106,8 +106,8 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// Waits for so many lines of its messages for which `isWanted` holds.
-    /// - Returns: false where it ends before.
+    /// Waits for `count` lines on stderr that satisfy `isWanted`.
+    /// - Returns: False if the process ends first.
     public func messages(_ count: Int, where isWanted: @escaping @Sendable (String) -> Bool) async -> Bool {
         await change { state -> Bool? in
             let lines = String(decoding: state.messages, as: UTF8.self).split(separator: "\n")
@@ -116,7 +116,7 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// Waits for a whole line of the output by its number from 0; nil where it ends before.
+    /// Waits for the complete line with this index, or returns nil if the process ends first.
     public func line(number: Int) async -> String? {
         await change { state -> String?? in
             let lines = state.output.split(separator: 10, maxSplits: number + 1, omittingEmptySubsequences: false)
@@ -125,8 +125,8 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// Waits until `isMet` holds, such as for files to appear, which nobody tells us of.
-    /// - Returns: false where the process ended first.
+    /// Polls until `isMet` returns true, for conditions without an event, such as the existence of a file.
+    /// - Returns: False if the process ended first.
     public func wait(until isMet: @Sendable () -> Bool) async -> Bool {
         while !isMet() {
             if state.withLock({ $0.isOver }) { return isMet() }
@@ -135,7 +135,7 @@ public final class ChildProcess: Sendable {
         return true
     }
 
-    // MARK: How it works
+    // MARK: Implementation
 
     private func change<T: Sendable>(_ probe: @escaping @Sendable (State) -> T?) async -> T {
         await withCheckedContinuation { continuation in
@@ -169,7 +169,7 @@ public final class ChildProcess: Sendable {
         let thread = Thread { [self] in
             var information = siginfo_t()
             while waitid(P_PID, id_t(identifier), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
-            // Reaped under the lock, so that no signal can meet a stranger with the same number.
+            // Reaped under the lock, so that no signal is sent to a reused process id.
             update { state in
                 var status: Int32 = 0
                 while waitpid(identifier, &status, 0) < 0, errno == EINTR {}
@@ -206,7 +206,7 @@ public final class ChildProcess: Sendable {
         return (ends[0], ends[1])
     }
 
-    /// A process group of its own, signals as in a fresh shell, nothing open but the three streams.
+    /// Starts a process in its own group, with default signal handling and only the three standard streams open.
     private static func spawn(
         _ program: String, _ arguments: [String], environment: [String: String], output: Int32, messages: Int32
     ) throws -> pid_t {
@@ -216,7 +216,7 @@ public final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, messages, 2)
-        // Others' sockets too, such as of a server in this process: they would stay open with the child.
+        // Closes other descriptors of this process too, such as server sockets, which the child would keep open.
         posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -1,8 +1,8 @@
 internal import Foundation
 
-/// The built `clairo` binary, driven as a user drives it.
+/// Runs the built `clairo` binary as a user would.
 public enum ClairoProcess {
-    /// Beside the test bundle, where SwiftPM puts every product; `CLAIRO_BINARY` names another.
+    /// Next to the test bundle, where SwiftPM puts products. `CLAIRO_BINARY` overrides it.
     public static let path: String = {
         if let path = ProcessInfo.processInfo.environment["CLAIRO_BINARY"] { return path }
         let tests =

@@ -1,13 +1,13 @@
 public import Foundation
 
-/// A short film to be made by Debian's `ffmpeg` program. Equal descriptions are made once for each run of the tests.
+/// Describes a short clip that Debian's `ffmpeg` generates. Equal clips are generated once per test run.
 public struct Clip: Hashable, Sendable {
     public enum Picture: Hashable, Sendable {
-        /// Moving, with every kind of detail.
+        /// A moving test pattern with fine and coarse detail.
         case pattern
-        /// Each frame carries its own number (see `FrameNumbers`).
+        /// Each frame shows its index (see `FrameNumbers`).
         case numbers
-        /// White for one frame's time at each of these instants in seconds, else black.
+        /// White for one frame at each of these times in seconds, otherwise black.
         case flashes([Double])
         /// Red, green, blue and white quarters: top left, top right, bottom left, bottom right.
         case quarters
@@ -18,9 +18,9 @@ public struct Clip: Hashable, Sendable {
 
     public enum Sound: Hashable, Sendable {
         case none
-        /// A steady tone of `channels` channels.
+        /// A continuous tone with `channels` channels.
         case tone(channels: Int)
-        /// 40 ms of a tone at each of these instants; the track covers only `from` to `to`.
+        /// A tone of 40 ms at each of these times. The track only covers `from` to `to`.
         case beeps([Double], from: Double, to: Double)
         /// Any lavfi graph.
         case graph(String)
@@ -28,16 +28,16 @@ public struct Clip: Hashable, Sendable {
 
     public var width: Int
     public var height: Int
-    /// As ffmpeg writes it, such as `30000/1001`.
+    /// In ffmpeg's notation, such as `30000/1001`.
     public var rate: String
     public var seconds: Double
     public var picture: Picture
     public var sound: Sound
-    /// Of the pictures, applied before they are encoded.
+    /// A filter applied to the frames before encoding.
     public var filter: String?
-    /// For the output, such as a codec, tags or a pixel format; behind the defaults, which they replace.
+    /// Output options such as a codec, tags or a pixel format. They follow, and override, the defaults.
     public var options: [String]
-    /// The matrix of the picture's track header; MP4 and MOV only.
+    /// The matrix of the video track header; MP4 and MOV only.
     public var matrix: DisplayMatrix?
     public var suffix: String
 
@@ -65,11 +65,11 @@ public struct Clip: Hashable, Sendable {
 
     public var frameCount: Int { Int((seconds * framesPerSecond).rounded()) }
 
-    /// The film, made now or earlier. It is shared: not to be changed.
+    /// The clip's file, generated on first use. It is shared and must not be modified.
     public func make() async throws -> URL { try await ClipMaker.shared.clip(self) }
 }
 
-/// How a track header turns the picture: `x' = a·x + c·y`, `y' = b·x + d·y`, moved back to the origin.
+/// The matrix of a track header: `x' = a·x + c·y`, `y' = b·x + d·y`, translated back to the origin.
 public struct DisplayMatrix: Hashable, Sendable {
     public var a, b, c, d: Int32
 
@@ -146,7 +146,7 @@ actor ClipMaker {
             arguments += ["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p"]
         }
         if clip.picture == .numbers {
-            // Filled up to a constant rate, so that a limit set by the source's own rate is not what is tested.
+            // Padded to a constant bit rate, so that caps derived from the source's bit rate do not influence tests.
             arguments += [
                 "-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr",
             ]
@@ -166,11 +166,11 @@ struct ClipFailed: Error {
 extension DisplayMatrix {
     struct NoTrackHeader: Error {}
 
-    /// Writes it into the first track header of an MP4 (ISO/IEC 14496-12, 8.3.2).
+    /// Writes the matrix into the first track header of an MP4 (ISO/IEC 14496-12, 8.3.2).
     func write(into path: String, width: Int, height: Int) throws {
         var file = try Data(contentsOf: URL(fileURLWithPath: path))
         guard let box = file.range(of: Data("tkhd".utf8)), file[box.upperBound] == 0 else { throw NoTrackHeader() }
-        // What lands left of or above the origin is moved back.
+        // Translates the frame back to the origin.
         let (w, h) = (Int32(width), Int32(height))
         let x = max(0, -(a * w)) + max(0, -(c * h))
         let y = max(0, -(b * w)) + max(0, -(d * h))

@@ -2,11 +2,12 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// A real Docker daemon with folders, a socket and a containerd of its own, and no network. It needs root, and Debian's docker.io.
+/// A real Docker daemon with its own folders, socket and containerd, without network. Needs root and Debian's
+/// docker.io.
 ///
-/// Tests share one, which starts with the first of them and ends with the process.
+/// Tests share one daemon, started on first use and stopped with the process.
 public struct DockerDaemon: Sendable {
-    /// Why there is none here; nil where there can be one.
+    /// What is missing to run a daemon, or nil if nothing is.
     public static let lacking: String? = {
         guard getuid() == 0 else { return "root" }
         return ["dockerd", "containerd", "runc", "docker"].first { TestTools.path(of: $0) == nil }
@@ -14,14 +15,14 @@ public struct DockerDaemon: Sendable {
 
     public static var isPossible: Bool { lacking == nil }
 
-    /// Debian's own: it builds images without a plugin, and a newer one may be before it in the path.
+    /// Debian's docker builds images without a plugin. A newer one may precede it in the path.
     private static let cli = access("/usr/bin/docker", X_OK) == 0 ? "/usr/bin/docker" : "docker"
 
     public struct Failed: Error, CustomStringConvertible {
         public var description: String
     }
 
-    /// Of its socket.
+    /// The path of the socket.
     public let path: String
     private let folder: String
     private let service: ServiceProcess
@@ -35,14 +36,14 @@ public struct DockerDaemon: Sendable {
 
     public static var shared: DockerDaemon { get async throws { try await starting.value } }
 
-    /// Starts one.
+    /// Starts a daemon.
     /// - Parameters:
-    ///   - folder: with a short name: sockets lie in it.
-    ///   - data: where images and containers are; in `folder` without it.
+    ///   - folder: A folder with a short name, because it contains sockets.
+    ///   - data: The folder of images and containers (default: within `folder`).
     public static func start(folder: String, data: String? = nil) async throws -> DockerDaemon {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let path = "\(folder)/docker.sock"
-        // Not at once: it unmounts what it has mounted.
+        // Not killed at once, so that it can unmount what it has mounted.
         let (service, _) = try await ServiceProcess.start(
             "dockerd",
             [
@@ -55,13 +56,13 @@ public struct DockerDaemon: Sendable {
         return DockerDaemon(path: path, folder: folder, service: service)
     }
 
-    /// Ends it and waits for that.
+    /// Stops the daemon and waits until it has ended.
     public func stop() async {
         service.process.send(SIGTERM)
         _ = try? await service.process.outcome()
     }
 
-    /// Folders of test processes that were killed.
+    /// Removes folders of test processes that were killed.
     private static func removeLeftovers() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/tmp")) ?? [] {
             guard name.hasPrefix("clairo-docker-"), let owner = name.split(separator: "-").last.flatMap({ pid_t($0) }),
@@ -71,7 +72,7 @@ public struct DockerDaemon: Sendable {
         }
     }
 
-    // MARK: Using it
+    // MARK: Use
 
     /// Calls docker(1).
     public func docker(
@@ -83,8 +84,8 @@ public struct DockerDaemon: Sendable {
         ).outcome()
     }
 
-    /// The same, of which success is expected.
-    /// - Returns: what it printed.
+    /// Calls docker(1) and expects success.
+    /// - Returns: Its output.
     @discardableResult
     public func docker(
         _ arguments: String..., environment: [String: String] = [:], deadline: Duration = .seconds(600)
@@ -96,14 +97,14 @@ public struct DockerDaemon: Sendable {
         return outcome.text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    /// An image of nothing but the built binary and the libraries that it links to, in the shared daemon.
+    /// An image with only the built binary and its libraries, in the shared daemon.
     public static var image: String { get async throws { try await making.value } }
 
     private static let making = Task {
         let name = "clairo-under-test"
         let content = Scratch.root + "/image"
         try FileManager.default.createDirectory(atPath: content + "/etc", withIntermediateDirectories: true)
-        // For whoever tries to read it.
+        // A file that a task must not be able to read.
         try Data("root:secret:19000:0:99999:7:::\n".utf8).write(to: URL(fileURLWithPath: content + "/etc/shadow"))
         chmod(content + "/etc/shadow", 0o600)
         let script = """

@@ -3,27 +3,27 @@ public import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// Amazon ECS on this machine. `moto_server` keeps the books of its API; what it does not do, running containers, is done
-/// here: a task that is started is the built `clairo` with the command and the variables of its overrides, and the
-/// metadata of a task on Fargate beside it.
+/// A local substitute for Amazon ECS. `moto_server` implements the API's state; this class runs the containers. A
+/// started task is the built `clairo` with the command and variables of its overrides, next to a Fargate task metadata
+/// server.
 ///
-/// A test may give tasks another fate, and calls another answer.
+/// Tests can inject outcomes of tasks and replies of calls.
 public final class ECSStandIn: Sendable {
-    /// What becomes of a task that is asked for.
+    /// What happens to a task.
     public enum Fate: Sendable {
         /// Its container runs.
         case run
-        /// RunTask answers with these reasons instead of a task; none for an answer with neither.
+        /// RunTask returns these reasons instead of a task. An empty list returns neither.
         case refused([String])
-        /// It runs nothing and stays in this state.
+        /// Nothing runs, and the task stays in this state.
         case stuck(String)
-        /// It is stopped at once.
+        /// The task stops at once.
         case stopped(code: String, reason: String = "", containerReason: String? = nil, exit: Int? = nil)
-        /// It is started, seen so often, and then ECS knows nothing of it.
+        /// The task starts, is described this many times, and is then unknown to ECS.
         case vanishes(afterLooks: Int)
     }
 
-    /// What a call is answered instead of being passed on.
+    /// An injected reply to an API call.
     public struct Answer: Sendable {
         var operation: String
         var status: Int
@@ -45,7 +45,7 @@ public final class ECSStandIn: Sendable {
         }
     }
 
-    /// A call of the API that came.
+    /// A received API call.
     public struct Call: Sendable {
         public var operation: String
         public var body: Data
@@ -92,13 +92,13 @@ public final class ECSStandIn: Sendable {
         let mutex = Mutex(State())
     }
 
-    /// CPU seconds and bytes that the metadata tell of each task.
+    /// CPU seconds and bytes of memory in each task's metadata.
     public static let cpuSeconds = 1234.5
     public static let memory: Int64 = 3 << 30
 
     public static var isAvailable: Bool { S3Server.isInstalled(.moto) && S3Server.isInstalled(.rclone) }
 
-    /// - Parameter environment: of the containers: where S3 is.
+    /// - Parameter environment: Variables of the containers, such as S3's endpoint.
     public static func start(environment: [String: String], in scratch: Scratch) async throws -> ECSStandIn {
         let moto = try await S3Server.shared(.moto)
         let name = "clairo-\(UUID().uuidString.lowercased().prefix(8))"
@@ -143,7 +143,7 @@ public final class ECSStandIn: Sendable {
 
     public var endpoint: String { server.url }
 
-    /// For `clairo`: where ECS is, and where on it tasks run.
+    /// Settings that make `clairo` use this substitute.
     public var settings: [String: String] {
         [
             "AWS_ENDPOINT_URL_ECS": endpoint, "CLAIRO_ECS_CLUSTER": cluster,
@@ -152,7 +152,7 @@ public final class ECSStandIn: Sendable {
         ]
     }
 
-    /// Of the next tasks, one each; those after them run.
+    /// Sets the outcome of the next tasks, one each. Later tasks run.
     public func give(_ fates: Fate...) { state.mutex.withLock { $0.fates += fates } }
 
     public func answer(_ answers: Answer...) { state.mutex.withLock { $0.answers += answers } }
@@ -161,7 +161,7 @@ public final class ECSStandIn: Sendable {
 
     public func calls(_ operation: String) -> [Call] { calls.filter { $0.operation == operation } }
 
-    /// The processes of all tasks so far.
+    /// The processes of all tasks.
     public var processes: [ChildProcess] { state.mutex.withLock { $0.tasks.values.compactMap(\.process) } }
 
     private func stop() {
@@ -191,7 +191,7 @@ public final class ECSStandIn: Sendable {
         return response.body
     }
 
-    /// The first value of an element in what EC2 answers.
+    /// The first value of an element in a reply of EC2.
     private static func ec2(_ action: String, _ element: String, _ moto: S3Server) async throws -> String {
         let body = Data("Action=\(action)&Version=2016-11-15".utf8)
         let unsigned = AWSRequest(
@@ -204,12 +204,12 @@ public final class ECSStandIn: Sendable {
         return String(text[begin.upperBound..<end.lowerBound])
     }
 
-    /// As https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-response.html has it.
+    /// See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-response.html.
     private static func metadata(_ path: String) -> HTTPResponse {
         switch path {
         case "/v4/task": HTTPResponse(200, #"{"Family": "clairo", "Limits": {"CPU": 2, "Memory": 4096}}"#)
         case "/v4/task/stats":
-            // One container that has not been measured yet.
+            // One container without measurements yet.
             HTTPResponse(
                 200,
                 #"{"a": {"cpu_stats": {"cpu_usage": {"total_usage": \#(Int(cpuSeconds * 1e9))}}, "memory_stats": {"usage": 1, "max_usage": \#(memory)}}, "b": null}"#
@@ -269,14 +269,14 @@ public final class ECSStandIn: Sendable {
         }
 
         private func run(_ input: inout [String: Any], _ request: HTTPRequest) -> HTTPResponse? {
-            // The same token is the same task.
+            // RunTask is idempotent by token.
             let token = input["clientToken"] as? String ?? ""
             if let known = state.mutex.withLock({ $0.tokens[token] }) { return HTTPResponse(200, known) }
             let fate = state.mutex.withLock { $0.fates.isEmpty ? .run : $0.fates.removeFirst() }
             if case .refused(let reasons) = fate {
                 return json(["tasks": [], "failures": reasons.map { ["arn": "arn:aws:ecs:none", "reason": $0] }])
             }
-            // moto knows no strategies, and runs on Fargate only what says so.
+            // moto does not support capacity provider strategies; it needs launchType for Fargate.
             input["capacityProviderStrategy"] = nil
             input["launchType"] = "FARGATE"
             guard let body = try? JSONSerialization.data(withJSONObject: input),
@@ -350,7 +350,7 @@ public final class ECSStandIn: Sendable {
             return json(["tasks": tasks, "failures": failures])
         }
 
-        /// - Returns: false where nothing is known of it.
+        /// - Returns: False if the task is unknown.
         private static func show(_ running: Running, _ task: inout [String: Any]) -> Bool {
             var container: [String: Any] = ["name": "clairo"]
             switch running.fate {

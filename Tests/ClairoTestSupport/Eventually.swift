@@ -1,9 +1,9 @@
 public import Testing
 
-/// Waits until `isMet` holds, for things that nobody tells of.
+/// Polls until `isMet` returns true, for conditions without an event.
 /// - Parameters:
-///   - limit: a safety net: when it has passed, the test has failed.
-///   - words: what to say then.
+///   - limit: A timeout as a safety net. The test fails when it expires.
+///   - words: The message of the failure.
 public func eventually(
     within limit: Duration = .seconds(300), _ words: @autoclosure () -> String = "",
     _ isMet: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation

@@ -1,35 +1,37 @@
 internal import Foundation
 internal import Synchronization
 
-/// An HTTP proxy between a client and a server on this machine that breaks what a script tells it to break.
+/// An HTTP proxy between a client and a local server that injects faults.
 ///
-/// The client connects to it as if it were the server, and signs for its address; the `Host` header goes through unchanged.
-/// A request for which no rule holds is passed on. Bodies need a `Content-Length`, as S3 wants it too. It never waits for a clock: a stalled request stays so until `release`.
+/// The client connects to the proxy as if it were the server and signs for its address; the `Host` header is forwarded
+/// unchanged. A request that matches no rule is forwarded. Bodies need a `Content-Length`, as for S3. The proxy uses no
+/// timeouts: a stalled request stays stalled until `release`.
 public final class FaultProxy: Sendable {
     public enum Fault: Sendable, Hashable {
-        /// Resets the connection once it has read this much of the request's body, all of it where nil. Nothing reaches the
+        /// Resets the connection after reading this many bytes of the request body, or all if nil. Nothing reaches the
         /// server.
         case cutRequest(after: Int?)
-        /// Passes the request's head and this much of its body on, then resets both connections.
+        /// Forwards the request's head and this many bytes of its body, then resets both connections.
         case cutForwarded(after: Int)
-        /// Lets the server do its work, then resets the connection instead of passing the answer on.
+        /// Lets the server handle the request, then resets the connection instead of forwarding the reply.
         case dropReply
-        /// Passes the answer's head and this much of its body on, then resets the connection.
+        /// Forwards the reply's head and this many bytes of its body, then resets the connection.
         case cutReply(after: Int)
-        /// The same, but ends the connection in order.
+        /// The same, but closes the connection in an orderly way.
         case truncateReply(after: Int)
-        /// Passes an answer on whose `Content-Length` and body are this long and no longer: it looks whole.
+        /// Truncates the reply's body and adapts `Content-Length`, so that the reply looks complete.
         case shortenReply(to: Int)
-        /// Answers in the server's place, which sees nothing of it, with an S3 error such as 503 `SlowDown`. With status 200
-        /// this is how CompleteMultipartUpload and CopyObject fail late.
+        /// Replies in place of the server with an S3 error such as 503 `SlowDown`. Status 200 simulates late failures
+        /// of CompleteMultipartUpload and CopyObject.
         case answer(status: Int, code: String)
-        /// Reads the request and does not answer until `release`, which resets the connection.
+        /// Reads the request and does not reply until `release`, which resets the connection.
         case stall
-        /// Passes the answer's head and this much of its body on, and no more until `release`, which resets the connection.
+        /// Forwards the reply's head and this many bytes of its body, then stalls until `release`, which resets the
+        /// connection.
         case stallReply(after: Int)
     }
 
-    /// What to do to which requests.
+    /// A fault and the requests it applies to.
     public struct Rule: Sendable {
         var fault: Fault
         var skipping: Int
@@ -37,9 +39,9 @@ public final class FaultProxy: Sendable {
         var holds: @Sendable (HTTPRequest) -> Bool
 
         /// - Parameters:
-        ///   - skipping: requests for which the rule holds that pass first.
-        ///   - times: requests that get the fault after those.
-        ///   - holds: which requests the rule is about.
+        ///   - skipping: The number of matching requests that pass first.
+        ///   - times: The number of matching requests after those that get the fault.
+        ///   - holds: Whether the rule matches a request.
         public init(
             _ fault: Fault, skipping: Int = 0, times: Int = 1,
             where holds: @escaping @Sendable (HTTPRequest) -> Bool = { _ in true }
@@ -51,8 +53,8 @@ public final class FaultProxy: Sendable {
         }
 
         /// - Parameters:
-        ///   - path: what the path ends with, percent-encoded.
-        ///   - query: what the query contains, such as `uploadId=`.
+        ///   - path: The end of the path, percent-encoded.
+        ///   - query: A part of the query, such as `uploadId=`.
         public init(
             _ fault: Fault, _ method: String, path: String = "", query: String = "", skipping: Int = 0, times: Int = 1
         ) {
@@ -63,10 +65,10 @@ public final class FaultProxy: Sendable {
         }
     }
 
-    /// A request that came through.
+    /// A request that passed through the proxy.
     public struct Passage: Sendable {
         public var request: HTTPRequest
-        /// What was done to it, if anything.
+        /// The injected fault, if any.
         public var fault: Fault?
     }
 
@@ -81,7 +83,7 @@ public final class FaultProxy: Sendable {
     private let state = Mutex(State())
     private let gate = Gate()
 
-    /// - Parameter port: of the server on 127.0.0.1.
+    /// - Parameter port: The server's port on 127.0.0.1.
     public init(to port: UInt16, _ rules: [Rule] = []) throws {
         upstream = port
         listener = try Listener()
@@ -92,15 +94,15 @@ public final class FaultProxy: Sendable {
     public var port: UInt16 { listener.port }
     public var endpoint: String { "http://127.0.0.1:\(port)" }
 
-    /// Everything that was asked so far, in order.
+    /// All requests so far, in order.
     public var passages: [Passage] { state.withLock { $0.passages } }
 
-    /// More rules, after those that are there. The first that holds counts.
+    /// Appends rules. The first matching rule applies.
     public func add(_ rules: Rule...) { state.withLock { $0.rules += rules } }
 
     public func removeRules() { state.withLock { $0.rules = [] } }
 
-    /// Waits for the first passage for which `isWanted` holds, such as one that is stalled.
+    /// Waits for the first request that satisfies `isWanted`, for example a stalled one.
     public func passage(where isWanted: @escaping @Sendable (Passage) -> Bool) async -> Passage {
         await withCheckedContinuation { continuation in
             let waiter: @Sendable ([Passage]) -> Bool = { passages in
@@ -112,18 +114,18 @@ public final class FaultProxy: Sendable {
         }
     }
 
-    /// Resets what is stalled, and lets nothing stall any more.
+    /// Resets stalled connections and disables stalling.
     public func release() { gate.open() }
 
-    /// Takes no more connections and releases what is stalled. Call it once.
+    /// Stops accepting connections and releases stalled ones. Call once.
     public func stop() {
         release()
         listener.stop()
     }
 
-    // MARK: One request
+    // MARK: Requests
 
-    /// - Returns: whether there may be another request on this connection.
+    /// - Returns: Whether the connection may carry another request.
     private func serve(_ client: Connection) -> Bool {
         guard var head = HTTPHead(from: client) else { return false }
         let request = HTTPRequest(head)
@@ -134,7 +136,7 @@ public final class FaultProxy: Sendable {
         head.remove("connection")
         head.headers.append(("Connection", "close"))
 
-        /// Hands the body over piece by piece, at most so much of it.
+        /// Reads the body piece by piece, up to `limit` bytes.
         func body(atMost limit: Int? = nil, to receive: (Data) -> Bool = { _ in true }) -> Bool {
             if expectsContinue { client.write(Data("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
             expectsContinue = false
@@ -176,7 +178,7 @@ public final class FaultProxy: Sendable {
             client.reset()
             return false
         }
-        // A server that answers early, such as with 403, reads no more; its answer is what counts.
+        // A server that replies early, for example with 403, stops reading; its reply counts.
         _ = body(to: server.write)
         return passOn(from: server, to: client, isHead: request.method == "HEAD", fault) && !isLast
     }
@@ -210,7 +212,7 @@ public final class FaultProxy: Sendable {
         let isDelimited = !hasBody || head["content-length"] != nil || head.isChunked
         if !isDelimited { head.headers.append(("Connection", "close")) }
 
-        /// - Returns: whether all of it came and went.
+        /// - Returns: Whether all bytes were read and written.
         func copy(atMost limit: Int = .max) -> Bool {
             var left = limit
             while left > 0, let piece = server.read(atMost: left) {
@@ -260,7 +262,7 @@ public final class FaultProxy: Sendable {
             headers: ["content-type": "application/xml"])
     }
 
-    /// Stays open once it is.
+    /// A gate that stays open once opened.
     private final class Gate: Sendable {
         private let condition = NSCondition()
         private let isOpen = Mutex(false)

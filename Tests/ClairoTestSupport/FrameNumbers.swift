@@ -1,11 +1,12 @@
 internal import Foundation
 
-/// Numbers in pictures that survive scaling and encoding: a grid of four by three blocks, each a bit, black or white.
+/// Frame indices drawn so that they survive scaling and encoding: a grid of four by three blocks, each a black or white
+/// bit.
 public enum FrameNumbers {
     static let columns = 4
     static let rows = 3
 
-    /// Writes so many raw grey pictures, numbered from 0.
+    /// Writes `count` raw grey frames, numbered from 0.
     static func write(_ count: Int, width: Int, height: Int, to path: String) throws {
         guard FileManager.default.createFile(atPath: path, contents: nil) else { throw CocoaError(.fileWriteUnknown) }
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
@@ -26,9 +27,9 @@ public enum FrameNumbers {
         try file.close()
     }
 
-    /// The numbers that a film shows, frame by frame, as Debian's ffmpeg decodes it.
+    /// The index shown by each frame of a clip, as decoded by Debian's ffmpeg.
     public static func read(_ path: String, options: [String] = []) async throws -> [Int] {
-        // The middle of each block alone: edges are where scaling and compression show.
+        // Only the middle of each block: scaling and compression blur the edges.
         let filter = "scale=\(columns * 12):\(rows * 12):flags=area,format=gray"
         let bytes = try await Oracle.pictures(path, filter: filter, format: "gray", options: options)
         let width = columns * 12

@@ -2,7 +2,7 @@ internal import ClairoCore
 public import Foundation
 internal import Glibc
 
-/// The first line and the headers of an HTTP/1.1 message.
+/// The start line and headers of an HTTP/1.1 message.
 struct HTTPHead: Sendable {
     var start: String
     var headers: [(name: String, value: String)]
@@ -12,7 +12,7 @@ struct HTTPHead: Sendable {
         self.headers = headers
     }
 
-    /// Reads the next one; nil where the connection ends first.
+    /// Reads the next head, or returns nil if the connection ends first.
     init?(from connection: Connection) {
         guard let bytes = connection.read(through: "\r\n\r\n") else { return nil }
         let lines = String(decoding: bytes.dropLast(4), as: UTF8.self).components(separatedBy: "\r\n")
@@ -35,12 +35,12 @@ struct HTTPHead: Sendable {
     var isChunked: Bool { self["transfer-encoding"]?.lowercased() == "chunked" }
 }
 
-/// A request as a server of ours got it.
+/// A request received by a test server.
 public struct HTTPRequest: Sendable {
     public var method: String
-    /// Still percent-encoded, without the query.
+    /// Percent-encoded, without the query.
     public var path: String
-    /// Still percent-encoded, without the question mark; empty where there is none.
+    /// Percent-encoded, without the question mark. Empty if there is none.
     public var query: String
     /// By lower-case name.
     public var headers: [String: String]
@@ -78,9 +78,9 @@ public struct HTTPResponse: Sendable {
     }
 }
 
-/// A client for what a test has to ask by itself: one request, one connection, plain HTTP to 127.0.0.1.
+/// A minimal client: one request per connection, plain HTTP to 127.0.0.1.
 public enum HTTPClient {
-    /// - Parameter url: `http://127.0.0.1:PORT/…`, encoded already.
+    /// - Parameter url: `http://127.0.0.1:PORT/…`, percent-encoded.
     public static func send(
         _ method: String, _ url: String, headers: [(name: String, value: String)] = [], body: Data = Data()
     ) async throws -> HTTPResponse {
@@ -89,7 +89,7 @@ public enum HTTPClient {
         }
     }
 
-    /// The same, for who may block.
+    /// The same, blocking.
     public static func sendAndWait(
         _ method: String, _ url: String, headers: [(name: String, value: String)] = [], body: Data = Data()
     ) throws -> HTTPResponse {
@@ -114,7 +114,7 @@ public enum HTTPClient {
             headers: Dictionary(answer.headers.map { ($0.name.lowercased(), $0.value) }) { "\($0),\($1)" })
     }
 
-    /// nil where the connection ends before the body.
+    /// Returns nil if the connection ends before the body.
     private static func wholeBody(_ head: HTTPHead, from connection: Connection) -> Data? {
         func bytes(_ count: Int) -> Data? {
             var data = Data()

@@ -3,16 +3,16 @@ internal import Glibc
 internal import RDKafka
 internal import Synchronization
 
-/// Brokers that speak the real protocol: librdkafka's mock cluster in a process of its own (`clairo-mock-kafka`, whose
-/// source says what it can do and what not). Stop it, or let go of it, and it ends.
+/// Brokers that speak the real protocol: librdkafka's mock cluster in a separate process (`clairo-mock-kafka`, whose
+/// source documents its limits). It ends with `stop` or when this object is released.
 public final class KafkaCluster: Sendable {
-    /// Requests by their number in the protocol.
+    /// API keys of the protocol.
     public enum API: Int, Sendable {
         case produce = 0, fetch = 1, listOffsets = 2, metadata = 3, offsetCommit = 8, offsetFetch = 9
         case findCoordinator = 10, joinGroup = 11, heartbeat = 12, leaveGroup = 13, syncGroup = 14, initProducerID = 22
     }
 
-    /// Errors by their number in the protocol, and librdkafka's for a connection that is cut.
+    /// Error codes of the protocol, and librdkafka's for a lost connection.
     public enum Code: Int, Sendable {
         case connectionCut = -195
         case unknown = -1
@@ -31,19 +31,19 @@ public final class KafkaCluster: Sendable {
         public var description: String { "\(command): \(answer ?? "the mock cluster has ended")" }
     }
 
-    /// For `bootstrap.servers`.
+    /// The value for `bootstrap.servers`.
     public let brokers: String
-    /// Nil for a cluster that is not ours.
+    /// Nil for an external cluster.
     private let process: ChildProcess?
     private let input: FileHandle?
     private let commands = CommandQueue()
 
-    /// Whether tests run against brokers of others.
+    /// Brokers of an external cluster, if the tests use one.
     public static let external = ProcessInfo.processInfo.environment["CLAIRO_TEST_KAFKA"].flatMap {
         $0.isEmpty ? nil : $0
     }
 
-    /// A cluster for tests that disturb nothing: that of `CLAIRO_TEST_KAFKA`, or else one for all tests of the process.
+    /// A cluster for tests that do not disturb others: that of `CLAIRO_TEST_KAFKA`, otherwise one for the test process.
     public static func shared() async throws -> KafkaCluster { try await sharedTask.value }
 
     private static let sharedTask = Task {
@@ -51,14 +51,14 @@ public final class KafkaCluster: Sendable {
         return try await start()
     }
 
-    /// A cluster of a test's own, which it may disturb.
+    /// A separate cluster that the test may disturb.
     public static func start(brokers: Int = 3) async throws -> KafkaCluster {
         try FileManager.default.createDirectory(atPath: Scratch.root, withIntermediateDirectories: true)
         let pipe = Scratch.root + "/kafka-\(UUID().uuidString)"
         guard mkfifo(pipe, 0o600) == 0 else { throw ConnectionError(what: "make \(pipe)", code: errno) }
         defer { unlink(pipe) }
-        // Opened for both ways, which does not wait for the other side. When this process ends, however it does, that end
-        // closes and the cluster ends too.
+        // Opened for reading and writing, which does not block. It is closed when this process ends in any way, and the
+        // cluster then ends too.
         let descriptor = open(pipe, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { throw ConnectionError(what: "open \(pipe)", code: errno) }
         let input = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
@@ -80,12 +80,12 @@ public final class KafkaCluster: Sendable {
 
     deinit { stop() }
 
-    /// Ends the cluster at once, as a power failure does.
+    /// Kills the cluster, as in a power failure.
     public func stop() { process?.send(SIGKILL) }
 
     // MARK: Topics
 
-    /// Makes a topic, with a name of its own unless one is given.
+    /// Creates a topic, by default with a unique name.
     public func makeTopic(
         _ name: String = "test-" + UUID().uuidString.lowercased(), partitions: Int = 1
     ) async throws -> String {
@@ -98,31 +98,31 @@ public final class KafkaCluster: Sendable {
         return name
     }
 
-    /// Leaves a topic without a leader (nil), or gives it one.
+    /// Sets the leader of a partition, or removes it (nil).
     public func setLeader(_ broker: Int?, of topic: String, partition: Int = 0) async throws {
         try await send("leader \(topic) \(partition) \(broker ?? -1)")
     }
 
     // MARK: Faults
 
-    /// Makes the next requests of a kind fail, one for each code.
+    /// Makes the next requests of this kind fail, one for each code.
     public func fail(_ api: API, _ codes: [Code]) async throws {
         try await send("errors \(api.rawValue) \(codes.map { "\($0.rawValue)" }.joined(separator: ","))")
     }
 
-    /// Makes the next requests of a kind to any broker wait for their answer.
+    /// Delays the replies to the next requests of this kind, on any broker.
     public func delay(_ api: API, milliseconds: [Int]) async throws {
         try await send("broker-errors all \(api.rawValue) \(milliseconds.map { "0:\($0)" }.joined(separator: ","))")
     }
 
     public func forgetFailures(_ api: API) async throws { try await send("clear-errors \(api.rawValue)") }
 
-    /// Takes a broker away, or all of them (nil).
+    /// Takes one broker down, or all (nil).
     public func takeDown(_ broker: Int? = nil) async throws { try await send("down \(broker ?? 0)") }
 
     public func bringUp(_ broker: Int? = nil) async throws { try await send("up \(broker ?? 0)") }
 
-    /// How long a broker, or all of them (nil), take for an answer.
+    /// Sets the round-trip time of one broker, or of all (nil).
     public func setRoundTrip(_ broker: Int? = nil, milliseconds: Int) async throws {
         try await send("rtt \(broker ?? 0) \(milliseconds)")
     }
@@ -131,16 +131,16 @@ public final class KafkaCluster: Sendable {
         try await send("coordinator group \(group) \(broker)")
     }
 
-    /// Any command of the tool.
+    /// Sends any command to the tool.
     public func send(_ command: String) async throws {
         guard let process, let input else { throw Refused(command: command, answer: "the cluster is not ours") }
-        // Answers come in the order of commands.
+        // Replies arrive in the order of the commands.
         let number = try commands.write(command, to: input)
         let answer = await process.line(number: number)
         guard answer == "ok" else { throw Refused(command: command, answer: answer) }
     }
 
-    /// Numbers commands as they are written, one at a time.
+    /// Numbers commands in the order they are written.
     private final class CommandQueue: Sendable {
         private let count = Mutex(0)
 

@@ -1,14 +1,14 @@
 internal import Foundation
 internal import Synchronization
 
-/// A broker that makes topics, which those of the mock cluster do not: it stands before one of them, passes everything on,
-/// and is the controller of the cluster.
+/// A controller that can create topics, which the mock cluster cannot. It is a proxy in front of one mock broker and
+/// forwards everything else.
 ///
-/// A client that is given its address learns from it that there is CreateTopics, and who takes that: the mock cluster
-/// names a controller, broker 0, that it does not have. The other brokers the client finds by itself.
-/// Source: https://kafka.apache.org/protocol, in the versions before the flexible ones.
+/// A client that is given its address learns that CreateTopics is supported and by which broker: the mock cluster names
+/// broker 0 as the controller, but has no such broker. The client finds the other brokers itself. Source:
+/// https://kafka.apache.org/protocol, in the versions before the flexible ones.
 public final class KafkaController: Sendable {
-    /// A topic as a client wants it; -1 stands for the cluster's default.
+    /// A topic that a client wants to create. -1 means the cluster's default.
     public struct Order: Sendable, Hashable {
         public var name: String
         public var partitions: Int32
@@ -61,30 +61,30 @@ public final class KafkaController: Sendable {
 
     deinit { listener.stop() }
 
-    /// For `bootstrap.servers`.
+    /// The value for `bootstrap.servers`.
     public var brokers: String { "127.0.0.1:\(listener.port)" }
 
-    /// What it was asked to make, in order.
+    /// Topics that clients wanted to create, in order.
     public var orders: [Order] { state.withLock { $0.orders } }
 
-    /// Makes no topic from now on, or does again (nil).
+    /// Refuses to create topics from now on, or stops refusing (nil).
     public func refuse(_ refusal: Refusal?) { state.withLock { $0.refusal = refusal } }
 
-    // MARK: On the thread of a connection
+    // MARK: Connection thread
 
-    /// - Returns: nil where the connection has to end.
+    /// - Returns: Nil to end the connection.
     private func answer(_ request: Data, _ server: Connection) -> Data? {
         var reader = Reader(request)
         guard let api: Int16 = reader.integer(), let version: Int16 = reader.integer() else { return nil }
         if api == Self.createTopics { return makeTopics(&reader, version) }
         guard server.writeFrame(request), let answer = server.readFrame() else { return nil }
         switch (api, version) {
-        // With the newer version the mock cluster only says that it does not have it.
+        // The mock cluster rejects newer versions.
         case (Self.apiVersions, ..<3):
-            // Correlation, error; then key, lowest and highest version of each request.
+            // Correlation id and error code, then key, lowest and highest version of each API.
             return answer.adding(Self.createTopics.bytes + Int16(0).bytes + Int16(4).bytes, toArrayAt: 6)
         case (Int16(KafkaCluster.API.metadata.rawValue), 1...2):
-            // Correlation; then number, host, port and rack of each broker.
+            // Correlation id, then id, host, port and rack of each broker.
             let itself = Int32(0).bytes + "127.0.0.1".bytes + Int32(listener.port).bytes + Int16(-1).bytes
             return answer.adding(itself, toArrayAt: 4)
         default: return answer
@@ -105,7 +105,7 @@ public final class KafkaController: Sendable {
         return correlation.bytes + throttle + count.bytes + results
     }
 
-    /// - Returns: why it was not made.
+    /// - Returns: Why the topic was not created, or nil.
     private func make(_ order: Order) -> Refusal? {
         let refusal = state.withLock { state in
             state.orders.append(order)
@@ -127,7 +127,7 @@ public final class KafkaController: Sendable {
     }
 }
 
-/// Reads what the protocol writes, most significant byte first. Nil where there is not enough.
+/// Reads big-endian protocol fields. Returns nil at the end of the data.
 private struct Reader {
     private var rest: Data
 
@@ -142,7 +142,7 @@ private struct Reader {
         return take(Int(size)).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// A topic of a CreateTopics request; such as name replicas or properties are not understood.
+    /// A topic of a CreateTopics request. Requests with replica assignments or properties are not supported.
     mutating func order() -> KafkaController.Order? {
         guard let name = string(), let partitions: Int32 = integer(), let replication: Int16 = integer(),
             let assignments: Int32 = integer(), assignments == 0, let properties: Int32 = integer(), properties == 0
@@ -166,7 +166,7 @@ extension String {
 }
 
 extension Data {
-    /// With one more element in front of the array whose length lies at `offset`.
+    /// Inserts an element at the front of the array whose length is at `offset`.
     fileprivate func adding(_ element: Data, toArrayAt offset: Int) -> Data? {
         var reader = Reader(dropFirst(offset))
         guard let count: Int32 = reader.integer() else { return nil }
@@ -175,7 +175,7 @@ extension Data {
 }
 
 extension Connection {
-    /// A request or an answer, without its length.
+    /// A request or reply, without its length prefix.
     fileprivate func readFrame() -> Data? {
         guard let head = readWhole(4) else { return nil }
         var reader = Reader(head)

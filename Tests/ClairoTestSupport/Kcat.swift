@@ -1,17 +1,17 @@
 public import Foundation
 
-/// Debian's `kcat`, an independent client of Kafka.
+/// Debian's `kcat`, an independent Kafka client.
 public enum Kcat {
     public static var isInstalled: Bool { TestTools.path(of: "kcat") != nil }
 
-    /// What it prints of a message with `-J`.
+    /// A message in the output of `kcat -J`.
     public struct Message: Decodable, Sendable, Equatable {
         public var topic: String
         public var partition: Int
         public var offset: Int64
         public var key: String?
         public var payload: String?
-        /// Names and values in turn.
+        /// Alternating names and values.
         public var headers: [String]?
     }
 
@@ -36,14 +36,14 @@ public enum Kcat {
             ["-P", "-b", brokers, "-t", topic, "-K", "|", "-Z", "-l", try file.write("\(key)|\n", to: "line")])
     }
 
-    /// Sends a message for each line, with the same key or none.
+    /// Sends one message per line, all with the same key or none.
     public static func produce(lines: [String], key: String? = nil, to topic: String, brokers: String) async throws {
         let scratch = try Scratch()
         let file = try scratch.write(lines.map { $0 + "\n" }.joined(), to: "lines")
         try await run(["-P", "-b", brokers, "-t", topic] + (key.map { ["-k", $0] } ?? []) + ["-l", file])
     }
 
-    /// All messages of a topic, by partition and offset.
+    /// All messages of a topic, ordered by partition and offset.
     public static func messages(of topic: String, brokers: String) async throws -> [Message] {
         let output = try await run([
             "-C", "-b", brokers, "-t", topic, "-o", "beginning", "-e", "-q", "-J", "-X", "fetch.wait.max.ms=20",

@@ -1,11 +1,10 @@
 internal import Foundation
 internal import Synchronization
 
-/// A stand-in for the runtime API of AWS Lambda: hands out events, keeps the answers, and lets the function wait when there
-/// are no more.
-/// Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+/// A substitute for the AWS Lambda runtime API: hands out events, records responses, and blocks the function when there
+/// are no more events. Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 public final class LambdaRuntimeAPI: Sendable {
-    /// X-Ray's, as Lambda sends it.
+    /// An X-Ray trace header as sent by Lambda.
     public static let traceHeader = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=53995c3f42cd8ad8;Sampled=1"
 
     public struct Event: Sendable, ExpressibleByStringLiteral {
@@ -20,7 +19,7 @@ public final class LambdaRuntimeAPI: Sendable {
         public init(stringLiteral payload: String) { self.init(payload) }
     }
 
-    /// What the function has posted.
+    /// A response posted by the function.
     public struct Answer: Sendable, Equatable {
         public var path: String
         public var body: String
@@ -41,8 +40,8 @@ public final class LambdaRuntimeAPI: Sendable {
     private let server = Mutex<RawServer?>(nil)
 
     /// - Parameters:
-    ///   - events: the last of `n` has the id `request-1`, the first `request-n`.
-    ///   - answerStatus: what each answer is answered with.
+    ///   - events: The first of `n` events has the id `request-n`, the last `request-1`.
+    ///   - answerStatus: The status returned for each posted response.
     public init(_ events: [Event], answerStatus: Int = 202) throws {
         self.events = Mutex(events)
         status = answerStatus
@@ -56,7 +55,7 @@ public final class LambdaRuntimeAPI: Sendable {
 
     public var answers: [Answer] { received.withLock { $0 } }
 
-    /// Returns when the function waits for an event that does not come.
+    /// Returns when the function waits for an event that does not exist.
     public func isWaiting() async { for await _ in waits { return } }
 
     public func stop() { server.withLock { $0 }?.stop() }

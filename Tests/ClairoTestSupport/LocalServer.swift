@@ -1,14 +1,14 @@
 public import Foundation
 internal import Synchronization
 
-/// A small HTTP/1.1 server on the loopback address, for a browser that is to play what lies in a folder.
+/// A small HTTP/1.1 server on the loopback address from which a browser plays the content of a folder.
 ///
-/// It answers GET and ranges, and keeps what is posted to it, so that a page can report to the test that waits for it.
+/// It supports GET and ranges, and records POSTs, so that a page can report to the test.
 public final class LocalServer: Sendable {
     private let server: RawServer
     private let site: Site
 
-    /// - Parameter pages: HTML by path, in front of the files of the folder.
+    /// - Parameter pages: HTML by path. These take precedence over files.
     public init(folder: String, pages: [String: String] = [:]) throws {
         let site = Site(folder: folder, pages: pages)
         self.site = site
@@ -17,16 +17,16 @@ public final class LocalServer: Sendable {
 
     public var port: UInt16 { server.port }
 
-    /// Ends the server. Call it when nobody is going to ask any more.
+    /// Stops the server. Call once no more requests are expected.
     public func stop() { server.stop() }
 
     public var requests: [String] { site.requests }
 
-    /// The body of the next POST, also of one that has come already.
+    /// The body of the next POST, including one that has already arrived.
     public func nextPost() async -> Data { await site.nextPost() }
 }
 
-/// What the server shows and what it was told.
+/// The pages and files, and the recorded requests.
 private final class Site: Sendable {
     private let folder: String
     private let pages: [String: String]
@@ -54,7 +54,7 @@ private final class Site: Sendable {
         }
     }
 
-    /// - Returns: whether there may be another request on this connection.
+    /// - Returns: Whether the connection may carry another request.
     func answer(on connection: RawConnection) -> Bool {
         guard let head = connection.readHead() else { return false }
         let body = connection.read(head.length)

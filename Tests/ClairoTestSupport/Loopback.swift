@@ -1,7 +1,7 @@
 internal import Foundation
 internal import Glibc
 
-/// One TCP connection on the loopback address, with blocking reads and writes. It belongs to one thread at a time.
+/// A loopback TCP connection with blocking reads and writes. Used by one thread at a time.
 final class Connection {
     private let descriptor: Int32
     private var buffer = Data()
@@ -32,14 +32,14 @@ final class Connection {
         isOpen = false
     }
 
-    /// Ends it so that the other side gets an error and not an end.
+    /// Closes the connection so that the peer sees an error, not an end.
     func reset() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
         close()
     }
 
-    /// Up to 64 KiB; nil at the end or after an error.
+    /// Reads up to `limit` bytes; nil at the end or after an error.
     func read(atMost limit: Int = 1 << 16) -> Data? {
         if !buffer.isEmpty {
             let piece = buffer.prefix(limit)
@@ -49,7 +49,7 @@ final class Connection {
         return receive(limit)
     }
 
-    /// Up to and with `end`; nil where it does not come.
+    /// Reads up to and including `end`; nil if it does not arrive.
     func read(through end: String) -> Data? {
         while true {
             if let range = buffer.range(of: Data(end.utf8)) {
@@ -71,7 +71,7 @@ final class Connection {
         }
     }
 
-    /// - Returns: whether all of it went out.
+    /// - Returns: Whether all bytes were sent.
     @discardableResult
     func write(_ data: Data) -> Bool {
         data.withUnsafeBytes { bytes in
@@ -94,7 +94,7 @@ public struct ConnectionError: Error, CustomStringConvertible {
     public var description: String { "cannot \(what): \(String(cString: strerror(code)))" }
 }
 
-/// A TCP server on a free port of the loopback address: one thread for each connection.
+/// A TCP server on a free loopback port, with a thread for each connection.
 final class Listener: Sendable {
     let port: UInt16
     private let descriptor: Int32
@@ -114,10 +114,10 @@ final class Listener: Sendable {
         port = UInt16(bigEndian: address.sin_port)
     }
 
-    /// Gives each connection to come to `serve`, on a thread of its own, and closes it afterwards.
+    /// Calls `serve` for each connection on its own thread, then closes the connection.
     func start(_ serve: @escaping @Sendable (Connection) -> Void) {
-        // It closes the listener itself: with a number that belongs to another server by now it would take that one's
-        // connections.
+        // The thread closes the listener itself: if another thread did, the descriptor might be reused by another
+        // server, and this thread would accept its connections.
         let thread = Thread { [descriptor] in
             defer { close(descriptor) }
             while true {
@@ -137,7 +137,7 @@ final class Listener: Sendable {
         thread.start()
     }
 
-    /// Takes no more connections. Call it once.
+    /// Stops accepting connections. Call once.
     func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 }
 

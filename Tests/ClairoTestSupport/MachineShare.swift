@@ -1,8 +1,8 @@
 internal import Foundation
 public import Testing
 
-/// Bounds how many of the heavy tests run at once, whatever suites they are in, and runs them on threads of their own: tests
-/// that wait for an encoder cost nothing to the test runner, so it would start all of them.
+/// Limits how many heavy tests run at once, across suites, and runs each on its own threads. Otherwise the test runner
+/// would start all of them, because a test that waits for an encoder does not occupy it.
 public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
     public var isRecursive: Bool { true }
 
@@ -43,6 +43,7 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == MachineShare {
-    /// For tests that encode: only a few of them run at a time. A `.timeLimit` beside it would count the waiting too.
+    /// For tests that encode. Only a few run at a time. Do not combine it with `.timeLimit`, which would include the
+    /// waiting time.
     public static var sharesMachine: Self { MachineShare() }
 }

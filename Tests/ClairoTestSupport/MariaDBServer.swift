@@ -3,9 +3,9 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// A MariaDB server on the loopback address with a folder and a port of its own.
+/// A MariaDB server on the loopback address with its own folder and port.
 ///
-/// Most tests take a database of their own on the `shared` one, which starts with the first of them and ends with the process.
+/// Most tests create a database on the `shared` server, which starts on first use and ends with the process.
 public final class MariaDBServer: Sendable {
     public static let user = "clairo"
     public static let password = "p@ss: w/rd#1"
@@ -16,14 +16,14 @@ public final class MariaDBServer: Sendable {
     private let arguments: [String]
     private let process = Mutex<ChildProcess?>(nil)
     private let databases = Mutex(0)
-    /// Holds while the server runs.
+    /// Entered while the server runs.
     private let ended = DispatchGroup()
 
     public struct CannotStart: Error, CustomStringConvertible {
         public var description: String
     }
 
-    /// Whether the server's programs are there.
+    /// Whether the server's programs are installed.
     public static let isInstalled =
         ["/usr/sbin/mariadbd", "/usr/bin/mariadb-install-db", "/usr/bin/mariadb"]
         .allSatisfy { (path: String) in access(path, X_OK) == 0 }
@@ -38,12 +38,12 @@ public final class MariaDBServer: Sendable {
 
     public static var shared: MariaDBServer { get async throws { try await starting.value } }
 
-    /// - Parameter options: further options of `mariadbd`.
+    /// - Parameter options: Additional options of `mariadbd`.
     public init(folder: String, options: [String] = []) async throws {
         self.folder = folder
-        // A path to a socket has room for 107 bytes.
+        // A socket path is limited to 107 bytes.
         socket = "/tmp/clairo-\(getpid())-\(UUID().uuidString.prefix(8)).sock"
-        // A server that starts removes the temporary tables that it finds, also those of another server in the same place.
+        // A starting server removes existing temporary tables, even those of another server that uses the same folder.
         let temporary = folder + "/tmp"
         try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: true)
         let asRoot = getuid() == 0 ? ["--user=root"] : []
@@ -53,14 +53,14 @@ public final class MariaDBServer: Sendable {
                 + asRoot, environment: ["TMPDIR": temporary])
         let outcome = try await install.outcome()
         guard outcome.status == 0 else { throw CannotStart(description: "mariadb-install-db: \(outcome)") }
-        // As late as can be: others are looking for free ports too.
+        // As late as possible, because other tests also look for free ports.
         port = try Self.freePort()
-        // Flushed to the system with each commit, though not to the disk: that outlives a kill -9 of the server.
+        // Each commit reaches the operating system, though not the disk. That survives a kill -9 of the server.
         arguments =
             [
                 "--no-defaults", "--datadir=\(folder)/data", "--tmpdir=\(temporary)", "--socket=\(socket)",
                 "--port=\(port)",
-                // All tests of a run share the server, and at its beginning hundreds are at work.
+                // All tests share this server, hundreds of them at the start.
                 "--max-connections=2000", "--connect-timeout=600", "--net-read-timeout=600", "--net-write-timeout=600",
                 "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2",
                 "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", "--performance-schema=OFF",
@@ -74,20 +74,20 @@ public final class MariaDBServer: Sendable {
             """)
     }
 
-    /// Ends the server at once, as a crash would.
+    /// Kills the server, as in a crash.
     public func kill() {
         process.withLock { $0 }?.send(SIGKILL)
         unlink(socket)
     }
 
-    /// Ends the server and waits for that.
+    /// Stops the server and waits until it has ended.
     public func stop() {
         kill()
         process.withLock { $0 = nil }
         ended.wait()
     }
 
-    /// Starts it again on the same port, after `kill` or instead of it.
+    /// Starts the server again on the same port.
     public func restart() async throws {
         let old = process.withLock { $0 }
         kill()
@@ -95,8 +95,8 @@ public final class MariaDBServer: Sendable {
         try await start()
     }
 
-    /// Makes an empty database.
-    /// - Returns: its name and its URL, with the password in it.
+    /// Creates an empty database.
+    /// - Returns: Its name and its URL, including the password.
     public func makeDatabase() async throws -> (name: String, url: String) {
         let name = "test_\(databases.withLock { $0 += 1; return $0 })"
         try await run("CREATE DATABASE \(name) CHARACTER SET utf8mb4")
@@ -112,7 +112,7 @@ public final class MariaDBServer: Sendable {
         return "mysql://\(user)\(password ?? "")@\(host):\(port)/\(database)"
     }
 
-    /// What the server's own client prints for `sql`, as root: rows as lines, columns between tabs.
+    /// Runs `sql` as root with the server's own client. Returns rows as lines with tab-separated columns.
     @discardableResult
     public func run(_ sql: String, in database: String = "mysql") async throws -> String {
         let client = try ChildProcess(
@@ -126,8 +126,8 @@ public final class MariaDBServer: Sendable {
         return outcome.text
     }
 
-    /// On a thread that lives as long as the server: the signal that ends the server with us is sent when the thread that
-    /// started it ends (prctl(2), PR_SET_PDEATHSIG).
+    /// Runs on a thread that lives as long as the server, because PR_SET_PDEATHSIG (prctl(2)) kills the server when the
+    /// thread that started it ends.
     private func start() async throws {
         let child: ChildProcess = try await withCheckedThrowingContinuation { continuation in
             let thread = Thread { [arguments, ended] in

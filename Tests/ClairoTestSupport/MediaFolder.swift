@@ -1,12 +1,12 @@
 public import Foundation
 public import Testing
 
-/// The folder of real and damaged files that is shared between checkouts: `../shared/media` beside the package, or what
-/// `CLAIRO_TEST_MEDIA` names.
+/// The shared folder of real and damaged files: `../shared/media` beside the package, or the folder in
+/// `CLAIRO_TEST_MEDIA`.
 public struct MediaFolder: Sendable {
     /// A line of the manifest.
     public struct Entry: Sendable, CustomTestStringConvertible {
-        /// Such as `broken/gen_empty.mp4`.
+        /// For example `broken/gen_empty.mp4`.
         public var name: String
         /// Why the file is in the collection.
         public var why: String
@@ -15,7 +15,7 @@ public struct MediaFolder: Sendable {
 
     public let url: URL
 
-    /// Nil where the folder is not there.
+    /// Nil if the folder does not exist.
     public static let shared: MediaFolder? = {
         let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
@@ -27,7 +27,7 @@ public struct MediaFolder: Sendable {
 
     public func path(_ name: String) -> String { url.appendingPathComponent(name).path }
 
-    /// What the manifest names and the folder has.
+    /// The manifest's entries whose file exists.
     public func entries() throws -> [Entry] {
         let text = try String(contentsOf: url.appendingPathComponent("MANIFEST.tsv"), encoding: .utf8)
         let lines = text.split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false) }

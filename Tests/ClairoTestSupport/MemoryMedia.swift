@@ -1,8 +1,8 @@
 public import Foundation
 
-/// Media made from nothing, so that these tests need no file and no program.
+/// Media generated in memory, for tests that need no files or programs.
 public enum MemoryMedia {
-    /// A mono WAV file whose sample `n` is `n` modulo 1000.
+    /// A mono WAV file in which sample `n` has the value `n` modulo 1000.
     public static func wav(samples: Int, sampleRate: Int = 8000) -> Data {
         var data = Data("RIFF".utf8) + little(36 + samples * 2, 4) + Data("WAVEfmt ".utf8) + little(16, 4)
         data +=
@@ -13,7 +13,7 @@ public enum MemoryMedia {
         return data
     }
 
-    /// A GIF of plain grey pictures, a tenth of a second each.
+    /// A GIF of uniform grey frames, each 0.1 s long.
     public static func gif(width: Int, height: Int, grey: [UInt8]) -> Data {
         var data = Data("GIF89a".utf8) + little(width, 2) + little(height, 2) + Data([0xF6, 0, 0])
         for level in 0..<128 { data += Data(repeating: UInt8(level * 2), count: 3) }
@@ -21,7 +21,7 @@ public enum MemoryMedia {
             data +=
                 Data([0x21, 0xF9, 4, 0, 10, 0, 0, 0, 0x2C, 0, 0, 0, 0]) + little(width, 2) + little(height, 2)
                 + Data([0])
-            // Eight-bit codes, uncompressed: the table is cleared (128) before codes would need nine bits; 129 is the end.
+            // Uncompressed 8-bit codes: clears the table (128) before codes would need nine bits; 129 ends the data.
             var codes: [UInt8] = []
             for pixel in 0..<width * height {
                 if pixel % 100 == 0 { codes.append(128) }
@@ -38,7 +38,7 @@ public enum MemoryMedia {
         return data + Data([0x3B])
     }
 
-    /// AAC access units in ADTS frames, as they lie in an `.aac` file: AAC-LC, 48 kHz.
+    /// An `.aac` file: AAC-LC access units in ADTS frames at 48 kHz.
     public static func adts(_ packets: [Data], channels: Int) -> Data {
         packets.reduce(into: Data()) { file, packet in
             let length = packet.count + 7

@@ -1,8 +1,7 @@
 public import ClairoCore
 internal import Synchronization
 
-/// A `MetadataStore` in memory that keeps every promise of the port, for tests of code that only needs some database, or one
-/// that is away.
+/// An in-memory `MetadataStore` that satisfies the whole contract. For tests that need any database, or one that fails.
 public final class MemoryMetadata: MetadataStore {
     struct State: Sendable {
         var videos: [VideoID: Video] = [:]
@@ -24,7 +23,7 @@ public final class MemoryMetadata: MetadataStore {
 
     public init() {}
 
-    /// Lets somebody else act between two steps of a caller: once, after so many of its calls about one video or upload.
+    /// Runs `body` once, after this number of calls about one video or upload, to simulate concurrent changes.
     public func interrupt(after calls: Int, with body: @escaping @Sendable () async -> Void) {
         interruption.withLock { $0 = (calls, body) }
     }
@@ -39,7 +38,7 @@ public final class MemoryMetadata: MetadataStore {
         return result
     }
 
-    /// Makes every call fail as an unreachable server does, with words that nobody outside must see.
+    /// Makes every call fail like an unreachable server, with a message that must not be shown to clients.
     public func setAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
 
     public var videos: [Video] { state.withLock { Array($0.videos.values) } }
@@ -48,7 +47,7 @@ public final class MemoryMetadata: MetadataStore {
 
     public func put(_ video: Video) { state.withLock { $0.videos[video.id] = video } }
 
-    /// One transaction: where the body throws, nothing has changed.
+    /// One transaction: rolled back if `body` throws.
     func change<R: Sendable>(_ body: (inout State) throws(ClairoError) -> R) throws(ClairoError) -> R {
         try state.withLock { (state) throws(ClairoError) -> R in
             guard !state.isAway else {

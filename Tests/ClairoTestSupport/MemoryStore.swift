@@ -2,7 +2,7 @@ public import ClairoCore
 public import Foundation
 internal import Synchronization
 
-/// An `ObjectStore` in memory, for tests of code that only needs some store.
+/// An in-memory `ObjectStore`, for tests that need any store.
 public final class MemoryStore: ObjectStore {
     private let objects = Mutex<[ObjectKey: Data]>([:])
     private let uploads = Mutex<[MultipartUpload: [Int: Data]]>([:])
@@ -11,20 +11,20 @@ public final class MemoryStore: ObjectStore {
     private let bucket: String
     private let faults = Mutex(Faults())
 
-    /// How it breaks its promises.
+    /// Injected faults.
     public struct Faults: Sendable {
-        /// Parts that a listing of them leaves out at its end.
+        /// The number of last parts that a listing omits.
         public var unlistedParts = 0
-        /// Bytes that an object loses at its end when it is completed.
+        /// The number of bytes that an object loses at its end on completion.
         public var lostBytes = 0
     }
 
     public func setFaults(_ change: (inout Faults) -> Void) { faults.withLock { change(&$0) } }
 
-    /// - Parameter bucket: its name, where a test has several.
+    /// - Parameter bucket: The bucket's name, for tests with several stores.
     public init(bucket: String = "memory") { self.bucket = bucket }
 
-    /// How often an object was opened to be read.
+    /// How often an object was opened for reading.
     public var openCount: Int { opens.withLock(\.self) }
 
     public func put(_ data: Data, at key: ObjectKey) throws(ClairoError) { objects.withLock { $0[key] = data } }
@@ -128,15 +128,15 @@ public final class MemoryStore: ObjectStore {
     public func delete(_ key: ObjectKey) throws(ClairoError) { objects.withLock { $0[key] = nil } }
 }
 
-/// Bytes in memory as a `ByteSource`; it can be made to misbehave as files and networks do.
+/// An in-memory `ByteSource` that can simulate short reads and size changes.
 public struct MemorySource: ByteSource {
     public let size: Int64
     private let data: Data
     private let largestRead: Int
 
     /// - Parameters:
-    ///   - largestRead: bytes that one call gives at most.
-    ///   - claimedSize: another size than there are bytes, as of a file that has changed since.
+    ///   - largestRead: The maximum number of bytes that one call returns.
+    ///   - claimedSize: A size that differs from the data, as for a file that has changed.
     public init(_ data: Data, largestRead: Int = .max, claimedSize: Int64? = nil) {
         self.data = Data(data)
         self.largestRead = largestRead

@@ -3,15 +3,15 @@ internal import Foundation
 internal import Synchronization
 public import Testing
 
-/// What every `MessageQueue` must do, as one body of checks for all backends.
+/// The contract of `MessageQueue`: one set of checks for all backends.
 ///
-/// A suite gives a queue and a topic of the check's own, which is empty and, where the queue has partitions, has several.
+/// Each check gets a queue and an empty topic of its own, with several partitions if the queue has partitions.
 public enum MessageQueueContract {
-    /// Where a check takes place.
+    /// The environment of a check.
     public struct Place: Sendable {
         public var queue: any MessageQueue
         public var topic: String
-        /// The check's consumers are members of this group.
+        /// The consumer group of the check.
         public var group: String
 
         public init(queue: any MessageQueue, topic: String) {
@@ -20,12 +20,12 @@ public enum MessageQueueContract {
             group = "group-" + UUID().uuidString
         }
 
-        /// Messages of these keys, in their order.
+        /// Messages with these keys, in order.
         func messages(_ keys: [String]) -> [OutboxMessage] {
             keys.map { MetadataSamples.message(of: .make(), topic: topic, key: $0) }
         }
 
-        /// Sends messages and makes sure that each is safe.
+        /// Sends messages and expects success.
         func send(_ messages: [OutboxMessage]) async throws {
             let producer = try await queue.producer()
             #expect(await producer.send(messages) == messages.map { _ in nil })
@@ -42,7 +42,7 @@ public enum MessageQueueContract {
             try await queue.consumer(topics: [topic], group: group, inFlight: inFlight)
         }
 
-        /// A consumer for the time of `body`; what it holds then comes again.
+        /// Runs `body` with a consumer and closes it, which releases the messages that it holds.
         func withConsumer<R: Sendable>(
             inFlight: Int = 1, _ body: (any MessageConsumer) async throws -> R
         ) async throws -> R {
@@ -57,7 +57,7 @@ public enum MessageQueueContract {
             }
         }
 
-        /// Takes so many messages and is done with each.
+        /// Takes `count` messages and marks each as done.
         func doNext(_ count: Int, _ consumer: any MessageConsumer) async throws -> [ReceivedMessage] {
             var taken: [ReceivedMessage] = []
             while taken.count < count {
@@ -69,7 +69,7 @@ public enum MessageQueueContract {
         }
     }
 
-    /// One promise of the port.
+    /// One clause of the contract.
     public struct Promise: Sendable, CustomTestStringConvertible {
         public let testDescription: String
         let body: @Sendable (Place) async throws -> Void
@@ -84,21 +84,21 @@ public enum MessageQueueContract {
 
     public static let promises = content + endings + sharing + closing
 
-    /// Sends messages while the service behind the queue is away.
+    /// Sends messages while the service behind the queue is unavailable.
     public static func checkSendingToNobody(_ producer: any MessageProducer, topic: String) async {
         let messages = ["a", "b", "c"].map { MetadataSamples.message(of: .make(), topic: topic, key: $0) }
         let errors = await producer.send(messages)
         #expect(errors.count == messages.count)
-        // To be tried again, not to be given up.
+        // Retryable, not permanent.
         #expect(errors.allSatisfy { $0?.kind == .transient }, "\(errors)")
     }
 
-    /// The next message, which has to come.
+    /// Takes the next message and expects one.
     static func take(_ consumer: any MessageConsumer) async throws -> ReceivedMessage {
         try #require(try await consumer.next())
     }
 
-    /// Keys enough for every partition to have some.
+    /// Enough keys to fill every partition.
     static func keys(_ count: Int) -> [String] { (0..<count).map { "key \($0)" } }
 }
 
@@ -127,7 +127,7 @@ extension MessageQueueContract {
                 Data((0..<900_000).map { UInt8(truncatingIfNeeded: $0 * 7) }),
                 Data("last".utf8),
             ]
-            // One key, so that none can come before another.
+            // One key, to keep the order.
             var messages = place.messages(payloads.map { _ in "key" })
             for index in messages.indices { messages[index].payload = payloads[index] }
             try await place.send(messages)
@@ -205,7 +205,7 @@ extension MessageQueueContract {
                 try await consumer.done(earlier)
                 try await consumer.release(earlier)
                 try await consumer.done(earlier)
-                // It is still in the hands of the later delivery: released by that, it comes a third time.
+                // The later delivery still holds the message. Releasing that one delivers it a third time.
                 try await consumer.release(later)
                 #expect(try await take(consumer).id == later.id)
             }
@@ -223,7 +223,7 @@ extension MessageQueueContract {
                         hasCome.raise()
                         return message
                     }
-                    // A whole round: what may come to the one that waits had its time.
+                    // A whole round trip: time enough for a message to reach the waiting consumer.
                     _ = try await place.send(keys: keys(10))
                     #expect(!hasCome.isRaised)
                     try await consumer.done(held[1])
@@ -241,7 +241,7 @@ extension MessageQueueContract {
     }
 }
 
-// MARK: Several at once
+// MARK: Concurrency
 
 extension MessageQueueContract {
     static let sharing = [
@@ -265,7 +265,7 @@ extension MessageQueueContract {
                 for (number, consumer) in consumers.enumerated() {
                     group.addTask {
                         while let message = try await consumer.next() {
-                            // Each keeps its first until the other has one too.
+                            // Each keeps its first message until the other has one too.
                             await tally.began(number)
                             try await consumer.done(message)
                             await tally.done(message)
@@ -286,7 +286,7 @@ extension MessageQueueContract {
         },
     ]
 
-    /// What two consumers have come to.
+    /// Messages received by two consumers.
     private actor Tally {
         private var begun: Set<Int> = []
         private var done: Set<MessageID> = []
@@ -317,7 +317,7 @@ extension MessageQueueContract {
     }
 }
 
-// MARK: The end
+// MARK: Closing
 
 extension MessageQueueContract {
     static let closing = [
@@ -331,7 +331,7 @@ extension MessageQueueContract {
         },
         Promise("who stops waiting gets nil, and no message is lost by it") { place async throws in
             try await place.withConsumer(inFlight: 4) { consumer in
-                // Cancelled at any moment of its way, before a message comes, while it comes, and after.
+                // Cancelled at any point: before, while and after a message arrives.
                 var open: [MessageID] = []
                 for round in 0..<30 {
                     open += try await place.send(keys: ["key \(round)"]).map(\.id)

@@ -1,7 +1,7 @@
 public import ClairoCore
 internal import Foundation
 
-/// Records as the pipeline makes them, for tests of stores. Their times are a moment ago, so what is due at once is due.
+/// Sample records for tests of stores. Their times are slightly in the past, so that they are due.
 public enum MetadataSamples {
     public static func video(
         id: VideoID = .make(), name: String = "holiday.mp4", sha256: String = String(repeating: "ab", count: 32),
@@ -46,7 +46,7 @@ public enum MetadataSamples {
             notBefore: created.advanced(bySeconds: seconds), framesPlanned: 1500, createdAt: created)
     }
 
-    /// A plan without sound or pictures.
+    /// A plan without video and audio.
     public static let plan = Plan(
         source: SourceFingerprint(name: "holiday.mp4", size: 1000, identity: "sha256:00"),
         settings: TranscodeSettings(), origin: .zero, video: nil, audio: [], chunks: [],
@@ -63,7 +63,7 @@ public enum MetadataSamples {
             playlistURL: "https://cdn/v/j/video/\(height)p/playlist.m3u8", mp4URL: nil)
     }
 
-    /// Of a message that is nothing anybody could read.
+    /// A dead letter with a binary payload.
     public static func deadLetter(of video: VideoID? = nil, topic: String = "clairo.uploads") -> DeadLetter {
         DeadLetter(
             id: .make(), topic: topic, partition: 3, offset: 1 << 40, key: "k\u{1}", headers: ["a": "Ü"],
@@ -71,7 +71,7 @@ public enum MetadataSamples {
             attempts: 5, videoID: video, createdAt: past)
     }
 
-    /// A second ago: the clock of a database elsewhere may be a little behind.
+    /// A second ago, because the database's clock may be slightly behind.
     private static var past: Timestamp { Timestamp.now.advanced(bySeconds: -1) }
 
     private static let media = MediaInfo(

@@ -1,11 +1,11 @@
 public import ClairoCore
 public import Testing
 
-/// What every `MetadataStore` must do, as one body of checks for all backends.
+/// The contract of `MetadataStore`: one set of checks for all backends.
 ///
-/// A suite gives a store that is empty and migrated; each check leaves in it what it likes.
+/// Each check gets an empty, migrated store, and may leave anything in it.
 public enum MetadataStoreContract {
-    /// One promise of the port.
+    /// One clause of the contract.
     public struct Promise: Sendable, CustomTestStringConvertible {
         public let testDescription: String
         let body: @Sendable (any MetadataStore) async throws -> Void
@@ -21,7 +21,7 @@ public enum MetadataStoreContract {
     public static let promises =
         schema + videos + uploads + jobs + claims + tasks + stops + outbox + queue + deadLetters + statistics
 
-    /// Of what a promise holds, in seconds: none runs out while the machine does something else.
+    /// Lease duration in seconds, long enough not to expire on a busy machine.
     static let lease = 36_000.0
 
     private static let schema = [

@@ -2,11 +2,11 @@ public import ClairoCore
 internal import Foundation
 public import Testing
 
-/// What every `ObjectStore` must do, as one body of checks for all backends.
+/// The contract of `ObjectStore`: one set of checks for all backends.
 ///
-/// A suite gives a store that is empty; each check leaves in it what it likes.
+/// Each check gets an empty store, and may leave anything in it.
 public enum ObjectStoreContract {
-    /// One promise of the port.
+    /// One clause of the contract.
     public struct Promise: Sendable, CustomTestStringConvertible {
         public let testDescription: String
         let body: @Sendable (any ObjectStore) throws -> Void
@@ -319,7 +319,7 @@ public enum ObjectStoreContract {
         },
     ]
 
-    // MARK: Promises that not every server keeps
+    // MARK: Clauses that some servers violate
 
     public static let below = Promise("what would lie below an object is not there, and may be deleted") { store in
         try store.put(bytes(1), at: "x")
@@ -366,9 +366,9 @@ public enum ObjectStoreContract {
         #expect(try store.get("k") == bytes(10))
     }
 
-    // MARK: Tools
+    // MARK: Helpers
 
-    /// Bytes that differ by place and length.
+    /// Bytes that depend on position and length.
     private static func bytes(_ count: Int) -> Data {
         let cycle = Data((0..<256).map { UInt8(truncatingIfNeeded: $0 * 31 + count) })
         var data = Data(capacity: count)
@@ -376,7 +376,7 @@ public enum ObjectStoreContract {
         return data
     }
 
-    /// Part `number` of `data` that is sent in parts of `size`.
+    /// Part `number` of `data`, if split into parts of `size`.
     private static func part(_ data: Data, _ number: Int, _ size: Int) -> Data {
         data.dropFirst((number - 1) * size).prefix(size)
     }
@@ -388,7 +388,7 @@ public enum ObjectStoreContract {
         } catch { return error as? ClairoError }
     }
 
-    /// Reads until `count` bytes or the end: one call may give fewer than were asked for.
+    /// Reads `count` bytes or up to the end, because one call may return fewer.
     private static func read(_ source: any ByteSource, at offset: Int64, count: Int) throws -> Data {
         var data = Data()
         while data.count < count {

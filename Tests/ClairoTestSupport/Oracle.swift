@@ -1,6 +1,6 @@
 public import Foundation
 
-/// Debian's ffmpeg and ffprobe as a second opinion on what we made.
+/// Debian's ffmpeg and ffprobe as an independent check of the output.
 public enum Oracle {
     public struct Refused: Error, CustomStringConvertible {
         public var command: String
@@ -18,7 +18,7 @@ public enum Oracle {
 
     // MARK: Decoding
 
-    /// All pictures of the first video stream, raw and one behind the other; none is repeated or left out.
+    /// All frames of the first video stream as raw data, without duplicating or dropping any.
     public static func pictures(
         _ path: String, filter: String = "null", format: String, options: [String] = []
     ) async throws -> Data {
@@ -30,7 +30,7 @@ public enum Oracle {
         ).output
     }
 
-    /// The first picture at a size, as red, green and blue bytes.
+    /// The first frame, scaled, as RGB bytes.
     public static func firstPicture(_ path: String, width: Int, height: Int) async throws -> [[UInt8]] {
         let bytes = [UInt8](
             try await pictures(
@@ -38,7 +38,7 @@ public enum Oracle {
         return stride(from: 0, to: bytes.count, by: 3).map { Array(bytes[$0..<$0 + 3]) }
     }
 
-    /// Instants on the file's own timeline at which the brightness of the whole picture rises above the middle.
+    /// Times on the file's timeline at which the brightness of the whole frame rises above the middle.
     public static func flashes(_ path: String) async throws -> [Double] {
         let text = try await run(
             "ffmpeg",
@@ -64,7 +64,7 @@ public enum Oracle {
         return instants
     }
 
-    /// The sound from instant 0 of the file's own timeline on, at 48 kHz, one array for each channel.
+    /// Audio samples from time 0 of the file's timeline, at 48 kHz, one array per channel.
     public static func samples(_ path: String, channels: Int = 1) async throws -> [[Float]] {
         let data = try await run(
             "ffmpeg",
@@ -80,7 +80,7 @@ public enum Oracle {
         }
     }
 
-    /// Instants at which sound sets in after a tenth of a second of silence.
+    /// Times at which audio starts after a tenth of a second of silence.
     public static func beeps(_ path: String) async throws -> [Double] {
         var instants: [Double] = []
         var silence = 4800
@@ -95,14 +95,14 @@ public enum Oracle {
         return instants
     }
 
-    /// Decodes everything; what it complains about, or nothing.
+    /// Decodes everything and returns the decoder's warnings.
     public static func complaints(_ path: String) async throws -> String {
         try await run("ffmpeg", ["-v", "warning", "-nostdin", "-i", path, "-map", "0", "-f", "null", "-"]).errors
     }
 
-    // MARK: Describing
+    // MARK: Probing
 
-    /// One section of ffprobe's answer, each entry as its fields.
+    /// One section of ffprobe's output, each entry as its fields.
     public static func probe(_ path: String, _ section: String, _ arguments: String...) async throws -> [[String:
         String]]
     {

@@ -1,10 +1,10 @@
 internal import Foundation
 public import Testing
 
-/// Runs the body of each test on threads of its own.
+/// Runs the body of each test on separate threads.
 ///
-/// Tests that wait within a call, for a server or for an encoder, hold the thread that they run on, and Swift has only as
-/// many as the machine has cores: without this, two of them keep all other tests' timers and servers waiting.
+/// A test that blocks in a call, for a server or an encoder, occupies its thread, and Swift's pool only has one thread
+/// per core. Without this, two such tests would block all other tests' timers and servers.
 public struct OwnThreads: SuiteTrait, TestTrait, TestScoping {
     public var isRecursive: Bool { true }
 
@@ -18,11 +18,11 @@ public struct OwnThreads: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == OwnThreads {
-    /// For tests that wait within calls.
+    /// For tests that block in calls.
     public static var ownThreads: Self { OwnThreads() }
 }
 
-/// Gives each job a thread, so that none waits for another.
+/// Runs each job on its own thread.
 final class ThreadPerJob: TaskExecutor {
     static let shared = ThreadPerJob()
 

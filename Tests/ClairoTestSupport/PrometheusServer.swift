@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Testing
 
-/// A real Prometheus that scrapes what a test gives it, with its data in the test's folder.
+/// A real Prometheus that scrapes the given targets and keeps its data in the test's folder.
 public struct PrometheusServer: Sendable {
     public static var isInstalled: Bool {
         TestTools.path(of: "prometheus") != nil && TestTools.path(of: "promtool") != nil
@@ -18,9 +18,9 @@ public struct PrometheusServer: Sendable {
     }
 
     /// - Parameters:
-    ///   - targets: `host:port` by the names of jobs.
-    ///   - rules: files of rules.
-    ///   - alertmanager: `host:port` of who is told of alerts that fire.
+    ///   - targets: `host:port` lists by job name.
+    ///   - rules: Rule files.
+    ///   - alertmanager: `host:port` of the Alertmanager.
     public static func start(
         scraping targets: [String: [String]], rules: [String], alertmanager: String? = nil, in scratch: Scratch
     ) async throws -> PrometheusServer {
@@ -50,7 +50,7 @@ public struct PrometheusServer: Sendable {
         return server
     }
 
-    /// The values of an instant query, by their labels.
+    /// The values of an instant query, by labels.
     public func query(_ expression: String) async throws -> [[String: String]: Double] {
         var allowed = CharacterSet.alphanumerics
         allowed.insert(charactersIn: "-._~")
@@ -69,7 +69,7 @@ public struct PrometheusServer: Sendable {
 
         struct Series: Decodable {
             var metric: [String: String]
-            /// A time and a number as text.
+            /// A timestamp and a number as text.
             var value: [Value]
         }
 

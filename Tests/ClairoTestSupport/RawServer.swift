@@ -2,7 +2,7 @@ public import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// A server that does to each connection what a test says, byte by byte: for the replies that no decent server gives.
+/// A server whose replies a test scripts byte by byte, including malformed ones.
 public final class RawServer: Sendable {
     public enum Place: Sendable {
         /// A free port on the loopback address.
@@ -18,7 +18,7 @@ public final class RawServer: Sendable {
     private let listener: Int32
     private let script: @Sendable (RawConnection) -> Void
     private let state = Mutex(State())
-    /// The threads of the connections.
+    /// Tracks the connections' threads.
     private let threads = DispatchGroup()
 
     private struct State {
@@ -27,7 +27,7 @@ public final class RawServer: Sendable {
         var accepted = 0
     }
 
-    /// - Parameter script: runs on a thread of its own for each connection, which is closed when it returns.
+    /// - Parameter script: Runs on its own thread for each connection, which is closed when it returns.
     public init(_ place: Place = .loopback, script: @escaping @Sendable (RawConnection) -> Void) throws {
         self.script = script
         switch place {
@@ -40,10 +40,10 @@ public final class RawServer: Sendable {
 
     public var url: String { "http://127.0.0.1:\(port)" }
 
-    /// How many connections there have been.
+    /// The number of accepted connections.
     public var connections: Int { state.withLock { $0.accepted } }
 
-    /// Ends the server and every connection that is open, and waits until their scripts have returned.
+    /// Closes the listener and all connections, and waits until their scripts have returned.
     public func stop() {
         state.withLock { state in
             guard !state.isStopped else { return }
@@ -56,8 +56,8 @@ public final class RawServer: Sendable {
 
     deinit { stop() }
 
-    /// Until `stop`. It closes the listener itself: with a number that belongs to another server by now it would take that
-    /// one's connections.
+    /// Runs until `stop`. It closes the listener itself: if another thread did, the descriptor might be reused by
+    /// another server, and this thread would accept its connections.
     private func accept() {
         defer { close(listener) }
         while true {
@@ -82,7 +82,7 @@ public final class RawServer: Sendable {
             let thread = Thread { [self] in
                 defer { threads.leave() }
                 script(RawConnection(descriptor))
-                // Under the lock, so that `stop` never meets a stranger with the same number.
+                // Under the lock, so that `stop` never closes a reused descriptor.
                 state.withLock { state in
                     state.connections.removeAll { $0 == descriptor }
                     close(descriptor)
@@ -126,10 +126,10 @@ public final class RawServer: Sendable {
     }
 }
 
-/// One connection of a `RawServer`, on its own thread.
+/// A connection of a `RawServer`, on its own thread.
 public final class RawConnection {
     private let descriptor: Int32
-    /// What was received beyond the last request head.
+    /// Bytes received after the last request head.
     private var pending = Data()
 
     init(_ descriptor: Int32) { self.descriptor = descriptor }
@@ -137,13 +137,13 @@ public final class RawConnection {
     public struct Head: Sendable {
         public var method: String
         public var target: String
-        /// By name in lower case.
+        /// By lower-case name.
         public var headers: [String: String]
 
         public var length: Int { Int(headers["content-length"] ?? "") ?? 0 }
     }
 
-    /// The next request's head; nil where the client has gone.
+    /// The next request's head, or nil if the client has disconnected.
     public func readHead() -> Head? {
         let end = Data("\r\n\r\n".utf8)
         while pending.range(of: end) == nil { guard receive() else { return nil } }
@@ -160,7 +160,7 @@ public final class RawConnection {
         return Head(method: request[0], target: request[1], headers: headers)
     }
 
-    /// Up to `count` bytes of a body; fewer where the client has gone.
+    /// Up to `count` bytes of a body; fewer if the client has disconnected.
     public func read(_ count: Int) -> Data {
         while pending.count < count { guard receive() else { break } }
         let data = Data(pending.prefix(count))
@@ -168,7 +168,7 @@ public final class RawConnection {
         return data
     }
 
-    /// A body in chunks (RFC 9112 section 7.1), without trailers.
+    /// A body in chunked transfer coding (RFC 9112 section 7.1), without trailers.
     public func readChunks() -> Data {
         var body = Data()
         while true {
@@ -184,7 +184,7 @@ public final class RawConnection {
         }
     }
 
-    /// - Returns: whether the client took it.
+    /// - Returns: Whether the client received it.
     @discardableResult
     public func send(_ data: Data) -> Bool {
         data.withUnsafeBytes { bytes in
@@ -202,23 +202,23 @@ public final class RawConnection {
     @discardableResult
     public func send(_ text: String) -> Bool { send(Data(text.utf8)) }
 
-    /// A whole reply.
+    /// Sends a complete reply.
     @discardableResult
     public func reply(_ status: Int, headers: [(String, String)] = [], body: Data = Data()) -> Bool {
         let lines = headers.map { "\($0.0): \($0.1)\r\n" }.joined()
         return send(Data("HTTP/1.1 \(status) Status\r\nContent-Length: \(body.count)\r\n\(lines)\r\n".utf8) + body)
     }
 
-    /// Waits until the client closes.
+    /// Waits until the client disconnects.
     public func waitForEnd() { while receive() { pending = Data() } }
 
-    /// Waits until the server is stopped, and reads nothing of what the client sends meanwhile.
+    /// Waits until the server is stopped, without reading.
     public func waitForStop() {
         var watched = pollfd(fd: descriptor, events: 0, revents: 0)
         while poll(&watched, 1, -1) < 0, errno == EINTR {}
     }
 
-    /// Closes as a crash does: the client sees a reset.
+    /// Resets the connection, as after a crash.
     public func reset() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))

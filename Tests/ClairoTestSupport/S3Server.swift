@@ -1,12 +1,13 @@
 public import AWSSigning
 public import Foundation
 
-/// A real S3 server on the loopback address, started once for all tests of a process.
+/// A real S3 server on the loopback address, shared by all tests of a process.
 public struct S3Server: Sendable {
     public enum Kind: String, Sendable, CaseIterable {
-        /// `rclone serve s3`, which checks signatures. Its buckets are folders.
+        /// `rclone serve s3`. It verifies signatures. Buckets are folders.
         case rclone
-        /// `moto_server`, which is shaped like AWS but checks no signatures. It has ECS, ECR, STS and more as well.
+        /// `moto_server`. It resembles AWS more closely but does not verify signatures. It also has ECS, ECR, STS and
+        /// more.
         case moto
     }
 
@@ -18,7 +19,7 @@ public struct S3Server: Sendable {
 
     public static func isInstalled(_ kind: Kind) -> Bool { TestTools.path(of: kind.program) != nil }
 
-    /// The server, which may take seconds to start for the first who asks.
+    /// The server. Starts on first use, which may take seconds.
     public static func shared(_ kind: Kind) async throws -> S3Server {
         switch kind {
         case .rclone: try await rclone.value
@@ -26,13 +27,13 @@ public struct S3Server: Sendable {
         }
     }
 
-    /// Where it is, without a path.
+    /// The server's URL without a path.
     public var endpoint: String { "http://127.0.0.1:\(port)" }
 
-    /// For `clairo` and `aws`: where the server is, and nothing of the settings of who runs the tests.
+    /// Variables for `clairo` and `aws` that select this server and hide the user's own AWS settings.
     public var environment: [String: String] { Self.environment(endpoint: endpoint) }
 
-    /// The same for what stands in front of the server.
+    /// The same for a proxy in front of the server.
     public static func environment(endpoint: String) -> [String: String] {
         [
             "AWS_ACCESS_KEY_ID": credentials.accessKeyID, "AWS_SECRET_ACCESS_KEY": credentials.secretAccessKey,
@@ -43,7 +44,7 @@ public struct S3Server: Sendable {
         ]
     }
 
-    /// A new empty bucket with a name of its own.
+    /// Creates an empty bucket with a unique name.
     public func makeBucket() async throws -> String {
         let name = "test-\(UUID().uuidString.lowercased())"
         let response = try await send(AWSRequest(method: "PUT", host: "", path: "/\(name)"))
@@ -56,7 +57,7 @@ public struct S3Server: Sendable {
         public var response: HTTPResponse
     }
 
-    /// Signs a request and sends it. The scheme and the host are the server's.
+    /// Signs a request and sends it. The scheme and host are the server's.
     public func send(_ request: AWSRequest, body: Data = Data()) async throws -> HTTPResponse {
         var request = request
         request.scheme = "http"
@@ -85,13 +86,13 @@ public struct S3Server: Sendable {
 
     private static func start(_ kind: Kind, _ arguments: [String]) async throws -> S3Server {
         let program = TestTools.path(of: kind.program) ?? kind.program
-        // Both take a free port and say which.
+        // Both choose a free port and log it.
         let started = try await ServiceProcess.start(
             program, arguments, name: kind.rawValue, environment: ["PYTHONUNBUFFERED": "1"]
         ) { log -> UInt16? in
             guard let address = log.range(of: "http://127.0.0.1:") else { return nil }
             let digits = log[address.upperBound...].prefix(while: \.isNumber)
-            // What follows the number shows that all of it is there.
+            // The port is complete if another character follows it.
             return digits.endIndex < log.endIndex ? UInt16(digits) : nil
         }
         return S3Server(kind: kind, port: started.value)

@@ -5,7 +5,7 @@ extension Plan {
     public static let sampleRung = Rung(
         name: "180p", size: FrameSize(width: 320, height: 180), maxRate: 400_000, bufferSize: 800_000)
 
-    /// One rung and one track.
+    /// One rung and one audio track.
     public static func sample(chunks: Int, segmentsPerChunk: Int) -> Plan {
         let rate = Rational(25)
         let grid = SegmentGrid(frameRate: rate, frameCount: 150 * chunks * segmentsPerChunk, segmentSeconds: 6)
@@ -28,7 +28,7 @@ extension Plan {
 }
 
 extension MetadataStoreContract {
-    /// A running job of one chunk task, due now.
+    /// A running job with one chunk task, due now.
     public static func chunk(of plan: Plan, in store: any MetadataStore) async throws -> WorkTask {
         let planTask = try await create([.plan], in: store)[0]
         let claim = try await claim(planTask, in: store).claim

@@ -2,15 +2,15 @@ public import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// A folder of a test's own, removed with everything in it when the fixture goes.
+/// A temporary folder for a test, removed when the fixture is released.
 ///
-/// Keep it in a property of the suite: Swift Testing makes a suite for each test and lets go of it afterwards. What else a
-/// test has to take down is told to `onCleanup`, and happens in reverse order before the folder is removed.
+/// Keep it in a property of the suite: Swift Testing creates a suite instance per test and releases it afterwards.
+/// Closures passed to `onCleanup` run in reverse order before the folder is removed.
 public final class Scratch: Sendable {
     public let url: URL
     private let cleanups = Mutex<[@Sendable () -> Void]>([])
 
-    /// Everything that this run of the tests writes, removed at its end: what is shared between tests has no fixture.
+    /// The folder of this test run, removed at its end. It holds files shared between tests.
     static let root: String = {
         atexit { try? FileManager.default.removeItem(atPath: Scratch.root) }
         return NSTemporaryDirectory() + "/clairo-tests-\(ProcessInfo.processInfo.processIdentifier)"
@@ -43,14 +43,14 @@ public final class Scratch: Sendable {
     }
 }
 
-/// What can be seen of a file from outside: the same inode and time of writing mean that nobody has made it again.
+/// Identifies a version of a file: the same inode and modification time mean that it was not rewritten.
 public struct FileIdentity: Hashable, Sendable {
     public var inode: UInt64
     public var modified: Date
     public var bytes: Int64
 }
 
-/// All regular files below a folder, by their path in it.
+/// All regular files below a folder, by relative path.
 public func files(below folder: String) -> [String: FileIdentity] {
     var found: [String: FileIdentity] = [:]
     guard let names = FileManager.default.enumerator(atPath: folder) else { return found }
@@ -66,7 +66,7 @@ public func files(below folder: String) -> [String: FileIdentity] {
     return found
 }
 
-/// The bytes of all regular files below a folder, by their path in it.
+/// The contents of all regular files below a folder, by relative path.
 public func contents(below folder: String) throws -> [String: Data] {
     var contents: [String: Data] = [:]
     for name in files(below: folder).keys {

@@ -1,5 +1,5 @@
-/// A generator whose numbers follow from its seed, so that a failure can be repeated: SplitMix64 (Steele, Lea and Flood,
-/// "Fast splittable pseudorandom number generators", 2014).
+/// A random number generator with a seed, so that failures can be reproduced: SplitMix64 (Steele, Lea and Flood, "Fast
+/// splittable pseudorandom number generators", 2014).
 public struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

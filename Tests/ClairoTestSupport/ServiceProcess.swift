@@ -2,7 +2,7 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// A server that several tests share. It ends with the test process, however that ends.
+/// A server shared by several tests. It ends with the test process, however that ends.
 public struct ServiceProcess: Sendable {
     public struct Unusable: Error, CustomStringConvertible {
         public var program: String
@@ -11,15 +11,15 @@ public struct ServiceProcess: Sendable {
     }
 
     public let process: ChildProcess
-    /// Where its output goes.
+    /// The path of the log file.
     public let log: String
 
-    /// Starts a program and waits until `isReady` finds in its log that it serves.
+    /// Starts a program and waits until `isReady` finds a sign in its log that it is ready.
     /// - Parameters:
-    ///   - name: of the log in the folder of this run.
-    ///   - isEndedGently: by SIGTERM, ten seconds before SIGKILL.
-    ///   - afterwards: is called when it has ended, at the end of this process.
-    /// - Returns: the server, and what `isReady` has found.
+    ///   - name: The name of the log in this run's folder.
+    ///   - isEndedGently: Whether to send SIGTERM ten seconds before SIGKILL.
+    ///   - afterwards: Called after the server has ended, at the end of this process.
+    /// - Returns: The server and the value that `isReady` returned.
     public static func start<Value: Sendable>(
         _ program: String, _ arguments: [String], name: String, environment: [String: String] = [:],
         isEndedGently: Bool = false, afterwards: @escaping @Sendable () -> Void = {},
@@ -49,8 +49,8 @@ public struct ServiceProcess: Sendable {
         return (ServiceProcess(process: process, log: log), value)
     }
 
-    /// The kernel sends the signal of `--pdeathsig` when the thread goes that started the child, not the process: this one
-    /// stays as long as the process.
+    /// Runs `body` on a thread that lives as long as the process, because the signal of `--pdeathsig` is sent when the
+    /// thread that started the child ends.
     private static func onLastingThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
         try await withCheckedThrowingContinuation { continuation in
             let thread = Thread {
@@ -61,7 +61,7 @@ public struct ServiceProcess: Sendable {
         }
     }
 
-    /// atexit takes no closure with a context.
+    /// atexit handlers cannot capture context.
     private static let exitActions: Mutex<[@Sendable () -> Void]> = {
         atexit { for action in ServiceProcess.exitActions.withLock({ $0 }) { action() } }
         return Mutex([])

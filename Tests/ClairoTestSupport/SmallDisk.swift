@@ -1,7 +1,7 @@
 internal import Foundation
 internal import Glibc
 
-/// A file system of a few kilobytes at `disk` in a scratch folder.
+/// A file system of a few kilobytes, mounted at `disk` in a scratch folder.
 public struct SmallDisk: Sendable {
     public let path: String
 

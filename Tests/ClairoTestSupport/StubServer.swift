@@ -1,12 +1,12 @@
 public import Foundation
 internal import Synchronization
 
-/// An HTTP server that says what a test tells it to, and keeps what it was asked.
+/// An HTTP server with scripted replies that records requests.
 public final class StubServer: Sendable {
     private let listener: Listener
     private let asked = Mutex<[HTTPRequest]>([])
 
-    /// - Parameter answer: called on any thread, also several at a time; nil closes the connection without an answer.
+    /// - Parameter answer: Called on any thread, possibly concurrently. Nil closes the connection without a reply.
     public init(_ answer: @escaping @Sendable (HTTPRequest, _ body: Data) -> HTTPResponse?) throws {
         listener = try Listener()
         listener.start { [self] connection in
@@ -28,6 +28,6 @@ public final class StubServer: Sendable {
     public var url: String { "http://127.0.0.1:\(port)" }
     public var requests: [HTTPRequest] { asked.withLock { $0 } }
 
-    /// Call it once.
+    /// Stops the server. Call once.
     public func stop() { listener.stop() }
 }

@@ -1,13 +1,13 @@
 public import ClairoCore
 internal import Foundation
 
-/// One job as its tasks, done one after the other by whatever runs them.
+/// A job whose tasks are run one after the other by a given runner.
 public struct TaskJob: Sendable {
     public var source: any ByteSource
     public var name: String
     public var settings: TranscodeSettings
     public var output: any ObjectStore
-    /// For executors whose tasks write by themselves.
+    /// For executors whose tasks write to the store themselves.
     public var remote: RemoteOutput?
     public let jobID = JobID.make()
     public let videoID = VideoID.make()
@@ -41,7 +41,7 @@ public struct TaskJob: Sendable {
         return (plan, result.warnings)
     }
 
-    /// Every task that makes segments.
+    /// Runs every task that makes segments.
     public func makeSegments(of plan: Plan, _ run: Runner) async throws -> [TaskResult] {
         var results: [TaskResult] = []
         for chunk in plan.chunks { results.append(try await run(spec(.chunk(plan, index: chunk.index)), host())) }
@@ -49,7 +49,7 @@ public struct TaskJob: Sendable {
         return results
     }
 
-    /// What lies on the store of the plan's segments.
+    /// The plan's files in the store.
     public func records(of plan: Plan) throws -> [FileRecord] {
         try plan.segmentKeys.map { key in
             let data = try output.get(key)
@@ -62,14 +62,14 @@ public struct TaskJob: Sendable {
             spec(.finish(TaskSpec.FinishRequest(plan: plan, segments: records(of: plan), warnings: warnings))), host())
     }
 
-    /// All of it.
+    /// Runs the whole job.
     public func run(_ run: Runner) async throws -> (plan: Plan, results: [TaskResult]) {
         let (plan, warnings) = try await plan(run)
         let results = try await makeSegments(of: plan, run)
         return (plan, results + [try await finish(plan, warnings: warnings, run)])
     }
 
-    /// Renames the objects that `plan` has under other names than `original`, as if later attempts had made them.
+    /// Renames objects from the names in `original` to those in `plan`, as if later attempts had made them.
     public func rename(_ original: Plan, to plan: Plan) throws {
         for (old, new) in zip(original.segmentKeys, plan.segmentKeys) where old != new {
             try output.copy(old, to: new)
@@ -79,7 +79,7 @@ public struct TaskJob: Sendable {
 }
 
 extension Plan {
-    /// The same, where later attempts made some chunks and tracks.
+    /// The same plan, with some chunks and tracks made by later attempts.
     public func madeAgain(chunks again: [Int], attempt: Int = 2, audio: Bool = false) -> Plan {
         var plan = self
         let attempts = chunks.filter { again.contains($0.index) }.map {

@@ -1,14 +1,15 @@
 internal import Foundation
 internal import Glibc
 
-/// Programs that tests run against.
+/// Programs that tests use.
 public enum TestTools {
-    /// What `Scripts/test` installs from PyPI, so that `swift test` alone finds it too.
+    /// The folder of programs that `Scripts/test` installs from PyPI. It is searched here too, so that `swift test`
+    /// finds it.
     public static let folder =
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path + "/.build/test-tools"
 
-    /// The path of a program, or nil where it is not installed.
+    /// The path of a program, or nil if it is not installed.
     public static func path(of program: String) -> String? {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
         return ([folder + "/bin"] + folders).map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 }

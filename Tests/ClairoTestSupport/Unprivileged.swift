@@ -1,15 +1,15 @@
 internal import Foundation
 internal import Glibc
 
-/// The rights of a user who owns nothing, for tests of what may not be read or written: they mean nothing to root, as whom
-/// CI runs. Where the tests do not run as root, their own user is that user.
+/// An unprivileged user, for tests of file permissions, which do not apply to root. If the tests do not run as root, it
+/// is their own user.
 public enum Unprivileged {
-    /// "nobody" on every Linux.
+    /// The user "nobody" on every Linux.
     private static let identifier: UInt32 = 65534
 
-    /// Calls `body` with this user's rights on files.
+    /// Calls `body` with this user's file permissions.
     ///
-    /// They are a property of the thread (setfsuid(2)), so `body` has to do its work on it.
+    /// They apply to the current thread only (setfsuid(2)), so `body` must not switch threads.
     public static func onThisThread<R>(_ body: () throws -> R) rethrows -> R {
         guard geteuid() == 0 else { return try body() }
         setFileUser(identifier)
@@ -17,17 +17,17 @@ public enum Unprivileged {
         return try body()
     }
 
-    /// Whether this user may run the built binary, which may lie in a home of root's.
+    /// Whether this user can run the built binary, which may be in root's home.
     public static let canRunClairo = onThisThread { open(ClairoProcess.path, O_RDONLY | O_CLOEXEC) >= 0 }
 
-    /// The built binary, run by this user, who is given the scratch folder first.
+    /// Runs the built binary as this user, after giving it ownership of the scratch folder.
     public static func clairo(_ arguments: String..., in scratch: Scratch, environment: [String: String] = [:])
         async throws -> ChildProcess.Outcome
     {
         try await start(ClairoProcess.path, arguments, in: scratch, environment: environment).outcome()
     }
 
-    /// Any program, likewise.
+    /// Runs any program likewise.
     public static func start(
         _ program: String, _ arguments: [String], in scratch: Scratch, environment: [String: String] = [:]
     ) throws -> ChildProcess {
@@ -39,7 +39,7 @@ public enum Unprivileged {
 
     private static let becoming = ["--reuid=\(identifier)", "--regid=\(identifier)", "--clear-groups"]
 
-    /// Whether this user may make user namespaces, which some systems keep for root.
+    /// Whether this user may create user namespaces. Some systems restrict that to root.
     public static let mayMakeNamespaces: Bool = {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -50,18 +50,18 @@ public enum Unprivileged {
         return process.terminationStatus == 0
     }()
 
-    /// Glibc's module has no header for it.
+    /// The Glibc module does not import it.
     private static let setfsuid = unsafeBitCast(
         dlsym(nil, "setfsuid"), to: (@convention(c) (UInt32) -> Int32).self)
 
     private static func setFileUser(_ user: UInt32) {
         _ = setfsuid(user)
-        // It tells the user before and never an error, so ask.
+        // setfsuid reports no errors, only the previous user, so check with a second call.
         precondition(UInt32(bitPattern: setfsuid(.max)) == user, "setfsuid(\(user)) was refused")
     }
 }
 
-/// A folder of a test that is on a read-only file system while the fixture is mounted; only root can do that.
+/// A read-only mount of a test's folder for the lifetime of the fixture. Needs root.
 public struct ReadOnlyMount: Sendable {
     private let path: String
 
@@ -78,6 +78,6 @@ public struct ReadOnlyMount: Sendable {
         }
     }
 
-    /// Makes the folder as it was.
+    /// Makes the folder writable again.
     public func end() { umount2(path, Int32(MNT_DETACH)) }
 }
