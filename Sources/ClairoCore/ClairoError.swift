@@ -1,6 +1,6 @@
 /// An error with everything its reader needs: what was being done, why it failed, and what to do about it.
 ///
-/// `kind` decides about a retry (see DESIGN: failure has four kinds); `exitCode` follows sysexits(3).
+/// `kind` decides about a retry (article Failures); `exitCode` follows sysexits(3).
 public struct ClairoError: Error, Sendable, Equatable {
     /// Who is to act on a failure, and whether trying again can help.
     public enum Kind: String, Sendable, Codable, CaseIterable {

@@ -2,7 +2,7 @@ public import struct Foundation.Data
 
 /// Carries messages from the outbox to whoever works on them: Kafka, or a table of the metadata database (`local:`).
 ///
-/// Messages are hints (DESIGN, decision 4): each is delivered at least once, those of one key in their order.
+/// Messages are hints (article Decisions, 4): each is delivered at least once, those of one key in their order.
 public protocol MessageQueue: Sendable {
     func producer() async throws(ClairoError) -> any MessageProducer
 

@@ -1,4 +1,4 @@
-/// The database: it tells the truth about every video, and messages are hints (DESIGN, decision 4).
+/// The database: the source of truth about every video; messages are hints (article Decisions, 4).
 ///
 /// Each call is one transaction and is repeated after a lost connection or a deadlock before it throws. Every change of
 /// state is one conditional update that names the version or the attempt it builds on, and says whether it took hold, so

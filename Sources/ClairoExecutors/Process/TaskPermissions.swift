@@ -6,7 +6,7 @@ struct TaskPermissions: Sendable {
 
     init(_ work: TaskSpec.Work) { self.work = work }
 
-    /// What lies in an output folder (DESIGN, where things live).
+    /// What an output folder holds (man/clairo-pipeline.7.md, Output).
     private static let folders: Set<Substring> = ["video", "audio", "subtitles", "mp4"]
     private static let files: Set<String> = [
         "clairo.json", "master.m3u8", "manifest.mpd", "poster.jpg", "storyboard.jpg", "storyboard.vtt",

@@ -1,7 +1,9 @@
 import ClairoCore
 
-/// Writes HLS playlists (RFC 8216bis; Apple's authoring rules in `facts/transcoding.md`) as pure functions of what was
-/// measured.
+/// Writes HLS playlists as pure functions of what was measured.
+///
+/// Sources: RFC 8216bis,
+/// https://developer.apple.com/documentation/http-live-streaming/hls-authoring-specification-for-apple-devices
 ///
 /// The multivariant playlist lies at the root of the output, media playlists beside their segments; all URIs are
 /// relative. Rates are those of the written segments, so a player's estimate is never better than the truth. Titles and

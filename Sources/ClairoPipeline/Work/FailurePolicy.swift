@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// What follows from a failed attempt, by the four kinds of failure (DESIGN).
+/// What follows from a failed attempt, by the kind of its error (article Failures in ClairoCore).
 enum FailurePolicy {
     enum Verdict: Hashable {
         /// Again after so many seconds.
