@@ -30,7 +30,8 @@ let package = Package(
         .target(
             name: "ClairoCommands",
             dependencies: [
-                "AWSSigning", "ClairoAPI", "ClairoCore", "ClairoExecutors", "ClairoMedia", "ClairoMessaging",
+                "AWSClient", "AWSSigning", "ClairoAPI", "ClairoCore", "ClairoExecutors", "ClairoMedia",
+                "ClairoMessaging",
                 "ClairoMetadata", "ClairoMetrics", "ClairoPipeline", "ClairoStorage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -63,7 +64,9 @@ let package = Package(
 
         // Adapters: each implements ports of the core on a library, a server or the operating system.
         .target(
-            name: "ClairoExecutors", dependencies: ["AWSSigning", "CLinux", "CSeccomp", "ClairoCore", "Curl"]),
+            name: "ClairoExecutors",
+            dependencies: ["AWSClient", "AWSSigning", "CLinux", "CSeccomp", "ClairoCore", "Curl"]
+        ),
         .target(name: "ClairoMedia", dependencies: ["ClairoCore", "Libav"]),
         .target(
             name: "ClairoMessaging",
@@ -79,8 +82,11 @@ let package = Package(
         ),
         .target(
             name: "ClairoStorage",
-            dependencies: ["AWSSigning", "ClairoCore", "Curl", .product(name: "Crypto", package: "swift-crypto")]
+            dependencies: ["AWSClient", "AWSSigning", "ClairoCore", "Curl"]
         ),
+
+        // What adapters share: signed requests to AWS, for the object store and the executor.
+        .target(name: "AWSClient", dependencies: ["AWSSigning", "ClairoCore", "Curl"]),
 
         // Core: the model, the ports and the state machine.
         .target(name: "ClairoCore", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
@@ -182,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "ClairoExecutorsTests",
             dependencies: [
-                "AWSSigning", "ClairoExecutors", "ClairoCore", "ClairoMedia", "ClairoStorage", "ClairoTestSupport",
+                "AWSClient", "AWSSigning", "ClairoExecutors", "ClairoCore", "ClairoMedia", "ClairoStorage",
+                "ClairoTestSupport",
                 "clairo",
             ]
         ),

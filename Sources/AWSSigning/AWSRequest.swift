@@ -36,7 +36,7 @@ public struct AWSRequest: Sendable, Hashable {
 
         public static let empty = Payload.sha256("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
-        public init(_ body: Data) { self = .sha256(Hexadecimal.text(SHA256.hash(data: body))) }
+        public init(_ body: Data) { self = .sha256(SHA256.hash(data: body).hexadecimal) }
 
         var text: String {
             switch self {

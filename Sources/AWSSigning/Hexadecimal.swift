@@ -1,7 +1,7 @@
-enum Hexadecimal {
-    /// Lower-case digits.
-    static func text(_ bytes: some Sequence<UInt8>) -> String {
+extension Sequence<UInt8> {
+    /// Two lower-case digits for each byte. ClairoCore has the same; this module depends on swift-crypto alone.
+    var hexadecimal: String {
         let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

@@ -83,7 +83,7 @@ public struct SigV4Signer: Sendable {
     }
 
     func stringToSign(_ canonicalRequest: String, at instant: Instant) -> String {
-        let hash = Hexadecimal.text(SHA256.hash(data: Data(canonicalRequest.utf8)))
+        let hash = SHA256.hash(data: Data(canonicalRequest.utf8)).hexadecimal
         return [Self.algorithm, instant.time, scope(instant), hash].joined(separator: "\n")
     }
 
@@ -93,7 +93,7 @@ public struct SigV4Signer: Sendable {
         ) {
             SymmetricKey(data: HMAC<SHA256>.authenticationCode(for: Data($1.utf8), using: $0))
         }
-        return Hexadecimal.text(HMAC<SHA256>.authenticationCode(for: Data(text.utf8), using: key))
+        return HMAC<SHA256>.authenticationCode(for: Data(text.utf8), using: key).hexadecimal
     }
 
     private func scope(_ instant: Instant) -> String { "\(instant.day)/\(region)/\(service)/aws4_request" }

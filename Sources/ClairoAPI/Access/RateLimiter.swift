@@ -1,17 +1,13 @@
+internal import ClairoCore
 internal import Synchronization
 
 /// A token bucket per caller: a burst of `burst` requests, then `perSecond`.
 final class RateLimiter: Sendable {
-    private struct Bucket {
-        var tokens: Double
-        var filledAt: Duration
-    }
-
     private let perSecond: Double
     private let burst: Double
     /// A monotonic clock.
     private let now: @Sendable () -> Duration
-    private let buckets = Mutex<[String: Bucket]>([:])
+    private let buckets = Mutex<[String: TokenBucket]>([:])
 
     init(perSecond: Double, burst: Double, now: @escaping @Sendable () -> Duration) {
         self.perSecond = perSecond
@@ -22,20 +18,13 @@ final class RateLimiter: Sendable {
     /// Takes one token from the caller's bucket.
     /// - Returns: Nil if a token was available, otherwise the seconds until there is one.
     func admit(_ caller: String) -> Double? {
-        let time = now()
+        let time = now().seconds
         return buckets.withLock { buckets in
-            if buckets.count > 10_000 { buckets = buckets.filter { fill($0.value, at: time).tokens < burst } }
-            var bucket = fill(buckets[caller] ?? Bucket(tokens: burst, filledAt: time), at: time)
-            defer { buckets[caller] = bucket }
-            guard bucket.tokens >= 1 else { return (1 - bucket.tokens) / perSecond }
-            bucket.tokens -= 1
-            return nil
+            // A full bucket is as good as a new one.
+            if buckets.count > 10_000 { buckets = buckets.filter { !$0.value.isFull(at: time) } }
+            return buckets[caller, default: TokenBucket(burst: burst, perSecond: perSecond, now: time)]
+                .takeIfAvailable(at: time)
         }
-    }
-
-    private func fill(_ bucket: Bucket, at time: Duration) -> Bucket {
-        let elapsed = (time - bucket.filledAt).seconds
-        return Bucket(tokens: min(burst, bucket.tokens + elapsed * perSecond), filledAt: time)
     }
 }
 

@@ -1,3 +1,4 @@
+internal import AWSClient
 internal import Curl
 
 /// One attempt at a call of ECS's API.
@@ -20,7 +21,7 @@ public struct ECSEvent: Sendable {
 
 extension ECSEvent.Outcome {
     /// nil where the call was given up by ourselves.
-    init?(_ failure: ECSFailure) {
+    init?(_ failure: AWSFailure) {
         switch failure.cause {
         case .service where failure.isThrottle: self = .throttled
         case .service(let service): self = service.status >= 500 ? .serverError : .clientError

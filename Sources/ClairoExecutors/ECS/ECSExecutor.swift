@@ -120,7 +120,7 @@ struct ECSService: Sendable {
         let clusters = try client.describeCluster(placement.cluster, stop: stop)
         guard let cluster = clusters.clusters?.first, cluster.status == "ACTIVE" else {
             throw .configuration(
-                "There is no active ECS cluster \(placement.cluster) in \(client.place.region)",
+                "There is no active ECS cluster \(placement.cluster) in \(client.region)",
                 advice: "Check --ecs-cluster and AWS_REGION.")
         }
         let own = ["FARGATE", "FARGATE_SPOT"]

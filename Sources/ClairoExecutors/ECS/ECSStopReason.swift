@@ -1,3 +1,4 @@
+internal import AWSClient
 internal import ClairoCore
 
 /// What it means that a task has stopped without a result, by what ECS says of it.
@@ -14,7 +15,7 @@ struct ECSStopReason {
         let container = ended.first { $0.name == name } ?? ended.first
         let exit = container?.exitCode.map { " (exit \($0))" } ?? ""
         let words = [container?.reason, task.stoppedReason].compactMap { $0 }.filter { !$0.isEmpty }
-            .map(ECSFailure.printable)
+            .map(AWSRefusal.printable)
         let why = words.isEmpty ? "" : ": " + words.joined(separator: "; ")
         let codes = words.map { $0.prefix { $0 != ":" } }
 
@@ -52,8 +53,13 @@ struct ECSStopReason {
         }
     }
 
+    /// ECS has no code of its own for some limits, only words.
+    static func isLackOfCapacity(_ text: String) -> Bool {
+        ["reached the limit", "quota", "apacity is unavailable", "apacity unavailable"].contains { text.contains($0) }
+    }
+
     private static func failedToStart(_ why: String, codes: [String]) -> ClairoError {
-        if ECSFailure.isLackOfCapacity(why) {
+        if isLackOfCapacity(why) {
             return ClairoError(
                 kind: .capacity, exitCode: .temporary, "ECS had no room for the task\(why)",
                 advice: "Add capacity providers, subnets in other zones, or wait.")
@@ -70,7 +76,7 @@ struct ECSStopReason {
     /// Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
     static func notStarted(_ failures: [ECSCallFailure]) -> ClairoError {
         let reasons = failures.map { failure in
-            ECSFailure.printable([failure.reason, failure.detail].compactMap { $0 }.joined(separator: ", "))
+            AWSRefusal.printable([failure.reason, failure.detail].compactMap { $0 }.joined(separator: ", "))
         }
         guard let first = failures.first?.reason else {
             return ClairoError(kind: .capacity, exitCode: .temporary, "ECS started no task and gave no reason")
@@ -78,7 +84,7 @@ struct ECSStopReason {
         let message = "ECS started no task: \(reasons.joined(separator: "; "))"
         let code = first.uppercased()
         if code.hasPrefix("RESOURCE") || code.contains("CAPACITY") || code == "AGENT"
-            || failures.contains(where: { ECSFailure.isLackOfCapacity(($0.reason ?? "") + ($0.detail ?? "")) })
+            || failures.contains(where: { isLackOfCapacity(($0.reason ?? "") + ($0.detail ?? "")) })
         {
             return ClairoError(
                 kind: .capacity, exitCode: .temporary, message,

@@ -25,7 +25,7 @@ public enum WebhookSignature {
             (now.subtractingReportingOverflow(time).partialValue).magnitude <= tolerance.magnitude
         else { return false }
         return fields.contains { field in
-            guard field.first == "v1", field.count == 2, let code = bytes(field[1]) else { return false }
+            guard field.first == "v1", field.count == 2, let code = Data(hexadecimal: field[1]) else { return false }
             // Compares in constant time.
             return HMAC<SHA256>.isValidAuthenticationCode(
                 code, authenticating: signed(body, time), using: key(secret))
@@ -35,10 +35,4 @@ public enum WebhookSignature {
     private static func key(_ secret: String) -> SymmetricKey { SymmetricKey(data: Data(secret.utf8)) }
 
     private static func signed(_ body: Data, _ time: Int64) -> Data { Data("\(time).".utf8) + body }
-
-    private static func bytes(_ hexadecimal: Substring) -> [UInt8]? {
-        let digits = hexadecimal.compactMap(\.hexDigitValue)
-        guard digits.count == hexadecimal.count, digits.count == 64 else { return nil }
-        return stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-    }
 }

@@ -1,3 +1,4 @@
+internal import AWSClient
 internal import AWSSigning
 internal import ClairoCore
 internal import Curl
@@ -151,9 +152,9 @@ extension S3Transport {
                 throw RangeReply.replaced(name)
             }
             return reply.body
-        } catch let failure as S3Failure {
+        } catch let failure as AWSFailure {
             if failure.status == 412 || failure.status == 416 { throw RangeReply.replaced(name) }
-            throw failure.error("Reading \(name)", place)
+            throw failure.error("Reading \(name)", self)
         } catch let error as ClairoError {
             throw error
         } catch {

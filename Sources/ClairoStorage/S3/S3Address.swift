@@ -1,4 +1,3 @@
-internal import AWSSigning
 internal import ClairoCore
 internal import Foundation
 
@@ -34,44 +33,4 @@ struct S3Address: Hashable {
         let end = trimmed.lastIndex { $0 != "/" }
         prefix = end.map { trimmed[...$0] + "/" } ?? ""
     }
-}
-
-/// Where a bucket's requests go.
-struct S3Endpoint: Hashable {
-    let scheme: String
-    /// As in the `Host` header.
-    let host: String
-    /// In front of the key, without a slash at its end; not encoded.
-    let basePath: String
-
-    /// - Parameter endpoint: a server that is not AWS's own region endpoint. It is asked in path style, as self-hosted
-    ///   servers mostly know no other, unless the settings say otherwise.
-    init(bucket: String, region: String, endpoint: String?, style: AWSSettings.AddressingStyle?) throws(ClairoError) {
-        guard let endpoint else {
-            let domain = region.hasPrefix("cn-") ? "amazonaws.com.cn" : "amazonaws.com"
-            scheme = "https"
-            // No certificate holds for a name with more dots.
-            let isVirtual = style != .path && !bucket.contains(".") && bucket == bucket.lowercased()
-            host = isVirtual ? "\(bucket).s3.\(region).\(domain)" : "s3.\(region).\(domain)"
-            basePath = isVirtual ? "" : "/\(bucket)"
-            return
-        }
-        guard let parts = URLComponents(string: endpoint), let scheme = parts.scheme?.lowercased(),
-            ["http", "https"].contains(scheme), let name = parts.host, !name.isEmpty, parts.user == nil,
-            parts.query == nil
-        else {
-            throw .configuration(
-                "The S3 endpoint is not a URL that can be used",
-                advice: "Set AWS_ENDPOINT_URL_S3 to something like https://s3.example.com or http://127.0.0.1:9000.")
-        }
-        self.scheme = scheme
-        let isOwnPort = parts.port == nil || parts.port == (scheme == "http" ? 80 : 443)
-        let place = isOwnPort ? name : "\(name):\(parts.port ?? 0)"
-        let path = parts.path.hasSuffix("/") ? String(parts.path.dropLast()) : parts.path
-        host = style == .virtual ? "\(bucket).\(place)" : place
-        basePath = style == .virtual ? path : "\(path)/\(bucket)"
-    }
-
-    /// `scheme://host`, for errors.
-    var description: String { "\(scheme)://\(host)" }
 }

@@ -1,5 +1,5 @@
+internal import AWSClient
 internal import AWSSigning
-internal import Curl
 
 /// One attempt at a request to S3.
 public struct S3Event: Sendable {
@@ -40,9 +40,9 @@ extension S3Event.Operation {
 }
 
 extension S3Event.Outcome {
-    init(_ failure: S3Failure) {
+    init(_ failure: AWSFailure) {
         switch failure.cause {
-        case .network: self = .network
+        case .network, .cancelled: self = .network
         case .credentials: self = .credentials
         case .badReply: self = .badReply
         case .service(let service):

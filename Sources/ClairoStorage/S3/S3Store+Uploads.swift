@@ -1,3 +1,4 @@
+internal import AWSClient
 internal import AWSSigning
 public import ClairoCore
 internal import Curl
@@ -20,7 +21,7 @@ extension S3Store {
         let reply = try document(request, "Beginning to write \(name(key))")
         guard let id = reply["UploadId"], !id.isEmpty else {
             throw .configuration(
-                "Beginning to write \(name(key)): \(transport.endpoint.description) gave no upload id",
+                "Beginning to write \(name(key)): \(transport.client.endpoint) gave no upload id",
                 advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server with multipart uploads.")
         }
         return MultipartUpload(key: key, id: id, partSize: partSize)
@@ -40,10 +41,10 @@ extension S3Store {
             let page: S3Document
             do {
                 page = try document(try transport.send(request), doing)
-            } catch let failure as S3Failure {
+            } catch let failure as AWSFailure {
                 // rclone says so of a bucket to which nothing is being uploaded.
                 if failure.code == "NoSuchUpload" { return [] }
-                throw failure.error(doing, transport.place)
+                throw failure.error(doing, transport)
             } catch let error as ClairoError {
                 throw error
             } catch {
@@ -146,9 +147,9 @@ extension S3Store {
                 return found
             }
             if ["InvalidPart", "InvalidPartOrder", "EntityTooSmall"].contains(error.code) {
-                throw .defect("Completing \(words(upload)): \(error.error("the parts", transport.place).message)")
+                throw .defect("Completing \(words(upload)): \(error.error("the parts", transport).message)")
             }
-            throw error.error("Completing \(words(upload))", transport.place)
+            throw error.error("Completing \(words(upload))", transport)
         }
         // The ETag proves the bytes. Asking for the object instead may make a server read all of it.
         if let etag = S3Document.parse(reply.body)?["ETag"].map(Self.bare)?.lowercased(),
@@ -178,7 +179,7 @@ extension S3Store {
     /// own ETags are no MD5s.
     private static func etag(ofParts parts: [UploadedPart]) -> String? {
         guard parts.allSatisfy({ isMD5($0.etag) }) else { return nil }
-        let sums = parts.reduce(into: Data()) { $0.append(Hexadecimal.bytes($1.etag)) }
+        let sums = parts.reduce(into: Data()) { $0.append(Data(hexadecimal: $1.etag) ?? Data()) }
         return "\(Checksum.md5(sums))-\(parts.count)"
     }
 
@@ -209,7 +210,7 @@ extension S3Store {
             _ = try transport.send(request)
         } catch {
             if error.status == 404, error.code != "NoSuchBucket" { return }
-            throw error.error("Aborting \(words(upload))", transport.place)
+            throw error.error("Aborting \(words(upload))", transport)
         }
     }
 

@@ -1,3 +1,4 @@
+internal import AWSClient
 internal import AWSSigning
 public import ClairoCore
 public import Curl
@@ -27,26 +28,17 @@ public struct S3Store: ObjectStore {
         cancellation: Cancellation? = nil
     ) throws(ClairoError) {
         let address = try S3Address(url)
-        let system = AWSSystem.here(environment, cancellation: cancellation)
-        let settings: AWSSettings
-        do {
-            settings = try AWSSettings(system)
-        } catch {
-            throw .configuration("The AWS settings cannot be used: \(error)")
+        let client = try AWSClient(
+            .s3, AWSSystem.here(environment, cancellation: cancellation), maxAttempts: options.maxAttempts,
+            defaultAttempts: 5, firstDelay: options.firstDelay
+        ) { (settings, region) throws(ClairoError) in
+            try AWSEndpoint(
+                bucket: address.bucket, region: region, url: settings.endpointURL(of: "s3"),
+                style: settings.s3AddressingStyle)
         }
-        let region = settings.region ?? "us-east-1"
-        var configuration = HTTPClient.Configuration()
-        configuration.environment = environment
-        if let bundle = settings.caBundle { configuration.environment["AWS_CA_BUNDLE"] = bundle }
         prefix = address.prefix
         transport = S3Transport(
-            bucket: address.bucket,
-            endpoint: try S3Endpoint(
-                bucket: address.bucket, region: region, endpoint: settings.endpointURL(of: "s3"),
-                style: settings.s3AddressingStyle),
-            region: region, credentials: AWSCredentialChain(system),
-            maxAttempts: options.maxAttempts ?? settings.maxAttempts ?? 5, options: options,
-            client: HTTPClient(configuration), cancellation: cancellation)
+            bucket: address.bucket, client: client, options: options, cancellation: cancellation)
     }
 
     // MARK: Names
@@ -67,7 +59,7 @@ public struct S3Store: ObjectStore {
         do {
             return try transport.send(request)
         } catch {
-            throw error.error(doing(), transport.place)
+            throw error.error(doing(), transport)
         }
     }
 
@@ -78,7 +70,7 @@ public struct S3Store: ObjectStore {
     func document(_ reply: HTTPReply, _ doing: @autoclosure () -> String) throws(ClairoError) -> S3Document {
         guard let document = S3Document.parse(reply.body) else {
             throw .configuration(
-                "\(doing()): \(transport.endpoint.description) does not answer as S3 does",
+                "\(doing()): \(transport.client.endpoint) does not answer as S3 does",
                 advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server.")
         }
         return document
@@ -129,7 +121,7 @@ public struct S3Store: ObjectStore {
             _ = try transport.send(request)
             return true
         } catch {
-            guard error.status == 412 else { throw error.error("Writing \(name(key))", transport.place) }
+            guard error.status == 412 else { throw error.error("Writing \(name(key))", transport) }
             // The object may be ours, of an attempt whose answer got lost.
             guard error.mayHaveHappened, let info = try info(of: key) else { return false }
             return info.size == Int64(data.count) && info.etag == Checksum.md5(data)
@@ -167,7 +159,7 @@ public struct S3Store: ObjectStore {
         do {
             reply = try transport.send(request)
         } catch {
-            guard case .service = error.cause else { throw error.error("Looking at \(name(key))", transport.place) }
+            guard case .service = error.cause else { throw error.error("Looking at \(name(key))", transport) }
             return try explain(error, key)
         }
         let headers = reply.headers
@@ -181,16 +173,16 @@ public struct S3Store: ObjectStore {
     }
 
     /// A refusal of HEAD has no body and so no reason: one byte is asked for to hear it.
-    private func explain(_ failure: S3Failure, _ key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
+    private func explain(_ failure: AWSFailure, _ key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
         var request = S3Request("GET", path(key))
         request.headers = [.init("Range", "bytes=0-0")]
         do {
             _ = try transport.send(request)
         } catch {
             if error.isNotFound { return nil }
-            throw error.error("Looking at \(name(key))", transport.place)
+            throw error.error("Looking at \(name(key))", transport)
         }
-        throw failure.error("Looking at \(name(key))", transport.place)
+        throw failure.error("Looking at \(name(key))", transport)
     }
 
     /// Of the bytes: one of parts ("…-3") is none.
@@ -251,7 +243,7 @@ public struct S3Store: ObjectStore {
     /// A list that is said to go on and not where: what is missing of it must not be taken for absent.
     func endless(_ doing: String) -> ClairoError {
         .configuration(
-            "\(doing): \(transport.endpoint.description) says that there is more and not where it goes on",
+            "\(doing): \(transport.client.endpoint) says that there is more and not where it goes on",
             advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server.")
     }
 
@@ -265,7 +257,7 @@ public struct S3Store: ObjectStore {
             _ = try transport.send(S3Request("DELETE", path(key)))
         } catch {
             if error.isNotFound { return }
-            throw error.error("Removing \(name(key))", transport.place)
+            throw error.error("Removing \(name(key))", transport)
         }
     }
 
@@ -284,9 +276,9 @@ public struct S3Store: ObjectStore {
             request.headers = [.init("Content-Length", "\(size)")]
         }
         do {
-            return try transport.presign(request, expiresIn: seconds)
+            return try transport.client.presign(request, expiresIn: seconds)
         } catch {
-            throw error.error("Signing a URL for \(transport.bucket)", transport.place)
+            throw error.error("Signing a URL for \(transport.bucket)", transport)
         }
     }
 
@@ -303,18 +295,7 @@ public struct S3Store: ObjectStore {
 
 extension PartChecksum {
     /// A checksum as S3's headers have it.
-    static func base64(hex: String) -> String { Hexadecimal.bytes(hex).base64EncodedString() }
+    static func base64(hex: String) -> String { (Data(hexadecimal: hex) ?? Data()).base64EncodedString() }
 
     static func hex(base64: String) -> String? { Data(base64Encoded: base64).map(\.hexadecimal) }
-}
-
-/// Two digits for each byte.
-enum Hexadecimal {
-    static func bytes(_ text: String) -> Data {
-        let digits = Array(text.utf8)
-        return Data(
-            stride(from: 0, to: digits.count - 1, by: 2).map { index in
-                UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16) ?? 0
-            })
-    }
 }

@@ -1,3 +1,4 @@
+internal import AWSClient
 internal import AWSSigning
 internal import ClairoCore
 internal import Curl
@@ -32,190 +33,97 @@ struct S3Request {
     }
 }
 
-/// Signs requests, sends them, and sends them again where that can help.
-///
-/// Attempts are spaced by exponential back-off with full jitter
-/// (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/) and not less than `Retry-After`. Three
-/// refusals are mended on the spot, once each: a clock that differs from the server's, credentials that have run out, and a
-/// checksum header that the server does not know.
+/// Sends S3's requests through `AWSClient`, and adds what only S3 has: errors in replies of status 200, lengths that must be
+/// right, and servers that refuse checksum headers.
 final class S3Transport: Sendable {
     let bucket: String
-    let endpoint: S3Endpoint
-    let region: String
     let options: S3Options
     let cancellation: Cancellation?
-    private let credentials: AWSCredentialChain
-    private let client: HTTPClient
-    private let maxAttempts: Int
-    private let state = Mutex(State())
+    let client: AWSClient
+    /// False once the server has refused a checksum header, and accepted the same request without.
+    private let sendsChecksums = Mutex(true)
 
-    private struct State {
-        /// Seconds that the server's clock is ahead of ours.
-        var clockOffset = 0.0
-        var sendsChecksums = true
-    }
-
-    init(
-        bucket: String, endpoint: S3Endpoint, region: String, credentials: AWSCredentialChain, maxAttempts: Int,
-        options: S3Options, client: HTTPClient, cancellation: Cancellation?
-    ) {
+    init(bucket: String, client: AWSClient, options: S3Options, cancellation: Cancellation?) {
         self.bucket = bucket
-        self.endpoint = endpoint
-        self.region = region
-        self.credentials = credentials
-        self.maxAttempts = maxAttempts
-        self.options = options
         self.client = client
+        self.options = options
         self.cancellation = cancellation
     }
 
-    var place: S3Place { S3Place(bucket: bucket, endpoint: endpoint.description, region: region) }
-
     /// Sends a request until it succeeds (2xx) or cannot.
-    func send(_ request: S3Request) throws(S3Failure) -> HTTPReply {
-        var mended: Set<String> = []
-        var mayHaveHappened = false
-        // Whether the server refused this request with a checksum, so that it goes without.
-        var isWithoutChecksums = false
-        var attempt = 1
-        while true {
-            var failure: S3Failure
-            let used = try credentials(attempt)
-            let start = ContinuousClock.now
-            let sendsChecksums = !isWithoutChecksums && state.withLock { $0.sendsChecksums }
-            do {
-                let reply = try sendOnce(request, used, sendsChecksums: sendsChecksums)
-                tell(request, nil, since: start, isRepeated: false)
-                // Now it is known that the checksum was what the server did not like.
-                if isWithoutChecksums { state.withLock { $0.sendsChecksums = false } }
-                return reply
-            } catch { failure = error }
-            mayHaveHappened = mayHaveHappened || failure.isUncertain
-            failure.attempts = attempt
-            failure.mayHaveHappened = mayHaveHappened
-            if let code = failure.code, !mended.contains(code), mend(failure, used) {
-                mended.insert(code)
-                tell(request, failure, since: start, isRepeated: true)
-                continue
+    func send(_ request: S3Request) throws(AWSFailure) -> HTTPReply {
+        var call = call(request)
+        if !sendsChecksums.withLock({ $0 }) { call.headers.removeAll { Self.isChecksum($0.name) } }
+        var isAmended = false
+        let reply = try client.send(
+            call,
+            amend: { failure, call in
+                guard Self.mayBeAboutChecksums(failure), call.headers.contains(where: { Self.isChecksum($0.name) })
+                else { return false }
+                call.headers.removeAll { Self.isChecksum($0.name) }
+                isAmended = true
+                return true
+            }, accept: { (reply) throws(AWSFailure) in try check(reply, to: request) })
+        // Now it is known that the checksum was the reason.
+        if isAmended { sendsChecksums.withLock { $0 = false } }
+        return reply
+    }
+
+    private func call(_ request: S3Request) -> AWSCall {
+        let (cancellation, isCleanUp, sleep) = (cancellation, request.isCleanUp, options.sleep)
+        var call = AWSCall(
+            request.method, path: request.path.map { "/\($0)" } ?? "", query: request.query, headers: request.headers,
+            body: request.body,
+            pause: { seconds in
+                if let sleep {
+                    sleep(seconds)
+                } else if let cancellation {
+                    return cancellation.sleep(seconds: seconds) || isCleanUp
+                } else {
+                    Thread.sleep(forTimeInterval: seconds)
+                }
+                return true
+            })
+        call.sha256 = request.sha256
+        call.replyLimit = request.limit
+        call.connectTimeout = options.connectTimeout
+        call.stallTimeout = isCleanUp ? min(5, options.stallTimeout) : options.stallTimeout
+        call.reusesConnection = !request.isConditional
+        if isCleanUp { call.maxAttempts = 2 }
+        call.cancellation = isCleanUp ? nil : request.cancellation ?? cancellation
+        if let observe = options.observe {
+            let operation = S3Event.Operation(request)
+            call.observe = { attempt in
+                observe(
+                    S3Event(
+                        operation: operation, outcome: attempt.failure.map { .init($0) } ?? .success,
+                        seconds: attempt.seconds, isRepeated: attempt.isRepeated))
             }
-            if sendsChecksums, Self.mayBeAboutChecksums(failure),
-                request.headers.contains(where: { Self.isChecksum($0.name) })
-            {
-                isWithoutChecksums = true
-                tell(request, failure, since: start, isRepeated: true)
-                continue
-            }
-            let isRepeated = failure.isRetryable && attempt < (request.isCleanUp ? 2 : maxAttempts)
-            tell(request, failure, since: start, isRepeated: isRepeated)
-            guard isRepeated else { throw failure }
-            pause(attempt, failure)
-            attempt += 1
         }
+        return call
     }
 
-    private func tell(
-        _ request: S3Request, _ failure: S3Failure?, since start: ContinuousClock.Instant, isRepeated: Bool
-    ) {
-        options.observe?(
-            S3Event(
-                operation: .init(request), outcome: failure.map { .init($0) } ?? .success,
-                seconds: (ContinuousClock.now - start) / .seconds(1), isRepeated: isRepeated))
-    }
-
-    private func credentials(_ attempt: Int) throws(S3Failure) -> AWSCredentials {
-        do {
-            return try credentials.credentials()
-        } catch {
-            var failure = S3Failure(.credentials(error))
-            failure.attempts = attempt
-            throw failure
-        }
-    }
-
-    private func sendOnce(
-        _ request: S3Request, _ credentials: AWSCredentials, sendsChecksums: Bool
-    ) throws(S3Failure) -> HTTPReply {
-        let offset = state.withLock { $0.clockOffset }
-        var unsigned = address(request.method, request.path, query: request.query)
-        unsigned.headers = request.headers.filter { sendsChecksums || !Self.isChecksum($0.name) }
-        unsigned.payload = request.sha256.map { .sha256($0) } ?? .init(request.body)
-        let signed = SigV4Signer(credentials: credentials, region: region, service: "s3")
-            .sign(unsigned, at: Date().addingTimeInterval(offset))
-        var message = HTTPRequest(request.method, signed.url)
-        for header in signed.headers { message.headers.append(header.name, header.value) }
-        message.connectTimeout = options.connectTimeout
-        message.stallTimeout = request.isCleanUp ? min(5, options.stallTimeout) : options.stallTimeout
-        message.reusesConnection = !request.isConditional
-        let reply: HTTPReply
-        do {
-            reply = try client.send(
-                message, body: request.body.isEmpty ? .none : .data(request.body), limit: request.limit,
-                cancellation: request.isCleanUp ? nil : request.cancellation ?? cancellation)
-        } catch let error as CurlError {
-            throw S3Failure(.network(error))
-        } catch {
-            throw S3Failure(.badReply("\(error)"))
-        }
-        guard reply.head.isSuccess else { throw S3Failure(reply, to: request.method) }
+    private func check(_ reply: HTTPReply, to request: S3Request) throws(AWSFailure) -> HTTPReply {
         if request.mayFailLate {
-            guard let root = S3Document.parse(reply.body) else { throw S3Failure(.badReply("the reply is not whole")) }
-            if root.name == "Error" { throw S3Failure(reply, to: request.method) }
+            guard let root = S3Document.parse(reply.body) else { throw AWSFailure(.badReply("the reply is not whole")) }
+            if root.name == "Error" { throw client.refusal(reply, to: request.method) }
         }
         if let expected = request.expected, reply.body.count != expected {
-            throw S3Failure(.badReply("\(reply.body.count) bytes came instead of \(expected)"))
+            throw AWSFailure(.badReply("\(reply.body.count) bytes came instead of \(expected)"))
         }
         return reply
     }
 
-    /// The address of a request, which is also what a presigned URL is made of.
-    func address(_ method: String, _ path: String?, query: [AWSRequest.QueryItem] = []) -> AWSRequest {
-        AWSRequest(
-            method: method, scheme: endpoint.scheme, host: endpoint.host,
-            path: path.map { "\(endpoint.basePath)/\($0)" } ?? (endpoint.basePath.isEmpty ? "/" : endpoint.basePath),
-            query: query)
+    /// The request that a presigned URL is made of.
+    func address(_ method: String, _ path: String, query: [AWSRequest.QueryItem] = []) -> AWSRequest {
+        client.request(method, "/\(path)", query: query)
     }
 
-    func presign(_ request: AWSRequest, expiresIn seconds: Int) throws(S3Failure) -> String {
-        SigV4Signer(credentials: try credentials(1), region: region, service: "s3")
-            .presign(request, at: Date().addingTimeInterval(state.withLock { $0.clockOffset }), expiresIn: seconds)
-    }
-
-    // MARK: Again
-
-    /// - Returns: whether the cause is out of the world, so that the request is worth sending at once.
-    private func mend(_ failure: S3Failure, _ used: AWSCredentials) -> Bool {
-        guard case .service(let service) = failure.cause else { return false }
-        switch service.code {
-        case "RequestTimeTooSkewed":
-            guard let date = service.date else { return false }
-            state.withLock { $0.clockOffset = date.timeIntervalSinceNow }
-            return true
-        case "ExpiredToken":
-            credentials.invalidate(used)
-            return true
-        default: return false
-        }
-    }
-
-    private static func mayBeAboutChecksums(_ failure: S3Failure) -> Bool {
+    private static func mayBeAboutChecksums(_ failure: AWSFailure) -> Bool {
         ["NotImplemented", "InvalidArgument", "InvalidRequest", "HTTP 501"].contains(failure.code)
     }
 
     private static func isChecksum(_ name: String) -> Bool {
         ["x-amz-checksum-sha256", "x-amz-checksum-algorithm"].contains(name.lowercased())
-    }
-
-    private func pause(_ attempt: Int, _ failure: S3Failure) {
-        var seconds = Double.random(in: 0...min(20, options.firstDelay * Double(1 << min(attempt - 1, 10))))
-        if case .service(let service) = failure.cause, let least = service.retryAfter {
-            seconds = max(seconds, min(least, 60))
-        }
-        if let sleep = options.sleep {
-            sleep(seconds)
-        } else if let cancellation {
-            _ = cancellation.sleep(seconds: seconds)
-        } else {
-            Thread.sleep(forTimeInterval: seconds)
-        }
     }
 }

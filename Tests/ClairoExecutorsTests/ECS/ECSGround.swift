@@ -1,3 +1,4 @@
+import AWSClient
 import AWSSigning
 import ClairoCore
 import ClairoStorage

@@ -1,3 +1,4 @@
+import AWSClient
 import AWSSigning
 import ClairoCore
 import ClairoStorage
@@ -39,16 +40,6 @@ import Testing
     ])
     func theFamilyIsTheNameWithoutTheRevision(_ name: String, _ family: String) {
         #expect(ECSPlacement(cluster: "c", taskDefinition: name).family == family)
-    }
-
-    @Test func aBucketGivesItsBurstAtOnceAndTheRestAtItsRate() {
-        let time = Mutex(0.0)
-        let bucket = TokenBucket(burst: 3, rate: 2) { time.withLock { $0 } }
-        #expect((0..<5).map { _ in bucket.take() } == [0, 0, 0, 0.5, 1])
-        time.withLock { $0 = 10 }
-        #expect(bucket.take() == 0)
-        bucket.drain()
-        #expect(bucket.take() == 0.5)
     }
 
     // MARK: The client

@@ -1,9 +1,10 @@
-internal import Foundation
+public import Foundation
 internal import Glibc
 
 /// Times as HTTP headers have them: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
-enum HTTPDate {
-    static func date(_ text: String) -> Date? {
+public enum HTTPDate {
+    /// Nil where the text is not such a time.
+    public static func date(_ text: String) -> Date? {
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let words = text.split(separator: " ")
         guard words.count == 6, words[5] == "GMT", let day = Int32(words[1]),

@@ -2,7 +2,8 @@ public import AWSSigning
 public import Curl
 
 extension AWSSystem {
-    /// This machine, whose metadata services (of ECS and EC2, on it or beside it) are asked with curl: no proxy, no patience.
+    /// This machine. Its metadata services (of ECS and EC2) are asked with curl, without proxy and with short timeouts.
+    /// - Parameter cancellation: ends requests that are under way, and all later ones.
     public static func here(_ environment: [String: String], cancellation: Cancellation? = nil) -> AWSSystem {
         var configuration = HTTPClient.Configuration()
         configuration.environment = [:]

@@ -1,0 +1,85 @@
+internal import AWSSigning
+public import ClairoCore
+internal import Curl
+
+extension AWSFailure {
+    /// The error for people and exit codes.
+    /// - Parameters:
+    ///   - doing: such as `Reading s3://bucket/key`.
+    ///   - client: the one that the call went through.
+    ///   - specific: the error for a refusal that only this service has, from its reply and the message made of that; nil for
+    ///     all others.
+    public func error(
+        _ doing: String, _ client: AWSClient,
+        _ specific: (AWSRefusal, _ message: String) -> ClairoError? = { _, _ in nil }
+    ) -> ClairoError {
+        let tries = attempts > 1 ? ", after \(attempts) attempts" : ""
+        switch cause {
+        case .cancelled: return .cancelled
+        case .service(let refusal):
+            let message = "\(doing): \(refusal.words)\(tries)"
+            return specific(refusal, message) ?? Self.error(refusal, message, client)
+        case .credentials(let error):
+            return error.kind == .unavailable
+                ? .unavailable("\(doing): \(error)")
+                : .noPermission(
+                    "\(doing): \(error)", advice: "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.")
+        case .badReply(let reason): return .temporary("\(doing): \(reason)\(tries)")
+        case .network(let error): return Self.error(error, "\(doing): \(error)\(tries)", client.service)
+        }
+    }
+
+    private static func error(_ error: CurlError, _ message: String, _ service: AWSService) -> ClairoError {
+        switch error.category {
+        case .cancelled: .cancelled
+        case .unreachable:
+            .unavailable(message, advice: "Check \(service.endpointVariable), the region and the network.")
+        case .tls:
+            .configuration(
+                message, advice: "Name the file with the right certificates in AWS_CA_BUNDLE, or check the endpoint.")
+        case .timeout, .connectionLost: .temporary(message)
+        case .badReply, .tooLarge, .badRequest:
+            .configuration(message, advice: "Check that \(service.endpointVariable) is an \(service.name) endpoint.")
+        case .local: .defect(message)
+        }
+    }
+
+    /// Codes that say that the credentials or the signature made of them are not accepted.
+    private static let credentialCodes: Set<String> = [
+        "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "InvalidToken",
+        "TokenRefreshRequired", "InvalidSecurity", "UnrecognizedClientException", "InvalidSignatureException",
+        "InvalidClientTokenId", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
+        "IncompleteSignature", "IncompleteSignatureException", "OptInRequired",
+    ]
+
+    /// What refusals of all services mean.
+    private static func error(_ refusal: AWSRefusal, _ message: String, _ client: AWSClient) -> ClairoError {
+        if ["RequestTimeTooSkewed", "RequestExpired"].contains(refusal.code) {
+            return .configuration(message, advice: "This machine's clock differs from the server's: set the clock.")
+        }
+        if credentialCodes.contains(refusal.code) {
+            return .noPermission(
+                message, advice: "Check the AWS credentials that are in use, and this machine's clock.")
+        }
+        switch refusal.status {
+        case 401, 403: return .noPermission(message, advice: "Check the AWS credentials that are in use.")
+        case 501: return .configuration(message, advice: "This server cannot do that; use another one.")
+        case 507: return .noSpace(message)
+        case 409, 429, 500..., ..<300: return .temporary(message, advice: "Try again later.")
+        // Not the service's words, so perhaps not the service.
+        case 400..<500 where refusal.code.hasPrefix("HTTP"):
+            return .configuration(
+                message, advice: "Check that \(client.service.endpointVariable) is an \(client.service.name) endpoint.")
+        default:
+            return AWSFailure(.service(refusal)).isThrottle
+                ? .temporary(message, advice: "Try again later.") : .defect(message)
+        }
+    }
+}
+
+extension ClairoError {
+    /// A store that has no room for more.
+    public static func noSpace(_ message: String) -> ClairoError {
+        ClairoError(kind: .capacity, exitCode: .inputOutput, message, advice: "Free some space in the store.")
+    }
+}

@@ -1,0 +1,111 @@
+public import AWSSigning
+public import Curl
+public import Foundation
+
+/// Why a call of a service did not succeed, after all repetitions.
+public struct AWSFailure: Error, Sendable {
+    public enum Cause: Sendable {
+        /// The service's own words.
+        case service(AWSRefusal)
+        case network(CurlError)
+        case credentials(AWSCredentialsError)
+        /// A success that is not what was asked for.
+        case badReply(String)
+        /// The caller gave up between two attempts.
+        case cancelled
+    }
+
+    public var cause: Cause
+    /// How often the call was sent.
+    public var attempts = 1
+    /// Whether the service may have executed the call in any of the attempts.
+    public var mayHaveHappened = false
+
+    public init(_ cause: Cause) { self.cause = cause }
+
+    /// The service's code for the failure.
+    public var code: String? { if case .service(let refusal) = cause { refusal.code } else { nil } }
+
+    /// The reply's HTTP status.
+    public var status: Int? { if case .service(let refusal) = cause { refusal.status } else { nil } }
+
+    private static let throttles: Set<String> = [
+        "SlowDown", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
+        "RequestThrottledException", "TooManyRequests", "TooManyRequestsException", "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
+    ]
+
+    /// Whether the service asks for fewer requests.
+    public var isThrottle: Bool {
+        guard case .service(let refusal) = cause else { return false }
+        return Self.throttles.contains(refusal.code) || refusal.status == 429
+    }
+
+    private static let passing: Set<String> = [
+        "InternalError", "InternalFailure", "ServerException", "ServiceUnavailable", "RequestTimeout",
+        "OperationAborted", "ConditionalRequestConflict",
+        // The bytes were damaged on their way.
+        "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody",
+    ]
+
+    /// Whether the same call may succeed a little later.
+    public var isRetryable: Bool {
+        switch cause {
+        case .service(let refusal):
+            isThrottle || Self.passing.contains(refusal.code)
+                || (refusal.status >= 500 && ![501, 505, 507].contains(refusal.status))
+        case .network(let error): error.isRetryable
+        case .credentials(let error): error.kind == .unavailable
+        case .badReply: true
+        case .cancelled: false
+        }
+    }
+
+    /// Whether the service may have executed the call in this one attempt.
+    var isUncertain: Bool {
+        switch cause {
+        case .service(let refusal): refusal.status >= 500 || refusal.status < 300
+        case .network(let error): error.category != .unreachable && error.category != .badRequest
+        case .credentials, .cancelled: false
+        case .badReply: true
+        }
+    }
+}
+
+/// A service's refusal of a request.
+public struct AWSRefusal: Sendable {
+    public var status: Int
+    /// Such as `NoSuchKey`; `HTTP` and the status where the reply has none.
+    public var code: String
+    public var message: String
+    public var requestID: String?
+    /// Where the bucket really is, in replies about that.
+    public var region: String?
+    /// Seconds that the service asks to wait.
+    public var retryAfter: Double?
+    /// The service's clock.
+    public var date: Date?
+
+    /// Takes what all services have in common from the reply.
+    public init(_ reply: HTTPReply, code: String, message: String, requestID: String?, region: String? = nil) {
+        status = reply.status
+        self.code = code
+        self.message = message
+        self.requestID = requestID
+        self.region = region
+        retryAfter = reply.headers["Retry-After"].flatMap { Double($0) }
+        date = reply.headers["Date"].flatMap(HTTPDate.date)
+    }
+
+    /// Code and message on one line.
+    public var words: String {
+        let text = Self.printable(message)
+        return code + (text.isEmpty ? "" : ": \(text)") + (requestID.map { " (request \($0.prefix(64)))" } ?? "")
+    }
+
+    /// A service's words, which are not to be trusted: the first of them on one line, without control characters.
+    public static func printable(_ text: String) -> String {
+        text.unicodeScalars.prefix(300).map { $0.value < 32 || (127..<160).contains($0.value) ? " " : String($0) }
+            .joined()
+    }
+}

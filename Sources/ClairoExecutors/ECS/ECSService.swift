@@ -1,0 +1,58 @@
+internal import AWSClient
+internal import ClairoCore
+internal import Curl
+internal import Foundation
+
+extension AWSService {
+    static let ecs = AWSService(
+        name: "ECS", signingName: "ecs", endpointExample: "https://ecs.eu-central-1.amazonaws.com"
+    ) { reply, _ in
+        // https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization
+        struct Document: Decodable {
+            var __type: String?
+            var code: String?
+            var message: String?
+            var Message: String?
+        }
+        let document = try? JSONDecoder().decode(Document.self, from: reply.body)
+        let name = reply.headers["x-amzn-errortype"] ?? document?.__type ?? document?.code ?? "HTTP \(reply.status)"
+        // Names may have a namespace in front and an address behind.
+        let code = name.split(separator: "#").last?.prefix { $0 != ":" } ?? ""
+        return AWSRefusal(
+            reply, code: String(code), message: document?.message ?? document?.Message ?? "",
+            requestID: reply.headers["x-amzn-requestid"])
+    }
+}
+
+extension AWSFailure {
+    /// The error for people and exit codes.
+    /// - Parameter doing: such as `Starting a task in the ECS cluster videos`.
+    func ecsError(_ doing: String, _ client: AWSClient) -> ClairoError {
+        error(doing, client) { refusal, message in
+            if refusal.code == "LimitExceededException" || ECSStopReason.isLackOfCapacity(refusal.message) {
+                return ClairoError(
+                    kind: .capacity, exitCode: .temporary, message,
+                    advice: "Wait until other tasks end, or ask AWS for a higher quota.")
+            }
+            switch refusal.code {
+            case "ClusterNotFoundException":
+                return .configuration(
+                    "\(doing): there is no such cluster in \(client.region)",
+                    advice: "Check --ecs-cluster and AWS_REGION.")
+            case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
+                return .noPermission(
+                    message,
+                    advice:
+                        "The credentials must allow ecs:RunTask, ecs:StopTask, ecs:DescribeTasks, and iam:PassRole for the task's roles."
+                )
+            case "ClientException", "InvalidParameterException", "PlatformUnknownException",
+                "PlatformTaskDefinitionIncompatibilityException", "UnsupportedFeatureException", "BlockedException",
+                "SerializationException", "ValidationException", "UnknownOperationException":
+                return .configuration(
+                    message, advice: "Check the settings that begin with ecs-; clairo doctor tries them.")
+            case "ConflictException": return .defect(message)
+            default: return nil
+            }
+        }
+    }
+}

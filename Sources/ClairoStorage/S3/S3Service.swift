@@ -1,0 +1,82 @@
+internal import AWSClient
+internal import AWSSigning
+internal import ClairoCore
+internal import Curl
+
+extension AWSService {
+    /// S3, and servers that speak its protocol.
+    static let s3 = AWSService(
+        name: "S3", signingName: "s3", endpointExample: "https://s3.example.com or http://127.0.0.1:9000"
+    ) { reply, method in
+        let document = S3Document.parse(reply.body)
+        let error = document?.name == "Error" ? document : document?.all("Error").first
+        return AWSRefusal(
+            reply, code: error?["Code"] ?? code(of: reply.status, to: method), message: error?["Message"] ?? "",
+            requestID: reply.headers["x-amz-request-id"],
+            region: reply.headers["x-amz-bucket-region"] ?? error?["Region"])
+    }
+
+    /// For replies without a body, as to HEAD.
+    private static func code(of status: Int, to method: String) -> String {
+        switch status {
+        case 301, 307, 308: "PermanentRedirect"
+        // S3 gives its reason where something cannot be written: this is not S3.
+        case 404 where method != "PUT" && method != "POST": "NotFound"
+        case 403: "AccessDenied"
+        case 412: "PreconditionFailed"
+        case 503: "ServiceUnavailable"
+        default: "HTTP \(status)"
+        }
+    }
+}
+
+extension AWSEndpoint {
+    /// Where a bucket's requests go.
+    /// - Parameter url: of a server that is not AWS's own region endpoint. It is asked in path style, as self-hosted servers
+    ///   mostly know no other, unless the settings say otherwise.
+    init(
+        bucket: String, region: String, url: String?, style: AWSSettings.AddressingStyle?
+    ) throws(ClairoError) {
+        guard let url else {
+            let host = "s3.\(region).\(Self.domain(of: region))"
+            // No certificate holds for a name with more dots.
+            let isVirtual = style != .path && !bucket.contains(".") && bucket == bucket.lowercased()
+            self.init(host: isVirtual ? "\(bucket).\(host)" : host, basePath: isVirtual ? "" : "/\(bucket)")
+            return
+        }
+        try self.init(url: url, of: .s3)
+        if style == .virtual { host = "\(bucket).\(host)" } else { basePath += "/\(bucket)" }
+    }
+}
+
+extension AWSFailure {
+    var isNotFound: Bool { ["NoSuchKey", "NotFound"].contains(code) }
+
+    /// The error for people and exit codes.
+    /// - Parameter doing: such as `Reading s3://bucket/key`.
+    func error(_ doing: String, _ transport: S3Transport) -> ClairoError {
+        error(doing, transport.client) { refusal, message in
+            switch refusal.code {
+            case "NoSuchBucket":
+                return .configuration(
+                    "\(doing): there is no bucket \(transport.bucket) at \(transport.client.endpoint)",
+                    advice: "Make the bucket, or check its name and AWS_ENDPOINT_URL_S3.")
+            case "NoSuchKey", "NotFound":
+                return .noInput("\(doing): there is no such object", advice: "Check the name.")
+            case "NoSuchUpload": return .noInput("\(doing): the upload is completed, aborted or unknown")
+            case "InvalidBucketName", "IllegalLocationConstraintException", "PermanentRedirect", "TemporaryRedirect",
+                "AuthorizationHeaderMalformed", "InvalidRegion":
+                return .configuration(
+                    message,
+                    advice: refusal.region.map { "The bucket is in \($0): set AWS_REGION=\($0)." }
+                        ?? "Check AWS_REGION (now \(transport.client.region)) and the bucket's name.")
+            case "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage":
+                return .noSpace(message)
+            case "AccessDenied", "AllAccessDisabled":
+                return .noPermission(
+                    message, advice: "The credentials must allow this on \(transport.bucket): check its policy.")
+            default: return nil
+            }
+        }
+    }
+}
