@@ -19,18 +19,31 @@ public struct ClairoError: Error, Sendable, Equatable {
     }
 
     /// Process exit codes as sysexits(3) names them.
+    /// How the process ends, after sysexits(3). The manual pages show these comments.
     public enum ExitCode: Int32, Sendable, Codable {
+        /// The command line, or a setting on it, is wrong.
         case usage = 64
+        /// The media is damaged, of an unknown format, or beyond a limit; or the output that was checked is not valid.
         case badMedia = 65
+        /// The input does not exist, or cannot be opened.
         case noInput = 66
+        /// A service is unavailable.
         case unavailable = 69
+        /// An internal error.
         case software = 70
+        /// The output cannot be created, or exists already.
         case cannotCreate = 73
+        /// Reading or writing failed, or a disk or a store is full.
         case inputOutput = 74
+        /// A temporary failure; try again later.
         case temporary = 75
+        /// Permission denied, or credentials are missing or refused.
         case noPermission = 77
+        /// The configuration is wrong.
         case configuration = 78
+        /// Stopped by SIGINT, as by Ctrl-C.
         case interrupted = 130
+        /// Stopped by SIGTERM.
         case terminated = 143
     }
 

@@ -20,7 +20,8 @@ import Testing
             var framesPerSecond: Double?
             var speed: Double?
             var etaSeconds: Double?
-            var tasks: [Task]
+            var tasks: [String: Int]
+            var taskList: [Task]
         }
         var jobs: [Job]
     }
@@ -83,7 +84,7 @@ import Testing
         let rate = try #require(report.framesPerSecond)
         #expect(rate > 0 && report.speed != nil)
         #expect(abs(try #require(report.etaSeconds) - 4500 / rate) < 0.01)
-        #expect(report.tasks.compactMap(\.owner).contains("host:7"))
+        #expect(report.taskList.compactMap(\.owner).contains("host:7"))
 
         // Once it does not run, nothing is foretold.
         #expect(try await site.clairo("cancel", video.id.rawValue).status == 0)

@@ -107,12 +107,12 @@ import Testing
     }
 
     @Test func theReportOfAJobHasItsPaceAndItsWorkers() throws {
-        let report = VideoReport.JobReport(job(), tasks: tasks, now: at(11))
+        let report = JobDocument(job(), tasks: tasks, for: .operator, now: at(11))
         #expect(report.framesDone == 500 && report.framesPlanned == 1200)
         #expect(report.framesPerSecond == 50 && report.etaSeconds == 14)
         #expect(report.speed == JobPace(of: job(), tasks: tasks, now: at(11))?.speed)
-        #expect(report.tasks.map(\.owner) == [nil, "host:1", "host:2", nil])
-        let ended = VideoReport.JobReport(job(.failed), tasks: tasks, now: at(11))
+        #expect(report.taskList?.map(\.owner) == [nil, "host:1", "host:2", nil])
+        let ended = JobDocument(job(.failed), tasks: tasks, for: .operator, now: at(11))
         #expect(ended.framesPerSecond == nil && ended.speed == nil && ended.etaSeconds == nil)
     }
 }

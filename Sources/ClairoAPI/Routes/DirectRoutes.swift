@@ -150,7 +150,7 @@ struct DirectRoutes {
                 )
             }
         }
-        return VideoDocument(video).created
+        return VideoDocument(video, for: .client).created
     }
 
     func delete(_ context: RequestContext, id: String) async throws -> Response {

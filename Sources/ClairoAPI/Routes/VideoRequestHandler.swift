@@ -68,7 +68,7 @@ struct VideoRequestHandler {
                 isForm
                 ? try await form(context, contentType: contentType, receiver)
                 : try await raw(context, name: name, receiver)
-            return VideoDocument(video).created
+            return VideoDocument(video, for: .client).created
         } catch {
             await receiver.abandon()
             throw error

@@ -38,22 +38,17 @@ struct VideoRoutes {
         let videos = try await services.metadata.videos(filter)
         return .json(
             .ok,
-            Page(videos: videos.map { VideoDocument($0) }, next: videos.count == filter.limit ? videos.last?.id : nil)
+            Page(
+                videos: videos.map { VideoDocument($0, for: .client) },
+                next: videos.count == filter.limit ? videos.last?.id : nil)
         )
     }
 
     func show(_ context: RequestContext, id text: String) async throws -> Response {
-        guard let id = VideoID(text), let video = try await services.metadata.video(id) else {
-            throw APIError.notFound("video")
-        }
-        var document = VideoDocument(video)
-        let jobs = try await services.metadata.jobs(of: id)
-        document.jobs = []
-        for job in jobs {
-            document.jobs?.append(.init(job, tasks: try await services.metadata.tasks(of: job.id)))
-        }
-        document.renditions = try await services.metadata.renditions(of: id).map { .init($0) }
-        return .json(.ok, document)
+        guard let id = VideoID(text),
+            let report = try await VideoReport(id, in: services.metadata, for: .client)
+        else { throw APIError.notFound("video") }
+        return .json(.ok, report.document)
     }
 
     func delete(_ context: RequestContext, id text: String) async throws -> Response {
@@ -68,111 +63,7 @@ struct VideoRoutes {
     }
 }
 
-/// A video in the API. It does not contain where bytes are stored; errors are reduced to what the owner can use.
-struct VideoDocument: Encodable {
-    struct Problem: Encodable {
-        var kind: ClairoError.Kind
-        var message: String
-
-        init(_ failure: Failure) {
-            kind = failure.kind
-            message =
-                switch failure.kind {
-                case .badInput: failure.message
-                case .cancelled: "Cancelled"
-                case .transient, .capacity: "The video could not be processed at this time"
-                case .defect, .usage: "Internal error"
-                }
-        }
-    }
-
-    struct JobDocument: Encodable {
-        var id: JobID
-        var state: Job.State
-        var profile: String
-        var createdAt: Timestamp
-        var finishedAt: Timestamp?
-        /// The number of tasks in each state.
-        var tasks: [String: Int]
-        var framesDone: Int
-        var framesPlanned: Int
-        /// See `JobPace`.
-        var framesPerSecond: Double?
-        var speed: Double?
-        var etaSeconds: Double?
-        var error: Problem?
-
-        init(_ job: Job, tasks: [WorkTask]) {
-            id = job.id
-            state = job.state
-            profile = job.profile
-            createdAt = job.createdAt
-            finishedAt = job.finishedAt
-            self.tasks = Dictionary(grouping: tasks, by: \.state.rawValue).mapValues(\.count)
-            framesDone = tasks.reduce(0) { $0 + $1.framesDone }
-            framesPlanned = tasks.reduce(0) { $0 + $1.framesPlanned }
-            let pace = JobPace(of: job, tasks: tasks, now: .now)
-            (framesPerSecond, speed, etaSeconds) = (pace?.framesPerSecond, pace?.speed, pace?.etaSeconds)
-            error = job.error.map(Problem.init)
-        }
-    }
-
-    struct RenditionDocument: Encodable {
-        var name: String
-        var width: Int
-        var height: Int
-        var codec: String
-        var averageRate: Int64
-        var peakRate: Int64
-        var bytes: Int64
-        var playlistURL: String?
-        var mp4URL: String?
-
-        init(_ rendition: Rendition) {
-            name = rendition.name
-            (width, height) = (rendition.width, rendition.height)
-            codec = rendition.codec
-            (averageRate, peakRate) = (rendition.averageRate, rendition.peakRate)
-            bytes = rendition.bytes
-            (playlistURL, mp4URL) = (rendition.playlistURL, rendition.mp4URL)
-        }
-    }
-
-    var id: VideoID
-    var state: Video.State
-    var title: String?
-    var name: String
-    var profile: String
-    var priority: Priority
-    var tenant: String
-    var size: Int64
-    var sha256: String
-    var media: MediaInfo?
-    var uploadedAt: Timestamp
-    var updatedAt: Timestamp
-    var output: ProcessedOutput?
-    var error: Problem?
-    /// Only in the response for a single video.
-    var jobs: [JobDocument]?
-    var renditions: [RenditionDocument]?
-
-    init(_ video: Video) {
-        id = video.id
-        state = video.state
-        title = video.title
-        name = video.originalName
-        profile = video.profile
-        priority = video.priority
-        tenant = video.tenant
-        size = video.size
-        sha256 = video.sha256
-        media = video.media
-        uploadedAt = video.uploadedAt
-        updatedAt = video.updatedAt
-        output = video.output
-        error = video.error.map(Problem.init)
-    }
-
+extension VideoDocument {
     var created: Response {
         .json(.created, self, headers: [.location: "/v1/videos/\(id)", .videoID: id.rawValue])
     }

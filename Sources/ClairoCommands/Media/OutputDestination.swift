@@ -2,15 +2,8 @@ internal import ClairoCore
 internal import ClairoStorage
 internal import Foundation
 
-/// Where an output goes or is: a folder, or a place in a bucket.
+/// The folder or the place in a bucket that an output goes to.
 enum OutputDestination {
-    static func open(
-        _ name: String, _ environment: CommandEnvironment, stop: StopRequest
-    ) throws(ClairoError) -> any ObjectStore {
-        guard name.hasPrefix("s3://") else { return DirectoryStore(root: URL(fileURLWithPath: name)) }
-        return try StoreURL.open(name, environment: environment.variables, stop: stop)
-    }
-
     /// Removes what a killed run left half-written.
     static func tidy(_ store: any ObjectStore) throws(ClairoError) {
         if let folder = store as? DirectoryStore {

@@ -3,14 +3,14 @@ internal import ClairoCore
 internal import ClairoMedia
 internal import Foundation
 
-/// `clairo plan`: what a transcode would make, and why.
+/// `clairo plan`: shows what a transcode would make, and why.
 struct PlanCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Show what a transcode would make, and why; encode nothing.",
+        abstract: "Show what a transcode would make, and why, without encoding.",
         discussion: """
-            Prints the ladder with the reason for each rung that is kept, capped or dropped, the segments and chunks, and \
-            an estimate of bytes and CPU time.
+            Prints the ladder with the reason why each rung is kept, capped or dropped, the segments and chunks, and an \
+            estimate of bytes and CPU time.
 
               clairo plan holiday.mov
               clairo plan holiday.mov --heights 720,360 --json
@@ -19,7 +19,7 @@ struct PlanCommand: EnvironmentCommand {
     @OptionGroup var input: InputOptions
     @OptionGroup var options: SettingsOptions
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     @OptionGroup var sandboxOptions: SandboxOptions
@@ -34,7 +34,7 @@ struct PlanCommand: EnvironmentCommand {
         let result = try await sandboxOptions.run(
             .plan(TaskSpec.PlanRequest(source: fingerprint, settings: settings)), source: source,
             limits: limitOptions.limits, say: environment.warn)
-        guard let plan = result.plan else { throw ClairoError.defect("\(name) was planned without a result") }
+        guard let plan = result.plan else { throw ClairoError.defect("Planning \(name) gave no result") }
         if json {
             environment.output(String(decoding: try JSON.encode(plan), as: UTF8.self) + "\n")
         } else {
@@ -67,9 +67,9 @@ struct PlanCommand: EnvironmentCommand {
             if video.orientation != .upright { steps.append("turned upright") }
             if video.sourceFrameCount < grid.frameCount {
                 steps.append(
-                    "last picture held for \(grid.frameCount - video.sourceFrameCount) frames")
+                    "last frame held for \(grid.frameCount - video.sourceFrameCount) frames")
             }
-            if !steps.isEmpty { text += "Pictures are \(steps.joined(separator: ", ")).\n" }
+            if !steps.isEmpty { text += "Frames are \(steps.joined(separator: ", ")).\n" }
         }
         for track in plan.audio {
             text +=

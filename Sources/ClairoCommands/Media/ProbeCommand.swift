@@ -9,8 +9,8 @@ struct ProbeCommand: EnvironmentCommand {
         commandName: "probe",
         abstract: "Show what is in a media file.",
         discussion: """
-            Reads all packets and decodes the first pictures, so sizes, rates and durations are what they are and not what a \
-            header claims.
+            Reads all packets and decodes the first frames, so sizes, rates and durations are measured, not taken from \
+            headers.
 
               clairo probe holiday.mov
               clairo probe holiday.mov --json
@@ -18,7 +18,7 @@ struct ProbeCommand: EnvironmentCommand {
 
     @OptionGroup var input: InputOptions
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     @OptionGroup var sandboxOptions: SandboxOptions

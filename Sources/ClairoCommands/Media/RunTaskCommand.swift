@@ -65,6 +65,20 @@ struct RunTaskCommand: ParsableCommand {
         TaskChild(engine: engine, walls: report).serve()
     }
 
+    /// The whole life of a task's container on Amazon ECS.
+    /// - Parameter url: of the document that the worker has written.
+    private func runInContainer(_ url: String) throws(ClairoError) {
+        guard url.hasPrefix("s3://"), let slash = url.lastIndex(of: "/"), url[slash...] == "/spec.json" else {
+            throw .usage("--spec is not the URL of a task", advice: "Workers with --executor ecs give it.")
+        }
+        let stop = StopRequest()
+        let task = ContainerTask(
+            try ContainerTask.Services(
+                exchange: String(url[..<slash]), limits: limitOptions.limits, sandbox: sandbox, stop: stop,
+                environment: .process))
+        try Signals.stopping(stop, blocking: { () throws(ClairoError) in try task.run(stop: stop) })
+    }
+
     /// The command line that does a task on a source within `limits`.
     static func arguments(_ limits: InputLimits) -> [String] {
         let options: [(String, String)] = [
@@ -73,19 +87,5 @@ struct RunTaskCommand: ParsableCommand {
             ("--probe-size", "\(limits.probeBytes)"),
         ]
         return ["run-task"] + options.flatMap { [$0, $1] }
-    }
-}
-
-extension ProcessExecutor {
-    /// Runs tasks by `clairo run-task` of this program, on sources within `limits`. This process, which has the credentials,
-    /// is closed to others of its user then.
-    init(
-        taking limits: InputLimits = InputLimits(), sandbox: SandboxMode,
-        within processLimits: ProcessLimits = ProcessLimits(),
-        onKill: @escaping @Sendable (TaskKill) -> Void = { _ in }
-    ) {
-        if sandbox != .off { Sandbox.hideThisProcess() }
-        self.init(
-            limits: processLimits, sandbox: sandbox, arguments: RunTaskCommand.arguments(limits), onKill: onKill)
     }
 }

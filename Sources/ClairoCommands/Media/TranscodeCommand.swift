@@ -4,14 +4,15 @@ internal import ClairoMedia
 internal import ClairoStorage
 internal import Foundation
 
-/// `clairo transcode`: the job.
+/// `clairo transcode`: makes the output of one source.
 struct TranscodeCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "transcode",
         abstract: "Turn a video into HLS, DASH and MP4.",
         discussion: """
-            Makes a folder with a ladder of renditions, their playlists and a poster, and checks it before the master \
-            playlist appears. A run that was stopped, by Ctrl-C or by kill -9, is continued by the same command.
+            Writes a folder with a ladder of renditions, their playlists and a poster, and verifies it before the \
+            multivariant playlist appears. Run the same command again to continue a run that was stopped, by Ctrl-C or \
+            by kill -9.
 
               clairo transcode holiday.mov
               clairo transcode holiday.mov -o /srv/videos/holiday --heights 1080,720,480
@@ -25,25 +26,25 @@ struct TranscodeCommand: EnvironmentCommand {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "The output folder, or s3://BUCKET/PREFIX; the input's name without its suffix, in the current folder, without it.",
+            "Output folder, or s3://BUCKET/PREFIX (default: the input's name without its suffix, in the current folder).",
             valueName: "dir"),
         completion: .directory)
     var output: String?
 
     @Option(
-        help: ArgumentHelp("Chunks to encode at once; chosen from cores and memory without it.", valueName: "count"))
+        help: ArgumentHelp("Chunks to encode at once (default: from cores and memory).", valueName: "count"))
     var jobs: Int?
 
-    @Option(help: ArgumentHelp("Memory that may be used, such as 2G or 800M.", valueName: "size"))
+    @Option(help: ArgumentHelp("Memory to use, such as 2G or 800M (default: from the machine's).", valueName: "size"))
     var memory: String?
 
     @Flag(help: "Replace an existing output.")
     var force = false
 
-    @Flag(inversion: .prefixedNo, help: "Decode and check everything that was made before it is published.")
+    @Flag(inversion: .prefixedNo, help: "Decode and check all output before it is published.")
     var verify = true
 
-    @Flag(help: "Print one JSON object with the manifest and the verification.")
+    @Flag(help: "Print the manifest and the verification as JSON.")
     var json = false
 
     @Option(help: "Progress on stderr: auto, bar, json or none.")
@@ -60,7 +61,7 @@ struct TranscodeCommand: EnvironmentCommand {
         let stop = StopRequest()
         let folder = output ?? (input.name as NSString).deletingPathExtension
         try refuseSourceInside(folder)
-        let store = try OutputDestination.open(folder, environment, stop: stop)
+        let store = try Stores(environment, stop: stop).output(folder)
         let name = input.name
         let reporter = ProgressReporter(style: progress, environment: environment)
         let report = try await Signals.stopping(stop) {
@@ -68,7 +69,7 @@ struct TranscodeCommand: EnvironmentCommand {
             reporter.start()
             defer { reporter.stop() }
             let request = try await onDedicatedThread(name: "transcode") {
-                // Only in a folder that is an output already; others' files are not ours to tidy.
+                // Only in a folder that is an output already: other files are not ours to remove.
                 if try store.size(of: OutputManifest.key) != nil { try OutputDestination.tidy(store) }
                 return TaskSpec.TranscodeRequest(
                     source: try SourceFingerprint(of: source, name: name, check: stop.check), settings: settings,

@@ -2,35 +2,48 @@ internal import ArgumentParser
 internal import ClairoCore
 internal import Foundation
 
-/// `clairo verify`: checks a finished output as a player would meet it.
+/// `clairo verify`: checks a finished output as a player would read it.
 struct VerifyCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Check a finished output as a player would meet it.",
+        abstract: "Check a finished output as a player would read it.",
         discussion: """
-            Decodes every rendition whole and compares frames, times, boundaries, rates, codecs and checksums with the \
-            playlists, the manifest and clairo.json. Exits with 65 where something is wrong.
+            Decodes every rendition completely, and compares frames, times, boundaries, rates, codecs and checksums with \
+            the playlists, the manifest and clairo.json. Exits with 65 if anything is wrong.
 
               clairo verify holiday
               clairo verify holiday --json
             """)
 
-    @Argument(help: "The output folder, or s3://BUCKET/PREFIX.", completion: .directory)
+    @Argument(help: "Output folder, or s3://BUCKET/PREFIX.", completion: .directory)
     var folder: String
 
-    @Flag(help: "Print one JSON object with every check.")
+    @Flag(help: "Print every check as JSON.")
     var json = false
 
     @OptionGroup var sandboxOptions: SandboxOptions
 
+    /// An empty store and a missing folder look alike to the verifier.
+    private func checkFolder() throws(ClairoError) {
+        if folder.hasPrefix("s3://") { return }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
+            throw .noInput("There is no folder \(folder)", advice: "Check the name.")
+        }
+        guard isFolder.boolValue else {
+            throw .noInput("\(folder) is not a folder", advice: "Give the folder that clairo transcode wrote.")
+        }
+    }
+
     func run(_ environment: CommandEnvironment) async throws {
         let stop = StopRequest()
-        let store = try OutputDestination.open(folder, environment, stop: stop)
+        try checkFolder()
+        let store = try Stores(environment, stop: stop).output(folder)
         let result = try await Signals.stopping(stop) {
             try await sandboxOptions.run(.verify, output: store, stop: stop, say: environment.warn)
         }
         guard let report = result.verification else {
-            throw ClairoError.defect("\(folder) was looked at without a result")
+            throw ClairoError.defect("Verifying \(folder) gave no result")
         }
         if json {
             environment.output(String(decoding: try JSON.encode(report), as: UTF8.self) + "\n")
@@ -44,7 +57,7 @@ struct VerifyCommand: EnvironmentCommand {
         guard report.passed else {
             let count = report.problems.count
             let failure = ClairoError.badMedia(
-                "\(folder) is not sound: \(count) of \(report.checks.count) checks failed",
+                "\(folder) is not valid: \(count) of \(report.checks.count) checks failed",
                 advice: "Make it again with clairo transcode --force.")
             environment.error("clairo: \(failure)\n")
             throw ExitCode(failure.exitCode.rawValue)

@@ -2,18 +2,18 @@ internal import ArgumentParser
 internal import ClairoCore
 internal import ClairoPipeline
 
-/// `clairo cancel`: stops what is queued or running.
+/// `clairo cancel`: cancels queued and running jobs.
 struct CancelCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel",
-        abstract: "Stop the processing of a video, queued or running.",
+        abstract: "Cancel the processing of videos.",
         discussion: """
-            Workers notice within seconds. clairo retry takes it up again; clairo gc removes what was made.
+            Workers stop within seconds. clairo retry continues the job; clairo gc removes what it made.
 
               clairo cancel 019ab2c4-…
             """)
 
-    @Argument(help: "Videos by their ids.") var videos: [String]
+    @Argument(help: "Ids of the videos.") var videos: [String]
 
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
 
@@ -24,10 +24,10 @@ struct CancelCommand: EnvironmentCommand {
         let services = Services(settings, environment)
         let ids = try VideoArgument.ids(videos)
         try await services.withMetadata { metadata in
-            let desk = try services.jobOperations(metadata)
+            let operations = try services.jobOperations(metadata)
             let failure = try await ForEachArgument.run(ids, environment) { id throws(ClairoError) in
-                guard try await desk.cancel(id) != nil else {
-                    throw .usage("There is nothing to stop for video \(id)")
+                guard try await operations.cancel(id) != nil else {
+                    throw .usage("Video \(id) has no job to cancel")
                 }
                 environment.output("\(id) is cancelled\n")
             }

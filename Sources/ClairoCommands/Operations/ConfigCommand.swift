@@ -2,25 +2,36 @@ internal import ArgumentParser
 internal import ClairoCore
 internal import Foundation
 
-/// `clairo config`: the effective settings.
+/// `clairo config`: shows the effective settings.
 struct ConfigCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
         abstract: "Show the effective settings and where each came from.",
         discussion: """
-            A flag wins over the environment, that over the configuration file, that over the default. Secrets are masked.
+            A flag overrides the environment, which overrides the configuration file, which overrides the default. Secrets \
+            are masked. The flags are those that other commands take for settings.
 
               clairo config
+              clairo config --queue kafka://broker1,broker2
               CLAIRO_RAW_STORE=s3://videos/raw clairo config --json
             """)
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
 
+    @OptionGroup(title: "Queue") var queueOptions: QueueOptions
+
+    @OptionGroup(title: "Server") var listenOptions: ListenOptions
+
+    @OptionGroup(title: "Docker") var dockerOptions: DockerOptions
+
+    @OptionGroup(title: "Amazon ECS") var ecsOptions: ECSOptions
+
     func run(_ environment: CommandEnvironment) async throws {
-        let settings = try await serviceOptions.settings(environment)
+        let flags = queueOptions.flags + listenOptions.flags + dockerOptions.flags + ecsOptions.flags
+        let settings = try await serviceOptions.settings(environment, own: flags)
         let rows = Settings.Key.allCases.map { key in
             ConfigReport.Row(
                 name: key.rawValue,

@@ -3,14 +3,14 @@ internal import ClairoCore
 internal import ClairoPipeline
 internal import Foundation
 
-/// `clairo dlq`: what could not be dealt with.
+/// `clairo dlq`: lists, shows and redrives dead letters.
 struct DLQCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dlq",
-        abstract: "Look at dead letters, and try them again.",
+        abstract: "List, show and redrive dead letters.",
         discussion: """
-            Messages that nobody understands, and tasks that failed too often, are kept with the reason and all that is \
-            needed to see the failure again. They are also sent to TOPIC.dlq for others to watch.
+            Messages that cannot be read, and tasks that failed too often, are kept as dead letters, with the reason and \
+            everything needed to reproduce the error. They are also sent to the topic TOPIC.dlq.
 
               clairo dlq list
               clairo dlq show 019ab2c4-…
@@ -22,10 +22,10 @@ struct DLQCommand: AsyncParsableCommand {
 struct DLQListCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List dead letters, newest first.")
 
-    @Option(help: "Only those of this topic, such as clairo.tasks.") var topic: String?
-    @Option(help: ArgumentHelp("At most so many.", valueName: "count")) var limit = 50
-    @Flag(help: "Those that were tried again too.") var all = false
-    @Flag(help: "Print one JSON object.") var json = false
+    @Option(help: "List only this topic, such as clairo.tasks.") var topic: String?
+    @Option(help: ArgumentHelp("Largest number of dead letters to list.", valueName: "count")) var limit = 50
+    @Flag(help: "Include dead letters that were redriven.") var all = false
+    @Flag(help: "Print JSON.") var json = false
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
 
     func run(_ environment: CommandEnvironment) async throws {
@@ -55,10 +55,10 @@ struct DLQListCommand: EnvironmentCommand {
 
 struct DLQShowCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Print one dead letter whole, its payload included, as JSON.")
+        commandName: "show", abstract: "Print one dead letter as JSON, including its payload.")
 
-    @Argument(help: "The dead letter's id.") var id: String
-    @Flag(help: "Print nothing but the payload, byte by byte.") var payload = false
+    @Argument(help: "Id of the dead letter.") var id: String
+    @Flag(help: "Print only the payload, unchanged.") var payload = false
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
 
     func run(_ environment: CommandEnvironment) async throws {
@@ -77,7 +77,7 @@ struct DLQShowCommand: EnvironmentCommand {
 
     static func messageID(_ text: String) throws(ClairoError) -> MessageID {
         guard let id = MessageID(text) else {
-            throw .usage("\(text) is not a dead letter's id", advice: "clairo dlq list shows those there are.")
+            throw .usage("\(text) is not a dead letter's id", advice: "clairo dlq list shows the ids.")
         }
         return id
     }
@@ -86,15 +86,16 @@ struct DLQShowCommand: EnvironmentCommand {
 struct DLQRedriveCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "redrive",
-        abstract: "Try dead letters again.",
+        abstract: "Redrive dead letters.",
         discussion: """
-            A task's video is taken up again where it failed, as by clairo retry; a message is sent once more to the topic it \
-            came from. One that cannot be tried again stays, with the reason on stderr, and the others are tried all the same.
+            A task's job continues where it failed, as with clairo retry. A message is sent again to the topic that it \
+            came from. A dead letter that cannot be redriven is kept, and the reason is printed on stderr; the others are \
+            redriven all the same.
             """)
 
-    @Argument(help: "Dead letters by their ids.") var ids: [String] = []
-    @Flag(help: "All that were not tried again yet.") var all = false
-    @Option(help: "With --all: only those of this topic.") var topic: String?
+    @Argument(help: "Ids of the dead letters.") var ids: [String] = []
+    @Flag(help: "Redrive all dead letters that were not redriven yet.") var all = false
+    @Option(help: "With --all: redrive only this topic.") var topic: String?
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
     @OptionGroup(title: "Queue") var queueOptions: QueueOptions
 
@@ -108,13 +109,13 @@ struct DLQRedriveCommand: EnvironmentCommand {
         var wanted: [MessageID] = []
         for text in ids { wanted.append(try DLQShowCommand.messageID(text)) }
         try await services.withMetadata { [wanted] metadata in
-            let desk = try services.deadLetters(metadata)
-            let letters = try await all ? desk.list(topic: topic, all: false, limit: 100_000).map(\.id) : wanted
+            let operations = try services.deadLetters(metadata)
+            let letters = try await all ? operations.list(topic: topic, all: false, limit: 100_000).map(\.id) : wanted
             var count = 0
             let failure = try await ForEachArgument.run(letters, environment) { id throws(ClairoError) in
-                switch try await desk.redrive(try await desk.letter(id)) {
+                switch try await operations.redrive(try await operations.letter(id)) {
                 case .redriven: count += 1
-                case .wasRedriven: environment.error("The dead letter \(id) was tried again before\n")
+                case .wasRedriven: environment.error("The dead letter \(id) was redriven before\n")
                 case .videoIsGone: environment.error("The video of the dead letter \(id) was deleted\n")
                 }
             }

@@ -7,16 +7,16 @@ internal import ClairoMessaging
 internal import ClairoMetadata
 internal import Foundation
 
-/// `clairo doctor`: looks at every configured service.
+/// `clairo doctor`: checks every configured service.
 struct DoctorCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check every configured service, and say what is wrong and how to mend it.",
+        abstract: "Check every configured service, and say what is wrong and how to fix it.",
         discussion: """
-            Writes a small object to each store, reads it and removes it; makes folders and an SQLite file that are missing; asks Kafka \
-            for the topics; tries which of the kernel's walls can be built around tasks. Where Docker is asked for, or any of \
-            its settings is given, starts a container of the image; where an ECS cluster is set, looks at it and at the task \
-            definition. Exits with the code of the first failure.
+            Writes, reads and removes a small object in each store; creates missing folders and a missing SQLite file; asks \
+            Kafka for the topics; and tests which parts of the sandbox this system has. If Docker is selected or configured, \
+            starts a container of the image. If an ECS cluster is set, checks it and the task definition. Exits with the \
+            code of the first error.
 
               clairo doctor
               clairo doctor --raw-store s3://videos/raw --database mysql://clairo@db/clairo --json
@@ -24,20 +24,22 @@ struct DoctorCommand: EnvironmentCommand {
               clairo doctor --executor docker --docker-image clairo
             """)
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
 
     @OptionGroup(title: "Queue") var queueOptions: QueueOptions
 
-    @Option(help: "Check what this executor of consume and run needs, too.") var executor: ExecutorKind = .process
+    @Option(help: "Also check what this executor needs.") var executor: ExecutorKind = .process
+
+    @OptionGroup(title: "Server") var listenOptions: ListenOptions
 
     @OptionGroup(title: "Docker") var dockerOptions: DockerOptions
 
     @OptionGroup(title: "Amazon ECS") var ecsOptions: ECSOptions
 
-    /// What tasks may have of it, for so many at once as `consume` chooses by itself.
+    /// The machine's memory, and the share of each task for the default concurrency.
     private static var memory: String {
         let (total, tasks) = (MachineMemory.bytes, WorkOptions.defaultSlots)
         let share = ProcessLimits.memory(of: total, tasks: tasks)
@@ -52,9 +54,9 @@ struct DoctorCommand: EnvironmentCommand {
     }
 
     func run(_ environment: CommandEnvironment) async throws {
+        let flags = queueOptions.flags + listenOptions.flags + dockerOptions.flags + ecsOptions.flags
         let services = Services(
-            try await serviceOptions.settings(
-                environment, own: queueOptions.flags + dockerOptions.flags + ecsOptions.flags), environment,
+            try await serviceOptions.settings(environment, own: flags), environment,
             kafkaProperties: queueOptions.properties)
         let settings = services.settings
         var report = DoctorReport(schema: 1, generator: TranscodeJob.generator, checks: [])

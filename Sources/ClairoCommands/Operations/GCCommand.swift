@@ -5,33 +5,33 @@ internal import ClairoMedia
 internal import ClairoPipeline
 internal import Foundation
 
-/// `clairo gc`: removes what nobody will need again.
+/// `clairo gc`: removes what is not needed any more.
 struct GCCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "gc",
-        abstract: "Remove leftovers: objects no video refers to, abandoned uploads, old rows.",
+        abstract: "Remove unreferenced objects, abandoned uploads and old rows.",
         discussion: """
-            Goes through the output store and the database. What a job at work may need stays, and so do sources. \
-            A failed or cancelled job keeps its segments for --older-than; clairo retry after that starts it over. \
-            Webhooks that no process has sent for thirty days go too. \
-            With an ECS cluster set, what workers that died have left in the exchange with their tasks goes too.
+            Searches the output store and the database. Sources, and objects that a running job may need, are kept. A \
+            failed or cancelled job keeps its segments for --older-than; after that, clairo retry starts it over. Webhooks \
+            that could not be sent for thirty days are removed. If an ECS cluster is set, documents that dead workers left \
+            in the exchange are removed too.
 
               clairo gc --dry-run
               clairo gc --older-than 7d
             """)
 
-    @Option(help: ArgumentHelp("Leave what is younger: 30m, 12h, 7d.", valueName: "age"))
+    @Option(help: ArgumentHelp("Keep what is younger than this, such as 30m, 12h or 7d.", valueName: "age"))
     var olderThan: String = "1d"
 
     @Flag(
         help:
-            "Remove published outputs too that the database knows nothing of. Make sure that it is the right database.")
+            "Also remove published outputs that the database does not know. Make sure that it is the right database.")
     var unknown = false
 
-    @Flag(help: "Only show which objects would go; uploads and rows are not counted.")
+    @Flag(help: "Only list the objects to remove; uploads and rows are not counted.")
     var dryRun = false
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
@@ -46,7 +46,7 @@ struct GCCommand: EnvironmentCommand {
                 let collection = GarbageCollection(
                     metadata: metadata, output: try services.outputStore(), olderThanSeconds: age, isDryRun: dryRun,
                     removesUnknown: unknown)
-                // Abandoned uploads of sources have rows of their own, by which they are swept.
+                // Abandoned uploads of sources have rows of their own, which the sweep goes by.
                 if !dryRun { try await UploadSweep(try services.registration(metadata, limits: InputLimits())).run() }
                 let (dryRun, json) = (dryRun, json)
                 @Sendable func say(_ key: ObjectKey) {

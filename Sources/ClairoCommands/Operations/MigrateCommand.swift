@@ -2,23 +2,23 @@ internal import ArgumentParser
 internal import ClairoCore
 internal import Foundation
 
-/// `clairo migrate`: brings the database's schema up to date.
+/// `clairo migrate`: updates the schema of the metadata database.
 struct MigrateCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate",
-        abstract: "Bring the metadata database's schema up to date.",
+        abstract: "Update the schema of the metadata database.",
         discussion: """
-            To be run once before the first use of a MySQL database and after each update of clairo; running it again, or \
-            on several machines at once, does no harm. An SQLite database is kept up to date without it.
+            Run it once before the first use of a MySQL database, and after each update of Clairo. Running it again, or on \
+            several machines at once, does no harm. An SQLite database is updated automatically.
 
               clairo migrate --database mysql://clairo@db.example.com/clairo
               clairo migrate --dry-run
             """)
 
-    @Flag(help: "Only show the versions; exit with 75 where there is something to do.")
+    @Flag(help: "Only show the versions; exit with 75 if an update is needed.")
     var dryRun = false
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions

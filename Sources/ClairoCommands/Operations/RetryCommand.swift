@@ -2,24 +2,24 @@ internal import ArgumentParser
 internal import ClairoCore
 internal import ClairoPipeline
 
-/// `clairo retry`: takes up what failed.
+/// `clairo retry`: continues failed jobs, or starts new ones.
 struct RetryCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry",
-        abstract: "Take up the job of a video again that failed or was cancelled, or process it anew.",
+        abstract: "Retry failed or cancelled videos, or process videos again.",
         discussion: """
-            Only what is missing is made; segments that are finished and whole in size stay. With --anew a new job \
-            begins from the source, also where the last one succeeded; players find the old output until the new one is \
-            ready, and clairo gc removes it.
+            Makes only what is missing; segments that are complete stay. With --anew a new job starts from the source, \
+            even if the last one succeeded. Players get the old output until the new one is ready; clairo gc then removes \
+            it.
 
               clairo retry 019ab2c4-…
               clairo retry --anew 019ab2c4-…
               clairo retry $(clairo status --state failed --json | jq -r '.videos[].id')
             """)
 
-    @Argument(help: "Videos by their ids.") var videos: [String]
+    @Argument(help: "Ids of the videos.") var videos: [String]
 
-    @Flag(help: "Begin a new job from the source.") var anew = false
+    @Flag(help: "Start a new job from the source.") var anew = false
 
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
 
@@ -30,9 +30,9 @@ struct RetryCommand: EnvironmentCommand {
         let services = Services(settings, environment)
         let ids = try VideoArgument.ids(videos)
         try await services.withMetadata { metadata in
-            let desk = try services.jobOperations(metadata)
+            let operations = try services.jobOperations(metadata)
             let failure = try await ForEachArgument.run(ids, environment) { id throws(ClairoError) in
-                guard let job = try await desk.retry(id, anew: anew) else { throw refusal(of: id) }
+                guard let job = try await operations.retry(id, anew: anew) else { throw refusal(of: id) }
                 environment.output("\(id) is processed again: job \(job)\n")
             }
             if let failure { throw failure }
@@ -41,8 +41,9 @@ struct RetryCommand: EnvironmentCommand {
 
     private func refusal(of id: VideoID) -> ClairoError {
         anew
-            ? .usage("Video \(id) is being processed", advice: "clairo cancel stops that.")
+            ? .usage("Video \(id) is being processed", advice: "Use clairo cancel to stop that.")
             : .usage(
-                "The last job of video \(id) neither failed nor was cancelled", advice: "--anew begins another.")
+                "The last job of video \(id) neither failed nor was cancelled",
+                advice: "Use --anew to start another job.")
     }
 }

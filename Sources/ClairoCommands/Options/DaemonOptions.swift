@@ -6,15 +6,15 @@ internal import ClairoStorage
 
 extension LogFormat: ExpressibleByArgument {}
 
-/// How a daemon lets itself be watched, the same for all of them.
+/// Monitoring, the same for all daemons.
 struct DaemonOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Give this process's metrics to Prometheus: /metrics and /healthz on this address. It asks for no token.",
+            "Serve this process's metrics for Prometheus at /metrics, and /healthz, on this address, without authentication.",
             valueName: "host:port"))
     var metricsListen: String?
 
-    @Option(help: "How the log on stderr is written: text, or json with one object in a line.")
+    @Option(help: "Format of the log on stderr: text, or json for one object per line.")
     var logFormat: LogFormat = .text
 
     func validate() throws {
@@ -25,7 +25,7 @@ struct DaemonOptions: ParsableArguments {
         }
     }
 
-    /// Nil where nobody is to be given them.
+    /// Nil where metrics are not served.
     func metrics(_ settings: Settings) -> DaemonMetrics? {
         if metricsListen == nil { return nil }
         let stores: [(String, Settings.Key)] = [("raw", .rawStore), ("output", .outputStore)]
@@ -37,7 +37,7 @@ struct DaemonOptions: ParsableArguments {
 
     func log(_ environment: CommandEnvironment) -> PipelineLog { PipelineLog(logFormat, environment) }
 
-    /// Runs a daemon while its metrics can be asked for. With a log of JSON, the error that ends it is such a line too.
+    /// Runs a daemon and serves its metrics. With a JSON log, the error that ends it is written as such a line too.
     func running<R: Sendable>(
         _ metrics: DaemonMetrics?, log: PipelineLog, _ body: () async throws -> R
     ) async throws -> R {

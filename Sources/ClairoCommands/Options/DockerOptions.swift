@@ -1,36 +1,33 @@
 internal import ArgumentParser
 internal import ClairoCore
-internal import ClairoExecutors
-internal import ClairoMedia
-internal import Foundation
 
-/// What `--executor docker` needs to know.
+/// Settings of `--executor docker`.
 struct DockerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The image that tasks run in, which this machine must have; clairo without it.", valueName: "image"))
+            "Image that tasks run in; it must be on this machine (default: clairo).", valueName: "image"))
     var dockerImage: String?
 
     @Option(
         help: ArgumentHelp(
-            "The Docker daemon's unix socket; without it that of DOCKER_HOST, or unix:///var/run/docker.sock.",
+            "Unix socket of the Docker daemon (default: DOCKER_HOST, or unix:///var/run/docker.sock).",
             valueName: "url"))
     var dockerSocket: String?
 
     @Option(
         help: ArgumentHelp(
-            "A folder for the sockets to tasks' containers, below the data directory without it. The daemon must find it under the same name: where this program runs in a container itself, one that is mounted under its own name.",
+            "Folder for the sockets to tasks' containers (default: docker in the data directory). The Docker daemon must find it under the same path, so if this program runs in a container, mount the folder under its own path.",
             valueName: "folder"),
         completion: .directory)
     var dockerFolder: String?
 
     @Option(
         help: ArgumentHelp(
-            "Memory of each task's container; three quarters of the machine's without it.", valueName: "MiB"))
+            "Memory of each task's container (default: three quarters of the machine's).", valueName: "MiB"))
     var dockerMemory: String?
 
     @Option(
-        help: ArgumentHelp("CPUs that each task's container may keep busy; all without it.", valueName: "count"))
+        help: ArgumentHelp("CPUs that each task's container may use (default: all).", valueName: "count"))
     var dockerCpus: String?
 
     /// The settings that these options are the flags of.
@@ -39,46 +36,5 @@ struct DockerOptions: ParsableArguments {
             (.dockerImage, dockerImage), (.dockerSocket, dockerSocket), (.dockerFolder, dockerFolder),
             (.dockerMemory, dockerMemory), (.dockerCPUs, dockerCpus),
         ]
-    }
-}
-
-extension Services {
-    /// Whether any of the settings for it is given.
-    var namesDocker: Bool {
-        [Settings.Key.dockerImage, .dockerSocket, .dockerFolder, .dockerMemory, .dockerCPUs].contains {
-            settings.value($0) != nil
-        }
-    }
-
-    /// - Throws: `configuration` (78) for a setting that is not what it should be.
-    func dockerExecutor(limits: InputLimits, sandbox: SandboxMode) throws(ClairoError) -> DockerExecutor {
-        let folder = settings.value(.dockerFolder) ?? settings.home + "/docker"
-        let memory = try positive(.dockerMemory, atLeast: 64).map { Int64($0 * 1024 * 1024) }
-        let options = DockerExecutor.Options(
-            image: settings.value(.dockerImage) ?? "clairo", socket: dockerSocket,
-            folder: URL(fileURLWithPath: folder).path,
-            limits: DockerLimits(task: ProcessLimits(memory: memory), cpus: try positive(.dockerCPUs, atLeast: 0.01)),
-            sandbox: sandbox, arguments: RunTaskCommand.arguments(limits))
-        if sandbox != .off { Sandbox.hideThisProcess() }
-        return try DockerExecutor(
-            options, onKill: { [metrics] in metrics?.count($0) },
-            onOrphans: { [log] count in log?.warn("removed \(count) containers of workers that are gone") })
-    }
-
-    /// Where the daemon listens, as far as the settings say.
-    var dockerSocket: String {
-        if let socket = settings.value(.dockerSocket) { return socket }
-        // docker(1) reads the same variable.
-        if let host = environment.variables["DOCKER_HOST"], !host.isEmpty { return host }
-        return "unix:///var/run/docker.sock"
-    }
-
-    private func positive(_ key: Settings.Key, atLeast least: Double) throws(ClairoError) -> Double? {
-        guard let text = settings.value(key) else { return nil }
-        guard let number = Double(text), number.isFinite, (least...1e6).contains(number) else {
-            throw .configuration(
-                "\(key.rawValue) is \(text.debugDescription)", advice: "Give a number from \(least) up.")
-        }
-        return number
     }
 }

@@ -2,41 +2,43 @@ internal import ArgumentParser
 internal import ClairoCore
 internal import ClairoExecutors
 
-/// Where on Amazon ECS tasks run, for `--executor ecs`.
+/// Settings of `--executor ecs`.
 struct ECSOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The cluster, by name or ARN.", valueName: "name"))
+    @Option(help: ArgumentHelp("Cluster, by name or ARN.", valueName: "name"))
     var ecsCluster: String?
 
     @Option(
         help: ArgumentHelp(
-            "The task definition: a family, FAMILY:REVISION or an ARN. Its image is Clairo's, its role reaches the output store and the exchange.",
+            "Task definition: a family, FAMILY:REVISION or an ARN. Its image must contain Clairo; its role must reach the output store and the exchange.",
             valueName: "name"))
     var ecsTaskDefinition: String?
 
-    @Option(help: ArgumentHelp("The container in it that runs Clairo; clairo without it.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Container in the task definition that runs Clairo (default: clairo).", valueName: "name"))
     var ecsContainer: String?
 
-    @Option(help: ArgumentHelp("Subnets that tasks run in, comma-separated; Fargate needs them.", valueName: "ids"))
+    @Option(help: ArgumentHelp("Subnets that tasks run in, comma-separated; required on Fargate.", valueName: "ids"))
     var ecsSubnets: String?
 
     @Option(
-        help: ArgumentHelp("Security groups of tasks, comma-separated; the VPC's own without them.", valueName: "ids"))
+        help: ArgumentHelp(
+            "Security groups of tasks, comma-separated (default: the VPC's default group).", valueName: "ids"))
     var ecsSecurityGroups: String?
 
     @Option(
         help: ArgumentHelp(
-            "Who gives machines: FARGATE, FARGATE_SPOT, a capacity provider of yours, or several with weights, FARGATE=1,FARGATE_SPOT=4. Fargate without it.",
+            "Capacity providers: FARGATE, FARGATE_SPOT, one of your own, or several with weights, such as FARGATE=1,FARGATE_SPOT=4 (default: FARGATE).",
             valueName: "providers"))
     var ecsCapacityProvider: String?
 
     @Option(
         help: ArgumentHelp(
-            "Whether tasks get public addresses: true or false, which it is without it.", valueName: "yes"))
+            "Give tasks public IP addresses: true or false (default: false).", valueName: "yes"))
     var ecsAssignPublicIp: String?
 
     @Option(
         help: ArgumentHelp(
-            "Where workers and their tasks exchange documents, s3://BUCKET/PREFIX; exchange/ in the output store without it.",
+            "Where workers and their tasks exchange documents, s3://BUCKET/PREFIX (default: exchange/ in the output store).",
             valueName: "url"))
     var ecsExchange: String?
 

@@ -5,7 +5,7 @@ internal import Foundation
 /// The source, the same for every command that opens media.
 struct InputOptions: ParsableArguments {
     @Argument(
-        help: ArgumentHelp("The media file, or s3://BUCKET/KEY.", valueName: "input"), completion: .file())
+        help: ArgumentHelp("Media file, or s3://BUCKET/KEY.", valueName: "input"), completion: .file())
     var input: String
 
     /// The file's name without its folder.
@@ -15,6 +15,6 @@ struct InputOptions: ParsableArguments {
     func open(
         _ environment: CommandEnvironment, stop: StopRequest = StopRequest()
     ) async throws(ClairoError) -> any ByteSource {
-        try await Source.open(input, environment, stop: stop)
+        try await Stores(environment, stop: stop).source(input)
     }
 }

@@ -1,21 +1,21 @@
 internal import ArgumentParser
 internal import ClairoMedia
 
-/// What a source has to keep to. Shown as a section of its own.
+/// Limits that a source must keep to.
 struct LimitOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Largest picture that is taken, in pixels.", valueName: "count"))
+    @Option(help: ArgumentHelp("Largest frame size, in pixels.", valueName: "count"))
     var maxPixels: Int64 = InputLimits().maxPixels
 
-    @Option(help: ArgumentHelp("Most streams that a file may have.", valueName: "count"))
+    @Option(help: ArgumentHelp("Largest number of streams in a file.", valueName: "count"))
     var maxStreams: Int = InputLimits().maxStreams
 
-    @Option(help: ArgumentHelp("Most pictures that a source may have.", valueName: "count"))
+    @Option(help: ArgumentHelp("Largest number of frames in a source.", valueName: "count"))
     var maxFrames: Int = InputLimits().maxFrames
 
-    @Option(help: ArgumentHelp("Longest output that is made, in seconds.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Longest output, in seconds.", valueName: "seconds"))
     var maxDuration: Double = InputLimits().maxDuration
 
-    @Option(help: ArgumentHelp("Bytes that are read to find out what is in a file.", valueName: "bytes"))
+    @Option(help: ArgumentHelp("Bytes to read to detect the format of a file.", valueName: "bytes"))
     var probeSize: Int64 = InputLimits().probeBytes
 
     func validate() throws {

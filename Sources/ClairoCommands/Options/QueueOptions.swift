@@ -1,32 +1,35 @@
 internal import ArgumentParser
 internal import ClairoCore
 
-/// The queue that messages travel by, for the commands that send or receive them.
+/// The message queue, for the commands that send or receive messages.
 struct QueueOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The queue: kafka://BROKER,BROKER or local: (a table of the metadata database).", valueName: "url"))
+            "Message queue: kafka://BROKER,BROKER, or local: for a table of the metadata database (default: local:).",
+            valueName: "url"))
     var queue: String?
 
     @Option(
         name: .customShort("X"),
         help: ArgumentHelp(
-            "A property of librdkafka, such as -X security.protocol=SSL; may be repeated.", valueName: "property=value")
+            "Property of librdkafka, such as security.protocol=SSL; may be repeated.", valueName: "property=value")
     )
     var properties: [String] = []
 
     @Option(
-        help: ArgumentHelp("A file of librdkafka properties, one property=value in a line.", valueName: "file"),
+        help: ArgumentHelp("File of librdkafka properties, one property=value per line.", valueName: "file"),
         completion: .file())
     var kafkaConfig: String?
 
     @Option(
-        help: ArgumentHelp("Shares of tenants, such as gold=4,trial=0.5; 1 without it.", valueName: "tenant=weight"))
+        help: ArgumentHelp(
+            "Weights of tenants for fair scheduling, such as gold=4,trial=0.5 (default: 1 each).",
+            valueName: "tenant=weight"))
     var tenantWeights: String?
 
     @Option(
         help: ArgumentHelp(
-            "A YAML file of named settings (profiles), each with preset, quality, heights, formats, segment-seconds.",
+            "YAML file of profiles, which are named transcode settings; see clairo.yaml(5).",
             valueName: "file"),
         completion: .file())
     var profiles: String?

@@ -4,15 +4,15 @@ internal import ClairoExecutors
 internal import ClairoMedia
 internal import Foundation
 
-/// Where a command by hand decodes: in a child behind walls, or in its own process.
+/// Where a command by hand decodes: in a sandboxed child process, or in its own process.
 struct SandboxOptions: ParsableArguments {
     @Option(
         help:
-            "The kernel's walls around the process that reads the media (see clairo doctor): auto builds those that this system has and tells which are missing, require does nothing without all of them, off reads it in the process that you started."
+            "Kernel sandbox around the process that reads the media (see clairo doctor): auto uses what this system has and warns about the rest, require refuses to start if anything is missing, off reads the media in this process."
     )
     var sandbox: SandboxMode = .auto
 
-    /// Does `work`, within no limit of time but that it gets on.
+    /// Does `work`. There is no time limit as long as it makes progress.
     /// - Parameter progress: is told how a whole job gets on, from any thread.
     func run(
         _ work: TaskSpec.Work, source: any ByteSource = NoSource(), output: any ObjectStore = NoOutput(),
@@ -27,7 +27,7 @@ struct SandboxOptions: ParsableArguments {
             news: { news in
                 switch news {
                 case .progress(let state): progress(state)
-                // A child in a stranger's hands may say anything.
+                // A child that runs untrusted code may say anything.
                 case .note(let text): say(Render.printable(text))
                 }
             }, progress: { _ in })
@@ -39,11 +39,11 @@ struct SandboxOptions: ParsableArguments {
     }
 }
 
-/// Where commands look into what is uploaded: in a child, always.
+/// The sandbox around the child process that probes sources.
 struct IntakeSandboxOptions: ParsableArguments {
     @Option(
         help:
-            "The kernel's walls around the process that looks into a source (see clairo doctor): auto builds those that this system has and tells which are missing, require does nothing without all of them, off builds none."
+            "Kernel sandbox around the process that probes a source (see clairo doctor): auto uses what this system has and warns about the rest, require refuses to start if anything is missing, off uses none."
     )
     var sandbox: SandboxMode = .auto
 }

@@ -1,28 +1,34 @@
 internal import ArgumentParser
 internal import ClairoCore
 
-/// The services a command works with, the same for all that need them.
+/// The services that a command works with.
 struct ServiceOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The store for uploaded sources: file:DIR or s3://BUCKET/PREFIX.", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            "Store for uploaded sources: file:DIR or s3://BUCKET/PREFIX (default: raw in the data directory).",
+            valueName: "url"))
     var rawStore: String?
 
-    @Option(help: ArgumentHelp("The store for renditions: file:DIR or s3://BUCKET/PREFIX.", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            "Store for renditions: file:DIR or s3://BUCKET/PREFIX (default: output in the data directory).",
+            valueName: "url"))
     var outputStore: String?
 
     @Option(
         help: ArgumentHelp(
-            "The metadata database: sqlite:FILE or mysql://USER@HOST/NAME. A password comes from \(Settings.Key.databasePassword.environmentName), \(Settings.Key.databasePasswordFile.environmentName) or ~/.my.cnf.",
+            "Metadata database: sqlite:FILE or mysql://USER@HOST/NAME (default: clairo.db in the data directory). The password comes from \(Settings.Key.databasePassword.environmentName), \(Settings.Key.databasePasswordFile.environmentName) or ~/.my.cnf.",
             valueName: "url"))
     var database: String?
 
     @Option(
         help: ArgumentHelp(
-            "The configuration file, instead of ./clairo.yaml, ~/.config/clairo/clairo.yaml or /etc/clairo/clairo.yaml.",
+            "Configuration file (default: the first of ./clairo.yaml, ~/.config/clairo/clairo.yaml, /etc/clairo/clairo.yaml).",
             valueName: "file"),
         completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
-    /// - Parameter own: settings that a command has flags of its own for.
+    /// - Parameter own: settings that only some commands have flags for.
     func settings(
         _ environment: CommandEnvironment, own: [(Settings.Key, String?)] = []
     ) async throws(ClairoError) -> Settings {

@@ -7,37 +7,40 @@ internal import Foundation
 struct ConsumeCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "consume",
-        abstract: "Work on queued videos: plan, transcode, finish.",
+        abstract: "Process queued videos: plan, transcode, finish.",
         discussion: """
-            Takes in what was uploaded, cuts each job into tasks, and works on tasks, its own jobs' or others', until it is \
-            stopped. Any number of consumers on any number of machines share the work; they need the same stores, \
-            database and queue. A consumer that dies is missed by nobody: its tasks are taken over half a minute later.
+            A worker. It plans a job for each uploaded video, splits it into tasks, and runs tasks of all jobs until it is \
+            stopped. Any number of workers on any number of machines share the work if they have the same stores, \
+            database and queue. If a worker dies, the others take over its tasks half a minute later.
 
               clairo consume
               clairo consume --queue kafka://broker1,broker2 --concurrency 4
-              clairo consume --stages plan
+              clairo consume --kinds plan
               clairo consume --until-idle
 
-            With the queue local: it sends what is in the outbox by itself; with Kafka clairo produce does that.
+            With the queue local: a worker also relays the outbox. With Kafka, clairo produce does that.
 
-            SIGTERM and Ctrl-C: no task is begun any more, those that do not end within twelve seconds are handed back, \
-            and the process ends; with --drain, or on SIGUSR1, it finishes its tasks however long they take. A second \
+            On SIGTERM and Ctrl-C a worker starts no more tasks. It hands back the tasks that do not end within twelve \
+            seconds, and exits. With --drain, or on SIGUSR1, it finishes its tasks first, however long they take. A second \
             signal ends it at once.
             """)
 
     @Option(
-        help:
-            "What to do, of plan (take in uploads, plan jobs), work (chunks, sound) and finish (playlists, publishing)."
-    )
-    var stages: String = "plan,work,finish"
+        help: ArgumentHelp(
+            "Kinds of tasks to run: \(Self.kindNames) (plan also starts the jobs of uploaded videos; work means all but plan and finish; default: all).",
+            valueName: "list"))
+    var kinds: String?
 
-    @Flag(help: "Stop after one task, and wait for it where there is none yet.")
+    /// The name of `--kinds` in earlier releases.
+    @Option(help: .hidden) var stages: String?
+
+    @Flag(help: "Stop after one task; wait for one if there is none.")
     var once = false
 
-    @Flag(help: "Stop when nothing is left to do: no upload to take in, no task, whoever works on it.")
+    @Flag(help: "Stop when nothing is left to do: no upload to plan and no unfinished task, here or on other workers.")
     var untilIdle = false
 
-    @Flag(help: "On SIGTERM, finish the tasks that are begun instead of handing them back.")
+    @Flag(help: "On SIGTERM, finish running tasks instead of handing them back.")
     var drain = false
 
     @OptionGroup(title: "Work") var work: WorkOptions
@@ -50,19 +53,23 @@ struct ConsumeCommand: EnvironmentCommand {
 
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
 
-    func validate() throws { _ = try kinds() }
+    func validate() throws { _ = try taskKinds() }
 
-    private func kinds() throws -> Set<WorkTask.Kind> {
-        var kinds: Set<WorkTask.Kind> = []
-        for stage in stages.split(separator: ",", omittingEmptySubsequences: false) {
-            switch stage {
-            case "plan": kinds.insert(.plan)
-            case "work": kinds.formUnion([.chunk, .audio])
-            case "finish": kinds.insert(.finish)
-            default: throw ValidationError("--stages: \"\(stage)\" is none of plan, work and finish.")
+    private static let kindNames = WorkTask.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+
+    private func taskKinds() throws -> Set<WorkTask.Kind> {
+        guard let list = kinds ?? stages else { return Set(WorkTask.Kind.allCases) }
+        var chosen: Set<WorkTask.Kind> = []
+        for name in list.split(separator: ",", omittingEmptySubsequences: false) {
+            if name == "work" {
+                chosen.formUnion(Set(WorkTask.Kind.allCases).subtracting([.plan, .finish]))
+            } else if let kind = WorkTask.Kind(rawValue: String(name)) {
+                chosen.insert(kind)
+            } else {
+                throw ValidationError("--kinds: \"\(name)\" is none of \(Self.kindNames) and work.")
             }
         }
-        return kinds
+        return chosen
     }
 
     func run(_ environment: CommandEnvironment) async throws {
@@ -73,7 +80,8 @@ struct ConsumeCommand: EnvironmentCommand {
             settings, environment, stop: stop, kafkaProperties: queueOptions.properties, metrics: metrics, log: log)
         let slots = once ? 1 : work.slots
         let options = Consumer.Options(
-            kinds: try kinds(), concurrency: slots, once: once, untilIdle: untilIdle, relays: services.hasLocalQueue)
+            kinds: try taskKinds(), concurrency: slots, once: once, untilIdle: untilIdle, relays: services.hasLocalQueue
+        )
         try await services.checkSandbox(work, log: log)
         try await daemonOptions.running(metrics, log: log) {
             try await services.withMetadata { metadata in
@@ -81,8 +89,8 @@ struct ConsumeCommand: EnvironmentCommand {
                     services: services, metadata: metadata, work: work, options: options, limits: limitOptions.limits,
                     log: log)
                 let status =
-                    "consuming \(stages) from \(settings[.queue]), \(slots) \(slots == 1 ? "task" : "tasks") at once"
-                try await DaemonSignals.running(
+                    "consuming \(kinds ?? stages ?? "all kinds") from \(settings[.queue]), \(slots) \(slots == 1 ? "task" : "tasks") at once"
+                try await Signals.runningDaemon(
                     finishesTasks: drain, log: log, manager: environment.manager, status: status, stop: stop
                 ) { draining, stop in
                     log.note(status)

@@ -2,12 +2,12 @@ internal import ClairoCore
 internal import ClairoPipeline
 internal import Logging
 
-/// What the daemons of the pipeline say on stderr: a line for each milestone, with the ids to search for.
+/// The log of the pipeline's daemons on stderr: a line for each milestone, with the ids to search for.
 struct PipelineLog: Sendable {
     let logger: Logger
     let format: LogFormat
 
-    /// - Parameter milestones: false for trouble only.
+    /// - Parameter milestones: false for warnings and errors only.
     init(_ format: LogFormat = .text, milestones: Bool = true, _ environment: CommandEnvironment) {
         self.format = format
         logger = Logger(label: "clairo") { _ in
@@ -22,22 +22,23 @@ struct PipelineLog: Sendable {
     /// What has ended the process.
     func end(_ error: ClairoError) {
         logger.critical(
-            "\(error.description)", metadata: ["kind": "\(error.kind.rawValue)", "exit": "\(error.exitCode.rawValue)"])
+            "\(error.description)",
+            metadata: ["kind": "\(error.kind.rawValue)", "exit": .stringConvertible(error.exitCode.rawValue)])
     }
 
-    /// For libraries, whose milestones are nobody's.
+    /// For libraries: no milestones of theirs.
     var quietLogger: Logger {
         var logger = logger
         logger.logLevel = max(.notice, logger.logLevel)
         return logger
     }
 
-    /// Something that passes, or that somebody else has been told of.
+    /// An error that passes, or that is reported elsewhere too.
     func warn(_ error: ClairoError) {
         logger.warning("\(error.description)", metadata: ["kind": "\(error.kind.rawValue)"])
     }
 
-    /// Writes trouble down and counts it.
+    /// Logs errors and counts them.
     func warning(_ metrics: DaemonMetrics?) -> @Sendable (ClairoError) -> Void {
         { error in
             warn(error)
@@ -54,7 +55,8 @@ struct PipelineLog: Sendable {
             logger.info(
                 "task succeeded",
                 metadata: ids.merging([
-                    "wall": "\(Render.duration(usage.wallSeconds))", "cpu": "\(Render.duration(usage.cpuSeconds))",
+                    "wall": .stringConvertible(LogDuration(seconds: usage.wallSeconds)),
+                    "cpu": .stringConvertible(LogDuration(seconds: usage.cpuSeconds)),
                 ]) { $1 })
             if event.task.kind == .finish { logger.info("job ready", metadata: Self.metadata(ofJob: event)) }
         case .failed(let error, let consequence):
@@ -76,7 +78,8 @@ struct PipelineLog: Sendable {
     private static func metadata(_ event: WorkerEvent) -> Logger.Metadata {
         let task = event.task
         return metadata(ofJob: event).merging([
-            "task": "\(task.kind.rawValue)", "index": "\(task.index)", "attempt": "\(task.attempt)",
+            "task": "\(task.kind.rawValue)", "index": .stringConvertible(task.index),
+            "attempt": .stringConvertible(task.attempt),
         ]) { $1 }
     }
 

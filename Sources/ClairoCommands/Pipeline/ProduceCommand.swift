@@ -5,51 +5,52 @@ internal import ClairoPipeline
 internal import Foundation
 internal import Synchronization
 
-/// `clairo produce`: the relay from the outbox to the queue, and the way in for other sources of events.
+/// `clairo produce`: relays the outbox to the queue, and imports existing objects.
 struct ProduceCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "produce",
-        abstract: "Send what is in the outbox to the queue, or queue objects that came into a bucket by themselves.",
+        abstract: "Relay the outbox to the queue, or import existing objects.",
         discussion: """
-            Each row of the outbox is sent, in order, and leaves the outbox only when the queue has it safely. Several may run \
-            at once. A consumer drops what comes twice.
+            The relay sends each message of the outbox, in order, and removes it when the queue has accepted it. Several \
+            relays may run at once. Consumers ignore duplicates.
 
               clairo produce --once
               clairo produce --follow --queue kafka://broker1,broker2
 
-            Objects that reached a bucket without clairo upload are registered where they lie, and queued:
+            Objects that are in a bucket already are registered where they are, and queued:
 
               clairo produce --bucket incoming --key 2026/talk.mp4
               clairo produce --s3-event event.json
               aws s3api … | clairo produce --s3-event -
 
-            As an AWS Lambda function that S3 triggers, the same binary runs with --lambda (custom runtime provided.al2023, \
-            handler: clairo produce --lambda).
+            As an AWS Lambda function that S3 triggers, the same binary runs with --lambda (custom runtime \
+            provided.al2023, handler: clairo produce --lambda).
             """)
 
-    @Flag(help: "Send what is due and stop.")
+    @Flag(help: "Relay all messages that are due, and stop.")
     var once = false
 
-    @Flag(help: "Send what becomes due until stopped.")
+    @Flag(help: "Relay messages until stopped.")
     var follow = false
 
     @Option(
         name: .customLong("s3-event"),
         help: ArgumentHelp(
-            "Register and queue the objects of an S3 or MinIO event; - reads standard input.", valueName: "file"),
+            "Register and queue the objects that an S3 or MinIO event names; - reads standard input.", valueName: "file"
+        ),
         completion: .file())
     var s3Event: String?
 
-    @Option(help: ArgumentHelp("With --key: register and queue one object.", valueName: "name"))
+    @Option(help: ArgumentHelp("Register and queue one object of this bucket; needs --key.", valueName: "name"))
     var bucket: String?
 
-    @Option(help: ArgumentHelp("The object's key, as it is.", valueName: "key"))
+    @Option(help: ArgumentHelp("Key of the object, not encoded.", valueName: "key"))
     var key: String?
 
-    @Flag(help: "Serve events of AWS Lambda.")
+    @Flag(help: "Run as an AWS Lambda function.")
     var lambda = false
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     @OptionGroup var sandboxOptions: IntakeSandboxOptions
@@ -105,7 +106,7 @@ struct ProduceCommand: EnvironmentCommand {
         let relay = try services.relay(metadata, producer)
         let status = "relaying the outbox to \(services.settings[.queue])"
         log.note(status)
-        try await DaemonSignals.running(
+        try await Signals.runningDaemon(
             finishesTasks: false, log: log, manager: services.environment.manager, status: status
         ) { drain, _ in
             try await queue.prepare(untilReached: drain, log: log)
@@ -155,7 +156,7 @@ struct ProduceCommand: EnvironmentCommand {
             try await services.withMetadata { metadata in
                 let intake = try services.eventIntake(metadata, limits: limitOptions.limits, sandbox: sandbox)
                 isStarted.store(true, ordering: .releasing)
-                try await DaemonSignals.running(
+                try await Signals.runningDaemon(
                     finishesTasks: false, log: log, manager: environment.manager, status: "serving events"
                 ) { drain, _ in
                     try await runtime.run(until: drain) { event throws(ClairoError) in
@@ -206,11 +207,12 @@ struct ProduceCommand: EnvironmentCommand {
                 String(decoding: try JSON.encode(RelayReport(summary), pretty: false), as: UTF8.self) + "\n")
         } else {
             environment.output(
-                "sent \(summary.delivered), put off \(summary.postponed), dead letters \(summary.deadLetters)\n")
+                "delivered \(summary.delivered), postponed \(summary.postponed), dead letters \(summary.deadLetters)\n")
         }
         if summary.postponed > 0 {
             throw ClairoError.temporary(
-                "\(summary.postponed) messages could not be sent now", advice: "They stay in the outbox; run it again.")
+                "\(summary.postponed) messages could not be delivered now",
+                advice: "They stay in the outbox; run the command again.")
         }
     }
 }

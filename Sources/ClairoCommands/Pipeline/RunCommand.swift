@@ -9,22 +9,16 @@ struct RunCommand: EnvironmentCommand {
         commandName: "run",
         abstract: "Upload, queue and process videos in one process, and wait until they are ready.",
         discussion: """
-            Does what clairo upload, clairo produce and clairo consume do together, with nothing installed and nothing \
-            configured; shows each step, and where the result is.
-
-            Stopped with Ctrl-C, it goes on where it was when it is run again.
+            Does what clairo upload, clairo produce and clairo consume do together. It needs no service and no \
+            configuration, and prints where the result is. Run the same command again to continue one that was stopped \
+            with Ctrl-C.
 
               clairo run holiday.mov
               clairo run --executor inline *.mp4
             """)
 
-    @Argument(help: "Media files.", completion: .file())
-    var files: [String]
-
-    @Option(help: "A title for people.") var title: String?
-    @Option(help: "The named settings to process it with.") var profile: String = "default"
-    @Option(help: "high, normal or low.") var priority: Priority = .normal
-    @Flag(help: "Print one JSON object for each video.") var json = false
+    @OptionGroup var options: UploadOptions
+    @Flag(help: "Print one line of JSON for each video.") var json = false
 
     @OptionGroup(title: "Work") var work: WorkOptions
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
@@ -39,10 +33,13 @@ struct RunCommand: EnvironmentCommand {
         try await services.checkSandbox(work, log: log)
         try await Signals.stopping(stop) {
             try await services.withMetadata { metadata in
-                // Its own worker is who has to know it.
-                _ = try services.profiles().settings(of: profile)
-                let registration = try services.registration(
-                    metadata, limits: limitOptions.limits, sandbox: work.sandbox)
+                // This process's own worker has to know it.
+                _ = try services.profiles().settings(of: options.profile)
+                let loop = UploadLoop(
+                    options: options, services: services,
+                    registration: try services.registration(
+                        metadata, limits: limitOptions.limits, sandbox: work.sandbox),
+                    json: json)
                 let pipeline = try RunningPipeline(
                     services: services, metadata: metadata, work: work,
                     options: Consumer.Options(concurrency: work.slots), limits: limitOptions.limits, log: log)
@@ -51,7 +48,7 @@ struct RunCommand: EnvironmentCommand {
                     do {
                         try await pipeline.run(relays: true, drain: drain, stop: stop)
                     } catch {
-                        // There is nothing left to wait for; its own error is the one to tell.
+                        // There is nothing left to wait for; this error is the one to report.
                         stop.cancel()
                         throw error
                     }
@@ -59,23 +56,16 @@ struct RunCommand: EnvironmentCommand {
                 let watch = VideoWatch(metadata: metadata, environment: environment, json: json)
                 var failure: (any Error)?
                 var ids: [VideoID] = []
-                var sessions: [UploadID] = []
-                let transfer = FileUpload(registration: registration, stop: stop)
+                var sessions: [UploadID?] = []
                 do {
-                    for file in files {
-                        do {
-                            let outcome = try await upload(file, transfer: transfer, services: services)
-                            ids.append(outcome.video.id)
-                            sessions += [outcome.session].compactMap(\.self)
-                        } catch let error as ClairoError where error.kind != .cancelled && files.count > 1 {
-                            // One bad file does not keep the others from being processed.
-                            _ = ClairoCommand.report(error, asJSON: json, environment)
-                            failure = failure ?? AlreadyReported(exitCode: error.exitCode)
-                        }
+                    failure = try await loop.run { file, outcome in
+                        environment.error("\(Render.printable(file)) is video \(outcome.video.id)\n")
+                        ids.append(outcome.video.id)
+                        sessions.append(outcome.session)
                     }
                     try await watch.untilFinal(ids, stop: stop)
-                    // Until now the same file was the same video: a run that was stopped goes on with it.
-                    for session in sessions { try await transfer.acknowledge(session) }
+                    // Until now the same file was the same video: a run that was stopped continues with it.
+                    for session in sessions { try await loop.acknowledge(session) }
                 } catch {
                     failure = failure ?? error
                 }
@@ -87,18 +77,5 @@ struct RunCommand: EnvironmentCommand {
                 if let failure { throw failure }
             }
         }
-    }
-
-    private func upload(_ file: String, transfer: FileUpload, services: Services) async throws -> FileUpload.Outcome {
-        let source = try await Source.open(file, services.environment, stop: services.stop)
-        let request = try UploadRequest(
-            originalName: (file as NSString).lastPathComponent, title: title, profile: profile, priority: priority)
-        let outcome = try await transfer.run(
-            source, request: request,
-            fingerprint: { () throws(ClairoError) in
-                try UploadCommand.fingerprint(of: file, source: source, request: request)
-            }, dedupe: false, progress: { _ in })
-        services.environment.error("\(Render.printable(file)) is video \(outcome.video.id)\n")
-        return outcome
     }
 }

@@ -13,48 +13,45 @@ internal import UnixSignals
 struct ServeCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Take uploads over HTTP.",
+        abstract: "Serve the upload API over HTTP.",
         discussion: """
-            Videos come as forms, as raw bodies, resumable by tus 1.0.0, or straight to S3 by presigned URLs; \
-            /openapi.json describes it all. SIGTERM and Ctrl-C let running uploads end; a second one ends the server at once.
+            Clients upload videos as forms, as raw bodies, with the resumable protocol tus 1.0.0, or directly to S3 by \
+            presigned URLs; /openapi.json describes the API. On SIGTERM and Ctrl-C the server lets running uploads end; a \
+            second signal ends it at once.
 
               clairo serve
               curl -F file=@holiday.mov http://127.0.0.1:8080/v1/videos
               clairo serve --listen 0.0.0.0:8080 --token-file /etc/clairo/tokens
 
-            A token file has one bearer token in a line, with NAME: in front or not; tokens of one name share their \
-            uploads. It is read again when it changes. TLS is for a proxy in front.
+            A token file has one bearer token per line, as TOKEN or NAME:TOKEN; tokens with the same name share their \
+            uploads. The file is read again when it changes. For TLS, put a proxy in front.
             """)
 
-    @Option(help: ArgumentHelp("The address to listen on; 127.0.0.1:8080 without it.", valueName: "host:port"))
-    var listen: String?
+    @OptionGroup var listenOptions: ListenOptions
 
-    @Option(help: ArgumentHelp("Let in only who sends one of these tokens.", valueName: "file"), completion: .file())
-    var tokenFile: String?
-
-    @Flag(help: "Listen on other addresses than this machine's own without a token file.")
+    @Flag(help: "Allow addresses other than loopback without a token file.")
     var allowAnonymous = false
 
-    @Option(help: ArgumentHelp("Bytes of one video; 5 TiB (5497558138880) at most, as S3 has it.", valueName: "bytes"))
+    @Option(help: ArgumentHelp("Largest size of a video, up to S3's 5 TiB (5497558138880).", valueName: "bytes"))
     var maxUploadSize = ServerOptions().maxUploadSize
 
     @Option(
         help: ArgumentHelp(
-            "Uploads whose bytes are received at once, each in up to 24 MiB of memory; where --max-upload-size is beyond 78 GiB, in up to three ten-thousandths of that.",
+            "Uploads to receive at once. Each takes up to 24 MiB of memory, or 0.03 % of --max-upload-size if that is more.",
             valueName: "count"))
     var maxUploads = ServerOptions().maxUploads
 
-    @Option(help: ArgumentHelp("Connections at once.", valueName: "count"))
+    @Option(help: ArgumentHelp("Connections to accept at once.", valueName: "count"))
     var maxConnections = ServerOptions().maxConnections
 
     @Option(
         help: ArgumentHelp(
-            "Requests of one token, or of one address where there are no tokens.", valueName: "per second"))
+            "Requests per second from one token, or from one address if there are no tokens.", valueName: "number"))
     var rate = ServerOptions().requestsPerSecond
 
     @Option(
         help: ArgumentHelp(
-            "Seconds that running uploads have to end when the server stops, a day at most.", valueName: "seconds"))
+            "Seconds that running uploads get to end when the server stops, at most a day.", valueName: "seconds"))
     var shutdownSeconds = ServerOptions().shutdownSeconds
 
     @OptionGroup var sandboxOptions: IntakeSandboxOptions
@@ -68,8 +65,12 @@ struct ServeCommand: EnvironmentCommand {
     func run(_ environment: CommandEnvironment) async throws {
         var options = ServerOptions()
         let settings = try await serviceOptions.settings(
-            environment, own: [(.listen, listen), (.tokenFile, tokenFile)])
-        if let listen { try options.listen(on: listen) } else { try options.listen(bySetting: settings[.listen]) }
+            environment, own: listenOptions.flags)
+        if let listen = listenOptions.listen {
+            try options.listen(on: listen)
+        } else {
+            try options.listen(bySetting: settings[.listen])
+        }
         options.tokenFile = settings.value(.tokenFile)
         options.allowsAnonymous = allowAnonymous
         options.maxUploadSize = maxUploadSize
@@ -111,7 +112,7 @@ struct ServeCommand: EnvironmentCommand {
     }
 }
 
-/// The server, and who has to know that it stops.
+/// The server, and what has to know that it stops.
 private struct ManagedServer: Service {
     let server: UploadServer
     let manager: ServiceManager
@@ -127,17 +128,18 @@ private struct ManagedServer: Service {
     }
 }
 
-/// Sees to it that a server that was told to stop does so, whatever its store and its database do: when the time of running
-/// requests is over, requests to the store are cut, and some seconds later the process ends in any case. A second signal
-/// ends it at once. Nothing is lost by it: no crash loses anything.
+/// Ends a server that was told to stop, whatever its store and its database do: when the time of running requests is over,
+/// requests to the store are cancelled, and some seconds later the process exits in any case. A second signal ends it at
+/// once. Nothing is lost, as no crash loses anything.
 private final class ServerEnding: Sendable {
-    /// For what has been cut to be cleared away.
+    /// For the cleanup of cancelled requests.
     private static let limit = 5.0
 
     private let seconds: Double
     private let stop: StopRequest
     private let log: PipelineLog
-    private let sources = Mutex<[any DispatchSourceProtocol]>([])
+    private let timers = Mutex<[any DispatchSourceProtocol]>([])
+    private let handlers = Mutex<SignalHandlers?>(nil)
 
     init(seconds: Double, stop: StopRequest, log: PipelineLog) {
         self.seconds = seconds
@@ -147,26 +149,27 @@ private final class ServerEnding: Sendable {
 
     func begin() {
         let (seconds, stop, log) = (seconds, stop, log)
-        sources.withLock { sources in
-            sources = [SIGINT, SIGTERM].map { number in
-                let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-                source.setEventHandler { _exit(128 + number) }
-                return source
-            }
-            sources.append(Self.timer(after: seconds) { stop.cancel() })
-            sources.append(
+        handlers.withLock { $0 = Signals.exitOnNext() }
+        timers.withLock { timers in
+            timers = [
+                Self.timer(after: seconds) { stop.cancel() },
                 Self.timer(after: seconds + Self.limit) {
                     log.note("a service does not answer: it is left alone")
                     _exit(0)
-                })
-            for source in sources { source.resume() }
+                },
+            ]
+            for timer in timers { timer.resume() }
         }
     }
 
     func isOver() {
-        sources.withLock { sources in
-            for source in sources { source.cancel() }
-            sources = []
+        handlers.withLock { handlers in
+            handlers?.cancel()
+            handlers = nil
+        }
+        timers.withLock { timers in
+            for timer in timers { timer.cancel() }
+            timers = []
         }
     }
 

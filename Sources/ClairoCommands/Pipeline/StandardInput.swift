@@ -3,21 +3,18 @@ internal import ClairoPipeline
 internal import Foundation
 internal import Glibc
 
-/// Uploads what comes on standard input. It cannot be looked into before it is sent, nor be sent again: it is probed in the
-/// store, and what is no video leaves nothing behind there.
+/// Uploads standard input. It can be read only once, so it is probed in the store; what is not a video is removed from there.
 enum StandardInput {
-    /// The most bytes that are taken: 10 000 parts of 32 MiB, a few of which are in memory.
+    /// 10 000 parts of 32 MiB, a few of which are in memory.
     private static let largestLength: Int64 = 10_000 << 25
 
     static func upload(
-        _ registration: UploadRegistration, title: String?, profile: String, priority: Priority, tenant: String,
-        stop: StopRequest
+        _ registration: UploadRegistration, options: UploadOptions, stop: StopRequest
     ) async throws -> FileUpload.Outcome {
         guard isatty(STDIN_FILENO) == 0 else {
             throw ClairoError.usage("Standard input is the terminal", advice: "Give a file, or pipe one in.")
         }
-        let request = try UploadRequest(
-            originalName: "standard input", title: title, profile: profile, priority: priority, tenant: tenant)
+        let request = try options.request(name: "standard input")
         var upload = try await StreamUpload(
             registration, request: request, fingerprint: "stdin-\(UUID().uuidString)", largestLength: largestLength)
         do {

@@ -3,14 +3,14 @@ internal import ClairoCore
 internal import ClairoPipeline
 internal import Foundation
 
-/// `clairo status`: what has become of the videos.
+/// `clairo status`: shows videos and their jobs.
 struct StatusCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show videos, or one video whole.",
+        abstract: "Show videos and their jobs.",
         discussion: """
-            Without a video: the newest ones as a table. With one or more: the source, jobs, tasks and their progress, \
-            renditions with their URLs, and errors.
+            Without arguments, shows the newest videos as a table. With one or more videos, shows for each the source, \
+            jobs, tasks and their progress, renditions with their URLs, and errors.
 
               clairo status
               clairo status --state failed --limit 20
@@ -18,24 +18,24 @@ struct StatusCommand: EnvironmentCommand {
               clairo status --json
             """)
 
-    @Argument(help: ArgumentHelp("Ids of videos; the newest videos without one.", valueName: "video"))
+    @Argument(help: ArgumentHelp("Ids of videos (default: the newest videos).", valueName: "video"))
     var videos: [String] = []
 
-    @Option(help: "Only videos in this state: \(Video.State.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "Show only videos in this state: \(Video.State.allCases.map(\.rawValue).joined(separator: ", ")).")
     var state: Video.State?
 
-    @Option(help: ArgumentHelp("Most videos that are shown.", valueName: "count"))
+    @Option(help: ArgumentHelp("Largest number of videos to show.", valueName: "count"))
     var limit: Int = 50
 
-    @Option(help: ArgumentHelp("Only videos older than this one, to go on after a page.", valueName: "video"))
+    @Option(help: ArgumentHelp("Show only videos older than this one, to continue after a page.", valueName: "video"))
     var before: String?
 
-    @Flag(help: "Follow it live; ends when the named videos are ready, failed or cancelled.")
+    @Flag(help: "Show changes as they happen, until the named videos are ready, failed or cancelled.")
     var watch = false
 
     @Flag(
         help:
-            "Print JSON: one object, for several videos one on a line each, with --watch one on a line for each change."
+            "Print JSON: one object, one line for each of several videos, or with --watch one line for each change."
     )
     var json = false
 
@@ -44,7 +44,7 @@ struct StatusCommand: EnvironmentCommand {
     func validate() throws {
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be from 1 to 10000.") }
         guard videos.isEmpty || (state == nil && before == nil) else {
-            throw ValidationError("--state and --before choose from all videos; leave out the ids.")
+            throw ValidationError("--state and --before select from all videos; leave out the ids.")
         }
     }
 
@@ -54,7 +54,7 @@ struct StatusCommand: EnvironmentCommand {
         let stop = StopRequest()
         let services = Services(
             try await serviceOptions.settings(environment), environment, stop: stop)
-        try await Signals.stopping(stop, works: false) {
+        try await Signals.stopping(stop, canContinue: false) {
             try await services.withMetadata { metadata in
                 let watcher = VideoWatch(metadata: metadata, environment: environment, json: json)
                 guard !watch else {

@@ -1,19 +1,17 @@
 internal import ArgumentParser
 internal import ClairoCore
 internal import ClairoPipeline
-internal import ClairoStorage
 internal import Foundation
-internal import Glibc
 
-/// `clairo upload`: the way in.
+/// `clairo upload`: stores videos and queues them.
 struct UploadCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "upload",
         abstract: "Store videos and queue them for processing.",
         discussion: """
-            Looks into each file first: what is no video is refused before a byte is sent. Then the bytes go to the raw \
-            store, and one transaction registers the video and the message about it. Prints the video's id. An upload that \
-            was interrupted, by anything, is continued by the same command.
+            Each file is probed before it is sent: a file that is not a video is refused. The bytes go to the raw store. Then \
+            one transaction registers the video and the message about it, and the video's id is printed. Run the same \
+            command again to continue an upload that was interrupted.
 
               clairo upload holiday.mov
               clairo upload --priority high --title "Summer 2026" *.mp4
@@ -21,28 +19,15 @@ struct UploadCommand: EnvironmentCommand {
               clairo upload s3://bucket/dropbox/clip.mp4 --raw-store s3://bucket/raw
             """)
 
-    @Argument(help: "Media files; - reads standard input.", completion: .file())
-    var files: [String]
+    @OptionGroup var options: UploadOptions
 
-    @Option(help: "A title for people.")
-    var title: String?
-
-    @Option(help: "The named settings to process it with.")
-    var profile: String = "default"
-
-    @Option(help: "high, normal or low.")
-    var priority: Priority = .normal
-
-    @Option(help: "Whose it is: a name by which work is shared out.")
-    var tenant: String = Video.defaultTenant
-
-    @Flag(help: "Where a video with the same content is there already, send nothing and give its id.")
+    @Flag(help: "Send nothing where a video with the same content exists, and print that video's id.")
     var dedupe = false
 
-    @Flag(help: "Wait until the videos are ready, and fail where one fails.")
+    @Flag(help: "Wait until the videos are ready; fail if one fails.")
     var wait = false
 
-    @Flag(help: "Print one JSON object per video, on a line each.")
+    @Flag(help: "Print one line of JSON for each video.")
     var json = false
 
     @Option(help: "Progress on stderr: auto, bar, json or none.")
@@ -53,10 +38,8 @@ struct UploadCommand: EnvironmentCommand {
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
 
     func validate() throws {
-        guard files.count(where: { $0 == "-" }) < 2 else { throw ValidationError("Standard input can be read once.") }
-        guard !dedupe || !files.contains("-") else {
-            throw ValidationError(
-                "--dedupe reads the video before it is sent, which cannot be done with standard input.")
+        guard !dedupe || !options.files.contains("-") else {
+            throw ValidationError("--dedupe reads a video before it is sent, and standard input can be read only once.")
         }
     }
 
@@ -64,67 +47,43 @@ struct UploadCommand: EnvironmentCommand {
         let stop = StopRequest()
         let services = Services(
             try await serviceOptions.settings(environment), environment, stop: stop)
+        try checkProfile(services)
         try await services.checkSandbox(sandboxOptions.sandbox, log: PipelineLog(milestones: false, environment))
         try await Signals.stopping(stop) {
             try await services.withMetadata { metadata in
                 let registration = try services.registration(
                     metadata, limits: limitOptions.limits, sandbox: sandboxOptions.sandbox)
+                let loop = UploadLoop(
+                    options: options, services: services, registration: registration, dedupe: dedupe, json: json,
+                    progress: progress)
                 var videos: [VideoID] = []
-                var failure: ClairoError?
-                for file in files {
-                    do {
-                        videos.append(try await upload(file, registration: registration, services: services))
-                    } catch let error as ClairoError where Self.isAbout(file, error) {
-                        // One bad file of many does not keep the others from their upload.
-                        guard files.count > 1 else { throw error }
-                        _ = ClairoCommand.report(error, asJSON: json, environment)
-                        failure = failure ?? error
-                    }
+                let failure = try await loop.run { file, outcome in
+                    report(outcome, name: file, environment)
+                    CrashPoint.reach("upload.told")
+                    try await loop.acknowledge(outcome.session)
+                    videos.append(outcome.video.id)
                 }
                 if wait {
                     try await VideoWatch(metadata: metadata, environment: environment, json: json)
                         .untilFinal(videos, stop: stop)
                 }
-                // What others left unfinished long ago; a round that fails is made by the next.
+                // Uploads that others abandoned long ago; what fails here is done by the next upload.
                 _ = try? await UploadSweep(registration).run(limit: 10)
-                if let failure { throw AlreadyReported(exitCode: failure.exitCode) }
+                if let failure { throw failure }
             }
         }
     }
 
-    /// Whether a failure is this file's alone, and not one of the services that all files go to.
-    private static func isAbout(_ file: String, _ error: ClairoError) -> Bool {
-        error.kind == .badInput || error.exitCode == .noInput
-            || (error.exitCode == .noPermission && !FileManager.default.isReadableFile(atPath: file))
-    }
-
-    private func upload(_ file: String, registration: UploadRegistration, services: Services) async throws -> VideoID {
-        let meter = UploadMeter(
-            style: progress, name: (file as NSString).lastPathComponent, environment: services.environment)
-        defer { meter.stop() }
-        let outcome: FileUpload.Outcome
-        let transfer = FileUpload(registration: registration, stop: services.stop)
-        if file == "-" {
-            outcome = try await StandardInput.upload(
-                registration, title: title, profile: profile, priority: priority, tenant: tenant, stop: services.stop)
-        } else {
-            let source = try await Source.open(
-                file, services.environment, stop: services.stop)
-            let request = try UploadRequest(
-                originalName: (file as NSString).lastPathComponent, title: title, profile: profile, priority: priority,
-                tenant: tenant)
-            outcome = try await transfer.run(
-                source, request: request,
-                fingerprint: { () throws(ClairoError) in
-                    try Self.fingerprint(of: file, source: source, request: request)
-                }, dedupe: dedupe, progress: { meter.show($0) })
+    /// Refuses a profile that does not exist. Where no profiles are set here, only the workers know them.
+    private func checkProfile(_ services: Services) throws(ClairoError) {
+        _ = try options.request(name: "video")
+        if services.settings.value(.profiles) != nil {
+            _ = try services.profiles().settings(of: options.profile)
+        } else if options.profile != "default" {
+            services.environment.warn(
+                "the setting profiles is not set here, so \(options.profile) is not checked; videos fail if the workers do not know it"
+            )
         }
-        meter.stop()
-        report(outcome, name: file, services.environment)
-        CrashPoint.reach("upload.told")
-        // From here on the same file is another video.
-        if let session = outcome.session { try await transfer.acknowledge(session) }
-        return outcome.video.id
     }
 
     private func report(_ outcome: FileUpload.Outcome, name: String, _ environment: CommandEnvironment) {
@@ -136,7 +95,8 @@ struct UploadCommand: EnvironmentCommand {
         }
         if json {
             let report = UploadReport(
-                schema: 1, video: outcome.video, sentBytes: outcome.sentBytes, sameContentAs: outcome.sameContent?.id)
+                schema: 2, video: VideoDocument(outcome.video, for: .operator), sentBytes: outcome.sentBytes,
+                sameContentAs: outcome.sameContent?.id)
             if let data = try? JSON.encode(report, pretty: false) {
                 environment.output(String(decoding: data, as: UTF8.self) + "\n")
             }
@@ -144,33 +104,13 @@ struct UploadCommand: EnvironmentCommand {
             environment.output("\(outcome.video.id)\n")
         }
     }
-
-    /// The same for the same file, as far as can be told without reading it, and for the same words about it.
-    static func fingerprint(
-        of file: String, source: any ByteSource, request: UploadRequest
-    ) throws(ClairoError) -> String {
-        var parts = [request.title ?? "", request.profile, request.priority.rawValue, request.tenant]
-        if let etag = source.etag {
-            parts += [file, etag]
-        } else {
-            var status = stat()
-            guard stat(file, &status) == 0 else { throw .noInput("\(file) has gone", advice: "Check the name.") }
-            let path = URL(fileURLWithPath: file).resolvingSymlinksInPath().path
-            let (modified, changed) = (status.st_mtim, status.st_ctim)
-            parts += [
-                ProcessInfo.processInfo.hostName, path, "\(status.st_size) \(status.st_ino)",
-                "\(modified.tv_sec).\(modified.tv_nsec) \(changed.tv_sec).\(changed.tv_nsec)",
-            ]
-        }
-        return Checksum.sha256(Data(parts.map { "\($0.utf8.count):\($0)" }.joined().utf8))
-    }
 }
 
 /// What `clairo upload --json` prints.
 struct UploadReport: Codable {
     var schema: Int
-    var video: Video
-    /// Bytes that were sent by this run.
+    var video: VideoDocument
+    /// Bytes that this run sent.
     var sentBytes: Int64
     var sameContentAs: VideoID?
 }

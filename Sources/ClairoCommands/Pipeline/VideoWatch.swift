@@ -10,8 +10,8 @@ struct VideoWatch {
 
     /// What `clairo status --json` prints without a video.
     struct List: Codable {
-        var schema = 1
-        var videos: [Video]
+        var schema = 2
+        var videos: [VideoDocument]
     }
 
     /// What there is to see now: the named videos whole, or a list.
@@ -27,7 +27,10 @@ struct VideoWatch {
 
     private func list(_ filter: VideoFilter, pretty: Bool) async throws -> String {
         let videos = try await metadata.videos(filter)
-        if json { return Self.text(try JSON.encode(List(videos: videos), pretty: pretty)) }
+        if json {
+            return Self.text(
+                try JSON.encode(List(videos: videos.map { VideoDocument($0, for: .operator) }), pretty: pretty))
+        }
         return videos.isEmpty
             ? "No videos\(filter.state.map { " are \($0.rawValue)" } ?? " yet").\n" : Self.table(videos)
     }
@@ -74,7 +77,7 @@ struct VideoWatch {
     private func reports(_ ids: [VideoID]) async throws -> [VideoReport] {
         var reports: [VideoReport] = []
         for id in ids {
-            guard let report = try await VideoReport(id, in: metadata) else {
+            guard let report = try await VideoReport(id, in: metadata, for: .operator) else {
                 throw ClairoError.noInput("There is no video \(id)", advice: "clairo status lists the videos.")
             }
             reports.append(report)
@@ -83,7 +86,7 @@ struct VideoWatch {
     }
 
     /// Why a video is final and not ready. Not of the kind `cancelled`, which is for who was stopped, and not for who waits.
-    private static func failure(of video: Video) -> ClairoError {
+    private static func failure(of video: VideoDocument) -> ClairoError {
         guard video.state != .cancelled else {
             return .temporary("Video \(video.id) is cancelled", advice: "clairo retry \(video.id) takes it up again.")
         }
@@ -122,11 +125,11 @@ struct VideoWatch {
     private static func describe(_ report: VideoReport) -> String {
         let video = report.video
         var rows = [
-            ["video", video.id.rawValue], ["state", video.state.rawValue], ["name", short(video.originalName)],
+            ["video", video.id.rawValue], ["state", video.state.rawValue], ["name", short(video.name)],
         ]
         if let title = video.title { rows.append(["title", short(title)]) }
         rows += [
-            ["source", video.source.url], ["size", Render.bytes(video.size)], ["SHA-256", video.sha256],
+            ["source", video.source?.url ?? "-"], ["size", Render.bytes(video.size)], ["SHA-256", video.sha256],
             ["uploaded", shortTime(video.uploadedAt)],
             ["profile", "\(video.profile), \(video.priority.rawValue) priority"], ["tenant", video.tenant],
         ]
@@ -154,10 +157,11 @@ struct VideoWatch {
         }.joined()
         for job in report.jobs {
             text += "\njob \(job.id): \(progress(of: job))\n"
-            if !job.tasks.isEmpty {
+            let tasks = job.taskList ?? []
+            if !tasks.isEmpty {
                 text += Render.table(
                     ["task", "state", "attempt", "frames", "done", "worker"],
-                    job.tasks.map {
+                    tasks.map {
                         [
                             "\($0.kind.rawValue) \($0.index)", $0.state.rawValue, String($0.attempt),
                             $0.framesPlanned > 0 ? "\($0.framesDone)/\($0.framesPlanned)" : "-",
@@ -167,7 +171,7 @@ struct VideoWatch {
             }
             // Mostly the video's, the job's and a task's are one.
             var told: Set = [video.error?.message]
-            for failure in [job.error].compactMap(\.self) + job.tasks.compactMap(\.error)
+            for failure in [job.error].compactMap(\.self) + tasks.compactMap(\.error)
             where told.insert(failure.message).inserted {
                 text += "error: \(Render.printable(failure.message))\n"
             }
@@ -188,9 +192,10 @@ struct VideoWatch {
     }
 
     /// Such as `running, 3 of 9 tasks done, 42 % of frames, 96 fps, 3.8x, about 2:10 left`.
-    static func progress(of job: VideoReport.JobReport) -> String {
-        let done = job.tasks.count { $0.state == .succeeded }
-        var parts = [job.state.rawValue, "\(done) of \(job.tasks.count) tasks done"]
+    static func progress(of job: JobDocument) -> String {
+        let done = job.tasks[WorkTask.State.succeeded.rawValue] ?? 0
+        let all = job.tasks.values.reduce(0, +)
+        var parts = [job.state.rawValue, "\(done) of \(all) tasks done"]
         if let percent = percent(job.framesDone, of: job.framesPlanned) { parts.append("\(percent) of frames") }
         if let rate = job.framesPerSecond { parts.append(String(format: rate < 10 ? "%.1f fps" : "%.0f fps", rate)) }
         if let speed = job.speed { parts.append(String(format: speed < 1 ? "%.2fx" : "%.1fx", speed)) }

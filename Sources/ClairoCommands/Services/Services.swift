@@ -1,21 +1,20 @@
 internal import ClairoCore
-internal import ClairoExecutors
-internal import ClairoMedia
 internal import ClairoMetadata
-internal import ClairoPipeline
-internal import ClairoStorage
 internal import Foundation
 
-/// The composition root: turns settings into the services that they name.
+/// The composition root: makes the services that the settings name.
+///
+/// Everything that a command works with is made here, one topic in each file of this folder, and handed on as a port. What
+/// needs no settings, such as a source that is named on the command line, is opened by `Stores`.
 struct Services: Sendable {
     let settings: Settings
     let environment: CommandEnvironment
     let stop: StopRequest
     /// Properties of librdkafka as the command line gave them, `property=value`.
     let kafkaProperties: [String]
-    /// What counts for Prometheus; nil where nobody asks.
+    /// Counts for Prometheus; nil where metrics are not served.
     let metrics: DaemonMetrics?
-    /// Where librdkafka's warnings go; nil for stderr as they are.
+    /// Receives librdkafka's warnings; nil writes them to stderr as they are.
     let log: PipelineLog?
 
     init(
@@ -30,6 +29,8 @@ struct Services: Sendable {
         self.stop = stop
     }
 
+    var stores: Stores { Stores(environment, stop: stop, observe: metrics?.observeS3) }
+
     func rawStore() throws(ClairoError) -> any ObjectStore {
         try store(.rawStore, as: .raw)
     }
@@ -43,12 +44,8 @@ struct Services: Sendable {
         return metrics?.metered(store, as: role) ?? store
     }
 
-    /// A store without a role, such as somebody else's bucket.
-    func openStore(_ url: String) throws(ClairoError) -> any ObjectStore {
-        try StoreURL.open(
-            url, environment: environment.variables, stop: stop,
-            observe: metrics?.observeS3)
-    }
+    /// A store without a role, such as a bucket that an event names.
+    func openStore(_ url: String) throws(ClairoError) -> any ObjectStore { try stores.open(url) }
 
     /// Runs `body` with the database and ends its connections afterwards.
     /// - Parameter updatesSchema: false to leave an SQLite file's tables as they are.
@@ -82,10 +79,8 @@ struct Services: Sendable {
             observe: metrics?.observeDatabase)
     }
 
-    func registration(
-        _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode = .auto
-    ) throws(ClairoError) -> UploadRegistration {
-        UploadRegistration(
-            store: try rawStore(), metadata: metadata, prober: try prober(limits, sandbox: sandbox))
-    }
+    /// Names this process among all workers. The last part tells apart containers on one host network, which may share the other two.
+    static let processName =
+        "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
+        + ":\(String(UInt16.random(in: .min ... .max), radix: 16))"
 }

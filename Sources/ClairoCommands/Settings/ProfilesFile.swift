@@ -97,11 +97,3 @@ enum ProfilesFile {
         }
     }
 }
-
-extension Services {
-    /// The named settings that workers process videos with.
-    func profiles() throws(ClairoError) -> Profiles {
-        guard let file = settings.value(.profiles) else { return Profiles() }
-        return try ProfilesFile.read(file)
-    }
-}

@@ -257,6 +257,3 @@ public struct TranscodeJob: Sendable {
     public static var libraryVersion: String { libavVersion }
     public static var generator: String { "clairo \(clairoVersion) libav \(libavVersion)" }
 }
-
-/// The version that `--version` prints.
-public let clairoVersion = "0.1.0"

@@ -5,6 +5,20 @@ import Testing
 
 @testable import ClairoCommands
 
+/// A value of a JSON log line.
+private enum Field: Decodable, Equatable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+    case text(String)
+    case number(Double)
+
+    init(stringLiteral value: String) { self = .text(value) }
+    init(integerLiteral value: Int) { self = .number(Double(value)) }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        self = try (try? container.decode(Double.self)).map { .number($0) } ?? .text(container.decode(String.self))
+    }
+}
+
 struct LogLineTests {
     private let time = Timestamp(microseconds: 1_700_000_000_123_456)
 
@@ -21,13 +35,14 @@ struct LogLineTests {
 
     @Test func aJSONLineIsOneFlatObject() throws {
         let line = LineLogHandler.line(
-            .json, level: "info", message: "task began", ["error": "a \"b\"\u{85}", "time": "never"], time: time)
+            .json, level: "info", message: "task began",
+            ["error": "a \"b\"\u{85}", "time": "never", "attempt": .integer(2), "wall": .duration(62.0625)], time: time)
         #expect(line.hasSuffix("\n") && line.dropLast().allSatisfy { !$0.isNewline || $0 == "\u{85}" })
-        let object = try JSONDecoder().decode([String: String].self, from: Data(line.utf8))
+        let object = try JSONDecoder().decode([String: Field].self, from: Data(line.utf8))
         #expect(
             object == [
                 "time": "2023-11-14T22:13:20.123456Z", "level": "info", "message": "task began",
-                "error": "a \"b\"\u{85}",
+                "error": "a \"b\"\u{85}", "attempt": 2, "wall": .number(62.063),
             ])
     }
 }
@@ -45,7 +60,7 @@ struct LogLineTests {
         let outcome = try await pipeline.consumer("--until-idle", "--log-format", "json").outcome()
         #expect(outcome.status == 0, "\(outcome)")
         let lines = try outcome.errors.split(separator: "\n").map {
-            try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+            try JSONDecoder().decode([String: Field].self, from: Data($0.utf8))
         }
         #expect(lines.allSatisfy { $0["time"] != nil && $0["level"] != nil && $0["message"] != nil })
         let video = try await pipeline.video(id)
@@ -55,7 +70,8 @@ struct LogLineTests {
         // Each task began once and succeeded once, the job got ready, and nothing else is told of it.
         #expect(ofJob.count == 2 * tasks.count + 1, "\(ofJob)")
         #expect(ofJob.last?["message"] == "job ready", "\(ofJob)")
-        #expect(ofJob.allSatisfy { $0["job.id"] == job.rawValue && $0["trace.id"] == video.traceID })
+        #expect(ofJob.allSatisfy { $0["job.id"] == .text(job.rawValue) && $0["trace.id"] == .text(video.traceID) })
+        #expect(ofJob.dropLast().allSatisfy { $0["attempt"] == 1 })
         #expect(ofJob.count { $0["message"] == "task succeeded" } == tasks.count)
         if let kafka = pipeline.kafka {
             // The upload; each task; that the job began, is planned and is ready.
@@ -88,7 +104,7 @@ struct LogLineTests {
         )
         #expect(outcome.status == 78)
         let last = try #require(outcome.errors.split(separator: "\n").last)
-        let object = try JSONDecoder().decode([String: String].self, from: Data(last.utf8))
-        #expect(object["level"] == "critical" && object["kind"] == "usage" && object["exit"] == "78", "\(object)")
+        let object = try JSONDecoder().decode([String: Field].self, from: Data(last.utf8))
+        #expect(object["level"] == "critical" && object["kind"] == "usage" && object["exit"] == 78, "\(object)")
     }
 }

@@ -95,7 +95,7 @@ import Testing
         #expect(try await list(pipeline).map(\.id) == [letters[3].id], "only what could not be sent is left")
         #expect(try await list(pipeline, "--all").count == 4)
 
-        #expect(try await pipeline.clairo("produce", "--once").text == "sent 2, put off 0, dead letters 0\n")
+        #expect(try await pipeline.clairo("produce", "--once").text == "delivered 2, postponed 0, dead letters 0\n")
         let sent = try await pipeline.site.inspect { store in
             try await store.claimQueued(topics: [Topic.uploads], owner: "test", limit: 9, leaseSeconds: 9).map(
                 \.message)

@@ -68,10 +68,10 @@ import Testing
     }
 
     @Test(arguments: PipelineSite.Kind.available)
-    func stagesMayBeDoneByDifferentProcesses(_ kind: PipelineSite.Kind) async throws {
+    func kindsMayBeDoneByDifferentProcesses(_ kind: PipelineSite.Kind) async throws {
         let pipeline = try await PipelineSite.make(kind, in: scratch)
         _ = try pipeline.relay()
-        for stage in ["plan", "work", "finish"] { _ = try pipeline.consumer("--stages", stage) }
+        for kind in ["plan", "work", "finish"] { _ = try pipeline.consumer("--kinds", kind) }
         let id = try await pipeline.upload(try await Clip(seconds: 3).make())
         try await pipeline.untilFinal([id])
         try await pipeline.audit([id])
@@ -266,6 +266,14 @@ import Testing
         #expect(try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }.isEmpty)
     }
 
+    @Test func uploadRefusesAProfileThatDoesNotExistHere() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let outcome = try await pipeline.clairo(
+            "upload", try await Clip(seconds: 2).make().path, "--profile", "nobody")
+        #expect(outcome.status == 78 && outcome.errors.contains("There is no profile nobody"), "\(outcome)")
+        #expect(try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }.isEmpty)
+    }
+
     @Test func runEndsWhereTheQueueCannotBeSetUp() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.site.clairo(
@@ -284,7 +292,12 @@ import Testing
 
     @Test func aProfileThatDoesNotExistFailsTheVideoAndNotTheWorker() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
-        let lost = try await pipeline.upload(try await Clip(seconds: 2).make(), "--profile", "nobody")
+        let source = try await Clip(seconds: 2).make()
+        // Who uploads knows no profiles, so nothing is refused yet.
+        let upload = try await pipeline.clairo(
+            "upload", source.path, "--profile", "nobody", more: ["CLAIRO_PROFILES": ""])
+        #expect(upload.status == 0 && upload.errors.contains("nobody is not checked"), "\(upload)")
+        let lost = try #require(VideoID(upload.text.trimmingCharacters(in: .newlines)))
         let fine = try await pipeline.upload(try await Clip(seconds: 3).make())
         let outcome = try await pipeline.consumer("--until-idle").outcome()
         #expect(outcome.status == 0, "\(outcome)")
@@ -301,7 +314,7 @@ import Testing
         try await pipeline.audit([id])
     }
 
-    @Test(arguments: [["--stages", "plan,dance"], ["--concurrency", "0"], ["--lease", "0"]])
+    @Test(arguments: [["--kinds", "plan,dance"], ["--stages", "dance"], ["--concurrency", "0"], ["--lease", "0"]])
     func wrongOptionsAreRefused(_ arguments: [String]) async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         #expect(try await pipeline.start(["consume"] + arguments).outcome().status == 64)

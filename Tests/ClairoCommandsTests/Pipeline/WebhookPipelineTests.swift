@@ -57,7 +57,7 @@ import Testing
         hook.payload = try JSON.encode(JobEvent(.ready, job: MetadataSamples.job(of: .make())), pretty: false)
         let message = hook
         try await pipeline.site.inspect { try await $0.post([message], about: nil) }
-        #expect(try await pipeline.clairo("produce", "--once").text == "sent 0, put off 0, dead letters 0\n")
+        #expect(try await pipeline.clairo("produce", "--once").text == "delivered 0, postponed 0, dead letters 0\n")
         #expect(try await pipeline.consumer("--until-idle").outcome().status == 0, "and does not wait for it")
         #expect(try await pipeline.clairo("run", try await Clip(seconds: 2).make().path).status == 0)
         #expect(try await pipeline.site.inspect { try await $0.outboxStatus().pending } == 1)

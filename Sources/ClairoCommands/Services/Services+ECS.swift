@@ -1,12 +1,12 @@
+internal import AWSClient
 internal import AWSSigning
 internal import ClairoCore
 internal import ClairoExecutors
 internal import ClairoMedia
-internal import ClairoPipeline
 internal import ClairoStorage
 internal import Foundation
 
-/// Tasks on Amazon ECS, as a worker has them.
+/// Tasks on Amazon ECS, on the side of the worker.
 extension Services {
     func ecsPlacement() throws(ClairoError) -> ECSPlacement {
         ECSPlacement(
@@ -73,42 +73,9 @@ extension Services {
     }
 
     /// Asks for the tasks of the cluster; nil where none is set.
-    func ecsCensus() throws(ClairoError) -> (@Sendable () async throws(ClairoError) -> ECSTaskStatistics)? {
+    func ecsStatistics() throws(ClairoError) -> (@Sendable () async throws(ClairoError) -> ECSTaskStatistics)? {
         guard settings.value(.ecsCluster) != nil else { return nil }
         let (placement, client) = (try ecsPlacement(), try ecsClient().0)
         return { () throws(ClairoError) in try await ECSTaskStatistics.take(client, placement: placement) }
-    }
-}
-
-/// Tasks on Amazon ECS, as their containers have them.
-extension RunTaskCommand {
-    /// - Parameter url: of the document that the worker has written.
-    func runInContainer(_ url: String) throws(ClairoError) {
-        guard url.hasPrefix("s3://"), let slash = url.lastIndex(of: "/"), url[slash...] == "/spec.json" else {
-            throw .usage("--spec is not the URL of a task", advice: "Workers with --executor ecs give it.")
-        }
-        let (stop, limits, sandbox) = (StopRequest(), limitOptions.limits, sandbox)
-        let variables = CommandEnvironment.process.variables
-        @Sendable func open(_ url: String) throws(ClairoError) -> any ObjectStore {
-            try StoreURL.open(url, environment: variables, stop: stop)
-        }
-        let task = ContainerTask(
-            ContainerTask.Services(
-                exchange: try open(String(url[..<slash])),
-                folder: { (spec, url, check) throws(ClairoError) in
-                    let folder = AttemptFolder(store: try open(url), spec: spec, check: check)
-                    return ContainerTask.Folder(
-                        output: folder, files: { folder.ownFiles }, refusal: { folder.refusal })
-                },
-                source: { (size, etag, stop, url) throws(ClairoError) in
-                    PresignedSource.open(
-                        name: "the source", size: size, etag: etag, environment: variables, stop: stop, url: url)
-                },
-                // This process needs some of what the container has.
-                executor: { memory in
-                    ProcessExecutor(
-                        taking: limits, sandbox: sandbox, within: ProcessLimits(memory: memory.map { $0 / 4 * 3 }))
-                }, environment: variables))
-        try Signals.stopping(stop, blocking: { () throws(ClairoError) in try task.run(stop: stop) })
     }
 }

@@ -3,32 +3,30 @@ internal import ClairoCore
 internal import ClairoExecutors
 internal import Foundation
 
-extension ExecutorKind: ExpressibleByArgument {}
-
-/// How tasks are worked on, the same for `consume` and `run`.
+/// How tasks are run, the same for `consume` and `run`.
 struct WorkOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Tasks at once; one for two cores without it.", valueName: "count"))
+    @Option(help: ArgumentHelp("Tasks to run at once (default: one for every two cores).", valueName: "count"))
     var concurrency: Int?
 
     @Option(
         help:
-            "inline runs tasks in this process, process each in a child that is given no credentials, no environment and no connections, docker each in a container of its own, ecs each as a task of Amazon ECS."
+            "Where tasks run: inline in this process, process in child processes without credentials, environment or connections, docker in containers, ecs as Amazon ECS tasks."
     )
     var executor: ExecutorKind = .process
 
     @Option(
         help:
-            "The kernel's walls around each task's process (see clairo doctor): auto builds those that this system has and tells which are missing, require does not begin without all of them, off builds none."
+            "Kernel sandbox around each task (see clairo doctor): auto uses what this system has and warns about the rest, require refuses to start if anything is missing, off uses none."
     )
     var sandbox: SandboxMode = .auto
 
     @Option(
-        help: ArgumentHelp("Threads for decoding in each task; chosen from the cores without it.", valueName: "count"))
+        help: ArgumentHelp("Decoder threads for each task (default: from cores).", valueName: "count"))
     var threads: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Seconds without a sign of life after which others take over what this process had begun.",
+            "Seconds without a sign of life after which other workers take over this process's tasks.",
             valueName: "seconds"))
     var lease: Double = 30
 

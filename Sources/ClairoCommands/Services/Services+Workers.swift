@@ -1,73 +1,12 @@
 internal import ClairoCore
 internal import ClairoExecutors
 internal import ClairoMedia
-internal import ClairoMessaging
 internal import ClairoPipeline
 internal import ClairoStorage
-internal import Foundation
 internal import Synchronization
 
-/// How tasks are run.
-enum ExecutorKind: String, CaseIterable, Sendable {
-    /// In this process: for trying out, and for media that is trusted.
-    case inline
-    /// Each in a child of its own, which has no credentials, no network and no database.
-    case process
-    /// Each in a container of its own on this machine's Docker daemon.
-    case docker
-    /// Each as a task of Amazon ECS.
-    case ecs
-}
-
+/// Workers, what they run tasks with, and the sandbox around those.
 extension Services {
-    // MARK: The pipeline's parts
-
-    /// - Parameter leaseSeconds: how long a message of a consumer that died is kept from others.
-    func queue(_ metadata: any MetadataStore, leaseSeconds: Double = 30) throws(ClairoError) -> any MessageQueue {
-        try kafkaQueue() ?? LocalQueue(records: metadata, leaseSeconds: leaseSeconds)
-    }
-
-    /// Nil where the queue is `local:`.
-    func kafkaQueue() throws(ClairoError) -> KafkaQueue? {
-        if hasLocalQueue {
-            guard kafkaProperties.isEmpty, settings.value(.kafkaConfig) == nil else {
-                throw .usage(
-                    "Properties of librdkafka (-X, kafka-config) are given, but the queue is local:",
-                    advice: "Name the brokers with --queue kafka://BROKER or CLAIRO_QUEUE.")
-            }
-            return nil
-        }
-        return try KafkaQueue(
-            url: settings[.queue], properties: kafkaProperties, file: settings.value(.kafkaConfig),
-            log: { text in log?.warn(text) ?? environment.error("\(Render.printable(text))\n") })
-    }
-
-    /// Whether the queue is a table that this program serves itself, relay and all.
-    var hasLocalQueue: Bool { settings[.queue] == "local:" }
-
-    func policy() throws(ClairoError) -> QueuePolicy {
-        try QueuePolicy(settings.value(.tenantWeights) ?? "")
-    }
-
-    var messages: JobMessages { JobMessages(hasWebhook: settings.value(.webhookURL) != nil) }
-
-    func jobStart(_ metadata: any MetadataStore) throws(ClairoError) -> JobStart {
-        JobStart(metadata: metadata, policy: try policy(), messages: messages)
-    }
-
-    func jobOperations(_ metadata: any MetadataStore) throws(ClairoError) -> JobOperations {
-        JobOperations(
-            metadata: metadata, output: try outputStore(), start: try jobStart(metadata), messages: messages)
-    }
-
-    func deadLetters(_ metadata: any MetadataStore) throws(ClairoError) -> DeadLetterOperations {
-        DeadLetterOperations(metadata: metadata, jobs: try jobOperations(metadata))
-    }
-
-    func relay(_ metadata: any MetadataStore, _ producer: any MessageProducer) throws(ClairoError) -> Relay {
-        Relay(metadata: metadata, producer: producer, webhook: try webhook(), owner: Self.processName)
-    }
-
     func worker(
         _ metadata: any MetadataStore, work: WorkOptions, limits: InputLimits, log: PipelineLog
     ) throws(ClairoError) -> Worker {
@@ -96,16 +35,6 @@ extension Services {
                 onKill: { [metrics] in metrics?.count($0) })
         case .docker: try dockerExecutor(limits: limits, sandbox: work.sandbox)
         }
-    }
-
-    /// Looks into what was uploaded, in a process of its own. A profile that is not known here may be known to workers.
-    func prober(_ limits: InputLimits, sandbox: SandboxMode = .auto) throws(ClairoError) -> any MediaProber {
-        let profiles = try profiles()
-        // Several uploads may be looked into at once, beside all else that the process does.
-        let processLimits = ProcessLimits(memory: ProcessLimits.memory(of: MachineMemory.bytes, tasks: 8))
-        return SandboxedProber(
-            executor: ProcessExecutor(taking: limits, sandbox: sandbox, within: processLimits),
-            settings: { (try? profiles.settings(of: $0)) ?? TranscodeSettings() })
     }
 
     /// Tells once which of the walls around tasks this system does not have. To be called before any work is taken.
@@ -154,9 +83,4 @@ extension Services {
     }
 
     private func metered(_ source: any ByteSource) -> any ByteSource { metrics?.metered(source) ?? source }
-
-    /// Names this process among all workers. In containers on the host's network many have the same two first parts.
-    static let processName =
-        "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
-        + ":\(String(UInt16.random(in: .min ... .max), radix: 16))"
 }

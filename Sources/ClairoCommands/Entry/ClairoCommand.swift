@@ -7,24 +7,25 @@ internal import Foundation
 public struct ClairoCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "clairo",
-        abstract: "Turns videos into streams that play everywhere.",
+        abstract: "Turn videos into streams that play everywhere.",
         discussion: """
-            Start with one file:
+            Transcode one file and check the result:
 
               clairo transcode holiday.mov
               clairo verify holiday
 
-            Or with the whole pipeline, which stores, records, queues and transcodes, and knows what became of each video:
+            Run the whole pipeline in one process, and list the videos:
 
               clairo run holiday.mov
               clairo status
 
-            upload, produce and consume are its parts, for one machine or a thousand. They need no configuration, and run \
-            on S3, MySQL and Kafka by settings (clairo config shows them, clairo doctor checks them).
+            upload, produce and consume are the parts of the pipeline, for one machine or a thousand. Without configuration \
+            they need no other service. Settings make them use S3, MySQL and Kafka: clairo config shows the settings, clairo \
+            doctor checks them.
 
-            Exit codes follow sysexits(3): 0 success, 64 usage, 65 bad media, 66 no input, 69 a service is away, 70 a defect, 73 output cannot be \
-            made, 74 input or output failed, 75 try again later, 77 no permission, 78 configuration, 130 and 143 stopped by \
-            a signal.
+            Exit codes follow sysexits(3): 0 success, 64 usage, 65 bad media, 66 no input, 69 service unavailable, 70 \
+            internal error, 73 cannot create output, 74 input/output error, 75 try again later, 77 no permission, 78 \
+            configuration error, 130 and 143 stopped by a signal.
             """,
         version: clairoVersion,
         subcommands: [
@@ -63,7 +64,7 @@ public struct ClairoCommand: AsyncParsableCommand {
         }
     }
 
-    /// Tells about a failure: a line or two for people on stderr, and with `--json` an object on stdout for scripts.
+    /// Reports an error: a line or two on stderr, and with `--json` an object on stdout.
     static func report(_ error: ClairoError, asJSON: Bool, _ environment: CommandEnvironment) -> Int32 {
         environment.error(
             "clairo: \(Render.printable(error.message))\n" + (error.advice.map { "        \($0)\n" } ?? ""))
@@ -72,28 +73,4 @@ public struct ClairoCommand: AsyncParsableCommand {
         }
         return error.exitCode.rawValue
     }
-}
-
-/// Ends the process with a failure that its reader knows of already.
-struct AlreadyReported: Error {
-    var exitCode: ClairoError.ExitCode
-}
-
-/// What `--json` prints where a command fails.
-struct ErrorDocument: Codable {
-    struct Content: Codable {
-        var kind: ClairoError.Kind
-        var exitCode: Int32
-        var message: String
-        var advice: String?
-
-        init(_ error: ClairoError) {
-            kind = error.kind
-            exitCode = error.exitCode.rawValue
-            message = error.message
-            advice = error.advice
-        }
-    }
-
-    var error: Content
 }

@@ -1,30 +1,33 @@
 internal import ClairoCore
-internal import ClairoExecutors
-internal import ClairoMedia
 internal import ClairoMessaging
 internal import ClairoPipeline
-internal import ClairoStorage
 internal import Foundation
 
-/// What the pipeline has to do with the world beyond it: events of other people's buckets, and webhooks.
+/// Jobs: how they begin, what is done to them, and who is told of their end.
 extension Services {
-    /// Deals with messages about uploads.
-    func intake(
-        _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode
-    ) throws(ClairoError) -> UploadMessageHandler {
-        UploadMessageHandler(
-            metadata: metadata, start: try jobStart(metadata),
-            events: try eventIntake(metadata, limits: limits, sandbox: sandbox))
+    /// The named settings that workers process videos with.
+    func profiles() throws(ClairoError) -> Profiles {
+        guard let file = settings.value(.profiles) else { return Profiles() }
+        return try ProfilesFile.read(file)
     }
 
-    /// Registers objects that events tell of.
-    func eventIntake(
-        _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode = .auto
-    ) throws(ClairoError) -> ObjectEventHandler {
-        ObjectEventHandler(
-            ownStores: [try rawStore(), try outputStore()], metadata: metadata,
-            prober: try prober(limits, sandbox: sandbox),
-            openBucket: { (name) throws(ClairoError) in try openStore("s3://\(name)") }, stop: stop)
+    func policy() throws(ClairoError) -> QueuePolicy {
+        try QueuePolicy(settings.value(.tenantWeights) ?? "")
+    }
+
+    var messages: JobMessages { JobMessages(hasWebhook: settings.value(.webhookURL) != nil) }
+
+    func jobStart(_ metadata: any MetadataStore) throws(ClairoError) -> JobStart {
+        JobStart(metadata: metadata, policy: try policy(), messages: messages)
+    }
+
+    func jobOperations(_ metadata: any MetadataStore) throws(ClairoError) -> JobOperations {
+        JobOperations(
+            metadata: metadata, output: try outputStore(), start: try jobStart(metadata), messages: messages)
+    }
+
+    func deadLetters(_ metadata: any MetadataStore) throws(ClairoError) -> DeadLetterOperations {
+        DeadLetterOperations(metadata: metadata, jobs: try jobOperations(metadata))
     }
 
     /// Nil where no webhook is set.

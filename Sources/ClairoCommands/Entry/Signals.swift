@@ -1,0 +1,158 @@
+internal import ClairoCore
+internal import Dispatch
+internal import Glibc
+internal import Synchronization
+
+/// Turns signals into requests to stop.
+///
+/// - A command by hand (`stopping`) ends on SIGINT and SIGTERM, with that signal's exit code.
+/// - A daemon (`runningDaemon`) takes no more work on SIGINT and SIGTERM, gives running tasks some seconds and then hands
+///   them back; on SIGUSR1 it finishes them first. The service manager is told.
+///
+/// A second SIGINT or SIGTERM ends the process at once.
+enum Signals {
+    private static let ending = [SIGINT, SIGTERM]
+
+    // MARK: Commands
+
+    /// Runs `body`; where a signal stopped it, the error carries that signal's exit code.
+    /// - Parameter canContinue: whether the same command continues what was stopped.
+    static func stopping<R: Sendable>(
+        _ stop: StopRequest, canContinue: Bool = true, _ body: () async throws -> R
+    ) async throws -> R {
+        let received = Received(canContinue: canContinue)
+        let handlers = await SignalHandlers.register(ending) { received.handle($0, stop) }
+        defer { handlers.cancel() }
+        do {
+            return try await body()
+        } catch let error as ClairoError where error.kind == .cancelled {
+            throw received.error
+        }
+    }
+
+    /// The same for a body that blocks the calling thread.
+    static func stopping<R>(_ stop: StopRequest, blocking body: () throws(ClairoError) -> R) throws(ClairoError) -> R {
+        let received = Received(canContinue: true)
+        let handlers = SignalHandlers.registerBlocking(ending) { received.handle($0, stop) }
+        defer { handlers.cancel() }
+        do throws(ClairoError) {
+            return try body()
+        } catch {
+            throw error.kind == .cancelled ? received.error : error
+        }
+    }
+
+    /// The first signal that a command received.
+    private final class Received: Sendable {
+        private let number = Mutex<Int32?>(nil)
+        private let canContinue: Bool
+
+        init(canContinue: Bool) { self.canContinue = canContinue }
+
+        var error: ClairoError {
+            ClairoError(
+                kind: .cancelled, exitCode: number.withLock { $0 } == SIGTERM ? .terminated : .interrupted,
+                canContinue ? "Stopped; what is finished is kept" : "Stopped",
+                advice: canContinue ? "Run the same command again to continue." : nil)
+        }
+
+        func handle(_ signal: Int32, _ stop: StopRequest) {
+            let isSecond = number.withLock { number in
+                defer { number = number ?? signal }
+                return number != nil
+            }
+            if isSecond { _exit(128 + signal) }
+            stop.cancel()
+        }
+    }
+
+    // MARK: Daemons
+
+    /// Seconds between the signal and the moment when running tasks are handed back. Supervisors wait 30 (ECS) or 90
+    /// (systemd) before they kill.
+    private static let grace = 12
+    /// Seconds after which the process ends in any case. Nothing is lost, as no crash loses anything.
+    private static let limit = 19
+
+    /// Runs a daemon, and tells the service manager that it is ready once signals are handled.
+    /// - Parameters:
+    ///   - finishesTasks: SIGINT and SIGTERM wait for running tasks as SIGUSR1 does.
+    ///   - status: what the daemon does, for the service manager.
+    static func runningDaemon<R: Sendable>(
+        finishesTasks: Bool, log: PipelineLog, manager: ServiceManager, status: String,
+        stop: StopRequest = StopRequest(),
+        _ body: (_ drain: StopRequest, _ stop: StopRequest) async throws -> R
+    ) async throws -> R {
+        let drain = StopRequest()
+        let count = Atomic<Int>(0)
+        let handlers = await SignalHandlers.register(ending + [SIGUSR1]) { number in
+            let ends = number != SIGUSR1
+            if ends, count.add(1, ordering: .relaxed).oldValue > 0 { _exit(128 + number) }
+            log.note("stopping: no more work is taken")
+            // The service manager limits how long a service may stop; SIGUSR1 has no such limit.
+            if ends { manager.stopping() } else { manager.status("Finishing its tasks") }
+            drain.cancel()
+            if ends, !finishesTasks {
+                DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(grace)) { stop.cancel() }
+                DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(limit)) {
+                    log.note("a service does not answer: its work is left to others, after the lease")
+                    _exit(0)
+                }
+            }
+        }
+        defer { handlers.cancel() }
+        manager.ready(status)
+        return try await manager.watching { try await body(drain, stop) }
+    }
+
+    /// Ends the process at the next SIGINT or SIGTERM, for a server that has been told to stop already.
+    static func exitOnNext() -> SignalHandlers {
+        SignalHandlers(ending, restoresDefaults: false) { _exit(128 + $0) }
+    }
+}
+
+/// Handlers of signals, which run on a queue of libdispatch until they are cancelled.
+struct SignalHandlers {
+    private let sources: [any DispatchSourceSignal]
+    /// What to set back to the default when the handlers are cancelled.
+    private let restored: [Int32]
+    private let registered = DispatchGroup()
+
+    /// Returns once the signals are handled: libdispatch registers a source late, and one that arrives before is lost.
+    static func register(_ numbers: [Int32], _ handle: @escaping @Sendable (Int32) -> Void) async -> SignalHandlers {
+        let handlers = SignalHandlers(numbers, handle)
+        await withCheckedContinuation { continuation in
+            handlers.registered.notify(queue: .global()) { continuation.resume() }
+        }
+        return handlers
+    }
+
+    /// The same, and blocks the calling thread for that moment.
+    static func registerBlocking(
+        _ numbers: [Int32], _ handle: @escaping @Sendable (Int32) -> Void
+    ) -> SignalHandlers {
+        let handlers = SignalHandlers(numbers, handle)
+        handlers.registered.wait()
+        return handlers
+    }
+
+    /// Returns before the signals are handled.
+    init(_ numbers: [Int32], restoresDefaults: Bool = true, _ handle: @escaping @Sendable (Int32) -> Void) {
+        let registered = registered
+        restored = restoresDefaults ? numbers : []
+        sources = numbers.map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { handle(number) }
+            registered.enter()
+            source.setRegistrationHandler { registered.leave() }
+            source.resume()
+            return source
+        }
+    }
+
+    func cancel() {
+        for source in sources { source.cancel() }
+        for number in restored { signal(number, SIG_DFL) }
+    }
+}

@@ -1,0 +1,14 @@
+internal import ArgumentParser
+internal import ClairoCore
+
+/// Where `serve` listens and whom it lets in.
+struct ListenOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Address to listen on (default: 127.0.0.1:8080).", valueName: "host:port"))
+    var listen: String?
+
+    @Option(help: ArgumentHelp("Require one of the tokens in this file.", valueName: "file"), completion: .file())
+    var tokenFile: String?
+
+    /// The settings that these options are the flags of.
+    var flags: [(Settings.Key, String?)] { [(.listen, listen), (.tokenFile, tokenFile)] }
+}

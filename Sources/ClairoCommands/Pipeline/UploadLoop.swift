@@ -1,0 +1,77 @@
+internal import ClairoCore
+internal import ClairoPipeline
+internal import Foundation
+internal import Glibc
+
+/// Uploads the files of a command line one after the other, for `upload` and `run`.
+struct UploadLoop {
+    let options: UploadOptions
+    let services: Services
+    let registration: UploadRegistration
+    var dedupe = false
+    /// Whether errors are printed as JSON too.
+    let json: Bool
+    var progress = ProgressStyle.none
+
+    /// Uploads each file. An error that concerns one file only is reported, and the others are uploaded all the same.
+    /// - Parameter uploaded: receives each file's name and outcome.
+    /// - Returns: the first error that was reported.
+    func run(_ uploaded: (_ file: String, FileUpload.Outcome) async throws -> Void) async throws -> AlreadyReported? {
+        var failure: AlreadyReported?
+        for file in options.files {
+            do {
+                try await uploaded(file, try await upload(file))
+            } catch let error as ClairoError where Self.concerns(file, error) && options.files.count > 1 {
+                _ = ClairoCommand.report(error, asJSON: json, services.environment)
+                failure = failure ?? AlreadyReported(exitCode: error.exitCode)
+            }
+        }
+        return failure
+    }
+
+    /// To be called when the user knows the video's id: from then on the same file is another video.
+    func acknowledge(_ session: UploadID?) async throws(ClairoError) {
+        guard let session else { return }
+        try await FileUpload(registration: registration, stop: services.stop).acknowledge(session)
+    }
+
+    private func upload(_ file: String) async throws -> FileUpload.Outcome {
+        if file == "-" { return try await StandardInput.upload(registration, options: options, stop: services.stop) }
+        let name = (file as NSString).lastPathComponent
+        let meter = UploadMeter(style: progress, name: name, environment: services.environment)
+        defer { meter.stop() }
+        let source = try await services.stores.source(file)
+        let request = try options.request(name: name)
+        return try await FileUpload(registration: registration, stop: services.stop).run(
+            source, request: request,
+            fingerprint: { () throws(ClairoError) in
+                try Self.fingerprint(of: file, source: source, request: request)
+            }, dedupe: dedupe, progress: { meter.show($0) })
+    }
+
+    /// Whether an error concerns this file only, and not the services that all files go to.
+    private static func concerns(_ file: String, _ error: ClairoError) -> Bool {
+        error.kind == .badInput || error.exitCode == .noInput
+            || (error.exitCode == .noPermission && !FileManager.default.isReadableFile(atPath: file))
+    }
+
+    /// The same for the same file, as far as can be told without reading it, and for the same words about it.
+    private static func fingerprint(
+        of file: String, source: any ByteSource, request: UploadRequest
+    ) throws(ClairoError) -> String {
+        var parts = [request.title ?? "", request.profile, request.priority.rawValue, request.tenant]
+        if let etag = source.etag {
+            parts += [file, etag]
+        } else {
+            var status = stat()
+            guard stat(file, &status) == 0 else { throw .noInput("\(file) has gone", advice: "Check the name.") }
+            let path = URL(fileURLWithPath: file).resolvingSymlinksInPath().path
+            let (modified, changed) = (status.st_mtim, status.st_ctim)
+            parts += [
+                ProcessInfo.processInfo.hostName, path, "\(status.st_size) \(status.st_ino)",
+                "\(modified.tv_sec).\(modified.tv_nsec) \(changed.tv_sec).\(changed.tv_nsec)",
+            ]
+        }
+        return Checksum.sha256(Data(parts.map { "\($0.utf8.count):\($0)" }.joined().utf8))
+    }
+}

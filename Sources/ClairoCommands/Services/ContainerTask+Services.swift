@@ -1,0 +1,32 @@
+internal import ClairoCore
+internal import ClairoExecutors
+internal import ClairoMedia
+internal import ClairoPipeline
+internal import ClairoStorage
+
+extension ContainerTask.Services {
+    /// What a task's container on Amazon ECS works with. It has no settings of its own: the worker's document names the rest.
+    /// - Parameter exchange: the URL of the folder that holds the document.
+    init(
+        exchange: String, limits: InputLimits, sandbox: SandboxMode, stop: StopRequest,
+        environment: CommandEnvironment
+    ) throws(ClairoError) {
+        let (stores, variables) = (Stores(environment, stop: stop), environment.variables)
+        self.init(
+            exchange: try stores.open(exchange),
+            folder: { (spec, url, check) throws(ClairoError) in
+                let folder = AttemptFolder(store: try stores.open(url), spec: spec, check: check)
+                return ContainerTask.Folder(
+                    output: folder, files: { folder.ownFiles }, refusal: { folder.refusal })
+            },
+            source: { (size, etag, stop, url) throws(ClairoError) in
+                PresignedSource.open(
+                    name: "the source", size: size, etag: etag, environment: variables, stop: stop, url: url)
+            },
+            // This process needs some of the container's memory.
+            executor: { memory in
+                ProcessExecutor(
+                    taking: limits, sandbox: sandbox, within: ProcessLimits(memory: memory.map { $0 / 4 * 3 }))
+            }, environment: variables)
+    }
+}

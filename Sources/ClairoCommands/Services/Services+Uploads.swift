@@ -1,0 +1,43 @@
+internal import ClairoCore
+internal import ClairoExecutors
+internal import ClairoMedia
+internal import ClairoPipeline
+
+/// Uploads: how sources are registered, whether this program stored them or they were in a bucket already.
+extension Services {
+    func registration(
+        _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode = .auto
+    ) throws(ClairoError) -> UploadRegistration {
+        UploadRegistration(
+            store: try rawStore(), metadata: metadata, prober: try prober(limits, sandbox: sandbox))
+    }
+
+    /// Deals with messages about uploads.
+    func intake(
+        _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode
+    ) throws(ClairoError) -> UploadMessageHandler {
+        UploadMessageHandler(
+            metadata: metadata, start: try jobStart(metadata),
+            events: try eventIntake(metadata, limits: limits, sandbox: sandbox))
+    }
+
+    /// Registers objects that events tell of.
+    func eventIntake(
+        _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode = .auto
+    ) throws(ClairoError) -> ObjectEventHandler {
+        ObjectEventHandler(
+            ownStores: [try rawStore(), try outputStore()], metadata: metadata,
+            prober: try prober(limits, sandbox: sandbox),
+            openBucket: { (name) throws(ClairoError) in try openStore("s3://\(name)") }, stop: stop)
+    }
+
+    /// Looks into what was uploaded, in a process of its own. A profile that is not known here may be known to workers.
+    func prober(_ limits: InputLimits, sandbox: SandboxMode = .auto) throws(ClairoError) -> any MediaProber {
+        let profiles = try profiles()
+        // Several uploads may be looked into at once, beside all else that the process does.
+        let processLimits = ProcessLimits(memory: ProcessLimits.memory(of: MachineMemory.bytes, tasks: 8))
+        return SandboxedProber(
+            executor: ProcessExecutor(taking: limits, sandbox: sandbox, within: processLimits),
+            settings: { (try? profiles.settings(of: $0)) ?? TranscodeSettings() })
+    }
+}
