@@ -45,7 +45,7 @@ def macro(text):
 
 def names(argument):
     order = {"short": 0, "longWithSingleDash": 1, "long": 2}
-    return sorted(argument["names"] or [], key=lambda name: order[name["kind"]])
+    return sorted(argument.get("names") or [], key=lambda name: order[name["kind"]])
 
 
 def dashes(name):
@@ -66,6 +66,7 @@ def description(argument):
     text = " ".join(filter(None, [argument.get("abstract"), argument.get("discussion")]))
     default = argument.get("defaultValue")
     if default and argument["kind"] != "flag" and "(default:" not in text and "default: all" not in text:
+        default = re.sub(r"^(\d+)\.0$", r"\1", default)
         text = re.sub(r"\.$", "", text) + f" (default: {default})."
     flags = [name["name"] for name in names(argument)]
     opposite = next((name for name in flags if f"no-{name}" in flags), None)
@@ -76,7 +77,7 @@ def description(argument):
 
 def merge_inversions(arguments):
     """`--x` and `--no-x` are one flag, and explained once."""
-    by_name = {name["name"]: argument for argument in arguments for name in argument["names"] or []}
+    by_name = {name["name"]: argument for argument in arguments for name in argument.get("names") or []}
     merged = []
     for argument in arguments:
         first = (names(argument) or [{"name": ""}])[-1]["name"]
@@ -107,7 +108,7 @@ def options(arguments):
 def discussion(text):
     """Paragraphs, and examples, which are the lines that begin with two blanks."""
     paragraphs, examples = [], []
-    for block in re.split(r"\n\s*\n", text.strip("\n")):
+    for block in filter(str.strip, re.split(r"\n\s*\n", text.strip("\n"))):
         literal = [line[2:] for line in block.split("\n") if line.startswith("  ")]
         if not literal:
             paragraphs.append(block.replace("\n", " "))
@@ -146,14 +147,14 @@ def exit_codes():
 def page(command, path, pages, date):
     arguments = [
         argument for argument in command.get("arguments") or []
-        if argument.get("shouldDisplay", True) and (argument["names"] or argument["kind"] == "positional")
+        if argument.get("shouldDisplay", True) and (argument.get("names") or argument["kind"] == "positional")
     ]
     arguments = merge_inversions(arguments)
     positional = [argument for argument in arguments if argument["kind"] == "positional"]
     children = [child for child in command.get("subcommands") or [] if is_shown(child)]
     lines = [
         '.\\" Made by Scripts/man from the help of the program. Do not edit.',
-        f".Dd {date}", f".Dt {'-'.join(path).upper()} 1", ".Os Clairo", ".Sh NAME", f".Nm {'-'.join(path)}",
+        f".Dd {date}", f".Dt {'-'.join(path).upper()} 1", ".Os", ".Sh NAME", f".Nm {'-'.join(path)}",
         f".Nd {escape(command['abstract'].rstrip('.'))}", ".Sh SYNOPSIS", f".Nm {macro(' '.join(path))}",
     ]
     if children:

@@ -19,7 +19,7 @@ struct DoctorCommand: EnvironmentCommand {
             code of the first error.
 
               clairo doctor
-              clairo doctor --raw-store s3://videos/raw --database mysql://clairo@db/clairo --json
+              clairo doctor --raw-store s3://videos/raw --json
               clairo doctor --queue kafka://broker1,broker2
               clairo doctor --executor docker --docker-image clairo
             """)
