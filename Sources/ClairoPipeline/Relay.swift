@@ -93,7 +93,7 @@ public struct Relay: Sendable {
         var pause = idleSeconds
         while !Task.isCancelled {
             do throws(ClairoError) {
-                let round = try await deliverBatchToItsEnd(lane)
+                let round = try await deliverWholeBatch(lane)
                 if let round {
                     count(round)
                     pause = round.delivered > 0 ? 0 : min(pause * 2 + 0.1, 5)
@@ -114,7 +114,7 @@ public struct Relay: Sendable {
     }
 
     /// Delivers a claimed batch even if the task is cancelled. Otherwise it would wait until its lease expires.
-    private func deliverBatchToItsEnd(_ lane: OutboxLane) async throws(ClairoError) -> Summary? {
+    private func deliverWholeBatch(_ lane: OutboxLane) async throws(ClairoError) -> Summary? {
         let batch = Task { () async -> Result<Summary?, ClairoError> in
             do throws(ClairoError) { return .success(try await deliverBatch(lane)) } catch { return .failure(error) }
         }

@@ -39,13 +39,13 @@ import Testing
             "h": "v", "trace-id": "t", "intake-attempt": "30", "dead-letter-error": "old",
             "message-id": MessageID.make().rawValue,
         ]
-        try await intake.take(message(tired))
+        try await intake.handle(message(tired))
         let letter = try #require(try await letters().first)
         #expect(try await desk().redrive(letter) == .redriven)
         let again = try #require(metadata.messages.last)
         #expect(again.topic == Topic.uploads && again.key == "k" && again.payload == letter.payload)
         #expect(again.headers == ["h": "v", "trace-id": "t"])
-        try await intake.take(message(again.headers))
+        try await intake.handle(message(again.headers))
         #expect(try await letters().isEmpty, "it is put off, not buried")
     }
 

@@ -48,7 +48,7 @@ import Testing
 
     @Test func anObjectBecomesAVideoWhoseSourceStaysWhereItIs() async throws {
         try incoming.put(clip, at: "in box/über+1.wav")
-        let summary = try await intake().take(event: event(record("in+box/%C3%BCber%2B1.wav", of: clip)))
+        let summary = try await intake().handle(event: event(record("in+box/%C3%BCber%2B1.wav", of: clip)))
         let video = try #require(metadata.videos.first)
         #expect(summary.registered.map(\.videoID) == [video.id] && metadata.videos.count == 1)
         #expect(video.originalName == "über+1.wav" && video.state == .uploaded)
@@ -68,7 +68,7 @@ import Testing
         let event = event(record("a.wav", of: clip), record("a.wav", of: clip))
         let intake = intake()
         try await withThrowingTaskGroup(of: ObjectEventSummary.self) { group in
-            for _ in 0..<16 { group.addTask { try await intake.take(event: event) } }
+            for _ in 0..<16 { group.addTask { try await intake.handle(event: event) } }
             let summaries = try await group.reduce(into: []) { $0.append($1) }
             #expect(summaries.flatMap(\.registered).count == 1)
             #expect(summaries.flatMap(\.known).count == 15)
@@ -76,16 +76,16 @@ import Testing
         }
         #expect(metadata.videos.count == 1 && metadata.messages.count == 1)
         // By hand too, where nobody knows the ETag.
-        #expect(try await intake.take(bucket: "incoming", key: "a.wav").known.count == 1)
+        #expect(try await intake.handle(bucket: "incoming", key: "a.wav").known.count == 1)
         #expect(metadata.messages.count == 1)
     }
 
     @Test func otherBytesUnderTheSameKeyAreAnotherVideo() async throws {
         let other = MemoryMedia.wav(samples: 9000)
         try incoming.put(clip, at: "a.wav")
-        _ = try await intake().take(event: event(record("a.wav", of: clip)))
+        _ = try await intake().handle(event: event(record("a.wav", of: clip)))
         try incoming.put(other, at: "a.wav")
-        _ = try await intake().take(event: event(record("a.wav", of: other)))
+        _ = try await intake().handle(event: event(record("a.wav", of: other)))
         #expect(Set(metadata.videos.map(\.sha256)) == [Checksum.sha256(clip), Checksum.sha256(other)])
     }
 
@@ -93,9 +93,9 @@ import Testing
         let newer = MemoryMedia.wav(samples: 9000)
         try incoming.put(newer, at: "a.wav")
         let (first, second) = (record("a.wav", of: clip, sequencer: "0A"), record("a.wav", of: newer, sequencer: "0B"))
-        let late = try await intake().take(event: event(second))
-        let early = try await intake().take(event: event(first))
-        let both = try await intake().take(event: event(second, first))
+        let late = try await intake().handle(event: event(second))
+        let early = try await intake().handle(event: event(first))
+        let both = try await intake().handle(event: event(second, first))
         #expect(late.registered.count == 1 && early.registered.isEmpty && both.known.count == 1)
         #expect(early.ignored.map(\.reason) == ["it was replaced since"])
         #expect(metadata.videos.map(\.sha256) == [Checksum.sha256(newer)])
@@ -109,7 +109,7 @@ import Testing
         ]
         for (store, key) in own { try store.put(clip, at: key) }
         for (store, key) in own {
-            let outcome = try await intake().take(
+            let outcome = try await intake().handle(
                 try ObjectNotice(bucket: store.location(of: key).bucket, key: key.rawValue))
             guard case .ignored("Clairo wrote it") = outcome else { throw ClairoError.defect("\(outcome)") }
         }
@@ -117,12 +117,13 @@ import Testing
         // Beside its own folder the raw bucket is a bucket like any other.
         try raw.put(clip, at: "drop/a.wav")
         #expect(
-            try await intake().take(event: event(record("drop/a.wav", bucket: "raw", of: clip))).registered.count == 1)
+            try await intake().handle(event: event(record("drop/a.wav", bucket: "raw", of: clip))).registered.count == 1
+        )
     }
 
     @Test func anObjectThatIsGoneIsNotedAndTheOthersComeIn() async throws {
         try incoming.put(clip, at: "b.wav")
-        let summary = try await intake().take(event: event(record("a.wav", of: clip), record("b.wav", of: clip)))
+        let summary = try await intake().handle(event: event(record("a.wav", of: clip), record("b.wav", of: clip)))
         #expect(summary.ignored.map(\.object) == ["s3://incoming/a.wav"])
         #expect(summary.ignored.map(\.reason) == ["the object no longer exists"])
         #expect(summary.registered.count == 1)
@@ -132,7 +133,7 @@ import Testing
         let text = Data("Dear diary".utf8)
         try incoming.put(text, at: "diary.txt")
         try incoming.put(Data(), at: "folder/")
-        let summary = try await intake().take(
+        let summary = try await intake().handle(
             event: event(record("diary.txt", of: text), record("folder/", of: Data())))
         #expect(summary.refused.map(\.object) == ["s3://incoming/diary.txt", "s3://incoming/folder/"])
         #expect(summary.refused.allSatisfy { !$0.reason.isEmpty })
@@ -149,10 +150,10 @@ import Testing
             return store
         }
         let event = event(record("a.wav", of: clip))
-        let error = try await #require(throws: ClairoError.self) { try await intake.take(event: event) }
+        let error = try await #require(throws: ClairoError.self) { try await intake.handle(event: event) }
         #expect(error.kind == .transient)
         isAway.withLock { $0 = false }
-        #expect(try await intake.take(event: event).registered.count == 1)
+        #expect(try await intake.handle(event: event).registered.count == 1)
     }
 
     @Test func aDatabaseThatIsAwayIsTriedAgain() async throws {
@@ -160,17 +161,17 @@ import Testing
         metadata.setAway(true)
         let event = event(record("a.wav", of: clip))
         let intake = intake()
-        let error = try await #require(throws: ClairoError.self) { try await intake.take(event: event) }
+        let error = try await #require(throws: ClairoError.self) { try await intake.handle(event: event) }
         #expect(error.kind == .transient)
         metadata.setAway(false)
-        #expect(try await intake.take(event: event).registered.count == 1)
+        #expect(try await intake.handle(event: event).registered.count == 1)
     }
 
     @Test func aBucketThatCannotBeUsedIsToldAfterTheOthersCameIn() async throws {
         try incoming.put(clip, at: "a.wav")
         let event = event(record("x.wav", bucket: "nowhere", of: clip), record("a.wav", of: clip))
         let intake = intake()
-        let error = try await #require(throws: ClairoError.self) { try await intake.take(event: event) }
+        let error = try await #require(throws: ClairoError.self) { try await intake.handle(event: event) }
         #expect(error.exitCode == .configuration && metadata.videos.count == 1)
     }
 
@@ -181,22 +182,24 @@ import Testing
             ("incoming", "none.wav", ClairoError.ExitCode.noInput), ("incoming", "diary.txt", .badMedia),
             ("raw", "videos/a", .usage), ("not a bucket", "a", .badMedia),
         ] {
-            let error = try await #require(throws: ClairoError.self) { try await intake.take(bucket: bucket, key: key) }
+            let error = try await #require(throws: ClairoError.self) {
+                try await intake.handle(bucket: bucket, key: key)
+            }
             #expect(error.exitCode == code, "\(error)")
         }
     }
 
     @Test func ourOwnMessageRegistersNothing() async throws {
         try incoming.put(clip, at: "a.wav")
-        _ = try await intake().take(event: event(record("a.wav", of: clip)))
+        _ = try await intake().handle(event: event(record("a.wav", of: clip)))
         let message = try #require(metadata.messages.first)
-        let summary = try await intake().take(event: message.payload)
+        let summary = try await intake().handle(event: message.payload)
         #expect(summary.ignored.count == 1 && metadata.messages.count == 1)
     }
 
     @Test func aSummaryIsJSONThatComesBack() async throws {
         try incoming.put(clip, at: "a.wav")
-        let summary = try await intake().take(event: event(record("a.wav", of: clip), "{}"))
+        let summary = try await intake().handle(event: event(record("a.wav", of: clip), "{}"))
         #expect(summary.unreadable.count == 1)
         #expect(try JSONDecoder().decode(ObjectEventSummary.self, from: JSON.encode(summary)) == summary)
     }
@@ -205,7 +208,7 @@ import Testing
 
     @Test func removingAVideoLeavesItsSourceInAnothersBucket() async throws {
         try incoming.put(clip, at: "a.wav")
-        _ = try await intake().take(event: event(record("a.wav", of: clip)))
+        _ = try await intake().handle(event: event(record("a.wav", of: clip)))
         let video = try #require(metadata.videos.first)
         let removed = try await VideoRemoval(raw: raw, output: output, metadata: metadata).remove(video.id)
         guard case .removed = removed else { throw ClairoError.defect("\(removed)") }
@@ -233,8 +236,8 @@ import Testing
             ownStores: [try StoreURL.open("s3://\(bucket)/raw", environment: environment)], metadata: metadata,
             prober: InProcessProber(), openBucket: openBucket)
         let event = event(record("in+box%2F50%25+%22%C3%BC%22+%2B+%E6%98%A0%E7%94%BB.wav", bucket: bucket, of: clip))
-        #expect(try await intake.take(event: event).registered.count == 1)
-        #expect(try await intake.take(event: event).known.count == 1)
+        #expect(try await intake.handle(event: event).registered.count == 1)
+        #expect(try await intake.handle(event: event).known.count == 1)
         let video = try #require(try await metadata.videos(VideoFilter()).first)
         #expect(video.source.key == key.rawValue && video.sha256 == Checksum.sha256(clip))
         // Under that name its bytes are found again.
@@ -244,10 +247,10 @@ import Testing
         #expect(sum == video.sha256)
         // Clairo's own folder, in the same bucket.
         let own = try await #require(throws: ClairoError.self) {
-            try await intake.take(bucket: bucket, key: "raw/videos/\(VideoID.make())/source")
+            try await intake.handle(bucket: bucket, key: "raw/videos/\(VideoID.make())/source")
         }
         let error = try await #require(throws: ClairoError.self) {
-            try await intake.take(bucket: "no-such-bucket-\(bucket)", key: "a.wav")
+            try await intake.handle(bucket: "no-such-bucket-\(bucket)", key: "a.wav")
         }
         #expect(own.exitCode == .usage && error.exitCode == .configuration)
     }

@@ -12,35 +12,35 @@ import Testing
     ) -> Job {
         Job(
             id: .make(), videoID: .make(), profile: "default", priority: priority, tenant: tenant,
-            queueAt: policy.place(tenant: tenant, last: last, now: time), traceID: "", createdAt: time)
+            queueAt: policy.position(tenant: tenant, last: last, now: time), traceID: "", createdAt: time)
     }
 
-    private func place(_ kind: WorkTask.Kind, _ index: Int, _ job: Job, _ policy: QueuePolicy = QueuePolicy())
+    private func position(_ kind: WorkTask.Kind, _ index: Int, _ job: Job, _ policy: QueuePolicy = QueuePolicy())
         -> Timestamp
-    { policy.place(of: kind, index: index, in: job) }
+    { policy.position(of: kind, index: index, in: job) }
 
     @Test func aHigherPriorityGoesFirst() {
-        let places = [Priority.high, .normal, .low].map { place(.plan, 0, job($0, at: now)) }
-        #expect(places == places.sorted())
-        #expect(Set(places).count == 3)
+        let positions = [Priority.high, .normal, .low].map { position(.plan, 0, job($0, at: now)) }
+        #expect(positions == positions.sorted())
+        #expect(Set(positions).count == 3)
     }
 
     @Test func whoHasWaitedLongEnoughIsNotOvertakenAnyMore() {
         let patient = job(.low, at: now)
         let late = job(.high, at: now.advanced(bySeconds: 601))
-        #expect(place(.plan, 0, patient) < place(.plan, 0, late))
+        #expect(position(.plan, 0, patient) < position(.plan, 0, late))
     }
 
     @Test func aShortJobGoesInBetweenALongOne() {
         let long = job(at: now)
         let short = job(at: now.advanced(bySeconds: 20))
-        #expect(place(.chunk, 0, long) < place(.chunk, 0, short))
-        #expect(place(.chunk, 0, short) < place(.chunk, 5, long))
+        #expect(position(.chunk, 0, long) < position(.chunk, 0, short))
+        #expect(position(.chunk, 0, short) < position(.chunk, 5, long))
     }
 
     @Test func whatEndsAJobStandsWhereItBegan() {
         let job = job(at: now)
-        #expect(place(.finish, 0, job) <= place(.chunk, 1, job))
+        #expect(position(.finish, 0, job) <= position(.chunk, 1, job))
     }
 
     @Test func manyJobsOfOneTenantLeaveRoomForAnother() {
@@ -49,25 +49,25 @@ import Testing
         let flood = (0..<1000).map { _ in
             let job = job(tenant: "flood", after: last, at: now)
             last = job.queueAt
-            return place(.plan, 0, job, policy)
+            return position(.plan, 0, job, policy)
         }
-        let other = place(.plan, 0, job(tenant: "other", at: now.advanced(bySeconds: 5)), policy)
+        let other = position(.plan, 0, job(tenant: "other", at: now.advanced(bySeconds: 5)), policy)
         #expect(flood.count { $0 < other } < 10)
     }
 
     @Test func aTenantOfMoreWeightGetsItsShare() throws {
         let policy = try QueuePolicy("gold=4,trial=0.5")
-        var places: [String: [Timestamp]] = [:]
+        var positions: [String: [Timestamp]] = [:]
         for tenant in ["gold", "trial"] {
             var last: Timestamp?
             for _ in 0..<200 {
                 let job = job(tenant: tenant, after: last, at: now, policy: policy)
                 last = job.queueAt
-                places[tenant, default: []].append(job.queueAt)
+                positions[tenant, default: []].append(job.queueAt)
             }
         }
         let first =
-            (places["gold", default: []].map { ($0, "gold") } + places["trial", default: []].map { ($0, "trial") })
+            (positions["gold", default: []].map { ($0, "gold") } + positions["trial", default: []].map { ($0, "trial") })
             .sorted { $0.0 < $1.0 }.prefix(90)
         #expect(first.count { $0.1 == "gold" } == 80)
     }

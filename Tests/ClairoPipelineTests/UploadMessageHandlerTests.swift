@@ -35,11 +35,11 @@ import Testing
     @Test func anEventRegistersAVideoWhoseOwnMessageBeginsItsJobOnce() async throws {
         try incoming.put(clip, at: "a.wav")
         let record = UploadDialectTests.record(key: "a.wav", eTag: Checksum.md5(clip))
-        for _ in 0..<2 { try await intake().take(message(event(record))) }
+        for _ in 0..<2 { try await intake().handle(message(event(record))) }
         let video = try #require(metadata.videos.first)
         let sent = metadata.messages.filter { $0.topic == Topic.uploads }
         #expect(sent.count == 1 && video.state == .uploaded)
-        for _ in 0..<2 { try await intake().take(message(sent[0].payload)) }
+        for _ in 0..<2 { try await intake().handle(message(sent[0].payload)) }
         #expect(try await metadata.jobs(of: video.id).count == 1)
         #expect(try await metadata.deadLetters(topic: nil, all: true, limit: 10).isEmpty)
     }
@@ -51,18 +51,18 @@ import Testing
     ]
 
     @Test(arguments: hopeless) func whatCanNeverWorkBecomesOneDeadLetter(_ text: String) async throws {
-        for _ in 0..<3 { try await intake().take(message(Data(text.utf8))) }
+        for _ in 0..<3 { try await intake().handle(message(Data(text.utf8))) }
         let letters = try await metadata.deadLetters(topic: nil, all: true, limit: 10)
         #expect(letters.count == 1 && letters[0].payload == Data(text.utf8) && !letters[0].failure.message.isEmpty)
         #expect(letters[0].offset == 7 && letters[0].headers == ["h": "v"])
-        try await intake().take(message(Data(text.utf8), offset: 8))
+        try await intake().handle(message(Data(text.utf8), offset: 8))
         #expect(try await metadata.deadLetters(topic: nil, all: true, limit: 10).count == 2)
     }
 
     @Test func goodRecordsBesideABadOneComeIn() async throws {
         try incoming.put(clip, at: "a.wav")
         let good = UploadDialectTests.record(key: "a.wav", eTag: Checksum.md5(clip))
-        try await intake().take(message(event("{}", good)))
+        try await intake().handle(message(event("{}", good)))
         #expect(metadata.videos.count == 1)
         #expect(try await metadata.deadLetters(topic: nil, all: true, limit: 10).count == 1)
     }
@@ -71,7 +71,7 @@ import Testing
         try incoming.put(clip, at: "a.wav")
         let slow = UploadDialectTests.record(bucket: "slow")
         let good = UploadDialectTests.record(key: "a.wav", eTag: Checksum.md5(clip))
-        let told = try await intake().take(message(event(slow, good)))
+        let told = try await intake().handle(message(event(slow, good)))
         #expect(metadata.videos.count == 1)
         // The event comes again for the other.
         #expect(told.map(\.kind) == [.transient] && metadata.messages.last?.topic == Topic.uploads)
@@ -80,7 +80,7 @@ import Testing
     @Test func whatIsNoVideoIsTold() async throws {
         try incoming.put(Data("no film".utf8), at: "notes.txt")
         let record = UploadDialectTests.record(key: "notes.txt", eTag: Checksum.md5(Data("no film".utf8)))
-        let told = try await intake().take(message(event(record)))
+        let told = try await intake().handle(message(event(record)))
         #expect(told.map(\.kind) == [.badInput] && told[0].message.contains("notes.txt"), "\(told)")
         #expect(try await metadata.deadLetters(topic: nil, all: true, limit: 10).isEmpty)
     }
@@ -89,7 +89,7 @@ import Testing
         let key = String(repeating: "ключ", count: 300)
         let long = ReceivedMessage(
             topic: Topic.uploads, partition: 1, offset: 7, key: key, headers: [:], payload: Data("garbage".utf8))
-        #expect(try await intake().take(long).map(\.kind) == [.badInput])
+        #expect(try await intake().handle(long).map(\.kind) == [.badInput])
         let letter = try #require(try await metadata.deadLetters(topic: nil, all: true, limit: 10).first)
         #expect(letter.key == key)
         #expect(metadata.messages.last?.key == String(key.prefix(500)))
@@ -100,7 +100,7 @@ import Testing
         var next = message(event(UploadDialectTests.record(bucket: "slow")))
         var delays: [Double] = []
         while try await metadata.deadLetters(topic: nil, all: true, limit: 10).isEmpty {
-            let reason = try await intake.take(next)
+            let reason = try await intake.handle(next)
             guard let again = metadata.messages.last, again.topic == next.topic else { break }
             #expect(reason.map(\.kind) == [.transient])
             #expect(again.payload == next.payload && again.headers["h"] == "v")

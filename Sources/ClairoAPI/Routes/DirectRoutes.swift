@@ -142,11 +142,11 @@ struct DirectRoutes {
         let video = try await services.finishing.video(of: session.id) {
             switch try await direct.complete(session) {
             case .registered(let video): return video
-            case .incomplete(let gap):
-                let numbers = gap.parts.prefix(10).map(String.init).joined(separator: ", ")
+            case .incomplete(let missing):
+                let numbers = missing.parts.prefix(10).map(String.init).joined(separator: ", ")
                 throw APIError(
                     .conflict, "incomplete",
-                    "These parts are missing or have the wrong size: \(numbers)\(gap.parts.count > 10 ? " and more" : "")"
+                    "These parts are missing or have the wrong size: \(numbers)\(missing.parts.count > 10 ? " and more" : "")"
                 )
             }
         }

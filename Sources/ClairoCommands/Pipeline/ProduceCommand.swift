@@ -129,9 +129,9 @@ struct ProduceCommand: EnvironmentCommand {
         let intake = try services.eventIntake(metadata, limits: limitOptions.limits, sandbox: sandbox)
         let summary: ObjectEventSummary
         if let bucket, let key {
-            summary = try await intake.take(bucket: bucket, key: key)
+            summary = try await intake.handle(bucket: bucket, key: key)
         } else {
-            summary = try await intake.take(
+            summary = try await intake.handle(
                 event: try Self.document(s3Event ?? "-"), limit: LambdaRuntime.largestEvent)
         }
         if json {
@@ -161,7 +161,7 @@ struct ProduceCommand: EnvironmentCommand {
                 ) { drain, _ in
                     try await runtime.run(until: drain) { event throws(ClairoError) in
                         // An object that is no video is no failure of the function: Lambda need not send it again.
-                        let summary = try await intake.take(
+                        let summary = try await intake.handle(
                             event: event.payload, limit: LambdaRuntime.largestEvent, traceID: event.traceID)
                         return (try? JSON.encode(summary, pretty: false)) ?? Data("{}".utf8)
                     }

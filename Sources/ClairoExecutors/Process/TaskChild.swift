@@ -241,7 +241,7 @@ final class TaskChannel: Sendable {
 ///
 /// A question costs both sides more than the bytes do, and demuxers ask for a few at a time: more is asked for than is
 /// wanted, and the last answers are kept, of several as readers of sound and pictures go through the source together.
-/// What lies before the wanted bytes is not asked for: it may be far away (`PassedBytes`).
+/// What lies before the wanted bytes is not asked for: it may be far away (`RetainedBytes`).
 final class RemoteSource: ByteSource {
     let size: Int64
     let etag: String?

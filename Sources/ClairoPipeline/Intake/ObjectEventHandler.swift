@@ -54,11 +54,11 @@ public struct ObjectEventHandler: Sendable {
     /// - Parameter traceID: The trace id of the videos, or nil to create one for each.
     /// - Throws: `badInput` (65) if the document is not an event. An error about one object, its bucket or its
     ///   permissions is thrown after the other objects were handled, retryable errors first. The call is idempotent.
-    public func take(
+    public func handle(
         event: Data, limit: Int = UploadDialect.largestDocument, traceID: String? = nil
     ) async throws(ClairoError) -> ObjectEventSummary {
         switch try UploadDialect.read(event, limit: limit) {
-        case .objects(let notices): return try await take(notices, traceID: traceID)
+        case .objects(let notices): return try await handle(notices, traceID: traceID)
         case .video(let message):
             var summary = ObjectEventSummary()
             summary.ignored.append(.init(object: message.url, reason: "Clairo has already registered it"))
@@ -67,16 +67,17 @@ public struct ObjectEventHandler: Sendable {
     }
 
     /// The same for a parsed event.
-    public func take(_ notices: ObjectNotices, traceID: String? = nil) async throws(ClairoError) -> ObjectEventSummary {
+    public func handle(_ notices: ObjectNotices, traceID: String? = nil) async throws(ClairoError) -> ObjectEventSummary
+    {
         var summary = ObjectEventSummary()
         summary.ignoredRecords = notices.ignored + notices.superseded
         summary.unreadable = notices.unreadable
         var failure: ClairoError?
         for notice in notices.objects {
             do throws(ClairoError) {
-                summary.note(try await take(notice, traceID: traceID), of: notice)
+                summary.note(try await handle(notice, traceID: traceID), of: notice)
             } catch  where error.kind != .cancelled {
-                if failure == nil || (error.mayPass && failure?.mayPass == false) { failure = error }
+                if failure == nil || (error.isRetryable && failure?.isRetryable == false) { failure = error }
             }
         }
         if let failure { throw failure }
@@ -86,9 +87,9 @@ public struct ObjectEventHandler: Sendable {
     /// Registers one object by hand.
     /// - Throws: `noInput` (66) if it does not exist, `badInput` (65) if it is not a video, `usage` (64) if Clairo
     ///   wrote it.
-    public func take(bucket: String, key: String) async throws(ClairoError) -> ObjectEventSummary {
+    public func handle(bucket: String, key: String) async throws(ClairoError) -> ObjectEventSummary {
         let notice = try ObjectNotice(bucket: bucket, key: key)
-        let outcome = try await take(notice)
+        let outcome = try await handle(notice)
         switch outcome {
         case .refused(let error): throw error
         case .gone: throw .noInput("There is no s3://\(bucket)/\(key)", advice: "Check the names.")
@@ -101,7 +102,7 @@ public struct ObjectEventHandler: Sendable {
     }
 
     /// Registers one object, with or without an event.
-    public func take(_ notice: ObjectNotice, traceID: String? = nil) async throws(ClairoError) -> Outcome {
+    public func handle(_ notice: ObjectNotice, traceID: String? = nil) async throws(ClairoError) -> Outcome {
         if own.contains(where: { !$0.bucket.isEmpty && $0.bucket == notice.bucket && notice.key.begins(with: $0.key) })
         {
             return .ignored("Clairo wrote it")
@@ -147,7 +148,7 @@ public struct ObjectEventHandler: Sendable {
 }
 
 extension ClairoError {
-    fileprivate var mayPass: Bool { kind == .transient || kind == .capacity }
+    fileprivate var isRetryable: Bool { kind == .transient || kind == .capacity }
 }
 
 extension String {

@@ -24,7 +24,7 @@ public struct UploadMessageHandler: Sendable {
     /// - Throws: An error if the message can neither be handled, postponed nor dead-lettered. It must then be delivered
     ///   again.
     @discardableResult
-    public func take(_ message: ReceivedMessage) async throws(ClairoError) -> [ClairoError] {
+    public func handle(_ message: ReceivedMessage) async throws(ClairoError) -> [ClairoError] {
         do throws(ClairoError) {
             return try await read(message)
         } catch  where error.kind == .cancelled {
@@ -41,7 +41,7 @@ public struct UploadMessageHandler: Sendable {
 
     /// Starts the jobs of videos that are so old that their message must have been lost.
     /// - Returns: The number of jobs.
-    func takeForgotten(olderThanSeconds seconds: Double) async throws(ClairoError) -> Int {
+    func startMissedJobs(olderThanSeconds seconds: Double) async throws(ClairoError) -> Int {
         var count = 0
         for video in try await metadata.videos(VideoFilter(state: .uploaded, limit: 1000))
         where video.uploadedAt.seconds(since: .now) < -seconds {
@@ -60,7 +60,7 @@ public struct UploadMessageHandler: Sendable {
                 throw .badMedia("The message is a storage event, but this consumer does not register objects")
             }
             // Registered videos return as Clairo's own messages.
-            let summary = try await events.take(notices)
+            let summary = try await events.handle(notices)
             if !summary.unreadable.isEmpty { throw .badMedia(summary.unreadable.joined(separator: "; ")) }
             return summary.refused.map { .badMedia("\($0.object) is not registered: \($0.reason)") }
         }

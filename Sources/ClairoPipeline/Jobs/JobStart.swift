@@ -31,11 +31,11 @@ public struct JobStart: Sendable {
             tenant: video.tenant, priorities: Set(Priority.allCases.filter { $0 >= video.priority }))
         let job = Job(
             id: .make(at: now), videoID: video.id, profile: video.profile, priority: video.priority,
-            tenant: video.tenant, queueAt: policy.place(tenant: video.tenant, last: last, now: now),
+            tenant: video.tenant, queueAt: policy.position(tenant: video.tenant, last: last, now: now),
             traceID: video.traceID, createdAt: now)
         let task = WorkTask(
             id: .make(at: now), jobID: job.id, videoID: video.id, kind: .plan, priority: job.priority,
-            queueAt: policy.place(of: .plan, index: 0, in: job), notBefore: now, createdAt: now)
+            queueAt: policy.position(of: .plan, index: 0, in: job), notBefore: now, createdAt: now)
         do throws(ClairoError) {
             return try await metadata.startJob(
                 job, tasks: [task],

@@ -45,13 +45,13 @@ public struct QueuePolicy: Sendable, Hashable {
 
     /// The position of a new job.
     /// - Parameter last: The latest position of the tenant's unfinished jobs of this or a higher priority.
-    func place(tenant: String, last: Timestamp?, now: Timestamp) -> Timestamp {
+    func position(tenant: String, last: Timestamp?, now: Timestamp) -> Timestamp {
         guard let last else { return now }
         return max(now, last.advanced(bySeconds: Self.jobSpacing / weight(tenant)))
     }
 
     /// The position of a task. The finish task has the job's position, so that started jobs complete first.
-    func place(of kind: WorkTask.Kind, index: Int, in job: Job) -> Timestamp {
+    func position(of kind: WorkTask.Kind, index: Int, in job: Job) -> Timestamp {
         let position = kind == .chunk ? Double(index) : 0
         return job.queueAt.advanced(
             bySeconds: Self.delay(of: job.priority) + position * Self.chunkSpacing / weight(job.tenant))

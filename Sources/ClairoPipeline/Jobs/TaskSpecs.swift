@@ -41,7 +41,7 @@ struct TaskSpecs {
         func task(_ kind: WorkTask.Kind, _ index: Int, frames: Int = 0) -> WorkTask {
             WorkTask(
                 id: .make(at: now), jobID: job.id, videoID: job.videoID, kind: kind, index: index,
-                priority: job.priority, queueAt: policy.place(of: kind, index: index, in: job), notBefore: now,
+                priority: job.priority, queueAt: policy.position(of: kind, index: index, in: job), notBefore: now,
                 framesPlanned: frames, createdAt: now)
         }
         let chunks = plan.chunks.map { task(.chunk, $0.index, frames: frames(of: $0, plan)) }
@@ -51,7 +51,7 @@ struct TaskSpecs {
     static func finishTask(of job: Job, policy: QueuePolicy, now: Timestamp) -> WorkTask {
         WorkTask(
             id: .make(at: now), jobID: job.id, videoID: job.videoID, kind: .finish, priority: job.priority,
-            queueAt: policy.place(of: .finish, index: 0, in: job), notBefore: now, createdAt: now)
+            queueAt: policy.position(of: .finish, index: 0, in: job), notBefore: now, createdAt: now)
     }
 
     /// The number of frames that a chunk encodes, over all rungs.

@@ -17,14 +17,14 @@ public struct DirectUploads: Sendable {
     }
 
     /// Why an upload cannot be completed yet.
-    public struct Gap: Sendable {
+    public struct MissingParts: Sendable {
         /// The first hundred parts that are missing or have the wrong size.
         public var parts: [Int]
     }
 
     public enum Completion: Sendable {
         case registered(Video)
-        case incomplete(Gap)
+        case incomplete(MissingParts)
     }
 
     private let registration: UploadRegistration
@@ -99,18 +99,18 @@ public struct DirectUploads: Sendable {
             throw .temporary("Another request changed upload \(session.id)", advice: "Try again.")
         }
         let store = registration.store
-        let gap = try await blocking("complete upload") { () throws(ClairoError) -> Gap? in
+        let missing = try await blocking("complete upload") { () throws(ClairoError) -> MissingParts? in
             // Already complete if an earlier call was interrupted after this step.
             if try store.info(of: upload.key)?.size == session.size { return nil }
             let parts = try store.parts(of: upload)
             let sizes = Dictionary(parts.map { ($0.number, Int64($0.size)) }, uniquingKeysWith: { $1 })
             let count = Self.partCount(session)
             let wrong = (1...max(1, count)).filter { sizes[$0] != Self.size(ofPart: $0, of: session) }
-            guard wrong.isEmpty else { return Gap(parts: Array(wrong.prefix(100))) }
+            guard wrong.isEmpty else { return MissingParts(parts: Array(wrong.prefix(100))) }
             _ = try store.complete(upload, parts: parts.filter { $0.number <= count })
             return nil
         }
-        if let gap { return .incomplete(gap) }
+        if let missing { return .incomplete(missing) }
         return .registered(try await registration.finish(session))
     }
 }

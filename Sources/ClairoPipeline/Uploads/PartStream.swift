@@ -14,7 +14,7 @@ struct PartStream: Sendable {
     private(set) var number: Int
     private(set) var filling = Data()
     /// For probing the object once it is complete.
-    private(set) var passed = PassedBytes()
+    private(set) var passed = RetainedBytes()
     /// The store's receipts for the committed parts, in order.
     private(set) var receipts: [UploadedPart] = []
     private var inFlight: [Task<UploadedPart, any Error>] = []

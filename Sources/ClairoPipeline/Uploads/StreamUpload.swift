@@ -88,7 +88,7 @@ public struct StreamUpload: Sendable {
         if let upload = stream?.upload {
             if stream?.filling.isEmpty == false { try await stream?.sendPart() }
             try await stream?.settle()
-            source = (stream?.passed ?? PassedBytes()).source(size: bytes, of: key, in: store)
+            source = (stream?.passed ?? RetainedBytes()).source(size: bytes, of: key, in: store)
             // Use the receipts: the store's list may be incomplete or contain other parts.
             let parts = stream?.receipts ?? []
             stream = nil
@@ -103,7 +103,7 @@ public struct StreamUpload: Sendable {
         } else {
             let data = first
             first = Data()
-            source = PassedBytes(data).source(size: bytes, of: key, in: store)
+            source = RetainedBytes(data).source(size: bytes, of: key, in: store)
             try await blocking("upload") { () throws(ClairoError) in try store.put(data, at: key) }
         }
         return source

@@ -21,9 +21,9 @@ public struct UploadRequest: Sendable, Hashable {
         guard originalName.count <= Self.longestText, (title?.count ?? 0) <= Self.longestText else {
             throw .usage("The name or title has more than \(Self.longestText) characters")
         }
-        for (name, whose) in [(profile, "profile"), (tenant, "tenant")] where !Self.isName(name) {
+        for (name, field) in [(profile, "profile"), (tenant, "tenant")] where !Self.isName(name) {
             throw .usage(
-                "The \(whose) name is not valid", advice: "Use up to 64 letters, digits, -, _ and . characters.")
+                "The \(field) name is not valid", advice: "Use up to 64 letters, digits, -, _ and . characters.")
         }
         // Not every database can store NUL.
         let clean = { (text: String) in text.replacing("\0", with: "\u{FFFD}") }

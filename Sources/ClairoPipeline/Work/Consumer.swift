@@ -108,7 +108,7 @@ public struct Consumer: Sendable {
     private func takeIn(_ message: ReceivedMessage, _ consumer: any MessageConsumer) async {
         CrashPoint.reach("intake.received")
         do throws(ClairoError) {
-            for trouble in try await intake.take(message) { say(trouble) }
+            for trouble in try await intake.handle(message) { say(trouble) }
             wakeSignal.ring()
             CrashPoint.reach("intake.started")
             try await consumer.done(message)
@@ -127,7 +127,7 @@ public struct Consumer: Sendable {
                 try? await Task.sleep(for: .seconds(.random(in: 45...75)))
                 if Task.isCancelled { return }
                 do throws(ClairoError) {
-                    if try await intake.takeForgotten(olderThanSeconds: 300) > 0 { wakeSignal.ring() }
+                    if try await intake.startMissedJobs(olderThanSeconds: 300) > 0 { wakeSignal.ring() }
                 } catch {
                     say(error)
                 }

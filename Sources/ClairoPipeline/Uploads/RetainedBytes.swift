@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// Keeps the first and last bytes of an object while it streams to the store. A prober reads little else of most files,
 /// and a store may have to fetch a new object whole before it returns any of it.
-struct PassedBytes: Sendable {
+struct RetainedBytes: Sendable {
     /// Enough for the first frames at 15 Mbit/s, and for the index of half an hour or more.
     private static let headLength = 3 << 19
     private static let tailLength = 3 << 19
@@ -42,18 +42,18 @@ struct PassedBytes: Sendable {
             end = longer
         }
         let last = Piece(offset: size - Int64(end.count), data: end)
-        return PassedSource(size: size, pieces: [head, last].compactMap(\.self), key: key, store: store)
+        return RetainedSource(size: size, pieces: [head, last].compactMap(\.self), key: key, store: store)
     }
 }
 
-private final class PassedSource: ByteSource {
+private final class RetainedSource: ByteSource {
     let size: Int64
-    private let pieces: [PassedBytes.Piece]
+    private let pieces: [RetainedBytes.Piece]
     private let key: ObjectKey
     private let store: any ObjectStore
     private let opened = Mutex<(any ByteSource)?>(nil)
 
-    init(size: Int64, pieces: [PassedBytes.Piece], key: ObjectKey, store: any ObjectStore) {
+    init(size: Int64, pieces: [RetainedBytes.Piece], key: ObjectKey, store: any ObjectStore) {
         self.size = size
         self.pieces = pieces
         self.key = key
