@@ -121,7 +121,7 @@ extension MessageQueueContract {
                 #expect(received.headers == headers)
             }
         },
-        Promise("any payload arrives as it was: none, every byte, close to a megabyte") { place async throws in
+        Promise("any payload arrives unchanged: none, every byte, almost a megabyte") { place async throws in
             let payloads = [
                 Data(), Data((0...255).map { UInt8($0) }),
                 Data((0..<900_000).map { UInt8(truncatingIfNeeded: $0 * 7) }),
@@ -136,7 +136,7 @@ extension MessageQueueContract {
             #expect(taken.map(\.payload) == payloads)
             #expect(taken.map(\.id) == messages.map(\.id))
         },
-        Promise("the lag is what nobody is done with") { place async throws in
+        Promise("the lag is the number of unfinished messages") { place async throws in
             func lag() async throws -> Int { try await place.queue.lag(of: place.group, topic: place.topic) }
             #expect(try await lag() == 0)
             _ = try await place.send(keys: keys(5))
@@ -146,7 +146,7 @@ extension MessageQueueContract {
             try await place.withConsumer { _ = try await place.doNext(2, $0) }
             try await eventually { (try? await lag()) == 0 }
         },
-        Promise("messages of one key come in their order") { place async throws in
+        Promise("messages of one key arrive in order") { place async throws in
             let sent = try await place.send(keys: (0..<60).map { "key \($0 % 7)" })
             let taken = try await place.withConsumer(inFlight: 3) { try await place.doNext(60, $0) }
             for key in Set(sent.map(\.key)) {
@@ -154,7 +154,7 @@ extension MessageQueueContract {
             }
             #expect(Set(taken.map(\.id)) == Set(sent.map(\.id)))
         },
-        Promise("nothing is sent where there is nothing to send") { place async throws in
+        Promise("sending no messages succeeds") { place async throws in
             let producer = try await place.queue.producer()
             #expect(await producer.send([]).isEmpty)
             await producer.close()
@@ -166,7 +166,7 @@ extension MessageQueueContract {
 
 extension MessageQueueContract {
     static let endings = [
-        Promise("what is done is not delivered again, also to a consumer that comes later") { place async throws in
+        Promise("a finished message is not delivered again, even to a later consumer") { place async throws in
             let first = try await place.send(keys: keys(6))
             let done = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
             #expect(Set(done.map(\.id)) == Set(first.map(\.id)))
@@ -174,7 +174,7 @@ extension MessageQueueContract {
             let later = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
             #expect(Set(later.map(\.id)) == Set(second.map(\.id)))
         },
-        Promise("what is released is delivered again, and before what follows it") { place async throws in
+        Promise("a released message is delivered again, before later ones") { place async throws in
             let sent = try await place.send(keys: ["key", "key"])
             try await place.withConsumer { consumer in
                 for _ in 0..<3 {
@@ -185,7 +185,7 @@ extension MessageQueueContract {
                 #expect(try await place.doNext(2, consumer).map(\.id) == sent.map(\.id))
             }
         },
-        Promise("what a consumer has not done when it is closed is delivered to another") { place async throws in
+        Promise("a closed consumer's unfinished messages are delivered to another") { place async throws in
             let sent = try await place.send(keys: ["key", "key", "key"])
             try await place.withConsumer { consumer async throws in
                 #expect(try await place.doNext(1, consumer).map(\.id) == [sent[0].id])
@@ -194,7 +194,7 @@ extension MessageQueueContract {
             let rest = try await place.withConsumer { try await place.doNext(2, $0) }
             #expect(rest.map(\.id) == sent[1...].map(\.id))
         },
-        Promise("who is done late, with an earlier delivery, changes nothing") { place async throws in
+        Promise("finishing an earlier delivery has no effect") { place async throws in
             let sent = try await place.send(keys: ["key", "key"])
             try await place.withConsumer { consumer in
                 let earlier = try await take(consumer)
@@ -212,7 +212,7 @@ extension MessageQueueContract {
             let rest = try await place.withConsumer { try await place.doNext(2, $0) }
             #expect(rest.map(\.id) == sent.map(\.id))
         },
-        Promise("no more than inFlight messages are undone at a time") { place async throws in
+        Promise("at most inFlight messages are unfinished at a time") { place async throws in
             _ = try await place.send(keys: keys(40))
             try await place.withConsumer(inFlight: 2) { consumer in
                 let held = [try await take(consumer), try await take(consumer)]
@@ -245,7 +245,7 @@ extension MessageQueueContract {
 
 extension MessageQueueContract {
     static let sharing = [
-        Promise("several who wait at a time get a message each") { place async throws in
+        Promise("concurrent waiters get one message each") { place async throws in
             let sent = try await place.send(keys: keys(40))
             try await place.withConsumer(inFlight: 4) { consumer in
                 let taken = try await withThrowingTaskGroup { group in
@@ -277,7 +277,7 @@ extension MessageQueueContract {
                 try await group.waitForAll()
             }
         },
-        Promise("what is sent while somebody waits comes to him") { place async throws in
+        Promise("a message sent while a consumer waits is delivered to it") { place async throws in
             try await place.withConsumer { consumer in
                 let waiting = Task { try await consumer.next() }
                 let sent = try await place.send(keys: ["key"])
@@ -321,7 +321,7 @@ extension MessageQueueContract {
 
 extension MessageQueueContract {
     static let closing = [
-        Promise("a consumer that is closed gives nil to all who wait and to whoever asks later") { place async throws in
+        Promise("a closed consumer returns nil to current and later callers") { place async throws in
             let consumer = try await place.consumer(inFlight: 3)
             let waiting = (0..<3).map { _ in Task { try await consumer.next() } }
             await consumer.close()
@@ -329,7 +329,7 @@ extension MessageQueueContract {
             #expect(try await consumer.next() == nil)
             await consumer.close()
         },
-        Promise("who stops waiting gets nil, and no message is lost by it") { place async throws in
+        Promise("a cancelled wait returns nil and loses no message") { place async throws in
             try await place.withConsumer(inFlight: 4) { consumer in
                 // Cancelled at any point: before, while and after a message arrives.
                 var open: [MessageID] = []
@@ -347,7 +347,7 @@ extension MessageQueueContract {
                 #expect(Set(rest.map(\.id)) == Set(open))
             }
         },
-        Promise("who is told to stop before he asks gets nil or a message, and no error") { place async throws in
+        Promise("a task cancelled before the call gets nil or a message, but no error") { place async throws in
             let sent = try await place.send(keys: ["key"])
             try await place.withConsumer { consumer in
                 let asked = Task {

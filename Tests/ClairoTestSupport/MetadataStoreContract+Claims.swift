@@ -13,7 +13,7 @@ extension MetadataStoreContract {
             #expect(abs(lease - 60) < 0.001)
             #expect(try await store.tasks(of: task.jobID) == [claimed])
         },
-        Promise("a held, delayed, ended or unknown task cannot be claimed") { store async throws in
+        Promise("a claimed, delayed, ended or unknown task cannot be claimed") { store async throws in
             let tasks = try await create([.chunk, .chunk, .chunk], delays: [0, 0, 3600], in: store)
             _ = try await claim(tasks[0], in: store)
             #expect(try await succeed(try await claim(tasks[1], in: store), in: store))
@@ -22,8 +22,9 @@ extension MetadataStoreContract {
             }
             #expect(try await claimNext(in: store) == nil)
         },
-        Promise("the next task is the one with the earliest place, of whatever priority, job or kind that is asked for")
-        {
+        Promise(
+            "the next task is the one with the earliest queue position, whatever its priority, job or requested kind"
+        ) {
             store async throws in
             let first = try await create(
                 [.chunk, .audio, .chunk, .chunk], priorities: [.low, .high, .normal, .high], places: [5, 3, 1, 4],
@@ -35,13 +36,13 @@ extension MetadataStoreContract {
             #expect(try await claimNext([], in: store) == nil)
             #expect(try await claimNext([.finish], in: store)?.id == second[2].id)
         },
-        Promise("a task that comes back keeps its place") { store async throws in
+        Promise("a retried task keeps its queue position") { store async throws in
             let tasks = try await create([.chunk, .chunk], places: [0, 1], in: store)
             let first = try #require(try await claimNext(in: store))
             #expect(try await store.releaseTask(first.claim, messages: []))
             #expect(try await claimNext(in: store)?.id == tasks[0].id)
         },
-        Promise("sixteen who claim at once get each task once") { store async throws in
+        Promise("sixteen concurrent claims get each task once") { store async throws in
             let tasks = try await create(Array(repeating: .chunk, count: 100), in: store)
             let claimed = try await together(16) { worker in
                 var mine: [TaskID] = []
@@ -51,14 +52,14 @@ extension MetadataStoreContract {
             #expect(claimed.flatMap { $0 }.count == tasks.count)
             #expect(Set(claimed.flatMap { $0 }) == Set(tasks.map(\.id)))
         },
-        Promise("of many who claim one task at once, one gets it") { store async throws in
+        Promise("of concurrent claims of one task, one succeeds") { store async throws in
             let task = try await create([.chunk], in: store)[0]
             let claims = try await together(16) { worker in
                 try await store.claimTask(task.id, owner: "w\(worker)", leaseSeconds: lease)
             }
             #expect(claims.compactMap { $0 }.count == 1)
         },
-        Promise("a task whose lease has run out is taken over, and its old holder can change nothing") {
+        Promise("a task with an expired lease can be claimed, and its previous worker cannot change it") {
             store async throws in
             let task = try await create([.chunk], in: store)[0]
             let first = try #require(try await store.claimTask(task.id, owner: "w1", leaseSeconds: 0))
@@ -71,7 +72,7 @@ extension MetadataStoreContract {
             #expect(try await store.tasks(of: task.jobID) == [second])
             #expect(try await store.renewLease(second.claim, leaseSeconds: lease, framesDone: 7))
         },
-        Promise("a renewed lease holds, with the progress") { store async throws in
+        Promise("renewing a lease extends it and records progress") { store async throws in
             let task = try await create([.chunk], in: store)[0]
             let claimed = try #require(try await store.claimTask(task.id, owner: "w1", leaseSeconds: -5))
             #expect(try await store.renewLease(claimed.claim, leaseSeconds: lease, framesDone: 750))

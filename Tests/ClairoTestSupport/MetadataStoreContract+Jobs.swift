@@ -3,7 +3,8 @@ internal import Testing
 
 extension MetadataStoreContract {
     static let jobs = [
-        Promise("a job, its tasks and its messages come to be together, and the video knows it") { store async throws in
+        Promise("starting a job inserts it, its tasks and its messages together, and updates the video") {
+            store async throws in
             let video = MetadataSamples.video()
             #expect(try await register(video, in: store))
             let job = MetadataSamples.job(of: video.id)
@@ -22,7 +23,7 @@ extension MetadataStoreContract {
             #expect(now?.jobID == job.id)
             #expect(try await store.outboxStatus().pending == 2)
         },
-        Promise("a job of no video is refused and leaves nothing") { store async throws in
+        Promise("a job without a video is rejected and leaves nothing behind") { store async throws in
             let job = MetadataSamples.job(of: .make())
             let error = await failure {
                 _ = try await store.startJob(
@@ -42,7 +43,7 @@ extension MetadataStoreContract {
             #expect(try await store.jobs(of: video.id).map(\.id) == jobs.map(\.id))
             #expect(try await store.video(video.id)?.jobID == jobs[0].id)
         },
-        Promise("a job is started once, and only where its video is in the state that is asked for") {
+        Promise("a job is started once, and only if its video is in the required state") {
             store async throws in
             let video = MetadataSamples.video()
             #expect(try await register(video, in: store))
@@ -60,7 +61,7 @@ extension MetadataStoreContract {
             #expect(try await store.startJob(other, tasks: [], messages: [], from: []) == false)
             #expect(try await store.startJob(other, tasks: [], messages: [], from: [.ready, .failed]) == false)
         },
-        Promise("jobs are found by their states, oldest first, page by page") { store async throws in
+        Promise("jobs are listed by state, oldest first, in pages") { store async throws in
             var jobs: [Job] = []
             for state in [Job.State.running, .planning, .planning, .running, .finishing] {
                 let job = try await start(state, in: store)
@@ -81,7 +82,7 @@ extension MetadataStoreContract {
             #expect(try await page([]).isEmpty)
             #expect(try await page([.planning], limit: 0).isEmpty)
         },
-        Promise("a tenant's last place in the queue is that of its jobs that have not ended") { store async throws in
+        Promise("a tenant's last queue position is that of its unfinished jobs") { store async throws in
             for (tenant, place) in [("a", 10.0), ("a", 30), ("a", 20), ("b", 50)] {
                 _ = try await start(tenant: tenant, place: place, in: store)
             }
@@ -96,7 +97,7 @@ extension MetadataStoreContract {
             #expect(try await last("b") == 50)
             #expect(try await last("c") == nil)
         },
-        Promise("what is left to do is counted") { store async throws in
+        Promise("unfinished work is counted") { store async throws in
             #expect(try await store.pendingWork().isEmpty)
             let tasks = try await create([.plan, .chunk, .chunk, .audio], delays: [0, 3600], in: store)
             #expect(try await register(MetadataSamples.video(), in: store))

@@ -3,13 +3,13 @@ internal import Testing
 
 extension MetadataStoreContract {
     static let outbox = [
-        Promise("a message is given out as it was written") { store async throws in
+        Promise("a claimed message is unchanged") { store async throws in
             let video = MetadataSamples.video()
             let message = MetadataSamples.message(of: video.id)
             #expect(try await store.register(video, message: message, upload: nil))
             #expect(try await claim(in: store) == [message])
         },
-        Promise("messages are given out oldest first, as many as are asked for, and to one relay each") {
+        Promise("messages are claimed oldest first, up to the limit, by one relay each") {
             store async throws in
             let ids = try await send(["a", "b", "c", "d"], in: store)
             #expect(try await claim(limit: 3, in: store).map(\.id) == Array(ids[..<3]))
@@ -26,7 +26,7 @@ extension MetadataStoreContract {
             try await store.postpone(ids[1], owner: "r2", seconds: 3600, reason: "broker away")
             #expect(try await claim(in: store).isEmpty)
         },
-        Promise("what was published is not pending any more, and may be said twice") { store async throws in
+        Promise("a published message is no longer pending, and marking it twice is safe") { store async throws in
             let ids = try await send(["a", "b"], in: store)
             #expect(try await store.outboxStatus().pending == 2)
             #expect(try #require(try await store.outboxStatus().oldestSeconds) >= 0)
@@ -36,7 +36,7 @@ extension MetadataStoreContract {
             try await store.markPublished([], owner: "r1")
             #expect(try await store.outboxStatus() == OutboxStatus(pending: 0, oldestSeconds: nil))
         },
-        Promise("a message whose lease has run out goes to another relay, and the first can end nothing") {
+        Promise("a message with an expired lease goes to another relay, and the first can no longer end it") {
             store async throws in
             let ids = try await send(["a"], in: store)
             #expect(try await store.claimOutbox(.queue, owner: "r1", limit: 1, leaseSeconds: -1).map(\.id) == ids)
@@ -48,7 +48,7 @@ extension MetadataStoreContract {
             try await store.markPublished(ids, owner: "r2")
             #expect(try await store.outboxStatus().pending == 0)
         },
-        Promise("a postponed message comes back when it is due, with one more attempt") { store async throws in
+        Promise("a postponed message becomes due with one more attempt") { store async throws in
             let ids = try await send(["a", "b"], in: store)
             #expect(try await claim(in: store).count == 2)
             try await store.postpone(ids[0], owner: "r1", seconds: 0, reason: "broker away")
@@ -64,7 +64,7 @@ extension MetadataStoreContract {
             #expect(try await claim(in: store).isEmpty)
             #expect(try await store.outboxStatus().pending == 1)
         },
-        Promise("several relays at once get each message once, in the order of its key") { store async throws in
+        Promise("concurrent relays get each message once, in the order of its key") { store async throws in
             let ids = try await send((0..<60).map { "k\($0 % 6)" }, in: store)
             let sent = try await together(6) { relay in
                 var mine: [MessageID] = []
@@ -85,7 +85,7 @@ extension MetadataStoreContract {
                 }
             }
         },
-        Promise("webhooks are given out by themselves, in their own order") { store async throws in
+        Promise("webhooks are claimed separately, in their own order") { store async throws in
             let ids = try await send(["a"], in: store)
             let video = MetadataSamples.video()
             let hooks = ["b", "b"].map { MetadataSamples.message(of: video.id, topic: Topic.webhook, key: $0) }

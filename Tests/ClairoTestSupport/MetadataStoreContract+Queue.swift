@@ -4,7 +4,7 @@ internal import Testing
 
 extension MetadataStoreContract {
     static let queue = [
-        Promise("a queued message is given out as it came, in the order of its topic") { store async throws in
+        Promise("queued messages are claimed unchanged, in the order of their topic") { store async throws in
             var messages = ["a", "b", "c"].map { message(key: $0) }
             messages[1].payload = Data([0, 255, 10])
             messages[2].payload = Data()
@@ -18,7 +18,7 @@ extension MetadataStoreContract {
             #expect(taken.allSatisfy { $0.deliveries == 1 })
             #expect(try await take(in: store).isEmpty)
         },
-        Promise("messages of the topics that are asked for are given out, oldest first, as many as are asked for") {
+        Promise("messages of the requested topics are claimed, oldest first, up to the limit") {
             store async throws in
             let messages = ["t1", "t2", "t3", "t1", "t2"].enumerated().map { message($1, key: "\($0)") }
             for message in messages { try await store.enqueue([message]) }
@@ -31,14 +31,14 @@ extension MetadataStoreContract {
             #expect(try await take([], in: store).isEmpty)
             #expect(try await take(["t1"], limit: 0, in: store).isEmpty)
         },
-        Promise("a message that is queued twice is there once") { store async throws in
+        Promise("a message queued twice is stored once") { store async throws in
             let message = message(key: "a")
             try await store.enqueue([message, message])
             try await store.enqueue([message])
             try await store.enqueue([])
             #expect(try await store.queuedCounts() == ["t": 1])
         },
-        Promise("a queued message waits while an older one of its key is there") { store async throws in
+        Promise("a queued message waits while an older one of its key exists") { store async throws in
             let messages = ["a", "a", "b", "a"].map { message(key: $0) }
             try await store.enqueue(messages)
             #expect(try await take(in: store).map(\.message.id) == [messages[0], messages[2]].map(\.id))
@@ -52,7 +52,7 @@ extension MetadataStoreContract {
             #expect(try await store.removeQueued(messages[0].id, owner: "c2") == false)
             #expect(try await take(in: store).map(\.message.id) == [messages[1].id])
         },
-        Promise("a held message whose lease has run out goes to another, and its first holder has lost it") {
+        Promise("a message with an expired lease goes to another consumer, and the first has lost it") {
             store async throws in
             let messages = ["a", "b"].map { message(key: $0) }
             try await store.enqueue(messages)
@@ -69,7 +69,7 @@ extension MetadataStoreContract {
             #expect(try await take("c3", in: store).isEmpty)
             #expect(try await store.queuedCounts() == ["t": 2])
         },
-        Promise("several consumers at once get each message once, one of a key at a time and in its order") {
+        Promise("concurrent consumers get each message once, one per key at a time and in order") {
             store async throws in
             let messages = (0..<60).map { message(key: "k\($0 % 6)") }
             try await store.enqueue(messages)
@@ -94,7 +94,7 @@ extension MetadataStoreContract {
                 }
             }
         },
-        Promise("messages that follow from no row are posted") { store async throws in
+        Promise("messages that belong to no row can be posted") { store async throws in
             let video = VideoID.make()
             let messages = [message("clairo.tasks.dlq", key: "a"), message(Topic.webhook, key: "b")]
             try await store.post(messages, about: nil)
@@ -111,7 +111,7 @@ extension MetadataStoreContract {
     ]
 
     static let deadLetters = [
-        Promise("a dead letter is kept whole and once, with its messages") { store async throws in
+        Promise("a dead letter is stored once and unchanged, with its messages") { store async throws in
             let letter = MetadataSamples.deadLetter(of: .make())
             let message = message("clairo.uploads.dlq", key: "k")
             for _ in 0..<2 { try await store.addDeadLetter(letter, messages: [message]) }
@@ -124,7 +124,7 @@ extension MetadataStoreContract {
             try await store.addDeadLetter(bare, messages: [])
             #expect(try await store.deadLetter(bare.id) == bare)
         },
-        Promise("dead letters are listed newest first, by topic, without those redriven") { store async throws in
+        Promise("dead letters are listed newest first, by topic, without redriven ones") { store async throws in
             var letters: [DeadLetter] = []
             for (second, topic) in ["a", "b", "a", "a"].enumerated() {
                 var letter = MetadataSamples.deadLetter(topic: topic)
@@ -149,7 +149,7 @@ extension MetadataStoreContract {
             #expect(try await list(all: true) == ids)
             #expect(try await list("a") == [ids[1], ids[3]])
         },
-        Promise("of many who redrive a dead letter at once, one does") { store async throws in
+        Promise("of concurrent redrives of a dead letter, one succeeds") { store async throws in
             let letter = MetadataSamples.deadLetter()
             try await store.addDeadLetter(letter, messages: [])
             let wins = try await together(8) { _ in
@@ -158,7 +158,7 @@ extension MetadataStoreContract {
             #expect(wins.count { $0 } == 1)
             #expect(try await store.outboxStatus().pending == 1)
         },
-        Promise("a purge takes what nobody needs and nothing else") { store async throws in
+        Promise("a purge removes obsolete rows only") { store async throws in
             let video = MetadataSamples.video()
             #expect(try await register(video, in: store))
             let received = MessageID.make()

@@ -3,7 +3,7 @@ internal import Testing
 
 extension MetadataStoreContract {
     static let statistics = [
-        Promise("an empty database has nothing to count") { store async throws in
+        Promise("the statistics of an empty database are zero") { store async throws in
             let statistics = try await store.statistics()
             #expect(
                 statistics.videos.isEmpty && statistics.jobs.isEmpty && statistics.queued.isEmpty
@@ -12,7 +12,7 @@ extension MetadataStoreContract {
             #expect(statistics.tasks.values.allSatisfy { $0 == QueueStatistics.Tasks() })
             #expect(try await store.finishedTasks().isEmpty)
         },
-        Promise("a statistics counts tasks by kind, state and what is due, and tells the age of the oldest") {
+        Promise("statistics count tasks by kind and state, due tasks, and the age of the oldest") {
             store async throws in
             let tasks = try await create(
                 [.chunk, .chunk, .chunk, .chunk, .audio], delays: [0, 0, 0, 3600, 0], in: store)
@@ -32,7 +32,7 @@ extension MetadataStoreContract {
             #expect(try #require(statistics.jobs.values.first?.oldestSeconds) > 0.5)
             #expect(try await store.finishedTasks() == [.audio: [.succeeded: 1]])
         },
-        Promise("a statistics counts messages and dead letters") { store async throws in
+        Promise("statistics count messages and dead letters") { store async throws in
             let video = MetadataSamples.video()
             #expect(try await register(video, in: store))
             let later = MetadataSamples.message(of: video.id, topic: "clairo.tasks", key: "later", delay: 3600)

@@ -3,7 +3,7 @@ internal import Testing
 
 extension MetadataStoreContract {
     static let stops = [
-        Promise("a cancelled video is stopped whole, and its claims are void") { store async throws in
+        Promise("cancelling a video stops its job and voids its claims") { store async throws in
             let tasks = try await create([.chunk, .chunk, .chunk], in: store)
             #expect(try await succeed(try await claim(tasks[0], in: store), in: store))
             let held = try await claim(tasks[1], in: store)
@@ -23,7 +23,7 @@ extension MetadataStoreContract {
             #expect(try await store.claimTask(tasks[2].id, owner: "w", leaseSeconds: lease) == nil)
             try await expectVoid(held, in: store)
         },
-        Promise("a video that waits for its first job is cancelled, and gets none") { store async throws in
+        Promise("a video without a job can be cancelled and then gets none") { store async throws in
             let video = MetadataSamples.video()
             #expect(try await register(video, in: store))
             #expect(try await store.cancelVideo(video.id) { _ in [] }?.state == .cancelled)
@@ -32,7 +32,7 @@ extension MetadataStoreContract {
             #expect(try await store.job(job.id) == nil)
             #expect(try await store.retryJob(of: video.id, attempts: 3, lost: []) { _ in [] } == nil)
         },
-        Promise("where there is nothing to stop, nothing is written") { store async throws in
+        Promise("cancelling without a running job writes nothing") { store async throws in
             for state in [Video.State.ready, .failed, .cancelled] {
                 let video = MetadataSamples.video(state: state)
                 #expect(try await register(video, in: store))
@@ -41,7 +41,7 @@ extension MetadataStoreContract {
             }
             #expect(try await store.cancelVideo(.make()) { _ in [] } == nil)
         },
-        Promise("a cancel and the end of a job's last tasks meet without harm") { store async throws in
+        Promise("a cancel concurrent with the end of a job's last tasks is safe") { store async throws in
             for round in 0..<40 {
                 let kinds: [WorkTask.Kind] = round % 2 == 0 ? [.chunk] : [.chunk, .chunk]
                 let tasks = try await create(kinds, in: store)
@@ -64,7 +64,7 @@ extension MetadataStoreContract {
                 #expect(try await store.pendingWork().tasks == 0)
             }
         },
-        Promise("a cancel and the end of the finish task meet: one of them is first") { store async throws in
+        Promise("of a concurrent cancel and end of the finish task, one wins") { store async throws in
             for _ in 0..<20 {
                 let finish = try await reachFinish(in: store)
                 let job = try #require(try await store.job(finish.jobID))
@@ -83,7 +83,7 @@ extension MetadataStoreContract {
                 #expect((video.output != nil) == isReady)
             }
         },
-        Promise("a retry keeps what succeeded and takes up the rest, with more attempts") { store async throws in
+        Promise("a retry keeps succeeded tasks and resumes the others with more attempts") { store async throws in
             let tasks = try await create([.chunk, .chunk, .chunk], places: [7, 8, 9], in: store)
             let done = try await claim(tasks[0], in: store)
             #expect(try await succeed(done, in: store))
@@ -121,7 +121,7 @@ extension MetadataStoreContract {
             #expect(try await store.tasks(of: job.id).last?.kind == .finish)
             #expect(try await store.retryJob(of: job.videoID, attempts: 3, lost: []) { _ in [] } == nil)
         },
-        Promise("a retry goes on where the job stood: planning, running or finishing") { store async throws in
+        Promise("a retry resumes the job in its state: planning, running or finishing") { store async throws in
             let plan = try await claim(try await create([.plan], in: store)[0], in: store)
             func stopAndRetry() async throws -> Job? {
                 #expect(try await store.cancelVideo(plan.videoID) { _ in [] } != nil)
@@ -143,7 +143,7 @@ extension MetadataStoreContract {
             _ = try await publish(finish, heights: [720], in: store)
             #expect(try await store.video(plan.videoID)?.state == .ready)
         },
-        Promise("a retry makes again what succeeded and is lost, and only then what ends the job") {
+        Promise("a retry repeats succeeded tasks whose files are lost before it finishes the job") {
             store async throws in
             let tasks = try await create([.chunk, .chunk], in: store)
             for task in tasks { #expect(try await succeed(try await claim(task, in: store), in: store)) }
@@ -174,7 +174,7 @@ extension MetadataStoreContract {
             _ = try await publish(last, heights: [720], in: store)
             #expect(try await store.video(job.videoID)?.state == .ready)
         },
-        Promise("a job that is replaced at work is stopped, and can publish nothing") { store async throws in
+        Promise("a job replaced while running is stopped and cannot publish") { store async throws in
             let finish = try await reachFinish(in: store)
             let job = MetadataSamples.job(of: finish.videoID)
             #expect(

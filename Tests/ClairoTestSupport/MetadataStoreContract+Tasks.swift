@@ -3,7 +3,7 @@ internal import Testing
 
 extension MetadataStoreContract {
     static let tasks = [
-        Promise("a plan that succeeds gives the job its plan and its tasks") { store async throws in
+        Promise("a succeeded plan task gives the job its plan and its tasks") { store async throws in
             let plan = try await claim(try await create([.plan], in: store)[0], in: store)
             let job = try #require(try await store.job(plan.jobID))
             let tasks = [(WorkTask.Kind.chunk, 0), (.chunk, 1), (.audio, 0)].map {
@@ -26,7 +26,7 @@ extension MetadataStoreContract {
             #expect(all[0].result == result)
             #expect(try await store.outboxStatus().pending == 2)
         },
-        Promise("a task that succeeds keeps its result, and the last one brings the finish task, once") {
+        Promise("a succeeded task keeps its result, and the last one creates the finish task once") {
             store async throws in
             let tasks = try await create([.chunk, .chunk, .audio], in: store)
             let job = try #require(try await store.job(tasks[0].jobID))
@@ -51,7 +51,7 @@ extension MetadataStoreContract {
             #expect(after.dropLast().allSatisfy { $0.framesDone == $0.framesPlanned })
             #expect(after.last == finish)
         },
-        Promise("of the last tasks of a job that end at once, one brings the finish task") { store async throws in
+        Promise("if a job's last tasks end concurrently, one creates the finish task") { store async throws in
             for _ in 0..<40 {
                 let tasks = try await create([.chunk, .chunk, .audio], in: store)
                 let claimed = try await together(3) { try await claim(tasks[$0], in: store) }
@@ -62,7 +62,7 @@ extension MetadataStoreContract {
                 #expect(try await store.job(tasks[0].jobID)?.state == .finishing)
             }
         },
-        Promise("a finish that succeeds publishes the video, its output and its renditions") { store async throws in
+        Promise("a succeeded finish task publishes the video, its output and its renditions") { store async throws in
             let finish = try await reachFinish(in: store)
             let job = try #require(try await store.job(finish.jobID))
             let renditions = [MetadataSamples.rendition(of: job), MetadataSamples.rendition(of: job, 720)]
@@ -85,7 +85,7 @@ extension MetadataStoreContract {
             #expect(try await store.outboxStatus().pending == pending + 1)
             #expect(try await store.pendingWork().tasks == 0)
         },
-        Promise("a later job's renditions take the place of those before") { store async throws in
+        Promise("a later job's renditions replace the earlier ones") { store async throws in
             let first = try await publish(try await reachFinish(in: store), heights: [1080, 720], in: store)
             let second = MetadataSamples.job(of: first.videoID)
             #expect(
@@ -97,7 +97,7 @@ extension MetadataStoreContract {
             #expect(try await store.renditions(of: first.videoID).map(\.name) == ["480p"])
             #expect(try await store.video(first.videoID)?.jobID == second.id)
         },
-        Promise("a task that fails for now comes back when it is due") { store async throws in
+        Promise("a task to be retried becomes due after its delay") { store async throws in
             let tasks = try await create([.chunk, .chunk], in: store)
             let failure = Failure(kind: .transient, message: "lost the store", advice: "wait")
             for (task, delay) in zip(tasks, [0.0, 3600]) {
@@ -120,7 +120,7 @@ extension MetadataStoreContract {
             #expect(again.attempt == 2)
             #expect(try await claimNext(in: store) == nil)
         },
-        Promise("a failure for want of room and a task handed back give the attempt back") { store async throws in
+        Promise("a lack of capacity and a release do not count as attempts") { store async throws in
             let tasks = try await create([.chunk, .chunk], in: store)
             let full = try await claim(tasks[0], in: store)
             #expect(
@@ -135,7 +135,7 @@ extension MetadataStoreContract {
             #expect(try await store.outboxStatus().pending == 2)
             #expect(try await claimNext(in: store)?.attempt == 2)
         },
-        Promise("a task that fails for good ends its job and video, and voids what others hold") { store async throws in
+        Promise("a permanent failure ends the job and the video and voids other claims") { store async throws in
             let tasks = try await create([.chunk, .chunk, .chunk, .audio], in: store)
             let held = try await claim(tasks[0], in: store)
             #expect(try await succeed(try await claim(tasks[1], in: store), in: store))
@@ -163,7 +163,7 @@ extension MetadataStoreContract {
             #expect(try await claimNext(in: store) == nil)
             try await expectVoid(held, in: store)
         },
-        Promise("of tasks of one job that fail at once, one says why") { store async throws in
+        Promise("if tasks of a job fail concurrently, one sets the error") { store async throws in
             for _ in 0..<10 {
                 let tasks = try await create([.chunk, .chunk, .chunk], in: store)
                 let claimed = try await together(3) { try await claim(tasks[$0], in: store) }

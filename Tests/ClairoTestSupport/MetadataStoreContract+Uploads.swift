@@ -3,7 +3,7 @@ internal import Testing
 
 extension MetadataStoreContract {
     static let uploads = [
-        Promise("an upload is read back as it was, by id and by fingerprint") { store async throws in
+        Promise("an upload is read back unchanged, by id and by fingerprint") { store async throws in
             var upload = MetadataSamples.upload(fingerprint: "abc")
             upload.multipart = MultipartUpload(key: "videos/x/source", id: "m-1", partSize: 8 << 20)
             upload.tenant = "acme"
@@ -20,7 +20,7 @@ extension MetadataStoreContract {
             for upload in [second, first] { try await store.createUpload(upload) }
             #expect(try await store.upload(fingerprint: "f")?.id == max(first.id, second.id))
         },
-        Promise("an update with the row's version takes hold and raises it") { store async throws in
+        Promise("an update with the current version applies and increments it") { store async throws in
             var upload = MetadataSamples.upload()
             try await store.createUpload(upload)
             upload.size = 100
@@ -34,7 +34,7 @@ extension MetadataStoreContract {
             #expect(updated == wanted)
             #expect(try await store.upload(upload.id) == updated)
         },
-        Promise("an upload that is being removed is registered no more, and nothing is written then") {
+        Promise("a discarded upload cannot be registered, and nothing is written") {
             store async throws in
             let upload = MetadataSamples.upload()
             try await store.createUpload(upload)
@@ -60,7 +60,7 @@ extension MetadataStoreContract {
             #expect(try await store.updateUpload(upload) == nil)
             #expect(try await store.upload(upload.id) == current)
         },
-        Promise("of many updates of one version, one takes hold") { store async throws in
+        Promise("of concurrent updates of one version, one applies") { store async throws in
             let upload = MetadataSamples.upload()
             try await store.createUpload(upload)
             let results = try await together(8) { index in
@@ -72,7 +72,7 @@ extension MetadataStoreContract {
             #expect(winners.count == 1)
             #expect(try await store.upload(upload.id) == winners.first)
         },
-        Promise("a deleted upload is gone, and cannot be updated or deleted any more") { store async throws in
+        Promise("a deleted upload is gone and can no longer be updated or deleted") { store async throws in
             let upload = MetadataSamples.upload()
             try await store.createUpload(upload)
             try await store.deleteUpload(upload.id)

@@ -4,7 +4,7 @@ internal import Testing
 
 extension MetadataStoreContract {
     static let videos = [
-        Promise("a registered video is read back as it was") { store async throws in
+        Promise("a registered video is read back unchanged") { store async throws in
             var video = MetadataSamples.video()
             (video.priority, video.tenant) = (.high, "acme")
             #expect(try await register(video, in: store))
@@ -17,25 +17,25 @@ extension MetadataStoreContract {
             #expect(try await register(video, in: store))
             #expect(try await store.video(video.id) == video)
         },
-        Promise("an unknown video is nil, and deleting it is no error") { store async throws in
+        Promise("an unknown video is nil, and deleting it succeeds") { store async throws in
             #expect(try await store.video(.make()) == nil)
             #expect(try await store.video(sha256: "ab") == nil)
             #expect(try await store.deleteVideo(.make()) == false)
             #expect(try await store.renditions(of: .make()).isEmpty)
         },
-        Promise("names of any kind come back as they were") { store async throws in
+        Promise("names with any characters are read back unchanged") { store async throws in
             for name in hostileNames {
                 let video = MetadataSamples.video(name: name)
                 #expect(try await register(video, in: store))
                 #expect(try await store.video(video.id)?.originalName == name)
             }
         },
-        Promise("a NUL in a name becomes U+FFFD and hides nothing that follows it") { store async throws in
+        Promise("NUL in a name becomes U+FFFD, and the rest is kept") { store async throws in
             let video = MetadataSamples.video(name: "a\0b.mp4")
             #expect(try await register(video, in: store))
             #expect(try await store.video(video.id)?.originalName == "a\u{FFFD}b.mp4")
         },
-        Promise("registering twice is registering once") { store async throws in
+        Promise("registering is idempotent") { store async throws in
             let video = MetadataSamples.video()
             let upload = MetadataSamples.upload()
             try await store.createUpload(upload)
@@ -49,13 +49,13 @@ extension MetadataStoreContract {
             let messages = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: lease)
             #expect(messages.map(\.id) == [first.id])
         },
-        Promise("of many who register one video at once, one is the first") { store async throws in
+        Promise("of concurrent registrations of one video, one succeeds") { store async throws in
             let video = MetadataSamples.video()
             let wins = try await together(8) { _ in try await register(video, in: store) }
             #expect(wins.count { $0 } == 1)
             #expect(try await store.outboxStatus().pending == 1)
         },
-        Promise("a registration that fails leaves nothing") { store async throws in
+        Promise("a failed registration leaves nothing behind") { store async throws in
             let first = MetadataSamples.video()
             let message = MetadataSamples.message(of: first.id)
             #expect(try await store.register(first, message: message, upload: nil))
@@ -66,7 +66,7 @@ extension MetadataStoreContract {
             #expect(try await store.video(second.id) == nil)
             #expect(try await store.outboxStatus().pending == 1)
         },
-        Promise("a call that fails takes none of those beside it along") { store async throws in
+        Promise("a failed call does not affect concurrent calls") { store async throws in
             let first = MetadataSamples.video()
             let taken = MetadataSamples.message(of: first.id)
             #expect(try await store.register(first, message: taken, upload: nil))
@@ -80,7 +80,7 @@ extension MetadataStoreContract {
             #expect(ids.compactMap { $0 }.count == 20)
             #expect(Set(try await store.videos(VideoFilter()).map(\.id)) == Set(ids.compactMap { $0 } + [first.id]))
         },
-        Promise("a list is newest first and goes on after a page") { store async throws in
+        Promise("a list is newest first, in pages") { store async throws in
             var ids: [VideoID] = []
             for second in 0..<7 {
                 let id = VideoID.make(at: Timestamp(microseconds: Int64(second) * 1_000_000))
@@ -101,7 +101,7 @@ extension MetadataStoreContract {
             #expect(try await page(.cancelled, limit: 2).isEmpty)
             #expect(try await page(limit: 0).isEmpty)
         },
-        Promise("of videos with the same content, the oldest that may still be of use is found") { store async throws in
+        Promise("of videos with the same content, the oldest usable one is found") { store async throws in
             let digest = Checksum.sha256(Data("same".utf8))
             for (place, state) in [Video.State.failed, .cancelled].enumerated() {
                 let id = VideoID.make(at: Timestamp(microseconds: Int64(place + 1) * 1000))
@@ -114,7 +114,7 @@ extension MetadataStoreContract {
             }
             #expect(try await store.video(sha256: digest)?.id == old.id)
         },
-        Promise("a deleted video takes its jobs, tasks and messages along, and no others") { store async throws in
+        Promise("deleting a video deletes its jobs, tasks and messages, and no others") { store async throws in
             let doomed = MetadataSamples.video()
             let kept = MetadataSamples.video()
             for video in [doomed, kept] {

@@ -25,7 +25,7 @@ public enum MetadataStoreContract {
     static let lease = 36_000.0
 
     private static let schema = [
-        Promise("a migrated database has the program's schema, and migrating it again changes nothing") {
+        Promise("a migrated database has the program's schema, and migrating again changes nothing") {
             store async throws in
             let versions = try await store.schema()
             #expect(versions.database == versions.program)

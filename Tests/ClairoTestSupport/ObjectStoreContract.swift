@@ -20,7 +20,7 @@ public enum ObjectStoreContract {
     }
 
     public static let promises = [
-        Promise("what was put is got back") { store in
+        Promise("get returns what was put") { store in
             for count in [0, 1, 70_000] {
                 let data = bytes(count)
                 try store.put(data, at: "a/b/c.bin")
@@ -28,14 +28,14 @@ public enum ObjectStoreContract {
                 #expect(try store.size(of: "a/b/c.bin") == Int64(count))
             }
         },
-        Promise("a second put replaces the first, longer or shorter") { store in
+        Promise("a second put replaces the first, whether longer or shorter") { store in
             for count in [10, 100_000, 5] {
                 try store.put(bytes(count), at: "x")
                 #expect(try store.get("x") == bytes(count))
             }
             #expect(try store.list(prefix: "") == ["x"])
         },
-        Promise("a missing object has no size, no bytes, and may be deleted") { store in
+        Promise("a missing object has no size and no bytes, and can be deleted") { store in
             try store.put(bytes(1), at: "x")
             for key: ObjectKey in ["none", "no/such/key"] {
                 #expect(try store.size(of: key) == nil)
@@ -46,7 +46,7 @@ public enum ObjectStoreContract {
             #expect(try store.list(prefix: "") == ["x"])
         },
         below,
-        Promise("a deleted object is gone and its neighbours stay") { store in
+        Promise("deleting an object leaves its neighbours") { store in
             for key: ObjectKey in ["v/1", "v/2", "w"] { try store.put(bytes(3), at: key) }
             try store.delete("v/1")
             #expect(try store.size(of: "v/1") == nil)
@@ -55,14 +55,14 @@ public enum ObjectStoreContract {
             try store.put(bytes(4), at: "v/3")
             #expect(try store.list(prefix: "") == ["v/3", "w"])
         },
-        Promise("the first part of a key is no object") { store in
+        Promise("a prefix of a key is not an object") { store in
             try store.put(bytes(3), at: "video/720p/1.m4s")
             #expect(try store.size(of: "video/720p") == nil)
             #expect(failure { _ = try store.get("video") }?.exitCode == .noInput)
             #expect(try store.list(prefix: "") == ["video/720p/1.m4s"])
         },
         firstPart,
-        Promise("a list holds the keys with the prefix, sorted") { store in
+        Promise("a list contains the keys with the prefix, sorted") { store in
             let keys: [ObjectKey] = [
                 "a", "audio/1", "audio/10", "audio/2", "b/c/d", "v/1080p/1", "v/720p/1", "v/720p/2",
             ]
@@ -76,7 +76,7 @@ public enum ObjectStoreContract {
                 #expect(try store.list(prefix: prefix).isEmpty)
             }
         },
-        Promise("its usage is the objects that are complete, and their bytes") { store in
+        Promise("usage counts complete objects and their bytes") { store in
             #expect(try store.usage() == StoreUsage())
             for (index, key) in (["a", "b/c/d", "b/e f", "v/720p/1"] as [ObjectKey]).enumerated() {
                 try store.put(bytes(1000 * index), at: key)
@@ -85,7 +85,7 @@ public enum ObjectStoreContract {
             try store.delete("b/c/d")
             #expect(try store.usage() == StoreUsage(objects: 3, bytes: 5000))
         },
-        Promise("keys may hold spaces, signs and any script") { store in
+        Promise("keys may contain spaces, punctuation and any script") { store in
             let keys: [ObjectKey] = [
                 "a b/c d.mp4", "100%+&=?#.txt", "Übergrößen/日本語.m4s", "🎬/clip.mp4", "~/'\"\\`$(x)", "-rf", ".hidden",
                 "trailing.", "a..b/...",
@@ -96,7 +96,7 @@ public enum ObjectStoreContract {
             for key in keys { try store.delete(key) }
             #expect(try store.list(prefix: "").isEmpty)
         },
-        Promise("a stream of pieces is one object") { store in
+        Promise("pieces written in a stream become one object") { store in
             try store.put(at: "big/file") { write in
                 for index in 0..<50 { try write(bytes(index * 100)) }
                 try write(Data())
@@ -105,7 +105,7 @@ public enum ObjectStoreContract {
             try store.put(at: "empty") { _ in }
             #expect(try store.get("empty").isEmpty)
         },
-        Promise("an object appears when all of it is there") { store in
+        Promise("an object appears only when complete") { store in
             try store.put(bytes(1), at: "old")
             for key: ObjectKey in ["new", "old"] {
                 try store.put(at: key) { write in
@@ -116,7 +116,7 @@ public enum ObjectStoreContract {
                 #expect(try store.size(of: key) == 100)
             }
         },
-        Promise("a body that throws leaves everything as it was") { store in
+        Promise("a body that throws changes nothing") { store in
             struct Stop: Error {}
             try store.put(bytes(7), at: "old")
             for key: ObjectKey in ["new/key", "old"] {
@@ -139,7 +139,7 @@ public enum ObjectStoreContract {
             #expect(try read(source, at: 1000, count: 10).isEmpty)
             #expect(try read(source, at: 1 << 40, count: 10).isEmpty)
         },
-        Promise("an object that is there already is not written again by putIfAbsent") { store in
+        Promise("putIfAbsent does not replace an existing object") { store in
             for key: ObjectKey in ["new", "deep/er/new"] {
                 #expect(try store.putIfAbsent(bytes(10), at: key))
                 #expect(try store.putIfAbsent(bytes(20), at: key) == false)
@@ -180,7 +180,7 @@ public enum ObjectStoreContract {
             #expect(failure { try store.copy("none", to: "c/new") }?.exitCode == .noInput)
             #expect(try store.get("c/new") == bytes(70_000))
         },
-        Promise("what is known of an object changes with its bytes") { store in
+        Promise("an object's metadata changes with its bytes") { store in
             #expect(try store.info(of: "k/x") == nil)
             try store.put(bytes(100), at: "k/x")
             let first = try #require(try store.info(of: "k/x"))
@@ -193,7 +193,7 @@ public enum ObjectStoreContract {
             #expect(second.size == 101)
             #expect(second.etag != first.etag)
         },
-        Promise("a large object in odd pieces is one object") { store in
+        Promise("a large object written in odd pieces is one object") { store in
             let data = bytes(21 << 20)
             try store.put(at: "large") { write in
                 var rest = data
@@ -209,7 +209,7 @@ public enum ObjectStoreContract {
             #expect(try store.get("large 2") == data)
             #expect(try store.openUploads(prefix: "").isEmpty)
         },
-        Promise("a large object whose body throws is not there, nor an upload of it") { store in
+        Promise("a large object whose body throws leaves no object and no upload") { store in
             struct Stop: Error {}
             try store.put(bytes(1), at: "other")
             #expect(throws: Stop.self) {
@@ -221,7 +221,7 @@ public enum ObjectStoreContract {
             #expect(try store.list(prefix: "") == ["other"])
             #expect(try store.openUploads(prefix: "").isEmpty)
         },
-        Promise("parts in any order become one object when they are completed") { store in
+        Promise("parts sent in any order become one object") { store in
             let size = 5 << 20
             let data = bytes(2 * size + 1000)
             let upload = try store.beginUpload(at: "v 1/ä", partSize: size)
@@ -255,7 +255,7 @@ public enum ObjectStoreContract {
             #expect(try store.openUploads(prefix: "").isEmpty)
         },
         lateParts,
-        Promise("a part that is sent again is there once") { store in
+        Promise("a repeated part is stored once") { store in
             let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
             for _ in 0..<2 { _ = try store.putPart(bytes(1 << 20), number: 1, of: upload) }
             let known = try store.parts(of: upload)
@@ -264,7 +264,7 @@ public enum ObjectStoreContract {
             #expect(try store.get("k") == bytes(1 << 20))
         },
         replacedPart,
-        Promise("parts with a gap or in disorder make no object, and the right ones still do") { store in
+        Promise("completing with missing or unordered parts fails, and the right parts still work") { store in
             let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
             let data = bytes(5 << 20) + bytes(10)
             let one = try store.putPart(part(data, 1, 5 << 20), number: 1, of: upload)
@@ -279,7 +279,7 @@ public enum ObjectStoreContract {
             #expect(try store.get("k") == data)
         },
         wrongParts,
-        Promise("an aborted upload is gone, also when it is aborted again") { store in
+        Promise("an aborted upload is gone, and aborting it again succeeds") { store in
             let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
             let part = try store.putPart(bytes(10), number: 1, of: upload)
             for _ in 0..<2 {
@@ -303,7 +303,7 @@ public enum ObjectStoreContract {
             for upload in uploads { try store.abort(upload) }
             #expect(try open("").isEmpty)
         },
-        Promise("two uploads to one key do not touch one another") { store in
+        Promise("two uploads to one key are independent") { store in
             let uploads = try (0..<2).map { _ in try store.beginUpload(at: "k", partSize: 5 << 20) }
             #expect(uploads[0].id != uploads[1].id)
             let parts = try uploads.enumerated().map { try store.putPart(bytes($0 + 1), number: 1, of: $1) }
@@ -312,7 +312,7 @@ public enum ObjectStoreContract {
             _ = try store.complete(uploads[0], parts: [parts[0]])
             #expect(try store.get("k") == bytes(1))
         },
-        Promise("a store that works passes its own check and holds nothing from it") { store in
+        Promise("a working store passes its check, which leaves nothing behind") { store in
             try store.check()
             #expect(try store.list(prefix: "").isEmpty)
             #expect(try store.openUploads(prefix: "").isEmpty)
@@ -321,7 +321,7 @@ public enum ObjectStoreContract {
 
     // MARK: Clauses that some servers violate
 
-    public static let below = Promise("what would lie below an object is not there, and may be deleted") { store in
+    public static let below = Promise("a key below an object does not exist and can be deleted") { store in
         try store.put(bytes(1), at: "x")
         #expect(try store.info(of: "x/below") == nil)
         #expect(failure { _ = try store.get("x/below") }?.exitCode == .noInput)
@@ -329,19 +329,19 @@ public enum ObjectStoreContract {
         #expect(try store.list(prefix: "") == ["x"])
     }
 
-    public static let firstPart = Promise("removing the first part of a key removes nothing") { store in
+    public static let firstPart = Promise("deleting a prefix of a key deletes nothing") { store in
         try store.put(bytes(3), at: "video/720p/1.m4s")
         try store.delete("video/720p")
         #expect(try store.list(prefix: "") == ["video/720p/1.m4s"])
     }
 
-    public static let lateParts = Promise("an upload that is completed takes no more parts") { store in
+    public static let lateParts = Promise("a completed upload accepts no more parts") { store in
         let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
         _ = try store.complete(upload, parts: [try store.putPart(bytes(1), number: 1, of: upload)])
         #expect(failure { _ = try store.putPart(bytes(1), number: 1, of: upload) }?.exitCode == .noInput)
     }
 
-    public static let replacedPart = Promise("a part that is sent again with other bytes replaces the first") { store in
+    public static let replacedPart = Promise("a repeated part with other bytes replaces the first") { store in
         let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
         let first = try store.putPart(bytes(2 << 20), number: 1, of: upload)
         let second = try store.putPart(bytes(1 << 20), number: 1, of: upload)
@@ -353,7 +353,7 @@ public enum ObjectStoreContract {
         #expect(try store.get("k") == bytes(1 << 20))
     }
 
-    public static let wrongParts = Promise("parts of other bytes make no object, and the right ones still do") {
+    public static let wrongParts = Promise("completing with other parts fails, and the right parts still work") {
         store in
         let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
         let part = try store.putPart(bytes(10), number: 1, of: upload)
