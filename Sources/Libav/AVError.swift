@@ -21,7 +21,6 @@ public struct AVError: Error, Hashable, Sendable {
     public static let inputOutput = AVError(clairo_averror_eio, lastLogLine: nil)
     public static let exitRequested = AVError(clairo_averror_exit, lastLogLine: nil)
     public static let decoderNotFound = AVError(clairo_averror_decoder_not_found, lastLogLine: nil)
-    public static let endOfFile = AVError(clairo_averror_eof, lastLogLine: nil)
 }
 
 extension AVError: CustomStringConvertible {

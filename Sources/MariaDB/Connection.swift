@@ -65,8 +65,6 @@ public final class Connection {
 
     public func rollback() throws(MariaDBError) { try check(Int32(mysql_rollback(mysql))) }
 
-    public func ping() throws(MariaDBError) { try check(mysql_ping(mysql)) }
-
     /// Runs one statement with a value for each `?`, and reads the whole result.
     @discardableResult
     public func execute(_ sql: String, _ arguments: [Value] = []) throws(MariaDBError) -> StatementResult {

@@ -5,8 +5,8 @@ internal import AWSSigning
 public struct S3Event: Sendable {
     /// By the names of S3's own API.
     public enum Operation: String, Sendable, CaseIterable {
-        case getObject, headObject, putObject, copyObject, deleteObject, listObjects, headBucket
-        case createMultipartUpload, uploadPart, uploadPartCopy, completeMultipartUpload, abortMultipartUpload
+        case getObject, headObject, putObject, deleteObject, listObjects, headBucket
+        case createMultipartUpload, uploadPart, completeMultipartUpload, abortMultipartUpload
         case listParts, listMultipartUploads, other
     }
 
@@ -24,14 +24,13 @@ public struct S3Event: Sendable {
 extension S3Event.Operation {
     init(_ request: S3Request) {
         let names = Set(request.query.map(\.name))
-        let isCopy = request.headers.contains { $0.name.lowercased() == "x-amz-copy-source" }
         switch (request.method, request.path != nil) {
         case ("GET", true): self = names.contains("uploadId") ? .listParts : .getObject
         case ("GET", false): self = names.contains("uploads") ? .listMultipartUploads : .listObjects
         case ("HEAD", true): self = .headObject
         case ("HEAD", false): self = .headBucket
-        case ("PUT", true) where names.contains("partNumber"): self = isCopy ? .uploadPartCopy : .uploadPart
-        case ("PUT", true): self = isCopy ? .copyObject : .putObject
+        case ("PUT", true) where names.contains("partNumber"): self = .uploadPart
+        case ("PUT", true): self = .putObject
         case ("POST", true): self = names.contains("uploads") ? .createMultipartUpload : .completeMultipartUpload
         case ("DELETE", true): self = names.contains("uploadId") ? .abortMultipartUpload : .deleteObject
         default: self = .other
