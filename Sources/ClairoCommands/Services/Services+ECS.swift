@@ -60,7 +60,7 @@ extension Services {
     }
 
     /// Where workers and their tasks exchange documents. It is not ended with the other stores: what is stopped has to be told so.
-    func ecsExchange() throws(ClairoError) -> any ObjectStore {
+    func ecsExchange() throws(ClairoError) -> any ExchangeStore {
         let url =
             settings.value(.ecsExchange)
             ?? settings[.outputStore] + (settings[.outputStore].hasSuffix("/") ? "exchange" : "/exchange")
