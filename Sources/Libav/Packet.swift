@@ -19,8 +19,6 @@ public final class Packet {
     public var dts: Int64? { timestamp(pointer.pointee.dts) }
     public var duration: Int64 { pointer.pointee.duration }
     public var size: Int { Int(pointer.pointee.size) }
-    /// Byte offset in the input, or -1.
-    public var position: Int64 { pointer.pointee.pos }
     public var isKey: Bool { pointer.pointee.flags & AV_PKT_FLAG_KEY != 0 }
     /// The demuxer knows it to be incomplete, as the last one of a truncated file.
     public var isCorrupt: Bool { pointer.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 }

@@ -37,9 +37,6 @@ public final class Connection {
 
     public var isEncrypted: Bool { mysql_get_ssl_cipher(mysql) != nil }
 
-    /// For example `10.11.19-MariaDB`.
-    public var serverVersion: String { String(cString: mysql_get_server_info(mysql)) }
-
     /// Runs statements without arguments, separated by `;`, in one round trip. Never build the text from untrusted
     /// input.
     /// - Returns: The first field of the last returned row, as text.
