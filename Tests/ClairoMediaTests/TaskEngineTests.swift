@@ -208,7 +208,7 @@ import Testing
         let first = try contents(below: scratch.path("out"))
         #expect(first.keys.filter { $0.contains("-2.") || $0.contains("-4.") } == [])
         #expect(try await verify(job.output).problems == [])
-        let manifest = try JSONDecoder().decode(OutputManifest.self, from: job.output.get(OutputManifest.key))
+        let manifest = try JSONDecoder().decode(OutputManifest.self, from: job.output.get(OutputLayout.manifest))
         #expect(manifest.warnings == ["a warning"])
         let again = try await job.finish(plan, warnings: ["a warning"], Self.engine)
         #expect(try contents(below: scratch.path("out")) == first)

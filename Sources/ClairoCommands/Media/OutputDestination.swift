@@ -11,7 +11,7 @@ enum OutputDestination {
             return
         }
         // Below the same prefix others may be at work: only what this output consists of.
-        guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: store.get(OutputManifest.key)) else {
+        guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: store.get(OutputLayout.manifest)) else {
             return
         }
         let keys = Set((manifest.plan.video?.rungs ?? []).map(\.mp4Key) + manifest.plan.segmentKeys)

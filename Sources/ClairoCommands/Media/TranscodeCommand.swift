@@ -70,7 +70,7 @@ struct TranscodeCommand: EnvironmentCommand {
             defer { reporter.stop() }
             let request = try await onDedicatedThread(name: "transcode") {
                 // Only in a folder that is an output already: other files are not ours to remove.
-                if try store.size(of: OutputManifest.key) != nil { try OutputDestination.tidy(store) }
+                if try store.size(of: OutputLayout.manifest) != nil { try OutputDestination.tidy(store) }
                 return TaskSpec.TranscodeRequest(
                     source: try SourceFingerprint(of: source, name: name, check: stop.check), settings: settings,
                     resources: resources)
@@ -78,7 +78,7 @@ struct TranscodeCommand: EnvironmentCommand {
             let result = try await sandboxOptions.run(
                 .transcode(request), source: source, output: store, limits: limitOptions.limits, stop: stop,
                 say: reporter.say, progress: reporter.take)
-            let manifest = try await onDedicatedThread(name: "transcode") { try store.get(OutputManifest.key) }
+            let manifest = try await onDedicatedThread(name: "transcode") { try store.get(OutputLayout.manifest) }
             return TranscodeReport(
                 output: folder, manifest: try JSONDecoder().decode(OutputManifest.self, from: manifest),
                 verification: result.verification)
@@ -91,7 +91,7 @@ struct TranscodeCommand: EnvironmentCommand {
     private func refuseSourceInside(_ folder: String) throws(ClairoError) {
         let inside = URL(fileURLWithPath: input.input).resolvingSymlinksInPath().path
         let outside = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
-        if inside.hasPrefix(outside + "/"), FileManager.default.fileExists(atPath: outside + "/clairo.json") {
+        if inside.hasPrefix(outside + "/"), FileManager.default.fileExists(atPath: "\(outside)/\(OutputLayout.manifest)") {
             throw .usage("The source lies in the output folder \(folder)", advice: "Choose another folder with -o.")
         }
     }
@@ -141,9 +141,9 @@ struct TranscodeCommand: EnvironmentCommand {
         }
         for warning in manifest.warnings { text += "warning: \(warning)\n" }
         if let report = outcome.verification { text += "verified: \(report.checks.count) checks passed\n" }
-        let keys = Set(manifest.files.map(\.key))
-        for key in ["master.m3u8", "manifest.mpd"] where keys.contains(key) { text += "\(folder)/\(key)\n" }
-        for key in keys.filter({ $0.hasPrefix("mp4/") }).sorted() { text += "\(folder)/\(key)\n" }
+        let keys = Set(manifest.files.map { ObjectKey($0.key) })
+        for key in OutputLayout.entryPoints where keys.contains(key) { text += "\(folder)/\(key)\n" }
+        for key in keys.filter(OutputLayout.isProgressive).sorted() { text += "\(folder)/\(key)\n" }
         return text
     }
 }

@@ -5,8 +5,6 @@
 public struct OutputManifest: Sendable, Codable, Hashable {
     public enum State: String, Sendable, Codable, Hashable { case running, complete }
 
-    public static let key: ObjectKey = "clairo.json"
-
     public var state: State
     /// Program and library versions that made the output, for example `clairo 0.1.0 libav 5.1.9`.
     public var generator: String

@@ -69,7 +69,7 @@ public struct Video: Sendable, Codable, Hashable {
     public static let defaultTenant = "default"
 
     /// The key of a video's source in the raw store.
-    public static func sourceKey(_ id: VideoID) -> ObjectKey { ObjectKey("videos/\(id)/source") }
+    public static func sourceKey(_ id: VideoID) -> ObjectKey { OutputLayout.source(of: id) }
 }
 
 public enum Priority: String, Sendable, Codable, CaseIterable, Comparable {

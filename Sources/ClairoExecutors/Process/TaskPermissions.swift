@@ -6,12 +6,6 @@ struct TaskPermissions: Sendable {
 
     init(_ work: TaskSpec.Work) { self.work = work }
 
-    /// What an output folder holds (man/clairo-pipeline.7.md, Output).
-    private static let folders: Set<Substring> = ["video", "audio", "subtitles", "mp4"]
-    private static let files: Set<String> = [
-        "clairo.json", "master.m3u8", "manifest.mpd", "poster.jpg", "storyboard.jpg", "storyboard.vtt",
-    ]
-
     func allow(_ request: RequestHead) -> Bool {
         switch work {
         case .probe, .inspect, .plan: return request.operation == .source
@@ -20,9 +14,8 @@ struct TaskPermissions: Sendable {
         case .chunk, .audio, .finish: return true
         // By hand the folder may be anybody's, with other things in it.
         case .transcode:
-            guard let key = request.key?.rawValue, request.operation != .list else { return true }
-            let parts = key.split(separator: "/")
-            return Self.files.contains(key) || (parts.count > 1 && Self.folders.contains(parts[0]))
+            guard let key = request.key, request.operation != .list else { return true }
+            return OutputLayout.contains(key)
         }
     }
 }

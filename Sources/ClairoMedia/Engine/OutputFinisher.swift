@@ -34,8 +34,8 @@ struct OutputFinisher {
         let verification = try verify(data, result)
         if records != nil { try removeLeftovers(of: manifest) }
         try control.checkCancellation()
-        try store.put(data, at: OutputManifest.key)
-        if let master = result.master { try store.put(master, at: Packager.masterKey) }
+        try store.put(data, at: OutputLayout.manifest)
+        if let master = result.master { try store.put(master, at: OutputLayout.masterPlaylist) }
         control.begin(.done)
         return (manifest, verification)
     }
@@ -48,8 +48,8 @@ struct OutputFinisher {
         case .records: measured = result.presentation
         }
         control.begin(.verifying)
-        var pending = [OutputManifest.key: manifest]
-        if let master = result.master { pending[Packager.masterKey] = master }
+        var pending = [OutputLayout.manifest: manifest]
+        if let master = result.master { pending[OutputLayout.masterPlaylist] = master }
         let report = try Verifier(store: store, pending: pending, measured: measured, control: control).run()
         if let problem = report.problems.first {
             throw ClairoError.defect(

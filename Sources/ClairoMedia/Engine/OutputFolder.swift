@@ -41,7 +41,7 @@ struct OutputFolder {
                 try remove(old)
             }
         }
-        try store.put(try JSON.encode(manifest), at: OutputManifest.key)
+        try store.put(try JSON.encode(manifest), at: OutputLayout.manifest)
     }
 
     private enum Existing {
@@ -52,8 +52,8 @@ struct OutputFolder {
     }
 
     private func existing() throws -> Existing {
-        if try store.size(of: OutputManifest.key) != nil {
-            let data = try store.get(OutputManifest.key)
+        if try store.size(of: OutputLayout.manifest) != nil {
+            let data = try store.get(OutputLayout.manifest)
             guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: data) else { return .unreadable }
             return .manifest(manifest)
         }
@@ -71,11 +71,11 @@ struct OutputFolder {
     /// playlist goes first, so that no player finds one that points at nothing.
     private func remove(_ manifest: OutputManifest) throws {
         let plan = manifest.plan
-        var keys: [ObjectKey] = [Packager.masterKey, Packager.mpdKey, Poster.key]
+        var keys: [ObjectKey] = [OutputLayout.masterPlaylist, OutputLayout.dashManifest, OutputLayout.poster]
         keys += plan.segmentKeys
         for rung in plan.video?.rungs ?? [] { keys += [rung.playlistKey, rung.iframePlaylistKey, rung.mp4Key] }
-        for track in plan.audio { keys += [track.playlistKey, ObjectKey("mp4/\(track.name).mp4")] }
-        for key in keys + [OutputManifest.key] { try store.delete(key) }
+        for track in plan.audio { keys += [track.playlistKey, track.mp4Key] }
+        for key in keys + [OutputLayout.manifest] { try store.delete(key) }
     }
 
     /// What changed since the run that is being given up, in words.

@@ -4,7 +4,6 @@ internal import Libav
 
 /// Makes `poster.jpg` from a key frame of the finished top rung.
 struct Poster {
-    static let key: ObjectKey = "poster.jpg"
     /// A poster is a still: larger than this gives nothing to a page.
     private static let maxWidth = 1280
 

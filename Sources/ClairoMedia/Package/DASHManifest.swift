@@ -67,7 +67,7 @@ enum DASHManifest {
             let rung = rendition.rung
             representation.children = [
                 rung.laterAttempts == nil
-                    ? segmentTemplate(folder: "video", timescale: rendition.timescale, rendition.segments)
+                    ? segmentTemplate(.video, timescale: rendition.timescale, rendition.segments)
                     : segmentList(
                         initKey: rung.initKey, timescale: rendition.timescale, rendition.segments, key: rung.segmentKey)
             ]
@@ -102,7 +102,7 @@ enum DASHManifest {
         let timescale = Int64(AudioPlan.sampleRate)
         representation.children = [
             track.laterAttempt == nil
-                ? segmentTemplate(folder: "audio", timescale: timescale, rendition.segments)
+                ? segmentTemplate(.audio, timescale: timescale, rendition.segments)
                 : segmentList(
                     initKey: track.initKey, timescale: timescale, rendition.segments, key: track.segmentKey)
         ]
@@ -123,14 +123,15 @@ enum DASHManifest {
     }
 
     private static func segmentTemplate(
-        folder: String, timescale: Int64, _ segments: [MeasuredSegment]
+        _ kind: RenditionKind, timescale: Int64, _ segments: [MeasuredSegment]
     ) -> Element {
+        let names = OutputLayout.dashTemplates(kind)
         var template = Element(
             "SegmentTemplate",
             [
                 ("timescale", String(timescale)),
-                ("initialization", "\(folder)/$RepresentationID$/init.mp4"),
-                ("media", "\(folder)/$RepresentationID$/$Number%05d$.m4s"),
+                ("initialization", names.initialization),
+                ("media", names.media),
                 ("startNumber", "1"),
             ])
         template.children = [timeline(segments, timescale: timescale)]

@@ -26,9 +26,6 @@ struct Packager {
         var files: [FileRecord] = []
     }
 
-    static let masterKey: ObjectKey = "master.m3u8"
-    static let mpdKey: ObjectKey = "manifest.mpd"
-
     func run() throws -> Result {
         var files: [FileRecord] = []
         var presentation = Presentation(video: [], audio: [], duration: plan.duration)
@@ -72,7 +69,7 @@ struct Packager {
             }
         }
         if plan.video == nil, plan.settings.formats.contains(.mp4), let defaultSound, let track = plan.audio.first {
-            files.append(try writeMP4([defaultSound], to: ObjectKey("mp4/\(track.name).mp4")))
+            files.append(try writeMP4([defaultSound], to: track.mp4Key))
         }
         let master = try writePlaylists(presentation, files: &files)
         return Result(presentation: presentation, files: files.sorted { $0.key < $1.key }, master: master)
@@ -209,15 +206,15 @@ struct Packager {
             files.append(record(key, data))
         }
         if let video = plan.video, let poster = try Poster(plan: plan, video: video, store: store).make() {
-            try store.put(poster, at: Poster.key)
-            files.append(record(Poster.key, poster))
+            try store.put(poster, at: OutputLayout.poster)
+            files.append(record(OutputLayout.poster, poster))
         }
-        if plan.settings.formats.contains(.dash) { try put(DASHManifest.mpd(presentation), Self.mpdKey) }
+        if plan.settings.formats.contains(.dash) { try put(DASHManifest.mpd(presentation), OutputLayout.dashManifest) }
         guard plan.settings.formats.contains(.hls) else { return nil }
         let target = HLSPlaylist.targetDuration(of: presentation)
         for rendition in presentation.video {
-            let initName = lastPart(rendition.rung.initKey)
-            func fileName(_ index: Int) -> String { lastPart(rendition.rung.segmentKey(index)) }
+            let initName = OutputLayout.fileName(of: rendition.rung.initKey)
+            func fileName(_ index: Int) -> String { OutputLayout.fileName(of: rendition.rung.segmentKey(index)) }
             try put(
                 HLSPlaylist.media(
                     segments: rendition.segments, targetDuration: target, initName: initName, fileName: fileName),
@@ -229,15 +226,11 @@ struct Packager {
         for rendition in presentation.audio {
             try put(
                 HLSPlaylist.media(
-                    segments: rendition.segments, targetDuration: target, initName: lastPart(rendition.track.initKey)
-                ) { lastPart(rendition.track.segmentKey($0)) }, rendition.track.playlistKey)
+                    segments: rendition.segments, targetDuration: target, initName: OutputLayout.fileName(of: rendition.track.initKey)
+                ) { OutputLayout.fileName(of: rendition.track.segmentKey($0)) }, rendition.track.playlistKey)
         }
         let master = Data(HLSPlaylist.master(presentation).utf8)
-        files.append(record(Self.masterKey, master))
+        files.append(record(OutputLayout.masterPlaylist, master))
         return master
-    }
-
-    private func lastPart(_ key: ObjectKey) -> String {
-        key.rawValue.split(separator: "/").last.map(String.init) ?? key.rawValue
     }
 }

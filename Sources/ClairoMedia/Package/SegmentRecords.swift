@@ -18,10 +18,10 @@ struct SegmentRecords {
             throw .defect("No task has recorded \(lost)")
         }
         // Of whatever attempt: a rung's segments go together only where their encoders gave the same parameter sets.
-        for folder in plan.video?.rungs.map(\.folder) ?? [] {
-            let inits = records.values.filter { $0.key.hasPrefix("\(folder)/init") }
+        for rung in plan.video?.rungs ?? [] {
+            let inits = records.values.filter { rung.isInitSegment(ObjectKey($0.key)) }
             guard Set(inits.map(\.sha256)).count <= 1 else {
-                throw .defect("\(folder): its chunks were made by encoders with different parameter sets")
+                throw .defect("\(rung.folder): its chunks were made by encoders with different parameter sets")
             }
         }
         self.records = records

@@ -6,15 +6,15 @@ extension Verifier {
     // MARK: HLS
 
     func checkHLS(_ manifest: OutputManifest, _ decoded: [String: CheckedRendition], _ checks: inout Checks) throws {
-        guard let data = try bytes(of: Packager.masterKey) else {
-            checks.expect(false, "playlist", "master.m3u8", "", "it is missing")
+        guard let data = try bytes(of: OutputLayout.masterPlaylist) else {
+            checks.expect(false, "playlist", OutputLayout.masterPlaylist.rawValue, "", "it is missing")
             return
         }
         let master: HLSMaster
         do {
             master = try HLSParser.master(data)
         } catch {
-            checks.expect(false, "playlist", "master.m3u8", "", "\(error)")
+            checks.expect(false, "playlist", OutputLayout.masterPlaylist.rawValue, "", "\(error)")
             return
         }
         let plan = manifest.plan
@@ -22,12 +22,12 @@ extension Verifier {
         let expectedVariants = plan.video == nil ? min(plan.audio.count, 1) : rungs.count
         checks.expect(
             master.variants.count == expectedVariants && Set(master.variants.map(\.uri)).count == master.variants.count,
-            "playlist", "master.m3u8", "\(master.variants.count) variants",
+            "playlist", OutputLayout.masterPlaylist.rawValue, "\(master.variants.count) variants",
             "\(master.variants.count) variants, \(expectedVariants) renditions were made")
         checks.expect(
             master.media.filter { $0.type == "AUDIO" }.count
                 == (plan.video == nil && plan.audio.count == 1 ? 0 : plan.audio.count),
-            "playlist", "master.m3u8", "\(plan.audio.count) audio tracks",
+            "playlist", OutputLayout.masterPlaylist.rawValue, "\(plan.audio.count) audio tracks",
             "\(master.media.count) audio tracks are named, \(plan.audio.count) were made")
 
         var playlists: [String: HLSMediaPlaylist] = [:]
@@ -38,7 +38,7 @@ extension Verifier {
         let targets = Set(
             (master.variants.map(\.uri) + master.media.compactMap(\.uri)).compactMap { playlists[$0]?.targetDuration })
         checks.expect(
-            targets.count <= 1, "target-duration", "master.m3u8", "the same everywhere",
+            targets.count <= 1, "target-duration", OutputLayout.masterPlaylist.rawValue, "the same everywhere",
             "differs: \(targets.sorted().map(String.init).joined(separator: ", "))")
 
         // The rate of a variant is its video's and that of the largest track of its audio group.
@@ -85,12 +85,11 @@ extension Verifier {
         }
         do {
             let playlist = try HLSParser.media(data)
-            let folder = uri.split(separator: "/").dropLast().joined(separator: "/")
             let names = Set(playlist.segments.map(\.uri) + (playlist.map.map { [$0] } ?? []))
             // What was measured is there.
             let known = Set(measured == nil ? [] : manifest.plan.segmentKeys)
             let missing = try names.filter { name in
-                let key = ObjectKey(folder.isEmpty ? name : "\(folder)/\(name)")
+                let key = OutputLayout.key(of: name, in: ObjectKey(uri))
                 return try !isPlain(name) || (!known.contains(key) && !exists(key))
             }
             let longest = playlist.segments.map(\.duration).max() ?? .zero
@@ -116,9 +115,9 @@ extension Verifier {
         audioPeak: Double, audioAverage: Double, _ checks: inout Checks
     ) {
         let grid = video.grid
-        let names = playlist.segments.map { "\(rung.folder)/\($0.uri)" }
+        let names = playlist.segments.map { OutputLayout.key(of: $0.uri, in: rung.playlistKey) }
         checks.expect(
-            names == (0..<grid.segmentCount).map { rung.segmentKey($0).rawValue }, "segment-boundaries", rung.folder,
+            names == (0..<grid.segmentCount).map(rung.segmentKey), "segment-boundaries", rung.folder,
             "\(names.count) segments in order", "the playlist does not name every segment in order")
         // The printed durations may be rounded, but no boundary may be off by as much as a millisecond.
         var position = Rational.zero
@@ -184,13 +183,13 @@ extension Verifier {
         let wanted = rendition.segments.enumerated().flatMap { index, segment in
             segment.keyFrames.map { frame in
                 (
-                    key: rendition.rung.segmentKey(index).rawValue,
+                    key: rendition.rung.segmentKey(index),
                     range: Int64(frame.offset)..<Int64(frame.offset + frame.length)
                 )
             }
         }
         let isSame = wanted.elementsEqual(playlist.segments) { wanted, entry in
-            wanted.key == "\(rendition.rung.folder)/\(entry.uri)" && wanted.range == entry.byteRange
+            wanted.key == OutputLayout.key(of: entry.uri, in: rendition.rung.iframePlaylistKey) && wanted.range == entry.byteRange
         }
         checks.expect(
             isSame && playlist.isIFramesOnly, "iframes", rendition.rung.folder,
@@ -207,7 +206,7 @@ extension Verifier {
         for (index, entry) in playlist.segments.enumerated() {
             try control.checkCancellation()
             if open.uri != entry.uri {
-                open = (entry.uri, try bytes(of: ObjectKey("\(rung.folder)/\(entry.uri)")) ?? Data())
+                open = (entry.uri, try bytes(of: OutputLayout.key(of: entry.uri, in: rung.iframePlaylistKey)) ?? Data())
             }
             guard let range = entry.byteRange, range.upperBound <= Int64(open.data.count) else {
                 problems.append("entry \(index + 1) lies outside its file")
@@ -254,20 +253,20 @@ extension Verifier {
     /// The MPD describes exactly the segments that are there.
     func checkDASH(_ manifest: OutputManifest, _ checks: inout Checks) throws {
         let plan = manifest.plan
-        guard let data = try bytes(of: Packager.mpdKey) else {
-            checks.expect(false, "mpd", "manifest.mpd", "", "it is missing")
+        guard let data = try bytes(of: OutputLayout.dashManifest) else {
+            checks.expect(false, "mpd", OutputLayout.dashManifest.rawValue, "", "it is missing")
             return
         }
         let document: DASHDocument
         do {
             document = try DASHParser.parse(data)
         } catch {
-            checks.expect(false, "mpd", "manifest.mpd", "", "\(error)")
+            checks.expect(false, "mpd", OutputLayout.dashManifest.rawValue, "", "\(error)")
             return
         }
         let difference = abs((document.duration - plan.duration).doubleValue)
         checks.expect(
-            difference < 0.15, "mpd", "manifest.mpd", "lasts \(clock(document.duration.doubleValue))",
+            difference < 0.15, "mpd", OutputLayout.dashManifest.rawValue, "lasts \(clock(document.duration.doubleValue))",
             "it claims \(clock(document.duration.doubleValue)), planned were \(clock(plan.duration.doubleValue))")
         let representations = document.adaptationSets.flatMap(\.representations)
         for rung in plan.video?.rungs ?? [] {
@@ -317,7 +316,7 @@ extension Verifier {
             try checkProgressive(rung.mp4Key, pictures: plan.video?.grid.frameCount, sound: sound, &checks)
         }
         if plan.video == nil, let track = plan.audio.first {
-            try checkProgressive(ObjectKey("mp4/\(track.name).mp4"), pictures: nil, sound: track.packetCount, &checks)
+            try checkProgressive(track.mp4Key, pictures: nil, sound: track.packetCount, &checks)
         }
     }
 

@@ -69,7 +69,7 @@ public struct Verifier {
     }
 
     private func readManifest() throws(ClairoError) -> OutputManifest? {
-        guard let data = try bytes(of: OutputManifest.key) else { return nil }
+        guard let data = try bytes(of: OutputLayout.manifest) else { return nil }
         guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: data) else {
             throw .badMedia(
                 "clairo.json cannot be read", advice: "Make the output again with clairo transcode --force.")
@@ -94,7 +94,7 @@ public struct Verifier {
                 found = (Int64(data.count), Checksum.sha256(data))
             } else if let size = try store.size(of: key) {
                 // A progressive file's checksum was taken of what was written; it is the one large file here.
-                let isTrusted = measured != nil && file.key.hasPrefix("mp4/")
+                let isTrusted = measured != nil && OutputLayout.isProgressive(key)
                 found = (
                     size,
                     isTrusted ? file.sha256 : try Checksum.sha256(store.open(key), check: control.checkCancellation)
@@ -118,7 +118,7 @@ public struct Verifier {
             "planned but not recorded: \(segments.subtracting(known).sorted().prefix(3).joined(separator: ", "))")
         // Where several workers write, one that was given up may do so at any time.
         guard measured == nil else { return }
-        let folders = (manifest.plan.video?.rungs.map(\.folder) ?? []) + manifest.plan.audio.map(\.folder) + ["mp4"]
+        let folders = (manifest.plan.video?.rungs.map(\.folder) ?? []) + manifest.plan.audio.map(\.folder) + [OutputLayout.progressiveFolder]
         let present = try folders.flatMap { try store.list(prefix: $0 + "/") }.map(\.rawValue)
         let strangers = present.filter { !known.contains($0) }
         checks.expect(

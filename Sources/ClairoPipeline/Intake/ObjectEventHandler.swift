@@ -40,7 +40,7 @@ public struct ObjectEventHandler: Sendable {
         openBucket: @escaping OpenBucket, profile: String = "default", priority: Priority = .normal,
         tenant: String = Video.defaultTenant, stop: StopRequest = StopRequest()
     ) {
-        own = ownStores.map { $0.location(of: "videos/") }
+        own = ownStores.map { $0.location(of: OutputLayout.videos) }
         self.metadata = metadata
         self.prober = prober
         self.openBucket = openBucket

@@ -54,35 +54,20 @@ public struct GarbageCollection: Sendable {
 
     // MARK: Output
 
-    /// A job's folder. The objects of a folder are adjacent in the store's list.
-    private struct Folder: Sendable, Hashable {
-        var video: VideoID
-        var job: JobID
-        var prefix: String { AttemptFolder.prefix(video: video, job: job) }
-
-        init?(of key: ObjectKey) {
-            let parts = key.rawValue.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
-            guard parts.count == 4, parts[0] == "videos", let video = VideoID(String(parts[1])),
-                let job = JobID(String(parts[2]))
-            else { return nil }
-            (self.video, self.job) = (video, job)
-        }
-    }
-
     private func sweepOutput(
         _ report: inout Report, _ onRemove: @escaping @Sendable (ObjectKey) -> Void
     ) async throws(ClairoError) {
         var last: ObjectKey?
-        var kept: (folder: Folder, keys: Set<ObjectKey>?)?
+        var kept: (folder: JobFolder, keys: Set<ObjectKey>?)?
         while true {
             let after = last
             let page = try await onDedicatedThread(name: "list") { [output] () throws(ClairoError) in
-                try output.list(prefix: "videos/", after: after, limit: 1000)
+                try output.list(prefix: OutputLayout.videos.rawValue, after: after, limit: 1000)
             }
             if page.isEmpty { return }
             last = page.last
             for key in page {
-                guard let folder = Folder(of: key) else { continue }
+                guard let folder = JobFolder(containing: key) else { continue }
                 if kept?.folder != folder { kept = (folder, try await keysToKeep(in: folder)) }
                 guard let keys = kept?.keys, !keys.contains(key) else { continue }
                 try await remove(key, &report, onRemove)
@@ -91,7 +76,7 @@ public struct GarbageCollection: Sendable {
     }
 
     /// - Returns: The keys to keep in a job's folder, or nil to keep all.
-    private func keysToKeep(in folder: Folder) async throws(ClairoError) -> Set<ObjectKey>? {
+    private func keysToKeep(in folder: JobFolder) async throws(ClairoError) -> Set<ObjectKey>? {
         guard let job = try await metadata.job(folder.job), job.videoID == folder.video else {
             return try await isForeign(folder) && !removesUnknown ? nil : []
         }
@@ -108,21 +93,18 @@ public struct GarbageCollection: Sendable {
             }
         }
         return try await onDedicatedThread(name: "read manifest") { [output] () throws(ClairoError) in
-            let key = ObjectKey(folder.prefix + OutputManifest.key.rawValue)
+            let key = folder.place(OutputLayout.manifest)
             guard try output.info(of: key) != nil,
                 let manifest = try? JSONDecoder().decode(OutputManifest.self, from: output.get(key))
             else { return nil }
-            return Set(manifest.files.map { ObjectKey(folder.prefix + $0.key) } + [key])
+            return Set(manifest.files.map { folder.place(ObjectKey($0.key)) } + [key])
         }
     }
 
     /// Whether an unknown job has published output. The database may be the wrong one.
-    private func isForeign(_ folder: Folder) async throws(ClairoError) -> Bool {
+    private func isForeign(_ folder: JobFolder) async throws(ClairoError) -> Bool {
         try await onDedicatedThread(name: "look for playlists") { [output] () throws(ClairoError) in
-            for name in ["master.m3u8", "manifest.mpd"]
-            where try output.info(of: ObjectKey(folder.prefix + name)) != nil {
-                return true
-            }
+            for key in OutputLayout.entryPoints where try output.info(of: folder.place(key)) != nil { return true }
             return false
         }
     }
@@ -151,11 +133,11 @@ public struct GarbageCollection: Sendable {
     /// rows.
     private func abortUploads() async throws(ClairoError) -> Int {
         let open = try await onDedicatedThread(name: "list uploads") { [output] () throws(ClairoError) in
-            try output.openUploads(prefix: "videos/")
+            try output.openUploads(prefix: OutputLayout.videos.rawValue)
         }
         var count = 0
         for upload in open {
-            guard let folder = Folder(of: upload.key) else { continue }
+            guard let folder = JobFolder(containing: upload.key) else { continue }
             let job = try await metadata.job(folder.job)
             guard job?.state.isFinal ?? removesUnknown else { continue }
             try await onDedicatedThread(name: "abort upload") { [output] () throws(ClairoError) in

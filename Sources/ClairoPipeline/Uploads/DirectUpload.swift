@@ -35,7 +35,7 @@ public struct DirectUploads: Sendable {
     public func isSupported() async throws(ClairoError) -> Bool {
         let store = registration.store
         return try await onDedicatedThread(name: "presign") { () throws(ClairoError) in
-            try store.presignedURL(for: .put(ObjectKey("videos/probe")), expiresIn: 1) != nil
+            try store.presignedURL(for: .put(ObjectKey("\(OutputLayout.videos)probe")), expiresIn: 1) != nil
         }
     }
 

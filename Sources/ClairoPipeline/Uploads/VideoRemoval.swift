@@ -27,7 +27,7 @@ public struct VideoRemoval: Sendable {
         try await onDedicatedThread(name: "delete") { [raw, output] () throws(ClairoError) in
             if let output {
                 // Objects are deleted in any order: at worst, a player with an open playlist finds segments missing.
-                for key in try output.list(prefix: "videos/\(id)/") { try output.delete(key) }
+                for key in try output.list(prefix: OutputLayout.folder(of: id)) { try output.delete(key) }
             }
             try raw.delete(Video.sourceKey(id))
         }

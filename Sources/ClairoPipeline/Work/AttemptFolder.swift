@@ -15,7 +15,7 @@ internal import Synchronization
 /// adopted here.
 public final class AttemptFolder: ObjectStore {
     private let store: any BackingStore
-    private let prefix: String
+    private let folder: JobFolder
     private let attempt: Int
     private let kind: WorkTask.Kind
     /// Keys of init segments that another chunk keeps.
@@ -32,7 +32,7 @@ public final class AttemptFolder: ObjectStore {
 
     convenience init(store: any BackingStore, task: WorkTask, plan: Plan?, lease: Lease) {
         self.init(
-            store: store, folder: Self.prefix(video: task.videoID, job: task.jobID), attempt: task.attempt,
+            store: store, folder: JobFolder(video: task.videoID, job: task.jobID), attempt: task.attempt,
             kind: task.kind, index: task.index, plan: plan
         ) { () throws(ClairoError) in try lease.check() }
     }
@@ -51,24 +51,22 @@ public final class AttemptFolder: ObjectStore {
             case .finish(let request): (.finish, 0, request.plan)
             }
         self.init(
-            store: store, folder: Self.prefix(video: spec.videoID, job: spec.jobID), attempt: spec.attempt, kind: kind,
+            store: store, folder: JobFolder(video: spec.videoID, job: spec.jobID), attempt: spec.attempt, kind: kind,
             index: index, plan: plan, check: check)
     }
 
     private init(
-        store: any BackingStore, folder: String, attempt: Int, kind: WorkTask.Kind, index: Int, plan: Plan?,
+        store: any BackingStore, folder: JobFolder, attempt: Int, kind: WorkTask.Kind, index: Int, plan: Plan?,
         check: @escaping @Sendable () throws(ClairoError) -> Void
     ) {
         self.store = store
-        prefix = folder
+        self.folder = folder
         self.attempt = attempt
         self.kind = kind
         checkClaim = check
         inits = Set((plan?.video?.rungs ?? []).map(\.initKey))
         foreignInits = kind == .chunk && index > 0 ? inits : []
     }
-
-    static func prefix(video: VideoID, job: JobID) -> String { "videos/\(video)/\(job)/" }
 
     /// Where the files lie that a task which succeeded has written, and their sizes.
     static func objects(of task: WorkTask, plan: Plan?) -> [(key: ObjectKey, bytes: Int64)] {
@@ -80,7 +78,7 @@ public final class AttemptFolder: ObjectStore {
                 if task.index > 0 { return nil }
                 key = key.ofAttempt(task.attempt)
             }
-            return (ObjectKey(prefix(video: task.videoID, job: task.jobID) + key.rawValue), file.bytes)
+            return (JobFolder(video: task.videoID, job: task.jobID).place(key), file.bytes)
         }
     }
 
@@ -171,7 +169,7 @@ public final class AttemptFolder: ObjectStore {
     }
 
     /// Where a key of the engine's is kept.
-    private func place(_ key: ObjectKey) -> ObjectKey { ObjectKey(prefix + name(key).rawValue) }
+    private func place(_ key: ObjectKey) -> ObjectKey { folder.place(name(key)) }
 
     private func name(_ key: ObjectKey) -> ObjectKey {
         kind == .chunk || kind == .audio ? key.ofAttempt(attempt) : key
@@ -183,7 +181,7 @@ public final class AttemptFolder: ObjectStore {
         let name = kind == .chunk && inits.contains(key) ? key : name(key)
         let file = FileRecord(key: name.rawValue, bytes: bytes, sha256: sha256)
         state.withLock { $0.files[key] = file }
-        CrashPoint.reach("\(kind).wrote.\(key.rawValue.split(separator: "/").last ?? "")")
+        CrashPoint.reach("\(kind).wrote.\(OutputLayout.fileName(of: key))")
     }
 
     // MARK: ObjectStore
@@ -245,9 +243,9 @@ public final class AttemptFolder: ObjectStore {
     }
 
     public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
-        let after = key.map { ObjectKey(self.prefix + $0.rawValue) }
-        return try store.list(prefix: self.prefix + prefix, after: after, limit: limit)
-            .map { ObjectKey(String($0.rawValue.dropFirst(self.prefix.count))) }
+        let after = key.map { ObjectKey(folder.prefix + $0.rawValue) }
+        return try store.list(prefix: folder.prefix + prefix, after: after, limit: limit)
+            .map { ObjectKey(String($0.rawValue.dropFirst(folder.prefix.count))) }
     }
 
     public func delete(_ key: ObjectKey) throws(ClairoError) {

@@ -9,7 +9,7 @@ struct PublishedJob {
     private var formats: [OutputFormat] { job.plan?.settings.formats ?? [] }
 
     private func url(_ key: ObjectKey) -> String {
-        store.location(of: ObjectKey(AttemptFolder.prefix(video: job.videoID, job: job.id) + key.rawValue)).url
+        store.location(of: JobFolder(video: job.videoID, job: job.id).place(key)).url
     }
 
     var renditions: [Rendition] {
@@ -27,9 +27,9 @@ struct PublishedJob {
 
     var output: ProcessedOutput {
         ProcessedOutput(
-            masterPlaylist: formats.contains(.hls) ? url("master.m3u8") : nil,
-            manifest: formats.contains(.dash) ? url("manifest.mpd") : nil,
-            poster: job.plan?.video == nil ? nil : url("poster.jpg"),
+            masterPlaylist: formats.contains(.hls) ? url(OutputLayout.masterPlaylist) : nil,
+            manifest: formats.contains(.dash) ? url(OutputLayout.dashManifest) : nil,
+            poster: job.plan?.video == nil ? nil : url(OutputLayout.poster),
             resolutions: result.renditions.map { "\($0.size.width)x\($0.size.height)" })
     }
 }

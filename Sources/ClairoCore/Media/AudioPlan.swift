@@ -1,0 +1,62 @@
+/// One audio rendition: AAC-LC at 48 kHz, encoded once and whole.
+public struct AudioPlan: Sendable, Codable, Hashable {
+    /// Samples in an AAC-LC access unit, and the encoder's delay that an edit list takes away again.
+    public static let frameSamples = 1024
+    public static let sampleRate = 48_000
+
+    public var streamIndex: Int
+    /// BCP 47 or ISO 639-2 code; `und` where the source names none.
+    public var language: String
+    public var title: String?
+    public var channels: Int
+    /// Bits per second.
+    public var bitRate: Int64
+    /// Samples per channel that are presented, without priming.
+    public var sampleCount: Int
+    /// Of them, those that the source's sound is to reach; what follows is silence. Nil in plans from before it was kept,
+    /// which promise nothing.
+    public var sourceSampleCount: Int?
+    /// Segments follow the video's boundaries: each ends with the first access unit at or after the boundary.
+    public var segmentBoundaries: [Rational]
+    /// The attempt that made it, where that is not the first; see `Rung.laterAttempts`.
+    public var laterAttempt: Int?
+
+    public init(
+        streamIndex: Int, language: String, title: String?, channels: Int, bitRate: Int64, sampleCount: Int,
+        sourceSampleCount: Int? = nil, segmentBoundaries: [Rational]
+    ) {
+        self.streamIndex = streamIndex
+        self.language = language
+        self.title = title
+        self.channels = channels
+        self.bitRate = bitRate
+        self.sampleCount = sampleCount
+        self.sourceSampleCount = sourceSampleCount
+        self.segmentBoundaries = segmentBoundaries
+    }
+
+    public var duration: Rational { Rational(Int64(sampleCount), Int64(Self.sampleRate)) }
+    public var segmentCount: Int { segmentBoundaries.count + 1 }
+
+    /// Access units in all: one of priming before the first sample, and enough to cover the last.
+    public var packetCount: Int { 1 + (sampleCount + Self.frameSamples - 1) / Self.frameSamples }
+
+    /// The access units of segment `index`. The priming unit (number 0) belongs to the first.
+    public func packets(ofSegment index: Int) -> Range<Int> {
+        let start = index == 0 ? 0 : firstPacket(at: segmentBoundaries[index - 1])
+        let end = index < segmentBoundaries.count ? firstPacket(at: segmentBoundaries[index]) : packetCount
+        return start..<max(start, end)
+    }
+
+    /// Unit `n` presents the samples from `(n - 1) · 1024` on.
+    private func firstPacket(at time: Rational) -> Int {
+        let sample = (time * Rational(Int64(Self.sampleRate), Int64(Self.frameSamples))).ceil
+        return Int(min(sample, Int64(packetCount) - 1)) + 1
+    }
+}
+
+extension AudioPlan: RenditionKeys {
+    public var kind: RenditionKind { .audio }
+    public var name: String { "\(language)-\(bitRate / 1000)k" }
+    public func attempt(ofSegment index: Int) -> Int { laterAttempt ?? 1 }
+}

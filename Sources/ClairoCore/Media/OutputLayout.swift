@@ -1,0 +1,152 @@
+/// The kind of a rendition. The raw value is the word in documents.
+public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
+    case video, audio
+}
+
+/// Makes every key that Clairo writes, in the output folder and in the buckets, and is the only place that knows their
+/// shape.
+///
+/// ```
+/// raw bucket      videos/<videoID>/source
+/// output bucket   videos/<videoID>/<jobID>/master.m3u8            HLS multivariant playlist
+///                                          manifest.mpd           DASH, on the same segments
+///                                          video/<rung>/init.mp4, 00001.m4s …, playlist.m3u8, iframes.m3u8
+///                                          audio/<rendition>/init.mp4, 00001.m4s …, playlist.m3u8
+///                                          mp4/<rendition>.mp4    progressive
+///                                          poster.jpg, clairo.json
+/// ```
+///
+/// Keys inside an output folder are relative to it; `JobFolder` places the folder in the output bucket. Players keep these
+/// names in their caches and other programs link to them, so a name that was once published does not change.
+public enum OutputLayout {
+    // MARK: The output folder
+
+    /// The HLS multivariant playlist: the commit point of an output.
+    public static let masterPlaylist: ObjectKey = "master.m3u8"
+    /// The DASH manifest.
+    public static let dashManifest: ObjectKey = "manifest.mpd"
+    public static let poster: ObjectKey = "poster.jpg"
+    /// The `OutputManifest`.
+    public static let manifest: ObjectKey = "clairo.json"
+
+    /// What players are given, in the order in which people are told of it.
+    public static let entryPoints = [masterPlaylist, dashManifest]
+
+    /// The folder of the progressive files.
+    public static let progressiveFolder = "mp4"
+
+    /// The folder of all renditions of a kind.
+    public static func folder(of kind: RenditionKind) -> String {
+        switch kind {
+        case .video: "video"
+        case .audio: "audio"
+        }
+    }
+
+    /// The folder of one rendition: `video/720p`.
+    public static func folder(_ kind: RenditionKind, _ name: String) -> String { "\(folder(of: kind))/\(name)" }
+
+    /// - Parameter attempt: that made it; see `ObjectKey.ofAttempt`.
+    public static func initSegment(_ kind: RenditionKind, _ name: String, attempt: Int = 1) -> ObjectKey {
+        ObjectKey("\(folder(kind, name))/init.mp4").ofAttempt(attempt)
+    }
+
+    /// Whether a key is that of an init segment of a rendition, whatever attempt made it.
+    public static func isInitSegment(_ key: ObjectKey, _ kind: RenditionKind, _ name: String) -> Bool {
+        key.rawValue.hasPrefix("\(folder(kind, name))/init")
+    }
+
+    /// Segments are counted from 0 here and named from 1, with five digits or as many more as it takes.
+    public static func segment(_ kind: RenditionKind, _ name: String, _ index: Int, attempt: Int = 1) -> ObjectKey {
+        let number = String(index + 1)
+        let digits = String(repeating: "0", count: max(0, 5 - number.count)) + number
+        return ObjectKey("\(folder(kind, name))/\(digits).m4s").ofAttempt(attempt)
+    }
+
+    public static func playlist(_ kind: RenditionKind, _ name: String) -> ObjectKey {
+        ObjectKey("\(folder(kind, name))/playlist.m3u8")
+    }
+
+    public static func iframePlaylist(_ kind: RenditionKind, _ name: String) -> ObjectKey {
+        ObjectKey("\(folder(kind, name))/iframes.m3u8")
+    }
+
+    /// The progressive MP4 of a rung, or of audio without video.
+    public static func progressive(_ name: String) -> ObjectKey { ObjectKey("\(progressiveFolder)/\(name).mp4") }
+
+    public static func isProgressive(_ key: ObjectKey) -> Bool { key.rawValue.hasPrefix("\(progressiveFolder)/") }
+
+    /// DASH's templates for the keys of the first attempt (ISO/IEC 23009-1, 5.3.9.4.4).
+    public static func dashTemplates(_ kind: RenditionKind) -> (initialization: String, media: String) {
+        let folder = folder(kind, "$RepresentationID$")
+        return ("\(folder)/init.mp4", "\(folder)/$Number%05d$.m4s")
+    }
+
+    /// Whether a key may be part of an output: the folder may hold other people's files beside it.
+    public static func contains(_ key: ObjectKey) -> Bool {
+        if [masterPlaylist, dashManifest, poster, manifest].contains(key) { return true }
+        let parts = key.rawValue.split(separator: "/")
+        let folders = RenditionKind.allCases.map(folder(of:)) + [progressiveFolder]
+        return parts.count > 1 && folders.contains(String(parts[0]))
+    }
+
+    // MARK: References between files
+
+    /// The name by which a playlist refers to a file beside it.
+    public static func fileName(of key: ObjectKey) -> String {
+        key.rawValue.split(separator: "/").last.map(String.init) ?? key.rawValue
+    }
+
+    /// The key of what a playlist calls `name`.
+    public static func key(of name: String, in playlist: ObjectKey) -> ObjectKey {
+        let folder = playlist.rawValue.split(separator: "/").dropLast().joined(separator: "/")
+        return ObjectKey(folder.isEmpty ? name : "\(folder)/\(name)")
+    }
+
+    // MARK: The buckets
+
+    /// The prefix of everything that belongs to videos, in both buckets.
+    public static let videos: ObjectKey = "videos/"
+
+    /// The prefix of everything that belongs to a video.
+    public static func folder(of video: VideoID) -> String { "\(videos)\(video)/" }
+
+    /// The key of a video's source in the raw store. Its original name is metadata, never a key.
+    public static func source(of video: VideoID) -> ObjectKey { ObjectKey("\(folder(of: video))source") }
+}
+
+/// Where a job's output folder lies in the output bucket.
+public struct JobFolder: Sendable, Hashable {
+    public var video: VideoID
+    public var job: JobID
+
+    public init(video: VideoID, job: JobID) {
+        self.video = video
+        self.job = job
+    }
+
+    /// The folder that an object of the output bucket lies in; nil for one that lies in no job's folder.
+    public init?(containing key: ObjectKey) {
+        let parts = key.rawValue.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count == 4, "\(parts[0])/" == OutputLayout.videos.rawValue, let video = VideoID(String(parts[1])),
+            let job = JobID(String(parts[2]))
+        else { return nil }
+        self.init(video: video, job: job)
+    }
+
+    public var prefix: String { "\(OutputLayout.folder(of: video))\(job)/" }
+
+    /// The bucket's key for a key of the output folder.
+    public func place(_ key: ObjectKey) -> ObjectKey { ObjectKey(prefix + key.rawValue) }
+}
+
+extension ObjectKey {
+    /// `video/720p/00007.m4s` for the first attempt, `video/720p/00007-2.m4s` for the second.
+    ///
+    /// Segments of later attempts have names of their own, so that a worker whose claim has passed to another cannot
+    /// overwrite what is believed.
+    public func ofAttempt(_ attempt: Int) -> ObjectKey {
+        guard attempt > 1, let dot = rawValue.lastIndex(of: ".") else { return self }
+        return ObjectKey("\(rawValue[..<dot])-\(attempt)\(rawValue[dot...])")
+    }
+}

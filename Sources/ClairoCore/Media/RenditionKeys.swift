@@ -1,0 +1,24 @@
+/// What `OutputLayout` has to know of a rendition to name its objects.
+public protocol RenditionKeys: Sendable {
+    var kind: RenditionKind { get }
+    /// The folder's name, unique among the renditions of its kind.
+    var name: String { get }
+    /// The attempt that made segment `index`: 1 unless several workers shared the job and one of them had to begin again.
+    func attempt(ofSegment index: Int) -> Int
+}
+
+extension RenditionKeys {
+    public var folder: String { OutputLayout.folder(kind, name) }
+    /// Of the attempt that made the first segment.
+    public var initKey: ObjectKey { OutputLayout.initSegment(kind, name, attempt: attempt(ofSegment: 0)) }
+    public var playlistKey: ObjectKey { OutputLayout.playlist(kind, name) }
+    public var mp4Key: ObjectKey { OutputLayout.progressive(name) }
+
+    /// Segments are counted from 0 here and named from 1.
+    public func segmentKey(_ index: Int) -> ObjectKey {
+        OutputLayout.segment(kind, name, index, attempt: attempt(ofSegment: index))
+    }
+
+    /// Whether a key is that of an init segment of this rendition, whatever attempt made it.
+    public func isInitSegment(_ key: ObjectKey) -> Bool { OutputLayout.isInitSegment(key, kind, name) }
+}

@@ -1,0 +1,64 @@
+/// One planned step of the ladder.
+public struct Rung: Sendable, Codable, Hashable {
+    /// Short side and `p`: `1080p`. The folder's name.
+    public var name: String
+    public var size: FrameSize
+    /// Largest rate the encoder may use, bits per second (x264 VBV maxrate).
+    public var maxRate: Int64
+    /// The VBV buffer in bits.
+    public var bufferSize: Int64
+    /// Set where the source's own pictures are taken and not encoded again: frames by which their decoding order runs ahead
+    /// of the order of presentation.
+    public var copyReorderDelay: Int?
+    /// Segments that a later attempt than the first made, where several workers shared the job: their names say so, so
+    /// that nobody whose claim has passed to another can change them. Nil where every first attempt went well.
+    public var laterAttempts: [SegmentAttempt]?
+
+    public init(name: String, size: FrameSize, maxRate: Int64, bufferSize: Int64, copyReorderDelay: Int? = nil) {
+        self.name = name
+        self.size = size
+        self.maxRate = maxRate
+        self.bufferSize = bufferSize
+        self.copyReorderDelay = copyReorderDelay
+    }
+
+    public var isCopy: Bool { copyReorderDelay != nil }
+}
+
+extension Rung: RenditionKeys {
+    public var kind: RenditionKind { .video }
+    public var iframePlaylistKey: ObjectKey { OutputLayout.iframePlaylist(kind, name) }
+
+    public func attempt(ofSegment index: Int) -> Int {
+        laterAttempts?.first { $0.segments.contains(index) }?.attempt ?? 1
+    }
+}
+
+/// The attempt that made some segments.
+public struct SegmentAttempt: Sendable, Codable, Hashable {
+    public var segments: Range<Int>
+    public var attempt: Int
+
+    public init(segments: Range<Int>, attempt: Int) {
+        self.segments = segments
+        self.attempt = attempt
+    }
+}
+
+public struct LadderDecision: Sendable, Codable, Hashable {
+    public enum Verdict: String, Sendable, Codable, Hashable {
+        case kept, capped, copied, dropped
+    }
+
+    public var name: String
+    public var size: FrameSize
+    public var verdict: Verdict
+    public var reason: String
+
+    public init(name: String, size: FrameSize, verdict: Verdict, reason: String) {
+        self.name = name
+        self.size = size
+        self.verdict = verdict
+        self.reason = reason
+    }
+}

@@ -1,0 +1,49 @@
+public struct VideoPlan: Sendable, Codable, Hashable {
+    public var streamIndex: Int
+    public var grid: SegmentGrid
+    /// Frames of the grid that the source's pictures cover; any after them hold the last picture while sound goes on.
+    public var sourceFrameCount: Int
+    public var orientation: Orientation
+    public var deinterlace: Bool
+    /// Of the source; high dynamic range is mapped to SDR.
+    public var dynamicRange: DynamicRange
+    /// What the output is tagged with: the source's colour, or BT.709 after tone mapping.
+    public var color: ColorDescription
+    /// Segments that one encoder makes before the next is opened. Its bytes depend on these segments' pictures alone, so a
+    /// chunk is a multiple of it, whoever makes it gets the same, and a resumed job repeats no more than this.
+    public var segmentsPerEncoder: Int
+    /// Whether decoding can begin in the middle of the source; otherwise it is one chunk.
+    public var isSeekable: Bool
+    /// From the largest to the smallest, each scaled from the one before.
+    public var rungs: [Rung]
+    /// One line for each standard height and for the source's own size: kept, capped or dropped, and why.
+    public var decisions: [LadderDecision]
+
+    public init(
+        streamIndex: Int, grid: SegmentGrid, sourceFrameCount: Int, orientation: Orientation, deinterlace: Bool,
+        dynamicRange: DynamicRange, color: ColorDescription, segmentsPerEncoder: Int, isSeekable: Bool, rungs: [Rung],
+        decisions: [LadderDecision]
+    ) {
+        self.segmentsPerEncoder = segmentsPerEncoder
+        self.isSeekable = isSeekable
+        self.streamIndex = streamIndex
+        self.grid = grid
+        self.sourceFrameCount = sourceFrameCount
+        self.orientation = orientation
+        self.deinterlace = deinterlace
+        self.dynamicRange = dynamicRange
+        self.color = color
+        self.rungs = rungs
+        self.decisions = decisions
+    }
+}
+
+extension VideoPlan {
+    public var toneMap: Bool { dynamicRange != .sdr }
+
+    /// The segments that are made together with segment `index` by one encoder.
+    public func encoderRun(ofSegment index: Int) -> Range<Int> {
+        let start = index / segmentsPerEncoder * segmentsPerEncoder
+        return start..<min(start + segmentsPerEncoder, grid.segmentCount)
+    }
+}
