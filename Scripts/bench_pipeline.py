@@ -177,7 +177,7 @@ class Run:
         if state != "succeeded":
             sys.exit(f"the job ended as {state}; see {site.folder}")
         self.wall = int(finished) / 1e6 - begin
-        self.tasks = {"plan": [], "chunk": [], "audio": [], "finish": []}
+        self.tasks = {"plan": [], "chunk": [], "track": [], "finish": []}
         for kind, text in site.query(f"SELECT kind, result FROM tasks WHERE video_id = '{video}' ORDER BY number"):
             self.tasks[kind].append(json.loads(text))
 
@@ -203,7 +203,7 @@ def spread(programs, work, options, table, make_clip):
           f"each worker on a core; median of {options.runs} alternating runs\n")
     table("workers", ["wall s", "chunks CPU s", "plan s", "sound s", "finish s"], [
         (name, [f"{run.wall:.1f}", f"{run.total('chunk', measure='cpuSeconds'):.1f}"] +
-         [f"{run.total(kind):.2f}" for kind in ("plan", "audio", "finish")]) for name, run in (("1", one), ("2", two))])
+         [f"{run.total(kind):.2f}" for kind in ("plan", "track", "finish")]) for name, run in (("1", one), ("2", two))])
     per_hour = 60 / options.minutes
     files = sum(len(task["files"]) for task in one.tasks["chunk"])
     # What a worker does between its tasks: asking, writing down, starting.
@@ -211,10 +211,10 @@ def spread(programs, work, options, table, make_clip):
     measured = {
         "chunks": math.ceil(len(one.tasks["chunk"]) * per_hour), "chunk": statistics.mean(one.seconds("chunk")),
         "puts": files / len(one.tasks["chunk"]), "plan": one.total("plan") * per_hour,
-        "audio": one.total("audio") * per_hour, "finish": one.total("finish") * per_hour, "gap": max(0, gap)}
+        "audio": one.total("track") * per_hour, "finish": one.total("finish") * per_hour, "gap": max(0, gap)}
     # What the cut and the serial part allow, were two cores twice one.
     ideal = one.total("plan", "finish") + gap * 2 + makespan(
-        [length + gap for length in one.seconds("audio") + one.seconds("chunk")], 2)
+        [length + gap for length in one.seconds("track") + one.seconds("chunk")], 2)
     print(f"Speed-up **{one.wall / two.wall:.2f}**. With these chunks and a serial plan and finish, {one.wall / ideal:.2f} is "
           f"possible; two at once need {two.total('chunk', measure='cpuSeconds') / one.total('chunk', measure='cpuSeconds'):.2f} "
           "of the CPU time of one.\n", flush=True)

@@ -91,7 +91,7 @@ struct ClairoBench {
                         var task: WorkTask?
                         try await mine.measure {
                             task = try await store.claimNextTask(
-                                kinds: [.plan, .chunk, .audio], owner: "client-\(client)", leaseSeconds: 60)
+                                kinds: [.plan, .chunk, .track], owner: "client-\(client)", leaseSeconds: 60)
                         }
                         guard let task else { throw ClairoError.noInput("There are too few tasks in the database") }
                         let finish = WorkTask(

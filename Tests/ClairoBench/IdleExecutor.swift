@@ -19,10 +19,9 @@ struct IdleExecutor: TaskExecutor {
                 for segment in segments { try output.put(Data(), at: rung.segmentKey(segment)) }
             }
             return TaskResult(decodedFrames: plan.video?.grid.frameCount ?? 0)
-        case .audio(let plan, let index):
-            let track = plan.audio[index]
-            try output.put(Data(), at: track.initKey)
-            for segment in 0..<track.segmentCount { try output.put(Data(), at: track.segmentKey(segment)) }
+        case .track(let plan, let index):
+            let track = plan.tracks[index]
+            for key in track.objectKeys { try output.put(Data(), at: key) }
             return TaskResult()
         case .finish(let request):
             return TaskResult(renditions: request.plan.video.map(Self.renditions) ?? [])

@@ -127,7 +127,7 @@ import Testing
         let cut = ClairoError.unavailable("The source is away")
         var away = job
         away.source = FailingSource(size: job.source.size, error: cut)
-        #expect(await error(away.spec(.audio(plan, index: 0)), away.io) == cut)
+        #expect(await error(away.spec(.track(plan, index: 0)), away.io) == cut)
     }
 
     @Test(arguments: Place.here)

@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test func countsAndCostsCanBeAddedUp() {
-        let audio = TaskSpec.Work.audio(Self.plan, index: 0)
+        let audio = TaskSpec.Work.track(Self.plan, index: 0)
         func isPossible(_ change: (inout TaskResult) -> Void) -> Bool {
             var result = TaskResult(usage: TaskUsage(cpuSeconds: 1, wallSeconds: 2, peakMemory: 3, steps: [.decode: 1]))
             change(&result)

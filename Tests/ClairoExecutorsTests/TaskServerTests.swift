@@ -77,7 +77,7 @@ import Testing
             let limit = TaskSpec.Work.chunk(plan, index: index).outputLimit ?? 0
             #expect((least + 12_000_000...least + 13_000_000).contains(limit))
         }
-        let sound = TaskSpec.Work.audio(plan, index: 0).outputLimit ?? 0
+        let sound = TaskSpec.Work.track(plan, index: 0).outputLimit ?? 0
         #expect((least + 7_680_000...least + 10_000_000).contains(sound))
         let file = FileRecord(key: "a", bytes: 1 << 30, sha256: "")
         let finish = TaskSpec.FinishRequest(plan: plan, segments: [file, file], warnings: [])

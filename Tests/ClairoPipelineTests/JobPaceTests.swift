@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func otherTasksHaveNoPartInIt() {
-        let others = [WorkTask.Kind.plan, .audio, .finish].map { kind in
+        let others = [WorkTask.Kind.plan, .track, .finish].map { kind in
             var task = chunk(0, .running, done: 7, told: 500)
             task.kind = kind
             return task

@@ -27,8 +27,7 @@ import Testing
                     + chunk.segments.map { file(rung.segmentKey($0).ofAttempt(attempts[chunk.index])) })
         }
         let track = plan.audio[0]
-        let keys = [track.initKey] + (0..<track.segmentCount).map(track.segmentKey)
-        return chunks + [task(.audio, 0, audioAttempt, keys.map { file($0.ofAttempt(audioAttempt)) })]
+        return chunks + [task(.track, 0, audioAttempt, track.objectKeys.map { file($0.ofAttempt(audioAttempt)) })]
     }
 
     @Test func firstAttemptsGivePlainNames() throws {

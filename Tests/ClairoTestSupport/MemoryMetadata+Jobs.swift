@@ -69,7 +69,7 @@ extension MemoryMetadata {
             else { return nil }
             let now = Timestamp.now
             let undone = state.tasks(of: jobID).filter { $0.state != .succeeded || lost.contains($0.id) }
-            let isEarly = undone.contains { [.chunk, .audio].contains($0.kind) }
+            let isEarly = undone.contains { $0.kind.makesSegments }
             for var task in undone {
                 if task.kind == .finish, isEarly {
                     state.tasks[task.id] = nil
@@ -149,7 +149,7 @@ extension MemoryMetadata.State {
     }
 
     func tasksLeft(of id: JobID) -> Int {
-        tasks.values.count { $0.jobID == id && [.chunk, .audio].contains($0.kind) && $0.state != .succeeded }
+        tasks.values.count { $0.jobID == id && $0.kind.makesSegments && $0.state != .succeeded }
     }
 
     mutating func add(_ new: [WorkTask]) throws(ClairoError) {

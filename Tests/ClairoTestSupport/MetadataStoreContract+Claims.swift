@@ -26,11 +26,11 @@ extension MetadataStoreContract {
         ) {
             store async throws in
             let first = try await create(
-                [.chunk, .audio, .chunk, .chunk], priorities: [.low, .high, .normal, .high], places: [5, 3, 1, 4],
+                [.chunk, .track, .chunk, .chunk], priorities: [.low, .high, .normal, .high], places: [5, 3, 1, 4],
                 in: store)
             let second = try await create([.plan, .chunk, .finish], places: [2, 0, 6], in: store)
             var order: [TaskID] = []
-            while let task = try await claimNext([.chunk, .plan, .audio], in: store) { order.append(task.id) }
+            while let task = try await claimNext([.chunk, .plan, .track], in: store) { order.append(task.id) }
             #expect(order == [second[1], first[2], second[0], first[1], first[3], first[0]].map(\.id))
             #expect(try await claimNext([], in: store) == nil)
             #expect(try await claimNext([.finish], in: store)?.id == second[2].id)

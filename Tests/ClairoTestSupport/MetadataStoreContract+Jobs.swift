@@ -9,7 +9,7 @@ extension MetadataStoreContract {
             #expect(try await register(video, in: store))
             let job = MetadataSamples.job(of: video.id)
             let kinds: [(WorkTask.Kind, Int)] = [
-                (.plan, 0), (.chunk, 0), (.chunk, 1), (.chunk, 10), (.audio, 0), (.finish, 0),
+                (.plan, 0), (.chunk, 0), (.chunk, 1), (.chunk, 10), (.track, 0), (.finish, 0),
             ]
             let tasks = kinds.map { MetadataSamples.task(of: job, $0, index: $1) }
             let message = MetadataSamples.message(of: video.id, topic: "clairo.tasks", key: "t")
@@ -99,7 +99,7 @@ extension MetadataStoreContract {
         },
         Promise("unfinished work is counted") { store async throws in
             #expect(try await store.pendingWork().isEmpty)
-            let tasks = try await create([.plan, .chunk, .chunk, .audio], delays: [0, 3600], in: store)
+            let tasks = try await create([.plan, .chunk, .chunk, .track], delays: [0, 3600], in: store)
             #expect(try await register(MetadataSamples.video(), in: store))
             _ = try await claim(tasks[0], in: store)
             #expect(try await store.pendingWork() == PendingWork(videos: 1, tasks: 4, messages: 2))

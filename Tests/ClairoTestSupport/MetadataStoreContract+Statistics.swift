@@ -15,7 +15,7 @@ extension MetadataStoreContract {
         Promise("statistics count tasks by kind and state, due tasks, and the age of the oldest") {
             store async throws in
             let tasks = try await create(
-                [.chunk, .chunk, .chunk, .chunk, .audio], delays: [0, 0, 0, 3600, 0], in: store)
+                [.chunk, .chunk, .chunk, .chunk, .track], delays: [0, 0, 0, 3600, 0], in: store)
             _ = try await claim(tasks[0], in: store)
             _ = try await store.claimNextTask(kinds: [.chunk], owner: "dead", leaseSeconds: 0)
             #expect(try await succeed(try await claim(tasks[4], in: store), in: store))
@@ -25,12 +25,12 @@ extension MetadataStoreContract {
             #expect(chunks.running.count == 2 && chunks.abandoned == 1)
             #expect(try #require(chunks.pending.oldestSeconds) > 0.5)
             #expect(try #require(chunks.running.oldestSeconds) > 0.5)
-            #expect(statistics.tasks[.audio] == QueueStatistics.Tasks())
+            #expect(statistics.tasks[.track] == QueueStatistics.Tasks())
             #expect(statistics.workers == 2)
             #expect(statistics.videos == [.processing: 1])
             #expect(statistics.jobs.values.map(\.count) == [1])
             #expect(try #require(statistics.jobs.values.first?.oldestSeconds) > 0.5)
-            #expect(try await store.finishedTasks() == [.audio: [.succeeded: 1]])
+            #expect(try await store.finishedTasks() == [.track: [.succeeded: 1]])
         },
         Promise("statistics count messages and dead letters") { store async throws in
             let video = MetadataSamples.video()

@@ -6,7 +6,7 @@ extension MetadataStoreContract {
         Promise("a succeeded plan task gives the job its plan and its tasks") { store async throws in
             let plan = try await claim(try await create([.plan], in: store)[0], in: store)
             let job = try #require(try await store.job(plan.jobID))
-            let tasks = [(WorkTask.Kind.chunk, 0), (.chunk, 1), (.audio, 0)].map {
+            let tasks = [(WorkTask.Kind.chunk, 0), (.chunk, 1), (.track, 0)].map {
                 MetadataSamples.task(of: job, $0, index: $1)
             }
             let result = TaskResult(plan: MetadataSamples.plan, warnings: ["no audio"], decodedFrames: 7)
@@ -28,7 +28,7 @@ extension MetadataStoreContract {
         },
         Promise("a succeeded task keeps its result, and the last one creates the finish task once") {
             store async throws in
-            let tasks = try await create([.chunk, .chunk, .audio], in: store)
+            let tasks = try await create([.chunk, .chunk, .track], in: store)
             let job = try #require(try await store.job(tasks[0].jobID))
             let finish = MetadataSamples.task(of: job, .finish)
             let message = MetadataSamples.message(of: job.videoID, topic: "clairo.tasks", key: "finish")
@@ -53,7 +53,7 @@ extension MetadataStoreContract {
         },
         Promise("if a job's last tasks end concurrently, one creates the finish task") { store async throws in
             for _ in 0..<40 {
-                let tasks = try await create([.chunk, .chunk, .audio], in: store)
+                let tasks = try await create([.chunk, .chunk, .track], in: store)
                 let claimed = try await claim(tasks, in: store)
                 // Each brings a finish task of its own, so that two of them would both be there.
                 #expect(try await together(3) { try await succeed(claimed[$0], in: store) } == [true, true, true])
@@ -135,7 +135,7 @@ extension MetadataStoreContract {
             #expect(try await claimNext(in: store)?.attempt == 2)
         },
         Promise("a permanent failure ends the job and the video and voids other claims") { store async throws in
-            let tasks = try await create([.chunk, .chunk, .chunk, .audio], in: store)
+            let tasks = try await create([.chunk, .chunk, .chunk, .track], in: store)
             let held = try await claim(tasks[0], in: store)
             #expect(try await succeed(try await claim(tasks[1], in: store), in: store))
             let doomed = try await claim(tasks[2], in: store)

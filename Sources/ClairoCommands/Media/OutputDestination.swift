@@ -14,7 +14,7 @@ enum OutputDestination {
         guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: store.get(OutputLayout.manifest)) else {
             return
         }
-        let keys = Set((manifest.plan.video?.rungs ?? []).map(\.mp4Key) + manifest.plan.segmentKeys)
+        let keys = Set(manifest.plan.renditions.map(\.mp4Key) + manifest.plan.segmentKeys)
         for upload in try store.openUploads(prefix: "") where keys.contains(upload.key) { try store.abort(upload) }
     }
 }

@@ -147,8 +147,8 @@ final class DaemonMetrics: Sendable {
                 add(Double(frames), to: .framesEncoded, name)
             }
             add(grid.time(ofFrame: frames).doubleValue, to: .mediaSeconds, kind)
-        case .audio:
-            if let track = plan?.audio[checked: task.index] {
+        case .track:
+            if let track = plan?.tracks[checked: task.index] {
                 add(track.duration.doubleValue, to: .mediaSeconds, kind)
             }
         case .finish:

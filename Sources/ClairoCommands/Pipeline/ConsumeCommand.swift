@@ -62,7 +62,7 @@ struct ConsumeCommand: EnvironmentCommand {
         var chosen: Set<WorkTask.Kind> = []
         for name in list.split(separator: ",", omittingEmptySubsequences: false) {
             if name == "work" {
-                chosen.formUnion(Set(WorkTask.Kind.allCases).subtracting([.plan, .finish]))
+                chosen.formUnion(WorkTask.Kind.allCases.filter(\.makesSegments))
             } else if let kind = WorkTask.Kind(rawValue: String(name)) {
                 chosen.insert(kind)
             } else {

@@ -35,8 +35,6 @@ public struct AudioPlan: Sendable, Codable, Hashable {
         self.segmentBoundaries = segmentBoundaries
     }
 
-    public var duration: Rational { Rational(Int64(sampleCount), Int64(Self.sampleRate)) }
-    public var segmentCount: Int { segmentBoundaries.count + 1 }
 
     /// Access units in all: one of priming before the first sample, and enough to cover the last.
     public var packetCount: Int { 1 + (sampleCount + Self.frameSamples - 1) / Self.frameSamples }
@@ -55,8 +53,12 @@ public struct AudioPlan: Sendable, Codable, Hashable {
     }
 }
 
-extension AudioPlan: RenditionKeys {
+extension AudioPlan: SegmentedRendition {
     public var kind: RenditionKind { .audio }
     public var name: String { "\(language)-\(bitRate / 1000)k" }
     public func attempt(ofSegment index: Int) -> Int { laterAttempt ?? 1 }
+    public var segmentCount: Int { segmentBoundaries.count + 1 }
+    public var duration: Rational { Rational(Int64(sampleCount), timescale) }
+    public var timescale: Int64 { Int64(Self.sampleRate) }
+    public var unitDuration: Rational { Rational(Int64(Self.frameSamples), timescale) }
 }

@@ -71,6 +71,14 @@ public enum OutputLayout {
         ObjectKey("\(folder(kind, name))/iframes.m3u8")
     }
 
+    /// What may be written of a rendition beside its segments.
+    public static func companions(_ kind: RenditionKind, _ name: String) -> [ObjectKey] {
+        switch kind {
+        case .video: [playlist(kind, name), iframePlaylist(kind, name), progressive(name)]
+        case .audio: [playlist(kind, name), progressive(name)]
+        }
+    }
+
     /// The progressive MP4 of a rung, or of audio without video.
     public static func progressive(_ name: String) -> ObjectKey { ObjectKey("\(progressiveFolder)/\(name).mp4") }
 

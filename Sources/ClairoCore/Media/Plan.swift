@@ -34,15 +34,6 @@ public struct Plan: Sendable, Codable, Hashable {
     public var duration: Rational {
         video?.grid.duration ?? audio.map(\.duration).max() ?? .zero
     }
-
-    /// Every object of video and audio that must exist before playlists may be written.
-    public var segmentKeys: [ObjectKey] {
-        let videoKeys = (video?.rungs ?? []).flatMap { rung in
-            [rung.initKey] + (0..<(video?.grid.segmentCount ?? 0)).map(rung.segmentKey)
-        }
-        let audioKeys = audio.flatMap { track in [track.initKey] + (0..<track.segmentCount).map(track.segmentKey) }
-        return videoKeys + audioKeys
-    }
 }
 
 /// An estimate made before the work, for content of ordinary difficulty: within a factor of about two of the truth.

@@ -13,6 +13,8 @@ extension RenditionKeys {
     public var initKey: ObjectKey { OutputLayout.initSegment(kind, name, attempt: attempt(ofSegment: 0)) }
     public var playlistKey: ObjectKey { OutputLayout.playlist(kind, name) }
     public var mp4Key: ObjectKey { OutputLayout.progressive(name) }
+    /// What may be written of it beside its segments.
+    public var companionKeys: [ObjectKey] { OutputLayout.companions(kind, name) }
 
     /// Segments are counted from 0 here and named from 1.
     public func segmentKey(_ index: Int) -> ObjectKey {

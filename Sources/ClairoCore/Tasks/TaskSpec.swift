@@ -1,7 +1,7 @@
 /// What a worker is to do, whole: the same document goes to the engine in this process, to a child, to a container. It
 /// holds no credential and names no service; bytes come and go through its `TaskIO`.
 ///
-/// As JSON it has a `schema`, and `work` is an object with one member, named for the kind: `plan`, `chunk`, `audio` and
+/// As JSON it has a `schema`, and `work` is an object with one member, named for the kind: `plan`, `chunk`, `track` and
 /// `finish` are the tasks of a job; the others are what a command does by hand.
 public struct TaskSpec: Sendable, Codable, Hashable {
     public static let currentSchema = 1
@@ -15,8 +15,8 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         case plan(PlanRequest)
         /// Make the segments of `plan.chunks[index]`, all rungs, and decode them once.
         case chunk(Plan, index: Int)
-        /// Make the track `plan.audio[index]`.
-        case audio(Plan, index: Int)
+        /// Make the track `plan.tracks[index]`.
+        case track(Plan, index: Int)
         /// Make everything that refers to the segments, check it, and write the master playlist last. The plan names the
         /// attempts that made them.
         case finish(FinishRequest)
@@ -24,6 +24,15 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         case transcode(TranscodeRequest)
         /// Decode and check the output that is there. It has no source.
         case verify
+
+        /// The work of a task that makes segments of a plan; nil for one of another kind, or one that the plan does not have.
+        public init?(_ kind: WorkTask.Kind, index: Int, of plan: Plan) {
+            switch kind {
+            case .chunk where plan.chunks.indices.contains(index): self = .chunk(plan, index: index)
+            case .track where plan.tracks.indices.contains(index): self = .track(plan, index: index)
+            case .plan, .chunk, .track, .finish: return nil
+            }
+        }
     }
 
     public var schema: Int
@@ -85,6 +94,30 @@ public struct TaskSpec: Sendable, Codable, Hashable {
             self.segments = segments
             self.warnings = warnings
         }
+    }
+}
+
+extension TaskSpec {
+    /// Takes the name that older programs gave to `track`, too: dead letters keep documents for long.
+    public init(from decoder: any Decoder) throws {
+        struct OldWork: Decodable {
+            struct Audio: Decodable {
+                var _0: Plan
+                var index: Int
+            }
+            var audio: Audio?
+        }
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let old = try container.decode(OldWork.self, forKey: .work).audio
+        let work = try old.map { .track($0._0, index: $0.index) } ?? container.decode(Work.self, forKey: .work)
+        self.init(
+            taskID: try container.decode(TaskID.self, forKey: .taskID),
+            jobID: try container.decode(JobID.self, forKey: .jobID),
+            videoID: try container.decode(VideoID.self, forKey: .videoID),
+            attempt: try container.decode(Int.self, forKey: .attempt),
+            traceID: try container.decode(String.self, forKey: .traceID), work: work,
+            threads: try container.decodeIfPresent(Int.self, forKey: .threads))
+        schema = try container.decode(Int.self, forKey: .schema)
     }
 }
 

@@ -3,7 +3,32 @@ public struct WorkTask: Sendable, Codable, Hashable {
     /// A task that has taken so many workers with it is the cause.
     public static let mostAttempts = 25
 
-    public enum Kind: String, Sendable, Codable, CaseIterable { case plan, chunk, audio, finish }
+    public enum Kind: String, Sendable, Codable, CaseIterable {
+        case plan
+        /// Makes the segments of a chunk, of all rungs.
+        case chunk
+        /// Makes all segments of a track.
+        case track
+        case finish
+
+        /// Whether a task of this kind makes segments. When all of a job have ended well, the finish task follows.
+        public var makesSegments: Bool {
+            switch self {
+            case .chunk, .track: true
+            case .plan, .finish: false
+            }
+        }
+
+        /// Takes the name that older programs gave to `track`, too.
+        public init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            let word = try container.decode(String.self)
+            guard let kind = word == "audio" ? .track : Self(rawValue: word) else {
+                throw DecodingError.dataCorruptedError(in: container, debugDescription: "There is no such kind of task")
+            }
+            self = kind
+        }
+    }
 
     public enum State: String, Sendable, Codable, CaseIterable {
         case pending, running, succeeded, failed, cancelled

@@ -6,7 +6,7 @@ extension TaskSpec.Work {
         switch self {
         case .probe, .inspect, .plan, .verify: 0
         case .chunk(let plan, let index): Self.limit(plan.bytes(ofChunk: index))
-        case .audio(let plan, let index): Self.limit(plan.audio.indices.contains(index) ? plan.audio[index].bytes : 0)
+        case .track(let plan, let index): Self.limit(plan.tracks.indices.contains(index) ? plan.tracks[index].bytes : 0)
         // The progressive files repeat the segments.
         case .finish(let request): Self.limit(request.segments.reduce(0) { $0 + Double($1.bytes) } * 2)
         case .transcode: nil

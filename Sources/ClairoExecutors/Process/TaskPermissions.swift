@@ -11,7 +11,7 @@ struct TaskPermissions: Sendable {
         case .probe, .inspect, .plan: return request.operation == .source
         case .verify: return request.operation.onlyReads
         // An attempt has a folder of its own.
-        case .chunk, .audio, .finish: return true
+        case .chunk, .track, .finish: return true
         // By hand the folder may be anybody's, with other things in it.
         case .transcode:
             guard let key = request.key, request.operation != .list else { return true }

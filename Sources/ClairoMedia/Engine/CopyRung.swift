@@ -42,7 +42,7 @@ enum CopyRung {
                 if wanted.contains(segment) {
                     let bytes = try VideoSegment.bytes(
                         samples, segment: segment, grid: video.grid, reorderDelay: delay, name: rung.name)
-                    try sink.write(bytes, index: segment, of: rung, grid: video.grid, initSegment: initSegment)
+                    try sink.write(bytes, index: segment, of: PlannedRung(rung, of: video), initSegment: initSegment)
                 }
                 samples.removeAll(keepingCapacity: true)
                 segment += 1

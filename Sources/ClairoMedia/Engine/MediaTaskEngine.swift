@@ -34,7 +34,7 @@ public struct MediaTaskEngine: TaskEngine {
                 case .inspect(let name): try work.inspect(name)
                 case .plan(let request): try work.plan(request)
                 case .chunk(let plan, let index): try work.chunk(plan, index: index)
-                case .audio(let plan, let index): try work.audio(plan, index: index)
+                case .track(let plan, let index): try work.track(plan, index: index)
                 case .finish(let request): try work.finish(request)
                 case .transcode(let request): try work.transcode(request)
                 case .verify:
@@ -56,7 +56,7 @@ extension TaskSpec.Work {
         switch self {
         case .probe(let name, _), .inspect(let name): name
         case .plan(let request): request.source.name
-        case .chunk(let plan, _), .audio(let plan, _): plan.source.name
+        case .chunk(let plan, _), .track(let plan, _): plan.source.name
         case .finish(let request): request.plan.source.name
         case .transcode(let request): request.source.name
         case .verify: "the output"
@@ -154,13 +154,13 @@ private struct TaskWork {
         return TaskResult(decodedFrames: damage.frames, decodeErrors: damage.errors)
     }
 
-    func audio(_ plan: Plan, index: Int) throws -> TaskResult {
-        guard plan.audio.indices.contains(index) else {
-            throw ClairoError.defect("The plan has no audio track \(index)")
+    func track(_ plan: Plan, index: Int) throws -> TaskResult {
+        guard plan.tracks.indices.contains(index) else {
+            throw ClairoError.defect("The plan has no track \(index)")
         }
         control.begin(.encoding)
         try AudioTranscoder(
-            source: source, limits: limits, plan: plan, track: plan.audio[index], sink: sink, control: control
+            source: source, limits: limits, plan: plan, track: plan.tracks[index], sink: sink, control: control
         ).run()
         return TaskResult()
     }

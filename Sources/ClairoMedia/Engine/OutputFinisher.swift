@@ -62,8 +62,7 @@ struct OutputFinisher {
     /// Segments of attempts that were lost lie beside those that count.
     private func removeLeftovers(of manifest: OutputManifest) throws {
         let known = Set(manifest.files.map(\.key))
-        let plan = manifest.plan
-        for folder in (plan.video?.rungs.map(\.folder) ?? []) + plan.audio.map(\.folder) {
+        for folder in manifest.plan.renditions.map(\.folder) {
             for key in try store.list(prefix: folder + "/") where !known.contains(key.rawValue) {
                 try store.delete(key)
             }

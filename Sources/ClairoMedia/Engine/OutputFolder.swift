@@ -73,8 +73,7 @@ struct OutputFolder {
         let plan = manifest.plan
         var keys: [ObjectKey] = [OutputLayout.masterPlaylist, OutputLayout.dashManifest, OutputLayout.poster]
         keys += plan.segmentKeys
-        for rung in plan.video?.rungs ?? [] { keys += [rung.playlistKey, rung.iframePlaylistKey, rung.mp4Key] }
-        for track in plan.audio { keys += [track.playlistKey, track.mp4Key] }
+        keys += plan.renditions.flatMap(\.companionKeys)
         for key in keys + [OutputLayout.manifest] { try store.delete(key) }
     }
 

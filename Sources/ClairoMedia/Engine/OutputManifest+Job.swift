@@ -28,14 +28,14 @@ extension OutputManifest {
                 frameRate: rendition.frameRate, frameCount: frames, duration: plan.duration.doubleValue,
                 averageRate: rendition.segments.averageRate,
                 peakRate: HLSPlaylist.peakRate(of: rendition.segments, targetDuration: target),
-                bytes: Int64(rendition.initBytes + rendition.segments.reduce(0) { $0 + $1.bytes }))
+                bytes: rendition.bytes)
         }
         audio = presentation.audio.map { rendition in
             AudioRecord(
                 name: rendition.track.name, language: rendition.track.language, codec: rendition.codec,
                 channels: rendition.track.channels, duration: rendition.track.duration.doubleValue,
                 averageRate: rendition.segments.averageRate,
-                bytes: Int64(rendition.initBytes + rendition.segments.reduce(0) { $0 + $1.bytes }))
+                bytes: rendition.bytes)
         }
     }
 }

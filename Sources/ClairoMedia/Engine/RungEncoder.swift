@@ -114,7 +114,7 @@ struct RungEncoder {
             if missing.contains(segment) {
                 let bytes = try VideoSegment.bytes(
                     samples, segment: segment, grid: video.grid, reorderDelay: encoder.reorderDelay, name: rung.name)
-                try sink.write(bytes, index: segment, of: rung, grid: video.grid, initSegment: initSegment)
+                try sink.write(bytes, index: segment, of: PlannedRung(rung, of: video), initSegment: initSegment)
             }
             samples.removeAll(keepingCapacity: true)
         }

@@ -30,40 +30,20 @@ struct SegmentSink: Sendable {
         }
     }
 
-    /// Writes segment `index` of `rung`.
-    func write(_ segment: Data, index: Int, of rung: Rung, grid: SegmentGrid, initSegment: Data) throws {
-        let key = rung.segmentKey(index)
+    /// Writes segment `index` of a rendition.
+    func write(_ segment: Data, index: Int, of rendition: any MediaRendition, initSegment: Data) throws {
+        let key = rendition.segmentKey(index)
         if manner == .sharing {
-            let content = try control.clock.measure(.verify) {
-                try SegmentContent(video: initSegment + segment, interrupt: control.interrupt)
+            let problem = try control.clock.measure(.verify) {
+                try rendition.problem(ofSegment: index, in: initSegment + segment, interrupt: control.interrupt)
             }
             try control.checkCancellation()
-            let problem = content.problem(frames: grid.frames(ofSegment: index), rate: grid.frameRate, size: rung.size)
-            if let problem { throw Self.unsound(key, problem) }
-        }
-        try put(segment, at: key)
-    }
-
-    /// Writes segment `index` of `track`.
-    func write(_ segment: Data, index: Int, of track: AudioPlan, initSegment: Data) throws {
-        let key = track.segmentKey(index)
-        if manner == .sharing {
-            let content = try control.clock.measure(.verify) {
-                try SoundContent(initSegment + segment, interrupt: control.interrupt)
-            }
-            try control.checkCancellation()
-            if let problem = content.problem(packets: track.packets(ofSegment: index)) {
-                throw Self.unsound(key, problem)
-            }
+            if let problem { throw ClairoError.defect("\(key) does not decode to what was encoded: \(problem)") }
         }
         try put(segment, at: key)
     }
 
     private func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {
         try control.clock.measure(.write) { () throws(ClairoError) in try store.put(data, at: key) }
-    }
-
-    private static func unsound(_ key: ObjectKey, _ problem: String) -> ClairoError {
-        .defect("\(key) does not decode to what was encoded: \(problem)")
     }
 }

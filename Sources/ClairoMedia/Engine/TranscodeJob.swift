@@ -134,9 +134,8 @@ public struct TranscodeJob: Sendable {
     private var sink: SegmentSink { SegmentSink(store: store, manner: .resuming, control: control) }
 
     private func encodeAudio(_ plan: Plan) throws {
-        for track in plan.audio {
-            let keys = [track.initKey] + (0..<track.segmentCount).map(track.segmentKey)
-            if try keys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
+        for track in plan.tracks {
+            if try track.objectKeys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
             try AudioTranscoder(
                 source: source, limits: limits, plan: plan, track: track, sink: sink, control: control
             ).run()
@@ -209,13 +208,8 @@ public struct TranscodeJob: Sendable {
         // Segments behind the end, and those of the encoder that met it, were made for another length.
         let lastSegment = end.coveredFrames / (plan.video?.grid.segmentFrames ?? 1)
         let kept = plan.video?.encoderRun(ofSegment: lastSegment).lowerBound ?? 0
-        for rung in plan.video?.rungs ?? [] {
-            for index in kept..<max(kept, plan.video?.grid.segmentCount ?? 0) {
-                try store.delete(rung.segmentKey(index))
-            }
-        }
-        for track in plan.audio {
-            for index in 0..<track.segmentCount { try store.delete(track.segmentKey(index)) }
+        for rendition in plan.renditions {
+            for key in rendition.segmentKeys.dropFirst(rendition.kind == .video ? kept : 0) { try store.delete(key) }
         }
         return shorter
     }
@@ -224,11 +218,7 @@ public struct TranscodeJob: Sendable {
         let damage = control.damage
         if damage.isTooMuch, !settings.allowPartial {
             // The next run counts only what it decodes: it must not find these segments and call them sound.
-            for rung in manifest.plan.video?.rungs ?? [] {
-                for index in 0..<(manifest.plan.video?.grid.segmentCount ?? 0) {
-                    try store.delete(rung.segmentKey(index))
-                }
-            }
+            for key in manifest.plan.video?.renditions.flatMap(\.segmentKeys) ?? [] { try store.delete(key) }
         }
         if let warning = try damage.warning(source: sourceName, allowPartial: settings.allowPartial) {
             manifest.warnings.append(warning)

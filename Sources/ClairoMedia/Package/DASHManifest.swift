@@ -9,9 +9,7 @@ import ClairoCore
 enum DASHManifest {
     static func mpd(_ presentation: Presentation) -> String {
         let target = HLSPlaylist.targetDuration(of: presentation)
-        let isRegular =
-            presentation.video.allSatisfy { $0.rung.laterAttempts == nil }
-            && presentation.audio.allSatisfy { $0.track.laterAttempt == nil }
+        let isRegular = presentation.renditions.allSatisfy(\.hasPlainNames)
         var root = Element(
             "MPD",
             [
@@ -64,13 +62,7 @@ enum DASHManifest {
                     ("frameRate", fraction(rendition.frameRate)),
                     ("sar", "1:1"),
                 ])
-            let rung = rendition.rung
-            representation.children = [
-                rung.laterAttempts == nil
-                    ? segmentTemplate(.video, timescale: rendition.timescale, rendition.segments)
-                    : segmentList(
-                        initKey: rung.initKey, timescale: rendition.timescale, rendition.segments, key: rung.segmentKey)
-            ]
+            representation.children = [segmentInformation(rendition)]
             return representation
         }
         return set
@@ -99,13 +91,7 @@ enum DASHManifest {
                 ("codecs", rendition.codec),
                 ("audioSamplingRate", String(AudioPlan.sampleRate)),
             ])
-        let timescale = Int64(AudioPlan.sampleRate)
-        representation.children = [
-            track.laterAttempt == nil
-                ? segmentTemplate(.audio, timescale: timescale, rendition.segments)
-                : segmentList(
-                    initKey: track.initKey, timescale: timescale, rendition.segments, key: track.segmentKey)
-        ]
+        representation.children = [segmentInformation(rendition)]
         // The schema fixes the order of the children.
         set.children.append(
             Element(
@@ -122,37 +108,40 @@ enum DASHManifest {
         return set
     }
 
-    private static func segmentTemplate(
-        _ kind: RenditionKind, timescale: Int64, _ segments: [MeasuredSegment]
-    ) -> Element {
-        let names = OutputLayout.dashTemplates(kind)
+    private static func segmentInformation(_ rendition: any MeasuredRendition) -> Element {
+        rendition.hasPlainNames ? segmentTemplate(rendition) : segmentList(rendition)
+    }
+
+    private static func segmentTemplate(_ rendition: any MeasuredRendition) -> Element {
+        let names = OutputLayout.dashTemplates(rendition.keys.kind)
         var template = Element(
             "SegmentTemplate",
             [
-                ("timescale", String(timescale)),
+                ("timescale", String(rendition.timescale)),
                 ("initialization", names.initialization),
                 ("media", names.media),
                 ("startNumber", "1"),
             ])
-        template.children = [timeline(segments, timescale: timescale)]
+        template.children = [timeline(rendition)]
         return template
     }
 
-    private static func segmentList(
-        initKey: ObjectKey, timescale: Int64, _ segments: [MeasuredSegment], key: (Int) -> ObjectKey
-    ) -> Element {
-        var list = Element("SegmentList", [("timescale", String(timescale))])
+    private static func segmentList(_ rendition: any MeasuredRendition) -> Element {
+        let keys = rendition.keys
+        var list = Element("SegmentList", [("timescale", String(rendition.timescale))])
         // The schema fixes the order of the children.
         list.children = [
-            Element("Initialization", [("sourceURL", initKey.rawValue)]), timeline(segments, timescale: timescale),
+            Element("Initialization", [("sourceURL", keys.initKey.rawValue)]), timeline(rendition),
         ]
-        list.children += segments.indices.map { Element("SegmentURL", [("media", key($0).rawValue)]) }
+        list.children += rendition.segments.indices.map {
+            Element("SegmentURL", [("media", keys.segmentKey($0).rawValue)])
+        }
         return list
     }
 
-    private static func timeline(_ segments: [MeasuredSegment], timescale: Int64) -> Element {
+    private static func timeline(_ rendition: any MeasuredRendition) -> Element {
         var timeline = Element("SegmentTimeline", [])
-        timeline.children = runs(of: segments, timescale: timescale).enumerated().map { index, run in
+        timeline.children = runs(of: rendition.segments, timescale: rendition.timescale).enumerated().map { index, run in
             var attributes = [("d", String(run.ticks))]
             if index == 0 { attributes.insert(("t", "0"), at: 0) }
             if run.count > 1 { attributes.append(("r", String(run.count - 1))) }

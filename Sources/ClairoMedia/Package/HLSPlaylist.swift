@@ -160,7 +160,7 @@ enum HLSPlaylist {
 
     /// EXT-X-TARGETDURATION for all media playlists of a presentation, in seconds: Apple has audio and video agree.
     static func targetDuration(of presentation: Presentation) -> Int {
-        targetDuration(of: presentation.video.flatMap(\.segments) + presentation.audio.flatMap(\.segments))
+        targetDuration(of: presentation.renditions.flatMap(\.segments))
     }
 
     /// The longest segment rounded to the nearest second, at least 1.

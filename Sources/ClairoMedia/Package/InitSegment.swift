@@ -28,7 +28,7 @@ enum InitSegment {
     }
 
     /// Of the visual sample entry (ISO/IEC 14496-12, 12.1.3), or nil where there is none.
-    static func pictureSize(of initSegment: Data) -> FrameSize? {
+    static func frameSize(of initSegment: Data) -> FrameSize? {
         guard let entry = payload(of: "avc1", in: initSegment), entry.count >= 28 else { return nil }
         let bytes = Array(entry.prefix(28))
         return FrameSize(

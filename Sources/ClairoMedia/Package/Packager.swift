@@ -21,6 +21,7 @@ struct Packager {
 
     /// One rendition as it was read: its measurements and where its samples lie.
     private struct Measured {
+        var initSegment: Data
         var segments: [MeasuredSegment] = []
         var chunks: [ProgressiveMP4.Chunk] = []
         var files: [FileRecord] = []
@@ -29,47 +30,25 @@ struct Packager {
     func run() throws -> Result {
         var files: [FileRecord] = []
         var presentation = Presentation(video: [], audio: [], duration: plan.duration)
-        // The default sound goes into every progressive file.
-        var defaultSound: ProgressiveMP4.Track?
-        for (index, track) in plan.audio.enumerated() {
-            let (initSegment, initRecord) = try read(track.initKey)
-            let measured = try measure(track)
-            files += [initRecord] + measured.files
-            presentation.audio.append(
-                AudioRendition(
-                    track: track, codec: try InitSegment.codecString(of: initSegment), initBytes: initSegment.count,
-                    segments: measured.segments))
-            if index == 0 {
-                defaultSound = try progressiveTrack(track, initSegment: initSegment, chunks: measured.chunks)
+        let renditions = plan.mediaRenditions
+        // The default audio goes into every progressive file, so it is measured before the rungs.
+        var defaultAudio: ProgressiveMP4.Track?
+        for rendition in renditions.filter({ $0.kind == .audio }) + renditions.filter({ $0.kind != .audio }) {
+            let measured = try measure(rendition)
+            files += measured.files
+            rendition.add(
+                to: &presentation, codec: try InitSegment.codecString(of: measured.initSegment),
+                initBytes: measured.initSegment.count, segments: measured.segments)
+            guard plan.settings.formats.contains(.mp4) else { continue }
+            let track = try progressiveTrack(rendition, measured)
+            switch rendition.kind {
+            case .video: files.append(try writeMP4([track] + [defaultAudio].compactMap { $0 }, to: rendition.mp4Key))
+            case .audio where defaultAudio == nil:
+                defaultAudio = track
+                // Without video it is a file of its own.
+                if plan.video == nil { files.append(try writeMP4([track], to: rendition.mp4Key)) }
+            case .audio: break
             }
-        }
-        for rung in plan.video?.rungs ?? [] {
-            try control.checkCancellation()
-            guard let grid = plan.video?.grid else { break }
-            let (initSegment, initRecord) = try read(rung.initKey)
-            guard InitSegment.pictureSize(of: initSegment) == rung.size else {
-                throw FragmentReader.damaged("\(rung.initKey) does not describe pictures of \(rung.size)")
-            }
-            let measured = try measure(rung, grid: grid, priming: InitSegment.priming(of: initSegment))
-            files += [initRecord] + measured.files
-            presentation.video.append(
-                VideoRendition(
-                    rung: rung, codec: try InitSegment.codecString(of: initSegment), frameRate: grid.frameRate,
-                    videoRange: "SDR", timescale: grid.timescale, initBytes: initSegment.count,
-                    segments: measured.segments))
-            if plan.settings.formats.contains(.mp4) {
-                let picture = ProgressiveMP4.Track(
-                    description: TrackDescription(
-                        media: .h264(
-                            size: rung.size, configuration: try InitSegment.configuration(of: initSegment),
-                            color: plan.video?.color ?? .unspecified),
-                        timescale: grid.timescale, language: "und", priming: InitSegment.priming(of: initSegment)),
-                    duration: Int64(grid.frameCount) * grid.ticksPerFrame, chunks: measured.chunks)
-                files.append(try writeMP4([picture] + (defaultSound.map { [$0] } ?? []), to: rung.mp4Key))
-            }
-        }
-        if plan.video == nil, plan.settings.formats.contains(.mp4), let defaultSound, let track = plan.audio.first {
-            files.append(try writeMP4([defaultSound], to: track.mp4Key))
         }
         let master = try writePlaylists(presentation, files: &files)
         return Result(presentation: presentation, files: files.sorted { $0.key < $1.key }, master: master)
@@ -92,85 +71,20 @@ struct Packager {
         return (data, record)
     }
 
-    private func measure(_ rung: Rung, grid: SegmentGrid, priming: Int64) throws -> Measured {
-        var result = Measured()
-        let scale = grid.timescale
-        for index in 0..<grid.segmentCount {
-            let key = rung.segmentKey(index)
+    private func measure(_ rendition: any MediaRendition) throws -> Measured {
+        let (initSegment, initRecord) = try read(rendition.initKey)
+        try rendition.check(initSegment: initSegment)
+        let priming = InitSegment.priming(of: initSegment)
+        var result = Measured(initSegment: initSegment, files: [initRecord])
+        for (index, key) in rendition.segmentKeys.enumerated() {
             let (data, record) = try read(key)
             result.files.append(record)
             let fragments = try FragmentReader.fragments(of: data)
-            let frames = grid.frames(ofSegment: index)
-            // Decoding goes on where the segment before ended, and each frame is shown once.
-            guard Self.isGapless(fragments, from: Int64(frames.lowerBound) * grid.ticksPerFrame),
-                Self.presentationTimes(fragments) == frames.map({ Int64($0) * grid.ticksPerFrame + priming })
-            else { throw FragmentReader.damaged("\(key) does not hold frames \(frames)") }
-            let keyFrames = fragments.map { fragment in
-                let ticks = fragment.samples.reduce(Int64(0)) { $0 + Int64($1.duration) }
-                let end = fragment.samples.first.map { $0.offset + $0.size } ?? fragment.offset
-                return KeyFrameRange(
-                    offset: fragment.offset, length: end - fragment.offset, duration: Rational(ticks, scale))
-            }
             result.segments.append(
-                MeasuredSegment(
-                    duration: Rational(Int64(frames.count)) / grid.frameRate, bytes: data.count, keyFrames: keyFrames))
-            result.chunks += fragments.map {
-                ProgressiveMP4.Chunk(
-                    segment: key, samples: $0.samples, time: Double($0.decodeTime) / Double(scale))
-            }
+                try rendition.measure(fragments, bytes: data.count, index: index, priming: priming))
+            result.chunks += rendition.progressiveChunks(fragments, index: index)
         }
         return result
-    }
-
-    private func measure(_ track: AudioPlan) throws -> Measured {
-        var result = Measured()
-        let rate = Int64(AudioPlan.sampleRate)
-        for index in 0..<track.segmentCount {
-            let key = track.segmentKey(index)
-            let (data, record) = try read(key)
-            result.files.append(record)
-            let fragments = try FragmentReader.fragments(of: data)
-            let samples = fragments.flatMap(\.samples)
-            let packets = track.packets(ofSegment: index)
-            guard samples.count == packets.count,
-                Self.isGapless(fragments, from: Int64(packets.lowerBound * AudioPlan.frameSamples))
-            else {
-                throw FragmentReader.damaged("\(key) does not hold access units \(packets)")
-            }
-            // Priming is not presented.
-            let presented = (packets.count - (index == 0 ? 1 : 0)) * AudioPlan.frameSamples
-            result.segments.append(
-                MeasuredSegment(duration: Rational(Int64(presented), rate), bytes: data.count))
-            // Half a second of sound at a time, so that players of the progressive file read on evenly.
-            for start in stride(from: 0, to: samples.count, by: 24) {
-                let unit = packets.lowerBound + start - 1
-                result.chunks.append(
-                    ProgressiveMP4.Chunk(
-                        segment: key, samples: Array(samples[start..<min(start + 24, samples.count)]),
-                        time: Double(unit * AudioPlan.frameSamples) / Double(rate)))
-            }
-        }
-        return result
-    }
-
-    /// Whether each fragment is decoded where the one before it ended, beginning at `start`.
-    private static func isGapless(_ fragments: [FragmentReader.Fragment], from start: Int64) -> Bool {
-        var time = start
-        for fragment in fragments {
-            guard fragment.decodeTime == time else { return false }
-            time += fragment.samples.reduce(0) { $0 + Int64($1.duration) }
-        }
-        return true
-    }
-
-    private static func presentationTimes(_ fragments: [FragmentReader.Fragment]) -> [Int64] {
-        fragments.flatMap { fragment in
-            var time = fragment.decodeTime
-            return fragment.samples.map { sample in
-                defer { time += Int64(sample.duration) }
-                return time + Int64(sample.compositionOffset)
-            }
-        }.sorted()
     }
 
     private func record(_ key: ObjectKey, _ data: Data) -> FileRecord {
@@ -180,16 +94,11 @@ struct Packager {
     // MARK: Writing
 
     private func progressiveTrack(
-        _ track: AudioPlan, initSegment: Data, chunks: [ProgressiveMP4.Chunk]
+        _ rendition: any MediaRendition, _ measured: Measured
     ) throws -> ProgressiveMP4.Track {
         ProgressiveMP4.Track(
-            description: TrackDescription(
-                media: .aac(
-                    channels: track.channels, sampleRate: AudioPlan.sampleRate,
-                    configuration: try InitSegment.configuration(of: initSegment), bitRate: track.bitRate),
-                timescale: Int64(AudioPlan.sampleRate), language: ISO639.threeLetters(track.language),
-                priming: InitSegment.priming(of: initSegment)),
-            duration: Int64(track.sampleCount), chunks: chunks)
+            description: try rendition.trackDescription(initSegment: measured.initSegment),
+            duration: (rendition.duration * Rational(rendition.timescale)).rounded, chunks: measured.chunks)
     }
 
     private func writeMP4(_ tracks: [ProgressiveMP4.Track], to key: ObjectKey) throws -> FileRecord {
@@ -212,22 +121,17 @@ struct Packager {
         if plan.settings.formats.contains(.dash) { try put(DASHManifest.mpd(presentation), OutputLayout.dashManifest) }
         guard plan.settings.formats.contains(.hls) else { return nil }
         let target = HLSPlaylist.targetDuration(of: presentation)
-        for rendition in presentation.video {
-            let initName = OutputLayout.fileName(of: rendition.rung.initKey)
-            func fileName(_ index: Int) -> String { OutputLayout.fileName(of: rendition.rung.segmentKey(index)) }
+        for rendition in presentation.renditions {
+            let keys = rendition.keys
+            let initName = OutputLayout.fileName(of: keys.initKey)
+            func fileName(_ index: Int) -> String { OutputLayout.fileName(of: keys.segmentKey(index)) }
             try put(
                 HLSPlaylist.media(
                     segments: rendition.segments, targetDuration: target, initName: initName, fileName: fileName),
-                rendition.rung.playlistKey)
-            try put(
-                HLSPlaylist.iframes(segments: rendition.segments, initName: initName, fileName: fileName),
-                rendition.rung.iframePlaylistKey)
-        }
-        for rendition in presentation.audio {
-            try put(
-                HLSPlaylist.media(
-                    segments: rendition.segments, targetDuration: target, initName: OutputLayout.fileName(of: rendition.track.initKey)
-                ) { OutputLayout.fileName(of: rendition.track.segmentKey($0)) }, rendition.track.playlistKey)
+                keys.playlistKey)
+            if let key = rendition.iframePlaylistKey {
+                try put(HLSPlaylist.iframes(segments: rendition.segments, initName: initName, fileName: fileName), key)
+            }
         }
         let master = Data(HLSPlaylist.master(presentation).utf8)
         files.append(record(OutputLayout.masterPlaylist, master))

@@ -88,6 +88,46 @@ public struct AudioRendition: Sendable, Hashable {
     }
 }
 
+/// What is known of every rendition of a presentation, whatever its kind.
+protocol MeasuredRendition: Sendable {
+    /// Its names in the output folder.
+    var keys: any RenditionKeys { get }
+    var codec: String { get }
+    var initBytes: Int { get }
+    var segments: [MeasuredSegment] { get }
+    /// Ticks per second in the segments.
+    var timescale: Int64 { get }
+    /// Of its frames; nil for what has none.
+    var size: FrameSize? { get }
+    /// Nil for what has no I-frame playlist.
+    var iframePlaylistKey: ObjectKey? { get }
+}
+
+extension MeasuredRendition {
+    var bytes: Int64 { Int64(initBytes + segments.reduce(0) { $0 + $1.bytes }) }
+    var duration: Rational { segments.reduce(.zero) { $0 + $1.duration } }
+    /// Whether all names follow from the number of the segment alone.
+    var hasPlainNames: Bool { segments.indices.allSatisfy { keys.attempt(ofSegment: $0) == 1 } }
+}
+
+extension VideoRendition: MeasuredRendition {
+    var keys: any RenditionKeys { rung }
+    var size: FrameSize? { rung.size }
+    var iframePlaylistKey: ObjectKey? { rung.iframePlaylistKey }
+}
+
+extension AudioRendition: MeasuredRendition {
+    var keys: any RenditionKeys { track }
+    var timescale: Int64 { track.timescale }
+    var size: FrameSize? { nil }
+    var iframePlaylistKey: ObjectKey? { nil }
+}
+
+extension Presentation {
+    /// The rungs from the largest, then the audio tracks.
+    var renditions: [any MeasuredRendition] { video + audio }
+}
+
 extension [MeasuredSegment] {
     /// All bits over all time, in bits per second.
     public var averageRate: Int64 {

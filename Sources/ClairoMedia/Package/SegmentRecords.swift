@@ -17,11 +17,11 @@ struct SegmentRecords {
         if let lost = plan.segmentKeys.first(where: { records[$0.rawValue] == nil }) {
             throw .defect("No task has recorded \(lost)")
         }
-        // Of whatever attempt: a rung's segments go together only where their encoders gave the same parameter sets.
-        for rung in plan.video?.rungs ?? [] {
-            let inits = records.values.filter { rung.isInitSegment(ObjectKey($0.key)) }
+        // Of whatever attempt: a rendition's segments go together only where their encoders gave the same parameter sets.
+        for rendition in plan.renditions {
+            let inits = records.values.filter { rendition.isInitSegment(ObjectKey($0.key)) }
             guard Set(inits.map(\.sha256)).count <= 1 else {
-                throw .defect("\(rung.folder): its chunks were made by encoders with different parameter sets")
+                throw .defect("\(rendition.folder): its segments were made by encoders with different parameter sets")
             }
         }
         self.records = records

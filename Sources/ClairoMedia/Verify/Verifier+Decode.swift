@@ -14,42 +14,36 @@ struct CheckedRendition {
 }
 
 extension Verifier {
-    /// What was measured, in the words of what is decoded otherwise.
-    func renditions(_ measured: Presentation, of plan: Plan) -> [String: CheckedRendition] {
+    /// What was measured, in the words of what is decoded otherwise. By folder.
+    func renditions(_ measured: Presentation) -> [String: CheckedRendition] {
         var renditions: [String: CheckedRendition] = [:]
-        for video in measured.video {
-            renditions[video.rung.folder] = CheckedRendition(
-                start: .zero, end: plan.duration, codec: video.codec, size: video.rung.size,
-                segmentBytes: video.segments.map(\.bytes))
-        }
-        for audio in measured.audio {
-            renditions[audio.track.folder] = CheckedRendition(
-                start: .zero, end: audio.segments.reduce(.zero) { $0 + $1.duration }, codec: audio.codec, size: nil,
-                segmentBytes: audio.segments.map(\.bytes))
+        for rendition in measured.renditions {
+            renditions[rendition.keys.folder] = CheckedRendition(
+                start: .zero, end: rendition.duration, codec: rendition.codec, size: rendition.size,
+                segmentBytes: rendition.segments.map(\.bytes))
         }
         return renditions
     }
 
+    /// Decodes everything. By folder.
     func decodeRenditions(_ manifest: OutputManifest, _ checks: inout Checks) throws -> [String: CheckedRendition] {
         var decoded: [String: CheckedRendition] = [:]
-        let plan = manifest.plan
-        if let video = plan.video {
-            for rung in video.rungs {
-                decoded[rung.folder] = try decodeVideo(rung, video: video, &checks)
-            }
-            let ends = Set(video.rungs.compactMap { decoded[$0.folder]?.end })
+        for rendition in manifest.plan.mediaRenditions {
+            decoded[rendition.folder] = try rendition.decode(with: self, &checks)
+        }
+        if let rungs = manifest.plan.video?.rungs {
+            let ends = Set(rungs.compactMap { decoded[$0.folder]?.end })
             checks.expect(
                 ends.count == 1, "duration", "all rungs", "every rung lasts \(clock(ends.first?.doubleValue ?? 0))",
                 "the rungs end at \(ends.map { clock($0.doubleValue) }.sorted().joined(separator: ", "))")
         }
-        for track in plan.audio { decoded[track.folder] = try decodeAudio(track, &checks) }
         return decoded
     }
 
     /// Decodes every segment on its own, as a player does after a seek: it must begin with an IDR, need nothing from the
     /// segment before it, and hold exactly its frames at exactly their times.
-    private func decodeVideo(_ rung: Rung, video: VideoPlan, _ checks: inout Checks) throws -> CheckedRendition? {
-        let grid = video.grid
+    func decode(_ planned: PlannedRung, _ checks: inout Checks) throws -> CheckedRendition? {
+        let (rung, grid) = (planned.rung, planned.video.grid)
         guard let initSegment = try bytes(of: rung.initKey) else { return nil }
         var result = CheckedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
         var problems: [String] = []
@@ -64,7 +58,7 @@ extension Verifier {
             }
             result.segmentBytes.append(segment.count)
             do {
-                let content = try SegmentContent(video: initSegment + segment, interrupt: control.interrupt)
+                let content = try VideoContent(initSegment + segment, interrupt: control.interrupt)
                 frames += content.times.count
                 let wanted = grid.frames(ofSegment: index)
                 if let problem = content.problem(frames: wanted, rate: grid.frameRate, size: rung.size) {
@@ -90,7 +84,7 @@ extension Verifier {
     }
 
     /// Decodes the track whole, through the edit list that takes the priming away.
-    private func decodeAudio(_ track: AudioPlan, _ checks: inout Checks) throws -> CheckedRendition? {
+    func decode(_ track: AudioPlan, _ checks: inout Checks) throws -> CheckedRendition? {
         guard var whole = try bytes(of: track.initKey) else { return nil }
         var result = CheckedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
         var missing: [String] = []

@@ -63,7 +63,7 @@ extension Verifier {
         }
         for track in plan.audio {
             guard let playlist = playlists[track.playlistKey.rawValue] else { continue }
-            checkSum(playlist, end: decoded[track.folder]?.end, frame: Rational(1024, 48_000), track.folder, &checks)
+            checkSum(playlist, end: decoded[track.folder]?.end, unit: track.unitDuration, track.folder, &checks)
         }
         for rung in rungs {
             let playlist = playlists[rung.iframePlaylistKey.rawValue]
@@ -130,7 +130,7 @@ extension Verifier {
         checks.expect(
             misplaced == nil, "segment-boundaries", rung.folder, "aligned with the plan",
             "segment \((misplaced ?? 0) + 1) is listed at another time than planned")
-        checkSum(playlist, end: decoded?.end, frame: grid.frameRate.inverse, rung.folder, &checks)
+        checkSum(playlist, end: decoded?.end, unit: grid.frameRate.inverse, rung.folder, &checks)
         if let decoded {
             let rates = Rates(segments: playlist.segments, bytes: decoded.segmentBytes)
             checkRate("BANDWIDTH", Double(variant.bandwidth), rates.peak + audioPeak, rung.folder, &checks)
@@ -154,12 +154,12 @@ extension Verifier {
     }
 
     private func checkSum(
-        _ playlist: HLSMediaPlaylist, end: Rational?, frame: Rational, _ subject: String, _ checks: inout Checks
+        _ playlist: HLSMediaPlaylist, end: Rational?, unit: Rational, _ subject: String, _ checks: inout Checks
     ) {
         guard let end else { return }
         let sum = playlist.segments.reduce(Rational.zero) { $0 + $1.duration }
         checks.expect(
-            abs((sum - end).doubleValue) <= frame.doubleValue + 0.0005, "extinf-sum", subject,
+            abs((sum - end).doubleValue) <= unit.doubleValue + 0.0005, "extinf-sum", subject,
             "\(clock(sum.doubleValue)) as decoded",
             "EXTINF adds up to \(clock(sum.doubleValue)), decoded were \(clock(end.doubleValue))")
     }
@@ -269,34 +269,29 @@ extension Verifier {
             difference < 0.15, "mpd", OutputLayout.dashManifest.rawValue, "lasts \(clock(document.duration.doubleValue))",
             "it claims \(clock(document.duration.doubleValue)), planned were \(clock(plan.duration.doubleValue))")
         let representations = document.adaptationSets.flatMap(\.representations)
-        for rung in plan.video?.rungs ?? [] {
-            guard let grid = plan.video?.grid else { break }
+        for rendition in plan.renditions {
             checkRepresentation(
-                representations.first { $0.id == rung.name }, rung.folder, initKey: rung.initKey,
-                keys: (0..<grid.segmentCount).map(rung.segmentKey), duration: grid.duration, size: rung.size, &checks)
-        }
-        for track in plan.audio {
-            checkRepresentation(
-                representations.first { $0.id == track.name }, track.folder, initKey: track.initKey,
-                keys: (0..<track.segmentCount).map(track.segmentKey), duration: track.duration, size: nil, &checks)
+                representations.first { $0.id == rendition.name }, of: rendition,
+                size: (rendition as? PlannedRung)?.rung.size, &checks)
         }
     }
 
     private func checkRepresentation(
-        _ representation: DASHRepresentation?, _ subject: String, initKey: ObjectKey, keys: [ObjectKey],
-        duration: Rational, size: FrameSize?, _ checks: inout Checks
+        _ representation: DASHRepresentation?, of rendition: any SegmentedRendition, size: FrameSize?,
+        _ checks: inout Checks
     ) {
+        let (subject, keys) = (rendition.folder, rendition.segmentKeys)
         guard let representation else {
             checks.expect(false, "mpd", subject, "", "the MPD does not have it")
             return
         }
         let end = representation.segments.last.map { $0.start + $0.duration } ?? .zero
         let problems = [
-            representation.initialization == initKey.rawValue
+            representation.initialization == rendition.initKey.rawValue
                 ? nil : "initialization is \(representation.initialization)",
             representation.segments.map(\.name) == keys.map(\.rawValue)
                 ? nil : "its segments are not those on the store",
-            abs((end - duration).doubleValue) < 0.05 ? nil : "its timeline ends at \(clock(end.doubleValue))",
+            abs((end - rendition.duration).doubleValue) < 0.05 ? nil : "its timeline ends at \(clock(end.doubleValue))",
             size == nil || (representation.width == size?.width && representation.height == size?.height)
                 ? nil : "its size is not \(size?.description ?? "")",
         ].compactMap { $0 }

@@ -44,7 +44,7 @@ public struct Verifier {
             else { return checks.report }
             try checkFiles(manifest, &checks)
             let decoded =
-                try measured.map { renditions($0, of: manifest.plan) } ?? decodeRenditions(manifest, &checks)
+                try measured.map(renditions) ?? decodeRenditions(manifest, &checks)
             checkOffsets(manifest, decoded, &checks)
             if manifest.plan.settings.formats.contains(.hls) { try checkHLS(manifest, decoded, &checks) }
             if manifest.plan.settings.formats.contains(.dash) { try checkDASH(manifest, &checks) }
@@ -118,7 +118,7 @@ public struct Verifier {
             "planned but not recorded: \(segments.subtracting(known).sorted().prefix(3).joined(separator: ", "))")
         // Where several workers write, one that was given up may do so at any time.
         guard measured == nil else { return }
-        let folders = (manifest.plan.video?.rungs.map(\.folder) ?? []) + manifest.plan.audio.map(\.folder) + [OutputLayout.progressiveFolder]
+        let folders = manifest.plan.renditions.map(\.folder) + [OutputLayout.progressiveFolder]
         let present = try folders.flatMap { try store.list(prefix: $0 + "/") }.map(\.rawValue)
         let strangers = present.filter { !known.contains($0) }
         checks.expect(

@@ -16,6 +16,9 @@ struct Migration: Sendable {
         },
         // Nothing ever read it: who takes a message does its work by conditional updates, which a second copy finds done.
         Migration(version: 2, name: "drop inbox") { _ in ["DROP TABLE IF EXISTS inbox"] },
+        Migration(version: 3, name: "tasks of the kind audio are of the kind track") { _ in
+            ["UPDATE tasks SET kind = 'track' WHERE kind = 'audio'"]
+        },
     ]
 
     /// The version that this program knows.

@@ -183,7 +183,7 @@ extension SQLMetadataStore {
 
 extension WorkTask {
     /// Whether the finish task waits for it.
-    var countsForFinish: Bool { [.chunk, .audio].contains(kind) }
+    var countsForFinish: Bool { kind.makesSegments }
 }
 
 extension SQLConnection {

@@ -20,20 +20,11 @@ struct TaskSpecs {
             return .plan(.init(source: source, settings: try profiles.settings(of: job.profile)))
         }
         guard let plan = job.plan else { throw .defect("The job \(job.id) has no plan") }
-        switch task.kind {
-        case .plan, .chunk:
-            guard plan.chunks.indices.contains(task.index) else {
-                throw .defect("The job \(job.id) has no chunk \(task.index)")
-            }
-            return .chunk(plan, index: task.index)
-        case .audio:
-            guard plan.audio.indices.contains(task.index) else {
-                throw .defect("The job \(job.id) has no audio track \(task.index)")
-            }
-            return .audio(plan, index: task.index)
-        case .finish:
-            return .finish(try Self.finish(plan, tasks: tasks))
+        if task.kind == .finish { return .finish(try Self.finish(plan, tasks: tasks)) }
+        guard let work = TaskSpec.Work(task.kind, index: task.index, of: plan) else {
+            throw .defect("The job \(job.id) has no \(task.kind.rawValue) \(task.index)")
         }
+        return work
     }
 
     /// The tasks of a plan, except for the finish task.
@@ -45,7 +36,7 @@ struct TaskSpecs {
                 framesPlanned: frames, createdAt: now)
         }
         let chunks = plan.chunks.map { task(.chunk, $0.index, frames: frames(of: $0, plan)) }
-        return chunks + plan.audio.indices.map { task(.audio, $0) }
+        return chunks + plan.tracks.indices.map { task(.track, $0) }
     }
 
     static func finishTask(of job: Job, policy: QueuePolicy, now: Timestamp) -> WorkTask {
@@ -68,20 +59,15 @@ struct TaskSpecs {
         var bound = plan
         var files: [FileRecord] = []
         var inits: [String: FileRecord] = [:]
-        let initKeys = Set((plan.video?.rungs ?? []).map(\.initKey.rawValue))
-        for task in tasks where task.kind == .chunk || task.kind == .audio {
+        let sharedInits = plan.sharedInitKeys
+        for task in tasks where task.kind.makesSegments {
             guard task.state == .succeeded, let result = task.result else {
                 throw .defect("The job's \(task.kind.rawValue) \(task.index) has not succeeded")
             }
-            if task.kind == .audio {
-                if task.attempt > 1 { bound.audio[task.index].laterAttempt = task.attempt }
-                files += result.files
-                continue
-            }
-            bound.video?.note(task.attempt, of: plan.chunks[task.index])
+            bound.note(attempt: task.attempt, of: task.kind, index: task.index)
             for file in result.files {
                 // Each chunk reports its encoder's parameter sets, which must be identical.
-                guard initKeys.contains(file.key) else {
+                guard sharedInits.contains(ObjectKey(file.key)) else {
                     files.append(file)
                     continue
                 }
@@ -91,7 +77,7 @@ struct TaskSpecs {
                 inits[file.key] = file
             }
         }
-        for (planned, made) in zip(plan.video?.rungs ?? [], bound.video?.rungs ?? []) {
+        for (planned, made) in zip(plan.renditions, bound.renditions) where sharedInits.contains(planned.initKey) {
             guard var file = inits[planned.initKey.rawValue] else {
                 throw .defect("No chunk reported \(planned.initKey)")
             }
@@ -105,17 +91,5 @@ struct TaskSpecs {
         ).warning(source: plan.source.name, allowPartial: plan.settings.allowPartial)
         return TaskSpec.FinishRequest(
             plan: bound, segments: files.sorted { $0.key < $1.key }, warnings: warnings + [damage].compactMap { $0 })
-    }
-}
-
-extension VideoPlan {
-    /// Records the attempt that made a chunk. The first chunk makes all copied rungs.
-    fileprivate mutating func note(_ attempt: Int, of chunk: Chunk) {
-        guard attempt > 1 else { return }
-        for index in rungs.indices where !rungs[index].isCopy || chunk.index == 0 {
-            let segments = rungs[index].isCopy ? 0..<grid.segmentCount : chunk.segments
-            rungs[index].laterAttempts =
-                (rungs[index].laterAttempts ?? []) + [SegmentAttempt(segments: segments, attempt: attempt)]
-        }
     }
 }

@@ -47,7 +47,7 @@ public final class AttemptFolder: ObjectStore {
             // The others are no tasks of a job.
             case .plan, .probe, .inspect, .transcode, .verify: (.plan, 0, nil)
             case .chunk(let plan, let index): (.chunk, index, plan)
-            case .audio(let plan, let index): (.audio, index, plan)
+            case .track(let plan, let index): (.track, index, plan)
             case .finish(let request): (.finish, 0, request.plan)
             }
         self.init(
@@ -64,13 +64,13 @@ public final class AttemptFolder: ObjectStore {
         self.attempt = attempt
         self.kind = kind
         checkClaim = check
-        inits = Set((plan?.video?.rungs ?? []).map(\.initKey))
+        inits = plan?.sharedInitKeys ?? []
         foreignInits = kind == .chunk && index > 0 ? inits : []
     }
 
     /// Where the files lie that a task which succeeded has written, and their sizes.
     static func objects(of task: WorkTask, plan: Plan?) -> [(key: ObjectKey, bytes: Int64)] {
-        let inits = Set((plan?.video?.rungs ?? []).map(\.initKey))
+        let inits = plan?.sharedInitKeys ?? []
         return (task.result?.files ?? []).compactMap { file in
             var key = ObjectKey(file.key)
             if task.kind == .chunk, inits.contains(key) {
@@ -120,7 +120,7 @@ public final class AttemptFolder: ObjectStore {
         guard info.size == file.bytes else {
             throw .temporary("\(key) has \(info.size) bytes, not the \(file.bytes) that the task wrote")
         }
-        guard kind == .chunk || kind == .audio || info.sha256 != nil else { return }
+        guard kind.makesSegments || info.sha256 != nil else { return }
         let sum = if let kept = info.sha256 { kept } else { try Checksum.sha256(open(stored: key), check: checkClaim) }
         guard sum == file.sha256 else { throw .temporary("\(key) does not hold the bytes that the task wrote") }
     }
@@ -146,7 +146,7 @@ public final class AttemptFolder: ObjectStore {
     /// Removes what this attempt wrote, as far as that can be done. Whether the claim holds does not matter: the names are this
     /// attempt's own.
     func discard() {
-        guard kind == .chunk || kind == .audio else { return }
+        guard kind.makesSegments else { return }
         do throws(ClairoError) {
             for key in state.withLock({ $0.files.keys.sorted() }) where !foreignInits.contains(key) {
                 try store.delete(place(key))
@@ -172,7 +172,7 @@ public final class AttemptFolder: ObjectStore {
     private func place(_ key: ObjectKey) -> ObjectKey { folder.place(name(key)) }
 
     private func name(_ key: ObjectKey) -> ObjectKey {
-        kind == .chunk || kind == .audio ? key.ofAttempt(attempt) : key
+        kind.makesSegments ? key.ofAttempt(attempt) : key
     }
 
     private func foreign(_ key: ObjectKey) -> Data? { state.withLock { $0.foreign[key] } }

@@ -136,7 +136,7 @@ public struct Worker: Sendable {
             let folder = AttemptFolder(store: services.output, task: task, plan: job.plan, lease: lease)
             do throws(ClairoError) {
                 var result = try await run(task, job: job, video: video, tasks: tasks, folder, lease)
-                result.files = task.kind == .chunk || task.kind == .audio ? folder.files : []
+                result.files = task.kind.makesSegments ? folder.files : []
                 try lease.check()
                 return .success((job, result))
             } catch {
@@ -228,7 +228,7 @@ public struct Worker: Sendable {
             return try await metadata.succeedPlan(
                 task.claim, result: result, plan: plan, tasks: tasks,
                 messages: tasks.map { messages.task($0, traceID: job.traceID) } + messages.event(.planned, job: job))
-        case .chunk, .audio:
+        case .chunk, .track:
             let finish = TaskSpecs.finishTask(of: job, policy: services.policy, now: now)
             return try await metadata.succeedTask(
                 task.claim, result: result, finish: finish, messages: [messages.task(finish, traceID: job.traceID)])
@@ -279,11 +279,11 @@ public struct Worker: Sendable {
     /// With everything that is needed to see the failure again: the same document on the same source.
     private func deadLetter(_ task: WorkTask, job: Job, _ failure: Failure) -> DeadLetter {
         var payload = (try? JSON.encode(TaskMessage(task), pretty: false)) ?? .init()
-        if let plan = job.plan, task.kind != .finish,
+        if let work = job.plan.flatMap({ TaskSpec.Work(task.kind, index: task.index, of: $0) }),
             let bytes = try? JSON.encode(
                 TaskSpec(
                     taskID: task.id, jobID: job.id, videoID: job.videoID, attempt: task.attempt, traceID: job.traceID,
-                    work: task.kind == .audio ? .audio(plan, index: task.index) : .chunk(plan, index: task.index)),
+                    work: work),
                 pretty: false)
         {
             payload = bytes

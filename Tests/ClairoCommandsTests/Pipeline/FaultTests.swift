@@ -12,7 +12,7 @@ import Testing
     /// Where a process may die, in the order in which a job passes these places.
     static let steps =
         ["relay.claimed", "relay.sent", "relay.marked", "intake.received", "intake.started"]
-        + ["plan", "chunk", "audio", "finish"].flatMap { kind in
+        + ["plan", "chunk", "track", "finish"].flatMap { kind in
             ["claimed", "executed", "recorded"].map { "\(kind).\($0)" }
         }
         // In the order of the writes: before, between and after what players begin with.

@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func soundOfALaterAttemptHasNamesOfItsOwnToo() throws {
-        let folder = folder(.audio, attempt: 2)
+        let folder = folder(.track, attempt: 2)
         for key in [plan.audio[0].initKey, plan.audio[0].segmentKey(0)] { try folder.put(Data([1]), at: key) }
         #expect(try stored == folder.files.map(\.key))
         #expect(try stored.allSatisfy { $0.contains("-2.") })

@@ -3,7 +3,7 @@ internal import Foundation
 internal import Libav
 
 /// One video segment as libav reads and decodes it.
-struct SegmentContent {
+struct VideoContent {
     /// Presentation times of the decoded pictures, in the order they come out.
     private(set) var times: [Rational] = []
     private(set) var size: FrameSize?
@@ -12,10 +12,10 @@ struct SegmentContent {
     private(set) var errors = 0
     private let smallestPacketTime: Rational?
 
-    /// - Parameter video: an init segment and one media segment behind it.
-    init(video: Data, interrupt: Interrupt) throws {
+    /// - Parameter data: an init segment and one media segment behind it.
+    init(_ data: Data, interrupt: Interrupt) throws {
         let demuxer = try Demuxer(
-            InMemoryBytes(video), options: InputLimits().demuxerOptions, interrupt: interrupt)
+            InMemoryBytes(data), options: InputLimits().demuxerOptions, interrupt: interrupt)
         guard let stream = demuxer.streams.first else { throw AVError.invalidData }
         codec = H264.codecString(configuration: Data(stream.extradata))
         let decoder = try demuxer.makeDecoder(stream: 0)
@@ -60,20 +60,20 @@ struct SegmentContent {
 }
 
 /// One audio segment as libav reads and decodes it.
-struct SoundContent {
+struct AudioContent {
     private(set) var start: Rational?
     /// Blocks of 1024 samples, one for each access unit.
     private(set) var blocks = 0
     private(set) var errors = 0
     private var gaps = 0
 
-    /// - Parameter sound: an init segment and one media segment behind it.
-    init(_ sound: Data, interrupt: Interrupt) throws {
+    /// - Parameter data: an init segment and one media segment behind it.
+    init(_ data: Data, interrupt: Interrupt) throws {
         let demuxer = try Demuxer(
-            InMemoryBytes(sound), options: InputLimits().demuxerOptions, interrupt: interrupt)
+            InMemoryBytes(data), options: InputLimits().demuxerOptions, interrupt: interrupt)
         let decoder = try demuxer.makeDecoder(stream: 0)
         let base = Rational(decoder.timeBase)
-        func take(_ content: inout SoundContent) throws {
+        func take(_ content: inout AudioContent) throws {
             while case .value(let frame) = try decoder.receive() {
                 let time = Rational(frame.pts ?? 0) * base
                 let first = content.start ?? time

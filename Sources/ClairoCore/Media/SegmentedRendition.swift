@@ -1,0 +1,82 @@
+/// A rendition of a plan that is made of segments: a rung of the ladder or an audio track.
+///
+/// Code that needs to know which objects a rendition consists of, and how long it is, loops over `Plan.renditions` and
+/// does not ask for the kind. `ClairoMedia` adds what depends on the kind.
+public protocol SegmentedRendition: RenditionKeys {
+    var segmentCount: Int { get }
+    /// Presented length in seconds.
+    var duration: Rational { get }
+    /// Ticks per second of the timestamps in its segments.
+    var timescale: Int64 { get }
+    /// The length of a frame or an access unit in seconds: nothing can be measured more finely.
+    var unitDuration: Rational { get }
+}
+
+extension SegmentedRendition {
+    public var segmentKeys: [ObjectKey] { (0..<segmentCount).map(segmentKey) }
+
+    /// Every object that must exist before playlists may be written: the init segment, then the segments in order.
+    public var objectKeys: [ObjectKey] { [initKey] + segmentKeys }
+
+    /// Whether all names follow from the number of the segment alone, as no later attempt made any.
+    public var hasPlainNames: Bool { (0..<segmentCount).allSatisfy { attempt(ofSegment: $0) == 1 } }
+}
+
+/// A rung together with the video plan, whose grid all rungs share.
+public struct PlannedRung: SegmentedRendition, Hashable {
+    public var rung: Rung
+    public var video: VideoPlan
+
+    public init(_ rung: Rung, of video: VideoPlan) {
+        self.rung = rung
+        self.video = video
+    }
+
+    public var kind: RenditionKind { rung.kind }
+    public var name: String { rung.name }
+    public func attempt(ofSegment index: Int) -> Int { rung.attempt(ofSegment: index) }
+    public var segmentCount: Int { video.grid.segmentCount }
+    public var duration: Rational { video.grid.duration }
+    public var timescale: Int64 { video.grid.timescale }
+    public var unitDuration: Rational { video.grid.frameRate.inverse }
+}
+
+extension VideoPlan {
+    /// The rungs, from the largest to the smallest.
+    public var renditions: [PlannedRung] { rungs.map { PlannedRung($0, of: self) } }
+}
+
+extension Plan {
+    /// Everything that is made of segments: the rungs from the largest, then the tracks.
+    public var renditions: [any SegmentedRendition] { (video?.renditions ?? []) + tracks }
+
+    /// What is made whole by one `track` task each. Its index is the one here.
+    public var tracks: [AudioPlan] { audio }
+
+    /// Every object that must exist before playlists may be written.
+    public var segmentKeys: [ObjectKey] { renditions.flatMap(\.objectKeys) }
+
+    /// Init segments that every chunk's encoders write, and that must be the same in all of them.
+    public var sharedInitKeys: Set<ObjectKey> { Set((video?.rungs ?? []).map(\.initKey)) }
+
+    /// Notes the attempt that made a task's segments, which are named after it. The first chunk makes all of the rungs that
+    /// are copied.
+    public mutating func note(attempt: Int, of kind: WorkTask.Kind, index: Int) {
+        guard attempt > 1 else { return }
+        switch kind {
+        case .plan, .finish: break
+        case .chunk: video?.note(attempt: attempt, of: chunks[index])
+        case .track: audio[index].laterAttempt = attempt
+        }
+    }
+}
+
+extension VideoPlan {
+    fileprivate mutating func note(attempt: Int, of chunk: Chunk) {
+        for index in rungs.indices where !rungs[index].isCopy || chunk.index == 0 {
+            let segments = rungs[index].isCopy ? 0..<grid.segmentCount : chunk.segments
+            rungs[index].laterAttempts =
+                (rungs[index].laterAttempts ?? []) + [SegmentAttempt(segments: segments, attempt: attempt)]
+        }
+    }
+}
