@@ -8,29 +8,31 @@ public enum OutputFormat: String, Sendable, Codable, Hashable, CaseIterable {
 }
 
 /// The settings of a job that change what it makes. How fast it is made (jobs, memory, progress) is not part of them.
-public struct TranscodeSettings: Sendable, Codable, Hashable {
-    public var formats: [OutputFormat]
+///
+/// `fields` is the table of them: it has the name, the range, the default and the help of each. The command line, profiles,
+/// JSON and the comparison of two runs read it.
+public struct TranscodeSettings: Sendable, Hashable {
+    public var formats = OutputFormat.allCases
     /// Short sides to make; nil for the whole ladder.
     public var heights: [Int]?
-    /// Constant rate factor of x264, 0 to 51; lower is better.
-    public var quality: Double
-    /// x264 preset, `ultrafast` to `veryslow`.
-    public var preset: String
-    public var segmentSeconds: Double
+    /// Constant rate factor of x264; lower is better.
+    public var quality = 23.0
+    /// x264 preset.
+    public var preset = "medium"
+    public var segmentSeconds = 6.0
     /// CPU seconds of work in a chunk, about: what is encoded in parallel, and repeated when it was interrupted.
-    public var chunkCPUSeconds: Double
+    public var chunkCPUSeconds = 60.0
     /// Seconds from the start of the source at which the output begins.
     public var start: Rational?
     /// Seconds of the source to take; nil for all.
     public var duration: Rational?
-    public var copyCompatible: Bool
-    public var allowPartial: Bool
+    public var copyCompatible = false
+    public var allowPartial = false
 
     public init(
         formats: [OutputFormat] = OutputFormat.allCases, heights: [Int]? = nil, quality: Double = 23,
         preset: String = "medium", segmentSeconds: Double = 6, chunkCPUSeconds: Double = 60, start: Rational? = nil,
-        duration: Rational? = nil,
-        copyCompatible: Bool = false, allowPartial: Bool = false
+        duration: Rational? = nil, copyCompatible: Bool = false, allowPartial: Bool = false
     ) {
         self.formats = formats
         self.heights = heights
@@ -42,5 +44,70 @@ public struct TranscodeSettings: Sendable, Codable, Hashable {
         self.duration = duration
         self.copyCompatible = copyCompatible
         self.allowPartial = allowPartial
+    }
+}
+
+extension TranscodeSettings {
+    /// x264 presets that may be chosen, fastest first.
+    public static let presets = [
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+    ]
+
+    /// All settings, in the order in which help and manual show them. A new setting is a property and a line here; the
+    /// command line has an option for each (`SettingsOptions`).
+    public static let fields: [SettingField] = [
+        .choices(
+            "formats", option: "format", \.formats, of: OutputFormat.allCases.map { ($0.rawValue, $0) },
+            help: "Output formats, comma-separated."),
+        .list(
+            "heights", \.heights, words: "even numbers from 16 to 4320, such as 1080,720,480",
+            read: { Int($0.hasSuffix("p") ? $0.dropLast() : $0[...]) },
+            isValid: { (16...4320).contains($0) && $0 % 2 == 0 }, order: >, valueName: "list",
+            help: "Short sides of the rungs, comma-separated.", absent: "all that fit"),
+        .number(
+            "quality", \.quality, 0...51, valueName: "crf", help: "Constant rate factor; lower is better and larger."),
+        .choice("preset", \.preset, of: presets, help: "Speed of the encoder."),
+        .number(
+            "segment-seconds", \.segmentSeconds, key: "segmentSeconds", 1...60, valueName: "seconds",
+            help: "Nominal segment length; the real one is whole GOPs."),
+        .number(
+            "chunk-cpu-seconds", \.chunkCPUSeconds, key: "chunkCPUSeconds", 0.001...86_400, valueName: "seconds",
+            help: "CPU time of a chunk, roughly. Chunks are encoded in parallel, and repeated when interrupted."),
+        .time(
+            "start", \.start, 0...9_999_999, help: "Seconds from the start of the source to begin at.", absent: "0"),
+        .time("duration", \.duration, 0.001...9_999_999, help: "Seconds to take.", absent: "all"),
+        .flag(
+            "allow-partial", \.allowPartial, key: "allowPartial",
+            help: "Take what can be read of a source that is cut short or damaged."),
+        .flag(
+            "copy-compatible", \.copyCompatible, key: "copyCompatible",
+            help: "Put a source that already is what a rung asks for into the ladder without encoding it."),
+    ]
+
+    /// The field with a name; nil where there is none.
+    public static func field(_ name: String) -> SettingField? { fields.first { $0.name == name } }
+
+    /// - Throws: what is wrong with the first setting that is out of range: a document may come from another program.
+    public func validate() throws(SettingProblem) {
+        for field in Self.fields { try field.validate(self) }
+    }
+
+    /// The fields in which two settings differ.
+    public static func differences(_ a: TranscodeSettings, _ b: TranscodeSettings) -> [SettingField] {
+        fields.filter { !$0.isEqual(a, b) }
+    }
+}
+
+extension TranscodeSettings: Codable {
+    /// A setting that the document does not have keeps its default: documents outlive the program that wrote them.
+    public init(from decoder: any Decoder) throws {
+        self.init()
+        let container = try decoder.container(keyedBy: SettingField.Key.self)
+        for field in Self.fields { try field.decode(container, &self) }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: SettingField.Key.self)
+        for field in Self.fields { try field.encode(self, &container) }
     }
 }

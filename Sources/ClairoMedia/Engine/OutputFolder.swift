@@ -81,21 +81,7 @@ struct OutputFolder {
     private func difference(_ old: OutputManifest, _ new: OutputManifest) -> String {
         if old.plan.source.identity != new.plan.source.identity { return "the source has changed" }
         if old.generator != new.generator { return "it was begun by \(old.generator)" }
-        let (a, b) = (old.plan.settings, new.plan.settings)
-        var changes: [String] = []
-        func compare<T: Equatable>(_ name: String, _ path: KeyPath<TranscodeSettings, T>) {
-            if a[keyPath: path] != b[keyPath: path] { changes.append(name) }
-        }
-        compare("--format", \.formats)
-        compare("--heights", \.heights)
-        compare("--quality", \.quality)
-        compare("--preset", \.preset)
-        compare("--segment-seconds", \.segmentSeconds)
-        compare("--chunk-cpu-seconds", \.chunkCPUSeconds)
-        compare("--start", \.start)
-        compare("--duration", \.duration)
-        compare("--copy-compatible", \.copyCompatible)
-        compare("--allow-partial", \.allowPartial)
+        let changes = TranscodeSettings.differences(old.plan.settings, new.plan.settings).map { "--\($0.option)" }
         return changes.isEmpty
             ? "the plan has changed" : "\(changes.joined(separator: ", ")) changed since the last run"
     }

@@ -3,10 +3,6 @@ internal import Foundation
 
 /// Predicts bytes and CPU time before anything is encoded, from measurements of x264 on one core (BBB, 1080p, 25 fps).
 enum CostModel {
-    static let presets = [
-        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
-    ]
-
     /// CPU seconds to encode a million pixels.
     private static func encodeCost(_ preset: String) -> Double {
         switch preset {

@@ -6,11 +6,17 @@ public enum TranscodePlanner {
     /// Sound that leads or outlasts the picture by no more than this is priming and interleave, not content to be kept.
     private static let slack = Rational(1, 10)
 
-    /// - Throws: `badInput` (65) where the source cannot be transcoded as asked.
+    /// - Throws: `badInput` (65) where the source cannot be transcoded as asked, `configuration` (78) where a setting is out
+    ///   of range.
     public static func plan(
         scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings,
         limits: InputLimits = InputLimits()
     ) throws(ClairoError) -> Plan {
+        do throws(SettingProblem) {
+            try settings.validate()
+        } catch {
+            throw error.configurationError(in: "The settings of the job")
+        }
         let info = scan.info
         let name = fingerprint.name
         if let truncation = info.truncation, !settings.allowPartial {
@@ -212,9 +218,4 @@ public enum TranscodePlanner {
             bytes: Int64(clampedFrom: (streams + files) * seconds / 8),
             cpuSeconds: cpuSeconds + seconds * 0.03 * Double(audio.count))
     }
-}
-
-extension TranscodePlanner {
-    /// x264 presets that may be chosen, fastest first.
-    public static var presets: [String] { CostModel.presets }
 }

@@ -1,0 +1,82 @@
+import ArgumentParser
+import ClairoCore
+import ClairoTestSupport
+import Foundation
+import Testing
+
+@testable import ClairoCommands
+
+/// The command line and a profile take and refuse the same values, in the same words.
+@Suite struct SettingsOptionsTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    private func commandLine(_ arguments: [String]) throws -> TranscodeSettings {
+        try SettingsOptions.parse(arguments).settings()
+    }
+
+    private func profile(_ settings: String) throws -> TranscodeSettings {
+        try ProfilesFile.read(scratch.write("it: {\(settings)}\n", to: "profiles.yaml")).settings(of: "it")
+    }
+
+    @Test(arguments: [
+        ("formats", "mp4,hls"), ("formats", "HLS"), ("heights", "480, 1080"), ("heights", "720p"), ("quality", "0"),
+        ("quality", "51"), ("quality", "22.5"), ("preset", "veryslow"), ("segment-seconds", "1"),
+        ("segment-seconds", "60"), ("chunk-cpu-seconds", "0.001"), ("chunk-cpu-seconds", "86400"),
+    ])
+    func bothTakeAValue(name: String, text: String) throws {
+        let field = try #require(TranscodeSettings.field(name))
+        let settings = try commandLine(["--\(field.option)", text])
+        #expect(settings != TranscodeSettings())
+        #expect(try profile("\(name): \"\(text)\"") == settings)
+        if !text.contains(",") { #expect(try profile("\(name): \(text)") == settings) }
+    }
+
+    @Test(arguments: [
+        ("formats", "avi"), ("formats", ","), ("heights", "big"), ("heights", "14"), ("heights", "721"),
+        ("heights", "4322"), ("heights", "720,1"), ("quality", "51.5"), ("quality", "nan"), ("quality", "good"),
+        ("preset", "warp"), ("segment-seconds", "0.5"), ("segment-seconds", "61"), ("chunk-cpu-seconds", "0"),
+        ("chunk-cpu-seconds", "86401"), ("chunk-cpu-seconds", "inf"),
+    ])
+    func bothRefuseAValueInTheSameWords(name: String, text: String) throws {
+        let field = try #require(TranscodeSettings.field(name))
+        var settings = TranscodeSettings()
+        let problem = #expect(throws: SettingProblem.self) { try field.set(text, in: &settings) }
+        let words = try #require(problem)
+        let usage = #expect(throws: ClairoError.self) { try commandLine(["--\(field.option)=\(text)"]) }
+        #expect(usage?.message == "--\(field.option) \(words.problem)" && usage?.advice == words.advice)
+        #expect(usage?.exitCode == .usage)
+        let configuration = #expect(throws: ClairoError.self) { try profile("\(name): \"\(text)\"") }
+        #expect(configuration?.message.hasSuffix(": \(name) \(words.problem)") == true, "\(configuration as Any)")
+        #expect(configuration?.advice == words.advice && configuration?.exitCode == .configuration)
+    }
+
+    @Test func everyFieldHasAnOptionThatSetsIt() throws {
+        let examples = [
+            "formats": "hls", "heights": "720", "quality": "30", "preset": "fast", "segment-seconds": "4",
+            "chunk-cpu-seconds": "10", "start": "1", "duration": "2",
+        ]
+        for field in TranscodeSettings.fields {
+            let value = field.isFlag ? [] : [try #require(examples[field.name], "an example of \(field.name)")]
+            let settings = try commandLine(["--\(field.option)"] + value)
+            #expect(TranscodeSettings.differences(settings, TranscodeSettings()).map(\.name) == [field.name])
+        }
+        #expect(try commandLine([]) == TranscodeSettings())
+    }
+
+    @Test func profilesHaveListsAndFlagsOfYAML() throws {
+        let settings = try profile("formats: [dash, hls], heights: [480, 720], allow-partial: true, copy-compatible: false")
+        #expect(settings == TranscodeSettings(formats: [.hls, .dash], heights: [720, 480], allowPartial: true))
+        #expect(try profile("") == TranscodeSettings())
+    }
+
+    @Test(arguments: [
+        ("it: {start: 1}", "\"start\""), ("it: {crf: 1}", "\"crf\""), ("it: {quality: {a: 1}}", "quality"),
+        ("it: {heights: [[1]]}", "heights"), ("it: 7", "it"), ("- it", "mapping"), ("it: [", "YAML"),
+    ])
+    func whatIsNoProfileIsRefused(text: String, names: String) throws {
+        let file = try scratch.write(text, to: "profiles.yaml")
+        let error = #expect(throws: ClairoError.self) { try ProfilesFile.read(file) }
+        #expect(error?.exitCode == .configuration && error?.message.contains(names) == true, "\(error as Any)")
+    }
+}

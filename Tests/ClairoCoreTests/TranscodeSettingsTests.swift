@@ -1,0 +1,107 @@
+import ClairoCore
+import Foundation
+import Testing
+
+/// The table of settings: what each takes, from text and in documents.
+@Suite struct TranscodeSettingsTests {
+    private func settings(_ name: String, _ text: String) throws -> TranscodeSettings {
+        var settings = TranscodeSettings()
+        try #require(TranscodeSettings.field(name)).set(text, in: &settings)
+        return settings
+    }
+
+    @Test func everyTextSetsItsProperty() throws {
+        #expect(try settings("formats", "mp4, HLS").formats == [.hls, .mp4])
+        #expect(try settings("heights", "480,1080p,480").heights == [1080, 480])
+        #expect(try settings("quality", "18.5").quality == 18.5)
+        #expect(try settings("preset", "fast").preset == "fast")
+        #expect(try settings("segment-seconds", "4").segmentSeconds == 4)
+        #expect(try settings("chunk-cpu-seconds", "0.001").chunkCPUSeconds == 0.001)
+        #expect(try settings("start", "1.5").start == Rational(3, 2))
+        #expect(try settings("duration", "2").duration == Rational(2))
+        #expect(try settings("allow-partial", "true").allowPartial)
+        #expect(try settings("copy-compatible", "yes").copyCompatible)
+    }
+
+    @Test(arguments: [
+        ("formats", "avi", "avi is not known"), ("formats", "", "is empty"), ("heights", "big", "big is not valid"),
+        ("heights", "721", "721 is out of range"), ("heights", "720,99999", "99999 is out of range"),
+        ("heights", "", "is empty"), ("quality", "52", "52 is out of range"), ("quality", "-0.5", "-0.5 is out of range"),
+        ("quality", "nan", "nan is out of range"), ("quality", "good", "good is not a number"),
+        ("quality", "1,2", "takes one value"), ("preset", "warp", "warp is not known"), ("preset", "", "is empty"),
+        ("segment-seconds", "0.9", "0.9 is out of range"), ("segment-seconds", "inf", "inf is out of range"),
+        ("chunk-cpu-seconds", "0", "0 is out of range"), ("chunk-cpu-seconds", "86401", "86401 is out of range"),
+        ("start", "-1", "-1 is out of range"), ("start", "1e300", "1e+300 is out of range"),
+        ("duration", "0", "0 is out of range"), ("duration", "nan", "nan is out of range"),
+        ("allow-partial", "maybe", "maybe is neither true nor false"),
+    ])
+    func aTextThatIsNoValueIsRefused(name: String, text: String, problem: String) throws {
+        do {
+            _ = try settings(name, text)
+            Issue.record("\(name) took \(text)")
+        } catch let error as SettingProblem {
+            #expect(error.field == name && error.problem == problem, "\(error)")
+            #expect(error.advice.hasPrefix("Give ") && error.advice.hasSuffix("."))
+        }
+    }
+
+    @Test func defaultsAreValidAndSaidInWords() throws {
+        try TranscodeSettings().validate()
+        for field in TranscodeSettings.fields where !field.isFlag {
+            var settings = TranscodeSettings()
+            // What is optional has no value that says so.
+            if (try? field.set(field.defaultText, in: &settings)) != nil, field.name != "start" {
+                #expect(settings == TranscodeSettings(), "\(field.name)")
+            }
+        }
+    }
+
+    @Test func aDocumentIsAsItAlwaysWas() throws {
+        let settings = TranscodeSettings(
+            formats: [.hls], heights: [720], quality: 20, preset: "slow", segmentSeconds: 4, chunkCPUSeconds: 30,
+            start: Rational(3, 2), duration: Rational(10), copyCompatible: true, allowPartial: true)
+        let json = try JSON.encode(settings, pretty: false)
+        #expect(
+            String(decoding: json, as: UTF8.self) == """
+                {"allowPartial":true,"chunkCPUSeconds":30,"copyCompatible":true,"duration":"10/1","formats":["hls"],\
+                "heights":[720],"preset":"slow","quality":20,"segmentSeconds":4,"start":"3/2"}
+                """)
+        #expect(try JSONDecoder().decode(TranscodeSettings.self, from: json) == settings)
+        let plain = try JSON.encode(TranscodeSettings(), pretty: false)
+        #expect(
+            String(decoding: plain, as: UTF8.self) == """
+                {"allowPartial":false,"chunkCPUSeconds":60,"copyCompatible":false,"formats":["hls","dash","mp4"],\
+                "preset":"medium","quality":23,"segmentSeconds":6}
+                """)
+        #expect(try JSONDecoder().decode(TranscodeSettings.self, from: plain) == TranscodeSettings())
+    }
+
+    @Test func aDocumentWithoutASettingHasItsDefault() throws {
+        let json = Data(#"{"quality": 30, "heights": null, "unheardOf": 1}"#.utf8)
+        #expect(try JSONDecoder().decode(TranscodeSettings.self, from: json) == TranscodeSettings(quality: 30))
+        #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(TranscodeSettings.self, from: Data(#"{"quality": "good"}"#.utf8))
+        }
+    }
+
+    @Test func aDocumentIsReadAsItIsAndRefusedByItsValidation() throws {
+        let json = Data(#"{"quality": 99}"#.utf8)
+        let settings = try JSONDecoder().decode(TranscodeSettings.self, from: json)
+        #expect { try settings.validate() } throws: { ($0 as? SettingProblem)?.problem == "99 is out of range" }
+        for wrong in [
+            TranscodeSettings(formats: []), TranscodeSettings(heights: []), TranscodeSettings(heights: [7]),
+            TranscodeSettings(preset: "x:y"), TranscodeSettings(segmentSeconds: .infinity),
+            TranscodeSettings(chunkCPUSeconds: -1), TranscodeSettings(start: Rational(-1)),
+            TranscodeSettings(duration: .zero),
+        ] {
+            #expect(throws: SettingProblem.self) { try wrong.validate() }
+        }
+    }
+
+    @Test func differencesAreNamed() {
+        let other = TranscodeSettings(formats: [.hls], quality: 30, start: Rational(1))
+        #expect(TranscodeSettings.differences(other, other).isEmpty)
+        #expect(
+            TranscodeSettings.differences(TranscodeSettings(), other).map(\.option) == ["format", "quality", "start"])
+    }
+}
