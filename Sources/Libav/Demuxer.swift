@@ -32,7 +32,8 @@ public final class Demuxer {
     private let input: InputContext
     private let interrupt: Interrupt
     private let codecWhitelist: String
-    private let maxPixels: Int64
+    /// The limit that decoders are bound to.
+    public let maxPixels: Int64
     public private(set) var streams: [StreamInfo] = []
 
     /// Opens a container and reads enough of it to describe its streams.

@@ -111,3 +111,16 @@ import Testing
         }
     }
 }
+
+extension ContainerExtentTests {
+    @Test func anMP4WithoutAWholeIndexIsKnown() throws {
+        func lacksIndex(_ data: Data) throws -> Bool { try ContainerExtent.lacksIndex(MemorySource(data)) }
+        #expect(try !lacksIndex(Self.movie) && !lacksIndex(Self.movie.dropLast(500)))
+        #expect(try lacksIndex(Self.movie.prefix(100)), "cut in the index")
+        #expect(try lacksIndex(Self.movie.prefix(24)), "cut before the index")
+        let indexLast = Self.box("ftyp", 16) + Self.box("mdat", 1000) + Self.box("moov", 100)
+        #expect(try !lacksIndex(indexLast) && lacksIndex(indexLast.dropLast(1)) && lacksIndex(indexLast.prefix(500)))
+        #expect(try !lacksIndex(Self.box("ftyp", 16) + Self.box("moof", 50) + Self.box("mdat", 50)))
+        #expect(try !lacksIndex(Data("<html></html>, long enough".utf8)) && !lacksIndex(Data()))
+    }
+}

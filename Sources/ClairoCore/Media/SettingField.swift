@@ -72,7 +72,7 @@ extension SettingField {
 
     /// A number in a range.
     static func number(
-        _ name: String, _ path: Path<Double>, key: String? = nil, _ range: ClosedRange<Double>, valueName: String,
+        _ name: String, _ path: any Path<Double>, key: String? = nil, _ range: ClosedRange<Double>, valueName: String,
         help: String
     ) -> SettingField {
         make(
@@ -83,7 +83,7 @@ extension SettingField {
 
     /// Seconds of the source, of which there need be none.
     static func time(
-        _ name: String, _ path: Path<Rational?>, _ range: ClosedRange<Double>, help: String, absent: String
+        _ name: String, _ path: any Path<Rational?>, _ range: ClosedRange<Double>, help: String, absent: String
     ) -> SettingField {
         make(
             name, path, Coding(path, name), words: "a number of seconds from \(text(range))", default: absent,
@@ -100,7 +100,7 @@ extension SettingField {
     }
 
     /// One of some words.
-    static func choice(_ name: String, _ path: Path<String>, of words: [String], help: String) -> SettingField {
+    static func choice(_ name: String, _ path: any Path<String>, of words: [String], help: String) -> SettingField {
         make(
             name, path, Coding(path, name), words: "one of \(words.joined(separator: ", "))",
             default: TranscodeSettings()[keyPath: path], help: help,
@@ -109,7 +109,7 @@ extension SettingField {
 
     /// Some of some words, in their own order.
     static func choices<Value: Codable & Hashable & Sendable>(
-        _ name: String, option: String, _ path: Path<[Value]>, of values: [(word: String, value: Value)], help: String
+        _ name: String, option: String, _ path: any Path<[Value]>, of values: [(word: String, value: Value)], help: String
     ) -> SettingField {
         let initial = TranscodeSettings()[keyPath: path]
         return make(
@@ -131,7 +131,7 @@ extension SettingField {
 
     /// A list of items, of which there need be none; sorted, each once.
     static func list<Item: Codable & Hashable & Sendable>(
-        _ name: String, _ path: Path<[Item]?>, words: String, read: @escaping @Sendable (String) -> Item?,
+        _ name: String, _ path: any Path<[Item]?>, words: String, read: @escaping @Sendable (String) -> Item?,
         isValid: @escaping @Sendable (Item) -> Bool, order: @escaping @Sendable (Item, Item) -> Bool,
         valueName: String, help: String, absent: String
     ) -> SettingField {
@@ -152,7 +152,7 @@ extension SettingField {
     }
 
     /// On or off.
-    static func flag(_ name: String, _ path: Path<Bool>, key: String, help: String) -> SettingField {
+    static func flag(_ name: String, _ path: any Path<Bool>, key: String, help: String) -> SettingField {
         make(
             name, path, Coding(path, key), words: "true or false", default: text(TranscodeSettings()[keyPath: path]),
             help: help, isFlag: true,
@@ -178,13 +178,13 @@ extension SettingField {
         var encode: @Sendable (TranscodeSettings, inout KeyedEncodingContainer<Key>) throws -> Void
         var decode: @Sendable (KeyedDecodingContainer<Key>, inout TranscodeSettings) throws -> Void
 
-        init<Value: Codable>(_ path: Path<Value>, _ name: String) {
+        init<Value: Codable & Sendable>(_ path: any Path<Value>, _ name: String) {
             let key = Key(name)
             encode = { try $1.encode($0[keyPath: path], forKey: key) }
             decode = { if let value = try $0.decodeIfPresent(Value.self, forKey: key) { $1[keyPath: path] = value } }
         }
 
-        init<Value: Codable>(_ path: Path<Value?>, _ name: String) {
+        init<Value: Codable & Sendable>(_ path: any Path<Value?>, _ name: String) {
             let key = Key(name)
             encode = { try $1.encodeIfPresent($0[keyPath: path], forKey: key) }
             decode = { $1[keyPath: path] = try $0.decodeIfPresent(Value.self, forKey: key) }
@@ -194,8 +194,8 @@ extension SettingField {
     /// - Parameters:
     ///   - parse: reads the items of a list, or one text.
     ///   - fault: says what is wrong with a value; nil if it is good.
-    private static func make<Value: Equatable>(
-        _ name: String, option: String? = nil, _ path: Path<Value>, _ coding: Coding, words: String,
+    private static func make<Value: Equatable & Sendable>(
+        _ name: String, option: String? = nil, _ path: any Path<Value>, _ coding: Coding, words: String,
         default defaultText: String, help: String, valueName: String? = nil, isFlag: Bool = false,
         isInProfiles: Bool = true, parse: @escaping @Sendable ([String]) throws(Fault) -> Value,
         fault: @escaping @Sendable (Value) -> String?

@@ -1,7 +1,8 @@
 internal import ClairoCore
 internal import Foundation
+internal import Libav
 
-/// The little of H.264 (ITU-T H.264) that packaging needs: NAL units, parameter sets, the `avcC` record.
+/// What is particular to H.264 (ITU-T H.264): its NAL units, the `avc1` sample entry, and x264 as its encoder.
 enum H264 {
     enum NALType {
         static let idr: UInt8 = 5
@@ -89,14 +90,106 @@ enum H264 {
     }
 }
 
-/// AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
-enum AAC {
-    /// RFC 6381: `mp4a.40.` and the audio object type.
-    static func codecString(configuration: Data) -> String? {
-        guard let first = configuration.first else { return nil }
-        let type = first >> 3
-        guard type == 31 else { return "mp4a.40.\(type)" }
-        guard let second = configuration.dropFirst().first else { return nil }
-        return "mp4a.40.\(32 + Int((first & 7) << 3 | second >> 5))"
+// MARK: In MP4
+
+extension H264 {
+    /// `avc1` (ISO/IEC 14496-15, 5.4.2).
+    static func writeSampleEntry(
+        size: FrameSize, configuration: Data, color: ColorDescription, to writer: inout BoxWriter
+    ) {
+        writer.box("avc1") { box in
+            box.zeros(6)
+            box.u16(1)
+            box.zeros(16)
+            box.u16(UInt16(clamping: size.width))
+            box.u16(UInt16(clamping: size.height))
+            box.u32(0x0048_0000)
+            box.u32(0x0048_0000)
+            box.u32(0)
+            box.u16(1)
+            box.zeros(32)
+            box.u16(24)
+            box.u16(0xFFFF)
+            box.box("avcC") { $0.bytes(configuration) }
+            if color.primaries != 2 || color.transfer != 2 || color.matrix != 2 {
+                box.box("colr") { colr in
+                    colr.text("nclx")
+                    colr.u16(UInt16(clamping: color.primaries))
+                    colr.u16(UInt16(clamping: color.transfer))
+                    colr.u16(UInt16(clamping: color.matrix))
+                    colr.u8(color.isFullRange ? 0x80 : 0)
+                }
+            }
+            box.box("pasp") { pasp in
+                pasp.u32(1)
+                pasp.u32(1)
+            }
+        }
+    }
+
+    /// The payload of `avcC`, where the init segment has one.
+    static func configuration(initSegment: Data) -> Data? { InitSegment.payload(of: "avcC", in: initSegment) }
+
+    /// Of the visual sample entry (ISO/IEC 14496-12, 12.1.3), or nil where there is none.
+    static func frameSize(initSegment: Data) -> FrameSize? {
+        guard let entry = InitSegment.payload(of: "avc1", in: initSegment), entry.count >= 28 else { return nil }
+        let bytes = Array(entry.prefix(28))
+        return FrameSize(
+            width: Int(bytes[24]) << 8 | Int(bytes[25]), height: Int(bytes[26]) << 8 | Int(bytes[27]))
+    }
+
+    /// Whether an access unit as `avc1` stores it holds an IDR picture, from which decoding can begin.
+    static func holdsIDR(sample: Data) -> Bool {
+        nalUnits(lengthPrefixed: sample, lengthSize: 4)?.contains { type(of: $0) == NALType.idr } ?? false
+    }
+}
+
+// MARK: Encoding
+
+extension H264 {
+    /// An encoder for one run of a rung's segments: closed GOPs of a fixed length, so that runs join.
+    static func openEncoder(
+        _ rung: Rung, of video: VideoPlan, settings: TranscodeSettings, first frame: Frame
+    ) throws -> Encoder {
+        let rate = video.grid.frameRate
+        let gop = video.grid.gopFrames
+        return try Encoder(
+            video: VideoEncoderSettings(
+                encoder: "libx264", width: rung.size.width, height: rung.size.height,
+                frameRate: Ratio(Int32(clamping: rate.num), Int32(clamping: rate.den)), gopFrames: gop,
+                maxRate: rung.maxRate, bufferSize: rung.bufferSize,
+                options: [
+                    ("preset", settings.preset), ("crf", String(settings.quality)), ("profile", "high"),
+                    (
+                        "x264-params",
+                        "scenecut=0:open-gop=0:min-keyint=\(gop)"
+                            + ":rc-lookahead=\(CostModel.lookahead(settings.preset, gopFrames: gop))"
+                            + instructionSets(width: rung.size.width)
+                    ),
+                ],
+                threads: 1, colorPrimaries: Int32(video.color.primaries), colorTransfer: Int32(video.color.transfer),
+                colorMatrix: Int32(video.color.matrix)),
+            first: frame)
+    }
+
+    /// The macroblock tree of x264 (164) handles eight macroblocks at a time with AVX-512 and takes stale memory for those
+    /// beyond the end of a row: the same pictures give other bytes on the next run. Sizes whose rows end in the middle, such
+    /// as 854x480 and 426x240, do without it.
+    private static func instructionSets(width: Int) -> String {
+        let macroblocks = (width + 15) / 16
+        guard Processor.hasAVX512, macroblocks % 8 != 0 else { return "" }
+        return ":asm=MMX2,SSE2Fast,LZCNT,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2"
+    }
+
+    /// The init segment of what the encoder makes.
+    static func initSegment(of encoder: Encoder, _ rung: Rung, of video: VideoPlan) throws -> Data {
+        guard let configuration = configuration(annexB: encoder.extradata) else {
+            throw ClairoError.defect("\(rung.name): x264 gave no parameter sets")
+        }
+        let track = TrackDescription(
+            media: .h264(size: rung.size, configuration: configuration, color: video.color),
+            timescale: video.grid.timescale, language: "und",
+            priming: Int64(encoder.reorderDelay) * video.grid.ticksPerFrame)
+        return FragmentWriter.initSegment(track)
     }
 }

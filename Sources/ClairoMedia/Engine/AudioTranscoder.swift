@@ -18,18 +18,8 @@ struct AudioTranscoder {
     /// - Throws: `badInput` (65) where less can be decoded than asked for. What lies behind has then not been written, so that
     ///   the next run meets the same.
     func run() throws {
-        let encoder = try Encoder(
-            audio: "aac", channels: track.channels, sampleRate: AudioPlan.sampleRate, bitRate: track.bitRate)
-        guard encoder.frameSize == AudioPlan.frameSamples, encoder.initialPadding == AudioPlan.frameSamples else {
-            throw ClairoError.defect("This libav's AAC encoder has another frame size than 1024 samples")
-        }
-        let description = TrackDescription(
-            media: .aac(
-                channels: track.channels, sampleRate: AudioPlan.sampleRate, configuration: encoder.extradata,
-                bitRate: track.bitRate),
-            timescale: Int64(AudioPlan.sampleRate), language: ISO639.threeLetters(track.language),
-            priming: Int64(AudioPlan.frameSamples))
-        let initSegment = FragmentWriter.initSegment(description)
+        let encoder = try AAC.openEncoder(track)
+        let initSegment = AAC.initSegment(of: encoder, track)
         try sink.write(initSegment: initSegment, at: track.initKey)
 
         var writer = AudioSegmentWriter(track: track, initSegment: initSegment, sink: sink)

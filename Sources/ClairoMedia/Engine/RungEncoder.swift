@@ -35,8 +35,10 @@ struct RungEncoder {
                 guard picture.index == grid.frames(ofSegment: segments.lowerBound).lowerBound else {
                     throw ClairoError.defect("\(rung.name): frame \(picture.index) does not begin a run")
                 }
-                let opened = try control.clock.measure(.encode) { try open(first: picture.frame) }
-                let description = try self.initSegment(of: opened)
+                let opened = try control.clock.measure(.encode) {
+                    try H264.openEncoder(rung, of: video, settings: plan.settings, first: picture.frame)
+                }
+                let description = try H264.initSegment(of: opened, rung, of: video)
                 // Every encoder of a rung must have the same parameter sets.
                 if initSegment == nil { try sink.write(initSegment: description, at: rung.initKey) }
                 guard initSegment ?? description == description else {
@@ -56,48 +58,6 @@ struct RungEncoder {
                 encoder = nil
             }
         }
-    }
-
-    /// The macroblock tree of x264 (164) handles eight macroblocks at a time with AVX-512 and takes stale memory for those
-    /// beyond the end of a row: the same pictures give other bytes on the next run. Sizes whose rows end in the middle, such
-    /// as 854x480 and 426x240, do without it.
-    private static func instructionSets(width: Int) -> String {
-        let macroblocks = (width + 15) / 16
-        guard Processor.hasAVX512, macroblocks % 8 != 0 else { return "" }
-        return ":asm=MMX2,SSE2Fast,LZCNT,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2"
-    }
-
-    private func open(first frame: Frame) throws -> Encoder {
-        let rate = video.grid.frameRate
-        let gop = video.grid.gopFrames
-        return try Encoder(
-            video: VideoEncoderSettings(
-                encoder: "libx264", width: rung.size.width, height: rung.size.height,
-                frameRate: Ratio(Int32(clamping: rate.num), Int32(clamping: rate.den)), gopFrames: gop,
-                maxRate: rung.maxRate, bufferSize: rung.bufferSize,
-                options: [
-                    ("preset", plan.settings.preset), ("crf", String(plan.settings.quality)), ("profile", "high"),
-                    (
-                        "x264-params",
-                        "scenecut=0:open-gop=0:min-keyint=\(gop)"
-                            + ":rc-lookahead=\(CostModel.lookahead(plan.settings.preset, gopFrames: gop))"
-                            + Self.instructionSets(width: rung.size.width)
-                    ),
-                ],
-                threads: 1, colorPrimaries: Int32(video.color.primaries), colorTransfer: Int32(video.color.transfer),
-                colorMatrix: Int32(video.color.matrix)),
-            first: frame)
-    }
-
-    private func initSegment(of encoder: Encoder) throws -> Data {
-        guard let configuration = H264.configuration(annexB: encoder.extradata) else {
-            throw ClairoError.defect("\(rung.name): x264 gave no parameter sets")
-        }
-        let track = TrackDescription(
-            media: .h264(size: rung.size, configuration: configuration, color: video.color),
-            timescale: video.grid.timescale, language: "und",
-            priming: Int64(encoder.reorderDelay) * video.grid.ticksPerFrame)
-        return FragmentWriter.initSegment(track)
     }
 
     /// Takes what the encoder has finished. GOPs are closed, so a segment's pictures come one behind the other.

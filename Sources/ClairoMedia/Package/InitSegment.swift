@@ -6,12 +6,8 @@ internal import Foundation
 enum InitSegment {
     /// The payload of `avcC`, or the AudioSpecificConfig in `esds`.
     static func configuration(of initSegment: Data) throws(ClairoError) -> Data {
-        if let record = payload(of: "avcC", in: initSegment) { return record }
-        // version and flags, ES_Descriptor header and ids, DecoderConfigDescriptor, then tag and length of what we want
-        if let esds = payload(of: "esds", in: initSegment), esds.count > 26 {
-            let bytes = Array(esds)
-            let length = Int(bytes[25])
-            if bytes[24] == 0x05, bytes.count >= 26 + length { return Data(bytes[26..<26 + length]) }
+        if let configuration = H264.configuration(initSegment: initSegment) ?? AAC.configuration(initSegment: initSegment) {
+            return configuration
         }
         throw FragmentReader.damaged("its init.mp4 has no decoder configuration")
     }
@@ -19,20 +15,12 @@ enum InitSegment {
     /// RFC 6381 codec string.
     static func codecString(of initSegment: Data) throws(ClairoError) -> String {
         let configuration = try configuration(of: initSegment)
-        let isVideo = initSegment.range(of: Data("avcC".utf8)) != nil
+        let isVideo = H264.configuration(initSegment: initSegment) != nil
         guard
             let codec = isVideo
                 ? H264.codecString(configuration: configuration) : AAC.codecString(configuration: configuration)
         else { throw FragmentReader.damaged("its decoder configuration is too short") }
         return codec
-    }
-
-    /// Of the visual sample entry (ISO/IEC 14496-12, 12.1.3), or nil where there is none.
-    static func frameSize(of initSegment: Data) -> FrameSize? {
-        guard let entry = payload(of: "avc1", in: initSegment), entry.count >= 28 else { return nil }
-        let bytes = Array(entry.prefix(28))
-        return FrameSize(
-            width: Int(bytes[24]) << 8 | Int(bytes[25]), height: Int(bytes[26]) << 8 | Int(bytes[27]))
     }
 
     /// Ticks at the start that the edit list takes away: the delay of reordering or of an audio encoder.
@@ -42,7 +30,8 @@ enum InitSegment {
         return Int64(clamping: list.dropFirst(16).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
     }
 
-    private static func payload(of type: String, in data: Data) -> Data? {
+    /// The payload of the first box of a type, at any depth.
+    static func payload(of type: String, in data: Data) -> Data? {
         guard let name = data.range(of: Data(type.utf8)), name.lowerBound - data.startIndex >= 4 else { return nil }
         let size = data[name.lowerBound - 4..<name.lowerBound].reduce(0) { $0 << 8 | Int($1) }
         guard size >= 8, size <= data.endIndex - name.lowerBound + 4 else { return nil }

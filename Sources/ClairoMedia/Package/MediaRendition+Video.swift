@@ -6,7 +6,7 @@ extension PlannedRung: MediaRendition {
     private var grid: SegmentGrid { video.grid }
 
     func check(initSegment: Data) throws(ClairoError) {
-        guard InitSegment.frameSize(of: initSegment) == rung.size else {
+        guard H264.frameSize(initSegment: initSegment) == rung.size else {
             throw FragmentReader.damaged("\(initKey) does not describe frames of \(rung.size)")
         }
     }

@@ -112,55 +112,10 @@ struct TrackDescription: Hashable, Sendable {
     private func writeSampleEntry(to writer: inout BoxWriter) {
         switch media {
         case .h264(let size, let configuration, let color):
-            writer.box("avc1") { box in
-                box.zeros(6)
-                box.u16(1)
-                box.zeros(16)
-                box.u16(UInt16(clamping: size.width))
-                box.u16(UInt16(clamping: size.height))
-                box.u32(0x0048_0000)
-                box.u32(0x0048_0000)
-                box.u32(0)
-                box.u16(1)
-                box.zeros(32)
-                box.u16(24)
-                box.u16(0xFFFF)
-                box.box("avcC") { $0.bytes(configuration) }
-                if color.primaries != 2 || color.transfer != 2 || color.matrix != 2 {
-                    box.box("colr") { colr in
-                        colr.text("nclx")
-                        colr.u16(UInt16(clamping: color.primaries))
-                        colr.u16(UInt16(clamping: color.transfer))
-                        colr.u16(UInt16(clamping: color.matrix))
-                        colr.u8(color.isFullRange ? 0x80 : 0)
-                    }
-                }
-                box.box("pasp") { pasp in
-                    pasp.u32(1)
-                    pasp.u32(1)
-                }
-            }
+            H264.writeSampleEntry(size: size, configuration: configuration, color: color, to: &writer)
         case .aac(let channels, let sampleRate, let configuration, let bitRate):
-            writer.box("mp4a") { box in
-                box.zeros(6)
-                box.u16(1)
-                box.zeros(8)
-                box.u16(UInt16(channels))
-                box.u16(16)
-                box.zeros(4)
-                box.u32(UInt32(sampleRate) << 16)
-                // ES_Descriptor of ISO/IEC 14496-1 with object type 0x40 (MPEG-4 audio) in an audio stream.
-                box.fullBox("esds") { esds in
-                    let specific = [0x05, UInt8(configuration.count)] + Array(configuration)
-                    var decoder: [UInt8] = [0x40, 0x15, 0, 0, 0]
-                    for _ in 0..<2 {
-                        decoder += withUnsafeBytes(of: UInt32(clamping: bitRate).bigEndian) { Array($0) }
-                    }
-                    decoder += specific
-                    let stream: [UInt8] = [0, 0, 0] + [0x04, UInt8(decoder.count)] + decoder + [0x06, 1, 2]
-                    esds.bytes([0x03, UInt8(stream.count)] + stream)
-                }
-            }
+            AAC.writeSampleEntry(
+                channels: channels, sampleRate: sampleRate, configuration: configuration, bitRate: bitRate, to: &writer)
         }
     }
 }

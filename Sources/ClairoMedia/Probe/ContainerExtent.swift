@@ -34,6 +34,16 @@ enum ContainerExtent {
         return hasIndex && !isFragmented && count <= 256 ? payloads : nil
     }
 
+    /// Whether this is an MP4 whose index is not there, or not whole: it was cut short while it was written or sent.
+    static func lacksIndex(_ source: any ByteSource) throws(ClairoError) -> Bool {
+        var names: Set<String> = []
+        try walkMP4(source) { name, range in
+            if range.upperBound <= source.size || name != "moov" { names.insert(name) }
+            return true
+        }
+        return !names.isDisjoint(with: ["ftyp", "mdat"]) && names.isDisjoint(with: ["moov", "moof"])
+    }
+
     private static func missingInMP4(_ source: any ByteSource) throws(ClairoError) -> Int64? {
         var missing: Int64?
         try walkMP4(source) { _, range in
@@ -101,7 +111,6 @@ enum ContainerExtent {
         return end > source.size ? end - source.size : nil
     }
 
-    /// The bytes at `offset`, fewer only where the source ends.
     /// Walks the outermost chunks of a RIFF file; a long AVI has several (OpenDML). Live writers leave sizes of zero or of
     /// all ones, which say nothing.
     private static func missingInRIFF(_ source: any ByteSource) throws(ClairoError) -> Int64? {
@@ -117,6 +126,7 @@ enum ContainerExtent {
         return nil
     }
 
+    /// The bytes at `offset`, fewer only where the source ends.
     private static func read(_ source: any ByteSource, at offset: Int64, count: Int) throws(ClairoError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0

@@ -29,7 +29,7 @@ struct VideoContent {
             }
         }
         while let packet = try demuxer.read() {
-            if isFirst { beginsWithKeyFrame = packet.isKey && Self.isIDR(packet.data) }
+            if isFirst { beginsWithKeyFrame = packet.isKey && H264.holdsIDR(sample: packet.data) }
             isFirst = false
             let time = Rational(packet.pts ?? -1) * base
             smallest = min(smallest ?? time, time)
@@ -40,10 +40,6 @@ struct VideoContent {
         try take(&times, &size)
         errors = decoder.errorCount
         smallestPacketTime = smallest
-    }
-
-    private static func isIDR(_ data: Data) -> Bool {
-        H264.nalUnits(lengthPrefixed: data, lengthSize: 4)?.contains { H264.type(of: $0) == H264.NALType.idr } ?? false
     }
 
     /// What is wrong with the segment if it is to hold `frames` in pictures of `size`, or nil.

@@ -228,10 +228,7 @@ extension Verifier {
         let moof = part.prefix(4).reduce(0) { $0 << 8 | Int($1) }
         let payload = moof + 8
         guard payload < part.count else { return false }
-        let sample = part.subdata(in: part.startIndex + payload..<part.endIndex)
-        return H264.nalUnits(lengthPrefixed: sample, lengthSize: 4)?.contains {
-            H264.type(of: $0) == H264.NALType.idr
-        } ?? false
+        return H264.holdsIDR(sample: part.subdata(in: part.startIndex + payload..<part.endIndex))
     }
 
     /// Rates of a rendition as its segments lie on the store.

@@ -1,0 +1,80 @@
+internal import ClairoCore
+internal import Foundation
+internal import Libav
+
+/// What is particular to AAC-LC: its AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), the `mp4a` sample entry, and libav's
+/// encoder.
+enum AAC {
+    /// RFC 6381: `mp4a.40.` and the audio object type.
+    static func codecString(configuration: Data) -> String? {
+        guard let first = configuration.first else { return nil }
+        let type = first >> 3
+        guard type == 31 else { return "mp4a.40.\(type)" }
+        guard let second = configuration.dropFirst().first else { return nil }
+        return "mp4a.40.\(32 + Int((first & 7) << 3 | second >> 5))"
+    }
+}
+
+// MARK: In MP4
+
+extension AAC {
+    /// `mp4a` with an `esds` (ISO/IEC 14496-14, 5.6).
+    static func writeSampleEntry(
+        channels: Int, sampleRate: Int, configuration: Data, bitRate: Int64, to writer: inout BoxWriter
+    ) {
+        writer.box("mp4a") { box in
+            box.zeros(6)
+            box.u16(1)
+            box.zeros(8)
+            box.u16(UInt16(channels))
+            box.u16(16)
+            box.zeros(4)
+            box.u32(UInt32(sampleRate) << 16)
+            // ES_Descriptor of ISO/IEC 14496-1 with object type 0x40 (MPEG-4 audio) in an audio stream.
+            box.fullBox("esds") { esds in
+                let specific = [0x05, UInt8(configuration.count)] + Array(configuration)
+                var decoder: [UInt8] = [0x40, 0x15, 0, 0, 0]
+                for _ in 0..<2 {
+                    decoder += withUnsafeBytes(of: UInt32(clamping: bitRate).bigEndian) { Array($0) }
+                }
+                decoder += specific
+                let stream: [UInt8] = [0, 0, 0] + [0x04, UInt8(decoder.count)] + decoder + [0x06, 1, 2]
+                esds.bytes([0x03, UInt8(stream.count)] + stream)
+            }
+        }
+    }
+
+    /// The AudioSpecificConfig in `esds`, where the init segment has one of our own layout.
+    static func configuration(initSegment: Data) -> Data? {
+        // version and flags, ES_Descriptor header and ids, DecoderConfigDescriptor, then tag and length of what we want
+        guard let esds = InitSegment.payload(of: "esds", in: initSegment), esds.count > 26 else { return nil }
+        let bytes = Array(esds)
+        let length = Int(bytes[25])
+        guard bytes[24] == 0x05, bytes.count >= 26 + length else { return nil }
+        return Data(bytes[26..<26 + length])
+    }
+}
+
+// MARK: Encoding
+
+extension AAC {
+    static func openEncoder(_ track: AudioPlan) throws -> Encoder {
+        let encoder = try Encoder(
+            audio: "aac", channels: track.channels, sampleRate: AudioPlan.sampleRate, bitRate: track.bitRate)
+        guard encoder.frameSize == AudioPlan.frameSamples, encoder.initialPadding == AudioPlan.frameSamples else {
+            throw ClairoError.defect("This libav's AAC encoder has another frame size than 1024 samples")
+        }
+        return encoder
+    }
+
+    /// The init segment of what the encoder makes.
+    static func initSegment(of encoder: Encoder, _ track: AudioPlan) -> Data {
+        FragmentWriter.initSegment(
+            TrackDescription(
+                media: .aac(
+                    channels: track.channels, sampleRate: AudioPlan.sampleRate, configuration: encoder.extradata,
+                    bitRate: track.bitRate),
+                timescale: track.timescale, language: ISO639.threeLetters(track.language),
+                priming: Int64(AudioPlan.frameSamples)))
+    }
+}

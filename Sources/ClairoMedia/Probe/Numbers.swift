@@ -1,0 +1,24 @@
+internal import ClairoCore
+internal import Foundation
+internal import Libav
+
+/// `h:mm:ss.mmm` without leading zeros, for messages.
+func clock(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "no time" }
+    if seconds < 60 { return String(format: "%.2f s", seconds) }
+    let whole = Int(seconds)
+    return whole < 3600
+        ? String(format: "%d:%05.2f min", whole / 60, seconds - Double(whole / 60 * 60))
+        : String(format: "%d:%02d:%02d h", whole / 3600, whole / 60 % 60, whole % 60)
+}
+
+extension Rational {
+    init(_ ratio: Ratio) { self.init(Int64(ratio.num), Int64(ratio.den)) }
+}
+
+extension Int64 {
+    /// The nearest integer to a double that may be anything.
+    init(clampedFrom value: Double) {
+        self = value.isFinite ? Int64(Swift.min(Swift.max(value.rounded(), -9e18), 9e18)) : 0
+    }
+}

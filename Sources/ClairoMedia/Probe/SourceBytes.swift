@@ -1,0 +1,43 @@
+internal import ClairoCore
+internal import Libav
+
+/// A `ByteSource` as libav's wrapper wants it.
+struct SourceBytes: InputBytes {
+    private let source: any ByteSource
+    init(_ source: any ByteSource) { self.source = source }
+    var size: Int64 { source.size }
+    func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        try source.read(at: offset, into: buffer)
+    }
+}
+
+extension Demuxer {
+    /// A decoder for a stream of a source; one that cannot be opened is the source's fault.
+    func openDecoder(stream index: Int, of source: String, threads: Int32 = 1) throws(ClairoError) -> Decoder {
+        let stream = streams.first { $0.index == index }
+        if let stream, Int64(stream.width) * Int64(stream.height) > maxPixels {
+            throw .badMedia(
+                "\(source): its frames have \(stream.width)x\(stream.height) pixels, more than the limit of \(maxPixels)",
+                advice: "Raise the limit with --max-pixels if you trust the file.")
+        }
+        do {
+            return try makeDecoder(stream: index, threads: threads)
+        } catch {
+            let codec = stream.map { "\($0.codecName) \($0.kind.rawValue)" } ?? "stream"
+            throw .badMedia("\(source): its \(codec) cannot be decoded: \(error)")
+        }
+    }
+}
+
+extension Demuxer {
+    /// The next packet of any stream; nil at the end, and where the rest cannot be read.
+    func nextReadable(_ control: JobControl) throws -> Packet? {
+        try control.checkCancellation()
+        do {
+            return try read()
+        } catch let error as AVError {
+            if error == .exitRequested { throw ClairoError.cancelled }
+            return nil
+        }
+    }
+}
