@@ -65,7 +65,8 @@ import Testing
     }
 
     @Test func profilesHaveListsAndFlagsOfYAML() throws {
-        let settings = try profile("formats: [dash, hls], heights: [480, 720], allow-partial: true, copy-compatible: false")
+        let settings = try profile(
+            "formats: [dash, hls], heights: [480, 720], allow-partial: true, copy-compatible: false")
         #expect(settings == TranscodeSettings(formats: [.hls, .dash], heights: [720, 480], allowPartial: true))
         #expect(try profile("") == TranscodeSettings())
     }

@@ -26,7 +26,7 @@ struct SharedMediaTests {
         "broken/gen_html.mp4": "not a media file",
         "broken/gen_svg.mp4": "not a media file",
         "broken/gen_text.mp4": "not a media file",
-        "edge/motionphoto.jpg": "a picture",
+        "edge/motionphoto.jpg": "an image",
         // Bombs.
         "broken/gen_bomb_duration.mp4": "longer than the limit",
         "broken/gen_stts_huge_count.mp4": "not a media file",

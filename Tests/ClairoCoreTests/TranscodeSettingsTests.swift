@@ -26,7 +26,8 @@ import Testing
     @Test(arguments: [
         ("formats", "avi", "avi is not known"), ("formats", "", "is empty"), ("heights", "big", "big is not valid"),
         ("heights", "721", "721 is out of range"), ("heights", "720,99999", "99999 is out of range"),
-        ("heights", "", "is empty"), ("quality", "52", "52 is out of range"), ("quality", "-0.5", "-0.5 is out of range"),
+        ("heights", "", "is empty"), ("quality", "52", "52 is out of range"),
+        ("quality", "-0.5", "-0.5 is out of range"),
         ("quality", "nan", "nan is out of range"), ("quality", "good", "good is not a number"),
         ("quality", "1,2", "takes one value"), ("preset", "warp", "warp is not known"), ("preset", "", "is empty"),
         ("segment-seconds", "0.9", "0.9 is out of range"), ("segment-seconds", "inf", "inf is out of range"),

@@ -43,7 +43,7 @@ public struct TaskJob: Sendable {
     public func makeSegments(of plan: Plan, _ run: Runner) async throws -> [TaskResult] {
         var results: [TaskResult] = []
         for chunk in plan.chunks { results.append(try await run(spec(.chunk(plan, index: chunk.index)), io)) }
-        for index in plan.audio.indices { results.append(try await run(spec(.audio(plan, index: index)), io)) }
+        for index in plan.tracks.indices { results.append(try await run(spec(.track(plan, index: index)), io)) }
         return results
     }
 

@@ -11,7 +11,8 @@ enum OutputDestination {
             return
         }
         // Below the same prefix others may be at work: only what this output consists of.
-        guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: store.get(OutputLayout.manifest)) else {
+        guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: store.get(OutputLayout.manifest))
+        else {
             return
         }
         let keys = Set(manifest.plan.renditions.map(\.mp4Key) + manifest.plan.segmentKeys)

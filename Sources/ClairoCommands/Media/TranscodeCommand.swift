@@ -91,7 +91,9 @@ struct TranscodeCommand: EnvironmentCommand {
     private func refuseSourceInside(_ folder: String) throws(ClairoError) {
         let inside = URL(fileURLWithPath: input.input).resolvingSymlinksInPath().path
         let outside = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
-        if inside.hasPrefix(outside + "/"), FileManager.default.fileExists(atPath: "\(outside)/\(OutputLayout.manifest)") {
+        if inside.hasPrefix(outside + "/"),
+            FileManager.default.fileExists(atPath: "\(outside)/\(OutputLayout.manifest)")
+        {
             throw .usage("The source lies in the output folder \(folder)", advice: "Choose another folder with -o.")
         }
     }

@@ -13,7 +13,7 @@ public struct AudioPlan: Sendable, Codable, Hashable {
     public var bitRate: Int64
     /// Samples per channel that are presented, without priming.
     public var sampleCount: Int
-    /// Of them, those that the source's sound is to reach; what follows is silence. Nil in plans from before it was kept,
+    /// Of them, those that the source's audio is to reach; what follows is silence. Nil in plans from before it was kept,
     /// which promise nothing.
     public var sourceSampleCount: Int?
     /// Segments follow the video's boundaries: each ends with the first access unit at or after the boundary.
@@ -34,7 +34,6 @@ public struct AudioPlan: Sendable, Codable, Hashable {
         self.sourceSampleCount = sourceSampleCount
         self.segmentBoundaries = segmentBoundaries
     }
-
 
     /// Access units in all: one of priming before the first sample, and enough to cover the last.
     public var packetCount: Int { 1 + (sampleCount + Self.frameSamples - 1) / Self.frameSamples }

@@ -24,7 +24,7 @@ public struct JobProgress: Sendable, Hashable, Codable {
     }
 }
 
-/// What a job says on its way to whoever waits for it.
+/// What a job reports while it runs.
 public enum JobNews: Sendable, Hashable, Codable {
     case progress(JobProgress)
     /// For people, such as that finished segments were found.

@@ -71,7 +71,7 @@ public struct FrameSize: Sendable, Codable, Hashable, CustomStringConvertible {
     public var description: String { "\(width)x\(height)" }
 }
 
-/// How light is coded, which decides whether a picture must be tone-mapped for an SDR ladder.
+/// How light is coded, which decides whether frames must be tone-mapped for an SDR ladder.
 public enum DynamicRange: String, Sendable, Codable, Hashable {
     case sdr
     /// SMPTE ST 2084 (PQ), with or without static metadata.
@@ -97,7 +97,7 @@ public struct ColorDescription: Sendable, Codable, Hashable {
     public static let unspecified = ColorDescription(primaries: 2, transfer: 2, matrix: 2, isFullRange: false)
 }
 
-/// How the stored picture is turned before it is shown: first mirrored left to right, then rotated clockwise.
+/// How the stored frame is turned before it is shown: first mirrored left to right, then rotated clockwise.
 public struct Orientation: Sendable, Codable, Hashable {
     /// 0, 90, 180 or 270 degrees clockwise.
     public var rotation: Int

@@ -7,11 +7,11 @@ public struct Rung: Sendable, Codable, Hashable {
     public var maxRate: Int64
     /// The VBV buffer in bits.
     public var bufferSize: Int64
-    /// Set where the source's own pictures are taken and not encoded again: frames by which their decoding order runs ahead
+    /// Set where the source's own coded pictures are taken and not encoded again: frames by which their decoding order runs ahead
     /// of the order of presentation.
     public var copyReorderDelay: Int?
     /// Segments that a later attempt than the first made, where several workers shared the job: their names say so, so
-    /// that nobody whose claim has passed to another can change them. Nil where every first attempt went well.
+    /// that a worker whose claim has passed to another cannot change them. Nil where every first attempt went well.
     public var laterAttempts: [SegmentAttempt]?
 
     public init(name: String, size: FrameSize, maxRate: Int64, bufferSize: Int64, copyReorderDelay: Int? = nil) {

@@ -1,6 +1,6 @@
 /// Where frames, GOPs and segments lie on the output timeline.
 ///
-/// Frame `k` is shown at `k / frameRate`, whoever encodes it. GOPs are closed and `round(2·frameRate)` frames long, segments
+/// Frame `k` is shown at `k / frameRate`, whichever worker encodes it. GOPs are closed and `round(2·frameRate)` frames long, segments
 /// are whole GOPs, so every rung and every worker cuts at the same instants. All arithmetic is exact: at 24000/1001 a
 /// GOP has 48 frames and lasts 2.002 s, a nominal 6-second segment has three of them and lasts 6.006 s.
 public struct SegmentGrid: Hashable, Sendable, Codable {
@@ -33,7 +33,7 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
     /// The segment that frame `frame` belongs to.
     public func segment(ofFrame frame: Int) -> Int { frame / segmentFrames }
 
-    /// The frame at which a source's picture begins: the one nearest to its time, whoever asks. It may lie outside the grid.
+    /// The frame at which a source frame begins: the one nearest to its time. It may lie outside the grid.
     /// - Parameter origin: the source's time that is 0 on the output timeline.
     public func frame(at time: Rational, origin: Rational) -> Int {
         Int(max(min(((time - origin) * frameRate).rounded, 1 << 40), -(1 << 40)))

@@ -44,7 +44,8 @@ public struct SettingField: Sendable {
     /// The same of one text, in which commas part the items of a list.
     public func set(_ text: String, in settings: inout TranscodeSettings) throws(SettingProblem) {
         try set(
-            text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }, in: &settings)
+            text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty },
+            in: &settings)
     }
 }
 
@@ -109,7 +110,8 @@ extension SettingField {
 
     /// Some of some words, in their own order.
     static func choices<Value: Codable & Hashable & Sendable>(
-        _ name: String, option: String, _ path: any Path<[Value]>, of values: [(word: String, value: Value)], help: String
+        _ name: String, option: String, _ path: any Path<[Value]>, of values: [(word: String, value: Value)],
+        help: String
     ) -> SettingField {
         let initial = TranscodeSettings()[keyPath: path]
         return make(

@@ -2,7 +2,7 @@ internal import Foundation
 
 /// How the work of a whole job is done; none of this changes the result.
 ///
-/// What is not given is looked up here and not where the job runs, which may be behind walls that hide it.
+/// What is not given is looked up here and not where the job runs, which may be a sandbox that hides it.
 public struct TranscodeResources: Sendable, Hashable, Codable {
     /// Chunks at once; nil lets cores and memory decide.
     public var jobs: Int?

@@ -1,7 +1,7 @@
 public struct VideoPlan: Sendable, Codable, Hashable {
     public var streamIndex: Int
     public var grid: SegmentGrid
-    /// Frames of the grid that the source's pictures cover; any after them hold the last picture while sound goes on.
+    /// Frames of the grid that the source's frames cover. Any after them hold the last one while audio goes on.
     public var sourceFrameCount: Int
     public var orientation: Orientation
     public var deinterlace: Bool
@@ -9,8 +9,8 @@ public struct VideoPlan: Sendable, Codable, Hashable {
     public var dynamicRange: DynamicRange
     /// What the output is tagged with: the source's colour, or BT.709 after tone mapping.
     public var color: ColorDescription
-    /// Segments that one encoder makes before the next is opened. Its bytes depend on these segments' pictures alone, so a
-    /// chunk is a multiple of it, whoever makes it gets the same, and a resumed job repeats no more than this.
+    /// Segments that one encoder makes before the next is opened. Its bytes depend on these segments' frames alone, so a
+    /// chunk is a multiple of it, any worker that makes it gets the same, and a resumed job repeats no more than this.
     public var segmentsPerEncoder: Int
     /// Whether decoding can begin in the middle of the source; otherwise it is one chunk.
     public var isSeekable: Bool

@@ -14,7 +14,7 @@ extension TaskResult {
             warnings.count <= 1000 && warnings.reduce(0) { $0 + $1.utf8.count } <= 1 << 20, "it has too many warnings")
         try expect(
             Bounds.counts.contains(decodedFrames) && Bounds.counts.contains(decodeErrors),
-            "it counts \(decodedFrames) pictures and \(decodeErrors) errors")
+            "it counts \(decodedFrames) frames and \(decodeErrors) errors")
         try usage.validate()
         try files.validate()
         try validateRenditions(of: work)
@@ -186,7 +186,7 @@ extension VideoPlan {
         try expect(
             (0...grid.frameCount).contains(sourceFrameCount)
                 && (1...Bounds.counts.upperBound).contains(segmentsPerEncoder)
-                && [0, 90, 180, 270].contains(orientation.rotation), "the pictures of its plan")
+                && [0, 90, 180, 270].contains(orientation.rotation), "the frames of its plan")
         try expect(
             !rungs.isEmpty && decisions.count <= 1000, "its plan has \(rungs.count) rungs")
         for rung in rungs {

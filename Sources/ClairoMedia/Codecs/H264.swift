@@ -50,7 +50,7 @@ enum H264 {
 
     static func type(of unit: Data) -> UInt8 { (unit.first ?? 0) & 0x1F }
 
-    /// An access unit as `avc1` stores it: four-byte lengths, without the units that the sample entry or nobody needs
+    /// An access unit as `avc1` stores it: four-byte lengths, without the units that the sample entry holds or that no decoder needs
     /// (parameter sets, delimiters, filler, SEI such as the encoder's own advertisement in every IDR).
     static func sample(from units: [Data]) -> Data {
         var sample = Data()
@@ -173,7 +173,7 @@ extension H264 {
     }
 
     /// The macroblock tree of x264 (164) handles eight macroblocks at a time with AVX-512 and takes stale memory for those
-    /// beyond the end of a row: the same pictures give other bytes on the next run. Sizes whose rows end in the middle, such
+    /// beyond the end of a row: the same frames give other bytes on the next run. Sizes whose rows end in the middle, such
     /// as 854x480 and 426x240, do without it.
     private static func instructionSets(width: Int) -> String {
         let macroblocks = (width + 15) / 16

@@ -4,7 +4,7 @@ internal import Libav
 
 /// Encodes one audio track, whole and in one go, and writes its segments as they fill.
 ///
-/// Decoded sound is placed on the output timeline by its timestamps: a late start, a gap or a short end becomes silence,
+/// Decoded audio is placed on the output timeline by its timestamps: a late start, a gap or a short end becomes silence,
 /// overlap is left out. The encoder's priming goes into the first segment and is taken away again by an edit list, so
 /// sample 0 is heard at time 0.
 struct AudioTranscoder {
@@ -61,7 +61,7 @@ struct AudioTranscoder {
         guard covered >= leastSamples else {
             let rate = Double(AudioPlan.sampleRate)
             throw ClairoError.badMedia(
-                "\(plan.source.name): its sound can be decoded for \(clock(Double(covered) / rate)) of at least "
+                "\(plan.source.name): its audio can be decoded for \(clock(Double(covered) / rate)) of at least "
                     + clock(Double(leastSamples) / rate),
                 advice: "Give --allow-partial (in a profile: allow-partial) to transcode what can be read.")
         }
@@ -72,7 +72,7 @@ struct AudioTranscoder {
         try writer.finish()
     }
 
-    /// Samples that decoded sound has to cover; what is missing behind them becomes silence. Containers promise a little
+    /// Samples that decoded audio has to cover; what is missing behind them becomes silence. Containers promise a little
     /// more than there is.
     private var leastSamples: Int {
         guard !plan.settings.allowPartial, let promised = track.sourceSampleCount else { return 0 }
@@ -142,7 +142,7 @@ struct AudioTranscoder {
     }
 }
 
-/// Decides what happens to each block of sound so that everything lies where its timestamp says. Pure arithmetic in samples.
+/// Decides what happens to each block of audio so that everything lies where its timestamp says. Pure arithmetic in samples.
 struct SamplePlacement {
     /// A block this close to where the last one ended follows it directly: clocks of containers are coarse, and 15 ms is less
     /// than a frame of the fastest video.

@@ -19,7 +19,7 @@ struct ChunkTranscoder {
     let video: VideoPlan
     let sink: SegmentSink
     let control: JobControl
-    /// Pictures waiting before each encoder.
+    /// Frames waiting before each encoder.
     static let queueLength = 4
 
     /// - Parameters:
@@ -32,12 +32,12 @@ struct ChunkTranscoder {
         let frames =
             grid.frames(ofSegment: segments.lowerBound)
             .lowerBound..<grid.frames(ofSegment: segments.upperBound - 1).upperBound
-        let queues = encoded.map { _ in BoundedQueue<GridPicture>(capacity: Self.queueLength) }
+        let queues = encoded.map { _ in BoundedQueue<GridFrame>(capacity: Self.queueLength) }
         let workers = zip(encoded, queues).map { index, queue in
             let encoder = RungEncoder(
                 rung: video.rungs[index], plan: plan, video: video, missing: missing[index] ?? [], sink: sink,
                 control: control)
-            // The largest rung is about half of the work and one thread: whenever it has a picture it is to have a core.
+            // The largest rung is about half of the work and one thread: whenever it has a frame it is to have a core.
             let niceness: Int32 = index == encoded.first ? 0 : 5
             return WorkerThread(name: "encode-\(encoder.rung.name)", niceness: niceness) {
                 do {
@@ -59,16 +59,16 @@ struct ChunkTranscoder {
         let conformer = Conformer(plan: video, sizes: encoded.map { video.rungs[$0].size })
         var failure: (any Error)?
         do {
-            try reader.read(frames: frames, seek: seek, threads: threads) { picture, range in
+            try reader.read(frames: frames, seek: seek, threads: threads) { decoded, range in
                 let wanted = range.filter { index in
                     encoded.indices.contains { isFed($0, grid.segment(ofFrame: index)) }
                 }
                 guard !wanted.isEmpty else { return }
-                let conformed = try control.clock.measure(.conform) { try conformer.conform(picture) }
+                let conformed = try control.clock.measure(.conform) { try conformer.conform(decoded) }
                 for index in wanted {
                     let segment = grid.segment(ofFrame: index)
                     for position in encoded.indices where isFed(position, segment) {
-                        guard queues[position].push(GridPicture(frame: conformed[position], index: index)) else {
+                        guard queues[position].push(GridFrame(frame: conformed[position], index: index)) else {
                             throw StageStopped()
                         }
                     }

@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Libav
 
-/// Turns decoded pictures into what the encoders want: upright, square pixels, SDR, limited range, 4:2:0 at 8 bits, in
+/// Turns decoded frames into what the encoders want: upright, square pixels, SDR, limited range, 4:2:0 at 8 bits, in
 /// every rung's size. Each rung is scaled from the one above it.
 ///
 /// Filter graphs are rebuilt when the source changes its format in the middle.
@@ -33,7 +33,7 @@ final class Conformer {
         self.sizes = sizes
     }
 
-    /// One picture for each rung.
+    /// One frame for each rung.
     func conform(_ frame: Frame) throws -> [Frame] {
         let current = Shape(frame)
         if current != shape {
@@ -45,7 +45,7 @@ final class Conformer {
         try graph.push(frame, pts: 0)
         return try sizes.indices.map { index in
             guard case .value(let output) = try graph.pull(output: index) else {
-                throw ClairoError.defect("The scaler gave no picture for rung \(index)")
+                throw ClairoError.defect("The scaler gave no frame for rung \(index)")
             }
             return output
         }

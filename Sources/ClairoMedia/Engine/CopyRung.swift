@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// Writes the segments of rungs that take the source's own pictures: demux, regroup, mux, with no decoding.
+/// Writes the segments of rungs that take the source's own coded pictures: demux, regroup, mux, with no decoding.
 enum CopyRung {
     /// - Parameter missing: for each rung of the plan (by position), the segments to make.
     static func writeMissing(
@@ -49,7 +49,7 @@ enum CopyRung {
                 if segment == video.grid.segmentCount { break }
             }
             guard segment == video.grid.segmentCount else {
-                throw ClairoError.badMedia("\(plan.source.name) has fewer pictures than when it was planned")
+                throw ClairoError.badMedia("\(plan.source.name) has fewer frames than when it was planned")
             }
         }
     }

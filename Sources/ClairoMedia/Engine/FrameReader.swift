@@ -1,11 +1,11 @@
 internal import ClairoCore
 internal import Libav
 
-/// Decodes a run of the source and says for each picture at which frames of the output grid it is shown.
+/// Decodes a run of the source and says for each source frame at which frames of the output grid it is shown.
 ///
-/// Picture at time `t` belongs to frame `round((t - origin) · rate)` and is shown until the next one begins. Which picture is
-/// shown at frame `k` therefore depends on the source alone and not on where decoding began, so chunks join without a
-/// seam. Variable rates become constant the same way: pictures are repeated or left out.
+/// A source frame at time `t` begins at output frame `round((t - origin) · rate)` and is shown until the next one begins.
+/// Which one is shown at output frame `k` therefore depends on the source alone and not on where decoding began, so
+/// chunks join without a seam. Variable rates become constant the same way: source frames are repeated or left out.
 struct FrameReader {
     let source: any ByteSource
     let limits: InputLimits
@@ -13,10 +13,10 @@ struct FrameReader {
     let video: VideoPlan
     let control: JobControl
 
-    /// A codec may owe the last picture or two of a sound file; more than this is a source that ends early.
+    /// A codec may owe the last frame or two of an undamaged file. More than this is a source that ends early.
     private static let missingFramesTolerated = 3
 
-    /// Reads the pictures for `frames` and gives each with its frames to `body`.
+    /// Reads the source frames for `frames` and gives each, with the output frames it is shown at, to `body`.
     /// - Parameter seek: where the demuxer is to go first, from the plan's chunk.
     func read(
         frames: Range<Int>, seek: Int64?, threads: Int32, _ body: (Frame, Range<Int>) throws -> Void
@@ -37,7 +37,7 @@ struct FrameReader {
         return demuxer
     }
 
-    /// - Parameter mustStartBy: if the first picture lies behind this frame, nothing is given out.
+    /// - Parameter mustStartBy: if the first source frame lies behind this frame, nothing is given out.
     /// - Returns: whether decoding began early enough.
     private func decode(
         _ demuxer: Demuxer, frames: Range<Int>, mustStartBy: Int?, threads: Int32,
@@ -47,7 +47,7 @@ struct FrameReader {
         var timeline = FrameTimeline(frames: frames, origin: plan.origin, grid: video.grid)
         let deinterlacer = video.deinterlace ? Deinterlacer(timeBase: decoder.timeBase) : nil
         var decodedCount = 0
-        // After a seek, pictures before the first that is wanted may lack their references; nobody sees them.
+        // After a seek, frames before the first that is wanted may lack their references. They are not shown.
         var unseen: (frames: Int, errors: Int)?
         var isLate = false
 
@@ -106,7 +106,7 @@ struct FrameReader {
 
 /// Decoding ended before the frames that the packets promised.
 struct SourceEndedEarly: Error {
-    /// Frames of the grid that decoded pictures cover, counted from 0.
+    /// Frames of the grid that decoded frames cover, counted from 0.
     var coveredFrames: Int
 
     /// In words for people, where what is missing may not be left out.
@@ -128,7 +128,7 @@ struct SourceEndedEarly: Error {
     }
 }
 
-/// Assigns pictures to frames of the output grid. One picture is held back until the next tells how long it is shown.
+/// Assigns source frames to frames of the output grid. One is held back until the next tells how long it is shown.
 struct FrameTimeline {
     private let frames: Range<Int>
     private let origin: Rational
@@ -148,21 +148,21 @@ struct FrameTimeline {
 
     var coveredFrames: Int { max(0, (lastPosition ?? -1) + 1) }
 
-    /// The frame at which a picture begins; one without a time follows the one before.
+    /// The output frame at which a source frame begins. One without a time follows the one before.
     func position(pts: Int64?, timeBase: Rational) -> Int {
         guard let pts else { return (lastPosition ?? -1) + 1 }
         return grid.frame(at: Rational(pts) * timeBase, origin: origin)
     }
 
-    /// Makes `frame` the current picture and returns the one before with the frames it is shown at, if any are wanted.
+    /// Makes `frame` the current one and returns the one before, with the output frames it is shown at, if any are wanted.
     mutating func replaceCurrent(with frame: Frame, at position: Int) -> (Frame, Range<Int>)? {
-        // Time does not run backwards on our side; such a picture is left out.
+        // Output time does not run backwards: such a frame is left out.
         if let lastPosition, position < lastPosition { return nil }
         defer {
             current = (frame, position)
             lastPosition = position
         }
-        // The first picture is shown from the start, however late it comes.
+        // The first source frame is shown from the start, however late it comes.
         let start = current?.position ?? frames.lowerBound
         let shown = current?.frame ?? frame
         let range = max(start, frames.lowerBound)..<max(min(position, frames.upperBound), max(start, frames.lowerBound))
@@ -170,7 +170,7 @@ struct FrameTimeline {
         return range.isEmpty || range.lowerBound >= frames.upperBound ? nil : (shown, range)
     }
 
-    /// The last picture, shown to the end of what was asked for.
+    /// The last source frame, shown to the end of what was asked for.
     mutating func finish() -> (Frame, Range<Int>)? {
         defer { current = nil }
         guard let current, !isComplete else { return nil }
@@ -179,7 +179,7 @@ struct FrameTimeline {
     }
 }
 
-/// Makes whole pictures of fields, one for each picture that comes in.
+/// Makes progressive frames of fields, one for each frame that comes in.
 final class Deinterlacer {
     private let timeBase: Ratio
     private var graph: FilterGraph?
@@ -206,7 +206,7 @@ final class Deinterlacer {
         return try outputs + pull()
     }
 
-    /// The picture that waits for a successor.
+    /// The frame that waits for a successor.
     func finish() throws -> [(Frame, Int64?)] {
         guard graph != nil else { return [] }
         try graph?.push(nil)

@@ -3,7 +3,7 @@ internal import Foundation
 internal import Libav
 internal import Synchronization
 
-/// The two lines between a running job and whoever watches it: progress out, "stop" in.
+/// The two lines between a running job and its observer: progress out, "stop" in.
 public final class JobControl: Sendable {
     private struct State {
         var phase = JobProgress.Phase.reading
@@ -88,7 +88,7 @@ public final class JobControl: Sendable {
         DecodingDamage(frames: decoded.load(ordering: .relaxed), errors: damaged.load(ordering: .relaxed))
     }
 
-    /// What an error that ended the work means to whoever asked for it.
+    /// What an error that ended the work means to the caller.
     /// - Parameter source: its name, for messages.
     func explain(_ error: any Error, source: String, memoryAdvice: String? = nil) -> ClairoError {
         switch error {

@@ -10,7 +10,7 @@ struct OutputFinisher {
         /// Everything is read back and decoded.
         case whole
         /// The tasks that made the segments have decoded them: their bytes are compared with what was recorded of them, and
-        /// the rest is checked without decoding. What nobody recorded is removed.
+        /// the rest is checked without decoding. Segments that are not recorded are removed.
         case records(SegmentRecords)
     }
 

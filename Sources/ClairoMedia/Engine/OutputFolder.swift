@@ -21,7 +21,7 @@ struct OutputFolder {
                     "The output folder's clairo.json cannot be read",
                     advice: "Give --force to start over, or choose another folder with -o.")
             }
-            // Whatever lies where the new output goes was made by nobody knows what.
+            // What lies where the new output goes is of unknown origin.
             try remove(manifest)
         case .manifest(let old):
             if try isComplete(old) {

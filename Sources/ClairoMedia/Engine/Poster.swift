@@ -11,17 +11,16 @@ struct Poster {
     let video: VideoPlan
     let store: any ObjectStore
 
-    /// The first picture after a tenth of the video that is not nearly black or of one colour; else the brightest seen.
+    /// The first key frame after a tenth of the video that is not nearly black or of one colour; else the brightest seen.
     func make() throws -> Data? {
         guard let rung = video.rungs.first else { return nil }
         let grid = video.grid
         var best: (frame: Frame, spread: Double)?
         for share in [0.1, 0.25, 0.5, 0.75, 0.0] {
-            let frame = Int(Double(max(grid.frameCount - 1, 0)) * share)
-            let picture = try keyFrame(of: rung, segment: grid.segment(ofFrame: frame))
-            guard let picture else { continue }
-            let spread = spread(of: picture)
-            if best.map({ spread > $0.spread }) ?? true { best = (picture, spread) }
+            let index = Int(Double(max(grid.frameCount - 1, 0)) * share)
+            guard let frame = try keyFrame(of: rung, segment: grid.segment(ofFrame: index)) else { continue }
+            let spread = spread(of: frame)
+            if best.map({ spread > $0.spread }) ?? true { best = (frame, spread) }
             if spread > 20 { break }
         }
         return try best.map { try jpeg($0.frame) }

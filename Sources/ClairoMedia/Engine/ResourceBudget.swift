@@ -16,7 +16,7 @@ struct ResourceBudget {
         return max(1, min(byCores, byMemory))
     }
 
-    /// Bytes that one chunk needs: x264 holds its lookahead in about twice the size of the pictures, queues and decoder
+    /// Bytes that one chunk needs: x264 holds its lookahead in about twice the size of the frames, queues and decoder
     /// hold some more.
     static func chunkMemory(rungs: [Rung], source: FrameSize?, lookahead: Int) -> Int64 {
         let perPicture = 1.5

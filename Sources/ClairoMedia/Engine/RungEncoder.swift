@@ -2,8 +2,8 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// A picture on its way to an encoder, with its frame number.
-struct GridPicture: Sendable {
+/// A conformed frame on its way to an encoder, with its number on the grid.
+struct GridFrame: Sendable {
     var frame: Frame
     var index: Int
 }
@@ -11,7 +11,7 @@ struct GridPicture: Sendable {
 /// Encodes the frames of one rung and writes its segments.
 ///
 /// A fresh encoder is opened for every run of `segmentsPerEncoder` segments and drained at its end, so their bytes depend on
-/// their pictures and the plan alone. That is what lets any worker make any chunk, and a killed job go on where it
+/// their frames and the plan alone. That is what lets any worker make any chunk, and a killed job go on where it
 /// stopped with the same result.
 struct RungEncoder {
     let rung: Rung
@@ -22,21 +22,21 @@ struct RungEncoder {
     let sink: SegmentSink
     let control: JobControl
 
-    /// Takes pictures until the queue ends. Frames come in order; whole encoder runs may be missing between them.
-    func run(_ queue: BoundedQueue<GridPicture>) throws {
+    /// Takes frames until the queue ends. They come in order; whole encoder runs may be missing between them.
+    func run(_ queue: BoundedQueue<GridFrame>) throws {
         let grid = video.grid
         var encoder: Encoder?
         var initSegment: Data?
         var samples: [TimedSample] = []
-        while let picture = queue.pop() {
+        while let next = queue.pop() {
             try control.checkCancellation()
-            let segments = video.encoderRun(ofSegment: grid.segment(ofFrame: picture.index))
+            let segments = video.encoderRun(ofSegment: grid.segment(ofFrame: next.index))
             if encoder == nil {
-                guard picture.index == grid.frames(ofSegment: segments.lowerBound).lowerBound else {
-                    throw ClairoError.defect("\(rung.name): frame \(picture.index) does not begin a run")
+                guard next.index == grid.frames(ofSegment: segments.lowerBound).lowerBound else {
+                    throw ClairoError.defect("\(rung.name): frame \(next.index) does not begin a run")
                 }
                 let opened = try control.clock.measure(.encode) {
-                    try H264.openEncoder(rung, of: video, settings: plan.settings, first: picture.frame)
+                    try H264.openEncoder(rung, of: video, settings: plan.settings, first: next.frame)
                 }
                 let description = try H264.initSegment(of: opened, rung, of: video)
                 // Every encoder of a rung must have the same parameter sets.
@@ -47,20 +47,20 @@ struct RungEncoder {
                 (encoder, initSegment) = (opened, description)
             }
             guard let current = encoder, let initSegment else { continue }
-            try control.clock.measure(.encode) { try current.send(picture.frame, pts: Int64(picture.index)) }
+            try control.clock.measure(.encode) { try current.send(next.frame, pts: Int64(next.index)) }
             try collect(current, into: &samples, initSegment)
-            if picture.index == grid.frames(ofSegment: segments.upperBound - 1).upperBound - 1 {
+            if next.index == grid.frames(ofSegment: segments.upperBound - 1).upperBound - 1 {
                 try control.clock.measure(.encode) { try current.send(nil) }
                 try collect(current, into: &samples, initSegment)
                 guard samples.isEmpty else {
-                    throw ClairoError.defect("\(rung.name): \(samples.count) pictures are left over")
+                    throw ClairoError.defect("\(rung.name): \(samples.count) frames are left over")
                 }
                 encoder = nil
             }
         }
     }
 
-    /// Takes what the encoder has finished. GOPs are closed, so a segment's pictures come one behind the other.
+    /// Takes what the encoder has finished. GOPs are closed, so a segment's coded pictures come one behind the other.
     private func collect(_ encoder: Encoder, into samples: inout [TimedSample], _ initSegment: Data) throws {
         while case .value(let packet) = try control.clock.measure(.encode, { try encoder.receive() }) {
             try control.checkCancellation()
@@ -100,7 +100,7 @@ enum VideoSegment {
         let frames = grid.frames(ofSegment: segment)
         guard samples.count == frames.count, samples.first?.isSync == true else {
             throw .defect(
-                "\(name): segment \(segment + 1) has \(samples.count) pictures instead of \(frames.count), or no IDR first"
+                "\(name): segment \(segment + 1) has \(samples.count) frames instead of \(frames.count), or no IDR first"
             )
         }
         // Decoding times count up one frame a sample; what is shown later or earlier has a composition offset.

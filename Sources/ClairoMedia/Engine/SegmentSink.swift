@@ -5,7 +5,7 @@ internal import Foundation
 ///
 /// A job that runs alone goes on where an earlier run was stopped, so it keeps what is there, and decodes the whole output at
 /// its end. A task shares the job with other workers: it relies on nothing that it did not make itself, and decodes each
-/// segment before it is written, so that nobody has to do so again.
+/// segment before it is written, so that it need not be decoded again.
 struct SegmentSink: Sendable {
     enum Manner: Sendable { case resuming, sharing }
 

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Synchronization
 
 /// Adds up the time that threads spend in the steps of a task. Two looks at the clock cost a tenth of a microsecond; the
-/// steps of one picture take thousands of times as long.
+/// steps of one frame take thousands of times as long.
 final class StepClock: Sendable {
     private let total = Mutex<[TaskStep: Duration]>([:])
 

@@ -94,7 +94,7 @@ public struct TranscodeJob: Sendable {
 
     // MARK: Steps
 
-    /// Makes every segment that is missing: sound on a thread of its own, pictures in as many runs as resources allow.
+    /// Makes every segment that is missing: audio on a thread of its own, video in as many runs as resources allow.
     private func encode(_ plan: Plan, scan: SourceScan) throws {
         let missing = try missingSegments(plan)
         let done = (plan.video?.rungs.indices ?? 0..<0).reduce(0) { total, rung in
@@ -109,7 +109,7 @@ public struct TranscodeJob: Sendable {
             duration: plan.duration.doubleValue)
         control.begin(.encoding)
 
-        let sound = WorkerThread(name: "audio") {
+        let audio = WorkerThread(name: "audio") {
             do {
                 try encodeAudio(plan)
             } catch {
@@ -124,10 +124,10 @@ public struct TranscodeJob: Sendable {
             failure = error
             if !(error is SourceEndedEarly) { control.stopQuietly() }
         }
-        let soundFailure = sound.join()
+        let audioFailure = audio.join()
         control.resumeAfterQuietStop()
         // The side that was merely stopped says "cancelled"; the other tells why.
-        let failures = [failure, soundFailure].compactMap { $0 }
+        let failures = [failure, audioFailure].compactMap { $0 }
         if let error = failures.first(where: { ($0 as? ClairoError) != .cancelled }) ?? failures.first { throw error }
     }
 
@@ -217,7 +217,7 @@ public struct TranscodeJob: Sendable {
     private func checkDamage(_ manifest: inout OutputManifest) throws {
         let damage = control.damage
         if damage.isTooMuch, !settings.allowPartial {
-            // The next run counts only what it decodes: it must not find these segments and call them sound.
+            // The next run counts only what it decodes: it must not find these segments and call them good.
             for key in manifest.plan.video?.renditions.flatMap(\.segmentKeys) ?? [] { try store.delete(key) }
         }
         if let warning = try damage.warning(source: sourceName, allowPartial: settings.allowPartial) {

@@ -141,7 +141,8 @@ enum DASHManifest {
 
     private static func timeline(_ rendition: any MeasuredRendition) -> Element {
         var timeline = Element("SegmentTimeline", [])
-        timeline.children = runs(of: rendition.segments, timescale: rendition.timescale).enumerated().map { index, run in
+        timeline.children = runs(of: rendition.segments, timescale: rendition.timescale).enumerated().map {
+            index, run in
             var attributes = [("d", String(run.ticks))]
             if index == 0 { attributes.insert(("t", "0"), at: 0) }
             if run.count > 1 { attributes.append(("r", String(run.count - 1))) }

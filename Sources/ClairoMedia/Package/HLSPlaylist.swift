@@ -7,7 +7,7 @@ import ClairoCore
 ///
 /// The multivariant playlist lies at the root of the output, media playlists beside their segments; all URIs are
 /// relative. Rates are those of the written segments, so a player's estimate is never better than the truth. Titles and
-/// languages come from strangers: whatever goes into a quoted string passes `quoted`.
+/// languages are untrusted: everything that goes into a quoted string passes `quoted`.
 enum HLSPlaylist {
     /// The group that every audio rendition belongs to.
     private static let audioGroup = "audio"
@@ -216,7 +216,7 @@ enum HLSPlaylist {
         return "\"" + String(String.UnicodeScalarView(scalars.map { $0 == "\"" ? "'" : $0 })) + "\""
     }
 
-    /// A stranger's title as one short line of text: no control characters or line breaks, at most 100 code points.
+    /// An untrusted title as one short line of text: no control characters or line breaks, at most 100 code points.
     static func printable(_ title: String) -> String {
         let scalars = title.unicodeScalars.prefix(1000).map { scalar -> Unicode.Scalar in
             switch scalar.properties.generalCategory {

@@ -6,7 +6,9 @@ internal import Foundation
 enum InitSegment {
     /// The payload of `avcC`, or the AudioSpecificConfig in `esds`.
     static func configuration(of initSegment: Data) throws(ClairoError) -> Data {
-        if let configuration = H264.configuration(initSegment: initSegment) ?? AAC.configuration(initSegment: initSegment) {
+        if let configuration = H264.configuration(initSegment: initSegment)
+            ?? AAC.configuration(initSegment: initSegment)
+        {
             return configuration
         }
         throw FragmentReader.damaged("its init.mp4 has no decoder configuration")

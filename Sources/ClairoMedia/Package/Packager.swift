@@ -8,7 +8,7 @@ struct Packager {
     let plan: Plan
     let store: any ObjectStore
     let control: JobControl
-    /// What the makers of the segments recorded of them; nil where nobody else has made any.
+    /// What the tasks recorded of the segments they made; nil where this process made them all.
     var records: SegmentRecords?
 
     /// A finished output but for its commit point.

@@ -6,7 +6,7 @@ enum LadderPlanner {
     /// Short sides of a full ladder.
     static let standardHeights = [2160, 1440, 1080, 720, 480, 360, 240]
 
-    /// A standard rung this close to the top one (as a share of its short side) would be the same picture twice.
+    /// A standard rung this close to the top one (as a share of its short side) would be the same rendition twice.
     private static let nearDuplicate = 0.92
 
     struct Source {
@@ -61,7 +61,7 @@ enum LadderPlanner {
             let least = Int64(clampedFrom: leastKeyFrame(size))
             let rates = encoderRates(
                 cap: isCapped ? max(source.bitRate, least) : limit, segmentSeconds: source.segmentSeconds,
-                // x264 may need a little more for the same picture than the source's encoder did.
+                // x264 may need a little more for the same frame than the source's encoder did.
                 keyFrameBits: isCapped ? max(source.keyFrameBits * pow(area, 0.75) * 1.2, leastKeyFrame(size)) : 0)
             rungs.append(Rung(name: name, size: size, maxRate: rates.maxRate, bufferSize: rates.bufferSize))
             var reason =
@@ -80,7 +80,7 @@ enum LadderPlanner {
     /// The encoder's largest rate and its buffer, such that no segment is above the cap on average.
     ///
     /// A segment may begin with a buffer that is nine tenths full (x264's default) and spend that too. The buffer holds a
-    /// second of the rate, or more where a key frame would not fit: a still picture is nothing but its key frames.
+    /// second of the rate, or more where a key frame would not fit: a still image is nothing but its key frames.
     static func encoderRates(
         cap: Int64, segmentSeconds: Double, keyFrameBits: Double = 0
     ) -> (maxRate: Int64, bufferSize: Int64) {

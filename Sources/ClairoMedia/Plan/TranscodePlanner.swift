@@ -3,7 +3,7 @@ internal import Foundation
 
 /// Turns what is known of a source and what is asked for into a `Plan`. Pure, except that the source was scanned before.
 public enum TranscodePlanner {
-    /// Sound that leads or outlasts the picture by no more than this is priming and interleave, not content to be kept.
+    /// Audio that leads or outlasts the video by no more than this is priming and interleave, not content to be kept.
     private static let slack = Rational(1, 10)
 
     /// - Throws: `badInput` (65) where the source cannot be transcoded as asked, `configuration` (78) where a setting is out
@@ -58,11 +58,11 @@ public enum TranscodePlanner {
             throw .badMedia("\(name) has neither video nor audio that can be read")
         }
         if info.selectedVideo == nil, !moving.isEmpty {
-            throw .badMedia("\(name): its video has no pictures that can be read")
+            throw .badMedia("\(name): its video has no frames that can be read")
         }
     }
 
-    /// The instant that becomes 0: where the picture starts, or the sound if that comes clearly earlier; then `--start`.
+    /// The instant that becomes 0: where the video starts, or the audio if that comes clearly earlier; then `--start`.
     private static func origin(
         _ info: MediaInfo, scan: SourceScan, settings: TranscodeSettings, name: String
     ) throws(ClairoError) -> Rational {
@@ -88,7 +88,7 @@ public enum TranscodePlanner {
         guard let end = scan.video?.end else { return nil }
         let rate = FrameTiming.outputRate(stream.frameRate)
         var frames = max(1, ((end - origin) * rate).rounded)
-        // Up to where the last picture begins; a slow source shows it for many frames of ours.
+        // Up to where the last source frame begins; a slow source shows it for many frames of ours.
         let last = Rational(scan.video?.pts.last ?? 0) * (scan.video?.timeBase ?? .zero)
         var sourceFrames = max(0, ((last - origin) * rate).rounded + 1)
         if let audioEnd, audioEnd - end > slack { frames = ((audioEnd - origin) * rate).ceil }
@@ -122,7 +122,7 @@ public enum TranscodePlanner {
             decisions: ladder.decisions)
     }
 
-    /// The source's own rate, had it a key frame as often as our GOPs have one. Where its GOPs are longer, the same pictures
+    /// The source's own rate, had it a key frame as often as our GOPs have one. Where its GOPs are longer, the same frames
     /// at the same quality need that much.
     private static func ownRate(_ stream: VideoStream, keyFrameBits: Double, grid: SegmentGrid) -> Int64 {
         let seconds = stream.end - stream.start
@@ -138,7 +138,7 @@ public enum TranscodePlanner {
         video: VideoPlan?, audioEnd: Rational?, origin: Rational, settings: TranscodeSettings, name: String
     ) throws(ClairoError) -> Rational {
         if let video { return video.grid.duration }
-        guard let audioEnd, audioEnd > origin else { throw .badMedia("\(name) has no sound that can be read") }
+        guard let audioEnd, audioEnd > origin else { throw .badMedia("\(name) has no audio that can be read") }
         let length = audioEnd - origin
         return settings.duration.map { min($0, length) } ?? length
     }
@@ -147,7 +147,7 @@ public enum TranscodePlanner {
         _ stream: AudioStream, length: Rational, origin: Rational, grid: SegmentGrid?, settings: TranscodeSettings
     ) -> AudioPlan {
         let channels = stream.channels == 1 ? 1 : 2
-        // Sound that ends a moment after the last picture is kept; shorter sound is filled up with silence.
+        // Audio that ends a moment after the last frame is kept; shorter audio is filled up with silence.
         let own = Rational(seconds: stream.end) - origin
         let covered = settings.duration == nil && own > length && own - length <= slack ? own : length
         let rate = Int64(AudioPlan.sampleRate)
@@ -164,7 +164,7 @@ public enum TranscodePlanner {
             streamIndex: stream.index, language: ISO639.code(stream.language), title: stream.title, channels: channels,
             bitRate: channels == 1 ? 64_000 : 128_000, sampleCount: Int((covered * Rational(rate)).ceil),
             sourceSampleCount: Int(max(0, (min(own, covered) * Rational(rate)).floor)), segmentBoundaries: boundaries)
-        // A last segment of a frame or two may be too short for an access unit: its sound ends with the one before.
+        // A last segment of a frame or two may be too short for an access unit: its audio ends with the one before.
         while !track.segmentBoundaries.isEmpty, track.packets(ofSegment: track.segmentCount - 1).isEmpty {
             track.segmentBoundaries.removeLast()
         }
@@ -183,7 +183,7 @@ public enum TranscodePlanner {
             return ([Chunk(index: 0, segments: 0..<grid.segmentCount, seekTimestamp: nil)], total)
         }
         let size = video.segmentsPerEncoder
-        // Deinterlacing looks at the pictures before, so a chunk's decoding begins a little earlier.
+        // Deinterlacing looks at the frames before, so a chunk's decoding begins a little earlier.
         let margin = video.deinterlace ? 4 : 1
         let usesDecodeTime = scan.info.container.hasPrefix("mov")
         let keyFrames = timing.keyFrames.sorted { $0.pts < $1.pts }
@@ -207,7 +207,7 @@ public enum TranscodePlanner {
             $0 + CostModel.expectedRate($1, frameRate: video?.grid.frameRate ?? Rational(25), quality: settings.quality)
         }
         let audioRate = audio.reduce(0.0) { $0 + Double($1.bitRate) }
-        // The progressive files repeat every rung, each with the default sound.
+        // The progressive files repeat every rung, each with the default audio.
         let rungCount = Double(video?.rungs.count ?? 1)
         let hasStreams = settings.formats.contains(.hls) || settings.formats.contains(.dash)
         let streams = hasStreams ? videoRate + audioRate : 0

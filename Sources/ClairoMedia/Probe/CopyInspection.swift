@@ -33,7 +33,7 @@ struct CopyInspection: Sendable {
         while let packet = try demuxer.read() {
             guard packet.streamIndex == index else { continue }
             guard let pts = packet.pts, !packet.isDiscarded, !packet.isCorrupt else {
-                problem = "some of its pictures have no time or are outside its edit list"
+                problem = "some of its frames have no time or are outside its edit list"
                 return
             }
             guard let nalUnits = H264.nalUnits(lengthPrefixed: packet.data, lengthSize: format.lengthSize) else {
@@ -83,7 +83,7 @@ struct AVCFormat: Sendable {
     }
 }
 
-/// Decides whether the source's own pictures can be a rung of its ladder.
+/// Decides whether the source's own coded pictures can be a rung of its ladder.
 struct CopyDecision {
     let stream: VideoStream
     let scan: SourceScan
@@ -123,17 +123,17 @@ struct CopyDecision {
         }
         guard !stream.isInterlaced else { return .encode(reason: "it is interlaced") }
         guard stream.orientation == .upright, stream.sampleAspectRatio == Rational(1) else {
-            return .encode(reason: "its pictures have to be turned or reshaped")
+            return .encode(reason: "its frames have to be rotated or reshaped")
         }
-        guard isWhole else { return .encode(reason: "only a part of it is taken, or its last picture is held") }
+        guard isWhole else { return .encode(reason: "only a part of it is taken, or its last frame is held") }
         guard !stream.isVariableFrameRate, stream.frameRate == grid.frameRate, copy.units.count == grid.frameCount
         else {
-            return .encode(reason: "its pictures do not come at a constant rate")
+            return .encode(reason: "its frame rate is not constant")
         }
         return judgeStructure(copy.units, timeBase: timing.timeBase, cap: cap)
     }
 
-    /// GOPs must be closed and begin at every segment, each picture at its own frame.
+    /// GOPs must be closed and begin at every segment, each coded picture at its own frame.
     private func judgeStructure(_ units: [CopyInspection.Unit], timeBase: Rational, cap: Int64) -> Judgement {
         var delay = 0
         var seen = Set<Int>()
@@ -142,7 +142,7 @@ struct CopyDecision {
         for (position, unit) in units.enumerated() {
             let frame = grid.frame(at: Rational(unit.pts) * timeBase, origin: origin)
             guard (0..<grid.frameCount).contains(frame), seen.insert(frame).inserted else {
-                return .encode(reason: "its pictures do not come at a constant rate")
+                return .encode(reason: "its frame rate is not constant")
             }
             if unit.isIDR {
                 // Everything decoded so far must be shown before it.

@@ -1,11 +1,11 @@
 internal import Libav
 
-/// What an input may be and how much of it is looked at. Media comes from strangers: everything not named is refused.
+/// What an input may be and how much of it is read. Media is untrusted: everything that is not named is refused.
 public struct InputLimits: Sendable, Hashable {
-    /// Pixels of one picture; the default lets 8K through.
+    /// Pixels of one frame. The default lets 8K through.
     public var maxPixels: Int64
     public var maxStreams: Int
-    /// Pictures in the source; the default is two days at 60 frames a second.
+    /// Frames in the source. The default is two days at 60 frames a second.
     public var maxFrames: Int
     /// Seconds of output; with the frame-rate cap it bounds the frames too.
     public var maxDuration: Double

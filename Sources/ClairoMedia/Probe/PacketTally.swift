@@ -63,7 +63,7 @@ struct PacketTally {
         }
         if stream.pts.count > limits.maxFrames {
             throw .badMedia(
-                "It has more pictures than the limit of \(limits.maxFrames)",
+                "It has more frames than the limit of \(limits.maxFrames)",
                 advice: "Raise it with --max-frames if you trust the file.")
         }
     }

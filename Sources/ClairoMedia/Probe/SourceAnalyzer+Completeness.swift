@@ -17,7 +17,7 @@ extension SourceAnalyzer {
         return nil
     }
 
-    /// Decoding may begin in the middle where the container has an index of key frames and their times are sound.
+    /// Decoding may begin in the middle where the container has an index of key frames and their times are usable.
     func isSeekable(_ demuxer: Demuxer, video: Int?, tally: PacketTally) -> Bool {
         guard let video, let stream = demuxer.streams.first(where: { $0.index == video }),
             let packets = tally.streams[video], packets.keyFrames.count > 1, packets.lacksTimes == 0

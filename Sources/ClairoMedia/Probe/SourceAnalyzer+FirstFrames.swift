@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Libav
 
 extension SourceAnalyzer {
-    /// Decodes the first pictures: size, shape, interlacing and colour as the bitstream has them.
+    /// Decodes the first frames: size, shape, interlacing and colour as the bitstream has them.
     func refine(
         _ video: inout VideoStream, scan: SourceScan.VideoScan?, warnings: inout [String]
     ) throws {
@@ -26,7 +26,7 @@ extension SourceAnalyzer {
         }
         guard let first = frames.first else {
             throw ClairoError.badMedia(
-                "\(name): no picture of its \(video.codec) video can be decoded (\(decoder.errorCount) errors)")
+                "\(name): no frame of its \(video.codec) video can be decoded (\(decoder.errorCount) errors)")
         }
         let color = ColorDescription(
             primaries: Int(first.colorPrimaries), transfer: Int(first.colorTransfer), matrix: Int(first.colorMatrix),
@@ -47,7 +47,7 @@ extension SourceAnalyzer {
         video.apply(sampleAspectRatio: stored?.isUsable == true ? stored : first.sampleAspectRatio)
         guard Int64(max(video.codedSize.pixels, video.displaySize.pixels)) <= limits.maxPixels else {
             throw ClairoError.badMedia(
-                "\(name): its pictures have \(video.displaySize) pixels, more than the limit of \(limits.maxPixels)",
+                "\(name): its frames have \(video.displaySize) pixels, more than the limit of \(limits.maxPixels)",
                 advice: "Raise the limit with --max-pixels if you trust the file.")
         }
     }

@@ -57,7 +57,7 @@ extension SourceAnalyzer {
             isDefault: stream.isDefault, canDecode: stream.canDecode && packets.count > 0)
     }
 
-    /// The largest moving picture that can be decoded; a cover picture never is the video.
+    /// The largest video stream that can be decoded. A cover image is never the video.
     func selectVideo(_ streams: [VideoStream]) -> Int? {
         streams.filter { !$0.isAttachedPicture && $0.canDecode && $0.frameCount > 0 && $0.codedSize.pixels > 0 }
             .max {

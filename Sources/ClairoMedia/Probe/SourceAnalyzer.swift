@@ -2,7 +2,7 @@ public import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// Looks into a source: opens it behind whitelists, reads every packet and decodes the first pictures.
+/// Looks into a source: opens it behind whitelists, reads every packet and decodes the first frames.
 public struct SourceAnalyzer {
     let source: any ByteSource
     let name: String

@@ -4,7 +4,7 @@ internal import Libav
 
 /// One video segment as libav reads and decodes it.
 struct VideoContent {
-    /// Presentation times of the decoded pictures, in the order they come out.
+    /// Presentation times of the decoded frames, in the order in which the decoder gives them.
     private(set) var times: [Rational] = []
     private(set) var size: FrameSize?
     private(set) var codec: String?
@@ -42,15 +42,15 @@ struct VideoContent {
         smallestPacketTime = smallest
     }
 
-    /// What is wrong with the segment if it is to hold `frames` in pictures of `size`, or nil.
+    /// What is wrong with the segment if it is to hold `frames` of this size, or nil.
     func problem(frames: Range<Int>, rate: Rational, size wanted: FrameSize) -> String? {
         if errors > 0 { return "\(errors) decoding errors" }
         if !beginsWithKeyFrame { return "it does not begin with an IDR" }
-        if times.count != frames.count { return "\(times.count) pictures instead of \(frames.count)" }
+        if times.count != frames.count { return "\(times.count) frames instead of \(frames.count)" }
         for (frame, time) in zip(frames, times) where time != Rational(Int64(frame)) / rate {
             return "frame \(frame) is at \(time) s instead of \(Rational(Int64(frame)) / rate) s"
         }
-        if let size, size != wanted { return "its pictures are \(size) instead of \(wanted)" }
+        if let size, size != wanted { return "its frames are \(size) instead of \(wanted)" }
         return nil
     }
 }

@@ -4,7 +4,7 @@ internal import Libav
 
 /// What reading a rendition whole has shown.
 struct CheckedRendition {
-    /// Instant of the first picture or sample and end of the last, in seconds.
+    /// Instant of the first frame or sample and end of the last, in seconds.
     var start: Rational
     var end: Rational
     var codec: String?
@@ -125,7 +125,7 @@ extension Verifier {
             result.end = position ?? .zero
             checks.expect(
                 decoder.errorCount == 0 && gaps == 0, "decode", track.folder,
-                "\(clock(result.end.doubleValue)) of sound without a gap",
+                "\(clock(result.end.doubleValue)) of audio without a gap",
                 "\(decoder.errorCount) decoding errors, \(gaps) gaps")
             let short = track.duration - result.end
             checks.expect(
@@ -138,18 +138,19 @@ extension Verifier {
         return result
     }
 
-    /// Picture and sound begin together, within one frame.
+    /// Video and audio begin together, within one frame.
     func checkOffsets(_ manifest: OutputManifest, _ decoded: [String: CheckedRendition], _ checks: inout Checks) {
-        guard let video = manifest.plan.video, let rung = video.rungs.first, let picture = decoded[rung.folder] else {
+        guard let video = manifest.plan.video, let rung = video.rungs.first, let checkedVideo = decoded[rung.folder]
+        else {
             return
         }
         for track in manifest.plan.audio {
-            guard let sound = decoded[track.folder] else { continue }
-            let offset = sound.start - picture.start
+            guard let checkedAudio = decoded[track.folder] else { continue }
+            let offset = checkedAudio.start - checkedVideo.start
             checks.expect(
                 abs(offset.doubleValue) <= video.grid.frameRate.inverse.doubleValue, "av-offset", track.folder,
-                String(format: "sound begins %.1f ms after the picture", offset.doubleValue * 1000),
-                String(format: "sound begins %.1f ms after the picture, more than a frame", offset.doubleValue * 1000))
+                String(format: "audio begins %.1f ms after the video", offset.doubleValue * 1000),
+                String(format: "audio begins %.1f ms after the video, more than a frame", offset.doubleValue * 1000))
         }
     }
 }

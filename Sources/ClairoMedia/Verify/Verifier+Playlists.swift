@@ -144,13 +144,13 @@ extension Verifier {
                 "CODECS says \(variant.codecs.joined(separator: ",")), the bitstream \(decoded.codec ?? "nothing")")
             checks.expect(
                 variant.resolution == decoded.size, "resolution", rung.folder, "\(rung.size)",
-                "RESOLUTION says \(variant.resolution?.description ?? "nothing"), the pictures are \(decoded.size?.description ?? "none")"
+                "RESOLUTION says \(variant.resolution?.description ?? "nothing"), the frames are \(decoded.size?.description ?? "none")"
             )
         }
         let rateError = abs((variant.frameRate?.doubleValue ?? 0) - grid.frameRate.doubleValue)
         checks.expect(
             rateError < 0.001, "frame-rate", rung.folder, "\(grid.frameRate)",
-            "FRAME-RATE says \(variant.frameRate?.doubleValue ?? 0), the pictures come at \(grid.frameRate)")
+            "FRAME-RATE says \(variant.frameRate?.doubleValue ?? 0), the frames come at \(grid.frameRate)")
     }
 
     private func checkSum(
@@ -189,7 +189,8 @@ extension Verifier {
             }
         }
         let isSame = wanted.elementsEqual(playlist.segments) { wanted, entry in
-            wanted.key == OutputLayout.key(of: entry.uri, in: rendition.rung.iframePlaylistKey) && wanted.range == entry.byteRange
+            wanted.key == OutputLayout.key(of: entry.uri, in: rendition.rung.iframePlaylistKey)
+                && wanted.range == entry.byteRange
         }
         checks.expect(
             isSame && playlist.isIFramesOnly, "iframes", rendition.rung.folder,
@@ -263,7 +264,8 @@ extension Verifier {
         }
         let difference = abs((document.duration - plan.duration).doubleValue)
         checks.expect(
-            difference < 0.15, "mpd", OutputLayout.dashManifest.rawValue, "lasts \(clock(document.duration.doubleValue))",
+            difference < 0.15, "mpd", OutputLayout.dashManifest.rawValue,
+            "lasts \(clock(document.duration.doubleValue))",
             "it claims \(clock(document.duration.doubleValue)), planned were \(clock(plan.duration.doubleValue))")
         let representations = document.adaptationSets.flatMap(\.representations)
         for rendition in plan.renditions {
@@ -304,15 +306,15 @@ extension Verifier {
         let plan = manifest.plan
         for rung in plan.video?.rungs ?? [] {
             try control.checkCancellation()
-            let sound = plan.audio.first?.packetCount
-            try checkProgressive(rung.mp4Key, pictures: plan.video?.grid.frameCount, sound: sound, &checks)
+            let packets = plan.audio.first?.packetCount
+            try checkProgressive(rung.mp4Key, frames: plan.video?.grid.frameCount, packets: packets, &checks)
         }
         if plan.video == nil, let track = plan.audio.first {
-            try checkProgressive(track.mp4Key, pictures: nil, sound: track.packetCount, &checks)
+            try checkProgressive(track.mp4Key, frames: nil, packets: track.packetCount, &checks)
         }
     }
 
-    private func checkProgressive(_ key: ObjectKey, pictures: Int?, sound: Int?, _ checks: inout Checks) throws {
+    private func checkProgressive(_ key: ObjectKey, frames: Int?, packets: Int?, _ checks: inout Checks) throws {
         guard try store.size(of: key) != nil else {
             checks.expect(false, "mp4", key.rawValue, "", "it is missing")
             return
@@ -334,12 +336,13 @@ extension Verifier {
             let hasIndexInFront = try Self.boxes(of: source).prefix(2) == ["ftyp", "moov"]
             let problems = [
                 hasIndexInFront ? nil : "its index is not in front",
-                counts[.video] == pictures ? nil : "\(counts[.video] ?? 0) pictures instead of \(pictures ?? 0)",
-                counts[.audio] == sound ? nil : "\(counts[.audio] ?? 0) access units of sound instead of \(sound ?? 0)",
+                counts[.video] == frames ? nil : "\(counts[.video] ?? 0) frames instead of \(frames ?? 0)",
+                counts[.audio] == packets
+                    ? nil : "\(counts[.audio] ?? 0) access units of audio instead of \(packets ?? 0)",
             ].compactMap { $0 }
             checks.expect(
                 problems.isEmpty, "mp4", key.rawValue,
-                "\(pictures ?? 0) pictures, \(sound ?? 0) access units of sound, index in front",
+                "\(frames ?? 0) frames, \(packets ?? 0) access units of audio, index in front",
                 problems.joined(separator: "; "))
         } catch let error as AVError {
             checks.expect(false, "mp4", key.rawValue, "", "it cannot be read: \(error)")

@@ -5,7 +5,7 @@ internal import Libav
 /// Checks a finished output as a player would meet it: from the master playlist down, through an independent demuxer and
 /// decoder, against `clairo.json`.
 ///
-/// Every check is recorded with what was found, so that a report of a sound output can be read too.
+/// Every check is recorded with what was found, so that the report of a good output can be read too.
 public struct Verifier {
     let store: any ObjectStore
     let control: JobControl
@@ -120,10 +120,10 @@ public struct Verifier {
         guard measured == nil else { return }
         let folders = manifest.plan.renditions.map(\.folder) + [OutputLayout.progressiveFolder]
         let present = try folders.flatMap { try store.list(prefix: $0 + "/") }.map(\.rawValue)
-        let strangers = present.filter { !known.contains($0) }
+        let unknown = present.filter { !known.contains($0) }
         checks.expect(
-            strangers.isEmpty, "files", "folder", "no file that is not recorded",
-            "not recorded: \(strangers.prefix(3).joined(separator: ", "))")
+            unknown.isEmpty, "files", "folder", "no file that is not recorded",
+            "not recorded: \(unknown.prefix(3).joined(separator: ", "))")
     }
 
     /// A relative path that stays where it is.
