@@ -55,6 +55,9 @@ public struct KafkaQueue: MessageQueue {
         String(KafkaConfiguration.libraryVersion.split(separator: " ").last ?? "")
     }
 
+    /// What the linked librdkafka is known not to do with the properties that were given; nil where nothing is known.
+    public var warning: String? { configuration.warning }
+
     public static func isURL(_ url: String) -> Bool { url.hasPrefix("kafka://") }
 
     private static func brokers(_ url: String) -> String? {
