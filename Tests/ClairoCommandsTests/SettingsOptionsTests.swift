@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClairoCore
+import ClairoPipeline
 import ClairoTestSupport
 import Foundation
 import Testing

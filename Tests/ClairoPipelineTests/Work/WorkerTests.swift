@@ -56,7 +56,7 @@ import Testing
                     switch spec.work {
                     case .plan: "plan"
                     case .chunk: "chunk"
-                    case .audio: "audio"
+                    case .track: "track"
                     case .finish(let request): "finish of \(request.segments.count) files"
                     default: "?"
                     }
@@ -66,7 +66,7 @@ import Testing
         while let claimed = try await worker.claim(WorkTask.Kind.allCases) {
             try await worker.perform(claimed, stop: StopRequest())
         }
-        #expect(specs.withLock { $0.map(\.kind) }.sorted() == ["audio", "chunk", "finish of 2 files", "plan"])
+        #expect(specs.withLock { $0.map(\.kind) }.sorted() == ["chunk", "finish of 2 files", "plan", "track"])
         #expect(specs.withLock { $0.last?.hasSource } == false, "a finish task reads no source")
         #expect(specs.withLock { $0.dropLast().allSatisfy(\.hasSource) })
         #expect(try await metadata.job(task.jobID)?.state == .succeeded)
@@ -82,7 +82,7 @@ import Testing
         }
         let files = try await now(task).result?.files ?? []
         #expect(files.map(\.key) == [Plan.sampleRung.initKey, Plan.sampleRung.segmentKey(0)].map(\.rawValue).sorted())
-        let prefix = AttemptFolder.prefix(video: task.videoID, job: task.jobID)
+        let prefix = JobFolder(video: task.videoID, job: task.jobID).prefix
         #expect(try store.list(prefix: prefix).map(\.rawValue) == files.map { prefix + $0.key })
     }
 
