@@ -92,7 +92,7 @@ struct TranscodeCommand: EnvironmentCommand {
         let inside = URL(fileURLWithPath: input.input).resolvingSymlinksInPath().path
         let outside = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
         if inside.hasPrefix(outside + "/"), FileManager.default.fileExists(atPath: outside + "/clairo.json") {
-            throw .usage("The source lies in the output folder \(folder)", advice: "Choose another folder with -o.")
+            throw .usage("The source is in the output folder \(folder)", advice: "Choose another folder with -o.")
         }
     }
 
