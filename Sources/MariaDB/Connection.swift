@@ -35,6 +35,7 @@ public final class Connection {
         mysql_close(mysql)
     }
 
+    /// Whether the connection uses TLS.
     public var isEncrypted: Bool { mysql_get_ssl_cipher(mysql) != nil }
 
     /// For example `10.11.19-MariaDB`.
@@ -61,10 +62,13 @@ public final class Connection {
         }
     }
 
+    /// Commits the transaction.
     public func commit() throws(MariaDBError) { try check(Int32(mysql_commit(mysql))) }
 
+    /// Rolls the transaction back.
     public func rollback() throws(MariaDBError) { try check(Int32(mysql_rollback(mysql))) }
 
+    /// Checks that the server answers.
     public func ping() throws(MariaDBError) { try check(mysql_ping(mysql)) }
 
     /// Runs one statement with a value for each `?`, and reads the whole result.

@@ -55,6 +55,7 @@ public struct KafkaQueue: MessageQueue {
         String(KafkaConfiguration.libraryVersion.split(separator: " ").last ?? "")
     }
 
+    /// Whether a URL names a Kafka queue.
     public static func isURL(_ url: String) -> Bool { url.hasPrefix("kafka://") }
 
     private static func brokers(_ url: String) -> String? {
