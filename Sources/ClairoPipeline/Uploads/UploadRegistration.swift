@@ -4,8 +4,11 @@ internal import Foundation
 /// The last step of every upload: probes the source, then writes the video's row and its message in one transaction
 /// (bytes before rows, rows before messages).
 public struct UploadRegistration: Sendable {
+    /// The raw store.
     public let store: any ObjectStore
+    /// Where videos are recorded.
     public let metadata: any MetadataStore
+    /// Checks sources.
     public let prober: any MediaProber
 
     /// - Parameter store: The raw store.
