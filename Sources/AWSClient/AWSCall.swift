@@ -4,11 +4,15 @@ public import Foundation
 
 /// A request to a service, before it has a host and a signature.
 public struct AWSCall: Sendable {
+    /// HTTP method, such as `PUT`.
     public var method: String
     /// Behind the endpoint's own path, with its slash; not encoded.
     public var path: String
+    /// Query parameters, not encoded.
     public var query: [AWSRequest.QueryItem]
+    /// Header fields that take part in the signature.
     public var headers: [AWSRequest.Header]
+    /// The body; empty for none.
     public var body: Data
     /// Of the body, in hexadecimal, where it is known already.
     public var sha256: String?
@@ -46,6 +50,7 @@ public struct AWSCall: Sendable {
 public struct AWSAttempt: Sendable {
     /// Nil where it succeeded.
     public var failure: AWSFailure?
+    /// How long the attempt took.
     public var seconds: Double
     /// Whether another attempt follows.
     public var isRepeated: Bool

@@ -14,8 +14,11 @@ internal import Synchronization
 /// Credentials, region and endpoint come from where AWS's own tools have them; see `AWSSettings`. Calls block the thread
 /// that they are made on.
 public final class AWSClient: Sendable {
+    /// The service that is called.
     public let service: AWSService
+    /// Where it is.
     public let endpoint: AWSEndpoint
+    /// The region that requests are signed for.
     public let region: String
     private let credentials: AWSCredentialChain
     private let client: HTTPClient

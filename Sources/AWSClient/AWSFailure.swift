@@ -4,10 +4,13 @@ public import Foundation
 
 /// Why a call of a service did not succeed, after all repetitions.
 public struct AWSFailure: Error, Sendable {
+    /// What failed.
     public enum Cause: Sendable {
         /// The service's own words.
         case service(AWSRefusal)
+        /// No answer arrived.
         case network(CurlError)
+        /// There are no credentials to sign with.
         case credentials(AWSCredentialsError)
         /// A success that is not what was asked for.
         case badReply(String)
@@ -15,6 +18,7 @@ public struct AWSFailure: Error, Sendable {
         case cancelled
     }
 
+    /// What failed.
     public var cause: Cause
     /// How often the call was sent.
     public var attempts = 1
@@ -74,10 +78,13 @@ public struct AWSFailure: Error, Sendable {
 
 /// A service's refusal of a request.
 public struct AWSRefusal: Sendable {
+    /// HTTP status.
     public var status: Int
     /// Such as `NoSuchKey`; `HTTP` and the status where the reply has none.
     public var code: String
+    /// The service's own words.
     public var message: String
+    /// Id of the request, for AWS's support.
     public var requestID: String?
     /// Where the bucket really is, in replies about that.
     public var region: String?

@@ -7,8 +7,11 @@ public import struct Foundation.Data
 /// Path and query are plain text here. What goes over the wire is made of them in one place, `encodedPath` and
 /// `encodedQuery`, so it is what was signed. A client must send both as they are: no dot segments removed, no redirects.
 public struct AWSRequest: Sendable, Hashable {
+    /// A query parameter, not encoded.
     public struct QueryItem: Sendable, Hashable {
+        /// Name of the parameter.
         public var name: String
+        /// Value of the parameter; empty if it has none.
         public var value: String
 
         public init(_ name: String, _ value: String = "") {
@@ -17,8 +20,11 @@ public struct AWSRequest: Sendable, Hashable {
         }
     }
 
+    /// A header field.
     public struct Header: Sendable, Hashable {
+        /// Name of the field.
         public var name: String
+        /// Value of the field.
         public var value: String
 
         public init(_ name: String, _ value: String) {
@@ -34,6 +40,7 @@ public struct AWSRequest: Sendable, Hashable {
         /// The body is not signed; S3 takes this over TLS and in presigned URLs.
         case unsigned
 
+        /// The payload of a request without a body.
         public static let empty = Payload.sha256("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
         public init(_ body: Data) { self = .sha256(SHA256.hash(data: body).hexadecimal) }
@@ -46,6 +53,7 @@ public struct AWSRequest: Sendable, Hashable {
         }
     }
 
+    /// HTTP method, such as `PUT`.
     public var method: String
     /// `http` or `https`.
     public var scheme: String
@@ -58,6 +66,7 @@ public struct AWSRequest: Sendable, Hashable {
     /// Without `Host`, which comes from `host`. All of these are signed, except a few that proxies may change, so what a
     /// client adds on its own does not matter. Values are ASCII.
     public var headers: [Header]
+    /// How the body takes part in the signature.
     public var payload: Payload
 
     public init(
@@ -85,5 +94,6 @@ public struct AWSRequest: Sendable, Hashable {
             .joined(separator: "&")
     }
 
+    /// The URL that the request is sent to.
     public var url: String { "\(scheme)://\(host)\(encodedPath)" + (query.isEmpty ? "" : "?\(encodedQuery)") }
 }

@@ -9,7 +9,9 @@ public import Foundation
 /// `x-amz-content-sha256`, and its presigned URLs leave the body unsigned.
 /// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 public struct SigV4Signer: Sendable {
+    /// The credentials that requests are signed with.
     public var credentials: AWSCredentials
+    /// The region that requests are signed for.
     public var region: String
     /// The name that the service signs with, such as `s3`, `ecs`, `ecr`, `sts`.
     public var service: String

@@ -15,6 +15,7 @@ public struct ServerOptions: Sendable {
     /// The maximum size of an S3 object: 5 TiB. Source:
     /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
     public static let largestUploadSize: Int64 = 5 << 40
+    /// Connections at a time.
     public var maxConnections = 512
     /// The maximum number of concurrent uploads; more get a 503. Each buffers up to three parts in memory: 24 MiB, or
     /// 0.03 % of `maxUploadSize` if that exceeds 78 GiB.
@@ -23,9 +24,11 @@ public struct ServerOptions: Sendable {
     public var idleSeconds: Double = 90
     /// A sender that is slower than this over `minimumRateSeconds` is disconnected.
     public var minimumBytesPerSecond = 1024
+    /// Seconds over which the rate of a sender is measured.
     public var minimumRateSeconds: Double = 30
     /// Requests per second and caller, from 0.001 to 1 000 000.
     public var requestsPerSecond: Double = 50
+    /// Requests that a caller may send at once before the rate applies.
     public var requestBurst: Double = 100
     /// How long running requests may take during a shutdown, up to a day.
     public var shutdownSeconds: Double = 20

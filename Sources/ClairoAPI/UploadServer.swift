@@ -71,6 +71,7 @@ public struct UploadServer: Service {
             slots: UploadSlots(options.maxUploads), logger: logger)
     }
 
+    /// Serves until the task is cancelled or a graceful shutdown begins, and ends running requests first.
     public func run() async throws {
         let application = Application(
             responder: APIResponder(services: services, accessControl: accessControl, now: now, observe: observe),

@@ -9,7 +9,9 @@ public import Foundation
 public struct LambdaRuntime: Sendable {
     /// One invocation of the function.
     public struct Event: Sendable {
+        /// Id of the invocation; the answer names it.
         public var requestID: String
+        /// The event, JSON.
         public var payload: Data
         /// When Lambda kills the process.
         public var deadline: Timestamp

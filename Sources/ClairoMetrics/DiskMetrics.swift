@@ -8,9 +8,11 @@ public enum DiskMetrics {
     private static let size = MetricFamily.gauge(
         "clairo_disk_size_bytes", "Size of the disk of a folder in bytes", labels: ["folder"])
 
+    /// A folder whose disk is watched.
     public struct Folder: Sendable, Hashable {
         /// A fixed name, such as `data`.
         public var label: String
+        /// Path of the folder.
         public var path: String
 
         public init(label: String, path: String) {

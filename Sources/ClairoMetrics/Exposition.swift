@@ -1,11 +1,14 @@
 /// A page in Prometheus's text format, version 0.0.4.
 /// Source: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 public struct Exposition: Sendable {
+    /// Content type of the page.
     public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
     /// The current value of one series.
     public struct Sample: Sendable, Hashable {
+        /// The value of a series.
         public enum Value: Sendable, Hashable {
+            /// Of a counter or a gauge.
             case number(Double)
             /// The number of observations in each bucket, with one more for those above the last bound, and the sum of
             /// all observations.
@@ -14,6 +17,7 @@ public struct Exposition: Sendable {
 
         /// Values in the order of the family's labels.
         public var labels: [String]
+        /// The value.
         public var value: Value
 
         public init(_ value: Double, _ labels: String...) {
@@ -39,8 +43,10 @@ public struct Exposition: Sendable {
         samples[family, default: []] += new
     }
 
+    /// Adds a family that has one series without labels.
     public mutating func add(_ family: MetricFamily, _ value: Double) { add(family, [Sample(value)]) }
 
+    /// The page in Prometheus's text format.
     public var text: String {
         var text = ""
         for family in order {

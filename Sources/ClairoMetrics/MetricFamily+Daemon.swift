@@ -96,6 +96,7 @@ extension MetricFamily {
         "Time from a request's head until its response is ready, including reading an upload, in seconds",
         buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300], labels: ["method"])
 
+    /// The families that a daemon shows, in the order of its page.
     public static let daemon = [
         buildInfo, warnings, tasksRunning, tasksEnded, taskErrors, retries, deadLetters, sandboxKills,
         taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, mediaSeconds, decodeErrors, jobs, jobDuration,

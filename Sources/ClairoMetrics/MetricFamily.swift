@@ -3,17 +3,23 @@
 /// Names follow https://prometheus.io/docs/practices/naming: base units, `_total` for counters. Label values come from
 /// small closed sets; ids, keys, paths and names of people are never labels.
 public struct MetricFamily: Sendable, Hashable {
+    /// The type of a metric, as Prometheus knows it.
     public enum Kind: Sendable, Hashable {
+        /// A number that only grows.
         case counter
+        /// A number that goes up and down.
         case gauge
         /// The upper bounds of the buckets, ascending, without infinity.
         case histogram([Double])
     }
 
+    /// Name of the metric.
     public let name: String
     /// A phrase without a full stop.
     public let help: String
+    /// Type of the metric.
     public let kind: Kind
+    /// Names of its labels, in the order of the values of a sample.
     public let labels: [String]
     /// The previous name and labels, which are still written for one release.
     public private(set) var alias: Alias?
@@ -26,18 +32,21 @@ public struct MetricFamily: Sendable, Hashable {
         public let labels: [String: String]
     }
 
+    /// Declares a counter.
     public static func counter(
         _ name: String, _ help: String, labels: [String] = [], renamed: [String: String] = [:], from old: String? = nil
     ) -> MetricFamily {
         MetricFamily(name, help, .counter, labels, renamed, old)
     }
 
+    /// Declares a gauge.
     public static func gauge(
         _ name: String, _ help: String, labels: [String] = [], renamed: [String: String] = [:], from old: String? = nil
     ) -> MetricFamily {
         MetricFamily(name, help, .gauge, labels, renamed, old)
     }
 
+    /// Declares a histogram with the upper bounds of its buckets.
     public static func histogram(
         _ name: String, _ help: String, buckets: [Double], labels: [String] = [], renamed: [String: String] = [:],
         from old: String? = nil

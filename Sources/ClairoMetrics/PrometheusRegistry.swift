@@ -9,6 +9,7 @@ public final class PrometheusRegistry: MetricsFactory {
     private let byName: [String: MetricFamily]
     private let series = Mutex<[String: [[String]: Series]]>([:])
 
+    /// A registry of these families. Others are not counted.
     public init(_ families: [MetricFamily]) {
         self.families = families
         byName = Dictionary(families.map { ($0.name, $0) }) { first, _ in first }
@@ -21,6 +22,7 @@ public final class PrometheusRegistry: MetricsFactory {
         for labels in values { _ = find(family.name, Array(zip(family.labels, labels))) }
     }
 
+    /// Adds all series that have a value to a page.
     public func write(to page: inout Exposition) {
         let series = series.withLock { $0 }
         for family in families {

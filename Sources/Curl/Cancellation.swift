@@ -13,6 +13,7 @@ public final class Cancellation: Sendable {
 
     public init() {}
 
+    /// Whether it was cancelled.
     public var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
     /// Cancels everything that listens to this token. Takes a lock, so do not call it from a C signal handler.

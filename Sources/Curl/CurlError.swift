@@ -4,6 +4,7 @@ internal import CCurl
 ///
 /// No field contains credentials, paths or query strings. Of the URL, only scheme, host and port are kept.
 public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What failed, for the caller's decision about a retry.
     public enum Category: String, Sendable {
         /// The host could not be resolved or connected to in time.
         case unreachable
@@ -25,6 +26,7 @@ public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
         case local
     }
 
+    /// What failed.
     public let category: Category
     /// libcurl's CURLcode, for logs.
     public let code: Int32

@@ -12,6 +12,7 @@ internal import Synchronization
 /// HTTP/2 is disabled on purpose: it would multiplex parallel transfers onto one TCP connection, and uploads over it
 /// stall (https://github.com/curl/curl/issues/10433).
 public final class HTTPClient: Sendable {
+    /// How a client connects.
     public struct Configuration: Sendable {
         /// Sent with each request that sets no `User-Agent`.
         public var userAgent = "clairo"

@@ -1,10 +1,14 @@
 /// Ordered header fields. Names are case-insensitive.
 public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral, Sequence {
+    /// A header field.
     public struct Field: Sendable, Hashable {
+        /// Name of the field; compared without regard to case.
         public var name: String
+        /// Value of the field.
         public var value: String
     }
 
+    /// All fields, in the order in which they were added.
     public private(set) var fields: [Field] = []
 
     public init() {}
@@ -22,6 +26,7 @@ public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral, S
         }
     }
 
+    /// Adds a field, and keeps others of the same name.
     public mutating func append(_ name: String, _ value: String) { fields.append(Field(name: name, value: value)) }
 
     public func makeIterator() -> IndexingIterator<[Field]> { fields.makeIterator() }

@@ -2,8 +2,11 @@ public import struct Foundation.Data
 
 /// An HTTP request. The URL is sent as is, so it must be percent-encoded.
 public struct HTTPRequest: Sendable {
+    /// HTTP method, such as `GET`.
     public var method: String
+    /// The URL, percent-encoded.
     public var url: String
+    /// Header fields.
     public var headers: HTTPHeaders
     /// The connect timeout in seconds, TLS included.
     public var connectTimeout: Double = 10
@@ -27,7 +30,9 @@ public struct HTTPRequest: Sendable {
 
 /// The body of a request.
 public enum HTTPBody {
+    /// No body.
     case none
+    /// A body that is in memory.
     case data(Data)
     /// Fills the buffer and returns the number of bytes, 0 at the end. Called on the sending thread. Without a length,
     /// the body uses chunked transfer coding (RFC 9112 section 7.1). It can be read once only, so it is never resent.
@@ -36,7 +41,9 @@ public enum HTTPBody {
 
 /// Status and header fields of a final reply. 1xx replies are skipped.
 public struct HTTPHead: Sendable, Hashable {
+    /// HTTP status.
     public var status: Int
+    /// Header fields of the reply.
     public var headers: HTTPHeaders
 
     public init(status: Int, headers: HTTPHeaders) {
@@ -44,12 +51,15 @@ public struct HTTPHead: Sendable, Hashable {
         self.headers = headers
     }
 
+    /// Whether the status is 2xx.
     public var isSuccess: Bool { (200..<300).contains(status) }
 }
 
 /// A complete reply. The body is empty if it was streamed.
 public struct HTTPReply: Sendable, Hashable {
+    /// Status and header fields.
     public var head: HTTPHead
+    /// The whole body.
     public var body: Data
 
     public init(head: HTTPHead, body: Data) {
@@ -57,6 +67,8 @@ public struct HTTPReply: Sendable, Hashable {
         self.body = body
     }
 
+    /// HTTP status.
     public var status: Int { head.status }
+    /// Header fields.
     public var headers: HTTPHeaders { head.headers }
 }

@@ -3,6 +3,7 @@ internal import Synchronization
 
 /// A libav error code (`AVERROR(...)`) with the last thing that libav said on the way to it.
 public struct AVError: Error, Hashable, Sendable {
+    /// libav's error code.
     public let rawValue: Int32
     /// The last warning or error that libav logged, or nil.
     public let lastLogLine: String?
@@ -15,11 +16,17 @@ public struct AVError: Error, Hashable, Sendable {
     public static func == (lhs: AVError, rhs: AVError) -> Bool { lhs.rawValue == rhs.rawValue }
     public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
 
+    /// `ENOMEM`.
     public static let outOfMemory = AVError(clairo_averror_enomem, lastLogLine: nil)
+    /// `EINVAL`.
     public static let invalidArgument = AVError(clairo_averror_einval, lastLogLine: nil)
+    /// `AVERROR_INVALIDDATA`: the input is damaged.
     public static let invalidData = AVError(clairo_averror_invaliddata, lastLogLine: nil)
+    /// `EIO`.
     public static let inputOutput = AVError(clairo_averror_eio, lastLogLine: nil)
+    /// `AVERROR_EXIT`: an interrupt ended the call.
     public static let exitRequested = AVError(clairo_averror_exit, lastLogLine: nil)
+    /// `AVERROR_DECODER_NOT_FOUND`.
     public static let decoderNotFound = AVError(clairo_averror_decoder_not_found, lastLogLine: nil)
 }
 

@@ -2,6 +2,7 @@ internal import CFFmpeg
 
 /// What came of asking a codec or filter for its next output.
 public enum Output<Value> {
+    /// One result.
     case value(Value)
     /// It wants more input first.
     case needsInput
@@ -14,6 +15,7 @@ extension Output: Sendable where Value: Sendable {}
 /// Turns packets of one stream into frames. Not Sendable: one thread at a time.
 public final class Decoder {
     private var context: UnsafeMutablePointer<AVCodecContext>?
+    /// The unit of its frames' timestamps, in seconds.
     public let timeBase: Ratio
     /// Packets that the decoder refused as invalid and frames that it had to mend.
     public private(set) var errorCount = 0
@@ -68,6 +70,7 @@ public final class Decoder {
         }
     }
 
+    /// The next decoded frame, if there is one.
     public func receive() throws(AVError) -> Output<Frame> {
         while true {
             let frame = try checkAllocated(av_frame_alloc())

@@ -4,12 +4,15 @@ internal import CFFmpeg
 public struct DemuxerOptions: Sendable, Hashable {
     /// libav short names of containers that may be opened at all.
     public var formatWhitelist: String
+    /// libav names of the decoders that may be used, comma-separated.
     public var codecWhitelist: String
     /// Bytes that may be read to find out what is in the file.
     public var probeBytes: Int64
     /// Microseconds of media that may be analysed for the same purpose.
     public var analyzeMicroseconds: Int64
+    /// Streams that a file may have.
     public var maxStreams: Int32
+    /// Pixels that a frame may have.
     public var maxPixels: Int64
     public init(
         formatWhitelist: String, codecWhitelist: String, probeBytes: Int64 = 50_000_000,
@@ -32,8 +35,9 @@ public final class Demuxer {
     private let input: InputContext
     private let interrupt: Interrupt
     private let codecWhitelist: String
-    /// The limit that decoders are bound to.
+    /// The largest frame that decoders accept, in pixels.
     public let maxPixels: Int64
+    /// The streams, in the order of the file.
     public private(set) var streams: [StreamInfo] = []
 
     /// Opens a container and reads enough of it to describe its streams.
@@ -89,6 +93,7 @@ public final class Demuxer {
 
     /// libav's short names of the container, comma-separated.
     public var formatName: String { context.map { String(cString: $0.pointee.iformat.pointee.name) } ?? "" }
+    /// Name of the container, for people.
     public var formatLongName: String {
         context?.pointee.iformat.pointee.long_name.map { String(cString: $0) } ?? formatName
     }

@@ -6,19 +6,29 @@ public import struct Foundation.Data
 public struct VideoEncoderSettings: Sendable {
     /// libav's encoder name: `libx264`, `mjpeg`.
     public var encoder: String
+    /// Width in pixels.
     public var width: Int
+    /// Height in pixels.
     public var height: Int
+    /// Frames per second.
     public var frameRate: Ratio
+    /// Frames from one IDR to the next.
     public var gopFrames: Int
+    /// Largest rate (VBV), bits per second.
     public var maxRate: Int64
+    /// VBV buffer in bits.
     public var bufferSize: Int64
     /// Private options of the encoder, such as `preset` and `crf`.
     public var options: [(String, String)]
+    /// Encoder threads; 0 lets the encoder choose.
     public var threads: Int32
     /// Code points of H.273 written into the stream; 2 is unspecified.
     public var colorPrimaries: Int32
+    /// Transfer characteristics (H.273).
     public var colorTransfer: Int32
+    /// Matrix coefficients (H.273).
     public var colorMatrix: Int32
+    /// Full range instead of limited range.
     public var isFullRange: Bool
 
     public init(
@@ -149,6 +159,7 @@ public final class Encoder {
         try check(result)
     }
 
+    /// The next encoded packet, if there is one.
     public func receive() throws(AVError) -> Output<EncodedPacket> {
         let result = avcodec_receive_packet(context, packet)
         if result == clairo_averror_eagain { return .needsInput }

@@ -112,6 +112,7 @@ public final class FilterGraph {
         try check(av_buffersrc_add_frame_flags(source, reference, 0))
     }
 
+    /// The next frame of an output, if there is one.
     public func pull(output: Int = 0) throws(AVError) -> Output<Frame> {
         let frame = try checkAllocated(av_frame_alloc())
         let result = av_buffersink_get_frame(sinks[output], frame)

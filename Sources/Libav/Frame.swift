@@ -17,30 +17,46 @@ public final class Frame: @unchecked Sendable {
 
     /// Best estimate of the presentation time in the producer's time base.
     public var pts: Int64? { timestamp(pointer.pointee.best_effort_timestamp) ?? timestamp(pointer.pointee.pts) }
+    /// Duration in the time base of its stream; 0 if unknown.
     public var duration: Int64 { clairo_frame_duration(pointer) }
+    /// Width in pixels.
     public var width: Int { Int(pointer.pointee.width) }
+    /// Height in pixels.
     public var height: Int { Int(pointer.pointee.height) }
+    /// libav's number of the pixel or sample format.
     public var format: Int32 { pointer.pointee.format }
+    /// libav's name of the pixel format.
     public var pixelFormatName: String {
         av_get_pix_fmt_name(AVPixelFormat(rawValue: format)).map { String(cString: $0) } ?? "unknown"
     }
+    /// Bits per component.
     public var bitDepth: Int {
         av_pix_fmt_desc_get(AVPixelFormat(rawValue: format)).map { Int($0.pointee.comp.0.depth) } ?? 8
     }
+    /// Shape of a pixel; 0/1 if unknown.
     public var sampleAspectRatio: Ratio { Ratio(pointer.pointee.sample_aspect_ratio) }
+    /// Whether it consists of two fields.
     public var isInterlaced: Bool { clairo_frame_is_interlaced(pointer) != 0 }
+    /// Whether it was coded as a key frame.
     public var isKey: Bool { clairo_frame_is_key(pointer) != 0 }
     /// The decoder concealed errors in it.
     public var isDamaged: Bool { clairo_frame_is_damaged(pointer) != 0 }
+    /// Color primaries (H.273).
     public var colorPrimaries: Int32 { Int32(bitPattern: pointer.pointee.color_primaries.rawValue) }
+    /// Transfer characteristics (H.273).
     public var colorTransfer: Int32 { Int32(bitPattern: pointer.pointee.color_trc.rawValue) }
+    /// Matrix coefficients (H.273).
     public var colorMatrix: Int32 { Int32(bitPattern: pointer.pointee.colorspace.rawValue) }
+    /// Full range instead of limited range.
     public var isFullRange: Bool {
         pointer.pointee.color_range == AVCOL_RANGE_JPEG || pixelFormatName.hasPrefix("yuvj")
     }
 
+    /// Audio samples per channel.
     public var sampleCount: Int { Int(pointer.pointee.nb_samples) }
+    /// Audio samples per second.
     public var sampleRate: Int { Int(pointer.pointee.sample_rate) }
+    /// Audio channels.
     public var channels: Int { Int(pointer.pointee.ch_layout.nb_channels) }
 
     /// Lends one channel of planar float samples.

@@ -3,6 +3,7 @@ internal import Synchronization
 
 /// Random access to the bytes of an input; libav opens no file, URL or second resource by itself.
 public protocol InputBytes: Sendable {
+    /// Size in bytes.
     var size: Int64 { get }
     /// Reads up to `buffer.count` bytes at `offset`; 0 only at the end.
     func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int
@@ -12,8 +13,11 @@ public protocol InputBytes: Sendable {
 public final class Interrupt: Sendable {
     private let flag = Atomic<Bool>(false)
     public init() {}
+    /// Ends the blocking call that is running, and each that follows.
     public func trigger() { flag.store(true, ordering: .relaxed) }
+    /// Lets calls run again.
     public func reset() { flag.store(false, ordering: .relaxed) }
+    /// Whether it was triggered.
     public var isTriggered: Bool { flag.load(ordering: .relaxed) }
 }
 

@@ -13,18 +13,24 @@ public final class Packet {
         av_packet_free(&packet)
     }
 
+    /// The stream that it belongs to.
     public var streamIndex: Int { Int(pointer.pointee.stream_index) }
     /// Presentation and decoding time in the stream's time base.
     public var pts: Int64? { timestamp(pointer.pointee.pts) }
+    /// Decoding time, in the time base of its stream; nil if unknown.
     public var dts: Int64? { timestamp(pointer.pointee.dts) }
+    /// Duration in the time base of its stream; 0 if unknown.
     public var duration: Int64 { pointer.pointee.duration }
+    /// Size in bytes.
     public var size: Int { Int(pointer.pointee.size) }
+    /// Whether it is a key frame.
     public var isKey: Bool { pointer.pointee.flags & AV_PKT_FLAG_KEY != 0 }
     /// The demuxer knows it to be incomplete, as the last one of a truncated file.
     public var isCorrupt: Bool { pointer.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 }
     /// Outside an edit list: decoded but not shown.
     public var isDiscarded: Bool { pointer.pointee.flags & AV_PKT_FLAG_DISCARD != 0 }
 
+    /// A copy of its bytes.
     public var data: Data {
         guard let bytes = pointer.pointee.data, size > 0 else { return Data() }
         return Data(bytes: bytes, count: size)

@@ -2,7 +2,9 @@ internal import CFFmpeg
 
 /// libav's `AVRational`: a time base, a frame rate or an aspect ratio, as a header gave it and so possibly 0/0.
 public struct Ratio: Hashable, Sendable {
+    /// Numerator.
     public var num: Int32
+    /// Denominator.
     public var den: Int32
 
     public init(_ num: Int32, _ den: Int32) {

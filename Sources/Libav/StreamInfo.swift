@@ -2,14 +2,22 @@ internal import CFFmpeg
 
 /// What a container and its first packets say of one stream. Values come from strangers: nothing here is checked.
 public struct StreamInfo: Sendable, Hashable {
+    /// What a stream carries.
     public enum Kind: String, Sendable, Hashable { case video, audio, subtitle, other }
 
+    /// Number of the stream in the file.
     public var index: Int
+    /// What it carries.
     public var kind: Kind
+    /// libav's codec name, such as `h264`.
     public var codecName: String
+    /// Name of the codec profile, for people.
     public var profileName: String?
+    /// libav's number of the profile; negative if unknown.
     public var profile: Int32
+    /// Level of the profile; negative if unknown.
     public var level: Int32
+    /// The unit of its timestamps, in seconds.
     public var timeBase: Ratio
     /// Time of the first sample in `timeBase`.
     public var startTime: Int64?
@@ -17,34 +25,55 @@ public struct StreamInfo: Sendable, Hashable {
     public var duration: Int64?
     /// Declared number of samples, 0 where unknown.
     public var declaredFrames: Int64
+    /// Rate that the container claims, bits per second; 0 if unknown.
     public var bitRate: Int64
+    /// Language from the container.
     public var language: String?
+    /// Title from the container.
     public var title: String?
+    /// Whether the container marks it as default.
     public var isDefault: Bool
+    /// Whether it is a cover image.
     public var isAttachedPicture: Bool
     /// Whether this program may decode it: a decoder exists and is on the whitelist.
     public var canDecode: Bool
+    /// Whether its content is encrypted.
     public var isEncrypted: Bool
+    /// The container's tag of the codec, such as `avc1`.
     public var codecTag: String
+    /// Codec configuration, such as the payload of `avcC`.
     public var extradata: [UInt8]
 
+    /// Width in pixels.
     public var width: Int32
+    /// Height in pixels.
     public var height: Int32
+    /// Shape of a pixel; 0/1 if unknown.
     public var sampleAspectRatio: Ratio
+    /// libav's name of the pixel format.
     public var pixelFormatName: String?
     /// `r_frame_rate`: the lowest rate that can represent all timestamps, a guess.
     public var baseFrameRate: Ratio
+    /// Frame rate that the container claims.
     public var averageFrameRate: Ratio
+    /// Whether it is marked as interlaced.
     public var isInterlaced: Bool
+    /// Color primaries (H.273).
     public var colorPrimaries: Int32
+    /// Transfer characteristics (H.273).
     public var colorTransfer: Int32
+    /// Matrix coefficients (H.273).
     public var colorMatrix: Int32
+    /// Full range instead of limited range.
     public var isFullRange: Bool
     /// The 3x3 display matrix, 16.16 fixed point with a 2.30 last column, or nil.
     public var displayMatrix: [Int32]?
 
+    /// Audio channels.
     public var channels: Int32
+    /// Channel layout, such as `stereo` or `5.1(side)`.
     public var channelLayout: String
+    /// Audio samples per second.
     public var sampleRate: Int32
 
     init(_ stream: UnsafeMutablePointer<AVStream>, index: Int, codecWhitelist: String) {

@@ -35,6 +35,7 @@ public final class Connection {
         mysql_close(mysql)
     }
 
+    /// Whether the connection uses TLS.
     public var isEncrypted: Bool { mysql_get_ssl_cipher(mysql) != nil }
 
     /// Runs statements without arguments, separated by `;`, in one round trip. Never build the text from untrusted
@@ -58,8 +59,10 @@ public final class Connection {
         }
     }
 
+    /// Commits the transaction.
     public func commit() throws(MariaDBError) { try check(Int32(mysql_commit(mysql))) }
 
+    /// Rolls the transaction back.
     public func rollback() throws(MariaDBError) { try check(Int32(mysql_rollback(mysql))) }
 
     /// Runs one statement with a value for each `?`, and reads the whole result.

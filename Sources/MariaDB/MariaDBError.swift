@@ -6,6 +6,7 @@ public struct MariaDBError: Error, Hashable, Sendable {
     public let code: UInt32
     /// The five-character SQLSTATE, such as `40001` for a deadlock.
     public let sqlState: String
+    /// The message of the server or of the library.
     public let message: String
 
     public init(code: UInt32, sqlState: String, message: String) {

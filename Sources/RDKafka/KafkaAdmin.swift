@@ -237,7 +237,9 @@ private final class ConnectionErrors: Sendable {
 
 /// A topic of the cluster.
 public struct KafkaTopic: Sendable, Hashable {
+    /// Name of the topic.
     public var name: String
+    /// Number of partitions.
     public var partitions: Int
     /// The replica count of the partition with the fewest replicas.
     public var replication: Int
@@ -245,7 +247,9 @@ public struct KafkaTopic: Sendable, Hashable {
 
 /// A snapshot of a cluster.
 public struct KafkaClusterState: Sendable, Hashable {
+    /// Number of brokers.
     public var brokers: Int
+    /// Topics of the cluster.
     public var topics: [KafkaTopic]
     /// For each partition, from the oldest offset to the next offset to be written.
     public var offsets: [KafkaPartition: Range<Int64>]
@@ -253,11 +257,13 @@ public struct KafkaClusterState: Sendable, Hashable {
 
 /// The committed offset and range of one partition for a group.
 public struct KafkaGroupProgress: Sendable, Hashable {
+    /// The partition.
     public var partition: KafkaPartition
     /// The committed offset, or nil if the group has never committed.
     public var committed: Int64?
     /// The oldest available offset, and the next offset to be written.
     public var oldest: Int64
+    /// Offset of the next message in the partition.
     public var end: Int64
 
     /// The number of messages that the group has not finished.

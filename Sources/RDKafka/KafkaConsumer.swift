@@ -71,7 +71,9 @@ public final class KafkaConsumer: Sendable {
 
 /// A snapshot of a consumer's state.
 public struct KafkaConsumerStatus: Sendable, Hashable {
+    /// State of the connection.
     public var client: KafkaClientStatus
+    /// Partitions that this consumer reads.
     public var assigned: [KafkaPartition]
     /// The number of messages that were delivered and are neither done nor released.
     public var unfinished: Int

@@ -30,9 +30,11 @@ public struct KafkaError: Error, Hashable, Sendable {
         case cancelled
         /// The client has been closed.
         case closed
+        /// None of these.
         case other
     }
 
+    /// What failed, for the caller's decision.
     public let category: Category
     /// `RD_KAFKA_RESP_ERR_…` of rdkafka.h: positive from a broker, negative from the library.
     public let code: Int32

@@ -3,6 +3,7 @@ internal import Foundation
 /// Statistics of a client and its brokers, emitted every `statistics.interval.ms`.
 /// Source: https://github.com/confluentinc/librdkafka/blob/v2.0.2/STATISTICS.md
 public struct KafkaStatistics: Sendable, Hashable {
+    /// A broker as the client sees it.
     public struct Broker: Sendable, Hashable {
         /// `host:port/id`. Bootstrap brokers have the id `bootstrap`.
         public var name: String
@@ -14,15 +15,19 @@ public struct KafkaStatistics: Sendable, Hashable {
         public var requestsInFlight: Int
         /// The mean and the 99th percentile of the request round trip in seconds, or nil without requests.
         public var meanRoundTrip: Double?
+        /// The 99th percentile of round-trip times, in seconds.
         public var slowRoundTrip: Double?
     }
 
+    /// A partition that the client reads.
     public struct Partition: Sendable, Hashable {
+        /// The partition.
         public var partition: KafkaPartition
         /// The offset after the newest message at the last fetch. Not updated while the partition is not fetched.
         public var highWatermark: Int64?
         /// The oldest available offset.
         public var oldestOffset: Int64?
+        /// Offset that the group has committed; nil if it has none.
         public var committedOffset: Int64?
         /// The next offset to be committed.
         public var storedOffset: Int64?
@@ -35,6 +40,7 @@ public struct KafkaStatistics: Sendable, Hashable {
         }
     }
 
+    /// The brokers that the client knows.
     public var brokers: [Broker]
     /// The consumed partitions. Empty for a producer.
     public var partitions: [Partition]
@@ -42,6 +48,7 @@ public struct KafkaStatistics: Sendable, Hashable {
     public var unsentMessages: Int
     /// Bytes sent and received since the client was created.
     public var bytesSent: Int64
+    /// Bytes received from all brokers.
     public var bytesReceived: Int64
 }
 

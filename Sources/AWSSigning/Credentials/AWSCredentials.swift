@@ -2,7 +2,9 @@ public import struct Foundation.Date
 
 /// What a request is signed with. Its description shows neither the secret nor the token.
 public struct AWSCredentials: Sendable, Hashable {
+    /// Id of the access key; not secret.
     public var accessKeyID: String
+    /// The key that signs. It must not be logged.
     public var secretAccessKey: String
     /// Goes along with temporary credentials.
     public var sessionToken: String?

@@ -1,5 +1,6 @@
 /// No credentials: who was asked, and why each gave none. It shows no secret.
 public struct AWSCredentialsError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Whether another attempt can help.
     public enum Kind: Sendable, Hashable {
         /// Nobody has any.
         case missing
@@ -9,11 +10,15 @@ public struct AWSCredentialsError: Error, Sendable, Hashable, CustomStringConver
         case unavailable
     }
 
+    /// A source that was asked, and why it gave no credentials.
     public struct Attempt: Sendable, Hashable {
+        /// The source, such as `environment`.
         public var provider: String
+        /// Why it gave none.
         public var reason: String
     }
 
+    /// Whether another attempt can help.
     public let kind: Kind
     /// In the order they were asked; the last one ended the search.
     public let attempts: [Attempt]

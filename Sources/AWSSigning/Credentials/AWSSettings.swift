@@ -12,6 +12,7 @@ public struct AWSSettings: Sendable {
 
     /// The profile that these are of.
     public let profile: String
+    /// The region, such as `eu-central-1`; nil if no setting names one.
     public let region: String?
     /// `s3.addressing_style`
     public let s3AddressingStyle: AddressingStyle?

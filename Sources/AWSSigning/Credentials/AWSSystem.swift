@@ -5,15 +5,21 @@ internal import Glibc
 public struct AWSSystem: Sendable {
     /// A request to a metadata service. Redirects must not be followed, and no proxy used: it may carry a token.
     public struct MetadataRequest: Sendable, Hashable {
+        /// HTTP method.
         public var method: String
+        /// URL of the metadata service.
         public var url: String
+        /// Header fields.
         public var headers: [AWSRequest.Header]
         /// For the whole request.
         public var timeout: Duration
     }
 
+    /// The answer of a metadata service.
     public struct MetadataResponse: Sendable {
+        /// HTTP status.
         public var status: Int
+        /// Body, as received.
         public var body: Data
 
         public init(status: Int, body: Data) {
@@ -22,6 +28,7 @@ public struct AWSSystem: Sendable {
         }
     }
 
+    /// Environment variables.
     public var environment: [String: String]
     /// Blocks. What it throws describes itself in words for people, without the request's headers.
     public var fetch: @Sendable (MetadataRequest) throws -> MetadataResponse
@@ -29,6 +36,7 @@ public struct AWSSystem: Sendable {
     public var readFile: @Sendable (_ path: String) throws -> Data?
     /// What a shell command writes to standard output. For `credential_process`.
     public var run: @Sendable (_ command: String) throws -> Data
+    /// The clock.
     public var now: @Sendable () -> Date
     /// Between two attempts.
     public var pause: @Sendable (Duration) -> Void
@@ -60,6 +68,7 @@ public struct AWSSystem: Sendable {
 
     // MARK: The real world
 
+    /// The content of a file; nil if there is no such file.
     @Sendable public static func contents(ofFile path: String) throws -> Data? {
         // Through a handle: it may be /dev/null, or a pipe, which Data(contentsOf:) refuses.
         let file = URL(fileURLWithPath: path)
@@ -75,10 +84,12 @@ public struct AWSSystem: Sendable {
     /// A command that has not ended by then is killed: whoever waits for credentials holds up everything.
     static let commandLimit = Duration.seconds(60)
 
+    /// Standard output of a shell command. It throws if the command fails or takes too long.
     @Sendable public static func output(ofCommand command: String) throws -> Data {
         try output(ofCommand: command, limit: commandLimit)
     }
 
+    /// Standard output of a shell command. It throws if the command fails or takes too long.
     public static func output(ofCommand command: String, limit: Duration) throws -> Data {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")

@@ -5,6 +5,7 @@ internal import Foundation
 
 /// The root of the command line.
 public struct ClairoCommand: AsyncParsableCommand {
+    /// The subcommands, and the text of `clairo --help`.
     public static let configuration = CommandConfiguration(
         commandName: "clairo",
         abstract: "Turn videos into streams that play everywhere.",

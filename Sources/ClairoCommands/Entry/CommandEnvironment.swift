@@ -3,23 +3,23 @@ internal import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// What a command sees of the process it runs in; tests give it another.
+/// The process that a command runs in, as a value, so that tests can replace it.
 struct CommandEnvironment: Sendable {
-    /// Results, to stdout.
+    /// Writes results to stdout.
     var output: @Sendable (String) -> Void
-    /// Messages, to stderr.
+    /// Writes messages to stderr.
     var error: @Sendable (String) -> Void
     /// Whether stderr is a terminal, on which a line may be redrawn.
     var isTerminal: Bool
-    /// Whether stdout is one.
+    /// Whether stdout is a terminal.
     var isOutputTerminal: Bool
     /// The environment variables.
     var variables: [String: String]
 
-    /// Who started this process, where that is a service manager.
+    /// The service manager that started this process, if one did.
     var manager: ServiceManager { ServiceManager(variables) }
 
-    /// Something that a person should know, to stderr.
+    /// Writes a warning to stderr.
     func warn(_ text: String) { error("warning: \(text)\n") }
 
     static let process = CommandEnvironment(
@@ -27,7 +27,7 @@ struct CommandEnvironment: Sendable {
             do {
                 try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
             } catch {
-                // There is nobody left to tell the result to.
+                // The result is lost, so this is an error even if the work is done.
                 try? FileHandle.standardError.write(contentsOf: Data("clairo: Cannot write to standard output\n".utf8))
                 exit(ClairoError.ExitCode.inputOutput.rawValue)
             }
@@ -37,7 +37,7 @@ struct CommandEnvironment: Sendable {
         variables: ProcessInfo.processInfo.environment)
 }
 
-/// A command that takes its surroundings as a value, so that tests run it in process.
+/// A command that takes its environment as a value, so that tests can run it in process.
 protocol EnvironmentCommand: AsyncParsableCommand {
     func run(_ environment: CommandEnvironment) async throws
 }

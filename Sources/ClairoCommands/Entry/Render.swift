@@ -31,7 +31,7 @@ enum Render {
             : String(format: "%d:%02d:%04.1f", whole / 3600, whole / 60 % 60, rest)
     }
 
-    /// `0:09`, `2:10` or `1:02:03`: a time that is only about right.
+    /// `0:09`, `2:10` or `1:02:03`: an estimated time.
     static func clock(_ seconds: Double) -> String {
         let whole = Int(min(max(seconds, 0), 1e9))
         return whole < 3600
@@ -43,7 +43,7 @@ enum Render {
         rate.den == 1 ? "\(rate.num) fps" : String(format: "%.3f fps (%lld/%lld)", rate.doubleValue, rate.num, rate.den)
     }
 
-    /// Text from a stranger's file without anything that a terminal would obey.
+    /// Untrusted text without control characters, which a terminal would obey.
     static func printable(_ text: String) -> String {
         String(
             text.unicodeScalars.filter { !$0.properties.isWhitespace || $0 == " " }.filter {

@@ -1,18 +1,18 @@
 internal import Foundation
 internal import Glibc
 
-/// Tells systemd how a daemon is: that it is ready, ends, and is alive (sd_notify(3), sd_watchdog_enabled(3)). Without
-/// NOTIFY_SOCKET nobody is told, and it costs nothing.
+/// Notifies systemd that a daemon is ready, stopping and alive (sd_notify(3), sd_watchdog_enabled(3)). Without NOTIFY_SOCKET
+/// it does nothing.
 ///
-/// A sign of life is sent by a task among the daemon's own: where these are not scheduled any more, because something
-/// blocks every thread or waits for itself, the signs stop, and systemd starts the daemon anew. That a service is away
-/// does not stop them.
+/// Keep-alive messages are sent by a task like the daemon's own tasks. If tasks are not scheduled any more, because every
+/// thread is blocked or deadlocked, the messages stop, and systemd restarts the daemon. An unavailable service does not
+/// stop them.
 struct ServiceManager: Sendable {
     private let address: [UInt8]?
-    /// Between signs of life: half of what the manager waits.
+    /// Time between keep-alive messages: half of the watchdog's timeout.
     let interval: Duration?
 
-    /// - Parameter process: the one that the watchdog is to watch, where that is said.
+    /// - Parameter process: this process, as WATCHDOG_PID names it.
     init(_ variables: [String: String], process: Int32 = getpid()) {
         // A path, or with @ a name in the abstract namespace (unix(7)); other kinds of sockets are for virtual machines.
         let name = variables["NOTIFY_SOCKET"] ?? ""
@@ -29,7 +29,7 @@ struct ServiceManager: Sendable {
 
     func status(_ text: String) { tell("STATUS=\(text)") }
 
-    /// Runs `body` and sends signs of life.
+    /// Runs `body` and sends keep-alive messages.
     func watching<R: Sendable>(_ body: () async throws -> R) async rethrows -> R {
         guard let interval else { return try await body() }
         let signs = Task {
@@ -39,7 +39,7 @@ struct ServiceManager: Sendable {
         return try await body()
     }
 
-    /// One datagram, which is lost where nobody takes it.
+    /// Sends one datagram, which is lost if nothing receives it.
     private func tell(_ lines: String...) {
         guard var path = address else { return }
         var target = sockaddr_un()

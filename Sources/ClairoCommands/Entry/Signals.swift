@@ -6,8 +6,8 @@ internal import Synchronization
 /// Turns signals into requests to stop.
 ///
 /// - A command by hand (`stopping`) ends on SIGINT and SIGTERM, with that signal's exit code.
-/// - A daemon (`runningDaemon`) takes no more work on SIGINT and SIGTERM, gives running tasks some seconds and then hands
-///   them back; on SIGUSR1 it finishes them first. The service manager is told.
+/// - A daemon (`runningDaemon`) starts no more work on SIGINT and SIGTERM, gives running tasks some seconds and then hands
+///   them back; on SIGUSR1 it finishes them first. The service manager is notified.
 ///
 /// A second SIGINT or SIGTERM ends the process at once.
 enum Signals {
@@ -15,7 +15,7 @@ enum Signals {
 
     // MARK: Commands
 
-    /// Runs `body`; where a signal stopped it, the error carries that signal's exit code.
+    /// Runs `body`. If a signal stops it, the error has that signal's exit code.
     /// - Parameter canContinue: whether the same command continues what was stopped.
     static func stopping<R: Sendable>(
         _ stop: StopRequest, canContinue: Bool = true, _ body: () async throws -> R
@@ -95,7 +95,7 @@ enum Signals {
             if ends, !finishesTasks {
                 DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(grace)) { stop.cancel() }
                 DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(limit)) {
-                    log.note("a service does not answer: its work is left to others, after the lease")
+                    log.note("a service does not answer; other workers take over after the lease")
                     _exit(0)
                 }
             }
@@ -114,7 +114,7 @@ enum Signals {
 /// Handlers of signals, which run on a queue of libdispatch until they are cancelled.
 struct SignalHandlers {
     private let sources: [any DispatchSourceSignal]
-    /// What to set back to the default when the handlers are cancelled.
+    /// Signals to reset to the default action when the handlers are cancelled.
     private let restored: [Int32]
     private let registered = DispatchGroup()
 

@@ -4,13 +4,13 @@ internal import Foundation
 
 /// The folder or the place in a bucket that an output goes to.
 enum OutputDestination {
-    /// Removes what a killed run left half-written.
+    /// Removes objects that a killed run left incomplete.
     static func tidy(_ store: any MultipartStore) throws(ClairoError) {
         if let folder = store as? DirectoryStore {
             try folder.removePartialObjects()
             return
         }
-        // Below the same prefix others may be at work: only what this output consists of.
+        // Others may write below the same prefix: only objects of this output are removed.
         guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: store.get(OutputLayout.manifest))
         else {
             return

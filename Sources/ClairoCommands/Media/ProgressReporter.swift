@@ -13,7 +13,7 @@ enum ProgressStyle: String, ExpressibleByArgument, CaseIterable, Sendable {
     case none
 }
 
-/// Shows how a job gets on, on stderr.
+/// Shows the progress of a job on stderr.
 ///
 /// `@unchecked Sendable`: the timer is made and cancelled by the command that owns the reporter; everything that its handler
 /// touches is in `state`.
@@ -45,7 +45,7 @@ final class ProgressReporter: @unchecked Sendable {
         self.timer = timer
     }
 
-    /// Ends the display; a bar leaves its line to what follows.
+    /// Ends the display and clears the line of a bar.
     func stop() {
         timer?.cancel()
         timer = nil
@@ -53,7 +53,7 @@ final class ProgressReporter: @unchecked Sendable {
         if state.withLock({ $0.hasDrawn }) { environment.error("\r\u{1B}[K") }
     }
 
-    /// A moment of the job; of several threads' news, one that is older than the last is passed over.
+    /// Takes a state of the job. Several threads report; a state that is older than the last one is ignored.
     func take(_ progress: JobProgress) {
         state.withLock { state in
             let last = state.latest
@@ -64,7 +64,7 @@ final class ProgressReporter: @unchecked Sendable {
         }
     }
 
-    /// A message between two states of the display.
+    /// Prints a message between two states of the display.
     func say(_ text: String) {
         guard style != .none else { return }
         if style == .json {
@@ -100,12 +100,12 @@ final class ProgressReporter: @unchecked Sendable {
         (try? String(decoding: JSON.encode(object, pretty: false), as: UTF8.self)).map { $0 + "\n" } ?? ""
     }
 
-    /// What can be said about a moment of a job.
+    /// A state of a job, as shown.
     struct Figures {
         let snapshot: JobProgress
         /// Share of all frames, 0 to 1.
         let share: Double
-        /// Seconds of output made in a second of this run; nil before there is anything to measure.
+        /// Seconds of output per second of this run; nil while there is nothing to measure.
         let speed: Double?
         let secondsLeft: Double?
 

@@ -4,33 +4,33 @@ internal import ClairoExecutors
 internal import ClairoMedia
 internal import Foundation
 
-/// `clairo run-task`: what `ProcessExecutor` and `DockerExecutor` start for each task. It talks to its parent over descriptor 3
-/// or over a unix socket, and is of no use by hand. With `--spec` it is what a container on ECS starts with: then it is such a
-/// parent itself.
+/// `clairo run-task`: the process that `ProcessExecutor` and `DockerExecutor` start for each task. It talks to its parent over
+/// descriptor 3 or over a unix socket, and is not meant for people. With `--spec` it is the main process of a container on
+/// ECS, and such a parent itself.
 struct RunTaskCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run-task", abstract: "Do one task for the process that started this one.", shouldDisplay: false)
 
-    /// Whose child this is.
+    /// The process id of the parent.
     @Option(help: .hidden) var parent: Int32?
-    /// In a container: the socket at which the parent waits.
+    /// In a container: the socket that the parent listens on.
     @Option(help: .hidden) var connect: String?
-    /// In a container on ECS: where the worker has put the task, as a URL.
+    /// In a container on ECS: the URL of the task's document.
     @Option(help: .hidden) var spec: String?
 
     @Option(help: .hidden) var sandbox: SandboxMode = .auto
 
-    /// Instead of a task, say which walls stand.
+    /// Report the sandbox instead of running a task.
     @Flag(help: .hidden) var tellSandbox = false
 
     @OptionGroup var limitOptions: LimitOptions
 
     func validate() throws {
         let isOne = [parent != nil, connect != nil, spec != nil].count { $0 } == 1
-        guard isOne else { throw ValidationError("This is for Clairo itself to call.") }
+        guard isOne else { throw ValidationError("Only Clairo itself calls this command.") }
     }
 
-    /// Stays on the thread that it is called on, the process's only one until its walls stand.
+    /// Stays on the calling thread, which is the process's only one until the sandbox is complete.
     func run() throws {
         if let spec { return try runInContainer(spec) }
         let engine = MediaTaskEngine(limits: limitOptions.limits)

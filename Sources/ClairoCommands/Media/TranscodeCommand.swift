@@ -94,7 +94,7 @@ struct TranscodeCommand: EnvironmentCommand {
         if inside.hasPrefix(outside + "/"),
             FileManager.default.fileExists(atPath: "\(outside)/\(OutputLayout.manifest)")
         {
-            throw .usage("The source lies in the output folder \(folder)", advice: "Choose another folder with -o.")
+            throw .usage("The source is in the output folder \(folder)", advice: "Choose another folder with -o.")
         }
     }
 

@@ -9,7 +9,7 @@ internal import ClairoPipeline
 internal import ClairoStorage
 internal import CoreMetrics
 
-/// Counts what the parts of a daemon tell of their work. They know nothing of it: events flow one way.
+/// Counts the events of a daemon's parts. The parts do not know about metrics: events flow one way.
 final class DaemonMetrics: Sendable {
     private let registry = PrometheusRegistry(MetricFamily.daemon)
 
@@ -24,10 +24,10 @@ final class DaemonMetrics: Sendable {
 
     private let folders: [DiskMetrics.Folder]
 
-    /// - Parameter folders: what this process may write to; the room on their disks is told.
+    /// - Parameter folders: folders that this process writes to; the free space of their disks is a metric.
     init(folders: [DiskMetrics.Folder] = []) {
         self.folders = folders
-        // What alerts and dashboards take rates of has to stand at zero before it happens for the first time.
+        // Alerts and dashboards use rates, so counters must be zero before the first event.
         func each(_ labels: [String], by others: [String]) -> [[String]] {
             labels.flatMap { label in others.map { [label, $0] } }
         }

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Logging
 
-/// How a daemon writes its log.
+/// The format of a daemon's log.
 enum LogFormat: String, CaseIterable, Sendable {
     /// `2026-11-23T01:43:01.120045Z info task began job.id=… attempt=1`, for people; a value with blanks is in quotes.
     case text
@@ -46,7 +46,7 @@ enum LogValue: Encodable, ExpressibleByStringLiteral {
     }
 }
 
-/// Seconds as metadata: as people read them in a text log, a number in a JSON log.
+/// Seconds as metadata: written for people in a text log, as a number in a JSON log.
 struct LogDuration: CustomStringConvertible, Sendable {
     var seconds: Double
     var description: String { Render.duration(seconds) }
@@ -92,7 +92,7 @@ struct LineLogHandler: LogHandler {
         }
     }
 
-    /// In quotes where a reader could not tell otherwise where a value ends.
+    /// Quoted if it would be unclear otherwise where the value ends.
     private static func quoted(_ value: String) -> String {
         let isPlain = !value.isEmpty && !value.contains { $0.isWhitespace || "\"=\\".contains($0) }
         if isPlain { return value }

@@ -20,7 +20,7 @@ struct MeteredStore: DurableStore {
 
     func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
         try base.put(at: key) { write in
-            // Two closures that the compiler cannot see are not each other: `body` gets one that does both.
+            // `body` gets one closure that counts and writes: the compiler cannot see that two would not overlap.
             try withoutActuallyEscaping(write) { write in
                 try body { (data: Data) throws(ClairoError) in
                     try write(data)

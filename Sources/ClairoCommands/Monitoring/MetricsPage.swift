@@ -1,16 +1,16 @@
 internal import ClairoCore
 internal import ClairoMetrics
 
-/// One of the places that a page of metrics is put together from: the database, the brokers.
+/// One source of a metrics page, such as the database or the brokers.
 ///
-/// It is asked at most every `freshness`, and no page waits for it longer than `patience`: what it said last stands until
-/// it says more, and the page tells how old that is. Where it fails, the page says so and leaves its numbers out. One that
-/// costs much is asked by `keepFresh` alone, whether there are pages or not.
+/// The source is read at most once every `freshness`, and a page waits for it no longer than `patience`. After that the page
+/// shows the last values and their age. If reading fails, the page says so and leaves the values out. An expensive source is
+/// read only by `keepFresh`, independently of pages.
 actor MetricsPage {
-    /// In the label `source`.
+    /// The value of the label `source`.
     nonisolated let name: String
     private let freshness: Duration
-    /// Nil where no page asks.
+    /// Nil if pages do not read the source.
     private let patience: Duration?
     private let read: @Sendable () async throws(ClairoError) -> Exposition
     private let onTrouble: @Sendable (ClairoError?) -> Void
@@ -24,7 +24,7 @@ actor MetricsPage {
     private var last: Answer?
     private var running: Task<Void, Never>?
 
-    /// - Parameter onTrouble: told when it fails, or fails otherwise than before, and with nil when it is well again.
+    /// - Parameter onTrouble: called when reading fails for a new reason, and with nil when it succeeds again.
     init(
         _ name: String, freshness: Duration, patience: Duration? = .seconds(4),
         onTrouble: @escaping @Sendable (ClairoError?) -> Void = { _ in },
@@ -37,7 +37,7 @@ actor MetricsPage {
         self.read = read
     }
 
-    /// Adds what the source says, and how it is.
+    /// Adds the source's metrics, and those about the source.
     func write(to page: Exposition) async -> Exposition {
         if let patience, last.map({ .now - $0.began >= freshness }) ?? true { await refresh(patience) }
         var page = page
@@ -54,7 +54,7 @@ actor MetricsPage {
         return page
     }
 
-    /// Asks the source now and then again every `freshness`, until the task is cancelled.
+    /// Reads the source now and every `freshness`, until the task is cancelled.
     func keepFresh() async {
         while !Task.isCancelled {
             await begin().value
@@ -62,7 +62,7 @@ actor MetricsPage {
         }
     }
 
-    /// Asks the source, unless somebody does so already, and waits for a while.
+    /// Reads the source, unless that is under way already, and waits up to `patience`.
     private func refresh(_ patience: Duration) async {
         let task = running ?? begin()
         let (over, end) = AsyncStream<Never>.makeStream()
@@ -70,7 +70,7 @@ actor MetricsPage {
             await task.value
             end.finish()
         }
-        // It ends the wait only; the question goes on.
+        // This ends only the wait; reading continues.
         let limit = Task {
             try? await Task.sleep(for: patience)
             end.finish()

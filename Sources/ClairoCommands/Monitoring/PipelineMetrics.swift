@@ -5,17 +5,17 @@ internal import ClairoMessaging
 internal import ClairoMetrics
 internal import Foundation
 
-/// The page of `clairo serve-metrics`: the pipeline as the database, the brokers and the stores see it.
+/// The page of `clairo serve-metrics`: the state of the pipeline from the database, the brokers, the stores and ECS.
 struct PipelineMetrics: Sendable {
     private let sources: [MetricsPage]
-    /// Those that no page asks.
+    /// Sources that pages do not read.
     private let slowSources: [MetricsPage]
 
     /// - Parameters:
-    ///   - open: the database; asked until it can be opened.
-    ///   - kafka: nil where the queue is a table of the database.
-    ///   - stores: those whose contents are to be counted, by their role, every `usageInterval`.
-    ///   - ecs: nil where no tasks run on ECS.
+    ///   - open: opens the database; called until it succeeds.
+    ///   - kafka: nil if the queue is a table of the database.
+    ///   - stores: stores whose objects are counted every `usageInterval`, by role.
+    ///   - ecs: nil if no tasks run on ECS.
     init(
         open: @escaping @Sendable () async throws(ClairoError) -> any MetadataStore, kafka: KafkaQueue?,
         stores: [(role: DaemonMetrics.StoreRole, store: any BackingStore)] = [],
@@ -29,7 +29,7 @@ struct PipelineMetrics: Sendable {
                 if let error {
                     log.warn(error.whileDoing("The metrics of \(source)"))
                 } else {
-                    log.note("the metrics of \(source) are back")
+                    log.note("the metrics of \(source) are available again")
                 }
             }
         }
@@ -56,13 +56,13 @@ struct PipelineMetrics: Sendable {
                 }
             })
         if let kafka {
-            // Each partition is asked for; that takes seconds where there are many.
+            // Every partition is queried, which takes seconds if there are many.
             slowSources.append(
                 MetricsPage("kafka", freshness: .seconds(5), patience: nil, onTrouble: trouble("Kafka")) {
                     () throws(ClairoError) in
                     Self.page(try await kafka.metrics())
                 })
-            // Brokers that know no such question must not take the lag with them.
+            // Brokers that do not support this request must not hide the lag.
             slowSources.append(
                 MetricsPage("kafka_groups", freshness: .seconds(15), patience: nil) { () throws(ClairoError) in
                     var page = Exposition()
@@ -81,7 +81,7 @@ struct PipelineMetrics: Sendable {
         self.sources = sources + slowSources
     }
 
-    /// Keeps what no page waits for up to date, until the task is cancelled.
+    /// Keeps the sources up to date that pages do not read, until the task is cancelled.
     func keepFresh() async {
         await withTaskGroup { group in
             for source in slowSources { group.addTask { await source.keepFresh() } }
@@ -116,7 +116,7 @@ struct PipelineMetrics: Sendable {
 
     private static func page(_ statistics: QueueStatistics) -> Exposition {
         var page = Exposition()
-        // States without any stand at zero, so that their graphs have no holes.
+        // States without entries are zero, so that their graphs have no gaps.
         page.add(
             .pipelineVideos,
             Video.State.allCases.map { .init(Double(statistics.videos[$0] ?? 0), $0.rawValue) })
@@ -186,7 +186,7 @@ struct PipelineMetrics: Sendable {
     }
 }
 
-/// A database that may be away when the process starts.
+/// A database that may be unavailable when the process starts.
 private actor LazyMetadata {
     private let open: @Sendable () async throws(ClairoError) -> any MetadataStore
     private var store: (any MetadataStore)?

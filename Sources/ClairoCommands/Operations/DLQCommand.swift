@@ -131,7 +131,7 @@ struct DeadLetterList: Codable {
     var deadLetters: [DeadLetterDocument]
 }
 
-/// A dead letter for programs: its payload as text where it is text, in base64 where not.
+/// A dead letter as JSON: with its payload as text if it is text, else in base64.
 struct DeadLetterDocument: Codable {
     var id: MessageID
     var topic: String

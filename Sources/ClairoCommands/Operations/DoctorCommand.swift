@@ -123,7 +123,7 @@ struct DoctorCommand: EnvironmentCommand {
 struct DoctorReport: Codable {
     struct Check: Codable {
         var name: String
-        /// What was looked at.
+        /// What was checked.
         var subject: String
         var error: ErrorDocument.Content?
         /// What works now and may not elsewhere, or why it fails.
@@ -146,8 +146,8 @@ struct DoctorReport: Codable {
     }
 
     /// - Parameters:
-    ///   - subject: what it is said to be where it fails.
-    ///   - body: gives the subject, once it is known.
+    ///   - subject: shown if the check fails.
+    ///   - body: runs the check and returns the subject.
     mutating func note(_ name: String, orElse subject: String, _ body: () async throws -> String) async {
         var subject = subject
         var failure: (any Error)?

@@ -1,10 +1,10 @@
 internal import ClairoCore
 
-/// Does the same to several things that have nothing to do with each other.
+/// Runs an operation on several independent arguments.
 enum ForEachArgument {
-    /// Where one fails that is reported, and the others get their turn.
-    /// - Returns: what ends the process with the exit code of the first that failed.
-    /// - Throws: what is sure to fail with the others too: a service that is away, a request to stop.
+    /// An error of one item is reported, and the others are processed all the same.
+    /// - Returns: the first error that was reported.
+    /// - Throws: errors that the other items would have too: an unavailable service, a request to stop.
     static func run<Item>(
         _ items: [Item], _ environment: CommandEnvironment, _ body: (Item) async throws(ClairoError) -> Void
     ) async throws(ClairoError) -> AlreadyReported? {

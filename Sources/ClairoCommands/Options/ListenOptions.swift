@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import ClairoCore
 
-/// Where `serve` listens and whom it lets in.
+/// The address and access control of `serve`.
 struct ListenOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Address to listen on (default: 127.0.0.1:8080).", valueName: "host:port"))
     var listen: String?

@@ -13,7 +13,7 @@ struct SandboxOptions: ParsableArguments {
     var sandbox: SandboxMode = .auto
 
     /// Does `work`. There is no time limit as long as it makes progress.
-    /// - Parameter progress: is told how a whole job gets on, from any thread.
+    /// - Parameter progress: receives the progress of a whole job, on any thread.
     func run(
         _ work: TaskSpec.Work, source: (any ByteSource)? = nil, output: (any ObjectStore)? = nil,
         limits: InputLimits = InputLimits(), stop: StopRequest = StopRequest(),

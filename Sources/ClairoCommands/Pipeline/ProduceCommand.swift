@@ -143,7 +143,7 @@ struct ProduceCommand: EnvironmentCommand {
         if !summary.refused.isEmpty || !summary.unreadable.isEmpty { throw AlreadyReported(exitCode: .badMedia) }
     }
 
-    /// As a Lambda function: what keeps it from starting is told to Lambda, whose log and metrics have it then.
+    /// Runs as a Lambda function. An error at the start is reported to Lambda, for its log and metrics.
     private func serveLambda(_ environment: CommandEnvironment) async throws {
         let runtime = try LambdaRuntime(environment: environment.variables)
         let isStarted = Atomic<Bool>(false)
@@ -160,7 +160,7 @@ struct ProduceCommand: EnvironmentCommand {
                     finishesTasks: false, log: log, manager: environment.manager, status: "serving events"
                 ) { drain, _ in
                     try await runtime.run(until: drain) { event throws(ClairoError) in
-                        // An object that is no video is no failure of the function: Lambda need not send it again.
+                        // An object that is not a video is not an error of the function: Lambda must not send it again.
                         let summary = try await intake.handle(
                             event: event.payload, limit: LambdaRuntime.largestEvent, traceID: event.traceID)
                         return (try? JSON.encode(summary, pretty: false)) ?? Data("{}".utf8)
@@ -183,13 +183,13 @@ struct ProduceCommand: EnvironmentCommand {
         return lines.isEmpty ? "Nothing to register.\n" : lines.map { Render.printable($0) + "\n" }.joined()
     }
 
-    /// An event is small; what is larger is none.
+    /// Reads an event, which has a bounded size.
     private static func document(_ name: String) throws(ClairoError) -> Data {
         let handle = name == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: name)
         let data: Data
         do {
             guard let handle else { throw CocoaError(.fileReadNoSuchFile) }
-            // Nothing at all is nil.
+            // An empty input gives nil.
             data = try handle.read(upToCount: LambdaRuntime.largestEvent + 1) ?? Data()
         } catch {
             throw .noInput("The event \(name) cannot be read", advice: "Check the name.")

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import ClairoMedia
 internal import ClairoPipeline
 
-/// A consumer, and with it, where the queue is this program's own, a relay: the whole pipeline in one process.
+/// A consumer and, if the queue is `local:`, a relay: the whole pipeline in one process.
 struct RunningPipeline: Sendable {
     private let metadata: any MetadataStore
     private let queue: any MessageQueue
@@ -32,7 +32,7 @@ struct RunningPipeline: Sendable {
             options: options, wakeSignal: wakeSignal, say: log.warning(services.metrics))
     }
 
-    /// Runs until `drain` or `stop`, or until the options say that it is over.
+    /// Runs until `drain` or `stop`, or until the options end it.
     func run(relays: Bool, drain: StopRequest, stop: StopRequest) async throws {
         try await queue.prepare(untilReached: drain, log: log)
         guard relays else { return try await consumer.run(drain: drain, stop: stop) }
@@ -44,7 +44,7 @@ struct RunningPipeline: Sendable {
                     try await relay.follow(
                         wakeSignal: wakeSignal, count: { metrics?.count($0) }, log: log.warning(metrics))
                 } catch {
-                    // Without it nothing goes on: the consumer ends with it.
+                    // Without the relay nothing continues, so the consumer ends too.
                     stop.cancel()
                     throw error
                 }
@@ -53,14 +53,14 @@ struct RunningPipeline: Sendable {
             group.cancelAll()
             try await group.waitForAll()
         }
-        // What the last tasks have posted is for others to see.
+        // Relays the messages of the last tasks.
         _ = try? await relay.drain()
         await producer.close()
     }
 }
 
 extension MessageQueue {
-    /// Makes the topics, as soon as the queue can be reached.
+    /// Creates the topics as soon as the queue is available.
     func prepare(untilReached drain: StopRequest, log: PipelineLog) async throws(ClairoError) {
         while !drain.isCancelled {
             do throws(ClairoError) {

@@ -154,7 +154,7 @@ private final class ServerEnding: Sendable {
             timers = [
                 Self.timer(after: seconds) { stop.cancel() },
                 Self.timer(after: seconds + Self.limit) {
-                    log.note("a service does not answer: it is left alone")
+                    log.note("a service does not answer; exiting")
                     _exit(0)
                 },
             ]
@@ -184,7 +184,7 @@ private final class ServerEnding: Sendable {
 }
 
 extension ServerOptions {
-    /// The same as `listen(on:)` where no option of the command line says it.
+    /// The same as `listen(on:)`, for a value from the settings.
     /// - Throws: `configuration` (78).
     mutating func listen(bySetting text: String) throws(ClairoError) {
         do {

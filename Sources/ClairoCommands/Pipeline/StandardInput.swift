@@ -47,7 +47,7 @@ enum StandardInput {
     private static func read(_ stop: StopRequest) throws(ClairoError) -> Data? {
         var data = Data(count: 1 << 20)
         while true {
-            // A request to stop must not wait for a writer that says nothing.
+            // A request to stop must not wait for an idle writer.
             var descriptor = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
             let ready = poll(&descriptor, 1, 100)
             try stop.check()

@@ -3,12 +3,12 @@ internal import ClairoPipeline
 internal import Foundation
 internal import Synchronization
 
-/// Shows on stderr how an upload gets on.
+/// Shows the progress of an upload on stderr.
 final class UploadMeter: Sendable {
     private struct State {
         var began = ContinuousClock.now
         var shown: ContinuousClock.Instant?
-        /// Safe when this run began.
+        /// Bytes that were in the store when this run began.
         var first: Int64?
         var hasDrawn = false
     }
@@ -41,7 +41,7 @@ final class UploadMeter: Sendable {
         }
         guard let elapsed else { return }
         let first = state.withLock { $0.first } ?? 0
-        // What came with the first report was sent before it, and nobody knows how fast.
+        // Bytes of the first report were sent at an unknown rate.
         let speed = elapsed > 0.2 && progress.done > first ? Double(progress.done - first) / elapsed : nil
         switch style {
         case .bar, .auto:
@@ -62,7 +62,7 @@ final class UploadMeter: Sendable {
         }
     }
 
-    /// Ends the display; a bar leaves its line to what follows.
+    /// Ends the display and clears the line of a bar.
     func stop() {
         let hasDrawn = state.withLock { state in
             defer { state.hasDrawn = false }

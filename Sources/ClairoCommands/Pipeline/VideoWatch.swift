@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import ClairoPipeline
 internal import Foundation
 
-/// Shows videos as they are, once or until nothing more happens.
+/// Shows videos, once or until they are final.
 struct VideoWatch {
     let metadata: any MetadataStore
     let environment: CommandEnvironment
@@ -14,8 +14,8 @@ struct VideoWatch {
         var videos: [VideoDocument]
     }
 
-    /// What there is to see now: the named videos whole, or a list.
-    /// - Returns: the text, and whether nothing more will happen to the named videos.
+    /// The current state: the named videos with their jobs, or a list.
+    /// - Returns: the text, and whether all named videos are final.
     func page(_ ids: [VideoID], filter: VideoFilter, pretty: Bool) async throws -> (text: String, isFinal: Bool) {
         guard !ids.isEmpty else { return (try await list(filter, pretty: pretty), false) }
         let reports = try await reports(ids)
@@ -35,13 +35,13 @@ struct VideoWatch {
             ? "No videos\(filter.state.map { " are \($0.rawValue)" } ?? " yet").\n" : Self.table(videos)
     }
 
-    /// Follows the named videos to their end, or the list for ever.
+    /// Follows the named videos until they are final, or the list until stopped.
     func follow(_ ids: [VideoID], filter: VideoFilter, stop: StopRequest) async throws {
         var last = ""
         while true {
             let now = try await page(ids, filter: filter, pretty: false)
             if now.text != last {
-                // A terminal is redrawn; elsewhere each change follows the one before.
+                // A terminal is redrawn; otherwise changes are appended.
                 environment.output((environment.isOutputTerminal && !json ? "\u{1B}[H\u{1B}[2J" : "") + now.text)
                 last = now.text
             }
@@ -50,7 +50,7 @@ struct VideoWatch {
         }
     }
 
-    /// Waits for the end of all videos.
+    /// Waits until all videos are final.
     /// - Throws: the failure of the first that did not become ready.
     func untilFinal(_ ids: [VideoID], stop: StopRequest) async throws {
         var states: [VideoID: Video.State] = [:]
@@ -85,10 +85,10 @@ struct VideoWatch {
         return reports
     }
 
-    /// Why a video is final and not ready. Not of the kind `cancelled`, which is for who was stopped, and not for who waits.
+    /// Why a final video is not ready. Never of the kind `cancelled`, which means that this command was stopped.
     private static func failure(of video: VideoDocument) -> ClairoError {
         guard video.state != .cancelled else {
-            return .temporary("Video \(video.id) is cancelled", advice: "clairo retry \(video.id) takes it up again.")
+            return .temporary("Video \(video.id) is cancelled", advice: "clairo retry \(video.id) continues it.")
         }
         let kind = video.error?.kind ?? .defect
         return ClairoError(
@@ -144,12 +144,12 @@ struct VideoWatch {
         if let error = video.error {
             rows.append(["error", error.message])
             if let advice = error.advice { rows.append(["", advice]) }
-            if video.state == .failed { rows.append(["", "clairo retry \(video.id) makes again what is missing."]) }
+            if video.state == .failed { rows.append(["", "clairo retry \(video.id) makes what is missing."]) }
         }
         if let output = video.output {
             rows += [("HLS", output.masterPlaylist), ("DASH", output.manifest), ("poster", output.poster)]
                 .compactMap { name, url in url.map { [name, $0] } }
-            rows.append(["sizes", output.resolutions.joined(separator: ", ")])
+            rows.append(["renditions", output.resolutions.joined(separator: ", ")])
         }
         let width = rows.map { $0[0].count }.max() ?? 0
         var text = rows.map { row in
@@ -169,7 +169,7 @@ struct VideoWatch {
                         ]
                     })
             }
-            // Mostly the video's, the job's and a task's are one.
+            // The errors of the video, the job and a task are often the same.
             var told: Set = [video.error?.message]
             for failure in [job.error].compactMap(\.self) + tasks.compactMap(\.error)
             where told.insert(failure.message).inserted {
@@ -211,7 +211,7 @@ struct VideoWatch {
         String(time.description.prefix(19)).replacing("T", with: " ") + " UTC"
     }
 
-    /// A name from a stranger: printable, and not so long that it breaks the table.
+    /// An untrusted name: printable, and shortened so that it does not break the table.
     private static func short(_ name: String) -> String {
         let text = Render.printable(name)
         return text.count <= 80 ? text : text.prefix(79) + "…"

@@ -5,7 +5,7 @@ internal import ClairoPipeline
 internal import ClairoStorage
 
 extension ContainerTask.Services {
-    /// What a task's container on Amazon ECS works with. It has no settings of its own: the worker's document names the rest.
+    /// The services of a task's container on Amazon ECS. It has no settings of its own: the worker's document names the rest.
     /// - Parameter exchange: the URL of the folder that holds the document.
     init(
         exchange: String, limits: InputLimits, sandbox: SandboxMode, stop: StopRequest,

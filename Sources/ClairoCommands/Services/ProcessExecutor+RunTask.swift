@@ -3,8 +3,8 @@ internal import ClairoExecutors
 internal import ClairoMedia
 
 extension ProcessExecutor {
-    /// Runs tasks by `clairo run-task` of this program, on sources within `limits`. This process, which has the credentials,
-    /// is closed to others of its user then.
+    /// Runs tasks by `clairo run-task` of this program, on sources within `limits`. Unless the sandbox is off, other processes
+    /// of the same user cannot inspect this process any more, which has the credentials.
     init(
         taking limits: InputLimits = InputLimits(), sandbox: SandboxMode,
         within processLimits: ProcessLimits = ProcessLimits(),

@@ -5,14 +5,14 @@ internal import Foundation
 
 /// Tasks in containers of this machine's Docker daemon.
 extension Services {
-    /// Whether any of the settings for it is given.
+    /// Whether any Docker setting is given.
     var namesDocker: Bool {
         [Settings.Key.dockerImage, .dockerSocket, .dockerFolder, .dockerMemory, .dockerCPUs].contains {
             settings.value($0) != nil
         }
     }
 
-    /// - Throws: `configuration` (78) for a setting that is not what it should be.
+    /// - Throws: `configuration` (78) if a setting is not valid.
     func dockerExecutor(limits: InputLimits, sandbox: SandboxMode) throws(ClairoError) -> DockerExecutor {
         let folder = settings.value(.dockerFolder) ?? settings.home + "/docker"
         let memory = try positive(.dockerMemory, atLeast: 64).map { Int64($0 * 1024 * 1024) }
@@ -24,10 +24,10 @@ extension Services {
         if sandbox != .off { Sandbox.hideThisProcess() }
         return try DockerExecutor(
             options, onKill: { [metrics] in metrics?.count($0) },
-            onOrphans: { [log] count in log?.warn("removed \(count) containers of workers that are gone") })
+            onOrphans: { [log] count in log?.warn("removed \(count) containers of workers that ended") })
     }
 
-    /// Where the daemon listens, as far as the settings say.
+    /// The URL of the daemon's socket.
     var dockerSocket: String {
         if let socket = settings.value(.dockerSocket) { return socket }
         // docker(1) reads the same variable.

@@ -59,7 +59,8 @@ extension Services {
             environment: region.map { ["AWS_REGION": $0] } ?? [:])
     }
 
-    /// Where workers and their tasks exchange documents. It is not ended with the other stores: what is stopped has to be told so.
+    /// Where workers and their tasks exchange documents. `stop` does not end its requests: a task that is stopped is told so
+    /// through it.
     func ecsExchange() throws(ClairoError) -> any ExchangeStore {
         let url =
             settings.value(.ecsExchange)
@@ -72,7 +73,7 @@ extension Services {
         return try StoreURL.open(url, environment: environment.variables, observe: metrics?.observeS3)
     }
 
-    /// Asks for the tasks of the cluster; nil where none is set.
+    /// Counts the tasks of the cluster; nil if none is set.
     func ecsStatistics() throws(ClairoError) -> (@Sendable () async throws(ClairoError) -> ECSTaskStatistics)? {
         guard settings.value(.ecsCluster) != nil else { return nil }
         let (placement, client) = (try ecsPlacement(), try ecsClient().0)

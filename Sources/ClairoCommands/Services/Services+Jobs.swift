@@ -3,9 +3,9 @@ internal import ClairoMessaging
 internal import ClairoPipeline
 internal import Foundation
 
-/// Jobs: how they begin, what is done to them, and who is told of their end.
+/// Jobs: profiles, scheduling, operations on jobs, and webhooks.
 extension Services {
-    /// The named settings that workers process videos with.
+    /// The profiles that workers process videos with.
     func profiles() throws(ClairoError) -> Profiles {
         guard let file = settings.value(.profiles) else { return Profiles() }
         return try ProfilesFile.read(file)
@@ -30,14 +30,14 @@ extension Services {
         DeadLetterOperations(metadata: metadata, jobs: try jobOperations(metadata))
     }
 
-    /// Nil where no webhook is set.
+    /// Nil if no webhook is set.
     func webhook() throws(ClairoError) -> (any WebhookSender)? {
         guard let url = settings.value(.webhookURL) else { return nil }
         var secret = settings.value(.webhookSecret)
         if secret == nil { secret = try self.secret(in: .webhookSecretFile) }
         guard let secret else {
             throw .configuration(
-                "There is a webhook, but no secret to sign its messages with",
+                "The webhook has no secret to sign its messages with",
                 advice:
                     "Set \(Settings.Key.webhookSecret.environmentName) or \(Settings.Key.webhookSecretFile.environmentName)."
             )

@@ -2,14 +2,14 @@ internal import ClairoCore
 internal import ClairoMessaging
 internal import ClairoPipeline
 
-/// The message queue, and the relay that sends the outbox to it.
+/// The message queue, and the relay from the outbox to it.
 extension Services {
-    /// - Parameter leaseSeconds: how long a message of a consumer that died is kept from others.
+    /// - Parameter leaseSeconds: how long a dead consumer's messages are withheld from others.
     func queue(_ metadata: any MetadataStore, leaseSeconds: Double = 30) throws(ClairoError) -> any MessageQueue {
         try kafkaQueue() ?? LocalQueue(records: metadata, leaseSeconds: leaseSeconds)
     }
 
-    /// Nil where the queue is `local:`.
+    /// Nil if the queue is `local:`.
     func kafkaQueue() throws(ClairoError) -> KafkaQueue? {
         if hasLocalQueue {
             guard kafkaProperties.isEmpty, settings.value(.kafkaConfig) == nil else {
@@ -24,7 +24,7 @@ extension Services {
             log: { text in log?.warn(text) ?? environment.error("\(Render.printable(text))\n") })
     }
 
-    /// Whether the queue is a table that this program serves itself, relay and all.
+    /// Whether the queue is a table of the database, so that consumers relay the outbox themselves.
     var hasLocalQueue: Bool { settings[.queue] == "local:" }
 
     func relay(_ metadata: any MetadataStore, _ producer: any MessageProducer) throws(ClairoError) -> Relay {

@@ -12,7 +12,7 @@ extension Services {
             store: try rawStore(), metadata: metadata, prober: try prober(limits, sandbox: sandbox))
     }
 
-    /// Deals with messages about uploads.
+    /// Handles messages about uploads.
     func intake(
         _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode
     ) throws(ClairoError) -> UploadMessageHandler {
@@ -21,7 +21,7 @@ extension Services {
             events: try eventIntake(metadata, limits: limits, sandbox: sandbox))
     }
 
-    /// Registers objects that events tell of.
+    /// Registers objects that events name.
     func eventIntake(
         _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode = .auto
     ) throws(ClairoError) -> ObjectEventHandler {
@@ -31,10 +31,10 @@ extension Services {
             openBucket: { (name) throws(ClairoError) in try openStore("s3://\(name)") }, stop: stop)
     }
 
-    /// Looks into what was uploaded, in a process of its own. A profile that is not known here may be known to workers.
+    /// Probes sources in a child process. A profile that is unknown here may be known to workers.
     func prober(_ limits: InputLimits, sandbox: SandboxMode = .auto) throws(ClairoError) -> any MediaProber {
         let profiles = try profiles()
-        // Several uploads may be looked into at once, beside all else that the process does.
+        // Several uploads may be probed at once.
         let processLimits = ProcessLimits(memory: ProcessLimits.memory(of: MachineMemory.bytes, tasks: 8))
         return SandboxedProber(
             executor: ProcessExecutor(taking: limits, sandbox: sandbox, within: processLimits),

@@ -5,7 +5,7 @@ internal import ClairoPipeline
 internal import ClairoStorage
 internal import Synchronization
 
-/// Workers, what they run tasks with, and the sandbox around those.
+/// Workers, their executors, and the sandbox around tasks.
 extension Services {
     func worker(
         _ metadata: any MetadataStore, work: WorkOptions, limits: InputLimits, log: PipelineLog
@@ -37,8 +37,8 @@ extension Services {
         }
     }
 
-    /// Tells once which of the walls around tasks this system does not have. To be called before any work is taken.
-    /// - Throws: where all of them are required, or where tasks cannot be run at all.
+    /// Warns once if parts of the sandbox around tasks are missing on this system. Call it before work starts.
+    /// - Throws: if all parts are required, or if tasks cannot run at all.
     func checkSandbox(_ work: WorkOptions, log: PipelineLog) async throws(ClairoError) {
         let (missing, refusal): (String?, ClairoError?)
         switch work.executor {
@@ -48,13 +48,13 @@ extension Services {
             let report = try await dockerExecutor(limits: InputLimits(), sandbox: work.sandbox).check()
             (missing, refusal) = (report.missing, report.refusal(of: work.sandbox))
         case .ecs:
-            // Each task's container builds its own.
+            // Each task's container has its own sandbox.
             return log.note("tasks run on ECS: \(try await ecsExecutor().check())")
         }
         try note(missing: missing, refusal, log)
     }
 
-    /// The same of processes of this one's own, such as those that look into what is uploaded.
+    /// The same for child processes, such as those that probe uploads.
     func checkSandbox(_ sandbox: SandboxMode, log: PipelineLog) async throws(ClairoError) {
         guard sandbox != .off else { return }
         let report = try await ProcessExecutor(taking: InputLimits(), sandbox: sandbox).sandboxReport()
@@ -63,12 +63,12 @@ extension Services {
 
     private func note(missing: String?, _ refusal: ClairoError?, _ log: PipelineLog) throws(ClairoError) {
         if let refusal { throw refusal }
-        if let missing { log.warn("the sandbox of tasks is not complete here; missing: \(missing)") }
+        if let missing { log.warn("the sandbox is not complete on this system; missing: \(missing)") }
     }
 
-    /// Opens a source where it lies, in the raw store or in the bucket that an event told of.
+    /// Opens a source in the raw store, or in the bucket that an event named.
     private var openSource: @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource {
-        // Few, and each has connections and credentials that the next task can use.
+        // Kept, because the next task can use their connections and credentials.
         let buckets = Mutex<[String: any ObjectStore]>([:])
         return { (location: ObjectLocation) throws(ClairoError) in
             if location.bucket.isEmpty { return metered(try FileByteSource(path: location.key)) }

@@ -63,7 +63,7 @@ struct Services: Sendable {
         }
     }
 
-    /// Opens the database, for whoever closes it.
+    /// Opens the database. The caller closes it.
     func openMetadata(updatesSchema: Bool = true) async throws(ClairoError) -> any MetadataStore {
         if case .flag(let name) = settings.origin(.database), MetadataDatabase.containsPassword(settings[.database]) {
             let words =
@@ -79,7 +79,7 @@ struct Services: Sendable {
             observe: metrics?.observeDatabase)
     }
 
-    /// Names this process among all workers. The last part tells apart containers on one host network, which may share the other two.
+    /// Names this process among all workers. The last part is random, as containers on one host network may share the others.
     static let processName =
         "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
         + ":\(String(UInt16.random(in: .min ... .max), radix: 16))"

@@ -8,7 +8,7 @@ internal import SystemPackage
 /// A setting has one name everywhere: `--raw-store` on the command line, `CLAIRO_RAW_STORE` in the environment and
 /// `raw-store:` in the file.
 struct Settings: Sendable {
-    /// A setting that exists.
+    /// The settings.
     enum Key: String, CaseIterable, Sendable {
         case rawStore = "raw-store"
         case outputStore = "output-store"
@@ -42,37 +42,37 @@ struct Settings: Sendable {
 
         var meaning: String {
             switch self {
-            case .rawStore: "where uploaded sources are kept"
-            case .outputStore: "where renditions are kept"
+            case .rawStore: "the store for uploaded sources"
+            case .outputStore: "the store for renditions"
             case .database: "the metadata database"
-            case .databasePassword: "its password, where the URL has none"
-            case .databasePasswordFile: "a file that holds the password"
-            case .queue: "what messages travel by"
-            case .kafkaConfig: "a file of librdkafka properties"
-            case .profiles: "a file of named settings for processing"
-            case .tenantWeights: "shares of tenants in the work"
-            case .listen: "where clairo serve listens"
-            case .tokenFile: "the tokens that clairo serve lets in"
-            case .dockerImage: "the image that --executor docker runs tasks in"
-            case .dockerSocket: "the Docker daemon's socket"
-            case .dockerFolder: "where sockets to tasks' containers are"
-            case .dockerMemory: "MiB of memory of a task's container"
+            case .databasePassword: "password of the database, if the URL has none"
+            case .databasePasswordFile: "file with the password of the database"
+            case .queue: "the message queue"
+            case .kafkaConfig: "file of librdkafka properties"
+            case .profiles: "file of profiles (named transcode settings)"
+            case .tenantWeights: "weights of tenants for fair scheduling"
+            case .listen: "address that clairo serve listens on"
+            case .tokenFile: "file of tokens that clairo serve accepts"
+            case .dockerImage: "image of tasks' containers"
+            case .dockerSocket: "socket of the Docker daemon"
+            case .dockerFolder: "folder for the sockets to tasks' containers"
+            case .dockerMemory: "memory of a task's container, in MiB"
             case .dockerCPUs: "CPUs of a task's container"
-            case .webhookURL: "who is told what has become of a job"
-            case .webhookSecret: "what that is signed with"
-            case .webhookSecretFile: "a file that holds the secret"
-            case .ecsCluster: "the ECS cluster that tasks run in"
-            case .ecsTaskDefinition: "what they run there"
-            case .ecsContainer: "its container with Clairo"
-            case .ecsSubnets: "the subnets that they run in"
-            case .ecsSecurityGroups: "their security groups"
-            case .ecsCapacityProvider: "who gives them machines"
-            case .ecsAssignPublicIP: "whether they get public addresses"
-            case .ecsExchange: "where workers and their tasks on ECS exchange documents"
+            case .webhookURL: "URL that is called when the state of a job changes"
+            case .webhookSecret: "secret that webhooks are signed with"
+            case .webhookSecretFile: "file with the webhook secret"
+            case .ecsCluster: "the ECS cluster"
+            case .ecsTaskDefinition: "the ECS task definition"
+            case .ecsContainer: "container of the task definition that runs Clairo"
+            case .ecsSubnets: "subnets of ECS tasks"
+            case .ecsSecurityGroups: "security groups of ECS tasks"
+            case .ecsCapacityProvider: "capacity providers of ECS tasks"
+            case .ecsAssignPublicIP: "whether ECS tasks get public IP addresses"
+            case .ecsExchange: "store for documents between workers and ECS tasks"
             }
         }
 
-        /// A value as it may be shown.
+        /// The value without secrets.
         func masked(_ value: String) -> String {
             if isSecret { return "***" }
             if self == .webhookURL { return MaskedURL.origin(value) + "/***" }
@@ -83,7 +83,7 @@ struct Settings: Sendable {
         var environmentName: String { "CLAIRO_" + rawValue.uppercased().replacing("-", with: "_") }
     }
 
-    /// Where a value came from, in words.
+    /// Where a value came from.
     enum Origin: Sendable, Hashable, CustomStringConvertible {
         case flag(String)
         case environment(String)
@@ -116,8 +116,8 @@ struct Settings: Sendable {
     subscript(_ key: Key) -> String { value(key) ?? "" }
 
     /// - Parameters:
-    ///   - flags: what the command line gave.
-    ///   - configFile: a file that must be there; nil to look in the usual places.
+    ///   - flags: values from the command line.
+    ///   - configFile: a file that must exist; nil to search the usual places.
     /// - Throws: `configuration` (78) for a file that cannot be read or names a setting that does not exist.
     init(flags: [Key: String], configFile: String?, environment: [String: String]) async throws(ClairoError) {
         let home = try Self.home(environment)
@@ -145,7 +145,7 @@ struct Settings: Sendable {
         for key in Key.allCases {
             for (provider, origin) in sources {
                 let reader = ConfigReader(provider: provider)
-                // An empty variable is as good as none.
+                // An empty variable counts as not set.
                 guard let value = reader.string(forKey: ConfigKey([key.rawValue]), isSecret: key.isSecret),
                     !value.isEmpty
                 else { continue }
@@ -161,10 +161,10 @@ struct Settings: Sendable {
 
     private static func home(_ environment: [String: String]) throws(ClairoError) -> String {
         if let home = environment["CLAIRO_HOME"], !home.isEmpty { return URL(fileURLWithPath: home).path }
-        // The XDG specification: a relative path there is to be ignored.
+        // The XDG specification says to ignore a relative path.
         if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return data + "/clairo" }
         guard let home = environment["HOME"], !home.isEmpty else {
-            throw .configuration("There is no home directory to keep data in", advice: "Set CLAIRO_HOME to a folder.")
+            throw .configuration("There is no home directory for the data", advice: "Set CLAIRO_HOME to a folder.")
         }
         return home + "/.local/share/clairo"
     }
@@ -186,7 +186,7 @@ struct Settings: Sendable {
 
     private static func provider(for file: String) async throws(ClairoError) -> any ConfigProvider {
         do {
-            // The library takes no document without content.
+            // The library does not accept a document without content.
             guard try SettingsFile.hasSettings(in: file) else { return InMemoryProvider(values: [:]) }
             return try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))
         } catch let error as ClairoError {

@@ -4,7 +4,7 @@ internal import Yams
 
 /// What a `clairo.yaml` may hold: one mapping of settings to text or numbers.
 enum SettingsFile {
-    /// Whether the file has any settings. A name that was mistyped must not be passed over in silence.
+    /// Whether the file has any settings. A mistyped name is an error.
     /// - Throws: `configuration` (78) with the name, or for a file that is not a mapping.
     static func hasSettings(in file: String) throws(ClairoError) -> Bool {
         guard let data = FileManager.default.contents(atPath: file), let text = String(data: data, encoding: .utf8)
@@ -37,11 +37,11 @@ enum SettingsFile {
         return !mapping.isEmpty
     }
 
-    /// Only the place: the rest of the parser's words quote the file, which may hold a password.
+    /// Only the line: the rest of the parser's message quotes the file, which may contain a password.
     private static func line(of error: any Error) -> String {
         switch error as? YamlError {
         case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): "line \(mark.line)"
-        default: "its text cannot be read"
+        default: "it cannot be parsed"
         }
     }
 }

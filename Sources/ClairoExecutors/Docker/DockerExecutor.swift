@@ -29,7 +29,9 @@ public struct DockerExecutor: TaskExecutor {
         public var socket: String
         /// The folder for the containers' sockets. It must have the same path for this process and the daemon.
         public var folder: String
+        /// What a task's container may use.
         public var limits: DockerLimits
+        /// Which layers of the sandbox the child needs.
         public var sandbox: SandboxMode
         /// Arguments of the subcommand that runs a task.
         public var arguments: [String]

@@ -10,6 +10,7 @@ internal import Synchronization
 public struct ContainerTask: Sendable {
     /// The output folder of the attempt, and what is recorded of it.
     public struct Folder: Sendable {
+        /// Where the task writes.
         public var output: any ObjectStore
         /// What was written, by the engine's names.
         public var files: @Sendable () -> [FileRecord]

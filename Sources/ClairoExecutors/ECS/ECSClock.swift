@@ -19,8 +19,10 @@ public struct ECSClock: Sendable {
 
     private static let begin = ContinuousClock.now
 
+    /// Seconds since this process started, by a clock that is never set.
     @Sendable public static func uptime() -> Double { begin.duration(to: .now) / .seconds(1) }
 
+    /// Waits, and returns false if `stop` was cancelled first. Blocks.
     @Sendable public static func wait(seconds: Double, stop: StopRequest) -> Bool {
         let wake = DispatchSemaphore(value: 0)
         let handler = stop.onCancel { wake.signal() }

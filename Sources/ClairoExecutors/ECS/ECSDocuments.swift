@@ -56,18 +56,25 @@ struct ECSCallFailure: Decodable {
 
 /// A task as ECS sees it.
 public struct ECSTask: Sendable, Decodable {
+    /// A container of a task.
     public struct Container: Sendable, Decodable {
+        /// Name in the task definition.
         public var name: String?
+        /// Status, such as `RUNNING`.
         public var lastStatus: String?
+        /// Exit code of its process, once it has ended.
         public var exitCode: Int?
         /// Such as `OutOfMemoryError: Container killed due to memory usage`.
         public var reason: String?
     }
 
+    /// ARN of the task.
     public var taskArn: String
     /// PROVISIONING, PENDING, ACTIVATING, RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING, STOPPED, and perhaps more one day.
     public var lastStatus: String?
+    /// Status that ECS wants it to have, such as `STOPPED`.
     public var desiredStatus: String?
+    /// The name that the worker gave when it started the task.
     public var startedBy: String?
     /// Why it is stopped, of a closed set.
     public var stopCode: String?
@@ -77,6 +84,7 @@ public struct ECSTask: Sendable, Decodable {
     public var cpu: String?
     /// MiB, as text.
     public var memory: String?
+    /// Its containers.
     public var containers: [Container]?
 
     /// Whether it has not begun to do anything yet.

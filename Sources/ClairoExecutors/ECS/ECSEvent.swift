@@ -5,17 +5,22 @@ internal import Curl
 public struct ECSEvent: Sendable {
     /// By the names of the API.
     public enum Operation: String, Sendable, CaseIterable {
+        /// By the names of the ECS API.
         case runTask, stopTask, describeTasks, listTasks, describeClusters, describeTaskDefinition
 
         /// As the API's header has it.
         var target: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
     }
 
+    /// How a call ended.
     public enum Outcome: String, Sendable, CaseIterable {
+        /// Closed set; it is a metric label.
         case success, throttled, serverError, clientError, network, badReply, credentials
     }
 
+    /// What was called.
     public var operation: Operation
+    /// How it ended.
     public var outcome: Outcome
 }
 

@@ -4,6 +4,7 @@ public import ClairoCore
 public struct ECSPlacement: Sendable, Hashable {
     /// A source of machines: FARGATE, FARGATE_SPOT, or one of the operator's own.
     public struct CapacityProvider: Sendable, Codable, Hashable {
+        /// Name of the capacity provider.
         public var capacityProvider: String
         /// Its share of the tasks.
         public var weight: Int
@@ -17,8 +18,11 @@ public struct ECSPlacement: Sendable, Hashable {
     public var taskDefinition: String
     /// The container in it that runs Clairo.
     public var container: String
+    /// Subnets that tasks run in.
     public var subnets: [String]
+    /// Security groups of tasks.
     public var securityGroups: [String]
+    /// Whether tasks get public IP addresses.
     public var assignsPublicIP: Bool
     /// None for Fargate as it is, which needs no capacity providers in the cluster.
     public var capacityProviders: [CapacityProvider]

@@ -3,7 +3,9 @@ internal import Foundation
 
 /// The tasks of a cluster that Clairo has started, as ECS sees them.
 public struct ECSTaskStatistics: Sendable {
+    /// Tasks with the same status.
     public struct Group: Sendable, Hashable {
+        /// Number of tasks.
         public var count = 0
         /// CPUs that they have.
         public var cpus = 0.0

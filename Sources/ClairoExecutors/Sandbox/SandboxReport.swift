@@ -27,7 +27,9 @@ public enum SandboxLayer: String, Codable, CaseIterable, Sendable {
 
 /// The sandbox layers of a task's process, as reported by the process.
 public struct SandboxReport: Codable, Hashable, Sendable {
+    /// A layer that does not hold.
     public struct Gap: Codable, Hashable, Sendable {
+        /// The layer.
         public var layer: SandboxLayer
         /// The kernel's error.
         public var reason: String
@@ -38,6 +40,7 @@ public struct SandboxReport: Codable, Hashable, Sendable {
     /// The kernel's landlock version, which determines its coverage; 0 without landlock.
     public var landlockVersion = 0
 
+    /// Whether every layer holds.
     public var isComplete: Bool { gaps.isEmpty }
 
     /// The active layers, for people.

@@ -55,9 +55,10 @@ public struct KafkaQueue: MessageQueue {
         String(KafkaConfiguration.libraryVersion.split(separator: " ").last ?? "")
     }
 
-    /// What the linked librdkafka is known not to do with the properties that were given; nil where nothing is known.
+    /// What the linked librdkafka cannot do with the given properties; nil if nothing is known.
     public var warning: String? { configuration.warning }
 
+    /// Whether a URL names a Kafka queue.
     public static func isURL(_ url: String) -> Bool { url.hasPrefix("kafka://") }
 
     private static func brokers(_ url: String) -> String? {

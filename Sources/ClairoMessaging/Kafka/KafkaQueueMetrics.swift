@@ -3,17 +3,25 @@ internal import RDKafka
 
 /// A snapshot of the pipeline's topics and consumer groups.
 public struct KafkaQueueMetrics: Sendable, Hashable {
+    /// A partition and its offsets.
     public struct Partition: Sendable, Hashable {
+        /// Its topic.
         public var topic: String
+        /// Its number in the topic.
         public var number: Int
         /// The oldest available offset, and the next offset to be written.
         public var oldest: Int64
+        /// Offset of the next message.
         public var end: Int64
     }
 
+    /// How far a group has come in a partition.
     public struct Progress: Sendable, Hashable {
+        /// The consumer group.
         public var group: String
+        /// The topic.
         public var topic: String
+        /// The partition.
         public var partition: Int
         /// The committed offset, or nil if the group has never committed.
         public var committed: Int64?
@@ -21,10 +29,13 @@ public struct KafkaQueueMetrics: Sendable, Hashable {
         public var lag: Int64
     }
 
+    /// Brokers of the cluster.
     public var brokers: Int
     /// Partitions by topic.
     public var topics: [String: Int]
+    /// All partitions of the pipeline's topics.
     public var partitions: [Partition]
+    /// The pipeline's groups, partition by partition.
     public var progress: [Progress]
 }
 
@@ -34,6 +45,7 @@ extension KafkaQueue {
 
     private static let timeout = Duration.seconds(8)
 
+    /// Asks the cluster for offsets and groups.
     public func metrics() async throws(ClairoError) -> KafkaQueueMetrics {
         let admin = KafkaAdmin(configuration, limit: Self.timeout)
         do throws(KafkaError) {

@@ -5,6 +5,7 @@ public import Foundation
 /// The signature of a webhook, which proves the sender and the time: `t=<unix seconds>,v1=<hex>`, where `v1` is the
 /// HMAC-SHA256 of `<t>.<body>`. Stripe and Mux use the same form.
 public enum WebhookSignature {
+    /// Name of the header field that carries the signature.
     public static let header = "Clairo-Signature"
 
     /// - Parameter time: Seconds since 1970.

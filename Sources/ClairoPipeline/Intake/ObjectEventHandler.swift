@@ -13,10 +13,13 @@ public struct ObjectEventHandler: Sendable {
 
     /// The result for one object.
     public enum Outcome: Sendable {
+        /// The object is a new video.
         case registered(Video)
+        /// The object was registered before.
         case known(Video)
         /// Not registered, for this reason.
         case ignored(String)
+        /// The object no longer exists.
         case gone
         /// The object is not a processable video.
         case refused(ClairoError)
@@ -159,18 +162,25 @@ extension String {
 
 /// What happened to the objects of one event. `clairo produce --json` prints it, and the Lambda function returns it.
 public struct ObjectEventSummary: Sendable, Codable, Hashable {
+    /// An object that is a video.
     public struct Entry: Sendable, Codable, Hashable {
+        /// Id of the video.
         public var videoID: VideoID
+        /// URL of the object.
         public var url: String
     }
 
+    /// An object that is none, and why.
     public struct Note: Sendable, Codable, Hashable {
         /// `s3://bucket/key`, for display.
         public var object: String
+        /// Why, for people.
         public var reason: String
     }
 
+    /// Version of the document.
     public var schema = 1
+    /// New videos.
     public var registered: [Entry] = []
     /// Registered earlier.
     public var known: [Entry] = []

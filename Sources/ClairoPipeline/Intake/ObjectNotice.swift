@@ -5,6 +5,7 @@ public struct ObjectNotice: Sendable, Hashable {
     /// S3's limit: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
     public static let longestKey = 1024
 
+    /// Name of the bucket.
     public let bucket: String
     /// The decoded key.
     public let key: String
@@ -47,6 +48,7 @@ public struct ObjectNotice: Sendable, Hashable {
 
 /// The objects of one event document, each with its latest event.
 public struct ObjectNotices: Sendable, Hashable {
+    /// The objects, each once.
     public internal(set) var objects: [ObjectNotice] = []
     /// The number of records about something else, such as removals and test notifications.
     public internal(set) var ignored = 0

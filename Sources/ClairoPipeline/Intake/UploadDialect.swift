@@ -20,6 +20,7 @@ public enum UploadNotice: Sendable, Hashable {
 public enum UploadDialect {
     /// The maximum size of a document in bytes: the default limit of Kafka brokers.
     public static let largestDocument = 1 << 20
+    /// Records that a document may have.
     public static let mostRecords = 10_000
 
     /// - Parameter limit: The maximum size of the document in bytes.

@@ -9,6 +9,7 @@ public struct Profiles: Sendable, Hashable {
         self.named = ["default": TranscodeSettings()].merging(named) { $1 }
     }
 
+    /// Names of all profiles, sorted.
     public var names: [String] { named.keys.sorted() }
 
     /// - Throws: `configuration` (78) for an unknown name.

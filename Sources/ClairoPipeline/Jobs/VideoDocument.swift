@@ -10,13 +10,19 @@ public enum DocumentReader: Sendable {
 
 /// A video as JSON, the same in the HTTP API and on the command line.
 public struct VideoDocument: Sendable, Codable, Hashable {
+    /// Id of the video.
     public var id: VideoID
+    /// What became of the video.
     public var state: Video.State
+    /// Title for people.
     public var title: String?
     /// The file's name as its owner had it.
     public var name: String
+    /// Transcoding profile.
     public var profile: String
+    /// Place in the queue.
     public var priority: Priority
+    /// Tenant, for fair scheduling.
     public var tenant: String
     /// Bytes of the source.
     public var size: Int64
@@ -24,9 +30,13 @@ public struct VideoDocument: Sendable, Codable, Hashable {
     public var sha256: String
     /// As `clairo probe --json` prints it.
     public var media: MediaInfo?
+    /// When the upload was complete.
     public var uploadedAt: Timestamp
+    /// When this record last changed.
     public var updatedAt: Timestamp
+    /// Video output, once a job has succeeded.
     public var output: ProcessedOutput?
+    /// Failure of the last job.
     public var error: Failure?
     /// Where the source is. For operators.
     public var source: ObjectLocation?
@@ -64,22 +74,33 @@ public struct VideoDocument: Sendable, Codable, Hashable {
 
 /// A job as JSON, the same in the HTTP API and on the command line.
 public struct JobDocument: Sendable, Codable, Hashable {
+    /// Id of the job.
     public var id: JobID
+    /// What the job is doing.
     public var state: Job.State
+    /// Transcoding profile.
     public var profile: String
     /// 1, and one more for each time that the job was retried.
     public var attempt: Int
+    /// When the job was created.
     public var createdAt: Timestamp
+    /// When it last changed.
     public var updatedAt: Timestamp
+    /// When it ended.
     public var finishedAt: Timestamp?
     /// Number of tasks by their state.
     public var tasks: [String: Int]
+    /// Encoded frames, over all rungs and tasks.
     public var framesDone: Int
+    /// Frames to encode.
     public var framesPlanned: Int
     /// Of `JobPace`; like `speed` and `etaSeconds` only of a running job.
     public var framesPerSecond: Double?
+    /// Seconds of output per second.
     public var speed: Double?
+    /// Estimated time to the end of encoding.
     public var etaSeconds: Double?
+    /// Why it failed.
     public var error: Failure?
     /// Each task. For operators.
     public var taskList: [TaskDocument]?
@@ -105,15 +126,23 @@ public struct JobDocument: Sendable, Codable, Hashable {
 
 /// A task as JSON, without its own documents, which are for workers.
 public struct TaskDocument: Sendable, Codable, Hashable {
+    /// Id of the task.
     public var id: TaskID
+    /// What the task does.
     public var kind: WorkTask.Kind
+    /// Number of the chunk or track within the job, from 0; 0 for the others.
     public var index: Int
+    /// What became of the task.
     public var state: WorkTask.State
+    /// Number of claims so far; the fencing number of the current one.
     public var attempt: Int
     /// The worker that runs it, or did last.
     public var owner: String?
+    /// Encoded frames, over all rungs.
     public var framesDone: Int
+    /// Frames to encode.
     public var framesPlanned: Int
+    /// Why its last attempt failed.
     public var error: Failure?
 
     init(_ task: WorkTask) {
@@ -133,14 +162,21 @@ public struct TaskDocument: Sendable, Codable, Hashable {
 public struct RenditionDocument: Sendable, Codable, Hashable {
     /// Such as `1080p`.
     public var name: String
+    /// Width in pixels.
     public var width: Int
+    /// Height in pixels.
     public var height: Int
+    /// Codec string, such as `avc1.640028`.
     public var codec: String
     /// Bits per second.
     public var averageRate: Int64
+    /// Highest rate of a segment.
     public var peakRate: Int64
+    /// Size of all segments.
     public var bytes: Int64
+    /// URL of its HLS playlist.
     public var playlistURL: String?
+    /// URL of its MP4 file.
     public var mp4URL: String?
     /// The job that made it. For operators.
     public var jobID: JobID?
@@ -158,7 +194,9 @@ public struct RenditionDocument: Sendable, Codable, Hashable {
 
 /// One video with its jobs and renditions: what `clairo status VIDEO --json` prints.
 public struct VideoReport: Sendable, Codable, Hashable {
+    /// 2.
     public var schema: Int
+    /// The video.
     public var video: VideoDocument
     /// Newest first.
     public var jobs: [JobDocument]

@@ -5,8 +5,11 @@ public struct DeadLetterOperations: Sendable {
     private let metadata: any VideoRecords & DeadLetterRecords
     private let jobs: JobOperations
 
+    /// What became of a redrive.
     public enum Outcome: Sendable {
+        /// It is tried again now.
         case redriven
+        /// It had been tried again before.
         case wasRedriven
         /// The video of a task was deleted. The letter counts as redriven.
         case videoIsGone
@@ -22,6 +25,8 @@ public struct DeadLetterOperations: Sendable {
         try await metadata.deadLetters(topic: topic, all: all, limit: limit)
     }
 
+    /// A dead letter.
+    /// - Throws: `noInput` (66) if there is none with this id.
     public func letter(_ id: MessageID) async throws(ClairoError) -> DeadLetter {
         guard let letter = try await metadata.deadLetter(id) else {
             throw .noInput("There is no dead letter \(id)", advice: "clairo dlq list shows all dead letters.")

@@ -4,9 +4,11 @@ internal import Foundation
 /// Removes obsolete data: objects of the output store that no published job refers to, abandoned multipart uploads, and
 /// old rows. Sources are never touched.
 public struct GarbageCollection: Sendable {
+    /// What was removed.
     public struct Report: Sendable, Codable, Hashable {
         /// Objects removed, or to be removed in a dry run.
         public var objects = 0
+        /// Their size.
         public var bytes: Int64 = 0
         /// Aborted multipart uploads. Not counted in a dry run.
         public var uploads = 0

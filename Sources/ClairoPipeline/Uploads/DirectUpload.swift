@@ -10,9 +10,11 @@ public struct DirectUploads: Sendable {
 
     /// A part, to be sent with PUT.
     public struct Part: Sendable {
+        /// Number of the part, from 1.
         public var number: Int
         /// The required size in bytes.
         public var size: Int64
+        /// Presigned URL for a PUT.
         public var url: String
     }
 
@@ -22,8 +24,11 @@ public struct DirectUploads: Sendable {
         public var parts: [Int]
     }
 
+    /// Whether the parts made a video.
     public enum Completion: Sendable {
+        /// The video is registered.
         case registered(Video)
+        /// Parts are missing or have the wrong size.
         case incomplete(MissingParts)
     }
 
@@ -39,6 +44,7 @@ public struct DirectUploads: Sendable {
         }
     }
 
+    /// Starts an upload whose parts go straight to the store.
     public func create(_ request: UploadRequest, fingerprint: String, size: Int64, sha256: String?)
         async throws(ClairoError) -> UploadSession
     {
@@ -46,6 +52,7 @@ public struct DirectUploads: Sendable {
             request, fingerprint: fingerprint, size: size, sha256: sha256, largestLength: size)
     }
 
+    /// Number of parts of an upload.
     public static func partCount(_ session: UploadSession) -> Int {
         guard let upload = session.multipart, let size = session.size else { return 0 }
         return upload.partCount(forLength: size)

@@ -7,7 +7,9 @@ internal import Foundation
 /// arrived. The upload's row remains until the caller has reported the video's id to its user. So the same call resumes
 /// a run that was killed at any point, and never creates a second video from the same file.
 public struct FileUpload: Sendable {
+    /// What became of an upload.
     public struct Outcome: Sendable {
+        /// The video.
         public var video: Video
         /// Bytes sent by this run. The others had arrived before.
         public var sentBytes: Int64
@@ -26,10 +28,13 @@ public struct FileUpload: Sendable {
 
     /// Committed and total bytes.
     public struct Progress: Sendable {
+        /// Bytes that the store has.
         public var done: Int64
+        /// Size of the file.
         public var total: Int64
     }
 
+    /// How long an interrupted upload can be continued.
     public static let keptForSeconds: Double = 7 * 86_400
     private static let partsAtOnce = 4
 

@@ -112,7 +112,9 @@ public struct ResumableUpload: Sendable {
     /// commits.
     private static let partsPerCommit = 8
 
+    /// Whether the bytes of a request are safe.
     public enum Commit: Sendable {
+        /// They are; this is the upload now.
         case done(UploadSession)
         /// Another request has claimed the upload.
         case superseded
@@ -142,9 +144,11 @@ public struct ResumableUpload: Sendable {
 
     /// The total number of received bytes, committed or not.
     public var offset: Int64 { received }
+    /// Size of the upload; nil if the sender has not said it yet.
     public var size: Int64? { session.size }
     /// The checksum of the whole upload, if this request received all of it.
     public var sha256: String? { hash?.finish() }
+    /// Whether the bytes in memory make a part.
     public var isPartFull: Bool { stream.isPartFull }
 
     /// Consumes as many of the first bytes as fit into the part.

@@ -29,6 +29,7 @@ public struct StreamUpload: Sendable {
         try await registration.metadata.createUpload(session)
     }
 
+    /// Bytes received so far.
     public var bytes: Int64 { hash.bytes }
 
     /// Whether `sendPart()` must be called before more bytes are consumed.
@@ -42,6 +43,7 @@ public struct StreamUpload: Sendable {
         return count
     }
 
+    /// Sends the bytes in memory as a part.
     public mutating func sendPart() async throws(ClairoError) {
         if stream == nil {
             let (store, key, partSize) = (registration.store, Video.sourceKey(session.videoID), partSize)

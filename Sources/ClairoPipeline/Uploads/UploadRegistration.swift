@@ -7,8 +7,11 @@ public typealias UploadStore = BackingStore & MultipartStore & PresigningStore
 /// The last step of every upload: probes the source, then writes the video's row and its message in one transaction
 /// (bytes before rows, rows before messages).
 public struct UploadRegistration: Sendable {
+    /// The raw store.
     public let store: any UploadStore
+    /// Where videos and uploads are recorded.
     public let metadata: any VideoRecords & UploadRecords
+    /// Checks sources.
     public let prober: any MediaProber
 
     /// - Parameter store: The raw store.

@@ -2,11 +2,16 @@ public import ClairoCore
 
 /// The properties of a new video.
 public struct UploadRequest: Sendable, Hashable {
+    /// UTF-8 bytes that a name or title may have.
     public static let longestText = 2000
 
+    /// File name without folders and control characters.
     public let originalName: String
+    /// Title for people.
     public let title: String?
+    /// Transcoding profile.
     public let profile: String
+    /// Place in the queue.
     public let priority: Priority
     /// The tenant, for fair scheduling.
     public let tenant: String

@@ -2,8 +2,11 @@ public import ClairoCore
 
 /// Deletes a video with its output.
 public struct VideoRemoval: Sendable {
+    /// What became of a removal.
     public enum Outcome: Sendable {
+        /// The video, its source and its output are gone.
         case removed
+        /// There is no such video.
         case unknown
         /// A job is processing it.
         case busy

@@ -5,17 +5,25 @@ internal import AWSSigning
 public struct S3Event: Sendable {
     /// By the names of S3's own API.
     public enum Operation: String, Sendable, CaseIterable {
+        /// Requests about one object, or a bucket.
         case getObject, headObject, putObject, deleteObject, listObjects, headBucket
+        /// Multipart uploads.
         case createMultipartUpload, uploadPart, completeMultipartUpload, abortMultipartUpload
+        /// Lists of multipart uploads; `other` is none of these.
         case listParts, listMultipartUploads, other
     }
 
+    /// How an attempt ended.
     public enum Outcome: String, Sendable, CaseIterable {
+        /// Closed set; it is a metric label.
         case success, notFound, denied, conflict, throttled, serverError, clientError, network, badReply, credentials
     }
 
+    /// What was requested.
     public var operation: Operation
+    /// How the attempt ended.
     public var outcome: Outcome
+    /// How long it took.
     public var seconds: Double
     /// Whether the request is sent once more.
     public var isRepeated: Bool

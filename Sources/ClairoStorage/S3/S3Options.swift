@@ -17,6 +17,7 @@ public struct S3Options: Sendable {
     public var partSize = 8 << 20
     /// Parts of one object on their way at a time, as long as they hold no more than `partMemory` bytes.
     public var parallelParts = 4
+    /// Bytes that all parts of one object on their way may hold.
     public var partMemory = 96 << 20
     /// Bytes of a block of an open object, the smallest piece that is asked for.
     public var blockSize = 256 << 10
