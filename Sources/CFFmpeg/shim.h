@@ -1,5 +1,6 @@
-// What the Swift importer cannot see of libav: error macros, special values, variadics and fields that
-// change between versions. Only constants and static inline functions; no state.
+// What the Swift importer cannot see of libav (error macros, special values, variadics), and everything that differs between
+// the versions of FFmpeg that Clairo builds with: 5.1 (Debian 12), 6.1, 7.1 (Debian 13) and later. A difference is decided by
+// the libraries' own version numbers, from FFmpeg's doc/APIchanges. Only constants and static inline functions; no state.
 #ifndef CLAIRO_CFFMPEG_SHIM_H
 #define CLAIRO_CFFMPEG_SHIM_H
 
@@ -18,8 +19,10 @@
 #include <libavutil/mathematics.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 
 static const int clairo_averror_eof = AVERROR_EOF;
 static const int clairo_averror_eagain = AVERROR(EAGAIN);
@@ -42,31 +45,97 @@ static inline const char *clairo_dict_first_key(AVDictionary *d) {
     return entry ? entry->key : NULL;
 }
 
-// Display matrix of a stream or NULL; newer libav keeps it in codecpar->coded_side_data.
+// Side data of a whole stream, or NULL. FFmpeg 6.1 moved it to the codec parameters; 8 removed av_stream_get_side_data.
+static inline const uint8_t *clairo_stream_side_data(
+    const AVStream *stream, enum AVPacketSideDataType type, size_t *size) {
+    *size = 0;
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 30, 100)
+    const AVPacketSideData *found = av_packet_side_data_get(
+        stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data, type);
+    if (!found) return NULL;
+    *size = found->size;
+    return found->data;
+#else
+    return av_stream_get_side_data(stream, type, size);
+#endif
+}
+
 static inline const int32_t *clairo_stream_display_matrix(const AVStream *stream) {
-    size_t size = 0;
-    const uint8_t *data = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    size_t size;
+    const uint8_t *data = clairo_stream_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
     return size >= 9 * sizeof(int32_t) ? (const int32_t *)data : NULL;
 }
 
 static inline int clairo_stream_has_side_data(const AVStream *stream, enum AVPacketSideDataType type) {
-    return av_stream_get_side_data(stream, type, NULL) != NULL;
+    size_t size;
+    return clairo_stream_side_data(stream, type, &size) != NULL;
 }
 
-// Interlacing flags are plain fields in 5.1 and bits of AVFrame.flags from 6.1 on.
+// Fields of their own in 5.1, bits of AVFrame.flags from 6.1 on; 8 removed the fields.
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)
+static inline int clairo_frame_is_interlaced(const AVFrame *frame) {
+    return (frame->flags & AV_FRAME_FLAG_INTERLACED) != 0;
+}
+static inline int clairo_frame_is_key(const AVFrame *frame) { return (frame->flags & AV_FRAME_FLAG_KEY) != 0; }
+#else
 static inline int clairo_frame_is_interlaced(const AVFrame *frame) { return frame->interlaced_frame; }
-static inline int clairo_frame_top_field_first(const AVFrame *frame) { return frame->top_field_first; }
 static inline int clairo_frame_is_key(const AVFrame *frame) { return frame->key_frame; }
-static inline int64_t clairo_frame_duration(const AVFrame *frame) { return frame->pkt_duration; }
+#endif
+
+// FFmpeg 6.0 renamed the field; 7 removed the old name.
+static inline int64_t clairo_frame_duration(const AVFrame *frame) {
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)
+    return frame->duration;
+#else
+    return frame->pkt_duration;
+#endif
+}
 
 static inline int clairo_frame_is_damaged(const AVFrame *frame) {
     return frame->decode_error_flags != 0 || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0;
 }
 
+// Makes a frame one that its encoder decides about: no picture type, not a key frame, not interlaced. From 6.1 to 7.1 the old
+// fields have to be cleared too, because libavcodec sets the flags again from them.
 static inline void clairo_frame_reset_picture_type(AVFrame *frame) {
     frame->pict_type = AV_PICTURE_TYPE_NONE;
+    frame->flags = 0;
+#if LIBAVUTIL_VERSION_MAJOR < 60
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
     frame->key_frame = 0;
     frame->interlaced_frame = 0;
+    frame->top_field_first = 0;
+#pragma GCC diagnostic pop
+#endif
+}
+
+// Adds a video source named "in" for frames like `frame` to a graph. From 7.0 on the source compares each frame's colour
+// space and range with its own, and the filters after it negotiate by them.
+static inline int clairo_graph_add_video_source(
+    AVFilterGraph *graph, const AVFrame *frame, AVRational aspect, AVRational time_base, AVFilterContext **source) {
+    AVFilterContext *context = avfilter_graph_alloc_filter(graph, avfilter_get_by_name("buffer"), "in");
+    AVBufferSrcParameters *parameters = av_buffersrc_parameters_alloc();
+    int result = AVERROR(ENOMEM);
+    if (context && parameters) {
+        parameters->format = frame->format;
+        parameters->width = frame->width;
+        parameters->height = frame->height;
+        parameters->sample_aspect_ratio = aspect;
+        parameters->time_base = time_base;
+#if LIBAVFILTER_VERSION_INT >= AV_VERSION_INT(9, 16, 100)
+        parameters->color_space = frame->colorspace;
+        parameters->color_range = frame->color_range;
+#endif
+#if LIBAVFILTER_VERSION_INT >= AV_VERSION_INT(11, 8, 100)
+        parameters->alpha_mode = frame->alpha_mode;
+#endif
+        result = av_buffersrc_parameters_set(context, parameters);
+        if (result >= 0) result = avfilter_init_str(context, NULL);
+    }
+    av_free(parameters);
+    *source = context;
+    return result;
 }
 
 static inline int clairo_frame_plane(const AVFrame *frame, int index, uint8_t **data, int *stride) {
@@ -78,6 +147,17 @@ static inline int clairo_frame_plane(const AVFrame *frame, int index, uint8_t **
 
 static inline AVStream *clairo_stream(const AVFormatContext *context, int index) {
     return context->streams[index];
+}
+
+// X264_BUILD of the libx264 in this process, or 0. Its header puts the number into the name of x264_encoder_open. The null
+// handle is RTLD_DEFAULT, which the header defines only for _GNU_SOURCE.
+static inline int clairo_x264_build(void) {
+    char name[40];
+    for (int build = 100; build < 400; build++) {
+        snprintf(name, sizeof name, "x264_encoder_open_%d", build);
+        if (dlsym(NULL, name)) return build;
+    }
+    return 0;
 }
 
 static inline const char *clairo_libav_version(void) { return av_version_info(); }

@@ -8,17 +8,16 @@ public final class FilterGraph {
     private let source: UnsafeMutablePointer<AVFilterContext>
     private var sinks: [UnsafeMutablePointer<AVFilterContext>] = []
 
-    /// A graph for pictures like `first`; `description` reads from `[in]` and writes to `[out0]`….
+    /// A graph for frames like `first`; `description` reads from `[in]` and writes to `[out0]`….
     public init(video description: String, like first: Frame, timeBase: Ratio, outputs: Int) throws(AVError) {
         LogTap.install
         let frame = first.pointer.pointee
         let aspect =
             frame.sample_aspect_ratio.num > 0 && frame.sample_aspect_ratio.den > 0
             ? frame.sample_aspect_ratio : AVRational(num: 1, den: 1)
-        let arguments =
-            "video_size=\(frame.width)x\(frame.height):pix_fmt=\(frame.format):time_base=\(timeBase.num)/\(timeBase.den)"
-            + ":pixel_aspect=\(aspect.num)/\(aspect.den)"
-        (graph, source) = try Self.makeGraph(source: "buffer", arguments: arguments)
+        (graph, source) = try Self.makeGraph { graph, source in
+            clairo_graph_add_video_source(graph, first.pointer, aspect, timeBase.av, &source)
+        }
         do {
             try connect(description, sink: "buffersink", outputs: outputs)
         } catch {
@@ -27,7 +26,7 @@ public final class FilterGraph {
         }
     }
 
-    /// A graph for sound like `first`.
+    /// A graph for audio like `first`.
     public init(audio description: String, like first: Frame, timeBase: Ratio) throws(AVError) {
         LogTap.install
         var layout = first.pointer.pointee.ch_layout
@@ -39,7 +38,9 @@ public final class FilterGraph {
         let arguments =
             "sample_rate=\(first.sampleRate):sample_fmt=\(String(cString: format)):channel_layout=\(layoutName)"
             + ":time_base=\(timeBase.num)/\(timeBase.den)"
-        (graph, source) = try Self.makeGraph(source: "abuffer", arguments: arguments)
+        (graph, source) = try Self.makeGraph { graph, source in
+            avfilter_graph_create_filter(&source, avfilter_get_by_name("abuffer"), "in", arguments, nil, graph)
+        }
         do {
             try connect(description, sink: "abuffersink", outputs: 1)
         } catch {
@@ -50,13 +51,13 @@ public final class FilterGraph {
 
     deinit { avfilter_graph_free(&graph) }
 
-    private static func makeGraph(source kind: String, arguments: String) throws(AVError)
-        -> (UnsafeMutablePointer<AVFilterGraph>, UnsafeMutablePointer<AVFilterContext>)
-    {
+    private static func makeGraph(
+        adding addSource: (UnsafeMutablePointer<AVFilterGraph>, inout UnsafeMutablePointer<AVFilterContext>?) -> CInt
+    ) throws(AVError) -> (UnsafeMutablePointer<AVFilterGraph>, UnsafeMutablePointer<AVFilterContext>) {
         let graph = try checkAllocated(avfilter_graph_alloc())
         graph.pointee.nb_threads = 1
         var source: UnsafeMutablePointer<AVFilterContext>?
-        let result = avfilter_graph_create_filter(&source, avfilter_get_by_name(kind), "in", arguments, nil, graph)
+        let result = addSource(graph, &source)
         guard result >= 0, let source else {
             var unused: UnsafeMutablePointer<AVFilterGraph>? = graph
             avfilter_graph_free(&unused)

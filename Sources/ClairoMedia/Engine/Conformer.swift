@@ -17,6 +17,7 @@ final class Conformer {
         var format: Int32
         var isFullRange: Bool
         var transfer: Int32
+        var matrix: Int32
 
         init(_ frame: Frame) {
             width = frame.width
@@ -24,6 +25,7 @@ final class Conformer {
             format = frame.format
             isFullRange = frame.isFullRange
             transfer = frame.colorTransfer
+            matrix = frame.colorMatrix
         }
     }
 

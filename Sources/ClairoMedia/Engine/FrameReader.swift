@@ -191,7 +191,9 @@ final class Deinterlacer {
     var outputTimeBase: Ratio { graph?.timeBase(output: 0) ?? timeBase }
 
     func process(_ frame: Frame) throws -> [(Frame, Int64?)] {
-        let current = [frame.width, frame.height, Int(frame.format)]
+        let current = [
+            frame.width, frame.height, Int(frame.format), Int(frame.colorMatrix), frame.isFullRange ? 1 : 0,
+        ]
         var outputs: [(Frame, Int64?)] = []
         if graph == nil || current != shape {
             outputs = try finish()

@@ -58,12 +58,15 @@ struct RungEncoder {
         }
     }
 
-    /// The macroblock tree of x264 (164) handles eight macroblocks at a time with AVX-512 and takes stale memory for those
-    /// beyond the end of a row: the same pictures give other bytes on the next run. Sizes whose rows end in the middle, such
-    /// as 854x480 and 426x240, do without it.
+    /// The last build of x264 that is known to have the error which `instructionSets` works around.
+    private static let lastFaultyX264 = 164
+
+    /// Up to build 164, the macroblock tree of x264 handles eight macroblocks at a time with AVX-512 and takes stale memory for
+    /// those beyond the end of a row: the same frames give other bytes on the next run. Frames whose rows end in the middle of
+    /// eight, such as 854x480 and 426x240, do without AVX-512.
     private static func instructionSets(width: Int) -> String {
         let macroblocks = (width + 15) / 16
-        guard Processor.hasAVX512, macroblocks % 8 != 0 else { return "" }
+        guard Processor.hasAVX512, X264.build ?? 0 <= lastFaultyX264, macroblocks % 8 != 0 else { return "" }
         return ":asm=MMX2,SSE2Fast,LZCNT,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2"
     }
 

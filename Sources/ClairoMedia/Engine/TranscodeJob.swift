@@ -256,4 +256,8 @@ public struct TranscodeJob: Sendable {
     /// Program and library versions, as `clairo.json` names them.
     public static var libraryVersion: String { libavVersion }
     public static var generator: String { "clairo \(clairoVersion) libav \(libavVersion)" }
+    /// The libraries that decode and encode, with their versions.
+    public static var libraries: String {
+        "FFmpeg \(libavVersion), x264 \(X264.build.map { "build \($0)" } ?? "missing")"
+    }
 }
