@@ -1,10 +1,6 @@
 import ClairoCore
 import Foundation
 
-#if canImport(FoundationXML)
-    import FoundationXML
-#endif
-
 /// Reads a DASH manifest back as a player would, for `clairo verify`: one static period of SegmentTemplates or
 /// SegmentLists with a SegmentTimeline each, which is what Clairo writes. Anything else is an error with its line, not a guess.
 ///
@@ -22,17 +18,21 @@ enum DASHParser {
     static func parse(_ data: Data) throws(DASHParseError) -> DASHDocument {
         try refuseTricks(data)
         let reader = Reader()
-        let parser = XMLParser(data: data)
-        parser.shouldProcessNamespaces = false
-        parser.shouldResolveExternalEntities = false
-        parser.delegate = reader
-        let isWellFormed = parser.parse()
-        if let failure = reader.failure { throw failure }
-        guard isWellFormed else {
-            throw DASHParseError(line: max(1, parser.lineNumber), reason: "not well-formed XML")
+        var xml = try asDASH { () throws(XMLError) in try XMLReader(data) }
+        while let event = try asDASH({ () throws(XMLError) in try xml.next() }) {
+            reader.line = xml.line
+            switch event {
+            case .start(let name, let attributes): try reader.start(name, attributes)
+            case .end: try reader.end()
+            case .text: break
+            }
         }
         guard reader.hasPeriod else { throw DASHParseError(line: 1, reason: "no MPD with a Period") }
         return reader.document
+    }
+
+    private static func asDASH<R>(_ body: () throws(XMLError) -> R) throws(DASHParseError) -> R {
+        do { return try body() } catch { throw DASHParseError(line: error.line, reason: error.reason) }
     }
 
     private static func refuseTricks(_ data: Data) throws(DASHParseError) {
@@ -155,14 +155,12 @@ private struct Addresses {
     var end: Int64 = 0
 }
 
-/// Collects the document from the parser's callbacks. A callback cannot throw, so the first failure is kept and parsing
-/// is aborted.
-private final class Reader: NSObject, XMLParserDelegate {
+/// Collects the document from the events of the XML.
+private final class Reader {
     var document = DASHDocument()
     var hasPeriod = false
-    var failure: DASHParseError?
+    var line = 1
     private var path: [String] = []
-    private var line = 1
     private var set: DASHAdaptationSet?
     private var setAddresses: Addresses?
     private var representation: DASHRepresentation?
@@ -172,40 +170,10 @@ private final class Reader: NSObject, XMLParserDelegate {
     private var segmentsLeft = DASHParser.maximumSegments
     private var nameBytesLeft = DASHParser.maximumNamesBytes
 
-    func parser(
-        _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
-        attributes: [String: String]
-    ) {
-        perform(parser) { () throws(DASHParseError) in
-            guard path.count < 32 else { throw error("elements nested too deep") }
-            path.append(name)
-            try start(name, attributes)
-        }
-    }
-
-    func parser(
-        _ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?
-    ) {
-        perform(parser) { () throws(DASHParseError) in
-            try end()
-            _ = path.popLast()
-        }
-    }
-
-    private func perform(_ parser: XMLParser, _ body: () throws(DASHParseError) -> Void) {
-        guard failure == nil else { return }
-        line = max(1, parser.lineNumber)
-        do {
-            try body()
-        } catch {
-            failure = error
-            parser.abortParsing()
-        }
-    }
-
     private func error(_ reason: String) -> DASHParseError { DASHParseError(line: line, reason: reason) }
 
-    private func start(_ name: String, _ attributes: [String: String]) throws(DASHParseError) {
+    func start(_ name: String, _ attributes: [String: String]) throws(DASHParseError) {
+        path.append(name)
         if path.count == 1, name != "MPD" { throw error("the root is not MPD") }
         switch path.joined(separator: "/") {
         case "MPD":
@@ -257,7 +225,8 @@ private final class Reader: NSObject, XMLParserDelegate {
         }
     }
 
-    private func end() throws(DASHParseError) {
+    func end() throws(DASHParseError) {
+        defer { path.removeLast() }
         switch path.joined(separator: "/") {
         case "MPD/Period/AdaptationSet/Representation":
             guard var done = representation else { return }
