@@ -13,13 +13,36 @@ fail() {
 
 need_swift() {
     command -v swift >/dev/null || fail 69 "no Swift toolchain found" \
-        "install Swift 6.2 or later from https://swift.org/install (Debian 12 is supported), then run this again"
+        "install Swift 6.2 or later from https://swift.org/install (the toolchain for Debian 12 runs on 13 too), then run this again"
     local banner version
-    banner=$(swift --version 2>&1) || fail 69 "swift does not start:" "$banner"
+    banner=$(swift --version 2>&1) || {
+        # A minimal Debian lacks some libraries of the toolchain itself.
+        [[ $banner == *"error while loading shared libraries"* ]] && command -v apt-get >/dev/null ||
+            fail 69 "swift does not start:" "$banner"
+        need_packages "${toolchain_packages[@]}"
+        banner=$(swift --version 2>&1) || fail 69 "swift does not start:" "$banner"
+    }
     version=$(sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p' <<<"$banner" | head -n 1)
     # sort -V puts the older version first. If that is not 6.2, the toolchain is too old.
     [[ $(printf '%s\n' 6.2 "${version:-0}" | sort -V | head -n 1) == 6.2 ]] || fail 69 \
         "Swift 6.2 or later is needed, found ${version:-unknown}" "install a newer version from https://swift.org/install"
+}
+
+# need_linking: links an empty program with every library that clairo links to, to find what is missing before minutes of
+# compiling.
+need_linking() {
+    local folder libraries sources reasons
+    sources=$(dirname "${BASH_SOURCE[0]}")/../Sources
+    mapfile -t libraries < <(sed -nE 's/^ *link "([^"]+)"$/-l\1/p' "$sources"/*/module.modulemap | sort -u)
+    folder=$(mktemp -d)
+    printf 'import Foundation\nprint(Date())\n' >"$folder/main.swift"
+    if ! swiftc -static-stdlib "$folder/main.swift" -o "$folder/main" "${libraries[@]}" -lsqlite3 >"$folder/log" 2>&1; then
+        mapfile -t reasons < <(grep -E 'cannot find|unable to find|undefined|not found|error:' "$folder/log" | head -n 8)
+        rm -rf "$folder"
+        fail 69 "a program cannot be linked with the libraries that clairo needs:" "${reasons[@]}" \
+            "on Debian, as root:  apt-get install --no-install-recommends ${build_packages[*]}"
+    fi
+    rm -rf "$folder"
 }
 
 # need_packages NAME...: installs missing packages. Needs root only if any is missing.
@@ -75,10 +98,14 @@ need_test_tools() {
     echo "note: tests that need ${missing[*]} are skipped" >&2
 }
 
-# Needed to build. Swift's package manager needs git; the C++ in swift-crypto needs g++.
+# Libraries that a toolchain from swift.org needs and that a minimal Debian lacks.
+toolchain_packages=(libncurses6 libsqlite3-0 libuuid1 zlib1g)
+
+# Needed to build. Swift's package manager needs git and the certificates that TLS trusts; the C++ in swift-crypto needs g++.
+# Debian 12 and 13 have the same names.
 # shellcheck disable=SC2034  # used by the scripts that source this
 build_packages=(
-    git g++ pkg-config libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev
+    git ca-certificates g++ pkg-config libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev
     libcurl4-openssl-dev libsqlite3-dev libmariadb-dev librdkafka-dev libseccomp-dev
 )
 
