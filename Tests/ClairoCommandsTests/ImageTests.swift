@@ -66,7 +66,7 @@ struct ImageTests {
             let built = try await daemon.docker(
                 [
                     "build", "--quiet", "--network", "host", "--file", dockerfile, "--tag", name, "--build-arg",
-                    "BINARY=given", folder,
+                    "BINARY=given", "--build-arg", "DEBIAN=\(BaseImage.release)", folder,
                 ], environment: ["DOCKER_BUILDKIT": "1"], deadline: .seconds(900))
             try #require(built.status == 0, "\(built)")
         }
@@ -74,24 +74,34 @@ struct ImageTests {
     }
 }
 
-/// `debian:bookworm-slim` made from Debian's packages, for no registry may be in reach.
+/// A slim image of the Debian that the program was built on, made from Debian's packages, for no registry may be in reach.
 private enum BaseImage {
+    /// The release of this machine, such as `bookworm`.
+    static let release: String = {
+        let lines = (try? String(contentsOfFile: "/etc/os-release", encoding: .utf8))?.split(separator: "\n") ?? []
+        return lines.first { $0.hasPrefix("VERSION_CODENAME=") }.map { String($0.dropFirst(17)) } ?? "trixie"
+    }()
+
     static func isPossible() async -> Bool {
         guard TestTools.path(of: "debootstrap") != nil, TestTools.path(of: "strip") != nil else { return false }
-        let release = try? await ChildProcess(
-            "curl", ["-fsSo", "/dev/null", "--max-time", "20", "http://deb.debian.org/debian/dists/bookworm/InRelease"]
+        let answer = try? await ChildProcess(
+            "curl",
+            ["-fsSo", "/dev/null", "--max-time", "20", "http://deb.debian.org/debian/dists/\(release)/InRelease"]
         ).outcome()
-        return release?.status == 0
+        return answer?.status == 0
     }
 
     static func make(on daemon: DockerDaemon, in scratch: Scratch) async throws {
         let folder = scratch.path("base")
         let made = try await ChildProcess(
             "sh",
-            ["-ec", "debootstrap --variant=minbase bookworm \"$1\" && tar -C \"$1\" -cf \"$1.tar\" .", "base", folder],
+            [
+                "-ec", "debootstrap --variant=minbase $2 \"$1\" && tar -C \"$1\" -cf \"$1.tar\" .", "base", folder,
+                release,
+            ],
             deadline: .seconds(900)
         ).outcome()
         try #require(made.status == 0, "\(made)")
-        try await daemon.docker("import", folder + ".tar", "debian:bookworm-slim")
+        try await daemon.docker("import", folder + ".tar", "debian:\(release)-slim")
     }
 }
