@@ -66,6 +66,21 @@ public struct KafkaConfiguration: Sendable, Hashable {
     /// The name and version of the library, such as `librdkafka 2.0.2`.
     public static var libraryVersion: String { "librdkafka " + String(cString: rd_kafka_version_str()) }
 
+    /// A known limitation of the linked library with these properties and what to do about it, or nil.
+    public var warning: String? { warning(libraryVersion: rd_kafka_version()) }
+
+    /// - Parameter libraryVersion: as `rd_kafka_version` has it: 0x020601ff is 2.6.1.
+    func warning(libraryVersion: CInt) -> String? {
+        // Of a property and its alias, the library takes what was set last: the order of `conf`.
+        let mechanism = properties["sasl.mechanisms"] ?? properties["sasl.mechanism"] ?? ""
+        guard libraryVersion < 0x0206_01ff, mechanism.uppercased().hasPrefix("SCRAM-"),
+            properties["security.protocol"]?.lowercased().hasPrefix("sasl") == true
+        else { return nil }
+        return
+            "\(Self.libraryVersion) cannot log in to Kafka 4 with \(mechanism): the broker says that the credentials are invalid "
+            + "although the password is right. Use librdkafka 2.6.1 or later (Debian 13 has it), or the mechanism PLAIN over TLS."
+    }
+
     // MARK: For the clients
 
     /// Creates librdkafka's configuration. Properties override `defaults`; `fixed` overrides both.

@@ -1,5 +1,6 @@
 import ClairoCore
 import ClairoTestSupport
+import RDKafka
 import Testing
 
 /// What `clairo doctor` says of the queue.
@@ -77,6 +78,23 @@ import Testing
         let there = try await doctor("--queue", "kafka://\(cluster.brokers)", "--json")
         #expect(there.status == 0, "\(there)")
         #expect(there.text.contains("\"queue\""))
+    }
+
+    /// Before 2.6.1 librdkafka cannot, and Kafka's answer sends one looking for a wrong password.
+    @Test func aLibraryThatCannotLogInBySCRAMIsWarnedOf() async throws {
+        var configuration = try KafkaConfiguration(brokers: "127.0.0.1:1")
+        let properties = [
+            "security.protocol=sasl_plaintext", "sasl.mechanisms=SCRAM-SHA-256", "sasl.username=me",
+            "sasl.password=hunter2",
+        ]
+        for property in properties { try configuration.set(assignment: property) }
+        var arguments = ["--queue", "kafka://127.0.0.1:1"]
+        for property in properties { arguments += ["-X", property] }
+        let outcome = try await ClairoProcess.run(
+            arguments: ["doctor"] + arguments, environment: ["CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path])
+        #expect(outcome.status == 69, "\(outcome)")
+        #expect(outcome.text.contains("warning: librdkafka") == (configuration.warning != nil))
+        #expect(!outcome.description.contains("hunter2"))
     }
 
     static let wrong = [

@@ -1,5 +1,6 @@
-import RDKafka
 import Testing
+
+@testable import RDKafka
 
 /// Properties by the words of librdkafka, and those that stay ours.
 struct ConfigurationTests {
@@ -13,6 +14,19 @@ struct ConfigurationTests {
                 "bootstrap.servers": "one:9092,two:9092", "security.protocol": "sasl_ssl", "compression.codec": "zstd",
                 "ssl.ca.location": "/etc/a=b",
             ])
+    }
+
+    @Test func loggingInBySCRAMToKafka4NeedsANewerLibrary() throws {
+        var configuration = try KafkaConfiguration(brokers: "one:9092")
+        try configuration.set("sasl.mechanism", "SCRAM-SHA-512")
+        #expect(configuration.warning(libraryVersion: 0x0200_02ff) == nil)
+        try configuration.set("security.protocol", "SASL_SSL")
+        #expect(configuration.warning(libraryVersion: 0x0200_02ff)?.contains("2.6.1") == true)
+        #expect(configuration.warning(libraryVersion: 0x0206_00ff)?.contains("SCRAM-SHA-512") == true)
+        #expect(configuration.warning(libraryVersion: 0x0206_01ff) == nil)
+        #expect(configuration.warning(libraryVersion: 0x0208_00ff) == nil)
+        try configuration.set("sasl.mechanisms", "PLAIN")
+        #expect(configuration.warning(libraryVersion: 0x0200_02ff) == nil)
     }
 
     @Test(arguments: [

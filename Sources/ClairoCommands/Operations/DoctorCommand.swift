@@ -67,6 +67,7 @@ struct DoctorCommand: EnvironmentCommand {
             server.tokenFile = settings.value(.tokenFile)
             try server.checkTokens()
         }
+        await report.note("libraries", TranscodeJob.libraries + ", librdkafka \(KafkaQueue.libraryVersion)") {}
         await report.note("raw store", MaskedURL.text(settings[.rawStore], hidesUser: true)) {
             let store = try services.rawStore()
             try await Self.check(store)
@@ -88,6 +89,8 @@ struct DoctorCommand: EnvironmentCommand {
             }
             try await services.queue(metadata).check()
         }
+        // Asked again: a configuration that cannot be read is the check's own failure.
+        if let warning = (try? services.kafkaQueue())?.warning { report.warn(warning) }
         await metadata?.close()
         await report.note("sandbox", orElse: "tasks of consume and run") {
             let sandbox = try await ProcessExecutor(sandbox: .auto).sandboxReport()
@@ -123,6 +126,8 @@ struct DoctorReport: Codable {
         /// What was checked.
         var subject: String
         var error: ErrorDocument.Content?
+        /// What works now and may not elsewhere, or why it fails.
+        var warning: String?
     }
 
     var schema: Int
@@ -150,11 +155,17 @@ struct DoctorReport: Codable {
         await note(name, subject) { if let failure { throw failure } }
     }
 
+    /// Adds a warning to the last check.
+    mutating func warn(_ text: String) {
+        if !checks.isEmpty { checks[checks.count - 1].warning = text }
+    }
+
     var text: String {
         checks.map { check in
-            guard let error = check.error else { return "ok    \(check.name): \(check.subject)\n" }
+            let warning = check.warning.map { "      warning: \($0)\n" } ?? ""
+            guard let error = check.error else { return "ok    \(check.name): \(check.subject)\n" + warning }
             return "FAIL  \(check.name): \(check.subject)\n      \(Render.printable(error.message))\n"
-                + (error.advice.map { "      \($0)\n" } ?? "")
+                + (error.advice.map { "      \($0)\n" } ?? "") + warning
         }.joined()
     }
 }

@@ -55,6 +55,9 @@ public struct KafkaQueue: MessageQueue {
         String(KafkaConfiguration.libraryVersion.split(separator: " ").last ?? "")
     }
 
+    /// A known limitation of the linked librdkafka with these properties, or nil.
+    public var warning: String? { configuration.warning }
+
     /// Whether a URL names a Kafka queue.
     public static func isURL(_ url: String) -> Bool { url.hasPrefix("kafka://") }
 
