@@ -196,8 +196,8 @@ let package = Package(
         .testTarget(
             name: "ClairoCommandsTests",
             dependencies: [
-                "ClairoCommands", "ClairoCore", "ClairoMessaging", "ClairoMetadata", "ClairoMetrics", "ClairoStorage",
-                "ClairoTestSupport", "RDKafka", "clairo", "clairo-mock-kafka",
+                "ClairoCommands", "ClairoCore", "ClairoMedia", "ClairoMessaging", "ClairoMetadata", "ClairoMetrics",
+                "ClairoPipeline", "ClairoStorage", "ClairoTestSupport", "RDKafka", "clairo", "clairo-mock-kafka",
             ]
         ),
     ],
