@@ -124,12 +124,6 @@ let package = Package(
             dependencies: ["CRDKafka"],
             path: "Tests/ClairoMockKafka"
         ),
-        // A task's process that misbehaves, which tests start in the place of `clairo run-task`.
-        .executableTarget(
-            name: "clairo-misbehaving",
-            dependencies: ["ClairoExecutors", "ClairoCore"],
-            path: "Tests/ClairoMisbehaving"
-        ),
         .testTarget(name: "ClairoCoreTests", dependencies: ["ClairoCore"]),
         .testTarget(
             name: "ClairoMetricsTests",
@@ -196,14 +190,14 @@ let package = Package(
             dependencies: [
                 "AWSClient", "AWSSigning", "ClairoExecutors", "ClairoCore", "ClairoMedia", "ClairoStorage",
                 "ClairoTestSupport",
-                "clairo", "clairo-misbehaving",
+                "clairo",
             ]
         ),
         .testTarget(
             name: "ClairoCommandsTests",
             dependencies: [
-                "ClairoCommands", "ClairoCore", "ClairoMessaging", "ClairoMetadata", "ClairoMetrics", "ClairoPipeline",
-                "ClairoStorage", "ClairoTestSupport", "RDKafka", "clairo", "clairo-mock-kafka",
+                "ClairoCommands", "ClairoCore", "ClairoMedia", "ClairoMessaging", "ClairoMetadata", "ClairoMetrics",
+                "ClairoPipeline", "ClairoStorage", "ClairoTestSupport", "RDKafka", "clairo", "clairo-mock-kafka",
             ]
         ),
     ],

@@ -66,7 +66,7 @@ public struct KafkaConfiguration: Sendable, Hashable {
     /// The name and version of the library, such as `librdkafka 2.0.2`.
     public static var libraryVersion: String { "librdkafka " + String(cString: rd_kafka_version_str()) }
 
-    /// What the linked library is known not to do with these properties, and what to do about it; nil where nothing is known.
+    /// A known limitation of the linked library with these properties and what to do about it, or nil.
     public var warning: String? { warning(libraryVersion: rd_kafka_version()) }
 
     /// - Parameter libraryVersion: as `rd_kafka_version` has it: 0x020601ff is 2.6.1.

@@ -96,7 +96,7 @@ import Testing
         let error = await failure { try await store.check() }
         #expect(error?.exitCode == .configuration)
         #expect(error?.advice?.contains("clairo migrate") == true)
-        #expect(try await store.migrate().map { $0.prefix(2) } == ["2:"])
+        #expect(try await store.migrate().map { $0.prefix(2) } == ["2:", "3:"])
         try await store.check()
         #expect(try await store.video(video)?.originalName == "old.mp4")
         let tables = try await server.run("SHOW TABLES", in: database.name)

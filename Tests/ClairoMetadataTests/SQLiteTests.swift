@@ -57,7 +57,7 @@ import Testing
             for statement in Schema1Database.onSQLite(with: video) { try database.execute(sql: statement) }
         }
         let store = try await open("clairo.db")
-        #expect(try await store.schema() == SchemaVersions(database: 2, program: 2))
+        #expect(try await store.schema() == SchemaVersions(database: 3, program: 3))
         #expect(try await store.video(video)?.originalName == "old.mp4")
         let tables = try await queue.read { try String.fetchAll($0, sql: "SELECT name FROM sqlite_schema") }
         #expect(tables.contains("outbox") && !tables.contains { $0.contains("inbox") })

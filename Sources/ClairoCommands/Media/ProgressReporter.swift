@@ -134,7 +134,8 @@ final class ProgressReporter: @unchecked Sendable {
             return text
         }
 
-        private struct Document: Encodable {
+        /// A line of `--progress json`.
+        struct Document: Codable {
             var phase: JobProgress.Phase
             var framesDone: Int
             var framesPlanned: Int

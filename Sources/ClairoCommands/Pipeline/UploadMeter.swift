@@ -71,7 +71,8 @@ final class UploadMeter: Sendable {
         if hasDrawn { environment.error("\r\u{1B}[K") }
     }
 
-    private struct Document: Encodable {
+    /// A line of `--progress json`.
+    struct Document: Codable {
         var file: String
         var bytesDone: Int64
         var bytesTotal: Int64

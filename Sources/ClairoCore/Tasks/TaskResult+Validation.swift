@@ -206,7 +206,7 @@ extension AudioPlan {
             last = boundary
         }
         try expect(
-            (1...8).contains(channels) && (1...1 << 30).contains(bitRate)
+            language.isPlainWord && (1...8).contains(channels) && (1...1 << 30).contains(bitRate)
                 && Bounds.counts.contains(sampleCount) && (0...sampleCount).contains(sourceSampleCount ?? 0)
                 && last.doubleValue <= 1e10 && laterAttempt == nil,
             "the track \(name.prefix(40).debugDescription) of its plan")

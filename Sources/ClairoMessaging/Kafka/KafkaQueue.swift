@@ -55,7 +55,7 @@ public struct KafkaQueue: MessageQueue {
         String(KafkaConfiguration.libraryVersion.split(separator: " ").last ?? "")
     }
 
-    /// What the linked librdkafka cannot do with the given properties; nil if nothing is known.
+    /// A known limitation of the linked librdkafka with these properties, or nil.
     public var warning: String? { configuration.warning }
 
     /// Whether a URL names a Kafka queue.
