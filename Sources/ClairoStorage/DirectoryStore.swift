@@ -216,28 +216,6 @@ public struct DirectoryStore: ObjectStore {
         return Array(found.sorted().prefix(limit))
     }
 
-    public func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) {
-        let bytes = try open(source)
-        do {
-            try put(at: target) { write in
-                var offset: Int64 = 0
-                while offset < bytes.size {
-                    var data = Data(count: Int(min(1 << 20, bytes.size - offset)))
-                    let count = try data.withUnsafeMutableBytes { try bytes.read(at: offset, into: $0) }
-                    guard count > 0 else {
-                        throw ClairoError.inputOutput("\(source) became shorter while it was copied")
-                    }
-                    try write(data.prefix(count))
-                    offset += Int64(count)
-                }
-            }
-        } catch let error as ClairoError {
-            throw error
-        } catch {
-            throw .inputOutput("Copying \(source) failed: \(error)")
-        }
-    }
-
     public func usage() throws(ClairoError) -> StoreUsage {
         var usage = StoreUsage()
         try walk(root.path, key: "") { _, size in usage.add(bytes: size) }

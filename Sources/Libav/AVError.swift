@@ -28,8 +28,6 @@ public struct AVError: Error, Hashable, Sendable {
     public static let exitRequested = AVError(clairo_averror_exit, lastLogLine: nil)
     /// `AVERROR_DECODER_NOT_FOUND`.
     public static let decoderNotFound = AVError(clairo_averror_decoder_not_found, lastLogLine: nil)
-    /// `AVERROR_EOF`.
-    public static let endOfFile = AVError(clairo_averror_eof, lastLogLine: nil)
 }
 
 extension AVError: CustomStringConvertible {

@@ -93,10 +93,4 @@ public final class Decoder {
             if isDamage, !isAtEnd { return .needsInput }
         }
     }
-
-    /// Forgets everything buffered, after a seek.
-    public func flush() {
-        isAtEnd = false
-        if let context { avcodec_flush_buffers(context) }
-    }
 }

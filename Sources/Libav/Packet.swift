@@ -23,8 +23,6 @@ public final class Packet {
     public var duration: Int64 { pointer.pointee.duration }
     /// Size in bytes.
     public var size: Int { Int(pointer.pointee.size) }
-    /// Byte offset in the input, or -1.
-    public var position: Int64 { pointer.pointee.pos }
     /// Whether it is a key frame.
     public var isKey: Bool { pointer.pointee.flags & AV_PKT_FLAG_KEY != 0 }
     /// The demuxer knows it to be incomplete, as the last one of a truncated file.

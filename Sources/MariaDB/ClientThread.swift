@@ -12,7 +12,4 @@ public enum ClientThread {
         defer { mysql_thread_end() }
         return try body()
     }
-
-    /// The version of the client library, such as `3.3.20`.
-    public static var libraryVersion: String { String(cString: mysql_get_client_info()) }
 }

@@ -38,9 +38,6 @@ public final class Connection {
     /// Whether the connection uses TLS.
     public var isEncrypted: Bool { mysql_get_ssl_cipher(mysql) != nil }
 
-    /// For example `10.11.19-MariaDB`.
-    public var serverVersion: String { String(cString: mysql_get_server_info(mysql)) }
-
     /// Runs statements without arguments, separated by `;`, in one round trip. Never build the text from untrusted
     /// input.
     /// - Returns: The first field of the last returned row, as text.
@@ -67,9 +64,6 @@ public final class Connection {
 
     /// Rolls the transaction back.
     public func rollback() throws(MariaDBError) { try check(Int32(mysql_rollback(mysql))) }
-
-    /// Checks that the server answers.
-    public func ping() throws(MariaDBError) { try check(mysql_ping(mysql)) }
 
     /// Runs one statement with a value for each `?`, and reads the whole result.
     @discardableResult

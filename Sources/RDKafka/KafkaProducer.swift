@@ -41,10 +41,6 @@ public final class KafkaProducer: Sendable {
         return try result.get()
     }
 
-    /// Waits until all that was sent before has its report, or for `limit`.
-    /// - Returns: whether nothing is under way any more.
-    public func flush(limit: Duration = .seconds(10)) async -> Bool { await loop.drained().wait(limit) }
-
     /// Refuses new records, waits for pending ones, and ends the client. Records without a report within `limit` fail.
     public func close(limit: Duration = .seconds(10)) async {
         loop.close(limit: limit)
@@ -88,10 +84,6 @@ private final class ProducerLoop: Sendable {
         /// Records enqueued in librdkafka, by the number passed as their opaque value.
         var pending: [Int: (delivery: Delivery, index: Int)] = [:]
         var nextNumber = 1
-        /// Waits for `inbox` and `pending` to be empty.
-        var drains: [Signal] = []
-        /// Records held by the thread that are in neither `inbox` nor `pending`.
-        var backlog = 0
         var isClosing = false
         var deadline: ContinuousClock.Instant?
         var status = KafkaClientStatus()
@@ -129,13 +121,6 @@ private final class ProducerLoop: Sendable {
             return state.isClosing
         }
         if isClosing { delivery.settleRest(.closed) } else { wake() }
-    }
-
-    func drained() -> Signal {
-        let signal = Signal()
-        state.withLock { $0.drains.append(signal) }
-        wake()
-        return signal
     }
 
     func close(limit: Duration) {
@@ -185,11 +170,6 @@ private final class ProducerLoop: Sendable {
         for item in backlog[next...] { item.delivery.settle(item.index, .failure(.closed)) }
         if let client { end(client) }
         failPending(.closed)
-        let drains = state.withLock { state in
-            defer { state.drains = [] }
-            return state.drains
-        }
-        for drain in drains { drain.set() }
         ended.set()
     }
 
@@ -200,15 +180,12 @@ private final class ProducerLoop: Sendable {
         return Int32(max(0, min(1000, (deadline - .now) / .milliseconds(1))))
     }
 
-    /// Signals waiters if all records are settled, and returns whether the thread may end.
+    /// Whether the thread may end.
     private func isOver(left: Int) -> Bool {
-        let (drains, isOver) = state.withLock { state -> ([Signal], Bool) in
+        state.withLock { state in
             let isIdle = left == 0 && state.inbox.isEmpty && state.pending.isEmpty
-            defer { if isIdle { state.drains = [] } }
-            return (isIdle ? state.drains : [], state.isClosing && (isIdle || .now >= state.deadline ?? .now))
+            return state.isClosing && (isIdle || .now >= state.deadline ?? .now)
         }
-        for drain in drains { drain.set() }
-        return isOver
     }
 
     private func renew(failing backlog: inout [(delivery: Delivery, index: Int)], _ next: inout Int) -> ClientHandle? {

@@ -99,7 +99,6 @@ extension KafkaStatistics {
         struct Partition: Decodable {
             var partition: Int32
             var fetch_state: String?
-            var desired: Bool?
             var lo_offset: Int64
             var hi_offset: Int64
             var committed_offset: Int64

@@ -38,7 +38,7 @@ final class TestServer: Sendable {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let server = try UploadServer(
             options: options,
-            registration: UploadRegistration(store: store, metadata: metadata, prober: InProcessProber()),
+            registration: UploadRegistration(store: store, metadata: metadata, prober: EngineProber(MediaTaskEngine())),
             logger: logger
         ) { listening.yield($0) }
         let group = ServiceGroup(configuration: .init(services: [server], logger: logger))

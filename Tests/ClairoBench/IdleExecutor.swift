@@ -85,7 +85,6 @@ struct NullStore: ObjectStore {
     func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool { throw unused }
     func get(_ key: ObjectKey) throws(ClairoError) -> Data { throw unused }
     func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource { throw unused }
-    func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) { throw unused }
     func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw unused }
     func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw unused }
     func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {

@@ -88,7 +88,7 @@ struct Deployment: Sendable {
 
     func truth() async throws -> Truth {
         let (videos, messages) = try await inspect { store in
-            (try await store.videos(VideoFilter(limit: 1000)).count, try await store.outboxStatus().pending)
+            (try await store.videos(VideoFilter(limit: 1000)).count, try await store.unsentMessages())
         }
         let raw = try rawStore()
         let (objects, uploads) = try await onDedicatedThread(name: "truth") {

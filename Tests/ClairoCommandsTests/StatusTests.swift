@@ -53,7 +53,7 @@ import Testing
             var plan = MetadataSamples.task(of: job, .plan)
             plan.framesPlanned = 0
             #expect(try await store.startJob(job, tasks: [plan], messages: [], from: [.uploaded]))
-            let planner = try #require(try await store.claimTask(plan.id, owner: "host:1", leaseSeconds: 60))
+            let planner = try #require(try await store.claimNextTask(kinds: [.plan], owner: "host:1", leaseSeconds: 60))
             let chunks = (0..<4).map { MetadataSamples.task(of: job, index: $0) }
             #expect(
                 try await store.succeedPlan(

@@ -62,14 +62,9 @@ struct GridCase: Sendable, CustomTestStringConvertible {
         #expect(grid.segmentFrames == frames)
     }
 
-    @Test func truncatedGridKeepsItsBoundaries() {
-        let grid = SegmentGrid(frameRate: Rational(30000, 1001), frameCount: 1000, segmentSeconds: 4)
-        let short = grid.truncated(to: 301)
-        #expect(short.frameCount == 301)
-        #expect(short.gopFrames == grid.gopFrames)
-        #expect(short.segmentFrames == grid.segmentFrames)
-        #expect((0..<short.segmentCount).map(short.frames(ofSegment:)) == [0..<120, 120..<240, 240..<301])
-        #expect(short.timescale == grid.timescale)
+    @Test func theLastSegmentEndsWithTheFrames() {
+        let grid = SegmentGrid(frameRate: Rational(30000, 1001), frameCount: 301, segmentSeconds: 4)
+        #expect((0..<grid.segmentCount).map(grid.frames(ofSegment:)) == [0..<120, 120..<240, 240..<301])
     }
 
     @Test func negativeCountsHaveNoSegments() {

@@ -15,7 +15,6 @@ struct FailingStore: ObjectStore {
     func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource { throw error }
     func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? { nil }
     func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] { [] }
-    func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) { throw error }
     func delete(_ key: ObjectKey) throws(ClairoError) { throw error }
     func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw error }
     func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw error }

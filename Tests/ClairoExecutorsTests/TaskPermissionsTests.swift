@@ -22,7 +22,7 @@ import Testing
         for operation in [RequestHead.Operation.get, .open, .info, .list] {
             #expect(allowed(.verify, operation, "clairo.json"))
         }
-        for operation in [RequestHead.Operation.put, .putIfAbsent, .beginPut, .delete] {
+        for operation in [RequestHead.Operation.put, .beginPut, .delete] {
             #expect(!allowed(.verify, operation, "clairo.json"))
         }
     }

@@ -49,7 +49,6 @@ import Testing
         }
         func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource { throw base.error }
         func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] { [] }
-        func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) { throw base.error }
         func delete(_ key: ObjectKey) throws(ClairoError) { throw base.error }
         func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw base.error }
         func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw base.error }

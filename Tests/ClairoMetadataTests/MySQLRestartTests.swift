@@ -52,7 +52,7 @@ import Testing
         #expect(after.last?.id == finish.id)
         #expect(try await store.job(job.id)?.state == .finishing)
         #expect(try await store.videos(VideoFilter(limit: 10_000)).count == tasks.count + 1)
-        #expect(try await store.outboxStatus().pending == tasks.count + 2)
+        #expect(try await store.unsentMessages() == tasks.count + 2)
         await store.close()
     }
 

@@ -50,6 +50,21 @@ import Testing
         await second.close()
     }
 
+    @Test func aFileOfTheFirstSchemaIsBroughtUp() async throws {
+        let video = VideoID.make()
+        let queue = try DatabaseQueue(path: scratch.path("clairo.db"))
+        try await queue.write { database in
+            for statement in Schema1Database.statements(.sqlite, with: video) { try database.execute(sql: statement) }
+        }
+        let store = try await open("clairo.db")
+        #expect(try await store.schema() == SchemaVersions(database: 2, program: 2))
+        #expect(try await store.video(video)?.originalName == "old.mp4")
+        let tables = try await queue.read { try String.fetchAll($0, sql: "SELECT name FROM sqlite_schema") }
+        #expect(tables.contains("outbox") && !tables.contains { $0.contains("inbox") })
+        try queue.close()
+        await store.close()
+    }
+
     @Test func aSchemaOfANewerProgramIsRefused() async throws {
         await (try await open("clairo.db")).close()
         let queue = try DatabaseQueue(path: scratch.path("clairo.db"))

@@ -27,7 +27,7 @@ import Testing
     /// Otherwise the first hiccup would deadLetter it again.
     @Test func aMessageThatIsRedrivenStartsOver() async throws {
         let events = ObjectEventHandler(
-            ownStores: [], metadata: metadata, prober: InProcessProber(),
+            ownStores: [], metadata: metadata, prober: EngineProber(MediaTaskEngine()),
             openBucket: { (_) throws(ClairoError) in throw .temporary("slow down") })
         let intake = UploadMessageHandler(metadata: metadata, start: try start(), events: events)
         func message(_ headers: [String: String]) -> ReceivedMessage {

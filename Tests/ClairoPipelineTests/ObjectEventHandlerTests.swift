@@ -31,7 +31,7 @@ import Testing
 
     private func intake(_ openBucket: @escaping ObjectEventHandler.OpenBucket) -> ObjectEventHandler {
         ObjectEventHandler(
-            ownStores: [raw, output], metadata: metadata, prober: InProcessProber(), openBucket: openBucket,
+            ownStores: [raw, output], metadata: metadata, prober: EngineProber(MediaTaskEngine()), openBucket: openBucket,
             profile: "web", priority: .high, tenant: "acme")
     }
 
@@ -234,7 +234,7 @@ import Testing
         defer { Task { await metadata.close() } }
         let intake = ObjectEventHandler(
             ownStores: [try StoreURL.open("s3://\(bucket)/raw", environment: environment)], metadata: metadata,
-            prober: InProcessProber(), openBucket: openBucket)
+            prober: EngineProber(MediaTaskEngine()), openBucket: openBucket)
         let event = event(record("in+box%2F50%25+%22%C3%BC%22+%2B+%E6%98%A0%E7%94%BB.wav", bucket: bucket, of: clip))
         #expect(try await intake.handle(event: event).registered.count == 1)
         #expect(try await intake.handle(event: event).known.count == 1)

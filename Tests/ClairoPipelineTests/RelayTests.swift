@@ -7,8 +7,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Two relays at once on one outbox of thousands of messages: each is delivered at least once, in the order of its key,
-/// and whoever looks into the inbox takes it once.
+/// Two relays at once on one outbox of thousands of messages: each is delivered at least once, in the order of its key.
 @Suite(.sharesMachine) struct RelayTests {
     enum Database {
         case sqlite, mariaDB
@@ -33,11 +32,6 @@ import Testing
         expectAll(messages, in: arrived)
         #expect(arrived.count > Self.count, "some came twice")
         for producer in producers { #expect(producer.count > 0, "each relay had work") }
-        // As one consumer would take them.
-        var taken: [MessageID] = []
-        for id in arrived where try await stores[0].recordReceived(id, consumer: "plan") { taken.append(id) }
-        #expect(taken.count == Self.count)
-        expectAll(messages, in: taken)
         for store in stores { await store.close() }
     }
 
@@ -91,7 +85,7 @@ import Testing
                 let relay = Relay(metadata: store, producer: producer, webhook: nil, owner: "relay \(number)")
                 group.addTask { try await relay.follow(wakeSignal: WakeSignal()) { _ in } }
             }
-            try await eventually { try await stores[0].outboxStatus().pending == 0 }
+            try await eventually { try await stores[0].unsentMessages() == 0 }
             group.cancelAll()
             try await group.waitForAll()
         }

@@ -14,7 +14,7 @@ import Testing
     private func intake() throws -> UploadMessageHandler {
         let store = incoming
         let events = ObjectEventHandler(
-            ownStores: [MemoryStore(bucket: "raw")], metadata: metadata, prober: InProcessProber(),
+            ownStores: [MemoryStore(bucket: "raw")], metadata: metadata, prober: EngineProber(MediaTaskEngine()),
             openBucket: { (name) throws(ClairoError) in
                 if name == "slow" { throw .temporary("slow down") }
                 guard name == "incoming" else { throw .noPermission("The credentials do not allow this on \(name)") }

@@ -26,7 +26,7 @@ import Testing
             #expect(try await relay.drain().delivered == 0)
             let deliveries = server.requests.compactMap { $0.headers["clairo-delivery"] }
             #expect(deliveries.sorted() == messages.map(\.id.rawValue).sorted())
-            #expect(try await store.outboxStatus().pending == 0)
+            #expect(try await store.unsentMessages() == 0)
         }
     }
 
@@ -61,7 +61,7 @@ import Testing
             let letters = try await store.deadLetters(topic: nil, all: true, limit: 10)
             #expect(letters.map(\.key) == ["a"] && letters.first?.topic == Topic.webhook)
             #expect(letters.first?.attempts == 20 && letters.first?.payload == last.payload)
-            #expect(try await store.outboxStatus().pending == 1, "nothing is sent to a topic that does not exist")
+            #expect(try await store.unsentMessages() == 1, "nothing is sent to a topic that does not exist")
         }
     }
 

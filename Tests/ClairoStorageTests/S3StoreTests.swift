@@ -193,21 +193,6 @@ import Testing
         #expect(proxy.passages.count - before == 4)
     }
 
-    /// rclone takes UploadPartCopy for an empty part.
-    @Test(.enabled(if: S3Server.isInstalled(.moto), "moto_server is not installed"))
-    func aLongCopyGoesInParts() async throws {
-        var options = S3Options.quick
-        options.copyLimit = 6 << 20
-        options.copyPartSize = 5 << 20
-        let (store, proxy) = try await watched(.moto, options)
-        let data = pattern(12 << 20)
-        try store.put(data, at: "a b")
-        try store.copy("a b", to: "ü")
-        #expect(try store.get("ü") == data)
-        let copies = proxy.passages.filter { $0.request.headers["x-amz-copy-source-range"] != nil }
-        #expect(copies.count == 3)
-    }
-
     // MARK: Reading
 
     @Test(arguments: kinds) func readingInOrderTakesFewRequests(kind: S3Server.Kind) async throws {

@@ -103,11 +103,8 @@ extension MemoryMetadata {
         try change { state in
             let now = Timestamp.now
             let limit = now.advanced(bySeconds: -seconds)
-            let count = { (state: State) in
-                state.inbox.count + state.deadLetters.count + state.queue.count + state.outbox.count
-            }
+            let count = { (state: State) in state.deadLetters.count + state.queue.count + state.outbox.count }
             let before = count(state)
-            state.inbox = state.inbox.filter { $0.value >= limit }
             state.deadLetters.removeAll { $0.redrivenAt.map { $0 < limit } ?? false }
             state.queue.removeAll { queued in
                 ![Topic.uploads, Topic.tasks].contains(queued.message.topic) && queued.message.createdAt < limit

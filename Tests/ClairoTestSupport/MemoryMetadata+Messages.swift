@@ -9,11 +9,6 @@ extension MemoryMetadata {
         var claimableAt: Timestamp
     }
 
-    struct Received: Hashable {
-        var id: MessageID
-        var consumer: String
-    }
-
     /// A message of the queue.
     struct Queued: Sendable {
         var message: OutboxMessage
@@ -62,23 +57,6 @@ extension MemoryMetadata {
 
     public func post(_ messages: [OutboxMessage], about video: VideoID?) async throws(ClairoError) {
         try change { (state) throws(ClairoError) in try state.post(messages, about: video) }
-    }
-
-    public func outboxStatus() async throws(ClairoError) -> OutboxStatus {
-        try change { state in
-            let oldest = state.outbox.map(\.message.createdAt).min()
-            return OutboxStatus(
-                pending: state.outbox.count, oldestSeconds: oldest.map { max(0, Timestamp.now.seconds(since: $0)) })
-        }
-    }
-
-    public func recordReceived(_ id: MessageID, consumer: String) async throws(ClairoError) -> Bool {
-        try change { state in
-            let entry = Received(id: id, consumer: consumer)
-            if state.inbox[entry] != nil { return false }
-            state.inbox[entry] = .now
-            return true
-        }
     }
 
     // MARK: Queue

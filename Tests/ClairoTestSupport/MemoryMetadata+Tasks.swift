@@ -3,13 +3,6 @@ public import ClairoCore
 extension MemoryMetadata {
     public func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask] { try change { $0.tasks(of: id) } }
 
-    public func claimTask(_ id: TaskID, owner: String, leaseSeconds: Double) async throws(ClairoError) -> WorkTask? {
-        try change { state in
-            guard let task = state.tasks[id], task.isClaimable(at: .now) else { return nil }
-            return state.claim(task, owner: owner, leaseSeconds: leaseSeconds)
-        }
-    }
-
     public func claimNextTask(kinds: [WorkTask.Kind], owner: String, leaseSeconds: Double) async throws(ClairoError)
         -> WorkTask?
     {

@@ -11,7 +11,6 @@ public final class MemoryMetadata: MetadataStore {
         var renditions: [Rendition] = []
         /// In the order of their writing.
         var outbox: [Posted] = []
-        var inbox: [Received: Timestamp] = [:]
         var queue: [Queued] = []
         var lastSequence: Int64 = 0
         var deadLetters: [DeadLetter] = []

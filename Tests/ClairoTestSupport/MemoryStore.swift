@@ -70,10 +70,6 @@ public final class MemoryStore: ObjectStore {
         return Array(found.filter { candidate in key.map { $0 < candidate } ?? true }.sorted().prefix(limit))
     }
 
-    public func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) {
-        try put(try get(source), at: target)
-    }
-
     public func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
         let upload = MultipartUpload(key: key, id: UUID().uuidString, partSize: partSize)
         uploads.withLock { $0[upload] = [:] }

@@ -5,7 +5,9 @@ extension MetadataStoreContract {
     static let claims = [
         Promise("a claim gives the task a lease and the next attempt") { store async throws in
             let task = try await create([.chunk], in: store)[0]
-            let claimed = try #require(try await store.claimTask(task.id, owner: "w1", leaseSeconds: 60))
+            let claimed = try #require(
+                try await store.claimNextTask(kinds: [.chunk], owner: "w1", leaseSeconds: 60))
+            #expect(claimed.id == task.id)
             #expect(claimed.state == .running)
             #expect(claimed.attempt == 1)
             #expect(claimed.owner == "w1")
@@ -13,13 +15,10 @@ extension MetadataStoreContract {
             #expect(abs(lease - 60) < 0.001)
             #expect(try await store.tasks(of: task.jobID) == [claimed])
         },
-        Promise("a claimed, delayed, ended or unknown task cannot be claimed") { store async throws in
+        Promise("a claimed, delayed or ended task cannot be claimed") { store async throws in
             let tasks = try await create([.chunk, .chunk, .chunk], delays: [0, 0, 3600], in: store)
             _ = try await claim(tasks[0], in: store)
             #expect(try await succeed(try await claim(tasks[1], in: store), in: store))
-            for id in tasks.map(\.id) + [.make()] {
-                #expect(try await store.claimTask(id, owner: "w2", leaseSeconds: lease) == nil)
-            }
             #expect(try await claimNext(in: store) == nil)
         },
         Promise(
@@ -55,14 +54,14 @@ extension MetadataStoreContract {
         Promise("of concurrent claims of one task, one succeeds") { store async throws in
             let task = try await create([.chunk], in: store)[0]
             let claims = try await together(16) { worker in
-                try await store.claimTask(task.id, owner: "w\(worker)", leaseSeconds: lease)
+                try await claimNext(owner: "w\(worker)", in: store)
             }
-            #expect(claims.compactMap { $0 }.count == 1)
+            #expect(claims.compactMap { $0 }.map(\.id) == [task.id])
         },
         Promise("a task with an expired lease can be claimed, and its previous worker cannot change it") {
             store async throws in
             let task = try await create([.chunk], in: store)[0]
-            let first = try #require(try await store.claimTask(task.id, owner: "w1", leaseSeconds: 0))
+            let first = try #require(try await claimNext(owner: "w1", lease: 0, in: store))
             let second = try #require(try await claimNext(owner: "w2", in: store))
             #expect(second.id == task.id)
             #expect(second.attempt == first.attempt + 1)
@@ -74,7 +73,7 @@ extension MetadataStoreContract {
         },
         Promise("renewing a lease extends it and records progress") { store async throws in
             let task = try await create([.chunk], in: store)[0]
-            let claimed = try #require(try await store.claimTask(task.id, owner: "w1", leaseSeconds: -5))
+            let claimed = try #require(try await claimNext(owner: "w1", lease: -5, in: store))
             #expect(try await store.renewLease(claimed.claim, leaseSeconds: lease, framesDone: 750))
             #expect(try await claimNext(in: store) == nil)
             let now = try await store.tasks(of: task.jobID)[0]
@@ -84,7 +83,7 @@ extension MetadataStoreContract {
     ]
 
     /// Tasks of one job, created one after another.
-    /// - Parameter places: in the queue, in seconds after the first.
+    /// - Parameter places: in the queue, in seconds after 1970; (default: in their order, a moment ago).
     static func create(
         _ kinds: [WorkTask.Kind], priorities: [Priority] = [], delays: [Double] = [], places: [Double] = [],
         in store: any MetadataStore
@@ -92,11 +91,15 @@ extension MetadataStoreContract {
         let video = MetadataSamples.video()
         #expect(try await register(video, in: store))
         let job = MetadataSamples.job(of: video.id)
+        let first = Timestamp.now.advanced(bySeconds: -1)
         let tasks = kinds.enumerated().map { index, kind in
             var task = MetadataSamples.task(
                 of: job, kind, index: index, priority: index < priorities.count ? priorities[index] : .normal,
                 delay: index < delays.count ? delays[index] : 0)
-            if index < places.count { task.queueAt = Timestamp(microseconds: 0).advanced(bySeconds: places[index]) }
+            task.queueAt =
+                index < places.count
+                ? Timestamp(microseconds: 0).advanced(bySeconds: places[index])
+                : Timestamp(microseconds: first.microseconds + Int64(index))
             return task
         }
         #expect(try await store.startJob(job, tasks: tasks, messages: [], from: [.uploaded]))
@@ -104,14 +107,24 @@ extension MetadataStoreContract {
     }
 
     static func claimNext(
-        _ kinds: [WorkTask.Kind] = WorkTask.Kind.allCases, owner: String = "w", in store: any MetadataStore
+        _ kinds: [WorkTask.Kind] = WorkTask.Kind.allCases, owner: String = "w", lease seconds: Double = lease,
+        in store: any MetadataStore
     ) async throws -> WorkTask? {
-        try await store.claimNextTask(kinds: kinds, owner: owner, leaseSeconds: lease)
+        try await store.claimNextTask(kinds: kinds, owner: owner, leaseSeconds: seconds)
     }
 
-    /// Claims a task that can be claimed.
+    /// Claims a task, which is the next of its kind.
     static func claim(_ task: WorkTask, in store: any MetadataStore) async throws -> WorkTask {
-        try #require(try await store.claimTask(task.id, owner: "w", leaseSeconds: lease))
+        let claimed = try #require(try await claimNext([task.kind], in: store))
+        try #require(claimed.id == task.id)
+        return claimed
+    }
+
+    /// Claims tasks that are the next of their kinds in this order.
+    static func claim(_ tasks: [WorkTask], in store: any MetadataStore) async throws -> [WorkTask] {
+        var claimed: [WorkTask] = []
+        for task in tasks { claimed.append(try await claim(task, in: store)) }
+        return claimed
     }
 
     /// Ends a claimed chunk or audio task well.
@@ -173,7 +186,7 @@ extension MetadataStoreContract {
             job = try await store.job(task.jobID)
             tasks = try await store.tasks(of: task.jobID)
             renditions = try await store.renditions(of: task.videoID)
-            messages = try await store.outboxStatus().pending
+            messages = try await store.unsentMessages()
         }
     }
 }

@@ -21,7 +21,7 @@ extension MetadataStoreContract {
             let now = try await store.video(video.id)
             #expect(now?.state == .processing)
             #expect(now?.jobID == job.id)
-            #expect(try await store.outboxStatus().pending == 2)
+            #expect(try await store.unsentMessages() == 2)
         },
         Promise("a job without a video is rejected and leaves nothing behind") { store async throws in
             let job = MetadataSamples.job(of: .make())
@@ -55,7 +55,7 @@ extension MetadataStoreContract {
             }
             #expect(begun.count { $0 } == 1)
             #expect(try await store.jobs(of: video.id).count == 1)
-            #expect(try await store.outboxStatus().pending == 2)
+            #expect(try await store.unsentMessages() == 2)
             #expect(try await store.pendingWork().tasks == 1)
             let other = MetadataSamples.job(of: video.id)
             #expect(try await store.startJob(other, tasks: [], messages: [], from: []) == false)

@@ -28,13 +28,13 @@ extension MetadataStoreContract {
         },
         Promise("a published message is no longer pending, and marking it twice is safe") { store async throws in
             let ids = try await send(["a", "b"], in: store)
-            #expect(try await store.outboxStatus().pending == 2)
-            #expect(try #require(try await store.outboxStatus().oldestSeconds) >= 0)
+            #expect(try await store.unsentMessages() == 2)
+            #expect(try #require(try await store.statistics().outbox.oldestSeconds) >= 0)
             #expect(try await claim(in: store).count == 2)
             try await store.markPublished(ids, owner: "r1")
             try await store.markPublished(ids, owner: "r1")
             try await store.markPublished([], owner: "r1")
-            #expect(try await store.outboxStatus() == OutboxStatus(pending: 0, oldestSeconds: nil))
+            #expect(try await store.statistics().outbox == QueueStatistics.Outbox())
         },
         Promise("a message with an expired lease goes to another relay, and the first can no longer end it") {
             store async throws in
@@ -43,10 +43,10 @@ extension MetadataStoreContract {
             #expect(try await claim("r2", in: store).map(\.id) == ids)
             try await store.markPublished(ids, owner: "r1")
             try await store.postpone(ids[0], owner: "r1", seconds: 0, reason: "late")
-            #expect(try await store.outboxStatus().pending == 1)
+            #expect(try await store.unsentMessages() == 1)
             #expect(try await claim("r3", in: store).isEmpty)
             try await store.markPublished(ids, owner: "r2")
-            #expect(try await store.outboxStatus().pending == 0)
+            #expect(try await store.unsentMessages() == 0)
         },
         Promise("a postponed message becomes due with one more attempt") { store async throws in
             let ids = try await send(["a", "b"], in: store)
@@ -62,13 +62,13 @@ extension MetadataStoreContract {
             let message = MetadataSamples.message(of: video.id, delay: 3600)
             #expect(try await store.register(video, message: message, upload: nil))
             #expect(try await claim(in: store).isEmpty)
-            #expect(try await store.outboxStatus().pending == 1)
+            #expect(try await store.unsentMessages() == 1)
         },
         Promise("concurrent relays get each message once, in the order of its key") { store async throws in
             let ids = try await send((0..<60).map { "k\($0 % 6)" }, in: store)
             let sent = try await together(6) { relay in
                 var mine: [MessageID] = []
-                while try await store.outboxStatus().pending > 0 {
+                while try await store.unsentMessages() > 0 {
                     for message in try await claim("r\(relay)", limit: 3, in: store) {
                         try await store.markPublished([message.id], owner: "r\(relay)")
                         mine.append(message.id)
@@ -99,14 +99,6 @@ extension MetadataStoreContract {
                     ])
                 try await store.markPublished([hook.id], owner: "r1")
             }
-        },
-        Promise("a message is received once by each consumer") { store async throws in
-            let id = MessageID.make()
-            #expect(try await store.recordReceived(id, consumer: "plan"))
-            #expect(try await store.recordReceived(id, consumer: "plan") == false)
-            #expect(try await store.recordReceived(id, consumer: "work"))
-            let first = try await together(8) { _ in try await store.recordReceived(.make(), consumer: "plan") }
-            #expect(first.allSatisfy { $0 })
         },
     ]
 

@@ -17,7 +17,7 @@ extension MetadataStoreContract {
             let tasks = try await create(
                 [.chunk, .chunk, .chunk, .chunk, .audio], delays: [0, 0, 0, 3600, 0], in: store)
             _ = try await claim(tasks[0], in: store)
-            _ = try await store.claimTask(tasks[1].id, owner: "dead", leaseSeconds: 0)
+            _ = try await store.claimNextTask(kinds: [.chunk], owner: "dead", leaseSeconds: 0)
             #expect(try await succeed(try await claim(tasks[4], in: store), in: store))
             let statistics = try await store.statistics()
             let chunks = try #require(statistics.tasks[.chunk])

@@ -24,7 +24,7 @@ extension MetadataStoreContract {
             #expect(Array(all.dropFirst()) == tasks)
             #expect(all[0].state == .succeeded)
             #expect(all[0].result == result)
-            #expect(try await store.outboxStatus().pending == 2)
+            #expect(try await store.unsentMessages() == 2)
         },
         Promise("a succeeded task keeps its result, and the last one creates the finish task once") {
             store async throws in
@@ -43,7 +43,7 @@ extension MetadataStoreContract {
                 let isLast = index == tasks.count - 1
                 #expect(try await store.job(job.id)?.state == (isLast ? .finishing : job.state))
                 #expect(try await store.tasks(of: job.id).count == (isLast ? 4 : 3))
-                #expect(try await store.outboxStatus().pending == (isLast ? 2 : 1))
+                #expect(try await store.unsentMessages() == (isLast ? 2 : 1))
             }
             let after = try await store.tasks(of: job.id)
             #expect(after.dropLast().allSatisfy { $0.state == .succeeded && $0.result == result })
@@ -54,7 +54,7 @@ extension MetadataStoreContract {
         Promise("if a job's last tasks end concurrently, one creates the finish task") { store async throws in
             for _ in 0..<40 {
                 let tasks = try await create([.chunk, .chunk, .audio], in: store)
-                let claimed = try await together(3) { try await claim(tasks[$0], in: store) }
+                let claimed = try await claim(tasks, in: store)
                 // Each brings a finish task of its own, so that two of them would both be there.
                 #expect(try await together(3) { try await succeed(claimed[$0], in: store) } == [true, true, true])
                 let after = try await store.tasks(of: tasks[0].jobID)
@@ -67,7 +67,7 @@ extension MetadataStoreContract {
             let job = try #require(try await store.job(finish.jobID))
             let renditions = [MetadataSamples.rendition(of: job), MetadataSamples.rendition(of: job, 720)]
             let message = MetadataSamples.message(of: job.videoID, topic: "clairo.events")
-            let pending = try await store.outboxStatus().pending
+            let pending = try await store.unsentMessages()
             for _ in 0..<2 {
                 #expect(
                     try await store.succeedFinish(
@@ -82,7 +82,7 @@ extension MetadataStoreContract {
             #expect(video.output == MetadataSamples.output)
             #expect(video.error == nil)
             #expect(try await store.renditions(of: job.videoID) == renditions)
-            #expect(try await store.outboxStatus().pending == pending + 1)
+            #expect(try await store.unsentMessages() == pending + 1)
             #expect(try await store.pendingWork().tasks == 0)
         },
         Promise("a later job's renditions replace the earlier ones") { store async throws in
@@ -100,9 +100,8 @@ extension MetadataStoreContract {
         Promise("a task to be retried becomes due after its delay") { store async throws in
             let tasks = try await create([.chunk, .chunk], in: store)
             let failure = Failure(kind: .transient, message: "lost the store", advice: "wait")
-            for (task, delay) in zip(tasks, [0.0, 3600]) {
-                let claimed = try await claim(task, in: store)
-                let message = MetadataSamples.message(of: task.videoID, topic: "clairo.tasks", delay: delay)
+            for (claimed, delay) in zip(try await claim(tasks, in: store), [0.0, 3600]) {
+                let message = MetadataSamples.message(of: claimed.videoID, topic: "clairo.tasks", delay: delay)
                 for _ in 0..<2 {
                     #expect(
                         try await store.retryTask(
@@ -114,7 +113,7 @@ extension MetadataStoreContract {
             #expect(after.map(\.state) == [.pending, .pending])
             #expect(after.allSatisfy { $0.error == failure && $0.owner == nil && $0.maxAttempts == 5 })
             #expect(after[1].notBefore.seconds(since: after[1].updatedAt) > 3599)
-            #expect(try await store.outboxStatus().pending == 3)
+            #expect(try await store.unsentMessages() == 3)
             let again = try #require(try await claimNext(in: store))
             #expect(again.id == tasks[0].id)
             #expect(again.attempt == 2)
@@ -132,7 +131,7 @@ extension MetadataStoreContract {
             for _ in 0..<2 { #expect(try await store.releaseTask(back.claim, messages: [message])) }
             let after = try await store.tasks(of: tasks[0].jobID)
             #expect(after.allSatisfy { $0.attempt == 1 && $0.maxAttempts == 6 && $0.state == .pending })
-            #expect(try await store.outboxStatus().pending == 2)
+            #expect(try await store.unsentMessages() == 2)
             #expect(try await claimNext(in: store)?.attempt == 2)
         },
         Promise("a permanent failure ends the job and the video and voids other claims") { store async throws in
@@ -159,14 +158,14 @@ extension MetadataStoreContract {
             #expect(video.state == .failed)
             #expect(video.error == failure)
             #expect(try await store.deadLetter(letter.id) == letter)
-            #expect(try await store.outboxStatus().pending == 2)
+            #expect(try await store.unsentMessages() == 2)
             #expect(try await claimNext(in: store) == nil)
             try await expectVoid(held, in: store)
         },
         Promise("if tasks of a job fail concurrently, one sets the error") { store async throws in
             for _ in 0..<10 {
                 let tasks = try await create([.chunk, .chunk, .chunk], in: store)
-                let claimed = try await together(3) { try await claim(tasks[$0], in: store) }
+                let claimed = try await claim(tasks, in: store)
                 let hold = try await together(3) { index in
                     try await store.failTask(
                         claimed[index].claim, failure: Failure(kind: .badInput, message: "\(index)"), messages: [],

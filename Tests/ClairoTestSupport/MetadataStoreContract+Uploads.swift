@@ -49,7 +49,7 @@ extension MetadataStoreContract {
             }
             #expect(error?.exitCode == .temporary)
             #expect(try await store.video(video.id) == nil)
-            #expect(try await store.outboxStatus().pending == 0)
+            #expect(try await store.unsentMessages() == 0)
         },
         Promise("an update with an old version changes nothing") { store async throws in
             var upload = MetadataSamples.upload()

@@ -53,7 +53,7 @@ extension MetadataStoreContract {
             let video = MetadataSamples.video()
             let wins = try await together(8) { _ in try await register(video, in: store) }
             #expect(wins.count { $0 } == 1)
-            #expect(try await store.outboxStatus().pending == 1)
+            #expect(try await store.unsentMessages() == 1)
         },
         Promise("a failed registration leaves nothing behind") { store async throws in
             let first = MetadataSamples.video()
@@ -64,7 +64,7 @@ extension MetadataStoreContract {
             #expect(
                 await failure { _ = try await store.register(second, message: message, upload: nil) }?.kind == .defect)
             #expect(try await store.video(second.id) == nil)
-            #expect(try await store.outboxStatus().pending == 1)
+            #expect(try await store.unsentMessages() == 1)
         },
         Promise("a failed call does not affect concurrent calls") { store async throws in
             let first = MetadataSamples.video()
@@ -127,7 +127,7 @@ extension MetadataStoreContract {
             }
             let jobs = try await store.jobs(of: doomed.id)
             #expect(jobs.count == 1)
-            #expect(try await store.outboxStatus().pending == 4)
+            #expect(try await store.unsentMessages() == 4)
             #expect(try await store.deleteVideo(doomed.id))
             #expect(try await store.video(doomed.id) == nil)
             #expect(try await store.jobs(of: doomed.id).isEmpty)
@@ -135,7 +135,7 @@ extension MetadataStoreContract {
                 #expect(try await store.job(job.id) == nil)
                 #expect(try await store.tasks(of: job.id).isEmpty)
             }
-            #expect(try await store.outboxStatus().pending == 2)
+            #expect(try await store.unsentMessages() == 2)
             #expect(try await store.video(kept.id) != nil)
             #expect(try await store.jobs(of: kept.id).count == 1)
             #expect(try await store.deleteVideo(doomed.id) == false)

@@ -36,6 +36,11 @@ public enum MetadataStoreContract {
     ]
 }
 
+extension StatisticsRecords {
+    /// Messages of the outbox that are not delivered, those for webhooks among them.
+    public func unsentMessages() async throws(ClairoError) -> Int { try await statistics().outbox.pending }
+}
+
 /// The error that `body` throws, or nil.
 public func failure(_ body: () async throws -> Void) async -> ClairoError? {
     do {

@@ -169,17 +169,6 @@ public enum ObjectStoreContract {
             #expect(try store.list(prefix: "b", after: "b/15", limit: 10) == ["b/2"])
             #expect(try store.list(prefix: "", after: "é", limit: 10).isEmpty)
         },
-        Promise("a copy has the same bytes and leaves the source") { store in
-            try store.put(bytes(70_000), at: "a b/ä+%.mp4")
-            try store.put(bytes(5), at: "c/old")
-            for key: ObjectKey in ["c/old", "c/new", "ü d/100%"] {
-                try store.copy("a b/ä+%.mp4", to: key)
-                #expect(try store.get(key) == bytes(70_000))
-            }
-            #expect(try store.get("a b/ä+%.mp4") == bytes(70_000))
-            #expect(failure { try store.copy("none", to: "c/new") }?.exitCode == .noInput)
-            #expect(try store.get("c/new") == bytes(70_000))
-        },
         Promise("an object's metadata changes with its bytes") { store in
             #expect(try store.info(of: "k/x") == nil)
             try store.put(bytes(100), at: "k/x")

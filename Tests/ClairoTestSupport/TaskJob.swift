@@ -72,7 +72,7 @@ public struct TaskJob: Sendable {
     /// Renames objects from the names in `original` to those in `plan`, as if later attempts had made them.
     public func rename(_ original: Plan, to plan: Plan) throws {
         for (old, new) in zip(original.segmentKeys, plan.segmentKeys) where old != new {
-            try output.copy(old, to: new)
+            try output.put(output.get(old), at: new)
             try output.put(Data("half of an attempt that was lost".utf8), at: old)
         }
     }

@@ -89,7 +89,6 @@ import Testing
                 if isKept { try connection.commit() } else { try connection.rollback() }
                 #expect(try connection.execute("SELECT i FROM t").rows.count == (isKept ? 1 : 0))
             }
-            try connection.ping()
         }
     }
 

@@ -215,9 +215,9 @@ import Testing
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
         try await cluster.takeDown()
-        let producer = try KafkaProducer(try configuration(cluster))
+        let producer = try KafkaProducer(try configuration(cluster, ["statistics.interval.ms": "50"]))
         async let results = producer.send(records(3, topic))
-        try await eventually { await !producer.flush(limit: .milliseconds(10)) }
+        try await eventually { producer.status.statistics?.unsentMessages == 3 }
         let begin = ContinuousClock.now
         await producer.close(limit: .milliseconds(300))
         #expect(ContinuousClock.now - begin < .seconds(300))

@@ -54,7 +54,6 @@ struct MeteredStore: ObjectStore {
         try base.list(prefix: prefix, after: key, limit: limit)
     }
     func usage() throws(ClairoError) -> StoreUsage { try base.usage() }
-    func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) { try base.copy(source, to: target) }
     func delete(_ key: ObjectKey) throws(ClairoError) { try base.delete(key) }
     func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
         try base.beginUpload(at: key, partSize: partSize)

@@ -52,19 +52,6 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
     /// Rates such as 25/1 are scaled up so that audio and subtitles can be compared with them at a useful resolution.
     private var timescaleFactor: Int64 { max(1, (12_000 + frameRate.num - 1) / frameRate.num) }
 
-    /// The same grid cut to `frameCount` frames: segment boundaries do not move.
-    public func truncated(to frameCount: Int) -> SegmentGrid {
-        SegmentGrid(
-            frameRate: frameRate, frameCount: frameCount, gopFrames: gopFrames, segmentFrames: segmentFrames)
-    }
-
-    private init(frameRate: Rational, frameCount: Int, gopFrames: Int, segmentFrames: Int) {
-        self.frameRate = frameRate
-        self.frameCount = frameCount
-        self.gopFrames = gopFrames
-        self.segmentFrames = segmentFrames
-    }
-
     /// Frames of a grid, at most: no plan has more.
     private static let largestCount = 100_000_000
 

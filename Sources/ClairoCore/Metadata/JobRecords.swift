@@ -40,9 +40,8 @@ public protocol JobRecords: Sendable {
     /// Whether anything is left to do: videos without a job, tasks that are not final, messages in the outbox.
     func pendingWork() async throws(ClairoError) -> PendingWork
 
-    /// Removes what nobody needs any more: entries of the inbox, redriven dead letters, queued messages that nobody holds
-    /// of topics that the pipeline does not consume itself, all older than that; and webhooks that no relay has sent for
-    /// `webhookSeconds`.
+    /// Removes what nobody needs any more: redriven dead letters, and queued messages that nobody holds of topics that the
+    /// pipeline does not consume itself, all older than that; and webhooks that no relay has sent for `webhookSeconds`.
     /// - Returns: how many rows went.
     func purge(olderThanSeconds seconds: Double, webhookSeconds: Double) async throws(ClairoError) -> Int
 }

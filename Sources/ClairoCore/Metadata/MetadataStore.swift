@@ -108,22 +108,4 @@ public protocol OutboxRecords: Sendable {
 
     /// Writes messages that follow from no change of a row.
     func post(_ messages: [OutboxMessage], about video: VideoID?) async throws(ClairoError)
-
-    func outboxStatus() async throws(ClairoError) -> OutboxStatus
-
-    /// Notes a received message.
-    /// - Returns: false where `consumer` has had it before.
-    func recordReceived(_ id: MessageID, consumer: String) async throws(ClairoError) -> Bool
-}
-
-public struct OutboxStatus: Sendable, Hashable, Codable {
-    /// Messages not yet delivered.
-    public var pending: Int
-    /// Age of the oldest of them in seconds.
-    public var oldestSeconds: Double?
-
-    public init(pending: Int, oldestSeconds: Double?) {
-        self.pending = pending
-        self.oldestSeconds = oldestSeconds
-    }
 }

@@ -79,9 +79,6 @@ public protocol ObjectStore: Sendable {
     /// How much is in the store. It looks at every object: a bucket of a million takes thousands of requests.
     func usage() throws(ClairoError) -> StoreUsage
 
-    /// Copies an object within the store; `noInput` where there is none.
-    func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError)
-
     /// Removes an object; none there is no error.
     func delete(_ key: ObjectKey) throws(ClairoError)
 

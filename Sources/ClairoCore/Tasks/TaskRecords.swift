@@ -17,13 +17,10 @@ public protocol TaskRecords: Sendable {
     /// By kind and index.
     func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask]
 
-    /// Takes a task that is due or whose lease has run out: state `running`, attempt one higher, a lease for `owner`.
-    /// Where a lease has run out, a worker has died or been cut off: that is not the task's fault, so `maxAttempts` goes up
-    /// too, to `WorkTask.mostAttempts` at most.
-    /// - Returns: the task as it is now, or nil where it cannot be taken.
-    func claimTask(_ id: TaskID, owner: String, leaseSeconds: Double) async throws(ClairoError) -> WorkTask?
-
-    /// Takes, of the tasks that are due or whose lease has run out, the one with the earliest `queueAt`.
+    /// Claims, of the tasks that are due or whose lease has run out, the one with the earliest `queueAt`: state `running`,
+    /// attempt one higher, a lease for `owner`. Where a lease has run out, a worker has died or been cut off: that is not the
+    /// task's fault, so `maxAttempts` goes up too, to `WorkTask.mostAttempts` at most.
+    /// - Returns: the task as it is now, or nil where none can be claimed.
     func claimNextTask(kinds: [WorkTask.Kind], owner: String, leaseSeconds: Double) async throws(ClairoError)
         -> WorkTask?
 

@@ -142,7 +142,6 @@ struct TaskDefinitionReply: Decodable {
         var taskDefinitionArn: String?
         var status: String?
         var networkMode: String?
-        var taskRoleArn: String?
         var containerDefinitions: [Container]?
     }
     var taskDefinition: Definition?

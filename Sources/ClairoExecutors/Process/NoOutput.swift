@@ -21,7 +21,6 @@ public struct NoOutput: ObjectStore {
     public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
         throw Self.refused
     }
-    public func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) { throw Self.refused }
     public func delete(_ key: ObjectKey) throws(ClairoError) { throw Self.refused }
     public func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
         throw Self.refused

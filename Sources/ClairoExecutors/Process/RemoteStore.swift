@@ -22,11 +22,6 @@ struct RemoteStore: ObjectStore {
         }
     }
 
-    func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool {
-        guard data.count <= WireLimits.piece else { throw .defect("\(key) is too large for a task to write it so") }
-        return try channel.ask(RequestHead(operation: .putIfAbsent, key: key), payload: data).head.isWritten ?? false
-    }
-
     func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
         let handle = try channel.ask(RequestHead(operation: .beginPut, key: key)).head.handle
         do {
@@ -81,7 +76,7 @@ struct RemoteStore: ObjectStore {
 
     private static let refused = ClairoError.defect("A task's process may not do that with the output folder")
 
-    func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) { throw Self.refused }
+    func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool { throw Self.refused }
     func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw Self.refused }
     func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw Self.refused }
     func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {

@@ -31,7 +31,7 @@ extension RequestHead.Operation {
     fileprivate var onlyReads: Bool {
         switch self {
         case .source, .get, .open, .read, .close, .info, .list: true
-        case .put, .putIfAbsent, .beginPut, .writePut, .endPut, .abortPut, .delete: false
+        case .put, .beginPut, .writePut, .endPut, .abortPut, .delete: false
         }
     }
 }

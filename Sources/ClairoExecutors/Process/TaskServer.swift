@@ -173,10 +173,6 @@ final class TaskServer: Sendable {
             try charge(max(payload.count, Self.leastObject))
             try store.put(payload, at: key)
             return (AnswerHead(), Data())
-        case .putIfAbsent:
-            let key = try key(request)
-            try charge(max(payload.count, Self.leastObject))
-            return (AnswerHead(isWritten: try store.putIfAbsent(payload, at: key)), Data())
         case .beginPut:
             let key = try key(request)
             try charge(Self.leastObject)

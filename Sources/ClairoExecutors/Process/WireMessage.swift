@@ -95,7 +95,7 @@ struct RequestHead: Codable {
         /// Bytes of the source: `offset`, `count`.
         case source
         /// An object whole: `key`, payload.
-        case put, putIfAbsent
+        case put
         /// An object in pieces: `key` gives a `handle`; `handle`, payload; `handle`; `handle`.
         case beginPut, writePut, endPut, abortPut
         /// `key`; the bytes are the answer's payload.
@@ -124,8 +124,6 @@ struct AnswerHead: Codable {
     var etag: String?
     var modified: Timestamp?
     var keys: [ObjectKey]?
-    /// Whether `putIfAbsent` wrote.
-    var isWritten: Bool?
 }
 
 /// Head of `progress`.

@@ -4,13 +4,9 @@ internal import Foundation
 /// The little of H.264 (ITU-T H.264) that packaging needs: NAL units, parameter sets, the `avcC` record.
 enum H264 {
     enum NALType {
-        static let slice: UInt8 = 1
         static let idr: UInt8 = 5
-        static let sei: UInt8 = 6
         static let sps: UInt8 = 7
         static let pps: UInt8 = 8
-        static let delimiter: UInt8 = 9
-        static let filler: UInt8 = 12
     }
 
     /// Splits an Annex B byte stream at its start codes.

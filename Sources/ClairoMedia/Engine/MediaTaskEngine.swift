@@ -29,10 +29,7 @@ public struct MediaTaskEngine: TaskEngine {
             }
             var result =
                 switch spec.work {
-                case .probe(let name, let settings):
-                    TaskResult(
-                        media: try InProcessProber(limits: limits, settings: settings)
-                            .probe(host.source, name: name, profile: ""))
+                case .probe(let name, let settings): try work.probe(name, settings)
                 case .inspect(let name): try work.inspect(name)
                 case .plan(let request): try work.plan(request)
                 case .chunk(let plan, let index): try work.chunk(plan, index: index)
@@ -74,6 +71,16 @@ private struct TaskWork {
     let control: JobControl
 
     private var sink: SegmentSink { SegmentSink(store: host.output, manner: .sharing, control: control) }
+
+    /// A source is good where a plan can be made for it.
+    func probe(_ name: String, _ settings: TranscodeSettings) throws -> TaskResult {
+        let scan = try SourceAnalyzer(source: host.source, name: name, limits: limits, interrupt: control.interrupt)
+            .scan()
+        _ = try TranscodePlanner.plan(
+            scan: scan, fingerprint: SourceFingerprint(name: name, size: host.source.size, identity: ""),
+            settings: settings, limits: limits)
+        return TaskResult(media: scan.info)
+    }
 
     func inspect(_ name: String) throws -> TaskResult {
         let probe = SourceAnalyzer(source: host.source, name: name, limits: limits, interrupt: control.interrupt)

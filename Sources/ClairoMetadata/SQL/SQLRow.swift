@@ -14,8 +14,6 @@ struct SQLRow: Sendable {
         }
     }
 
-    func isNull(_ column: String) throws(ClairoError) -> Bool { try self[column] == .null }
-
     func optionalText(_ column: String) throws(ClairoError) -> String? {
         switch try self[column] {
         case .null: nil

@@ -13,7 +13,9 @@ struct Migration: Sendable {
         Migration(version: 1, name: "videos, uploads, jobs, tasks, renditions, outbox, inbox, queue, dead letters") {
             dialect in
             Schema1.tables(dialect).flatMap { $0.statements(dialect) }
-        }
+        },
+        // Nothing ever read it: who takes a message does its work by conditional updates, which a second copy finds done.
+        Migration(version: 2, name: "drop inbox") { _ in ["DROP TABLE IF EXISTS inbox"] },
     ]
 
     /// The version that this program knows.

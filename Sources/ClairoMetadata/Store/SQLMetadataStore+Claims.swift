@@ -1,17 +1,6 @@
 internal import ClairoCore
 
 extension SQLMetadataStore {
-    func claimTask(_ id: TaskID, owner: String, leaseSeconds: Double) async throws(ClairoError) -> WorkTask? {
-        let mark = ClaimMark(owner: owner, leaseSeconds: leaseSeconds)
-        return try await driver.write { connection in
-            if try connection.claim(id, for: mark, now: try connection.now()) { return try connection.task(id) }
-            guard connection.mayHaveCommitted else { return nil }
-            return try connection.row(
-                "SELECT * FROM tasks WHERE id = ? AND claim = ?", [SQLValue(id), SQLValue(mark.id)]
-            ).map(WorkTask.init)
-        }
-    }
-
     /// Looks without locks for the first of each kind, which is a few steps into the index for each, and then locks and takes
     /// the first of the first; where others hold all of that kind, the next.
     ///

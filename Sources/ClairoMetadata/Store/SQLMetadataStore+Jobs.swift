@@ -168,8 +168,7 @@ extension SQLMetadataStore {
         try await driver.write { connection in
             let now = try connection.now()
             let limit = SQLValue(now.advanced(bySeconds: -seconds))
-            return try connection.execute("DELETE FROM inbox WHERE received_at < ?", [limit])
-                + connection.execute("DELETE FROM dead_letters WHERE redriven_at < ?", [limit])
+            return try connection.execute("DELETE FROM dead_letters WHERE redriven_at < ?", [limit])
                 // The pipeline itself consumes the other two.
                 + connection.execute(
                     "DELETE FROM queue WHERE topic NOT IN (?, ?) AND created_at < ? AND claimable_at <= ?",

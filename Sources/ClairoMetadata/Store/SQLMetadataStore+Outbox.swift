@@ -74,29 +74,6 @@ extension SQLMetadataStore {
             for message in messages { try connection.insert(message, of: video, now: now) }
         }
     }
-
-    func outboxStatus() async throws(ClairoError) -> OutboxStatus {
-        try await driver.read { connection in
-            let row = try connection.row("SELECT COUNT(*) AS pending, MIN(created_at) AS oldest FROM outbox", [])
-            let oldest = try row?.optionalTimestamp("oldest")
-            let now = try connection.now()
-            return OutboxStatus(
-                pending: try row?.int("pending") ?? 0, oldestSeconds: oldest.map { max(0, now.seconds(since: $0)) })
-        }
-    }
-
-    func recordReceived(_ id: MessageID, consumer: String) async throws(ClairoError) -> Bool {
-        try await driver.write { connection in
-            let isNew = try connection.insert(
-                into: "inbox",
-                [
-                    "consumer": SQLValue(consumer), "message_id": SQLValue(id),
-                    "received_at": SQLValue(try connection.now()),
-                ])
-            // In doubt it is new: to do it twice does no harm, to leave it would.
-            return isNew || connection.mayHaveCommitted
-        }
-    }
 }
 
 extension SQLConnection {

@@ -268,7 +268,6 @@ public final class AttemptFolder: ObjectStore {
     private var unused: ClairoError { .defect("A task does not use this call of its output folder") }
 
     public func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool { throw unused }
-    public func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) { throw unused }
     public func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw unused }
     public func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw unused }
     public func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {

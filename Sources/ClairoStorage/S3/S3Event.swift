@@ -6,9 +6,9 @@ public struct S3Event: Sendable {
     /// By the names of S3's own API.
     public enum Operation: String, Sendable, CaseIterable {
         /// Requests about one object, or a bucket.
-        case getObject, headObject, putObject, copyObject, deleteObject, listObjects, headBucket
+        case getObject, headObject, putObject, deleteObject, listObjects, headBucket
         /// Multipart uploads.
-        case createMultipartUpload, uploadPart, uploadPartCopy, completeMultipartUpload, abortMultipartUpload
+        case createMultipartUpload, uploadPart, completeMultipartUpload, abortMultipartUpload
         /// Lists of multipart uploads; `other` is none of these.
         case listParts, listMultipartUploads, other
     }
@@ -32,14 +32,13 @@ public struct S3Event: Sendable {
 extension S3Event.Operation {
     init(_ request: S3Request) {
         let names = Set(request.query.map(\.name))
-        let isCopy = request.headers.contains { $0.name.lowercased() == "x-amz-copy-source" }
         switch (request.method, request.path != nil) {
         case ("GET", true): self = names.contains("uploadId") ? .listParts : .getObject
         case ("GET", false): self = names.contains("uploads") ? .listMultipartUploads : .listObjects
         case ("HEAD", true): self = .headObject
         case ("HEAD", false): self = .headBucket
-        case ("PUT", true) where names.contains("partNumber"): self = isCopy ? .uploadPartCopy : .uploadPart
-        case ("PUT", true): self = isCopy ? .copyObject : .putObject
+        case ("PUT", true) where names.contains("partNumber"): self = .uploadPart
+        case ("PUT", true): self = .putObject
         case ("POST", true): self = names.contains("uploads") ? .createMultipartUpload : .completeMultipartUpload
         case ("DELETE", true): self = names.contains("uploadId") ? .abortMultipartUpload : .deleteObject
         default: self = .other

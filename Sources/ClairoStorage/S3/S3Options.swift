@@ -19,10 +19,6 @@ public struct S3Options: Sendable {
     public var parallelParts = 4
     /// Bytes that all parts of one object on their way may hold.
     public var partMemory = 96 << 20
-    /// Bytes that one CopyObject may copy, and those of each part of a longer copy. S3's limit is 5 GiB.
-    public var copyLimit: Int64 = 5 << 30
-    /// Bytes of a part of a copy.
-    public var copyPartSize: Int64 = 512 << 20
     /// Bytes of a block of an open object, the smallest piece that is asked for.
     public var blockSize = 256 << 10
     /// Blocks that one request asks for at most while an object is read in order.

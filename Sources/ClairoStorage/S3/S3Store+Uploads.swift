@@ -213,48 +213,4 @@ extension S3Store {
             throw error.error("Aborting \(words(upload))", transport)
         }
     }
-
-    // MARK: Copies
-
-    public func copy(_ source: ObjectKey, to target: ObjectKey) throws(ClairoError) {
-        let doing = "Copying \(name(source)) to \(name(target))"
-        guard let info = try info(of: source) else {
-            throw .noInput("\(doing): there is no such object", advice: "Check the name.")
-        }
-        let origin: [AWSRequest.Header] = [
-            .init("x-amz-copy-source", "/\(transport.bucket)/\(PercentEncoding.path(path(source)))"),
-            .init("x-amz-copy-source-if-match", "\"\(info.etag)\""),
-        ]
-        guard info.size > transport.options.copyLimit else {
-            var request = S3Request("PUT", path(target))
-            request.headers = origin
-            request.mayFailLate = true
-            _ = try send(request, doing)
-            return
-        }
-        let partSize = max(transport.options.copyPartSize, (info.size + 9_999) / 10_000)
-        let upload = try beginUpload(at: target, partSize: Int(partSize))
-        do throws(ClairoError) {
-            var parts: [UploadedPart] = []
-            for start in stride(from: 0, to: info.size, by: Int64.Stride(partSize)) {
-                let end = min(start + partSize, info.size)
-                var request = S3Request("PUT", path(target))
-                request.query = Self.part(parts.count + 1, of: upload)
-                request.headers = origin + [.init("x-amz-copy-source-range", "bytes=\(start)-\(end - 1)")]
-                request.mayFailLate = true
-                let reply = try document(request, doing)
-                guard let etag = reply["ETag"].map(Self.bare), !etag.isEmpty else {
-                    throw ClairoError.temporary("\(doing): part \(parts.count + 1) has no ETag")
-                }
-                parts.append(
-                    UploadedPart(
-                        number: parts.count + 1, size: Int(end - start), etag: etag,
-                        checksum: Self.checksum(sha256: reply["ChecksumSHA256"], etag: etag)))
-            }
-            _ = try complete(upload, parts: parts)
-        } catch {
-            try? abort(upload)
-            throw error
-        }
-    }
 }

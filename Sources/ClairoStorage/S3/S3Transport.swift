@@ -19,7 +19,7 @@ struct S3Request {
     var limit = 4 << 20
     /// Bytes that the reply to a success must have.
     var expected: Int?
-    /// Whether a reply with status 200 may hold an error (CompleteMultipartUpload, CopyObject, UploadPartCopy).
+    /// Whether a reply with status 200 may hold an error (CompleteMultipartUpload).
     var mayFailLate = false
     /// Whether a second execution would be answered otherwise, so that each one has to be known.
     var isConditional = false

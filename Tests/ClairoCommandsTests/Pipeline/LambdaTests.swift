@@ -84,7 +84,7 @@ import Testing
             Set(videos.map(\.source.url)) == ["s3://\(bucket)/2026/talk.mp4", "s3://\(bucket)/red%20flower.mp4"])
         // Lambda's trace goes on.
         #expect(videos.allSatisfy { $0.traceID == Self.traceID })
-        #expect(try await pipeline.site.inspect { try await $0.outboxStatus().pending } == 2)
+        #expect(try await pipeline.site.inspect { try await $0.unsentMessages() } == 2)
         let sent = try await pipeline.clairo("produce", "--once", "--json")
         #expect(sent.text.contains(#""delivered":2"#), "\(sent)")
         let kafka = try #require(pipeline.kafka)

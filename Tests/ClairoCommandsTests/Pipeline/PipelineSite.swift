@@ -144,8 +144,8 @@ struct PipelineSite: Sendable {
         try await eventually {
             _ = try await clairo("produce", "--once")
             return try await site.inspect { store in
-                let (outbox, work) = (try await store.outboxStatus(), try await store.pendingWork())
-                return outbox.pending == 0 && work.isEmpty
+                let (messages, work) = (try await store.unsentMessages(), try await store.pendingWork())
+                return messages == 0 && work.isEmpty
             }
         }
 

@@ -85,7 +85,7 @@ import Testing
         let outcome = try await pipeline.consumer("--until-idle").outcome()
         #expect(outcome.status == 0, "\(outcome)")
         #expect(try await pipeline.video(id).state == .ready)
-        #expect(try await pipeline.site.inspect { try await $0.outboxStatus().pending } > 0)
+        #expect(try await pipeline.site.inspect { try await $0.unsentMessages() } > 0)
     }
 
     /// Until then an event of a bucket is nowhere but in the topic.

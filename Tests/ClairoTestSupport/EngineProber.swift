@@ -1,0 +1,18 @@
+public import ClairoCore
+
+/// A `MediaProber` that lets an engine look at the source in this process, with the default settings for every profile.
+public struct EngineProber: MediaProber {
+    private let engine: any TaskEngine
+
+    public init(_ engine: any TaskEngine) { self.engine = engine }
+
+    public func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo {
+        let spec = TaskSpec(
+            taskID: .make(), jobID: .make(), videoID: .make(), attempt: 1, traceID: "", work: .probe(name: name))
+        let host = TaskHost(source: source, output: MemoryStore()) { _ in }
+        guard let media = try engine.run(spec, host: host, stop: StopRequest()).media else {
+            throw .defect("\(name) was probed without a result")
+        }
+        return media
+    }
+}
