@@ -3,7 +3,7 @@ import ClairoExecutors
 import ClairoTestSupport
 import Foundation
 
-/// A process that does something else than its task (hidden options of debug builds).
+/// A process that does something else than its task (Tests/ClairoMisbehaving).
 struct Misbehaving {
     private let executor: any TaskExecutor
 
@@ -15,7 +15,7 @@ struct Misbehaving {
         sandbox: SandboxMode = .auto, layers: [SandboxLayer] = []
     ) {
         executor = ProcessExecutor(
-            limits: limits, sandbox: sandbox, executable: ClairoProcess.path,
+            limits: limits, sandbox: sandbox, executable: ClairoProcess.misbehaving,
             arguments: Self.arguments(misbehaviour, target: target, layers: layers))
     }
 
@@ -23,7 +23,7 @@ struct Misbehaving {
     init(in executor: any TaskExecutor) { self.executor = executor }
 
     static func arguments(_ misbehaviour: String, target: String = "", layers: [SandboxLayer] = []) -> [String] {
-        ["run-task", "--misbehave", misbehaviour, "--target", target] + layers.flatMap { ["--layer", $0.rawValue] }
+        ["--misbehave", misbehaviour, "--target", target] + layers.flatMap { ["--layer", $0.rawValue] }
     }
 
     func run(

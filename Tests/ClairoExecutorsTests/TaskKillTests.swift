@@ -12,7 +12,8 @@ import Testing
         let job = TaskJob(
             source: MemorySource(Data([1])), name: "x", settings: TranscodeSettings(), output: MemoryStore())
         let executor = ProcessExecutor(
-            limits: limits, executable: ClairoProcess.path, arguments: ["run-task", "--misbehave", misbehaviour],
+            limits: limits, executable: ClairoProcess.misbehaving,
+            arguments: Misbehaving.arguments(misbehaviour),
             onKill: { kill in heard.withLock { $0.append(kill) } })
         let source = SourceFingerprint(name: "x", size: 1, identity: "")
         _ = try? await executor.run(

@@ -4,11 +4,17 @@ internal import Foundation
 public enum ClairoProcess {
     /// Next to the test bundle, where SwiftPM puts products. `CLAIRO_BINARY` overrides it.
     public static let path: String = {
-        if let path = ProcessInfo.processInfo.environment["CLAIRO_BINARY"] { return path }
+        ProcessInfo.processInfo.environment["CLAIRO_BINARY"] ?? product("clairo")
+    }()
+
+    /// The program that tests start in the place of `clairo run-task` (Tests/ClairoMisbehaving).
+    public static let misbehaving = product("clairo-misbehaving")
+
+    private static func product(_ name: String) -> String {
         let tests =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
-        return (tests as NSString).deletingLastPathComponent + "/clairo"
-    }()
+        return (tests as NSString).deletingLastPathComponent + "/" + name
+    }
 
     public static func start(
         _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],

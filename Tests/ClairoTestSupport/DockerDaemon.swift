@@ -100,9 +100,14 @@ public struct DockerDaemon: Sendable {
     /// An image with only the built binary and its libraries, in the shared daemon.
     public static var image: String { get async throws { try await making.value } }
 
-    private static let making = Task {
-        let name = "clairo-under-test"
-        let content = Scratch.root + "/image"
+    /// The same with the program that misbehaves in the place of `clairo`.
+    public static var misbehavingImage: String { get async throws { try await makingMisbehaving.value } }
+
+    private static let making = Task { try await make("clairo-under-test", of: ClairoProcess.path) }
+    private static let makingMisbehaving = Task { try await make("clairo-misbehaving", of: ClairoProcess.misbehaving) }
+
+    private static func make(_ name: String, of binary: String) async throws -> String {
+        let content = Scratch.root + "/" + name
         try FileManager.default.createDirectory(atPath: content + "/etc", withIntermediateDirectories: true)
         // A file that a task must not be able to read.
         try Data("root:secret:19000:0:99999:7:::\n".utf8).write(to: URL(fileURLWithPath: content + "/etc/shadow"))
@@ -116,7 +121,7 @@ public struct DockerDaemon: Sendable {
             exec "$3" --host "$4" import --change 'ENTRYPOINT ["/usr/local/bin/clairo"]' --change 'VOLUME /var/lib/clairo' "$2.tar" "$5"
             """
         let outcome = try await ChildProcess(
-            "sh", ["-c", script, "image", ClairoProcess.path, content, cli, try await shared.url, name],
+            "sh", ["-c", script, "image", binary, content, cli, try await shared.url, name],
             environment: ["DOCKER_CONFIG": content]
         ).outcome()
         guard outcome.status == 0 else { throw Failed(description: "the image was not made: \(outcome)") }

@@ -25,15 +25,6 @@ struct RunTaskCommand: ParsableCommand {
 
     @OptionGroup var limitOptions: LimitOptions
 
-    #if DEBUG
-        /// What a test has the process do instead of the task.
-        @Option(help: .hidden) var misbehave: Misbehaviour?
-        /// To what it does that: a port, a path.
-        @Option(help: .hidden) var target: String?
-        /// The only walls to build, so that each can be tried by itself.
-        @Option(help: .hidden) var layer: [SandboxLayer] = []
-    #endif
-
     func validate() throws {
         let isOne = [parent != nil, connect != nil, spec != nil].count { $0 } == 1
         guard isOne else { throw ValidationError("Only Clairo itself calls this command.") }
@@ -43,25 +34,14 @@ struct RunTaskCommand: ParsableCommand {
     func run() throws {
         if let spec { return try runInContainer(spec) }
         let engine = MediaTaskEngine(limits: limitOptions.limits)
-        #if DEBUG
-            let layers = Set(layer.isEmpty ? SandboxLayer.allCases : layer)
-        #else
-            let layers = Set(SandboxLayer.allCases)
-        #endif
         let report =
             if let connect {
-                try TaskChild.enclose(connectingTo: connect, sandbox: sandbox, layers: layers)
+                try TaskChild.enclose(connectingTo: connect, sandbox: sandbox)
             } else {
-                TaskChild.enclose(parent: parent ?? 0, sandbox: sandbox, layers: layers)
+                TaskChild.enclose(parent: parent ?? 0, sandbox: sandbox)
             }
         if tellSandbox { TaskChild.tell(report) }
         if let refusal = report.refusal(of: sandbox) { TaskChild.fail(refusal) }
-        #if DEBUG
-            if let misbehave {
-                TaskChild(engine: MisbehavingEngine(misbehaviour: misbehave, target: target ?? ""), walls: report)
-                    .serve()
-            }
-        #endif
         TaskChild(engine: engine, walls: report).serve()
     }
 

@@ -9,7 +9,3 @@ extension Priority: ExpressibleByArgument {}
 extension Video.State: ExpressibleByArgument {}
 
 extension SandboxMode: ExpressibleByArgument {}
-
-#if DEBUG
-    extension SandboxLayer: ExpressibleByArgument {}
-#endif

@@ -17,7 +17,11 @@ extension DockerExecutor {
         onOrphans: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws -> DockerExecutor {
         let name: String
-        if let image { name = image } else { name = try await DockerDaemon.image }
+        if let image {
+            name = image
+        } else {
+            name = try await misbehaviour == nil ? DockerDaemon.image : DockerDaemon.misbehavingImage
+        }
         var limits = limits
         limits.startSeconds = 600
         let url: String

@@ -35,14 +35,15 @@ import Testing
         -> ContainerTask
     {
         let output = MemoryStore()
-        let arguments = ["run-task"] + (misbehaviour.map { ["--misbehave", $0, "--target", ""] } ?? [])
+        let executable = misbehaviour == nil ? ClairoProcess.path : ClairoProcess.misbehaving
+        let arguments = misbehaviour.map { Misbehaving.arguments($0) } ?? ["run-task"]
         return ContainerTask(
             ContainerTask.Services(
                 exchange: store,
                 folder: { _, _, _ in ContainerTask.Folder(output: output, files: { [] }, refusal: { refusal }) },
                 source: { _, _, _, _ in MemorySource(Data("no film".utf8)) },
                 executor: { _ in
-                    ProcessExecutor(sandbox: .off, executable: ClairoProcess.path, arguments: arguments)
+                    ProcessExecutor(sandbox: .off, executable: executable, arguments: arguments)
                 }, environment: [:]), clock: clock)
     }
 

@@ -1,0 +1,35 @@
+internal import ClairoCore
+internal import ClairoExecutors
+internal import Glibc
+
+/// A task's process that does something else than its task, for tests of what is around it: it is started in the place of
+/// `clairo run-task`, takes the same options and builds the same sandbox.
+///
+/// ```
+/// clairo-misbehaving --misbehave WHAT [--target TO-WHAT] [--layer LAYER]... --sandbox MODE (--parent PID | --connect SOCKET)
+/// ```
+@main
+struct ClairoMisbehaving {
+    /// Stays on the thread that it is called on, the process's only one until its sandbox stands.
+    static func main() throws {
+        var options: [String: [String]] = [:]
+        var arguments = CommandLine.arguments.dropFirst()
+        while let name = arguments.popFirst() { options[name, default: []].append(arguments.popFirst() ?? "") }
+        func last(_ name: String) -> String? { options[name]?.last }
+
+        guard let misbehaviour = last("--misbehave").flatMap(Misbehaviour.init(rawValue:)),
+            let sandbox = SandboxMode(rawValue: last("--sandbox") ?? "auto")
+        else { exit(ClairoError.ExitCode.usage.rawValue) }
+        let named = (options["--layer"] ?? []).compactMap(SandboxLayer.init(rawValue:))
+        let layers = Set(named.isEmpty ? SandboxLayer.allCases : named)
+        let report =
+            if let path = last("--connect") {
+                try TaskChild.enclose(connectingTo: path, sandbox: sandbox, layers: layers)
+            } else {
+                TaskChild.enclose(parent: last("--parent").flatMap { Int32($0) } ?? 0, sandbox: sandbox, layers: layers)
+            }
+        if let refusal = report.refusal(of: sandbox) { TaskChild.fail(refusal) }
+        let engine = MisbehavingEngine(misbehaviour: misbehaviour, target: last("--target") ?? "")
+        TaskChild(engine: engine, walls: report).serve()
+    }
+}

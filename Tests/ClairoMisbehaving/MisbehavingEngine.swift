@@ -1,0 +1,176 @@
+internal import ClairoCore
+internal import ClairoExecutors
+internal import Foundation
+internal import Glibc
+
+/// The ways in which a task's process can go wrong, to see that each is one failed attempt.
+enum Misbehaviour: String {
+    case segv, abort, loop, spin, memory, exit, silence, garbage, hugeFrame, unknownOperation, badKeys, flood
+    case closeSocket, fork, describe, waste, nest, exchange
+    case forge, hurry, empties, longKey
+    case escape, bomb
+}
+
+struct MisbehavingEngine: TaskEngine {
+    var misbehaviour: Misbehaviour
+    /// Of an escape: its name, and after a colon to where.
+    var target: String
+
+    func run(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) throws(ClairoError) -> TaskResult {
+        switch misbehaviour {
+        case .segv: kill(getpid(), SIGSEGV)
+        case .abort: Glibc.abort()
+        case .loop: while true { host.progress(0) }
+        case .spin: while host.source.size >= 0 {}
+        case .memory:
+            var blocks: [UnsafeMutableRawPointer] = []
+            while let block = malloc(64 << 20) {
+                memset(block, 1, 64 << 20)
+                blocks.append(block)
+            }
+            throw ClairoError(kind: .capacity, exitCode: .temporary, "out of memory")
+        case .exit: _exit(3)
+        case .silence: while true { pause() }
+        case .garbage: send("Hello, parent, this is no message at all")
+        case .hugeFrame: send("\u{2}\u{1}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{7f}\u{0}\u{0}\u{0}\u{7f}")
+        case .unknownOperation:
+            let head = #"{"operation":"reboot"}"#
+            send(
+                "\u{2}\u{1}\u{0}\u{0}\u{0}\(Character(Unicode.Scalar(UInt8(head.utf8.count))))" + "\u{0}\u{0}\u{0}"
+                    + "\u{0}\u{0}\u{0}\u{0}" + head)
+        case .badKeys:
+            let keys: [ObjectKey] = ["../x", "/etc/passwd", "a//b", "a/../b", "", "a\u{0}b", ".", "a/"]
+            return TaskResult(
+                warnings: keys.map { key in
+                    do throws(ClairoError) {
+                        try host.output.put(Data("x".utf8), at: key)
+                        return "\(key) was written"
+                    } catch { return error.kind.rawValue }
+                })
+        case .flood: while true { try host.output.put(Data(count: 1 << 20), at: "flood") }
+        case .closeSocket:
+            // Another thread may be reading from it, and would keep it open.
+            shutdown(3, Int32(SHUT_RDWR))
+            close(3)
+            while true { pause() }
+        case .forge:
+            switch spec.work {
+            case .plan(let request): return TaskResult(plan: Self.forgedPlan(request))
+            default: return TaskResult(usage: TaskUsage(cpuSeconds: 1e308))
+            }
+        case .hurry:
+            host.progress(.max)
+            host.news(.progress(JobProgress(framesDone: .max)))
+            return TaskResult()
+        case .empties:
+            var count = 0
+            while true {
+                try host.output.put(Data(), at: ObjectKey("empty/\(count)"))
+                count += 1
+            }
+        case .longKey:
+            try host.output.put(Data("x".utf8), at: ObjectKey(String(repeating: "a", count: 300)))
+        case .fork:
+            var identifier: pid_t = 0
+            let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("1000"), nil]
+            posix_spawn(&identifier, "/bin/sleep", nil, nil, arguments, [nil])
+            return TaskResult(warnings: [String(identifier)])
+        case .exchange:
+            return TaskResult(warnings: try Self.complaints(of: host.output))
+        case .describe:
+            return TaskResult(warnings: Self.surroundings)
+        case .nest:
+            // A parent in its turn, which tells the number of its child and waits to be killed.
+            let inner = ProcessExecutor(arguments: ["--misbehave", "spin"])
+            Task { try await inner.run(spec, host: host, stop: StopRequest()) }
+            while true {
+                let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+                for task in tasks {
+                    let children = try? String(contentsOfFile: "/proc/self/task/\(task)/children", encoding: .utf8)
+                    if let children, !children.isEmpty {
+                        try host.output.put(Data(children.utf8), at: "grandchild")
+                        while true { pause() }
+                    }
+                }
+            }
+        case .escape:
+            return TaskResult(warnings: Escape.try(target))
+        case .bomb: Escape.bomb()
+        case .waste:
+            FileHandle.standardError.write(Data(repeating: UInt8(ascii: "x"), count: 1 << 20))
+            FileHandle.standardError.write(Data("the last words".utf8))
+            _exit(9)
+        }
+        while true { pause() }
+    }
+
+    private func send(_ text: String) {
+        let bytes = text.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }
+        _ = write(3, bytes, bytes.count)
+    }
+
+    /// A plan that looks well but for its chunk, whose segments nobody can multiply by anything.
+    private static func forgedPlan(_ request: TaskSpec.PlanRequest) -> Plan {
+        let grid = SegmentGrid(
+            frameRate: Rational(25), frameCount: 150, segmentSeconds: request.settings.segmentSeconds)
+        let rung = Rung(name: "180p", size: FrameSize(width: 320, height: 180), maxRate: 1, bufferSize: 1)
+        let video = VideoPlan(
+            streamIndex: 0, grid: grid, sourceFrameCount: 150, orientation: .upright, deinterlace: false,
+            dynamicRange: .sdr, color: .unspecified, segmentsPerEncoder: 1, isSeekable: true, rungs: [rung],
+            decisions: [])
+        return Plan(
+            source: request.source, settings: request.settings, origin: .zero, video: video, audio: [],
+            chunks: [Chunk(index: 0, segments: (1 << 62)..<(1 << 62 + 1), seekTimestamp: nil)],
+            prediction: Prediction(bytes: 1, cpuSeconds: 1))
+    }
+
+    /// Uses the output folder in every way that there is; what did not go as it should.
+    private static func complaints(of store: any ObjectStore) throws(ClairoError) -> [String] {
+        var complaints: [String] = []
+        func expect(_ condition: Bool, _ what: String) { if !condition { complaints.append(what) } }
+        let large = Data((0..<(20 << 20)).map { UInt8(truncatingIfNeeded: $0 ^ $0 >> 11) })
+        try store.put(large, at: "made/whole")
+        expect(try store.get("made/whole") == large, "get")
+        do {
+            try store.put(at: "made/written") { write in
+                for start in stride(from: 0, to: large.count, by: 5 << 20) {
+                    try write(large[start..<start + (5 << 20)])
+                }
+            }
+            try store.put(at: "made/broken") { write in
+                try write(large)
+                throw ClairoError.cancelled
+            }
+        } catch { expect(error as? ClairoError == .cancelled, "\(error)") }
+        expect(try store.info(of: "made/broken") == nil, "what was broken off is there")
+        let source = try store.open("made/written")
+        expect(source.size == 20 << 20, "size")
+        expect(try source.part(at: 3 << 20, count: 12 << 20) == large[(3 << 20)..<(15 << 20)], "part")
+        try store.put(Data([1]), at: "made/new")
+        expect(try store.info(of: "made/new")?.size == 1, "info")
+        expect(try store.list(prefix: "made/", after: "made/new", limit: 9).count == 2, "list")
+        try store.delete("made/new")
+        expect(try store.list(prefix: "") == ["given/x", "made/whole", "made/written"], "list after delete")
+        do throws(ClairoError) {
+            _ = try store.get("made/new")
+            complaints.append("get of nothing")
+        } catch { expect(error.exitCode == .noInput, "\(error)") }
+        return complaints
+    }
+
+    /// What this process has that could be of use to a burglar.
+    private static var surroundings: [String] {
+        var found = ProcessInfo.processInfo.environment.map { "variable \($0.key)" }
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)")
+            // The one that lists them is gone by now.
+            if let target { found.append("\(name) \(target.prefix { $0 != ":" })") }
+        }
+        var limit = rlimit()
+        for (name, resource) in [("core", RLIMIT_CORE), ("files", RLIMIT_NOFILE), ("size", RLIMIT_FSIZE)] {
+            getrlimit(__rlimit_resource_t(resource.rawValue), &limit)
+            found.append("limit \(name) \(limit.rlim_max)")
+        }
+        return found + ["group \(getpgrp() == getpid())", "folder \(FileManager.default.currentDirectoryPath)"]
+    }
+}
