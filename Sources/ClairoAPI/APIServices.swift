@@ -7,7 +7,7 @@ internal import Synchronization
 /// The services that the routes use.
 struct APIServices: Sendable {
     let options: ServerOptions
-    let metadata: any MetadataStore
+    let metadata: any VideoRecords & UploadRecords & JobRecords
     let registration: UploadRegistration
     let resumable: ResumableUploads
     let direct: DirectUploads

@@ -20,12 +20,15 @@ public struct UploadServer: Service {
     private let onListening: @Sendable (_ port: Int) async -> Void
 
     /// - Parameters:
+    ///   - metadata: The database that `registration` writes to.
     ///   - output: The store of the output, which is deleted with its video. If nil, output is kept.
     ///   - onListening: Called once, when the server accepts connections.
     ///   - observe: Called for each answered request.
     /// - Throws: `configuration` (78) if the options conflict or the token file is invalid.
     public init(
-        options: ServerOptions, registration: UploadRegistration, output: (any ObjectStore)? = nil, logger: Logger,
+        options: ServerOptions, registration: UploadRegistration,
+        metadata: any VideoRecords & UploadRecords & JobRecords & DatabaseHealth, output: (any ObjectStore)? = nil,
+        logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in },
         observe: @escaping @Sendable (RequestEvent) -> Void = { _ in }
     ) throws(ClairoError) {
@@ -48,14 +51,14 @@ public struct UploadServer: Service {
             limiter: RateLimiter(perSecond: options.requestsPerSecond, burst: options.requestBurst, now: now),
             isLoopback: options.isLoopback)
         services = APIServices(
-            options: options, metadata: registration.metadata, registration: registration,
+            options: options, metadata: metadata, registration: registration,
             resumable: ResumableUploads(registration), direct: DirectUploads(registration),
-            removal: VideoRemoval(raw: registration.store, output: output, metadata: registration.metadata),
+            removal: VideoRemoval(raw: registration.store, output: output, metadata: metadata),
             readiness: Readiness([
                 (
                     "database",
                     ReadinessCheck("database", logger: logger, now: now, timeout: .seconds(options.readinessSeconds)) {
-                        try await registration.metadata.check()
+                        try await metadata.check()
                     }
                 ),
                 (

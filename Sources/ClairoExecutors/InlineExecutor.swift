@@ -6,12 +6,11 @@ public struct InlineExecutor: TaskExecutor {
 
     public init(engine: any TaskEngine) { self.engine = engine }
 
-    public func run(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) async throws(ClairoError) -> TaskResult {
-        let engine = engine
-        do {
-            return try await onDedicatedThread(name: "task") { try engine.run(spec, host: host, stop: stop) }
-        } catch {
-            throw error as? ClairoError ?? .defect("\(error)")
+    public func run(
+        _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
+    ) async throws(ClairoError) -> TaskResult {
+        try await onDedicatedThread(name: "task") { [engine] () throws(ClairoError) in
+            try engine.run(spec, io: io, observer: observer, stop: stop)
         }
     }
 }

@@ -21,7 +21,7 @@ public struct Relay: Sendable {
         public init() {}
     }
 
-    private let metadata: any MetadataStore
+    private let metadata: any OutboxRecords & DeadLetterRecords
     private let producer: any MessageProducer
     private let webhook: (any WebhookSender)?
     private let owner: String
@@ -34,7 +34,8 @@ public struct Relay: Sendable {
     ///   - webhook: Nil if this process has no webhook URL. Webhooks then wait for another relay.
     ///   - owner: The name of this relay in the database.
     public init(
-        metadata: any MetadataStore, producer: any MessageProducer, webhook: (any WebhookSender)?, owner: String
+        metadata: any OutboxRecords & DeadLetterRecords, producer: any MessageProducer, webhook: (any WebhookSender)?,
+        owner: String
     ) {
         self.metadata = metadata
         self.producer = producer

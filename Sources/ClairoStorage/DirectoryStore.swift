@@ -2,11 +2,11 @@ public import ClairoCore
 public import Foundation
 internal import Glibc
 
-/// An `ObjectStore` in a folder: keys are paths below it.
+/// A store in a folder: keys are paths below it.
 ///
 /// An object is written beside its place under a hidden name, flushed to disk and then renamed, so that a reader or a
 /// crash sees it whole or not at all.
-public struct DirectoryStore: ObjectStore {
+public struct DirectoryStore: DurableStore {
     public let root: URL
 
     /// The folder is made when the first object is written.

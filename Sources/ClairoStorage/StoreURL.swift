@@ -12,7 +12,7 @@ public enum StoreURL {
     public static func open(
         _ url: String, environment: [String: String],
         stop: StopRequest = StopRequest(), observe: (@Sendable (S3Event) -> Void)? = nil
-    ) throws(ClairoError) -> any ObjectStore {
+    ) throws(ClairoError) -> any DurableStore {
         if let folder = folder(url) { return DirectoryStore(root: URL(fileURLWithPath: folder)) }
         if url.hasPrefix("s3://") {
             let token = Cancellation()

@@ -24,7 +24,7 @@ final class TestServer: Sendable {
     }
 
     static func start(
-        store: any ObjectStore, metadata: any MetadataStore, _ configure: (inout ServerOptions) -> Void = { _ in }
+        store: any DurableStore, metadata: any MetadataStore, _ configure: (inout ServerOptions) -> Void = { _ in }
     ) async throws -> TestServer {
         var options = ServerOptions()
         options.port = 0
@@ -39,7 +39,7 @@ final class TestServer: Sendable {
         let server = try UploadServer(
             options: options,
             registration: UploadRegistration(store: store, metadata: metadata, prober: EngineProber(MediaTaskEngine())),
-            logger: logger
+            metadata: metadata, logger: logger
         ) { listening.yield($0) }
         let group = ServiceGroup(configuration: .init(services: [server], logger: logger))
         let running = Task {
@@ -145,7 +145,7 @@ final class RawConnection: Sendable {
     /// Waits until it is sent, on a thread of its own: the server may need this one to receive it.
     func send(_ data: Data) async throws {
         let descriptor = descriptor
-        try await onDedicatedThread(name: "send") { Self.send(data, to: descriptor) }
+        await onDedicatedThread(name: "send") { Self.send(data, to: descriptor) }
     }
 
     private static func send(_ data: Data, to descriptor: Int32) {
@@ -163,7 +163,7 @@ final class RawConnection: Sendable {
     /// Everything until the server closes the connection.
     func answer() async throws -> Answer {
         let descriptor = descriptor
-        let data = try await onDedicatedThread(name: "answer") {
+        let data = await onDedicatedThread(name: "answer") {
             var data = Data()
             var buffer = [UInt8](repeating: 0, count: 1 << 16)
             while true {

@@ -3,7 +3,10 @@ internal import Foundation
 
 /// Answers each task at once with what a six-second film of three rungs and one track would have given, without a byte.
 struct IdleExecutor: TaskExecutor {
-    func run(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) async throws(ClairoError) -> TaskResult {
+    func run(
+        _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
+    ) async throws(ClairoError) -> TaskResult {
+        let output = io.output ?? NullStore()
         switch spec.work {
         case .probe, .inspect, .transcode, .verify:
             return TaskResult()
@@ -12,14 +15,14 @@ struct IdleExecutor: TaskExecutor {
         case .chunk(let plan, let index):
             let segments = plan.chunks[index].segments
             for rung in plan.video?.rungs ?? [] {
-                try host.output.put(Data(), at: rung.initKey)
-                for segment in segments { try host.output.put(Data(), at: rung.segmentKey(segment)) }
+                try output.put(Data(), at: rung.initKey)
+                for segment in segments { try output.put(Data(), at: rung.segmentKey(segment)) }
             }
             return TaskResult(decodedFrames: plan.video?.grid.frameCount ?? 0)
         case .audio(let plan, let index):
             let track = plan.audio[index]
-            try host.output.put(Data(), at: track.initKey)
-            for segment in 0..<track.segmentCount { try host.output.put(Data(), at: track.segmentKey(segment)) }
+            try output.put(Data(), at: track.initKey)
+            for segment in 0..<track.segmentCount { try output.put(Data(), at: track.segmentKey(segment)) }
             return TaskResult()
         case .finish(let request):
             return TaskResult(renditions: request.plan.video.map(Self.renditions) ?? [])
@@ -62,7 +65,7 @@ struct EmptySource: ByteSource {
 }
 
 /// Takes all and keeps nothing.
-struct NullStore: ObjectStore {
+struct NullStore: BackingStore {
     func location(of key: ObjectKey) -> ObjectLocation {
         ObjectLocation(bucket: "output", key: key.rawValue, url: "s3://output/\(key)")
     }
@@ -73,27 +76,10 @@ struct NullStore: ObjectStore {
         try body { (_: Data) throws(ClairoError) in }
     }
 
+    func get(_ key: ObjectKey) throws(ClairoError) -> Data { Data() }
+    func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource { EmptySource() }
     func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? { nil }
     func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] { [] }
     func delete(_ key: ObjectKey) throws(ClairoError) {}
     func check() throws(ClairoError) {}
-
-    // MARK: What no task here does
-
-    private var unused: ClairoError { .defect("The bench does not use this call of the store") }
-
-    func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool { throw unused }
-    func get(_ key: ObjectKey) throws(ClairoError) -> Data { throw unused }
-    func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource { throw unused }
-    func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw unused }
-    func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw unused }
-    func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
-        throw unused
-    }
-    func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] { throw unused }
-    func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo { throw unused }
-    func abort(_ upload: MultipartUpload) throws(ClairoError) { throw unused }
-    func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? {
-        throw unused
-    }
 }

@@ -63,7 +63,7 @@ struct Deployment: Sendable {
         try await ClairoProcess.run(arguments: arguments, environment: environment.merging(more) { $1 })
     }
 
-    func rawStore() throws -> any ObjectStore { try StoreURL.open(rawStoreURL, environment: environment) }
+    func rawStore() throws -> any DurableStore { try StoreURL.open(rawStoreURL, environment: environment) }
 
     /// What the database holds, read by a connection of its own.
     func inspect<R: Sendable>(_ body: (any MetadataStore) async throws -> R) async throws -> R {

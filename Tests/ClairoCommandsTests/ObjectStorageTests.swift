@@ -16,7 +16,7 @@ struct ObjectStorageTests {
         let name: String
         let environment: [String: String]
 
-        func store(_ prefix: String) throws -> any ObjectStore {
+        func store(_ prefix: String) throws -> any DurableStore {
             try StoreURL.open("s3://\(name)/\(prefix)", environment: environment)
         }
     }

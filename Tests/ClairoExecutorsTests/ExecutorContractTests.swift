@@ -33,7 +33,7 @@ import Testing
 
         var runner: TaskJob.Runner {
             let executor = executor
-            return { spec, host in try await executor.run(spec, host: host, stop: StopRequest()) }
+            return { spec, io in try await executor.run(spec, io: io, stop: StopRequest()) }
         }
     }
 
@@ -98,9 +98,9 @@ import Testing
     func anErrorKeepsItsKindItsWordsAndItsAdvice(place: Place) async throws {
         let ground = try await ground(place)
         let executor = ground.executor
-        func error(_ spec: TaskSpec, _ host: TaskHost) async -> ClairoError? {
+        func error(_ spec: TaskSpec, _ io: TaskIO) async -> ClairoError? {
             do throws(ClairoError) {
-                _ = try await executor.run(spec, host: host, stop: StopRequest())
+                _ = try await executor.run(spec, io: io, stop: StopRequest())
                 return nil
             } catch { return error }
         }
@@ -109,13 +109,13 @@ import Testing
             if let ecs = ground.ecs {
                 try await ecs.job(notes, name: "notes.txt", settings: Self.settings)
             } else { TaskJob(source: MemorySource(notes), name: "notes.txt", settings: Self.settings) }
-        let bad = await error(text.spec(.plan(try text.planRequest)), text.host())
+        let bad = await error(text.spec(.plan(try text.planRequest)), text.io)
         #expect(bad?.kind == .badInput && bad?.exitCode == .badMedia)
         #expect(bad?.message.contains("notes.txt") == true)
 
         let job = try await job(ground, Clip(seconds: 6))
         let (plan, _) = try await job.plan(ground.runner)
-        let unknown = await error(job.spec(.chunk(plan, index: 99)), job.host())
+        let unknown = await error(job.spec(.chunk(plan, index: 99)), job.io)
         #expect(unknown?.kind == .defect)
 
         // What the host's store says comes through too, where the task goes through it.
@@ -123,11 +123,11 @@ import Testing
         var full = job
         let room = ClairoError(kind: .capacity, exitCode: .inputOutput, "No space left", advice: "Free some.")
         full.output = FailingStore(error: room)
-        #expect(await error(full.spec(.chunk(plan, index: 0)), full.host()) == room)
+        #expect(await error(full.spec(.chunk(plan, index: 0)), full.io) == room)
         let cut = ClairoError.unavailable("The source is away")
         var away = job
         away.source = FailingSource(size: job.source.size, error: cut)
-        #expect(await error(away.spec(.audio(plan, index: 0)), away.host()) == cut)
+        #expect(await error(away.spec(.audio(plan, index: 0)), away.io) == cut)
     }
 
     @Test(arguments: Place.here)
@@ -138,19 +138,20 @@ import Testing
         let (plan, _) = try await job.plan(ground.runner)
         let stop = StopRequest()
         let stopped = Mutex<ContinuousClock.Instant?>(nil)
-        let host = job.host { _ in
+        let observer = TaskObserver { _ in
             stopped.withLock { $0 = $0 ?? .now }
             stop.cancel()
         }
         await #expect(throws: ClairoError.cancelled) {
-            try await ground.executor.run(job.spec(.chunk(plan, index: 0)), host: host, stop: stop)
+            try await ground.executor.run(
+                job.spec(.chunk(plan, index: 0)), io: job.io, observer: observer, stop: stop)
         }
         let asked = try #require(stopped.withLock { $0 })
         #expect(
             asked.duration(to: .now) < .seconds(120),
             "a machine that does other things too may need longer than one")
         await #expect(throws: ClairoError.cancelled) {
-            try await ground.executor.run(job.spec(.chunk(plan, index: 0)), host: job.host(), stop: stop)
+            try await ground.executor.run(job.spec(.chunk(plan, index: 0)), io: job.io, stop: stop)
         }
     }
 
@@ -160,8 +161,9 @@ import Testing
         let job = try await job(ground, Clip(seconds: 6, sound: .none))
         let (plan, _) = try await job.plan(ground.runner)
         let seen = Mutex<[Int]>([])
-        let host = job.host { frames in seen.withLock { $0.append(frames) } }
-        _ = try await ground.executor.run(job.spec(.chunk(plan, index: 0)), host: host, stop: StopRequest())
+        let observer = TaskObserver { frames in seen.withLock { $0.append(frames) } }
+        _ = try await ground.executor.run(
+            job.spec(.chunk(plan, index: 0)), io: job.io, observer: observer, stop: StopRequest())
         #expect(seen.withLock { $0.max() } == 100)
         if place != .inline { #expect(seen.withLock { $0 == $0.sorted() }) }
     }

@@ -32,7 +32,7 @@ struct Misbehaving {
         let job = TaskJob(source: MemorySource(Data([1])), name: "x", settings: TranscodeSettings(), output: store)
         // A task that may write.
         return try await executor.run(
-            job.spec(.chunk(MetadataSamples.plan, index: 0)), host: job.host(), stop: stop)
+            job.spec(.chunk(MetadataSamples.plan, index: 0)), io: job.io, stop: stop)
     }
 
     /// The error that it ends with; nil where it has a result.

@@ -115,8 +115,8 @@ import Testing
         let executor = ProcessExecutor(executable: ClairoProcess.path)
         let job = TaskJob(
             source: source, name: "clip", settings: ExecutorContractTests.settings, output: MemoryStore())
-        let (_, results) = try await job.run { spec, host in
-            try await executor.run(spec, host: host, stop: StopRequest())
+        let (_, results) = try await job.run { spec, io in
+            try await executor.run(spec, io: io, stop: StopRequest())
         }
         #expect(source.asked < results.count * (Int(source.size) / (512 << 10) + 8))
     }
@@ -178,9 +178,9 @@ import Testing
 
     @Test func aProgramThatIsNotThereIsADefect() async throws {
         let job = TaskJob(source: MemorySource(Data([1])), name: "x", settings: TranscodeSettings())
-        let (spec, host) = (job.spec(.plan(try job.planRequest)), job.host())
+        let (spec, io) = (job.spec(.plan(try job.planRequest)), job.io)
         await #expect {
-            try await ProcessExecutor(executable: "/nowhere/clairo").run(spec, host: host, stop: StopRequest())
+            try await ProcessExecutor(executable: "/nowhere/clairo").run(spec, io: io, stop: StopRequest())
         } throws: { ($0 as? ClairoError)?.message.contains("cannot be started") == true }
     }
 

@@ -27,7 +27,7 @@ struct SandboxedMediaTests {
                 settings: TranscodeSettings(
                     heights: [96], preset: "ultrafast", segmentSeconds: 2, duration: Rational(2)),
                 output: store)
-            _ = try await job.run { spec, host in try await executor.run(spec, host: host, stop: StopRequest()) }
+            _ = try await job.run { spec, io in try await executor.run(spec, io: io, stop: StopRequest()) }
         } catch let error as ClairoError {
             outcome.error = error
         }

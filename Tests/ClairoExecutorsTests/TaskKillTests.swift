@@ -17,7 +17,7 @@ import Testing
             onKill: { kill in heard.withLock { $0.append(kill) } })
         let source = SourceFingerprint(name: "x", size: 1, identity: "")
         _ = try? await executor.run(
-            job.spec(.plan(TaskSpec.PlanRequest(source: source, settings: job.settings))), host: job.host(),
+            job.spec(.plan(TaskSpec.PlanRequest(source: source, settings: job.settings))), io: job.io,
             stop: StopRequest())
         return heard.withLock { $0 }
     }

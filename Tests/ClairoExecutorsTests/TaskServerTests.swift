@@ -10,11 +10,12 @@ import Testing
     /// Serves `requests`, which a child has sent at once, and gives what it is answered.
     private func answers(
         _ requests: [RequestHead], work: TaskSpec.Work = .chunk(MetadataSamples.plan, index: 0),
-        output: any ObjectStore
+        source: (any ByteSource)? = nil, output: (any ObjectStore)?
     ) async throws -> [AnswerHead] {
         let (parent, child) = try WireSocket.pair()
-        let host = TaskHost(source: MemorySource(Data()), output: output) { _ in }
-        let server = TaskServer(socket: parent, host: host, work: work, outputLimit: 1 << 30)
+        let server = TaskServer(
+            socket: parent, io: TaskIO(source: source, output: output), observer: TaskObserver(), work: work,
+            outputLimit: 1 << 30)
         let start = try WireMessage(.answer, head: AnswerHead())
         async let serving: Void = onDedicatedThread(name: "server") { server.serve(start) }
         let answers = try await onDedicatedThread(name: "child") {
@@ -25,7 +26,7 @@ import Testing
             }
         }
         child.shutDown()
-        try await serving
+        await serving
         return answers
     }
 
@@ -41,35 +42,26 @@ import Testing
             return Data()
         }
 
-        func location(of key: ObjectKey) -> ObjectLocation { base.location(of: key) }
         func put(_ data: Data, at key: ObjectKey) throws(ClairoError) { try base.put(data, at: key) }
-        func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool { throw base.error }
         func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
             throw base.error
         }
         func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource { throw base.error }
         func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] { [] }
         func delete(_ key: ObjectKey) throws(ClairoError) { throw base.error }
-        func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw base.error }
-        func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw base.error }
-        func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
-            throw base.error
-        }
-        func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] { throw base.error }
-        func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
-            throw base.error
-        }
-        func abort(_ upload: MultipartUpload) throws(ClairoError) { throw base.error }
-        func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? {
-            throw base.error
-        }
-        func check() throws(ClairoError) { throw base.error }
     }
 
     @Test func anObjectThatIsTooLargeIsNotLoadedToFindOut() async throws {
         let answers = try await answers([RequestHead(operation: .get, key: "large")], output: LargeStore())
         #expect(answers.first?.failure?.kind == .defect)
         #expect(answers.first?.failure?.message.contains("too large") == true, "\(answers)")
+    }
+
+    @Test func aTaskWithoutSourceOrOutputIsRefusedBoth() async throws {
+        let requests = [RequestHead(operation: .source, offset: 0, count: 1), RequestHead(operation: .get, key: "x")]
+        for answer in try await answers(requests, output: nil) { #expect(answer.failure?.kind == .defect) }
+        let part = try await answers([requests[0]], source: MemorySource(Data([1])), output: nil)
+        #expect(part.first?.failure == nil)
     }
 
     @Test func anObjectThatIsNotThereIsMissingForTheChildToo() async throws {

@@ -18,9 +18,9 @@ import Testing
         $0.chunkCPUSeconds = 0.001
     }
 
-    static let engine: TaskJob.Runner = { spec, host in
+    static let engine: TaskJob.Runner = { spec, io in
         try await onDedicatedThread(name: "test task") {
-            try MediaTaskEngine().run(spec, host: host, stop: StopRequest())
+            try MediaTaskEngine().run(spec, io: io, stop: StopRequest())
         }
     }
 
@@ -74,8 +74,12 @@ import Testing
         let job = try await job(Clip(seconds: 4, sound: .none))
         let (plan, _) = try await job.plan(Self.engine)
         let seen = Mutex<[Int]>([])
-        _ = try await Self.engine(
-            job.spec(.chunk(plan, index: 1)), job.host { frames in seen.withLock { $0.append(frames) } })
+        let (spec, io) = (job.spec(.chunk(plan, index: 1)), job.io)
+        _ = try await onDedicatedThread(name: "test task") {
+            try MediaTaskEngine().run(
+                spec, io: io, observer: TaskObserver { frames in seen.withLock { $0.append(frames) } },
+                stop: StopRequest())
+        }
         #expect(seen.withLock { $0.sorted() } == Array(1...100))
     }
 
@@ -183,8 +187,8 @@ import Testing
         var request = TaskSpec.FinishRequest(plan: plan, segments: try job.records(of: plan), warnings: [])
         try surprise.apply(job, &request)
         let spec = job.spec(.finish(request))
-        let host = job.host()
-        await #expect { try await Self.engine(spec, host) } throws: { error in
+        let io = job.io
+        await #expect { try await Self.engine(spec, io) } throws: { error in
             let error = error as? ClairoError
             return error.map { [.defect, .transient].contains($0.kind) && $0.message.contains(surprise.names) } ?? false
         }
@@ -223,9 +227,9 @@ import Testing
         var generator = SeededGenerator(seed: 1)
         for position in index / 2..<index { data[position] = UInt8.random(in: .min ... .max, using: &generator) }
         job.source = MemorySource(data)
-        let (spec, host) = (job.spec(.chunk(plan, index: 2)), job.host())
+        let (spec, io) = (job.spec(.chunk(plan, index: 2)), job.io)
         await #expect {
-            try await Self.engine(spec, host)
+            try await Self.engine(spec, io)
         } throws: { error in
             let error = error as? ClairoError
             return error?.kind == .badInput
@@ -237,17 +241,19 @@ import Testing
         let job = TaskJob(source: MemorySource(Data("no film".utf8)), name: "x", settings: Self.settings)
         await #expect { try await job.plan(Self.engine) } throws: { ($0 as? ClairoError)?.kind == .badInput }
         let (_, good, plan) = try await Self.made.value
-        let (spec, host) = (good.spec(.chunk(plan, index: 99)), good.host())
-        await #expect { try await Self.engine(spec, host) } throws: { ($0 as? ClairoError)?.kind == .defect }
+        let (spec, io) = (good.spec(.chunk(plan, index: 99)), good.io)
+        await #expect { try await Self.engine(spec, io) } throws: { ($0 as? ClairoError)?.kind == .defect }
     }
 
     @Test func aStopEndsTheWork() async throws {
         let job = try await job(Clip(width: 1280, height: 720, seconds: 6, sound: .none))
         let (plan, _) = try await job.plan(Self.engine)
         let stop = StopRequest()
-        let (spec, host) = (job.spec(.chunk(plan, index: 0)), job.host { _ in stop.cancel() })
+        let (spec, io) = (job.spec(.chunk(plan, index: 0)), job.io)
         await #expect(throws: ClairoError.cancelled) {
-            try await onDedicatedThread(name: "test task") { try MediaTaskEngine().run(spec, host: host, stop: stop) }
+            try await onDedicatedThread(name: "test task") {
+                try MediaTaskEngine().run(spec, io: io, observer: TaskObserver { _ in stop.cancel() }, stop: stop)
+            }
         }
     }
 }

@@ -91,7 +91,7 @@ import Testing
         let server = try await MariaDBServer.shared
         let database = try await server.makeDatabase()
         let video = VideoID.make()
-        try await server.run(Schema1Database.statements(.mysql, with: video).joined(separator: ";\n"), in: database.name)
+        try await server.run(Schema1Database.onMySQL(with: video).joined(separator: ";\n"), in: database.name)
         let store = try await open(database.url)
         let error = await failure { try await store.check() }
         #expect(error?.exitCode == .configuration)

@@ -54,7 +54,7 @@ import Testing
         let video = VideoID.make()
         let queue = try DatabaseQueue(path: scratch.path("clairo.db"))
         try await queue.write { database in
-            for statement in Schema1Database.statements(.sqlite, with: video) { try database.execute(sql: statement) }
+            for statement in Schema1Database.onSQLite(with: video) { try database.execute(sql: statement) }
         }
         let store = try await open("clairo.db")
         #expect(try await store.schema() == SchemaVersions(database: 2, program: 2))

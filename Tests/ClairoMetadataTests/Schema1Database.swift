@@ -4,8 +4,11 @@ import ClairoCore
 
 /// A database as a program of schema version 1 left it.
 enum Schema1Database {
+    static func onSQLite(with video: VideoID) -> [String] { statements(.sqlite, with: video) }
+    static func onMySQL(with video: VideoID) -> [String] { statements(.mysql, with: video) }
+
     /// - Parameter video: that is in it.
-    static func statements(_ dialect: SQLDialect, with video: VideoID) -> [String] {
+    private static func statements(_ dialect: SQLDialect, with video: VideoID) -> [String] {
         Migration.recordTable(dialect).statements(dialect) + Schema1.tables(dialect).flatMap { $0.statements(dialect) }
             + [
                 "INSERT INTO schema_migrations VALUES (1, 'videos, uploads, jobs, tasks', 0)",

@@ -16,12 +16,15 @@ struct MisbehavingEngine: TaskEngine {
     /// Of an escape: its name, and after a colon to where.
     var target: String
 
-    func run(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) throws(ClairoError) -> TaskResult {
+    func run(
+        _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
+    ) throws(ClairoError) -> TaskResult {
+        guard let output = io.output else { throw .defect("The task was given no output folder") }
         switch misbehaviour {
         case .segv: kill(getpid(), SIGSEGV)
         case .abort: Glibc.abort()
-        case .loop: while true { host.progress(0) }
-        case .spin: while host.source.size >= 0 {}
+        case .loop: while true { observer.progress(0) }
+        case .spin: while io.source?.size != -1 {}
         case .memory:
             var blocks: [UnsafeMutableRawPointer] = []
             while let block = malloc(64 << 20) {
@@ -43,11 +46,11 @@ struct MisbehavingEngine: TaskEngine {
             return TaskResult(
                 warnings: keys.map { key in
                     do throws(ClairoError) {
-                        try host.output.put(Data("x".utf8), at: key)
+                        try output.put(Data("x".utf8), at: key)
                         return "\(key) was written"
                     } catch { return error.kind.rawValue }
                 })
-        case .flood: while true { try host.output.put(Data(count: 1 << 20), at: "flood") }
+        case .flood: while true { try output.put(Data(count: 1 << 20), at: "flood") }
         case .closeSocket:
             // Another thread may be reading from it, and would keep it open.
             shutdown(3, Int32(SHUT_RDWR))
@@ -59,36 +62,36 @@ struct MisbehavingEngine: TaskEngine {
             default: return TaskResult(usage: TaskUsage(cpuSeconds: 1e308))
             }
         case .hurry:
-            host.progress(.max)
-            host.news(.progress(JobProgress(framesDone: .max)))
+            observer.progress(.max)
+            observer.news(.progress(JobProgress(framesDone: .max)))
             return TaskResult()
         case .empties:
             var count = 0
             while true {
-                try host.output.put(Data(), at: ObjectKey("empty/\(count)"))
+                try output.put(Data(), at: ObjectKey("empty/\(count)"))
                 count += 1
             }
         case .longKey:
-            try host.output.put(Data("x".utf8), at: ObjectKey(String(repeating: "a", count: 300)))
+            try output.put(Data("x".utf8), at: ObjectKey(String(repeating: "a", count: 300)))
         case .fork:
             var identifier: pid_t = 0
             let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("1000"), nil]
             posix_spawn(&identifier, "/bin/sleep", nil, nil, arguments, [nil])
             return TaskResult(warnings: [String(identifier)])
         case .exchange:
-            return TaskResult(warnings: try Self.complaints(of: host.output))
+            return TaskResult(warnings: try Self.complaints(of: output))
         case .describe:
             return TaskResult(warnings: Self.surroundings)
         case .nest:
             // A parent in its turn, which tells the number of its child and waits to be killed.
             let inner = ProcessExecutor(arguments: ["--misbehave", "spin"])
-            Task { try await inner.run(spec, host: host, stop: StopRequest()) }
+            Task { try await inner.run(spec, io: io, observer: observer, stop: StopRequest()) }
             while true {
                 let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
                 for task in tasks {
                     let children = try? String(contentsOfFile: "/proc/self/task/\(task)/children", encoding: .utf8)
                     if let children, !children.isEmpty {
-                        try host.output.put(Data(children.utf8), at: "grandchild")
+                        try output.put(Data(children.utf8), at: "grandchild")
                         while true { pause() }
                     }
                 }

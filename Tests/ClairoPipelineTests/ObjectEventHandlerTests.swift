@@ -31,7 +31,8 @@ import Testing
 
     private func intake(_ openBucket: @escaping ObjectEventHandler.OpenBucket) -> ObjectEventHandler {
         ObjectEventHandler(
-            ownStores: [raw, output], metadata: metadata, prober: EngineProber(MediaTaskEngine()), openBucket: openBucket,
+            ownStores: [raw, output], metadata: metadata, prober: EngineProber(MediaTaskEngine()),
+            openBucket: openBucket,
             profile: "web", priority: .high, tenant: "acme")
     }
 

@@ -10,7 +10,7 @@ enum Backend: String, CaseIterable, Sendable {
     /// The double that other tests use must be no better than the real ones.
     case memory
 
-    func withEmptyStore(_ body: (any ObjectStore) throws -> Void) throws {
+    func withEmptyStore(_ body: (any DurableStore) throws -> Void) throws {
         switch self {
         case .directory: try withFolder { try body(DirectoryStore(root: $0.appending(path: "out"))) }
         case .memory: try body(MemoryStore())

@@ -9,8 +9,7 @@ public struct EngineProber: MediaProber {
     public func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo {
         let spec = TaskSpec(
             taskID: .make(), jobID: .make(), videoID: .make(), attempt: 1, traceID: "", work: .probe(name: name))
-        let host = TaskHost(source: source, output: MemoryStore()) { _ in }
-        guard let media = try engine.run(spec, host: host, stop: StopRequest()).media else {
+        guard let media = try engine.run(spec, io: TaskIO(source: source)).media else {
             throw .defect("\(name) was probed without a result")
         }
         return media

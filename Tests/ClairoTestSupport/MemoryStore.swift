@@ -3,7 +3,7 @@ public import Foundation
 internal import Synchronization
 
 /// An in-memory `ObjectStore`, for tests that need any store.
-public final class MemoryStore: ObjectStore {
+public final class MemoryStore: DurableStore {
     private let objects = Mutex<[ObjectKey: Data]>([:])
     private let uploads = Mutex<[MultipartUpload: [Int: Data]]>([:])
 

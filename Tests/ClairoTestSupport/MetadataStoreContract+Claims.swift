@@ -1,4 +1,4 @@
-internal import ClairoCore
+public import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
@@ -84,7 +84,7 @@ extension MetadataStoreContract {
 
     /// Tasks of one job, created one after another.
     /// - Parameter places: in the queue, in seconds after 1970; (default: in their order, a moment ago).
-    static func create(
+    public static func create(
         _ kinds: [WorkTask.Kind], priorities: [Priority] = [], delays: [Double] = [], places: [Double] = [],
         in store: any MetadataStore
     ) async throws -> [WorkTask] {

@@ -9,14 +9,14 @@ public enum ObjectStoreContract {
     /// One clause of the contract.
     public struct Promise: Sendable, CustomTestStringConvertible {
         public let testDescription: String
-        let body: @Sendable (any ObjectStore) throws -> Void
+        let body: @Sendable (any DurableStore) throws -> Void
 
-        init(_ description: String, _ body: @escaping @Sendable (any ObjectStore) throws -> Void) {
+        init(_ description: String, _ body: @escaping @Sendable (any DurableStore) throws -> Void) {
             testDescription = description
             self.body = body
         }
 
-        public func check(_ store: any ObjectStore) throws { try body(store) }
+        public func check(_ store: any DurableStore) throws { try body(store) }
     }
 
     public static let promises = [

@@ -25,18 +25,16 @@ public struct TaskJob: Sendable {
         TaskSpec(taskID: .make(), jobID: jobID, videoID: videoID, attempt: 1, traceID: "test", work: work, threads: 1)
     }
 
-    public func host(progress: @escaping @Sendable (Int) -> Void = { _ in }) -> TaskHost {
-        TaskHost(source: source, output: output, remote: remote, progress: progress)
-    }
+    public var io: TaskIO { TaskIO(source: source, output: output, remote: remote) }
 
     public var planRequest: TaskSpec.PlanRequest {
         get throws { TaskSpec.PlanRequest(source: try SourceFingerprint(of: source, name: name), settings: settings) }
     }
 
-    public typealias Runner = @Sendable (TaskSpec, TaskHost) async throws -> TaskResult
+    public typealias Runner = @Sendable (TaskSpec, TaskIO) async throws -> TaskResult
 
     public func plan(_ run: Runner) async throws -> (plan: Plan, warnings: [String]) {
-        let result = try await run(spec(.plan(planRequest)), host())
+        let result = try await run(spec(.plan(planRequest)), io)
         guard let plan = result.plan else { throw ClairoError.defect("A plan task gave no plan") }
         return (plan, result.warnings)
     }
@@ -44,8 +42,8 @@ public struct TaskJob: Sendable {
     /// Runs every task that makes segments.
     public func makeSegments(of plan: Plan, _ run: Runner) async throws -> [TaskResult] {
         var results: [TaskResult] = []
-        for chunk in plan.chunks { results.append(try await run(spec(.chunk(plan, index: chunk.index)), host())) }
-        for index in plan.audio.indices { results.append(try await run(spec(.audio(plan, index: index)), host())) }
+        for chunk in plan.chunks { results.append(try await run(spec(.chunk(plan, index: chunk.index)), io)) }
+        for index in plan.audio.indices { results.append(try await run(spec(.audio(plan, index: index)), io)) }
         return results
     }
 
@@ -59,7 +57,7 @@ public struct TaskJob: Sendable {
 
     public func finish(_ plan: Plan, warnings: [String] = [], _ run: Runner) async throws -> TaskResult {
         try await run(
-            spec(.finish(TaskSpec.FinishRequest(plan: plan, segments: records(of: plan), warnings: warnings))), host())
+            spec(.finish(TaskSpec.FinishRequest(plan: plan, segments: records(of: plan), warnings: warnings))), io)
     }
 
     /// Runs the whole job.
@@ -75,6 +73,22 @@ public struct TaskJob: Sendable {
             try output.put(output.get(old), at: new)
             try output.put(Data("half of an attempt that was lost".utf8), at: old)
         }
+    }
+}
+
+extension TaskExecutor {
+    /// Runs a task that is not observed.
+    public func run(
+        _ spec: TaskSpec, io: TaskIO, stop: StopRequest = StopRequest()
+    ) async throws(ClairoError) -> TaskResult {
+        try await run(spec, io: io, observer: TaskObserver(), stop: stop)
+    }
+}
+
+extension TaskEngine {
+    /// Does the work of a task that is not observed.
+    public func run(_ spec: TaskSpec, io: TaskIO, stop: StopRequest = StopRequest()) throws(ClairoError) -> TaskResult {
+        try run(spec, io: io, observer: TaskObserver(), stop: stop)
     }
 }
 

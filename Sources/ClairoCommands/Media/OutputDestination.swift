@@ -5,7 +5,7 @@ internal import Foundation
 /// The folder or the place in a bucket that an output goes to.
 enum OutputDestination {
     /// Removes objects that a killed run left incomplete.
-    static func tidy(_ store: any ObjectStore) throws(ClairoError) {
+    static func tidy(_ store: any MultipartStore) throws(ClairoError) {
         if let folder = store as? DirectoryStore {
             try folder.removePartialObjects()
             return

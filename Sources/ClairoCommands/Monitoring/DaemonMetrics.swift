@@ -195,7 +195,7 @@ final class DaemonMetrics: Sendable {
 
     // MARK: Bytes
 
-    func metered(_ store: any ObjectStore, as role: StoreRole) -> any ObjectStore {
+    func metered(_ store: any DurableStore, as role: StoreRole) -> any DurableStore {
         MeteredStore(
             base: store, read: { [self] in add(Double($0), to: .storeRead, role.rawValue) },
             written: { [self] in add(Double($0), to: .storeWritten, role.rawValue) })

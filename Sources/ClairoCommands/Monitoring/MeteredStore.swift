@@ -2,8 +2,8 @@ internal import ClairoCore
 internal import Foundation
 
 /// A store whose bytes are counted as they are read and written.
-struct MeteredStore: ObjectStore {
-    let base: any ObjectStore
+struct MeteredStore: DurableStore {
+    let base: any DurableStore
     let read: @Sendable (Int) -> Void
     let written: @Sendable (Int) -> Void
 

@@ -18,7 +18,7 @@ struct PipelineMetrics: Sendable {
     ///   - ecs: nil if no tasks run on ECS.
     init(
         open: @escaping @Sendable () async throws(ClairoError) -> any MetadataStore, kafka: KafkaQueue?,
-        stores: [(role: DaemonMetrics.StoreRole, store: any ObjectStore)] = [],
+        stores: [(role: DaemonMetrics.StoreRole, store: any BackingStore)] = [],
         usageInterval: Duration = .seconds(3600),
         ecs: (@Sendable () async throws(ClairoError) -> ECSTaskStatistics)? = nil,
         log: PipelineLog
@@ -103,12 +103,8 @@ struct PipelineMetrics: Sendable {
 
     // MARK: Numbers
 
-    private static func usage(of store: any ObjectStore) async throws(ClairoError) -> StoreUsage {
-        do {
-            return try await onDedicatedThread(name: "store usage") { try store.usage() }
-        } catch {
-            throw error as? ClairoError ?? .defect("\(error)")
-        }
+    private static func usage(of store: any BackingStore) async throws(ClairoError) -> StoreUsage {
+        try await onDedicatedThread(name: "store usage") { () throws(ClairoError) in try store.usage() }
     }
 
     private static func page(_ usage: StoreUsage, _ role: DaemonMetrics.StoreRole) -> Exposition {

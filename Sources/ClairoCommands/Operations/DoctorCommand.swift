@@ -46,7 +46,7 @@ struct DoctorCommand: EnvironmentCommand {
         return "\(Render.bytes(total)); \(Render.bytes(share)) for each of \(tasks) tasks at once"
     }
 
-    private static func check(_ store: any ObjectStore) async throws {
+    private static func check(_ store: any BackingStore) async throws {
         try await onDedicatedThread(name: "doctor") {
             try store.check()
             try store.tryOut()

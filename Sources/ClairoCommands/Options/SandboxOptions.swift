@@ -15,27 +15,26 @@ struct SandboxOptions: ParsableArguments {
     /// Does `work`. There is no time limit as long as it makes progress.
     /// - Parameter progress: receives the progress of a whole job, on any thread.
     func run(
-        _ work: TaskSpec.Work, source: any ByteSource = NoSource(), output: any ObjectStore = NoOutput(),
+        _ work: TaskSpec.Work, source: (any ByteSource)? = nil, output: (any ObjectStore)? = nil,
         limits: InputLimits = InputLimits(), stop: StopRequest = StopRequest(),
         say: @escaping @Sendable (String) -> Void,
         progress: @escaping @Sendable (JobProgress) -> Void = { _ in }
     ) async throws(ClairoError) -> TaskResult {
         let spec = TaskSpec(
             taskID: .make(), jobID: .make(), videoID: .make(), attempt: 1, traceID: "", work: work)
-        let host = TaskHost(
-            source: source, output: output,
-            news: { news in
-                switch news {
-                case .progress(let state): progress(state)
-                // A child that runs untrusted code may say anything.
-                case .note(let text): say(Render.printable(text))
-                }
-            }, progress: { _ in })
+        let observer = TaskObserver(news: { news in
+            switch news {
+            case .progress(let state): progress(state)
+            // A child that runs untrusted code may say anything.
+            case .note(let text): say(Render.printable(text))
+            }
+        })
         let executor: any TaskExecutor =
             sandbox == .off
             ? InlineExecutor(engine: MediaTaskEngine(limits: limits))
             : ProcessExecutor(taking: limits, sandbox: sandbox, within: .byHand)
-        return try await executor.run(spec, host: host, stop: stop)
+        return try await executor.run(
+            spec, io: TaskIO(source: source, output: output), observer: observer, stop: stop)
     }
 }
 
@@ -46,10 +45,4 @@ struct IntakeSandboxOptions: ParsableArguments {
             "Kernel sandbox around the process that probes a source (see clairo doctor): auto uses what this system has and warns about the rest, require refuses to start if anything is missing, off uses none."
     )
     var sandbox: SandboxMode = .auto
-}
-
-/// The source of work that needs none.
-private struct NoSource: ByteSource {
-    var size: Int64 { 0 }
-    func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int { 0 }
 }

@@ -61,7 +61,7 @@ extension Services {
 
     /// Where workers and their tasks exchange documents. `stop` does not end its requests: a task that is stopped is told so
     /// through it.
-    func ecsExchange() throws(ClairoError) -> any ObjectStore {
+    func ecsExchange() throws(ClairoError) -> any ExchangeStore {
         let url =
             settings.value(.ecsExchange)
             ?? settings[.outputStore] + (settings[.outputStore].hasSuffix("/") ? "exchange" : "/exchange")

@@ -31,21 +31,21 @@ struct Services: Sendable {
 
     var stores: Stores { Stores(environment, stop: stop, observe: metrics?.observeS3) }
 
-    func rawStore() throws(ClairoError) -> any ObjectStore {
+    func rawStore() throws(ClairoError) -> any DurableStore {
         try store(.rawStore, as: .raw)
     }
 
-    func outputStore() throws(ClairoError) -> any ObjectStore {
+    func outputStore() throws(ClairoError) -> any DurableStore {
         try store(.outputStore, as: .output)
     }
 
-    private func store(_ key: Settings.Key, as role: DaemonMetrics.StoreRole) throws(ClairoError) -> any ObjectStore {
+    private func store(_ key: Settings.Key, as role: DaemonMetrics.StoreRole) throws(ClairoError) -> any DurableStore {
         let store = try openStore(settings[key])
         return metrics?.metered(store, as: role) ?? store
     }
 
     /// A store without a role, such as a bucket that an event names.
-    func openStore(_ url: String) throws(ClairoError) -> any ObjectStore { try stores.open(url) }
+    func openStore(_ url: String) throws(ClairoError) -> any DurableStore { try stores.open(url) }
 
     /// Runs `body` with the database and ends its connections afterwards.
     /// - Parameter updatesSchema: false to leave an SQLite file's tables as they are.

@@ -20,12 +20,12 @@ struct Stores: Sendable {
     }
 
     /// A store by its URL, `file:DIR` or `s3://BUCKET/PREFIX`.
-    func open(_ url: String) throws(ClairoError) -> any ObjectStore {
+    func open(_ url: String) throws(ClairoError) -> any DurableStore {
         try StoreURL.open(url, environment: environment.variables, stop: stop, observe: observe)
     }
 
     /// The folder, or the place in a bucket, that an output goes to.
-    func output(_ name: String) throws(ClairoError) -> any ObjectStore {
+    func output(_ name: String) throws(ClairoError) -> any DurableStore {
         name.hasPrefix("s3://") ? try open(name) : DirectoryStore(root: URL(fileURLWithPath: name))
     }
 
@@ -39,12 +39,6 @@ struct Stores: Sendable {
         // Percent-decoded, so that URLs in our own output can be used as arguments.
         let path = String(name[name.index(after: slash)...])
         let key = ObjectKey(path.removingPercentEncoding ?? path)
-        do {
-            return try await onDedicatedThread(name: "open") { try store.open(key) }
-        } catch let error as ClairoError {
-            throw error
-        } catch {
-            throw .defect("Opening \(name): \(error)")
-        }
+        return try await onDedicatedThread(name: "open") { () throws(ClairoError) in try store.open(key) }
     }
 }

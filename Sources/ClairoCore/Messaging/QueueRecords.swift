@@ -1,4 +1,4 @@
-/// The tables behind the `local:` queue and the dead letters.
+/// The table behind the `local:` queue.
 public protocol QueueRecords: Sendable {
     /// Adds messages to their topics; one whose id is there already is left out.
     func enqueue(_ messages: [OutboxMessage]) async throws(ClairoError)
@@ -21,20 +21,6 @@ public protocol QueueRecords: Sendable {
 
     /// Messages that wait or are held, by topic.
     func queuedCounts() async throws(ClairoError) -> [String: Int]
-
-    // MARK: Dead letters
-
-    /// Keeps a dead letter and posts `messages`; one whose id is there already is left out.
-    func addDeadLetter(_ letter: DeadLetter, messages: [OutboxMessage]) async throws(ClairoError)
-
-    /// Newest first; those that were not redriven, unless `all`.
-    func deadLetters(topic: String?, all: Bool, limit: Int) async throws(ClairoError) -> [DeadLetter]
-
-    func deadLetter(_ id: MessageID) async throws(ClairoError) -> DeadLetter?
-
-    /// Notes that a dead letter is tried again, and posts `messages`.
-    /// - Returns: false where it was redriven before, or is unknown; nothing is written then.
-    func redriveDeadLetter(_ id: MessageID, messages: [OutboxMessage]) async throws(ClairoError) -> Bool
 }
 
 /// A message of the `local:` queue in somebody's hands.

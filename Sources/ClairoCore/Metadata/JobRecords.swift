@@ -1,12 +1,5 @@
-/// Jobs as wholes. Each call that changes something is one transaction with the messages that follow from it.
+/// Jobs and their tasks, to be read.
 public protocol JobRecords: Sendable {
-    /// Begins a job: the job, its tasks, their messages, and the video's row (state `processing`, `jobID`, no error).
-    /// A job that was at work on the video is cancelled.
-    /// - Returns: false, and nothing is written, where the video is not in one of `states`: somebody else was first.
-    /// - Throws: `noInput` (66) where there is no such video.
-    func startJob(_ job: Job, tasks: [WorkTask], messages: [OutboxMessage], from states: Set<Video.State>)
-        async throws(ClairoError) -> Bool
-
     func job(_ id: JobID) async throws(ClairoError) -> Job?
 
     /// Newest first.
@@ -14,6 +7,19 @@ public protocol JobRecords: Sendable {
 
     /// Jobs in these states, oldest first, after `after`.
     func jobs(in states: Set<Job.State>, after: JobID?, limit: Int) async throws(ClairoError) -> [Job]
+
+    /// By kind and index.
+    func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask]
+}
+
+/// Jobs as wholes. Each call that changes something is one transaction with the messages that follow from it.
+public protocol JobLifecycle: Sendable {
+    /// Begins a job: the job, its tasks, their messages, and the video's row (state `processing`, `jobID`, no error).
+    /// A job that was at work on the video is cancelled.
+    /// - Returns: false, and nothing is written, where the video is not in one of `states`: somebody else was first.
+    /// - Throws: `noInput` (66) where there is no such video.
+    func startJob(_ job: Job, tasks: [WorkTask], messages: [OutboxMessage], from states: Set<Video.State>)
+        async throws(ClairoError) -> Bool
 
     /// The latest `queueAt` of the tenant's jobs of these priorities that are not final; nil where it has none.
     func lastQueueAt(tenant: String, priorities: Set<Priority>) async throws(ClairoError) -> Timestamp?
@@ -36,29 +42,4 @@ public protocol JobRecords: Sendable {
     func retryJob(
         of id: VideoID, attempts: Int, lost: Set<TaskID>, messages: @Sendable @escaping (WorkTask) -> [OutboxMessage]
     ) async throws(ClairoError) -> Job?
-
-    /// Whether anything is left to do: videos without a job, tasks that are not final, messages in the outbox.
-    func pendingWork() async throws(ClairoError) -> PendingWork
-
-    /// Removes what nobody needs any more: redriven dead letters, and queued messages that nobody holds of topics that the
-    /// pipeline does not consume itself, all older than that; and webhooks that no relay has sent for `webhookSeconds`.
-    /// - Returns: how many rows went.
-    func purge(olderThanSeconds seconds: Double, webhookSeconds: Double) async throws(ClairoError) -> Int
-}
-
-public struct PendingWork: Sendable, Codable, Hashable {
-    /// Videos in state `uploaded`.
-    public var videos: Int
-    /// Tasks that are pending or running.
-    public var tasks: Int
-    /// Messages in the outbox, but for webhooks.
-    public var messages: Int
-
-    public init(videos: Int, tasks: Int, messages: Int) {
-        self.videos = videos
-        self.tasks = tasks
-        self.messages = messages
-    }
-
-    public var isEmpty: Bool { videos == 0 && tasks == 0 && messages == 0 }
 }

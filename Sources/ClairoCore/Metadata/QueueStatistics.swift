@@ -6,6 +6,27 @@ public protocol StatisticsRecords: Sendable {
 
     /// Tasks in final states. It reads all tasks there are, so ask seldom.
     func finishedTasks() async throws(ClairoError) -> [WorkTask.Kind: [WorkTask.State: Int]]
+
+    /// Whether anything is left to do: videos without a job, tasks that are not final, messages in the outbox.
+    func pendingWork() async throws(ClairoError) -> PendingWork
+}
+
+/// What is left to do.
+public struct PendingWork: Sendable, Codable, Hashable {
+    /// Videos in state `uploaded`.
+    public var videos: Int
+    /// Tasks that are pending or running.
+    public var tasks: Int
+    /// Messages in the outbox, but for webhooks.
+    public var messages: Int
+
+    public init(videos: Int, tasks: Int, messages: Int) {
+        self.videos = videos
+        self.tasks = tasks
+        self.messages = messages
+    }
+
+    public var isEmpty: Bool { videos == 0 && tasks == 0 && messages == 0 }
 }
 
 /// The pipeline in numbers, at one moment. Ages are in seconds, by the database's clock.

@@ -10,13 +10,10 @@ public struct TaskClaim: Sendable, Hashable {
     }
 }
 
-/// Tasks: claims, leases and what becomes of them. Every change is one transaction, conditional on the claim, that returns
+/// What a worker does with tasks: claims, leases and outcomes. Every change is one transaction, conditional on the claim, that returns
 /// whether the claim still held; nothing is written otherwise. A call whose answer was lost may be made
 /// again and says the same.
 public protocol TaskRecords: Sendable {
-    /// By kind and index.
-    func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask]
-
     /// Claims, of the tasks that are due or whose lease has run out, the one with the earliest `queueAt`: state `running`,
     /// attempt one higher, a lease for `owner`. Where a lease has run out, a worker has died or been cut off: that is not the
     /// task's fault, so `maxAttempts` goes up too, to `WorkTask.mostAttempts` at most.

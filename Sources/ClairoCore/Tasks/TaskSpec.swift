@@ -1,5 +1,5 @@
 /// What a worker is to do, whole: the same document goes to the engine in this process, to a child, to a container. It
-/// holds no credential and names no service; bytes come and go through the `TaskHost`.
+/// holds no credential and names no service; bytes come and go through its `TaskIO`.
 ///
 /// As JSON it has a `schema`, and `work` is an object with one member, named for the kind: `plan`, `chunk`, `audio` and
 /// `finish` are the tasks of a job; the others are what a command does by hand.

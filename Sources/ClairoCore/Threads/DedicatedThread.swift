@@ -1,15 +1,18 @@
 internal import Foundation
 
 /// Runs blocking work on a thread of its own while the caller is suspended.
-public func onDedicatedThread<R: Sendable>(
-    name: String, _ body: @escaping @Sendable () throws -> R
-) async throws -> R {
-    try await withCheckedThrowingContinuation { continuation in
+///
+/// It throws what `body` throws. A closure says so itself: `{ () throws(ClairoError) in … }`.
+public func onDedicatedThread<R: Sendable, E: Error>(
+    name: String, _ body: @escaping @Sendable () throws(E) -> R
+) async throws(E) -> R {
+    let result: Result<R, E> = await withCheckedContinuation { continuation in
         let thread = Thread {
             Thread.current.name = name
-            continuation.resume(with: Result { try body() })
+            continuation.resume(returning: Result(catching: body))
         }
         thread.stackSize = 8 << 20
         thread.start()
     }
+    return try result.get()
 }

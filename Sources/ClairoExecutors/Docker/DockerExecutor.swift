@@ -73,15 +73,17 @@ public struct DockerExecutor: TaskExecutor {
         folder = try DockerWorkFolder(options.folder)
     }
 
-    public func run(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) async throws(ClairoError) -> TaskResult {
-        do {
-            return try await onDedicatedThread(name: "task") { try runHere(spec, host: host, stop: stop) }
-        } catch {
-            throw error as? ClairoError ?? .defect("\(error)")
+    public func run(
+        _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
+    ) async throws(ClairoError) -> TaskResult {
+        try await onDedicatedThread(name: "task") { () throws(ClairoError) in
+            try runHere(spec, io: io, observer: observer, stop: stop)
         }
     }
 
-    private func runHere(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) throws(ClairoError) -> TaskResult {
+    private func runHere(
+        _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
+    ) throws(ClairoError) -> TaskResult {
         try stop.check()
         let engine = try DockerEngine(socket: options.socket)
         // Periodically, because other workers may have died since.
@@ -93,7 +95,7 @@ public struct DockerExecutor: TaskExecutor {
         return try withContainer(engine, labels: labels, stop: stop) {
             (container, socket, wake) throws(ClairoError) in
             try Supervisor(limits: options.limits.task, stop: stop, onKill: onKill)
-                .run(spec, host: host, in: container, socket: socket, wake: wake)
+                .run(spec, io: io, observer: observer, in: container, socket: socket, wake: wake)
         }
     }
 
@@ -205,11 +207,7 @@ public struct DockerExecutor: TaskExecutor {
     /// Checks the daemon and the image, removes orphans, and has a container report its sandbox layers. Call before
     /// claiming tasks.
     public func check() async throws(ClairoError) -> DockerReport {
-        do {
-            return try await onDedicatedThread(name: "docker") { try checkHere() }
-        } catch {
-            throw error as? ClairoError ?? .defect("\(error)")
-        }
+        try await onDedicatedThread(name: "docker") { () throws(ClairoError) in try checkHere() }
     }
 
     private func checkHere() throws(ClairoError) -> DockerReport {

@@ -30,7 +30,7 @@ public struct ContainerTask: Sendable {
     /// What the composition root gives.
     public struct Services: Sendable {
         /// The folder of exchange that the worker named.
-        public var exchange: any ObjectStore
+        public var exchange: any ExchangeStore
         /// The attempt's folder in the output store at a URL. The check throws once the lease does not hold.
         public var folder:
             @Sendable (TaskSpec, _ url: String, _ check: @escaping @Sendable () throws(ClairoError) -> Void)
@@ -47,7 +47,7 @@ public struct ContainerTask: Sendable {
         public var environment: [String: String]
 
         public init(
-            exchange: any ObjectStore,
+            exchange: any ExchangeStore,
             folder:
                 @escaping @Sendable (TaskSpec, String, @escaping @Sendable () throws(ClairoError) -> Void)
                 throws(ClairoError) -> Folder,
@@ -108,14 +108,14 @@ public struct ContainerTask: Sendable {
         do throws(ClairoError) {
             let own = try services.folder(spec, document.output) { () throws(ClairoError) in try pulse.check() }
             folder = own
-            let source: any ByteSource =
-                if let etag = document.sourceETag {
-                    try services.source(document.sourceSize, etag, stop) { () throws(ClairoError) in
-                        try pulse.sourceURL()
-                    }
-                } else { NoSource() }
-            let host = TaskHost(source: source, output: own.output) { pulse.frames = $0 }
-            var result = try services.executor(metadata?.memoryLimit()).runHere(spec, host: host, stop: stop)
+            var io = TaskIO(output: own.output)
+            if let etag = document.sourceETag {
+                io.source = try services.source(document.sourceSize, etag, stop) { () throws(ClairoError) in
+                    try pulse.sourceURL()
+                }
+            }
+            var result = try services.executor(metadata?.memoryLimit())
+                .runHere(spec, io: io, observer: TaskObserver { pulse.frames = $0 }, stop: stop)
             pulse.measure()
             // Of the whole task, where ECS tells it: this process is a part of what it costs.
             if let usage = pulse.usage {
@@ -132,12 +132,6 @@ public struct ContainerTask: Sendable {
             end.isRefusal = refusal != nil
         }
         return end
-    }
-
-    /// What ends a job reads what its tasks wrote, not the source.
-    private struct NoSource: ByteSource {
-        var size: Int64 { 0 }
-        func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int { 0 }
     }
 }
 

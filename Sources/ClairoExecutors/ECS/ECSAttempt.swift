@@ -5,7 +5,8 @@ internal import Foundation
 struct ECSAttempt {
     let service: ECSService
     let spec: TaskSpec
-    let host: TaskHost
+    let io: TaskIO
+    let observer: TaskObserver
     let stop: StopRequest
 
     private var clock: ECSClock { service.client.clock }
@@ -50,7 +51,7 @@ struct ECSAttempt {
     // MARK: Beginning
 
     private func exchange() throws(ClairoError) -> Exchange {
-        guard let output = host.remote?.store, isInS3(output), isInS3(service.exchange) else {
+        guard let output = io.remote?.store, isInS3(output), isInS3(service.exchange) else {
             throw refused(
                 .configuration(
                     "Tasks on ECS write into S3, and the output store is not there",
@@ -61,23 +62,22 @@ struct ECSAttempt {
         return Exchange(store: service.exchange, folder: name)
     }
 
-    private func isInS3(_ store: any ObjectStore) -> Bool { store.location(of: "").url.hasPrefix("s3://") }
+    private func isInS3(_ store: any BackingStore) -> Bool { store.location(of: "").url.hasPrefix("s3://") }
 
     private func offer(_ exchange: Exchange) throws(ClairoError) {
-        guard let output = host.remote?.store else { return }
-        let hasSource = host.source.size > 0
+        guard let output = io.remote?.store else { return }
         try beat(exchange, 0)
         try exchange.write(
             ExchangeSpec(
-                spec: spec, output: output.location(of: "").url, sourceSize: host.source.size,
-                sourceETag: hasSource ? host.source.etag : nil, interval: pace.sign), ExchangeSpec.key)
+                spec: spec, output: output.location(of: "").url, sourceSize: io.source?.size ?? 0,
+                sourceETag: io.source?.etag, interval: pace.sign), ExchangeSpec.key)
     }
 
     private func beat(_ exchange: Exchange, _ number: Int) throws(ClairoError) {
         var url: String?
-        if host.source.size > 0 {
-            url = try host.source.presignedURL(expiresIn: Exchange.sourceSeconds)
-            guard url != nil, host.source.etag != nil else {
+        if let source = io.source {
+            url = try source.presignedURL(expiresIn: Exchange.sourceSeconds)
+            guard url != nil, source.etag != nil else {
                 throw .configuration(
                     "Tasks on ECS read from S3, and the source is not there",
                     advice: "Upload to a store that tasks reach: --raw-store s3://BUCKET/PREFIX.")
@@ -94,7 +94,7 @@ struct ECSAttempt {
 
     /// Errors that are this worker's own, not the task's: its settings, its permissions.
     private func refused(_ error: ClairoError) -> ClairoError {
-        if error.kind == .usage { host.refuse(error) }
+        if error.kind == .usage { observer.refuse(error) }
         return error
     }
 
@@ -172,7 +172,7 @@ struct ECSAttempt {
         life.progress = news
         life.lastSign = clock.now()
         life.running = life.running ?? clock.now()
-        host.progress(news.frames)
+        observer.progress(news.frames)
     }
 
     private func look(_ arn: String, _ exchange: Exchange, _ life: inout Life) throws(ClairoError) -> ExchangeResult? {
@@ -228,7 +228,7 @@ struct ECSAttempt {
     // MARK: Ending
 
     private func outcome(_ end: ExchangeResult) throws(ClairoError) -> TaskResult {
-        if end.frames > 0 { host.progress(end.frames) }
+        if end.frames > 0 { observer.progress(end.frames) }
         if let failure = end.failure {
             throw end.isRefusal ? refused(failure.error) : failure.error
         }
@@ -239,7 +239,7 @@ struct ECSAttempt {
         } catch {
             throw .defect("The ECS task sent a result that cannot be: \(error.reason)")
         }
-        try host.remote?.adopt(end.files)
+        try io.remote?.adopt(end.files)
         return result
     }
 

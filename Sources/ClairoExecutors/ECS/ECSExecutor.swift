@@ -51,7 +51,7 @@ public struct ECSExecutor: TaskExecutor {
     ///   - arguments: of `clairo` in the container, before `--spec URL`.
     ///   - environment: variables for the container. No secrets: whoever may describe tasks reads them.
     public init(
-        _ client: ECSClient, placement: ECSPlacement, exchange: any ObjectStore,
+        _ client: ECSClient, placement: ECSPlacement, exchange: any ExchangeStore,
         arguments: [String] = ["run-task"], environment: [String: String] = [:], pace: Pace = Pace()
     ) {
         service = ECSService(
@@ -60,26 +60,18 @@ public struct ECSExecutor: TaskExecutor {
         )
     }
 
-    public func run(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) async throws(ClairoError) -> TaskResult {
-        let service = service
-        do {
-            return try await onDedicatedThread(name: "ecs-task") {
-                try ECSAttempt(service: service, spec: spec, host: host, stop: stop).run()
-            }
-        } catch {
-            throw error as? ClairoError ?? .defect("\(error)")
+    public func run(
+        _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
+    ) async throws(ClairoError) -> TaskResult {
+        try await onDedicatedThread(name: "ecs-task") { [service] () throws(ClairoError) in
+            try ECSAttempt(service: service, spec: spec, io: io, observer: observer, stop: stop).run()
         }
     }
 
     /// Makes sure that cluster and task definition are there and fit together, and says what is wrong otherwise.
     /// - Returns: what was found, for people.
     public func check() async throws(ClairoError) -> String {
-        let service = service
-        do {
-            return try await onDedicatedThread(name: "ecs-check") { try service.check() }
-        } catch {
-            throw error as? ClairoError ?? .defect("\(error)")
-        }
+        try await onDedicatedThread(name: "ecs-check") { [service] () throws(ClairoError) in try service.check() }
     }
 }
 
@@ -87,7 +79,7 @@ public struct ECSExecutor: TaskExecutor {
 struct ECSService: Sendable {
     let client: ECSClient
     let placement: ECSPlacement
-    let exchange: any ObjectStore
+    let exchange: any ExchangeStore
     let arguments: [String]
     let environment: [String: String]
     let pace: ECSExecutor.Pace

@@ -58,10 +58,8 @@ public struct ECSTaskStatistics: Sendable {
     public static func take(
         _ client: ECSClient, placement: ECSPlacement
     ) async throws(ClairoError) -> ECSTaskStatistics {
-        do {
-            return try await onDedicatedThread(name: "ecs-statistics") { try takeHere(client, placement) }
-        } catch {
-            throw error as? ClairoError ?? .defect("\(error)")
+        try await onDedicatedThread(name: "ecs-statistics") { () throws(ClairoError) in
+            try takeHere(client, placement)
         }
     }
 

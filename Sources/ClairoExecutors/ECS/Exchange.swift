@@ -1,4 +1,4 @@
-internal import ClairoCore
+public import ClairoCore
 internal import Foundation
 
 // What a worker and a task on ECS say to each other, as objects of a folder that both reach:
@@ -64,6 +64,9 @@ struct ExchangeResult: Codable {
     var files: [FileRecord] = []
 }
 
+/// The store of exchanges.
+public typealias ExchangeStore = BackingStore & ConditionalStore
+
 /// One attempt's folder in the store of exchanges, as either side has it.
 struct Exchange: Sendable {
     /// Seconds between two beats of a lease, and after which one that stands still is not believed any more. Longer than a
@@ -77,7 +80,7 @@ struct Exchange: Sendable {
 
     static let documents = [ExchangeLease.key, ExchangeSpec.key, ExchangeProgress.key, ExchangeResult.key]
 
-    let store: any ObjectStore
+    let store: any ExchangeStore
     /// With a slash at its end, or empty.
     let folder: String
 

@@ -12,12 +12,9 @@ final class OpenObjects: Sendable {
     }
 
     private static let limit = 16
-    private let store: any ObjectStore
     private let state = Mutex(State())
 
-    init(store: any ObjectStore) { self.store = store }
-
-    func beginPut(at key: ObjectKey) throws(ClairoError) -> Int {
+    func beginPut(at key: ObjectKey, in store: any ObjectStore) throws(ClairoError) -> Int {
         let writer = ObjectWriter(key: key, store: store)
         do throws(ClairoError) {
             return try add { state, handle in state.writers[handle] = writer }
@@ -37,7 +34,7 @@ final class OpenObjects: Sendable {
 
     func abortPut(_ handle: Int?) { state.withLock { $0.writers.removeValue(forKey: handle ?? 0) }?.abort() }
 
-    func open(_ key: ObjectKey) throws(ClairoError) -> (handle: Int, size: Int64) {
+    func open(_ key: ObjectKey, in store: any ObjectStore) throws(ClairoError) -> (handle: Int, size: Int64) {
         let source = try store.open(key)
         return (try add { state, handle in state.sources[handle] = source }, source.size)
     }

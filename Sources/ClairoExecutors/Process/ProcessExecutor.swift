@@ -41,34 +41,32 @@ public struct ProcessExecutor: TaskExecutor {
         self.limits = limits
     }
 
-    public func run(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) async throws(ClairoError) -> TaskResult {
-        do {
-            return try await onDedicatedThread(name: "task") { try runHere(spec, host: host, stop: stop) }
-        } catch {
-            throw error as? ClairoError ?? .defect("\(error)")
+    public func run(
+        _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
+    ) async throws(ClairoError) -> TaskResult {
+        try await onDedicatedThread(name: "task") { () throws(ClairoError) in
+            try runHere(spec, io: io, observer: observer, stop: stop)
         }
     }
 
     /// The same on the thread of the caller, which waits for the end.
-    func runHere(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) throws(ClairoError) -> TaskResult {
+    func runHere(
+        _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
+    ) throws(ClairoError) -> TaskResult {
         try stop.check()
         let wake = try WakePipe()
         let (process, socket) = try TaskProcess.start(
             executable, arguments + ["--parent", String(getpid())], limits: limits)
         return try Supervisor(limits: limits, stop: stop, onKill: onKill)
-            .run(spec, host: host, in: process, socket: socket, wake: wake)
+            .run(spec, io: io, observer: observer, in: process, socket: socket, wake: wake)
     }
 
     /// Starts a child that builds its walls and does nothing else, and tells which of them stand.
     public func sandboxReport() async throws(ClairoError) -> SandboxReport {
         let (executable, limits) = (executable, limits)
         let arguments = arguments + ["--parent", String(getpid()), "--tell-sandbox"]
-        do {
-            return try await onDedicatedThread(name: "sandbox") {
-                try SandboxProbe(limits: limits).run(executable, arguments)
-            }
-        } catch {
-            throw error as? ClairoError ?? .defect("\(error)")
+        return try await onDedicatedThread(name: "sandbox") { () throws(ClairoError) in
+            try SandboxProbe(limits: limits).run(executable, arguments)
         }
     }
 }

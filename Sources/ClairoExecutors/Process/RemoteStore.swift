@@ -5,38 +5,48 @@ internal import Foundation
 struct RemoteStore: ObjectStore {
     let channel: TaskChannel
 
-    func location(of key: ObjectKey) -> ObjectLocation {
-        // Where the folder is, is not the task's to know.
-        ObjectLocation(bucket: "", key: key.rawValue, url: key.rawValue)
-    }
-
     func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {
         if data.count <= WireLimits.piece {
             _ = try channel.ask(RequestHead(operation: .put, key: key), payload: data)
-        } else {
-            do {
-                try put(at: key) { write in try write(data) }
-            } catch {
-                throw error as? ClairoError ?? .defect("\(key) was not written: \(error)")
-            }
+            return
         }
+        let handle = try begin(key)
+        do throws(ClairoError) {
+            try write(data, to: handle)
+        } catch {
+            abort(handle)
+            throw error
+        }
+        try end(handle)
     }
 
     func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
-        let handle = try channel.ask(RequestHead(operation: .beginPut, key: key)).head.handle
+        let handle = try begin(key)
         do {
-            try body { (data: Data) throws(ClairoError) in
-                for start in stride(from: 0, to: data.count, by: WireLimits.piece) {
-                    let piece = data.dropFirst(start).prefix(WireLimits.piece)
-                    _ = try channel.ask(RequestHead(operation: .writePut, handle: handle), payload: piece)
-                }
-            }
+            try body { (data: Data) throws(ClairoError) in try write(data, to: handle) }
         } catch {
-            _ = try? channel.ask(RequestHead(operation: .abortPut, handle: handle))
+            abort(handle)
             throw error
         }
+        try end(handle)
+    }
+
+    private func begin(_ key: ObjectKey) throws(ClairoError) -> Int? {
+        try channel.ask(RequestHead(operation: .beginPut, key: key)).head.handle
+    }
+
+    private func write(_ data: Data, to handle: Int?) throws(ClairoError) {
+        for start in stride(from: 0, to: data.count, by: WireLimits.piece) {
+            let piece = data.dropFirst(start).prefix(WireLimits.piece)
+            _ = try channel.ask(RequestHead(operation: .writePut, handle: handle), payload: piece)
+        }
+    }
+
+    private func end(_ handle: Int?) throws(ClairoError) {
         _ = try channel.ask(RequestHead(operation: .endPut, handle: handle))
     }
+
+    private func abort(_ handle: Int?) { _ = try? channel.ask(RequestHead(operation: .abortPut, handle: handle)) }
 
     func get(_ key: ObjectKey) throws(ClairoError) -> Data {
         try channel.ask(RequestHead(operation: .get, key: key)).payload
@@ -71,24 +81,4 @@ struct RemoteStore: ObjectStore {
     func delete(_ key: ObjectKey) throws(ClairoError) {
         _ = try channel.ask(RequestHead(operation: .delete, key: key))
     }
-
-    // MARK: Not a task's to do
-
-    private static let refused = ClairoError.defect("A task's process may not do that with the output folder")
-
-    func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool { throw Self.refused }
-    func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw Self.refused }
-    func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw Self.refused }
-    func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
-        throw Self.refused
-    }
-    func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] { throw Self.refused }
-    func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
-        throw Self.refused
-    }
-    func abort(_ upload: MultipartUpload) throws(ClairoError) { throw Self.refused }
-    func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? {
-        throw Self.refused
-    }
-    func check() throws(ClairoError) { throw Self.refused }
 }

@@ -16,8 +16,9 @@ public struct SandboxedProber: MediaProber {
         let spec = TaskSpec(
             taskID: .make(), jobID: .make(), videoID: .make(), attempt: 1, traceID: "",
             work: .probe(name: name, settings: settings(profile)))
-        let host = TaskHost(source: source, output: NoOutput()) { _ in }
-        guard let media = try executor.runHere(spec, host: host, stop: StopRequest()).media else {
+        let result = try executor.runHere(
+            spec, io: TaskIO(source: source), observer: TaskObserver(), stop: StopRequest())
+        guard let media = result.media else {
             throw .defect("\(name) was looked into without a result")
         }
         return media

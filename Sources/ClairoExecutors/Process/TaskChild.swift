@@ -107,10 +107,10 @@ public struct TaskChild {
         }
         let report: WireMessage?
         do throws(ClairoError) {
-            let host = TaskHost(
-                source: RemoteSource(size: start.sourceSize, etag: start.sourceETag, channel: channel),
-                output: RemoteStore(channel: channel), news: channel.report, progress: channel.reportProgress)
-            let result = try engine.run(start.spec, host: host, stop: StopRequest())
+            let source = start.sourceSize.map { RemoteSource(size: $0, etag: start.sourceETag, channel: channel) }
+            let result = try engine.run(
+                start.spec, io: TaskIO(source: source, output: RemoteStore(channel: channel)),
+                observer: TaskObserver(progress: channel.reportProgress, news: channel.report), stop: StopRequest())
             channel.flushProgress()
             channel.flushNews()
             report = try WireMessage(.result, head: result)

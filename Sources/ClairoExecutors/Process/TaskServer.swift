@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Synchronization
 
-/// The parent's end of the talk with a task's process: answers its requests with what `TaskHost` gives.
+/// The parent's end of the talk with a task's process: answers its requests with what `TaskIO` gives.
 ///
 /// One thread reads; a few others answer, so that a slow write does not keep the source waiting. What waits to be answered
 /// is bounded, and a child that asks for more is not read any further.
@@ -32,7 +32,8 @@ final class TaskServer: Sendable {
     private static let mostNotes = 20
 
     private let socket: WireSocket
-    private let host: TaskHost
+    private let io: TaskIO
+    private let observer: TaskObserver
     private let work: TaskSpec.Work
     private let rights: TaskPermissions
     private let outputLimit: Int64
@@ -40,13 +41,14 @@ final class TaskServer: Sendable {
     private let state = Mutex(State())
 
     /// - Parameter work: what the child is to do, which decides what it may.
-    init(socket: WireSocket, host: TaskHost, work: TaskSpec.Work, outputLimit: Int64) {
+    init(socket: WireSocket, io: TaskIO, observer: TaskObserver, work: TaskSpec.Work, outputLimit: Int64) {
         self.work = work
         rights = TaskPermissions(work)
         self.socket = socket
-        self.host = host
+        self.io = io
+        self.observer = observer
         self.outputLimit = min(outputLimit, work.outputLimit ?? outputLimit)
-        objects = OpenObjects(store: host.output)
+        objects = OpenObjects()
     }
 
     /// What the child said last; nil where it ended without a word.
@@ -103,7 +105,7 @@ final class TaskServer: Sendable {
                 state.lastSign = .now
                 return true
             }
-            if isProgress { host.progress(frames) }
+            if isProgress { observer.progress(frames) }
             return false
         case .news:
             let news = try frame.decodeHead(as: JobNews.self)
@@ -114,7 +116,7 @@ final class TaskServer: Sendable {
                 if case .note = news { state.notes += 1 }
                 return state.notes <= Self.mostNotes
             }
-            if isWanted { host.news(news) }
+            if isWanted { observer.news(news) }
             return false
         case .result:
             let result: TaskResult = try frame.decodeHead()
@@ -159,24 +161,26 @@ final class TaskServer: Sendable {
     }
 
     private func perform(_ request: RequestHead, _ payload: Data) throws(ClairoError) -> (AnswerHead, Data) {
-        let store = host.output
         guard rights.allow(request) else {
             let key = (request.key?.rawValue ?? "").debugDescription
             throw .defect("A task may not \(request.operation.rawValue) \(key)")
         }
         switch request.operation {
         case .source:
+            guard let source = io.source else {
+                throw .defect("A task asked for bytes of a source that it does not have")
+            }
             let (offset, count) = try range(request)
-            return (AnswerHead(), try host.source.piece(at: offset, count: count))
+            return (AnswerHead(), try source.piece(at: offset, count: count))
         case .put:
             let key = try key(request)
             try charge(max(payload.count, Self.leastObject))
-            try store.put(payload, at: key)
+            try output.put(payload, at: key)
             return (AnswerHead(), Data())
         case .beginPut:
             let key = try key(request)
             try charge(Self.leastObject)
-            return (AnswerHead(handle: try objects.beginPut(at: key)), Data())
+            return (AnswerHead(handle: try objects.beginPut(at: key, in: output)), Data())
         case .writePut:
             try charge(payload.count)
             try objects.write(payload, to: request.handle)
@@ -190,12 +194,12 @@ final class TaskServer: Sendable {
         case .get:
             let key = try key(request)
             // Before it is here. What is not there says so itself.
-            guard try store.info(of: key)?.size ?? 0 <= Int64(WireLimits.whole) else {
+            guard try output.info(of: key)?.size ?? 0 <= Int64(WireLimits.whole) else {
                 throw .defect("\(key) is too large for a task to read it whole")
             }
-            return (AnswerHead(), try store.get(key))
+            return (AnswerHead(), try output.get(key))
         case .open:
-            let (handle, size) = try objects.open(key(request))
+            let (handle, size) = try objects.open(key(request), in: output)
             return (AnswerHead(handle: handle, size: size), Data())
         case .read:
             let (offset, count) = try range(request)
@@ -204,10 +208,10 @@ final class TaskServer: Sendable {
             objects.close(request.handle)
             return (AnswerHead(), Data())
         case .info:
-            let info = try store.info(of: key(request))
+            let info = try output.info(of: key(request))
             return (AnswerHead(size: info?.size, etag: info?.etag, modified: info?.modified), Data())
         case .delete:
-            try store.delete(key(request))
+            try output.delete(key(request))
             return (AnswerHead(), Data())
         case .list:
             let prefix = request.prefix ?? ""
@@ -215,8 +219,17 @@ final class TaskServer: Sendable {
                 throw .defect("A task asked for a list of \(prefix.debugDescription)")
             }
             let after: ObjectKey? = try request.key == nil ? nil : key(request)
-            let keys = try store.list(prefix: prefix, after: after, limit: min(max(request.count ?? 0, 0), 1000))
+            let keys = try output.list(prefix: prefix, after: after, limit: min(max(request.count ?? 0, 0), 1000))
             return (AnswerHead(keys: keys), Data())
+        }
+    }
+
+    private var output: any ObjectStore {
+        get throws(ClairoError) {
+            guard let output = io.output else {
+                throw .defect("A task asked for an output folder that it does not have")
+            }
+            return output
         }
     }
 

@@ -85,7 +85,8 @@ struct WireLimits: Sendable {
 /// Head of `start`: all that a task is told.
 struct StartHead: Codable {
     var spec: TaskSpec
-    var sourceSize: Int64
+    /// Nil where the task reads no source.
+    var sourceSize: Int64?
     var sourceETag: String?
 }
 

@@ -51,11 +51,12 @@ struct Supervisor {
     ///   - socket: The supervisor's end of the connection.
     ///   - wake: Signalled when the process or container has ended.
     func run<Place: TaskRuntime>(
-        _ spec: TaskSpec, host: TaskHost, in place: Place, socket: WireSocket, wake: WakePipe
+        _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, in place: Place, socket: WireSocket, wake: WakePipe
     ) throws(ClairoError) -> TaskResult {
         let first = try WireMessage(
-            .start, head: StartHead(spec: spec, sourceSize: host.source.size, sourceETag: host.source.etag))
-        let server = TaskServer(socket: socket, host: host, work: spec.work, outputLimit: limits.outputBytes)
+            .start, head: StartHead(spec: spec, sourceSize: io.source?.size, sourceETag: io.source?.etag))
+        let server = TaskServer(
+            socket: socket, io: io, observer: observer, work: spec.work, outputLimit: limits.outputBytes)
         let serving = WorkerThread(name: "task-server") {
             server.serve(first)
             wake.signal()

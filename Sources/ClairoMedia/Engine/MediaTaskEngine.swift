@@ -14,14 +14,15 @@ public struct MediaTaskEngine: TaskEngine {
 
     public init(limits: InputLimits = InputLimits()) { self.limits = limits }
 
-    public func run(_ spec: TaskSpec, host: TaskHost, stop: StopRequest) throws(ClairoError) -> TaskResult {
-        let control = JobControl(onFrame: host.progress, onChange: { host.news(.progress($0)) })
+    public func run(
+        _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
+    ) throws(ClairoError) -> TaskResult {
+        let control = JobControl(onFrame: observer.progress, onChange: { observer.news(.progress($0)) })
         stop.onCancel { [weak control] in control?.cancel() }
         let meter = UsageMeter()
-        var host = host
-        host.source = TimedSource(base: host.source, clock: control.clock)
         let work = TaskWork(
-            host: host, limits: limits, threads: spec.threads ?? max(1, min(4, cores / 2)), control: control)
+            io: io, news: observer.news, limits: limits, threads: spec.threads ?? max(1, min(4, cores / 2)),
+            control: control)
         do {
             try control.checkCancellation()
             guard spec.schema == TaskSpec.currentSchema else {
@@ -37,7 +38,7 @@ public struct MediaTaskEngine: TaskEngine {
                 case .finish(let request): try work.finish(request)
                 case .transcode(let request): try work.transcode(request)
                 case .verify:
-                    TaskResult(verification: try Verifier(store: host.output, control: control).run())
+                    TaskResult(verification: try Verifier(store: work.output, control: control).run())
                 }
             // Libraries take a broken-off input for a short one.
             try control.checkCancellation()
@@ -65,33 +66,50 @@ extension TaskSpec.Work {
 
 /// The work of each kind of task.
 private struct TaskWork {
-    let host: TaskHost
+    let io: TaskIO
+    let news: @Sendable (JobNews) -> Void
     let limits: InputLimits
     let threads: Int
     let control: JobControl
 
-    private var sink: SegmentSink { SegmentSink(store: host.output, manner: .sharing, control: control) }
+    private var source: any ByteSource {
+        get throws(ClairoError) {
+            guard let source = io.source else { throw .defect("The task was given no source") }
+            return TimedSource(base: source, clock: control.clock)
+        }
+    }
+
+    var output: any ObjectStore {
+        get throws(ClairoError) {
+            guard let output = io.output else { throw .defect("The task was given no output folder") }
+            return output
+        }
+    }
+
+    private var sink: SegmentSink {
+        get throws(ClairoError) { SegmentSink(store: try output, manner: .sharing, control: control) }
+    }
 
     /// A source is good where a plan can be made for it.
     func probe(_ name: String, _ settings: TranscodeSettings) throws -> TaskResult {
-        let scan = try SourceAnalyzer(source: host.source, name: name, limits: limits, interrupt: control.interrupt)
-            .scan()
+        let source = try source
+        let scan = try SourceAnalyzer(source: source, name: name, limits: limits, interrupt: control.interrupt).scan()
         _ = try TranscodePlanner.plan(
-            scan: scan, fingerprint: SourceFingerprint(name: name, size: host.source.size, identity: ""),
+            scan: scan, fingerprint: SourceFingerprint(name: name, size: source.size, identity: ""),
             settings: settings, limits: limits)
         return TaskResult(media: scan.info)
     }
 
     func inspect(_ name: String) throws -> TaskResult {
-        let probe = SourceAnalyzer(source: host.source, name: name, limits: limits, interrupt: control.interrupt)
+        let probe = try SourceAnalyzer(source: source, name: name, limits: limits, interrupt: control.interrupt)
         return TaskResult(media: try probe.scan().info)
     }
 
     func transcode(_ request: TaskSpec.TranscodeRequest) throws -> TaskResult {
         let outcome = try TranscodeJob(
-            source: host.source, sourceName: request.source.name, fingerprint: request.source,
-            settings: request.settings, limits: limits, resources: request.resources, store: host.output,
-            control: control, say: { [news = host.news] in news(.note($0)) }
+            source: source, sourceName: request.source.name, fingerprint: request.source,
+            settings: request.settings, limits: limits, resources: request.resources, store: output,
+            control: control, say: { [news] in news(.note($0)) }
         ).run()
         return TaskResult(verification: outcome.verification, renditions: outcome.manifest.renditions)
     }
@@ -99,7 +117,7 @@ private struct TaskWork {
     func plan(_ request: TaskSpec.PlanRequest) throws -> TaskResult {
         control.begin(.reading)
         let scan = try SourceAnalyzer(
-            source: host.source, name: request.source.name, limits: limits, interrupt: control.interrupt
+            source: source, name: request.source.name, limits: limits, interrupt: control.interrupt
         ).scan(inspectsCopy: request.settings.copyCompatible)
         try control.checkCancellation()
         let plan = try TranscodePlanner.plan(
@@ -118,11 +136,11 @@ private struct TaskWork {
                 plan: plan, video: video,
                 missing: Dictionary(
                     uniqueKeysWithValues: video.rungs.indices.map { ($0, Set(0..<video.grid.segmentCount)) }),
-                source: host.source, limits: limits, sink: sink, control: control)
+                source: source, limits: limits, sink: sink, control: control)
         }
         do {
             try ChunkTranscoder(
-                source: host.source, limits: limits, plan: plan, video: video, sink: sink, control: control
+                source: source, limits: limits, plan: plan, video: video, sink: sink, control: control
             ).run(
                 segments: chunk.segments, seek: chunk.seekTimestamp,
                 missing: Dictionary(uniqueKeysWithValues: video.rungs.indices.map { ($0, Set(chunk.segments)) }),
@@ -142,7 +160,7 @@ private struct TaskWork {
         }
         control.begin(.encoding)
         try AudioTranscoder(
-            source: host.source, limits: limits, plan: plan, track: plan.audio[index], sink: sink, control: control
+            source: source, limits: limits, plan: plan, track: plan.audio[index], sink: sink, control: control
         ).run()
         return TaskResult()
     }
@@ -150,7 +168,7 @@ private struct TaskWork {
     func finish(_ request: TaskSpec.FinishRequest) throws -> TaskResult {
         let manifest = try OutputManifest(of: request.plan, warnings: request.warnings)
         let published = try OutputFinisher(
-            manifest: manifest, store: host.output, control: control,
+            manifest: manifest, store: output, control: control,
             check: .records(SegmentRecords(request.segments, plan: request.plan))
         ).run()
         return TaskResult(warnings: request.warnings, renditions: published.manifest.renditions)

@@ -48,19 +48,14 @@ public final class HTTPWebhook: WebhookSender {
     public func send(_ message: OutboxMessage) async throws(ClairoError) {
         let request = try request(message)
         let cancellation = Cancellation()
-        do {
-            try await withTaskCancellationHandler {
-                try await onDedicatedThread(name: "webhook") { [self] in
-                    try post(request, message.payload, cancellation)
-                }
-            } onCancel: {
-                cancellation.cancel()
+        let outcome = await withTaskCancellationHandler {
+            await onDedicatedThread(name: "webhook") { [self] in
+                Result { () throws(ClairoError) in try post(request, message.payload, cancellation) }
             }
-        } catch let error as ClairoError {
-            throw error
-        } catch {
-            throw .defect("Sending a webhook: \(error)")
+        } onCancel: {
+            cancellation.cancel()
         }
+        try outcome.get()
     }
 
     private func request(_ message: OutboxMessage) throws(ClairoError) -> HTTPRequest {

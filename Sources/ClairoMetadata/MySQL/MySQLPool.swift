@@ -51,7 +51,7 @@ final class MySQLPool: @unchecked Sendable {
     /// Refuses what waits, and returns when all threads have ended.
     func close() async {
         shut()
-        _ = try? await onDedicatedThread(name: "mysql-close") { [self] in
+        await onDedicatedThread(name: "mysql-close") { [self] in
             condition.lock()
             while threads > 0 { condition.wait() }
             condition.unlock()

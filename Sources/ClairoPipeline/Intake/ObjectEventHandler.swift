@@ -9,7 +9,7 @@ public import Foundation
 /// whatever order they arrive. The source stays where it is.
 public struct ObjectEventHandler: Sendable {
     /// Opens a whole bucket by name. Blocks.
-    public typealias OpenBucket = @Sendable (String) throws(ClairoError) -> any ObjectStore
+    public typealias OpenBucket = @Sendable (String) throws(ClairoError) -> any BackingStore
 
     /// The result for one object.
     public enum Outcome: Sendable {
@@ -26,7 +26,7 @@ public struct ObjectEventHandler: Sendable {
     }
 
     private let own: [ObjectLocation]
-    private let metadata: any MetadataStore
+    private let metadata: any VideoRecords
     private let prober: any MediaProber
     private let openBucket: OpenBucket
     private let profile: String
@@ -39,7 +39,7 @@ public struct ObjectEventHandler: Sendable {
     ///   - profile: The profile of registered videos, like `priority` and `tenant`.
     ///   - stop: Stops the probing of a source.
     public init(
-        ownStores: [any ObjectStore], metadata: any MetadataStore, prober: any MediaProber,
+        ownStores: [any BackingStore], metadata: any VideoRecords, prober: any MediaProber,
         openBucket: @escaping OpenBucket, profile: String = "default", priority: Priority = .normal,
         tenant: String = Video.defaultTenant, stop: StopRequest = StopRequest()
     ) {
@@ -111,7 +111,7 @@ public struct ObjectEventHandler: Sendable {
             return .ignored("Clairo wrote it")
         }
         let key = ObjectKey(notice.key)
-        let found = try await blocking("look at object") { [openBucket] () throws(ClairoError) in
+        let found = try await onDedicatedThread(name: "look at object") { [openBucket] () throws(ClairoError) in
             let store = try openBucket(notice.bucket)
             return (store: store, info: try store.info(of: key))
         }
@@ -125,7 +125,7 @@ public struct ObjectEventHandler: Sendable {
         let media: MediaInfo
         let sha256: String
         do throws(ClairoError) {
-            (media, sha256) = try await blocking("probe") { [prober, stop] () throws(ClairoError) in
+            (media, sha256) = try await onDedicatedThread(name: "probe") { [prober, stop] () throws(ClairoError) in
                 let source = try found.store.open(key)
                 guard source.size == info.size, (source.etag ?? info.etag) == info.etag else {
                     throw .temporary("\(found.store.location(of: key).url) was replaced while it was probed")

@@ -3,14 +3,14 @@ internal import Foundation
 
 /// Handles messages of the uploads topic: Clairo's own and storage events.
 public struct UploadMessageHandler: Sendable {
-    private let metadata: any MetadataStore
+    private let metadata: any VideoRecords & OutboxRecords & DeadLetterRecords
     private let start: JobStart
     private let events: ObjectEventHandler?
     /// About a day in total; see `postpone`.
     private static let mostAttempts = 30
 
     /// - Parameter events: Registers objects that reached a bucket without Clairo. Nil rejects storage events.
-    public init(metadata: any MetadataStore, start: JobStart, events: ObjectEventHandler?) {
+    public init(metadata: any VideoRecords & OutboxRecords & DeadLetterRecords, start: JobStart, events: ObjectEventHandler?) {
         self.metadata = metadata
         self.start = start
         self.events = events

@@ -2,7 +2,7 @@ public import ClairoCore
 
 /// Resumes and cancels jobs.
 public struct JobOperations: Sendable {
-    private let metadata: any MetadataStore
+    private let metadata: any VideoRecords & JobRecords & JobLifecycle
     private let output: any ObjectStore
     private let start: JobStart
     private let messages: JobMessages
@@ -11,7 +11,10 @@ public struct JobOperations: Sendable {
     /// Concurrent requests to the store.
     private static let questionsAtOnce = 16
 
-    public init(metadata: any MetadataStore, output: any ObjectStore, start: JobStart, messages: JobMessages) {
+    public init(
+        metadata: any VideoRecords & JobRecords & JobLifecycle, output: any ObjectStore, start: JobStart,
+        messages: JobMessages
+    ) {
         self.metadata = metadata
         self.output = output
         self.start = start
@@ -45,22 +48,19 @@ public struct JobOperations: Sendable {
         }
         let found = await withTaskGroup { group in
             for batch in batches {
-                group.addTask { () -> Result<Set<TaskID>, ClairoError> in
-                    do throws(ClairoError) {
-                        return .success(
-                            try await blocking("look at segments") { [output] () throws(ClairoError) in
-                                var lost: Set<TaskID> = []
-                                for check in batch where !lost.contains(check.task) {
-                                    if try output.info(of: check.key)?.size != check.bytes { lost.insert(check.task) }
-                                }
-                                return lost
-                            })
-                    } catch {
-                        return .failure(error)
+                group.addTask { [output] in
+                    await onDedicatedThread(name: "look at segments") {
+                        Result { () throws(ClairoError) in
+                            var lost: Set<TaskID> = []
+                            for check in batch where !lost.contains(check.task) {
+                                if try output.info(of: check.key)?.size != check.bytes { lost.insert(check.task) }
+                            }
+                            return lost
+                        }
                     }
                 }
             }
-            return await group.reduce(into: []) { $0.append($1) }
+            return await group.reduce(into: [Result<Set<TaskID>, ClairoError>]()) { $0.append($1) }
         }
         var lost: Set<TaskID> = []
         for batch in found { lost.formUnion(try batch.get()) }

@@ -2,11 +2,11 @@ public import ClairoCore
 
 /// Starts jobs for videos.
 public struct JobStart: Sendable {
-    private let metadata: any MetadataStore
+    private let metadata: any VideoRecords & JobLifecycle
     private let policy: QueuePolicy
     private let messages: JobMessages
 
-    public init(metadata: any MetadataStore, policy: QueuePolicy, messages: JobMessages) {
+    public init(metadata: any VideoRecords & JobLifecycle, policy: QueuePolicy, messages: JobMessages) {
         self.metadata = metadata
         self.policy = policy
         self.messages = messages

@@ -204,7 +204,7 @@ public struct VideoReport: Sendable, Codable, Hashable {
     public var renditions: [RenditionDocument]
 
     /// Reads it from the database; nil where there is no such video.
-    public init?(_ id: VideoID, in metadata: any MetadataStore, for reader: DocumentReader) async throws(ClairoError) {
+    public init?(_ id: VideoID, in metadata: any VideoRecords & JobRecords, for reader: DocumentReader) async throws(ClairoError) {
         guard let video = try await metadata.video(id) else { return nil }
         schema = 2
         self.video = VideoDocument(video, for: reader)

@@ -2,7 +2,7 @@ public import ClairoCore
 
 /// Lists and redrives dead letters.
 public struct DeadLetterOperations: Sendable {
-    private let metadata: any MetadataStore
+    private let metadata: any VideoRecords & DeadLetterRecords
     private let jobs: JobOperations
 
     /// What became of a redrive.
@@ -15,7 +15,7 @@ public struct DeadLetterOperations: Sendable {
         case videoIsGone
     }
 
-    public init(metadata: any MetadataStore, jobs: JobOperations) {
+    public init(metadata: any VideoRecords & DeadLetterRecords, jobs: JobOperations) {
         self.metadata = metadata
         self.jobs = jobs
     }

@@ -18,8 +18,8 @@ public struct GarbageCollection: Sendable {
         public init() {}
     }
 
-    private let metadata: any MetadataStore
-    private let output: any ObjectStore
+    private let metadata: any JobRecords & UpkeepRecords
+    private let output: any MultipartStore
     private let olderThanSeconds: Double
     private let isDryRun: Bool
     private let removesUnknown: Bool
@@ -30,7 +30,7 @@ public struct GarbageCollection: Sendable {
     ///   - olderThanSeconds: Younger objects are kept, because a job may be about to refer to them.
     ///   - removesUnknown: Also removes published output of jobs that the database does not know.
     public init(
-        metadata: any MetadataStore, output: any ObjectStore, olderThanSeconds: Double, isDryRun: Bool,
+        metadata: any JobRecords & UpkeepRecords, output: any MultipartStore, olderThanSeconds: Double, isDryRun: Bool,
         removesUnknown: Bool
     ) {
         self.removesUnknown = removesUnknown
@@ -78,7 +78,7 @@ public struct GarbageCollection: Sendable {
         var kept: (folder: Folder, keys: Set<ObjectKey>?)?
         while true {
             let after = last
-            let page = try await blocking("list") { [output] () throws(ClairoError) in
+            let page = try await onDedicatedThread(name: "list") { [output] () throws(ClairoError) in
                 try output.list(prefix: "videos/", after: after, limit: 1000)
             }
             if page.isEmpty { return }
@@ -109,7 +109,7 @@ public struct GarbageCollection: Sendable {
                 return newest.updatedAt.seconds(since: .now) < -olderThanSeconds ? [] : nil
             }
         }
-        return try await blocking("read manifest") { [output] () throws(ClairoError) in
+        return try await onDedicatedThread(name: "read manifest") { [output] () throws(ClairoError) in
             let key = ObjectKey(folder.prefix + OutputManifest.key.rawValue)
             guard try output.info(of: key) != nil,
                 let manifest = try? JSONDecoder().decode(OutputManifest.self, from: output.get(key))
@@ -120,7 +120,7 @@ public struct GarbageCollection: Sendable {
 
     /// Whether an unknown job has published output. The database may be the wrong one.
     private func isForeign(_ folder: Folder) async throws(ClairoError) -> Bool {
-        try await blocking("look for playlists") { [output] () throws(ClairoError) in
+        try await onDedicatedThread(name: "look for playlists") { [output] () throws(ClairoError) in
             for name in ["master.m3u8", "manifest.mpd"]
             where try output.info(of: ObjectKey(folder.prefix + name)) != nil {
                 return true
@@ -132,7 +132,7 @@ public struct GarbageCollection: Sendable {
     private func remove(
         _ key: ObjectKey, _ report: inout Report, _ onRemove: @escaping @Sendable (ObjectKey) -> Void
     ) async throws(ClairoError) {
-        let size = try await blocking("remove") {
+        let size = try await onDedicatedThread(name: "remove") {
             [output, olderThanSeconds, isDryRun] () throws(ClairoError) -> Int64? in
             guard let info = try output.info(of: key), info.modified.seconds(since: .now) <= -olderThanSeconds else {
                 return nil
@@ -152,7 +152,7 @@ public struct GarbageCollection: Sendable {
     /// between has started other uploads. Uploads to the raw store belong to upload sessions and are swept by their
     /// rows.
     private func abortUploads() async throws(ClairoError) -> Int {
-        let open = try await blocking("list uploads") { [output] () throws(ClairoError) in
+        let open = try await onDedicatedThread(name: "list uploads") { [output] () throws(ClairoError) in
             try output.openUploads(prefix: "videos/")
         }
         var count = 0
@@ -160,7 +160,7 @@ public struct GarbageCollection: Sendable {
             guard let folder = Folder(of: upload.key) else { continue }
             let job = try await metadata.job(folder.job)
             guard job?.state.isFinal ?? removesUnknown else { continue }
-            try await blocking("abort upload") { [output] () throws(ClairoError) in try output.abort(upload) }
+            try await onDedicatedThread(name: "abort upload") { [output] () throws(ClairoError) in try output.abort(upload) }
             count += 1
         }
         return count

@@ -39,7 +39,7 @@ public struct DirectUploads: Sendable {
     /// Whether the store supports presigned URLs.
     public func isSupported() async throws(ClairoError) -> Bool {
         let store = registration.store
-        return try await blocking("presign") { () throws(ClairoError) in
+        return try await onDedicatedThread(name: "presign") { () throws(ClairoError) in
             try store.presignedURL(for: .put(ObjectKey("videos/probe")), expiresIn: 1) != nil
         }
     }
@@ -67,7 +67,7 @@ public struct DirectUploads: Sendable {
     public func parts(_ numbers: ClosedRange<Int>, of session: UploadSession) async throws(ClairoError) -> [Part] {
         guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never started") }
         let store = registration.store
-        return try await blocking("presign") { () throws(ClairoError) in
+        return try await onDedicatedThread(name: "presign") { () throws(ClairoError) in
             var parts: [Part] = []
             for number in numbers.clamped(to: 1...max(1, Self.partCount(session))) {
                 let size = Self.size(ofPart: number, of: session)
@@ -85,7 +85,7 @@ public struct DirectUploads: Sendable {
     public func received(_ session: UploadSession) async throws(ClairoError) -> [Int] {
         guard let upload = session.multipart, session.state == .open else { return [] }
         let store = registration.store
-        return try await blocking("list parts") { () throws(ClairoError) in
+        return try await onDedicatedThread(name: "list parts") { () throws(ClairoError) in
             do throws(ClairoError) {
                 return try store.parts(of: upload).map(\.number)
             } catch  where error.exitCode == .noInput {
@@ -106,7 +106,7 @@ public struct DirectUploads: Sendable {
             throw .temporary("Another request changed upload \(session.id)", advice: "Try again.")
         }
         let store = registration.store
-        let missing = try await blocking("complete upload") { () throws(ClairoError) -> MissingParts? in
+        let missing = try await onDedicatedThread(name: "complete upload") { () throws(ClairoError) -> MissingParts? in
             // Already complete if an earlier call was interrupted after this step.
             if try store.info(of: upload.key)?.size == session.size { return nil }
             let parts = try store.parts(of: upload)

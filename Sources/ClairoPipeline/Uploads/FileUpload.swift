@@ -40,8 +40,8 @@ public struct FileUpload: Sendable {
 
     private let registration: UploadRegistration
     private let stop: StopRequest
-    private var store: any ObjectStore { registration.store }
-    private var metadata: any MetadataStore { registration.metadata }
+    private var store: any UploadStore { registration.store }
+    private var metadata: any VideoRecords & UploadRecords { registration.metadata }
 
     public init(registration: UploadRegistration, stop: StopRequest = StopRequest()) {
         self.registration = registration
@@ -57,7 +57,7 @@ public struct FileUpload: Sendable {
         fingerprint: @escaping @Sendable () throws(ClairoError) -> String, dedupe: Bool,
         progress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(ClairoError) -> Outcome {
-        let media = try await blocking("probe") { [registration] () throws(ClairoError) in
+        let media = try await onDedicatedThread(name: "probe") { [registration] () throws(ClairoError) in
             try registration.prober.probe(source, name: request.originalName, profile: request.profile)
         }
         try stop.check()
@@ -72,7 +72,7 @@ public struct FileUpload: Sendable {
             return Outcome(video: video, sentBytes: 0, session: old.id)
         }
         if dedupe {
-            let sum = try await blocking("checksum") { [stop] () throws(ClairoError) in
+            let sum = try await onDedicatedThread(name: "checksum") { [stop] () throws(ClairoError) in
                 try Checksum.sha256(source, check: stop.check)
             }
             if let video = try await metadata.video(sha256: sum) {
@@ -160,7 +160,7 @@ public struct FileUpload: Sendable {
         parts.sort { $0.number < $1.number }
         CrashPoint.reach("upload.parts")
         let sorted = parts
-        let info = try await blocking("complete upload") { [store] () throws(ClairoError) in
+        let info = try await onDedicatedThread(name: "complete upload") { [store] () throws(ClairoError) in
             try store.complete(upload, parts: sorted)
         }
         CrashPoint.reach("upload.completed")
@@ -176,7 +176,7 @@ public struct FileUpload: Sendable {
     private func sendWhole(
         _ source: any ByteSource, to key: ObjectKey, progress: @escaping @Sendable (Progress) -> Void
     ) async throws(ClairoError) -> Sent {
-        let sent = try await blocking("upload") { [store, stop] () throws(ClairoError) in
+        let sent = try await onDedicatedThread(name: "upload") { [store, stop] () throws(ClairoError) in
             let data = try source.part(at: 0, count: Int(source.size))
             try stop.check()
             try store.put(data, at: key)
@@ -195,7 +195,7 @@ public struct FileUpload: Sendable {
     /// The store's part of the session: the upload of an earlier run, or a new one.
     private func multipart(_ session: UploadSession, isNew: Bool, partSize: Int) async throws(ClairoError) -> Begun {
         let key = Video.sourceKey(session.videoID)
-        let begun = try await blocking("begin upload") { [store] () throws(ClairoError) -> Begun in
+        let begun = try await onDedicatedThread(name: "begin upload") { [store] () throws(ClairoError) -> Begun in
             if isNew { return .open(try store.beginUpload(at: key, partSize: partSize), []) }
             var candidates = [session.multipart].compactMap(\.self)
             // An upload whose id never reached the database.
@@ -218,7 +218,9 @@ public struct FileUpload: Sendable {
             changed.multipart = upload
             guard try await metadata.updateUpload(changed) != nil else {
                 if session.multipart?.id != upload.id {
-                    try await blocking("abort upload") { [store] () throws(ClairoError) in try store.abort(upload) }
+                    try await onDedicatedThread(name: "abort upload") { [store] () throws(ClairoError) in
+                        try store.abort(upload)
+                    }
                 }
                 throw Self.busy(session.originalName)
             }
@@ -233,8 +235,9 @@ public struct FileUpload: Sendable {
     ) async throws(ClairoError) -> ([UploadedPart], Sent) {
         let present = Dictionary(present.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
         let count = upload.partCount(forLength: source.size)
-        do {
-            return try await withThrowingTaskGroup(of: UploadedPart.self) { group in
+        typealias SentPart = Result<UploadedPart, ClairoError>
+        let outcome: Result<([UploadedPart], Sent), ClairoError> = await withTaskGroup(of: SentPart.self) { group in
+            do throws(ClairoError) {
                 var (hash, finished, inFlight) = (Checksum.Running(), [UploadedPart](), 0)
                 var (done, sent): (Int64, Int64) = (0, 0)
                 func note(_ part: UploadedPart) {
@@ -243,14 +246,14 @@ public struct FileUpload: Sendable {
                     progress(Progress(done: done, total: source.size))
                 }
                 for number in 1...count {
-                    if inFlight == Self.partsAtOnce, let part = try await group.next() {
+                    if inFlight == Self.partsAtOnce, let part = await group.next() {
                         inFlight -= 1
-                        note(part)
+                        note(try part.get())
                     }
                     try stop.check()
                     let offset = Int64(number - 1) * Int64(upload.partSize)
                     let (before, old) = (hash, present[number])
-                    let read = try await blocking("read part") { () throws(ClairoError) in
+                    let read = try await onDedicatedThread(name: "read part") { () throws(ClairoError) in
                         let data = try source.part(
                             at: offset, count: Int(min(Int64(upload.partSize), source.size - offset)))
                         var running = before
@@ -266,33 +269,35 @@ public struct FileUpload: Sendable {
                     sent += Int64(read.data.count)
                     inFlight += 1
                     group.addTask { [store] in
-                        let part = try await blocking("send part") { () throws(ClairoError) in
-                            try store.putPart(read.data, number: number, of: upload)
+                        let part = await onDedicatedThread(name: "send part") {
+                            SentPart { () throws(ClairoError) in
+                                try store.putPart(read.data, number: number, of: upload)
+                            }
                         }
-                        CrashPoint.reach("upload.part.\(number)")
+                        if case .success = part { CrashPoint.reach("upload.part.\(number)") }
                         return part
                     }
                 }
-                while let part = try await group.next() { note(part) }
-                return (finished, Sent(bytes: sent, sha256: hash.finish()))
+                while let part = await group.next() { note(try part.get()) }
+                return .success((finished, Sent(bytes: sent, sha256: hash.finish())))
+            } catch {
+                group.cancelAll()
+                return .failure(error)
             }
-        } catch let error as ClairoError {
-            throw error
-        } catch {
-            throw .defect("Sending parts: \(error)")
         }
+        return try outcome.get()
     }
 
     /// Reads back an existing object to verify that it has the source's bytes.
     private func compare(_ source: any ByteSource, with key: ObjectKey) async throws(ClairoError) -> Sent {
-        let (mine, theirs) = try await blocking("compare") { [store, stop] () throws(ClairoError) in
+        let (mine, theirs) = try await onDedicatedThread(name: "compare") { [store, stop] () throws(ClairoError) in
             (
                 try Checksum.sha256(source, check: stop.check),
                 try Checksum.sha256(store.open(key), check: stop.check)
             )
         }
         guard mine == theirs else {
-            try await blocking("remove") { [store] () throws(ClairoError) in try store.delete(key) }
+            try await onDedicatedThread(name: "remove") { [store] () throws(ClairoError) in try store.delete(key) }
             throw .temporary(
                 "The store's copy differs from the source and has been deleted", advice: "Run the same command again.")
         }

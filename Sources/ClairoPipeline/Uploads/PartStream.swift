@@ -8,7 +8,7 @@ internal import Foundation
 struct PartStream: Sendable {
     private static let partsInMemory = 2
 
-    let store: any ObjectStore
+    let store: any MultipartStore
     let upload: MultipartUpload
     /// The number of the part being filled, from 1.
     private(set) var number: Int
@@ -17,12 +17,12 @@ struct PartStream: Sendable {
     private(set) var passed = RetainedBytes()
     /// The store's receipts for the committed parts, in order.
     private(set) var receipts: [UploadedPart] = []
-    private var inFlight: [Task<UploadedPart, any Error>] = []
+    private var inFlight: [Task<Result<UploadedPart, ClairoError>, Never>] = []
 
     /// - Parameters:
     ///   - number: The first part to send.
     ///   - filling: Bytes of that part that have already arrived.
-    init(store: any ObjectStore, upload: MultipartUpload, number: Int = 1, filling: Data = Data()) {
+    init(store: any MultipartStore, upload: MultipartUpload, number: Int = 1, filling: Data = Data()) {
         self.store = store
         self.upload = upload
         self.number = number
@@ -53,8 +53,8 @@ struct PartStream: Sendable {
         self.number += 1
         inFlight.append(
             Task {
-                try await blocking("send part") { () throws(ClairoError) in
-                    try store.putPart(data, number: number, of: upload)
+                await onDedicatedThread(name: "send part") {
+                    Result { () throws(ClairoError) in try store.putPart(data, number: number, of: upload) }
                 }
             })
         if inFlight.count == Self.partsInMemory { try await settleOldest() }
@@ -67,18 +67,11 @@ struct PartStream: Sendable {
 
     /// Waits until no part is in flight, whatever the outcome.
     mutating func rest() async {
-        for task in inFlight { _ = try? await task.value }
+        for task in inFlight { _ = await task.value }
         inFlight = []
     }
 
     private mutating func settleOldest() async throws(ClairoError) {
-        let task = inFlight.removeFirst()
-        do {
-            receipts.append(try await task.value)
-        } catch let error as ClairoError {
-            throw error
-        } catch {
-            throw .defect("Sending a part: \(error)")
-        }
+        receipts.append(try await inFlight.removeFirst().value.get())
     }
 }

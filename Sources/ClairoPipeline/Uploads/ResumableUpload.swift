@@ -25,7 +25,7 @@ public struct ResumableUploads: Sendable {
         try await registration.metadata.createUpload(session)
         let (store, key) = (registration.store, Video.sourceKey(session.videoID))
         let partSize = MultipartUpload.partSize(forLength: size ?? largestLength)
-        session.multipart = try await blocking("begin upload") { () throws(ClairoError) in
+        session.multipart = try await onDedicatedThread(name: "begin upload") { () throws(ClairoError) in
             try store.beginUpload(at: key, partSize: partSize)
         }
         guard let updated = try await registration.metadata.updateUpload(session) else {
@@ -51,7 +51,7 @@ public struct ResumableUploads: Sendable {
         let number = Int(claimed.offset / Int64(upload.partSize)) + 1
         let store = registration.store
         let tail = missing == 0 ? nil : Self.tailPrefix(claimed) + "\(claimed.offset)-"
-        let filling = try await blocking("read tail") { () throws(ClairoError) -> Data in
+        let filling = try await onDedicatedThread(name: "read tail") { () throws(ClairoError) -> Data in
             guard let tail else { return Data() }
             // The last tail belongs to the claim that moved the offset here; others at the same offset lost the race.
             guard let key = try store.list(prefix: tail).last else {
@@ -76,7 +76,7 @@ public struct ResumableUploads: Sendable {
             throw .defect("Upload \(session.id) has no size")
         }
         let store = registration.store
-        try await blocking("complete upload") { () throws(ClairoError) in
+        try await onDedicatedThread(name: "complete upload") { () throws(ClairoError) in
             // Already complete if an earlier call was interrupted after this step.
             if try store.info(of: upload.key)?.size == size { return }
             let expected = upload.partCount(forLength: size)
@@ -100,7 +100,7 @@ public struct ResumableUploads: Sendable {
 
     static func removeTails(of session: UploadSession, in store: any ObjectStore) async throws(ClairoError) {
         let prefix = tailPrefix(session)
-        try await blocking("remove tails") { () throws(ClairoError) in
+        try await onDedicatedThread(name: "remove tails") { () throws(ClairoError) in
             for key in try store.list(prefix: prefix) { try store.delete(key) }
         }
     }
@@ -184,7 +184,7 @@ public struct ResumableUpload: Sendable {
         }
         if received != begin, begin % Int64(stream.upload.partSize) != 0 {
             let (store, prefix) = (stream.store, ResumableUploads.tailPrefix(session) + "\(begin)-")
-            try await blocking("remove tail") { () throws(ClairoError) in
+            try await onDedicatedThread(name: "remove tail") { () throws(ClairoError) in
                 for key in try store.list(prefix: prefix) { try store.delete(key) }
             }
         }
@@ -205,7 +205,7 @@ public struct ResumableUpload: Sendable {
         let padding = String(repeating: "0", count: max(0, 12 - version.count))
         let key = ObjectKey("\(ResumableUploads.tailPrefix(session))\(received)-\(padding)\(version)")
         let (store, data) = (stream.store, stream.filling)
-        try await blocking("keep tail") { () throws(ClairoError) in try store.put(data, at: key) }
+        try await onDedicatedThread(name: "keep tail") { () throws(ClairoError) in try store.put(data, at: key) }
     }
 
     private mutating func move(to offset: Int64) async throws(ClairoError) {

@@ -47,7 +47,7 @@ public struct StreamUpload: Sendable {
     public mutating func sendPart() async throws(ClairoError) {
         if stream == nil {
             let (store, key, partSize) = (registration.store, Video.sourceKey(session.videoID), partSize)
-            let upload = try await blocking("begin upload") { () throws(ClairoError) in
+            let upload = try await onDedicatedThread(name: "begin upload") { () throws(ClairoError) in
                 try store.beginUpload(at: key, partSize: partSize)
             }
             stream = PartStream(store: store, upload: upload, filling: first)
@@ -94,7 +94,7 @@ public struct StreamUpload: Sendable {
             // Use the receipts: the store's list may be incomplete or contain other parts.
             let parts = stream?.receipts ?? []
             stream = nil
-            let info = try await blocking("complete upload") { () throws(ClairoError) in
+            let info = try await onDedicatedThread(name: "complete upload") { () throws(ClairoError) in
                 try store.complete(upload, parts: parts)
             }
             guard info.size == bytes else {
@@ -106,7 +106,7 @@ public struct StreamUpload: Sendable {
             let data = first
             first = Data()
             source = RetainedBytes(data).source(size: bytes, of: key, in: store)
-            try await blocking("upload") { () throws(ClairoError) in try store.put(data, at: key) }
+            try await onDedicatedThread(name: "upload") { () throws(ClairoError) in try store.put(data, at: key) }
         }
         return source
     }

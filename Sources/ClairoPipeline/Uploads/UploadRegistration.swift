@@ -1,18 +1,21 @@
 public import ClairoCore
 internal import Foundation
 
+/// The raw store, as uploads need it.
+public typealias UploadStore = BackingStore & MultipartStore & PresigningStore
+
 /// The last step of every upload: probes the source, then writes the video's row and its message in one transaction
 /// (bytes before rows, rows before messages).
 public struct UploadRegistration: Sendable {
     /// The raw store.
-    public let store: any ObjectStore
+    public let store: any UploadStore
     /// Where videos are recorded.
-    public let metadata: any MetadataStore
+    public let metadata: any VideoRecords & UploadRecords
     /// Checks sources.
     public let prober: any MediaProber
 
     /// - Parameter store: The raw store.
-    public init(store: any ObjectStore, metadata: any MetadataStore, prober: any MediaProber) {
+    public init(store: any UploadStore, metadata: any VideoRecords & UploadRecords, prober: any MediaProber) {
         self.store = store
         self.metadata = metadata
         self.prober = prober
@@ -32,7 +35,7 @@ public struct UploadRegistration: Sendable {
         let key = Video.sourceKey(session.videoID)
         let checked: (size: Int64, sha256: String, media: MediaInfo)
         do {
-            checked = try await blocking("probe") { [store, prober] () throws(ClairoError) in
+            checked = try await onDedicatedThread(name: "probe") { [store, prober] () throws(ClairoError) in
                 // If this run sent everything, the store's receipts are proof enough, and opening the object again
                 // would be expensive.
                 if session.sha256 == nil, let sha256, let media, let size = session.size {
@@ -58,7 +61,7 @@ public struct UploadRegistration: Sendable {
             try await discard(session)
             throw error
         }
-        try await blocking("tidy up") { [store] () throws(ClairoError) in
+        try await onDedicatedThread(name: "tidy up") { [store] () throws(ClairoError) in
             // If the reply to creating an upload was lost, there is a second, unrecorded one.
             for upload in try store.openUploads(prefix: key.rawValue) where upload.key == key {
                 try store.abort(upload)
@@ -106,7 +109,7 @@ public struct UploadRegistration: Sendable {
 
     private func remove(_ session: UploadSession) async throws(ClairoError) {
         try await ResumableUploads.removeTails(of: session, in: store)
-        try await blocking("discard") { [store] () throws(ClairoError) in
+        try await onDedicatedThread(name: "discard") { [store] () throws(ClairoError) in
             let key = Video.sourceKey(session.videoID)
             if let multipart = session.multipart { try store.abort(multipart) }
             // An upload that was started but not recorded.

@@ -14,10 +14,10 @@ public struct VideoRemoval: Sendable {
 
     private let raw: any ObjectStore
     private let output: (any ObjectStore)?
-    private let metadata: any MetadataStore
+    private let metadata: any VideoRecords
 
     /// - Parameter output: The store of renditions, or nil to keep them.
-    public init(raw: any ObjectStore, output: (any ObjectStore)?, metadata: any MetadataStore) {
+    public init(raw: any ObjectStore, output: (any ObjectStore)?, metadata: any VideoRecords) {
         self.raw = raw
         self.output = output
         self.metadata = metadata
@@ -27,7 +27,7 @@ public struct VideoRemoval: Sendable {
     public func remove(_ id: VideoID) async throws(ClairoError) -> Outcome {
         guard let video = try await metadata.video(id) else { return .unknown }
         guard video.state != .processing else { return .busy }
-        try await blocking("delete") { [raw, output] () throws(ClairoError) in
+        try await onDedicatedThread(name: "delete") { [raw, output] () throws(ClairoError) in
             if let output {
                 // Objects are deleted in any order: at worst, a player with an open playlist finds segments missing.
                 for key in try output.list(prefix: "videos/\(id)/") { try output.delete(key) }

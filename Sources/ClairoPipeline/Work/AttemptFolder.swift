@@ -14,7 +14,7 @@ internal import Synchronization
 /// A task that runs on another machine has such a folder there (`init(store:spec:check:)`), and what that recorded is
 /// adopted here.
 public final class AttemptFolder: ObjectStore {
-    private let store: any ObjectStore
+    private let store: any BackingStore
     private let prefix: String
     private let attempt: Int
     private let kind: WorkTask.Kind
@@ -30,7 +30,7 @@ public final class AttemptFolder: ObjectStore {
         var refusal: ClairoError?
     }
 
-    convenience init(store: any ObjectStore, task: WorkTask, plan: Plan?, lease: Lease) {
+    convenience init(store: any BackingStore, task: WorkTask, plan: Plan?, lease: Lease) {
         self.init(
             store: store, folder: Self.prefix(video: task.videoID, job: task.jobID), attempt: task.attempt,
             kind: task.kind, index: task.index, plan: plan
@@ -40,7 +40,7 @@ public final class AttemptFolder: ObjectStore {
     /// The folder of the attempt that a document tells of, where that runs without the database.
     /// - Parameter check: throws `cancelled` once the attempt is not believed any more; asked before each write.
     public convenience init(
-        store: any ObjectStore, spec: TaskSpec, check: @escaping @Sendable () throws(ClairoError) -> Void
+        store: any BackingStore, spec: TaskSpec, check: @escaping @Sendable () throws(ClairoError) -> Void
     ) {
         let (kind, index, plan): (WorkTask.Kind, Int, Plan?) =
             switch spec.work {
@@ -56,7 +56,7 @@ public final class AttemptFolder: ObjectStore {
     }
 
     private init(
-        store: any ObjectStore, folder: String, attempt: Int, kind: WorkTask.Kind, index: Int, plan: Plan?,
+        store: any BackingStore, folder: String, attempt: Int, kind: WorkTask.Kind, index: Int, plan: Plan?,
         check: @escaping @Sendable () throws(ClairoError) -> Void
     ) {
         self.store = store
@@ -188,8 +188,6 @@ public final class AttemptFolder: ObjectStore {
 
     // MARK: ObjectStore
 
-    public func location(of key: ObjectKey) -> ObjectLocation { store.location(of: place(key)) }
-
     public func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {
         try checkClaim()
         if foreignInits.contains(key) {
@@ -259,26 +257,5 @@ public final class AttemptFolder: ObjectStore {
             state.files[key] = nil
             state.foreign[key] = nil
         }
-    }
-
-    public func check() throws(ClairoError) { try store.check() }
-
-    // MARK: What no task does
-
-    private var unused: ClairoError { .defect("A task does not use this call of its output folder") }
-
-    public func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool { throw unused }
-    public func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload { throw unused }
-    public func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { throw unused }
-    public func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
-        throw unused
-    }
-    public func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] { throw unused }
-    public func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
-        throw unused
-    }
-    public func abort(_ upload: MultipartUpload) throws(ClairoError) { throw unused }
-    public func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? {
-        throw unused
     }
 }

@@ -41,7 +41,7 @@ public struct Consumer: Sendable {
 
     private static let intakeGroup = "clairo-plan"
 
-    private let metadata: any MetadataStore
+    private let metadata: any StatisticsRecords
     private let queue: any MessageQueue
     private let intake: UploadMessageHandler
     private let worker: Worker
@@ -56,7 +56,7 @@ public struct Consumer: Sendable {
     ///   - wakeSignal: rung when there is new work in this process; shared with a relay in it.
     ///   - say: is told of trouble that passes.
     public init(
-        metadata: any MetadataStore, queue: any MessageQueue, intake: UploadMessageHandler, worker: Worker,
+        metadata: any StatisticsRecords, queue: any MessageQueue, intake: UploadMessageHandler, worker: Worker,
         options: Options,
         wakeSignal: WakeSignal, say: @escaping @Sendable (ClairoError) -> Void
     ) {

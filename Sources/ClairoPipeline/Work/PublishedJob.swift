@@ -4,7 +4,7 @@ internal import ClairoCore
 struct PublishedJob {
     let job: Job
     let result: TaskResult
-    let store: any ObjectStore
+    let store: any BackingStore
 
     private var formats: [OutputFormat] { job.plan?.settings.formats ?? [] }
 

@@ -9,9 +9,9 @@ internal import Foundation
 public struct Worker: Sendable {
     /// What a worker works with.
     public struct Services: Sendable {
-        public var metadata: any MetadataStore
+        public var metadata: any VideoRecords & JobRecords & TaskRecords
         /// The output store, not yet a job's folder.
-        public var output: any ObjectStore
+        public var output: any BackingStore
         /// Opens a video's source. Blocks.
         public var openSource: @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource
         public var executor: any TaskExecutor
@@ -20,7 +20,7 @@ public struct Worker: Sendable {
         public var messages: JobMessages
 
         public init(
-            metadata: any MetadataStore, output: any ObjectStore,
+            metadata: any VideoRecords & JobRecords & TaskRecords, output: any BackingStore,
             openSource: @escaping @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource,
             executor: any TaskExecutor, profiles: Profiles = Profiles(), policy: QueuePolicy = QueuePolicy(),
             messages: JobMessages = JobMessages()
@@ -142,7 +142,7 @@ public struct Worker: Sendable {
             } catch {
                 // Nobody will believe what it wrote. Who stops or has lost the claim has no time for that.
                 if error.kind != .cancelled {
-                    try? await blocking("tidy attempt") { () throws(ClairoError) in folder.discard() }
+                    await onDedicatedThread(name: "tidy attempt") { folder.discard() }
                 }
                 guard error.kind == .usage else { throw error }
                 // Where our own store or executor refuses us, this worker is set up wrongly. Everything else that cannot work as it was
@@ -160,21 +160,19 @@ public struct Worker: Sendable {
     ) async throws(ClairoError) -> TaskResult {
         let spec = try TaskSpecs(job: job, video: video, profiles: services.profiles)
             .spec(of: task, threads: threads, tasks: tasks)
-        let source = try await blocking("open source") { [services] () throws(ClairoError) in
-            task.kind == .finish ? NoSource() as any ByteSource : try services.openSource(video.source)
-        }
         let remote = RemoteOutput(store: services.output) { (files) throws(ClairoError) in try folder.adopt(files) }
-        let host = TaskHost(
-            source: source, output: folder, remote: remote, refuse: { folder.note(refusal: $0) },
-            // Who counts more than there is to do is not believed.
-            progress: { lease.framesDone = min($0, task.framesPlanned) })
-        return try await services.executor.run(spec, host: host, stop: lease.stop)
-    }
-
-    /// What ends a job reads what its tasks wrote, not the source.
-    private struct NoSource: ByteSource {
-        var size: Int64 { 0 }
-        func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int { 0 }
+        var io = TaskIO(output: folder, remote: remote)
+        // A finish task reads what the other tasks wrote, not the source.
+        if task.kind != .finish {
+            io.source = try await onDedicatedThread(name: "open source") { [services] () throws(ClairoError) in
+                try services.openSource(video.source)
+            }
+        }
+        let observer = TaskObserver(
+            // More frames than there are to do are not believed.
+            progress: { lease.framesDone = min($0, task.framesPlanned) },
+            refuse: { folder.note(refusal: $0) })
+        return try await services.executor.run(spec, io: io, observer: observer, stop: lease.stop)
     }
 
     /// Runs `body` while the lease is renewed, and stops it where the claim is lost.

@@ -4,7 +4,7 @@ public import ClairoCore
 public import Curl
 public import Foundation
 
-/// An `ObjectStore` in a bucket of S3, or of a server that speaks its protocol.
+/// A store in a bucket of S3, or of a server that speaks its protocol.
 ///
 /// Every request is signed with the SHA-256 of its body, over TLS too, so what arrives damaged is refused. Objects beyond
 /// one part are sent in parts, several at a time; S3 makes an object visible when it is whole. `putIfAbsent` needs a server
@@ -12,7 +12,7 @@ public import Foundation
 /// believe that they were first.
 ///
 /// Credentials, region, endpoint and addressing style come from where AWS's own tools have them; see `AWSSettings`.
-public struct S3Store: ObjectStore {
+public struct S3Store: DurableStore {
     let transport: S3Transport
     let prefix: String
 

@@ -125,7 +125,7 @@ struct PipelineSite: Sendable {
         return kind == .zeroService ? String(place.dropFirst("file:".count)) : place
     }
 
-    func outputStore() throws -> any ObjectStore { try StoreURL.open(outputURL, environment: site.environment) }
+    func outputStore() throws -> any DurableStore { try StoreURL.open(outputURL, environment: site.environment) }
 
     // MARK: Truth
 

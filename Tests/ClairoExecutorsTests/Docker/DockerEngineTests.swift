@@ -83,7 +83,7 @@ import Testing
             connection.reply(200, headers: [("Api-Version", "1.40")], body: Data("OK".utf8))
         }
         defer { server.stop() }
-        let error = try await onDedicatedThread(name: "test") {
+        let error = await onDedicatedThread(name: "test") {
             #expect(throws: ClairoError.self) { try DockerEngine(socket: path) }
         }
         #expect(error?.exitCode == .configuration && error?.message.contains("1.40") == true)

@@ -24,12 +24,11 @@ import Testing
     ) async throws -> ClairoError? {
         let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
         let executor = try ground.executor(clock: clock.clock, pace: pace)
-        var host = job.host()
         let noted = Noted()
-        host.refuse = { noted.note($0) }
+        let observer = TaskObserver(refuse: { noted.note($0) })
         let spec = try spec(job)
         do throws(ClairoError) {
-            _ = try await executor.run(spec, host: host, stop: StopRequest())
+            _ = try await executor.run(spec, io: job.io, observer: observer, stop: StopRequest())
             return nil
         } catch {
             #expect(noted.error == (error.kind == .usage ? error : nil), "who is to blame is told")
@@ -200,7 +199,7 @@ import Testing
         let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
         let executor = try ground.executor(clock: VirtualClock().clock, placement: spot)
         await #expect(throws: ClairoError.self) {
-            try await executor.run(spec(job), host: job.host(), stop: StopRequest())
+            try await executor.run(spec(job), io: job.io, stop: StopRequest())
         }
         call = try #require(ground.standIn.calls("RunTask").last)
         #expect(call.value("launchType") == nil)
@@ -220,7 +219,7 @@ import Testing
         let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
         let client = try ground.client(clock: VirtualClock().clock, endpoint: proxy.endpoint)
         let executor = ECSExecutor(client, placement: ground.placement, exchange: try ground.exchange)
-        await #expect { try await executor.run(spec(job), host: job.host(), stop: StopRequest()) } throws: {
+        await #expect { try await executor.run(spec(job), io: job.io, stop: StopRequest()) } throws: {
             ($0 as? ClairoError)?.message.contains("taken away") == true
         }
         #expect(ground.standIn.calls("RunTask").count == 2)
@@ -252,7 +251,7 @@ import Testing
         let executor = try ground.executor(pace: pace)
         let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
         let spec = job.spec(.chunk(Plan.sample(chunks: 1, segmentsPerChunk: 1), index: 0))
-        let running = Task { try await executor.run(spec, host: job.host(), stop: StopRequest()) }
+        let running = Task { try await executor.run(spec, io: job.io, stop: StopRequest()) }
         let exchange = try ground.exchange
         var folder: String?
         try await eventually {
@@ -279,9 +278,9 @@ import Testing
         let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
         let (first, second) = (StopRequest(), StopRequest())
         let (one, two) = (try spec(job), try spec(job))
-        let waiting = Task { try await executor.run(one, host: job.host(), stop: first) }
+        let waiting = Task { try await executor.run(one, io: job.io, stop: first) }
         try await eventually { ground.standIn.calls("DescribeTasks").count > 1 }
-        let behind = Task { try await executor.run(two, host: job.host(), stop: second) }
+        let behind = Task { try await executor.run(two, io: job.io, stop: second) }
         try await eventually { ground.standIn.calls("DescribeTasks").count > 3 }
         #expect(ground.standIn.calls("RunTask").count == 1)
         first.cancel()
@@ -297,10 +296,10 @@ import Testing
         job.remote = RemoteOutput(store: DirectoryStore(root: scratch.url("out"))) { _ in }
         let request = TaskSpec.PlanRequest(
             source: SourceFingerprint(name: "x", size: 1, identity: ""), settings: Self.settings)
-        for store in [DirectoryStore(root: scratch.url("out")) as any ObjectStore, try ground.output] {
+        for store in [DirectoryStore(root: scratch.url("out")) as any BackingStore, try ground.output] {
             job.remote = RemoteOutput(store: store) { _ in }
-            let (spec, host) = (job.spec(.plan(request)), job.host())
-            await #expect { try await executor.run(spec, host: host, stop: StopRequest()) } throws: {
+            let (spec, io) = (job.spec(.plan(request)), job.io)
+            await #expect { try await executor.run(spec, io: io, stop: StopRequest()) } throws: {
                 ($0 as? ClairoError)?.exitCode == .configuration && "\($0)".contains("S3")
             }
         }
