@@ -29,11 +29,14 @@ extension Plan {
 
 extension MetadataStoreContract {
     /// A running job with one chunk task, due now.
-    public static func chunk(of plan: Plan, in store: any MetadataStore) async throws -> WorkTask {
+    public static func chunk(
+        of plan: Plan, maxAttempts: Int = 5, in store: any MetadataStore
+    ) async throws -> WorkTask {
         let planTask = try await create([.plan], in: store)[0]
         let claim = try await claim(planTask, in: store).claim
         let job = try #require(try await store.job(planTask.jobID))
-        let task = MetadataSamples.task(of: job)
+        var task = MetadataSamples.task(of: job)
+        task.maxAttempts = maxAttempts
         #expect(
             try await store.succeedPlan(
                 claim, result: TaskResult(plan: plan), plan: plan, tasks: [task], messages: []))

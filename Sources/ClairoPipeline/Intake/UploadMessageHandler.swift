@@ -10,7 +10,9 @@ public struct UploadMessageHandler: Sendable {
     private static let mostAttempts = 30
 
     /// - Parameter events: Registers objects that reached a bucket without Clairo. Nil rejects storage events.
-    public init(metadata: any VideoRecords & OutboxRecords & DeadLetterRecords, start: JobStart, events: ObjectEventHandler?) {
+    public init(
+        metadata: any VideoRecords & OutboxRecords & DeadLetterRecords, start: JobStart, events: ObjectEventHandler?
+    ) {
         self.metadata = metadata
         self.start = start
         self.events = events

@@ -160,7 +160,9 @@ public struct GarbageCollection: Sendable {
             guard let folder = Folder(of: upload.key) else { continue }
             let job = try await metadata.job(folder.job)
             guard job?.state.isFinal ?? removesUnknown else { continue }
-            try await onDedicatedThread(name: "abort upload") { [output] () throws(ClairoError) in try output.abort(upload) }
+            try await onDedicatedThread(name: "abort upload") { [output] () throws(ClairoError) in
+                try output.abort(upload)
+            }
             count += 1
         }
         return count

@@ -46,7 +46,6 @@ import Testing
         for key in keys { try folder.put(Data(key.rawValue.utf8), at: key) }
         #expect(try stored == ["video/180p/00001.m4s", "video/180p/00002.m4s", "video/180p/init.mp4"])
         #expect(folder.files.map(\.key) == keys.map(\.rawValue).sorted())
-        #expect(folder.location(of: keys[1]).key == prefix + "video/180p/00001.m4s")
     }
 
     @Test func aLaterAttemptHasNamesOfItsOwnAndOverwritesNothing() throws {

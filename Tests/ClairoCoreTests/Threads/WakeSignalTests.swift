@@ -1,0 +1,60 @@
+import ClairoCore
+import Synchronization
+import Testing
+
+@Suite struct WakeSignalTests {
+    private final class Counter: Sendable {
+        private let mutex = Mutex(0)
+        var count: Int { mutex.withLock { $0 } }
+        func increment() { mutex.withLock { $0 += 1 } }
+    }
+
+    /// So long that a wait which only its end ends fails the test.
+    private static let forever = 36_000.0
+
+    private let signal = WakeSignal()
+
+    @Test func aRingBeforeAnybodyWaitsIsRemembered() async {
+        signal.ring()
+        await signal.wait(seconds: Self.forever)
+    }
+
+    @Test func severalRingsAreOne() async {
+        for _ in 0..<3 { signal.ring() }
+        await signal.wait(seconds: Self.forever)
+        #expect(await ContinuousClock().measure { await signal.wait(seconds: 0.01) } >= .milliseconds(10))
+    }
+
+    @Test func aRingWakesEverybodyWhoWaits() async {
+        let woken = Counter()
+        await withTaskGroup { group in
+            for _ in 0..<3 {
+                group.addTask {
+                    await signal.wait(seconds: Self.forever)
+                    woken.increment()
+                }
+            }
+            // A ring may come before some of them wait.
+            while woken.count < 3 {
+                signal.ring()
+                await Task.yield()
+            }
+        }
+    }
+
+    @Test func aWaiterThatIsCancelledLeavesTheRingToTheNext() async {
+        signal.ring()
+        let cancelled = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            await signal.wait(seconds: Self.forever)
+        }
+        await cancelled.value
+        await signal.wait(seconds: Self.forever)
+    }
+
+    @Test func aCancelEndsAWait() async {
+        let waiting = Task { await signal.wait(seconds: Self.forever) }
+        waiting.cancel()
+        await waiting.value
+    }
+}

@@ -1,0 +1,228 @@
+import ClairoCore
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+@testable import ClairoPipeline
+
+/// When a consumer takes messages and tasks, and when it ends. Nothing here waits for time: an idle slot would ask again by
+/// itself only after hours.
+@Suite struct ConsumerTests {
+    private let metadata = MemoryMetadata()
+    private let store = MemoryStore()
+    private let queue = MemoryQueue()
+    private let wakeSignal = WakeSignal()
+    private let log = WorkerLog()
+    private let said = Said()
+    private let plan = Plan.sample(chunks: 1, segmentsPerChunk: 1)
+
+    private final class Said: Sendable {
+        private let mutex = Mutex<[ClairoError]>([])
+        var errors: [ClairoError] { mutex.withLock { $0 } }
+        func note(_ error: ClairoError) { mutex.withLock { $0.append(error) } }
+    }
+
+    private func consumer(
+        _ kinds: Set<WorkTask.Kind> = [.chunk], executor: (any TaskExecutor)? = nil,
+        _ configure: (inout Consumer.Options) -> Void = { _ in }
+    ) -> Consumer {
+        var options = Consumer.Options(kinds: kinds, idleSeconds: 36_000)
+        configure(&options)
+        let start = JobStart(metadata: metadata, policy: QueuePolicy(), messages: JobMessages())
+        return Consumer(
+            metadata: metadata, queue: queue,
+            intake: UploadMessageHandler(metadata: metadata, start: start, events: nil),
+            worker: Worker(
+                Worker.Services(
+                    metadata: metadata, output: store, openSource: { _ in MemorySource(Data([1])) },
+                    executor: executor ?? ScriptedExecutor.succeeding(plan)),
+                owner: "test", leaseSeconds: 3600, say: { [log] in log.note($0) }),
+            options: options, wakeSignal: wakeSignal, say: { [said] in said.note($0) })
+    }
+
+    private func chunk() async throws -> WorkTask { try await MetadataStoreContract.chunk(of: plan, in: metadata) }
+
+    private func state(_ task: WorkTask) async throws -> WorkTask.State? {
+        try await metadata.tasks(of: task.jobID).first { $0.id == task.id }?.state
+    }
+
+    /// Until the slots of a consumer are idle.
+    private func idle(_ slots: Int = 1) async throws {
+        try await eventually { queue.waiters(of: Topic.tasks) == slots }
+    }
+
+    // MARK: Tasks
+
+    @Test func aTicketWakesAnIdleSlotAndIsDoneWithOnceTheTaskIsClaimed() async throws {
+        let consumer = consumer { $0.once = true }
+        async let run: Void = consumer.run(drain: StopRequest(), stop: StopRequest())
+        try await idle()
+        let task = try await chunk()
+        let ticket = queue.put(Topic.tasks)
+        try await run
+        #expect(try await state(task) == .succeeded)
+        #expect(queue.done == [ticket])
+    }
+
+    @Test func aRingWakesAnIdleSlotWithoutATicket() async throws {
+        let consumer = consumer { $0.once = true }
+        async let run: Void = consumer.run(drain: StopRequest(), stop: StopRequest())
+        try await idle()
+        let task = try await chunk()
+        wakeSignal.ring()
+        try await run
+        #expect(try await state(task) == .succeeded)
+    }
+
+    @Test func noTicketIsTakenWhileAllSlotsWork() async throws {
+        let (begun, gate, drain) = (Event(), Event(), StopRequest())
+        let plan = plan
+        let consumer = consumer(
+            executor: ScriptedExecutor { (spec, io, _, _) async throws(ClairoError) in
+                begun.happen()
+                await gate.wait()
+                return try ScriptedExecutor.result(of: spec, io, plan)
+            })
+        let task = try await chunk()
+        async let run: Void = consumer.run(drain: drain, stop: StopRequest())
+        await begun.wait()
+        let ticket = queue.put(Topic.tasks)
+        #expect(queue.waiting == [ticket] && queue.waiters(of: Topic.tasks) == 0)
+        gate.happen()
+        // A free slot takes it, finds nothing to do, and is done with it after its next question.
+        try await idle()
+        try await eventually { queue.done == [ticket] }
+        drain.cancel()
+        try await run
+        #expect(try await state(task) == .succeeded)
+    }
+
+    @Test func eachSlotDoesATaskOfItsOwn() async throws {
+        let tasks = [try await chunk(), try await chunk(), try await chunk()]
+        let running = Mutex(0)
+        let (all, drain) = (Event(), StopRequest())
+        let plan = plan
+        let consumer = consumer(
+            executor: ScriptedExecutor { (spec, io, _, _) async throws(ClairoError) in
+                let count = running.withLock { count in
+                    count += 1
+                    return count
+                }
+                if count == 3 { all.happen() }
+                await all.wait()
+                return try ScriptedExecutor.result(of: spec, io, plan)
+            }
+        ) { $0.concurrency = 3 }
+        async let run: Void = consumer.run(drain: drain, stop: StopRequest())
+        await all.wait()
+        drain.cancel()
+        try await run
+        for task in tasks { #expect(try await state(task) == .succeeded) }
+    }
+
+    // MARK: Ends
+
+    @Test func aDrainFinishesWhatRunsAndTakesNothingNew() async throws {
+        let (begun, gate, drain) = (Event(), Event(), StopRequest())
+        let plan = plan
+        let consumer = consumer(
+            executor: ScriptedExecutor { (spec, io, _, _) async throws(ClairoError) in
+                begun.happen()
+                await gate.wait()
+                return try ScriptedExecutor.result(of: spec, io, plan)
+            })
+        let (first, second) = (try await chunk(), try await chunk())
+        async let run: Void = consumer.run(drain: drain, stop: StopRequest())
+        await begun.wait()
+        drain.cancel()
+        gate.happen()
+        try await run
+        #expect(try await state(first) == .succeeded)
+        #expect(try await state(second) == .pending)
+    }
+
+    @Test func aStopHandsBackWhatRuns() async throws {
+        let (begun, stop) = (Event(), StopRequest())
+        let consumer = consumer(
+            executor: ScriptedExecutor { (_, _, _, own) async throws(ClairoError) in
+                begun.happen()
+                await own.wait()
+                throw .cancelled
+            })
+        let task = try await chunk()
+        async let run: Void = consumer.run(drain: StopRequest(), stop: stop)
+        await begun.wait()
+        stop.cancel()
+        try await run
+        #expect(try await state(task) == .pending)
+        #expect(log.words == ["chunk began", "chunk released"])
+    }
+
+    @Test func wrongSettingsEndTheConsumer() async throws {
+        let refusal = ClairoError.configuration("no such bucket")
+        let consumer = consumer(
+            executor: ScriptedExecutor { (_, _, observer, _) async throws(ClairoError) in
+                observer.refuse(refusal)
+                throw refusal
+            })
+        let task = try await chunk()
+        await #expect(throws: refusal) { try await consumer.run(drain: StopRequest(), stop: StopRequest()) }
+        #expect(try await state(task) == .pending)
+    }
+
+    @Test func untilIdleEndsWhenNothingIsLeft() async throws {
+        let task = try await chunk()
+        let kinds = Set(WorkTask.Kind.allCases)
+        try await consumer(kinds) { $0.untilIdle = true }.run(drain: StopRequest(), stop: StopRequest())
+        #expect(try await metadata.job(task.jobID)?.state == .succeeded)
+    }
+
+    @Test func aDatabaseThatIsAwayIsSaidAndAskedAgain() async throws {
+        let task = try await chunk()
+        metadata.setAway(true)
+        let consumer = consumer { $0.once = true }
+        async let run: Void = consumer.run(drain: StopRequest(), stop: StopRequest())
+        try await eventually { !said.errors.isEmpty }
+        metadata.setAway(false)
+        wakeSignal.ring()
+        try await run
+        #expect(said.errors.allSatisfy { $0.kind == .transient })
+        #expect(try await state(task) == .succeeded)
+    }
+
+    // MARK: Uploads
+
+    @Test func aMessageAboutAnUploadBeginsAJobWhosePlanIsMade() async throws {
+        let video = MetadataSamples.video()
+        #expect(try await metadata.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
+        let message = queue.put(UploadMessage.topic, try JSON.encode(UploadMessage(video), pretty: false))
+        try await consumer([.plan]) { $0.once = true }.run(drain: StopRequest(), stop: StopRequest())
+        let job = try #require(try await metadata.jobs(of: video.id).first)
+        #expect(job.plan == plan && job.state == .running)
+        #expect(queue.done == [message])
+    }
+
+    @Test func aMessageThatCannotBeReadBecomesADeadLetterAndIsSaid() async throws {
+        let drain = StopRequest()
+        let consumer = consumer([.plan])
+        async let run: Void = consumer.run(drain: drain, stop: StopRequest())
+        let message = queue.put(Topic.uploads, Data("garbage".utf8))
+        try await eventually { queue.done == [message] }
+        drain.cancel()
+        try await run
+        #expect(try await metadata.deadLetters(topic: nil, all: true, limit: 10).map(\.payload) == [message.payload])
+        #expect(said.errors.count == 1)
+    }
+
+    @Test func aWorkerOfOtherKindsTakesNoUploads() async throws {
+        let drain = StopRequest()
+        let consumer = consumer([.chunk])
+        async let run: Void = consumer.run(drain: drain, stop: StopRequest())
+        let message = queue.put(Topic.uploads, Data("garbage".utf8))
+        try await idle()
+        #expect(queue.waiting == [message])
+        drain.cancel()
+        try await run
+    }
+}

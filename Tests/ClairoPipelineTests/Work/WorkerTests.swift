@@ -1,0 +1,240 @@
+import ClairoCore
+import ClairoTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+@testable import ClairoPipeline
+
+/// What a worker writes down of the tasks that it executes.
+@Suite struct WorkerTests {
+    private let metadata = MemoryMetadata()
+    private let store = MemoryStore()
+    private let log = WorkerLog()
+    private let plan = Plan.sample(chunks: 1, segmentsPerChunk: 1)
+
+    private func worker(_ executor: any TaskExecutor) -> Worker {
+        Worker(
+            Worker.Services(
+                metadata: metadata, output: store, openSource: { _ in MemorySource(Data([1])) }, executor: executor),
+            owner: "test", leaseSeconds: 3600, say: { [log] in log.note($0) })
+    }
+
+    /// A running job of one chunk that is due.
+    private func chunk(maxAttempts: Int = 5) async throws -> WorkTask {
+        try await MetadataStoreContract.chunk(of: plan, maxAttempts: maxAttempts, in: metadata)
+    }
+
+    private func now(_ task: WorkTask) async throws -> WorkTask {
+        try #require(try await metadata.tasks(of: task.jobID).first { $0.id == task.id })
+    }
+
+    /// Claims a chunk and performs it.
+    @discardableResult
+    private func perform(
+        stop: StopRequest = StopRequest(), _ script: @escaping ScriptedExecutor.Script
+    ) async throws -> Worker.Claimed {
+        let worker = worker(ScriptedExecutor(script))
+        let claimed = try #require(try await worker.claim([.chunk]))
+        try await worker.perform(claimed, stop: stop)
+        return claimed
+    }
+
+    private func failing(_ error: ClairoError) -> ScriptedExecutor.Script {
+        { (_, _, _, _) async throws(ClairoError) in throw error }
+    }
+
+    // MARK: Success
+
+    @Test func aJobRunsFromItsPlanToItsPublishedRenditions() async throws {
+        let task = try await MetadataStoreContract.create([.plan], in: metadata)[0]
+        let specs = Mutex<[(kind: String, hasSource: Bool)]>([])
+        let plan = plan
+        let worker = worker(
+            ScriptedExecutor { (spec, io, _, _) async throws(ClairoError) in
+                let kind =
+                    switch spec.work {
+                    case .plan: "plan"
+                    case .chunk: "chunk"
+                    case .audio: "audio"
+                    case .finish(let request): "finish of \(request.segments.count) files"
+                    default: "?"
+                    }
+                specs.withLock { $0.append((kind, io.source != nil)) }
+                return try ScriptedExecutor.result(of: spec, io, plan)
+            })
+        while let claimed = try await worker.claim(WorkTask.Kind.allCases) {
+            try await worker.perform(claimed, stop: StopRequest())
+        }
+        #expect(specs.withLock { $0.map(\.kind) }.sorted() == ["audio", "chunk", "finish of 2 files", "plan"])
+        #expect(specs.withLock { $0.last?.hasSource } == false, "a finish task reads no source")
+        #expect(specs.withLock { $0.dropLast().allSatisfy(\.hasSource) })
+        #expect(try await metadata.job(task.jobID)?.state == .succeeded)
+        #expect(try await metadata.video(task.videoID)?.state == .ready)
+        #expect(log.words.filter { $0.hasSuffix("succeeded") }.count == 4)
+    }
+
+    @Test func whatATaskWroteIsRecordedByTheNamesInTheStore() async throws {
+        let task = try await chunk()
+        let plan = plan
+        try await perform { (spec, io, _, _) async throws(ClairoError) in
+            try ScriptedExecutor.result(of: spec, io, plan)
+        }
+        let files = try await now(task).result?.files ?? []
+        #expect(files.map(\.key) == [Plan.sampleRung.initKey, Plan.sampleRung.segmentKey(0)].map(\.rawValue).sorted())
+        let prefix = AttemptFolder.prefix(video: task.videoID, job: task.jobID)
+        #expect(try store.list(prefix: prefix).map(\.rawValue) == files.map { prefix + $0.key })
+    }
+
+    @Test func nothingIsClaimedWhereNothingIsDue() async throws {
+        #expect(try await worker(ScriptedExecutor.succeeding(plan)).claim(WorkTask.Kind.allCases) == nil)
+        #expect(log.words.isEmpty)
+    }
+
+    // MARK: Progress
+
+    @Test func progressIsBoundedByThePlanAndAFailedAttemptLeavesNothing() async throws {
+        let task = try await chunk()
+        let (told, done) = (Event(), Event())
+        let worker = worker(
+            ScriptedExecutor { (_, io, observer, _) async throws(ClairoError) in
+                try io.output?.put(Data("half".utf8), at: Plan.sampleRung.segmentKey(0))
+                for frames in [10, -1, Int.max] { observer.progress(frames) }
+                told.happen()
+                await done.wait()
+                throw .defect("it was caught")
+            })
+        let claimed = try #require(try await worker.claim([.chunk]))
+        async let performed: Void = worker.perform(claimed, stop: StopRequest())
+        await told.wait()
+        #expect(await worker.renew(claimed))
+        #expect(try await now(task).framesDone == task.framesPlanned)
+        #expect(try store.list(prefix: "").count == 1)
+        done.happen()
+        try await performed
+        #expect(try await now(task).state == .pending)
+        #expect(try await now(task).error?.message.contains("it was caught") == true)
+        #expect(try store.list(prefix: "") == [])
+    }
+
+    // MARK: Failures
+
+    @Test func aPassingFailureIsTriedAgainLater() async throws {
+        let task = try await chunk()
+        try await perform(failing(.unavailable("the store is away")))
+        let after = try await now(task)
+        #expect(after.state == .pending && after.attempt == 1 && after.maxAttempts == task.maxAttempts)
+        #expect(after.notBefore > after.updatedAt && after.error?.kind == .transient)
+        #expect(metadata.messages.last?.topic == Topic.tasks)
+        #expect(try #require(metadata.messages.last).dueAt > after.updatedAt)
+        #expect(log.words == ["chunk began", "chunk failed(retry)"])
+    }
+
+    @Test func aLackOfRoomCostsNoAttempt() async throws {
+        let task = try await chunk()
+        try await perform(failing(ClairoError(kind: .capacity, exitCode: .temporary, "the disk is full")))
+        let after = try await now(task)
+        #expect(after.state == .pending && after.maxAttempts == task.maxAttempts + 1)
+        #expect(log.words.last == "chunk failed(retry)")
+    }
+
+    @Test func badMediaFailsTheJobWithoutADeadLetter() async throws {
+        let task = try await chunk()
+        try await perform(failing(.badMedia("no film")))
+        #expect(try await metadata.job(task.jobID)?.state == .failed)
+        #expect(try await metadata.video(task.videoID)?.error?.message == "no film")
+        #expect(try await metadata.deadLetters(topic: nil, all: true, limit: 10).isEmpty)
+        #expect(log.words.last == "chunk failed(failure)")
+    }
+
+    @Test func theLastDefectIsKeptWithTheDocumentToSeeItAgain() async throws {
+        let task = try await chunk(maxAttempts: 3)
+        try await perform(failing(.defect("it crashed")))
+        #expect(try await metadata.job(task.jobID)?.state == .failed)
+        let letter = try #require(try await metadata.deadLetters(topic: nil, all: true, limit: 10).first)
+        #expect(letter.failure.message == "it crashed" && letter.videoID == task.videoID)
+        let spec = try JSONDecoder().decode(TaskSpec.self, from: letter.payload)
+        #expect(spec.taskID == task.id && spec.work == .chunk(plan, index: 0))
+        #expect(metadata.messages.contains { $0.topic == Topic.deadLetters(of: Topic.tasks) })
+        #expect(log.words.last == "chunk failed(deadLetter)")
+    }
+
+    @Test func anErrorOfUsageIsTheJobsOwn() async throws {
+        let task = try await chunk()
+        try await perform(failing(.noInput("the source is gone")))
+        #expect(try await metadata.job(task.jobID)?.state == .failed)
+        #expect(try await now(task).error?.kind == .badInput)
+    }
+
+    @Test func aWorkerWhoseSettingsAreWrongHandsTheTaskBackAndEnds() async throws {
+        let task = try await chunk()
+        let refusal = ClairoError.configuration("no such bucket")
+        await #expect(throws: refusal) {
+            try await perform { (_, _, observer, _) async throws(ClairoError) in
+                observer.refuse(refusal)
+                throw refusal
+            }
+        }
+        let after = try await now(task)
+        #expect(after.state == .pending && after.maxAttempts == task.maxAttempts + 1 && after.error == nil)
+        #expect(log.words.last == "chunk failed(handedBack)")
+    }
+
+    // MARK: Stops and lost claims
+
+    @Test func aStopHandsTheTaskBack() async throws {
+        let task = try await chunk()
+        let stop = StopRequest()
+        try await perform(stop: stop) { (_, _, _, own) async throws(ClairoError) in
+            stop.cancel()
+            await own.wait()
+            throw .cancelled
+        }
+        let after = try await now(task)
+        #expect(after.state == .pending && after.maxAttempts == task.maxAttempts + 1 && after.error == nil)
+        #expect(log.words == ["chunk began", "chunk released"])
+    }
+
+    @Test func aClaimThatIsLostEndsTheWorkAndWritesNothing() async throws {
+        let task = try await chunk()
+        let begun = Event()
+        let worker = worker(
+            ScriptedExecutor { (_, _, _, stop) async throws(ClairoError) in
+                begun.happen()
+                await stop.wait()
+                throw .cancelled
+            })
+        let claimed = try #require(try await worker.claim([.chunk]))
+        async let performed: Void = worker.perform(claimed, stop: StopRequest())
+        await begun.wait()
+        _ = try await metadata.cancelVideo(task.videoID) { _ in [] }
+        let before = try await now(task)
+        #expect(await !worker.renew(claimed))
+        // As the renewal does that asks by the clock.
+        claimed.lease.lose()
+        try await performed
+        #expect(try await now(task) == before)
+        #expect(log.words == ["chunk began", "chunk lost"])
+    }
+
+    @Test func aResultThatComesTooLateCountsForNothing() async throws {
+        let task = try await chunk()
+        let (plan, metadata) = (plan, metadata)
+        try await perform { (spec, io, _, _) async throws(ClairoError) in
+            _ = try await metadata.cancelVideo(spec.videoID) { _ in [] }
+            return try ScriptedExecutor.result(of: spec, io, plan)
+        }
+        #expect(try await now(task).state == .cancelled)
+        #expect(try await now(task).result == nil)
+        #expect(log.words.last == "chunk lost")
+    }
+
+    @Test func aTaskWhoseJobIsGoneIsLost() async throws {
+        let task = try await chunk()
+        let worker = worker(ScriptedExecutor.succeeding(plan))
+        let claimed = try #require(try await worker.claim([.chunk]))
+        _ = try await metadata.deleteVideo(task.videoID)
+        try await worker.perform(claimed, stop: StopRequest())
+        #expect(log.words == ["chunk began", "chunk lost"])
+    }
+}
