@@ -124,6 +124,12 @@ let package = Package(
             dependencies: ["CRDKafka"],
             path: "Tests/ClairoMockKafka"
         ),
+        // A task's process that misbehaves, which tests start in the place of `clairo run-task`.
+        .executableTarget(
+            name: "clairo-misbehaving",
+            dependencies: ["ClairoExecutors", "ClairoCore"],
+            path: "Tests/ClairoMisbehaving"
+        ),
         .testTarget(name: "ClairoCoreTests", dependencies: ["ClairoCore"]),
         .testTarget(
             name: "ClairoMetricsTests",
@@ -190,7 +196,7 @@ let package = Package(
             dependencies: [
                 "AWSClient", "AWSSigning", "ClairoExecutors", "ClairoCore", "ClairoMedia", "ClairoStorage",
                 "ClairoTestSupport",
-                "clairo",
+                "clairo", "clairo-misbehaving",
             ]
         ),
         .testTarget(
