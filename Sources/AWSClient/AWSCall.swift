@@ -2,11 +2,11 @@ public import AWSSigning
 public import Curl
 public import Foundation
 
-/// A request to a service, before it has a host and a signature.
+/// A request to a service, before addressing and signing.
 public struct AWSCall: Sendable {
     /// HTTP method, such as `PUT`.
     public var method: String
-    /// Behind the endpoint's own path, with its slash; not encoded.
+    /// The path after the endpoint's own, with a leading slash, not encoded.
     public var path: String
     /// Query parameters, not encoded.
     public var query: [AWSRequest.QueryItem]
@@ -14,23 +14,23 @@ public struct AWSCall: Sendable {
     public var headers: [AWSRequest.Header]
     /// The body; empty for none.
     public var body: Data
-    /// Of the body, in hexadecimal, where it is known already.
+    /// The SHA-256 of the body in hexadecimal, if known.
     public var sha256: String?
-    /// Bytes that the reply may have.
+    /// The maximum size of the reply in bytes.
     public var replyLimit = 16 << 20
-    /// Seconds until a connection must stand.
+    /// The connect timeout in seconds.
     public var connectTimeout = 10.0
-    /// Seconds of silence that end an attempt.
+    /// Seconds without traffic that end an attempt.
     public var stallTimeout = 60.0
-    /// False where libcurl must not repeat the request on its own; see `HTTPRequest.reusesConnection`.
+    /// False if libcurl must not resend the request by itself; see `HTTPRequest.reusesConnection`.
     public var reusesConnection = true
-    /// Nil for the client's number.
+    /// The maximum number of attempts, or nil for the client's.
     public var maxAttempts: Int?
-    /// Ends the attempt that is under way.
+    /// Cancels the current attempt.
     public var cancellation: Cancellation?
-    /// Waits between two attempts on the calling thread, for so many seconds; false gives the call up.
+    /// Sleeps on the calling thread between attempts, in seconds. Returning false cancels the call.
     public var pause: @Sendable (_ seconds: Double) -> Bool
-    /// Receives each attempt.
+    /// Called for each attempt.
     public var observe: @Sendable (AWSAttempt) -> Void = { _ in }
 
     public init(
@@ -46,9 +46,9 @@ public struct AWSCall: Sendable {
     }
 }
 
-/// One attempt at a call.
+/// One attempt of a call.
 public struct AWSAttempt: Sendable {
-    /// Nil where it succeeded.
+    /// Nil on success.
     public var failure: AWSFailure?
     /// How long the attempt took.
     public var seconds: Double

@@ -4,15 +4,15 @@ public import Curl
 internal import Foundation
 internal import Synchronization
 
-/// The one way in which requests reach a service of AWS, or a server that speaks its protocol.
+/// Sends all requests to an AWS service, or to a compatible server.
 ///
-/// A request is signed and sent, and sent again where that can help. Attempts are spaced by exponential back-off with full
-/// jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), and by no less than `Retry-After`. Two
-/// refusals are corrected on the spot, once each in a call and without a pause: a clock that differs from the server's, and
-/// credentials that have expired. The adapters add what only their service has; see `S3Transport` and `ECSClient`.
+/// Requests are signed, sent and retried. Retries use exponential back-off with full jitter
+/// (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), and at least `Retry-After`. Two errors
+/// are corrected at once and retried once per call without a delay: a clock offset and expired credentials. Adapters
+/// add what is specific to a service; see `S3Transport` and `ECSClient`.
 ///
-/// Credentials, region and endpoint come from where AWS's own tools have them; see `AWSSettings`. Calls block the thread
-/// that they are made on.
+/// Credentials, region and endpoint come from the same settings as for AWS's own tools; see `AWSSettings`. Calls block
+/// the calling thread.
 public final class AWSClient: Sendable {
     /// The service that is called.
     public let service: AWSService
@@ -25,19 +25,19 @@ public final class AWSClient: Sendable {
     private let maxAttempts: Int
     private let firstDelay: Double
     private let limiter: Limiter?
-    /// Seconds that the server's clock is ahead of ours.
+    /// The server's clock offset in seconds.
     private let clockOffset = Mutex(0.0)
 
-    /// A bound on how often requests are sent.
+    /// A limit on the rate of requests.
     public struct RateLimit: Sendable {
         var burst: Double
         var perSecond: Double
         var now: @Sendable () -> Double
 
         /// - Parameters:
-        ///   - burst: requests at once.
-        ///   - perSecond: requests a second after that.
-        ///   - now: seconds since some moment, which never go back.
+        ///   - burst: The size of a burst.
+        ///   - perSecond: Requests per second after that.
+        ///   - now: Monotonic seconds.
         public init(burst: Double, perSecond: Double, now: @escaping @Sendable () -> Double) {
             self.burst = burst
             self.perSecond = perSecond
@@ -45,13 +45,14 @@ public final class AWSClient: Sendable {
         }
     }
 
-    /// Asks nothing of the network yet.
+    /// Makes no requests yet.
     /// - Parameters:
-    ///   - maxAttempts: how often a call is sent at most; nil for `AWS_MAX_ATTEMPTS`, the profile's `max_attempts`, or
-    ///     `defaultAttempts`.
-    ///   - firstDelay: seconds before the second attempt are random up to this; it doubles each time, up to 20.
-    ///   - endpoint: of the service, by the settings and the region.
-    /// - Throws: `configuration` (78) where a setting is not what it must be.
+    ///   - maxAttempts: The maximum number of attempts per call; nil for `AWS_MAX_ATTEMPTS`, the profile's
+    ///     `max_attempts`, or `defaultAttempts`.
+    ///   - firstDelay: The maximum random delay before the first retry, in seconds. It doubles with each retry, up to
+    ///     20.
+    ///   - endpoint: Returns the service's endpoint, from the settings and the region.
+    /// - Throws: `configuration` (78) if a setting is invalid.
     public init(
         _ service: AWSService, _ system: AWSSystem, maxAttempts: Int? = nil, defaultAttempts: Int,
         firstDelay: Double = 0.5, limit: RateLimit? = nil,
@@ -61,7 +62,7 @@ public final class AWSClient: Sendable {
         do {
             settings = try AWSSettings(system)
         } catch {
-            throw .configuration("The AWS settings cannot be used: \(error)")
+            throw .configuration("Invalid AWS settings: \(error)")
         }
         let region = settings.region ?? "us-east-1"
         var configuration = HTTPClient.Configuration()
@@ -79,10 +80,10 @@ public final class AWSClient: Sendable {
 
     // MARK: Sending
 
-    /// Sends a call until it succeeds or cannot.
+    /// Sends a call until it succeeds or fails permanently.
     /// - Parameters:
-    ///   - amend: changes a call that failed so that it may succeed now, and says whether it did; it is sent again then.
-    ///   - accept: makes the result of a reply whose status is 2xx. Where it throws, the call may be sent again.
+    ///   - amend: Changes a failed call so that it may succeed, and returns whether it did. It is then sent again.
+    ///   - accept: Converts a 2xx reply to the result. If it throws, the call may be retried.
     public func send<R>(
         _ call: AWSCall, amend: (AWSFailure, inout AWSCall) -> Bool = { _, _ in false },
         accept: (HTTPReply) throws(AWSFailure) -> R
@@ -172,7 +173,7 @@ public final class AWSClient: Sendable {
         return reply
     }
 
-    /// A reply as the failure that it tells of.
+    /// Converts an error reply.
     public func refusal(_ reply: HTTPReply, to method: String) -> AWSFailure {
         AWSFailure(.service(service.refusal(reply, method)))
     }
@@ -180,7 +181,7 @@ public final class AWSClient: Sendable {
     // MARK: Signing
 
     /// An unsigned request to the service.
-    /// - Parameter path: behind the endpoint's own, with its slash; not encoded.
+    /// - Parameter path: The path after the endpoint's own, with a leading slash, not encoded.
     public func request(_ method: String, _ path: String, query: [AWSRequest.QueryItem] = []) -> AWSRequest {
         let path = endpoint.basePath + path
         return AWSRequest(
@@ -196,10 +197,10 @@ public final class AWSClient: Sendable {
         SigV4Signer(credentials: credentials, region: region, service: service.signingName)
     }
 
-    /// The time by the server's clock.
+    /// The current time by the server's clock.
     private var now: Date { Date().addingTimeInterval(clockOffset.withLock { $0 }) }
 
-    /// - Returns: whether the cause is gone, so that the call is worth sending at once.
+    /// - Returns: Whether the cause was corrected, so that the call should be repeated at once.
     private func correct(_ failure: AWSFailure, _ used: AWSCredentials) -> Bool {
         guard case .service(let refusal) = failure.cause else { return false }
         switch refusal.code {
@@ -211,7 +212,7 @@ public final class AWSClient: Sendable {
             clockOffset.withLock { $0 = date.timeIntervalSinceNow }
             return true
         case "InvalidSignatureException", "RequestExpired":
-            // These have other causes too. AWS accepts what is signed within five minutes of its own clock.
+            // These errors have other causes too. AWS accepts signatures within five minutes of its clock.
             guard let date = refusal.date, abs(date.timeIntervalSinceNow) > 240 else { return false }
             clockOffset.withLock { $0 = date.timeIntervalSinceNow }
             return true
@@ -219,7 +220,7 @@ public final class AWSClient: Sendable {
         }
     }
 
-    /// One bucket for all of a client's calls.
+    /// A token bucket for all calls of a client.
     private final class Limiter: Sendable {
         private let bucket: Mutex<TokenBucket>
         private let now: @Sendable () -> Double
@@ -229,7 +230,7 @@ public final class AWSClient: Sendable {
             now = limit.now
         }
 
-        /// Takes a turn, and returns the seconds until it comes.
+        /// Takes a token and returns the seconds to wait before using it.
         func take() -> Double { bucket.withLock { $0.take(at: now()) } }
 
         func drain() { bucket.withLock { $0.drain() } }

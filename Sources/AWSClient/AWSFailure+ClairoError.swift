@@ -3,12 +3,12 @@ public import ClairoCore
 internal import Curl
 
 extension AWSFailure {
-    /// The error for people and exit codes.
+    /// The error for users.
     /// - Parameters:
-    ///   - doing: such as `Reading s3://bucket/key`.
-    ///   - client: the one that the call went through.
-    ///   - specific: the error for a refusal that only this service has, from its reply and the message made of that; nil for
-    ///     all others.
+    ///   - doing: For example `Reading s3://bucket/key`.
+    ///   - client: The client that made the call.
+    ///   - specific: Maps an error reply that is specific to the service, given the reply and its message; returns nil
+    ///     for others.
     public func error(
         _ doing: String, _ client: AWSClient,
         _ specific: (AWSRefusal, _ message: String) -> ClairoError? = { _, _ in nil }
@@ -36,7 +36,7 @@ extension AWSFailure {
             .unavailable(message, advice: "Check \(service.endpointVariable), the region and the network.")
         case .tls:
             .configuration(
-                message, advice: "Name the file with the right certificates in AWS_CA_BUNDLE, or check the endpoint.")
+                message, advice: "Set AWS_CA_BUNDLE to a file with the right certificates, or check the endpoint.")
         case .timeout, .connectionLost: .temporary(message)
         case .badReply, .tooLarge, .badRequest:
             .configuration(message, advice: "Check that \(service.endpointVariable) is an \(service.name) endpoint.")
@@ -44,7 +44,7 @@ extension AWSFailure {
         }
     }
 
-    /// Codes that say that the credentials or the signature made of them are not accepted.
+    /// Error codes that mean that the credentials or the signature are rejected.
     private static let credentialCodes: Set<String> = [
         "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "InvalidToken",
         "TokenRefreshRequired", "InvalidSecurity", "UnrecognizedClientException", "InvalidSignatureException",
@@ -52,21 +52,21 @@ extension AWSFailure {
         "IncompleteSignature", "IncompleteSignatureException", "OptInRequired",
     ]
 
-    /// What refusals of all services mean.
+    /// Maps error replies common to all services.
     private static func error(_ refusal: AWSRefusal, _ message: String, _ client: AWSClient) -> ClairoError {
         if ["RequestTimeTooSkewed", "RequestExpired"].contains(refusal.code) {
             return .configuration(message, advice: "This machine's clock differs from the server's: set the clock.")
         }
         if credentialCodes.contains(refusal.code) {
             return .noPermission(
-                message, advice: "Check the AWS credentials that are in use, and this machine's clock.")
+                message, advice: "Check the AWS credentials in use and this machine's clock.")
         }
         switch refusal.status {
-        case 401, 403: return .noPermission(message, advice: "Check the AWS credentials that are in use.")
-        case 501: return .configuration(message, advice: "This server cannot do that; use another one.")
+        case 401, 403: return .noPermission(message, advice: "Check the AWS credentials in use.")
+        case 501: return .configuration(message, advice: "The server does not support this; use another one.")
         case 507: return .noSpace(message)
         case 409, 429, 500..., ..<300: return .temporary(message, advice: "Try again later.")
-        // Not the service's words, so perhaps not the service.
+        // The message is not the service's, so the server may not be the service.
         case 400..<500 where refusal.code.hasPrefix("HTTP"):
             return .configuration(
                 message, advice: "Check that \(client.service.endpointVariable) is an \(client.service.name) endpoint.")
@@ -78,7 +78,7 @@ extension AWSFailure {
 }
 
 extension ClairoError {
-    /// A store that has no room for more.
+    /// The store is full.
     public static func noSpace(_ message: String) -> ClairoError {
         ClairoError(kind: .capacity, exitCode: .inputOutput, message, advice: "Free some space in the store.")
     }

@@ -2,35 +2,35 @@ public import AWSSigning
 public import Curl
 public import Foundation
 
-/// Why a call of a service did not succeed, after all repetitions.
+/// Why a service call failed after all retries.
 public struct AWSFailure: Error, Sendable {
     /// What failed.
     public enum Cause: Sendable {
-        /// The service's own words.
+        /// An error reported by the service.
         case service(AWSRefusal)
         /// No answer arrived.
         case network(CurlError)
         /// There are no credentials to sign with.
         case credentials(AWSCredentialsError)
-        /// A success that is not what was asked for.
+        /// A successful reply with unexpected content.
         case badReply(String)
-        /// The caller gave up between two attempts.
+        /// The caller cancelled the call between two attempts.
         case cancelled
     }
 
     /// What failed.
     public var cause: Cause
-    /// How often the call was sent.
+    /// The number of attempts.
     public var attempts = 1
-    /// Whether the service may have executed the call in any of the attempts.
+    /// Whether the service may have executed the call in any attempt.
     public var mayHaveHappened = false
 
     public init(_ cause: Cause) { self.cause = cause }
 
-    /// The service's code for the failure.
+    /// The service's error code.
     public var code: String? { if case .service(let refusal) = cause { refusal.code } else { nil } }
 
-    /// The reply's HTTP status.
+    /// The HTTP status of the reply.
     public var status: Int? { if case .service(let refusal) = cause { refusal.status } else { nil } }
 
     private static let throttles: Set<String> = [
@@ -39,7 +39,7 @@ public struct AWSFailure: Error, Sendable {
         "BandwidthLimitExceeded",
     ]
 
-    /// Whether the service asks for fewer requests.
+    /// Whether the service throttles requests.
     public var isThrottle: Bool {
         guard case .service(let refusal) = cause else { return false }
         return Self.throttles.contains(refusal.code) || refusal.status == 429
@@ -48,11 +48,11 @@ public struct AWSFailure: Error, Sendable {
     private static let passing: Set<String> = [
         "InternalError", "InternalFailure", "ServerException", "ServiceUnavailable", "RequestTimeout",
         "OperationAborted", "ConditionalRequestConflict",
-        // The bytes were damaged on their way.
+        // The bytes were corrupted in transit.
         "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody",
     ]
 
-    /// Whether the same call may succeed a little later.
+    /// Whether the same call may succeed later.
     public var isRetryable: Bool {
         switch cause {
         case .service(let refusal):
@@ -65,7 +65,7 @@ public struct AWSFailure: Error, Sendable {
         }
     }
 
-    /// Whether the service may have executed the call in this one attempt.
+    /// Whether the service may have executed the call in this attempt.
     var isUncertain: Bool {
         switch cause {
         case .service(let refusal): refusal.status >= 500 || refusal.status < 300
@@ -76,24 +76,24 @@ public struct AWSFailure: Error, Sendable {
     }
 }
 
-/// A service's refusal of a request.
+/// An error reply of a service.
 public struct AWSRefusal: Sendable {
     /// HTTP status.
     public var status: Int
-    /// Such as `NoSuchKey`; `HTTP` and the status where the reply has none.
+    /// For example `NoSuchKey`; `HTTP` and the status if the reply has no code.
     public var code: String
     /// The service's own words.
     public var message: String
     /// Id of the request, for AWS's support.
     public var requestID: String?
-    /// Where the bucket really is, in replies about that.
+    /// The bucket's actual region, in replies about a wrong region.
     public var region: String?
-    /// Seconds that the service asks to wait.
+    /// The delay requested by the service, in seconds.
     public var retryAfter: Double?
     /// The service's clock.
     public var date: Date?
 
-    /// Takes what all services have in common from the reply.
+    /// Reads what all services have in common from the reply.
     public init(_ reply: HTTPReply, code: String, message: String, requestID: String?, region: String? = nil) {
         status = reply.status
         self.code = code
@@ -110,7 +110,7 @@ public struct AWSRefusal: Sendable {
         return code + (text.isEmpty ? "" : ": \(text)") + (requestID.map { " (request \($0.prefix(64)))" } ?? "")
     }
 
-    /// A service's words, which are not to be trusted: the first of them on one line, without control characters.
+    /// The service's message, which is untrusted: truncated, on one line, without control characters.
     public static func printable(_ text: String) -> String {
         text.unicodeScalars.prefix(300).map { $0.value < 32 || (127..<160).contains($0.value) ? " " : String($0) }
             .joined()

@@ -3,15 +3,15 @@ public import ClairoCore
 public import Curl
 internal import Foundation
 
-/// How one service of AWS differs from the others.
+/// The properties of an AWS service.
 public struct AWSService: Sendable {
-    /// For people, such as `S3`.
+    /// The name for display, such as `S3`.
     public let name: String
-    /// In signatures, such as `s3`.
+    /// The name in signatures, such as `s3`.
     public let signingName: String
-    /// A URL that may stand in `endpointVariable`.
+    /// An example value of `endpointVariable`.
     public let endpointExample: String
-    /// Reads why the service refused a request. The method is the request's.
+    /// Parses an error reply. The method is the request's.
     let refusal: @Sendable (_ reply: HTTPReply, _ method: String) -> AWSRefusal
 
     public init(
@@ -24,17 +24,17 @@ public struct AWSService: Sendable {
         self.refusal = refusal
     }
 
-    /// The environment variable that names another endpoint.
+    /// The environment variable that sets another endpoint.
     public var endpointVariable: String { "AWS_ENDPOINT_URL_\(signingName.uppercased())" }
 }
 
-/// Where a service's requests go.
+/// The address of a service.
 public struct AWSEndpoint: Sendable, Hashable, CustomStringConvertible {
     /// `http` or `https`.
     public var scheme: String
     /// As in the `Host` header.
     public var host: String
-    /// In front of each request's path, without a slash at its end; not encoded.
+    /// The path before each request's path, without a trailing slash, not encoded.
     public var basePath: String
 
     public init(scheme: String = "https", host: String, basePath: String = "") {
@@ -43,7 +43,7 @@ public struct AWSEndpoint: Sendable, Hashable, CustomStringConvertible {
         self.basePath = basePath
     }
 
-    /// - Throws: `configuration` (78) where the text is not the URL of an endpoint.
+    /// - Throws: `configuration` (78) if the text is not an endpoint URL.
     public init(url: String, of service: AWSService) throws(ClairoError) {
         guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(),
             ["http", "https"].contains(scheme), let name = parts.host, !name.isEmpty, parts.user == nil,
@@ -59,7 +59,7 @@ public struct AWSEndpoint: Sendable, Hashable, CustomStringConvertible {
         basePath = parts.path.hasSuffix("/") ? String(parts.path.dropLast()) : parts.path
     }
 
-    /// The domain that AWS's own endpoints in a region belong to.
+    /// The domain of AWS's own endpoints in a region.
     public static func domain(of region: String) -> String {
         region.hasPrefix("cn-") ? "amazonaws.com.cn" : "amazonaws.com"
     }

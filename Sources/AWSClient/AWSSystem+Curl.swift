@@ -2,8 +2,8 @@ public import AWSSigning
 public import Curl
 
 extension AWSSystem {
-    /// This machine. Its metadata services (of ECS and EC2) are asked with curl, without proxy and with short timeouts.
-    /// - Parameter cancellation: ends requests that are under way, and all later ones.
+    /// This machine. Uses curl for the metadata services of ECS and EC2, without proxies and with short timeouts.
+    /// - Parameter cancellation: Cancels current and later requests.
     public static func here(_ environment: [String: String], cancellation: Cancellation? = nil) -> AWSSystem {
         var configuration = HTTPClient.Configuration()
         configuration.environment = [:]

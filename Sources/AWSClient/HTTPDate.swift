@@ -1,9 +1,9 @@
 public import Foundation
 internal import Glibc
 
-/// Times as HTTP headers have them: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
+/// HTTP dates: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
 public enum HTTPDate {
-    /// Nil where the text is not such a time.
+    /// Returns nil if the text is not a date.
     public static func date(_ text: String) -> Date? {
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let words = text.split(separator: " ")

@@ -2,10 +2,10 @@ internal import Crypto
 
 public import struct Foundation.Data
 
-/// An HTTP request to a service of AWS, or to one that speaks like it, before and after it is signed.
+/// An HTTP request to an AWS service or a compatible server, before and after signing.
 ///
-/// Path and query are plain text here. What goes over the wire is made of them in one place, `encodedPath` and
-/// `encodedQuery`, so it is what was signed. A client must send both as they are: no dot segments removed, no redirects.
+/// Path and query are plain text. `encodedPath` and `encodedQuery` produce what is signed and sent. A client must send
+/// both unchanged, without removing dot segments or following redirects.
 public struct AWSRequest: Sendable, Hashable {
     /// A query parameter, not encoded.
     public struct QueryItem: Sendable, Hashable {
@@ -33,11 +33,11 @@ public struct AWSRequest: Sendable, Hashable {
         }
     }
 
-    /// What the signature says of the body.
+    /// How the body is covered by the signature.
     public enum Payload: Sendable, Hashable {
         /// The body's SHA-256 in lower-case hexadecimal.
         case sha256(String)
-        /// The body is not signed; S3 takes this over TLS and in presigned URLs.
+        /// The body is not signed. S3 accepts this over TLS and in presigned URLs.
         case unsigned
 
         /// The payload of a request without a body.
@@ -57,14 +57,14 @@ public struct AWSRequest: Sendable, Hashable {
     public var method: String
     /// `http` or `https`.
     public var scheme: String
-    /// The value of the `Host` header: the host, and its port unless that is the scheme's own.
+    /// The value of the `Host` header: the host, and the port unless it is the scheme's default.
     public var host: String
-    /// With its leading slash, not encoded.
+    /// With a leading slash, not encoded.
     public var path: String
     /// Not encoded, in any order.
     public var query: [QueryItem]
-    /// Without `Host`, which comes from `host`. All of these are signed, except a few that proxies may change, so what a
-    /// client adds on its own does not matter. Values are ASCII.
+    /// Without `Host`, which comes from `host`. All are signed, except a few that proxies may change, so a client may
+    /// add others. Values are ASCII.
     public var headers: [Header]
     /// How the body takes part in the signature.
     public var payload: Payload
@@ -82,10 +82,10 @@ public struct AWSRequest: Sendable, Hashable {
         self.payload = payload
     }
 
-    /// The path as it is sent.
+    /// The path as sent.
     public var encodedPath: String { path.isEmpty ? "/" : PercentEncoding.path(path) }
 
-    /// The query as it is sent: sorted, and with `=` after each name, also where there is no value.
+    /// The query as sent: sorted, with `=` after each name even without a value.
     public var encodedQuery: String {
         query
             .map { (name: PercentEncoding.component($0.name), value: PercentEncoding.component($0.value)) }

@@ -1,10 +1,10 @@
-/// Percent-encoding as SigV4 wants it: everything but the unreserved characters of RFC 3986 (section 2.3) becomes `%XX` with
-/// upper-case digits, byte by byte of the UTF-8. What is sent has to be encoded by the same rule as what is signed.
+/// Percent-encoding as in SigV4: everything except the unreserved characters of RFC 3986 (section 2.3) becomes `%XX`
+/// with upper-case digits, per byte of UTF-8. What is sent must be encoded like what is signed.
 public enum PercentEncoding {
-    /// One name or value of a query, or one segment of a path: slashes are encoded too.
+    /// Encodes a query name or value, or a path segment, including slashes.
     public static func component(_ text: String) -> String { encode(text, sparing: nil) }
 
-    /// A whole path: its slashes stay.
+    /// Encodes a whole path, but not its slashes.
     public static func path(_ text: String) -> String { encode(text, sparing: UInt8(ascii: "/")) }
 
     private static func encode(_ text: String, sparing spared: UInt8?) -> String {

@@ -5,11 +5,11 @@ public import Foundation
 public enum Checksum {
     public static func sha256(_ data: Data) -> String { SHA256.hash(data: data).hexadecimal }
 
-    /// Only where another system's format asks for it, such as S3's ETag.
+    /// Only where a foreign format requires MD5, such as S3's ETag.
     public static func md5(_ data: Data) -> String { Insecure.MD5.hash(data: data).hexadecimal }
 
-    /// SHA-256 of a whole source, in pieces.
-    /// - Parameter check: called before each piece; what it throws ends the work.
+    /// The SHA-256 of a whole source, read piece by piece.
+    /// - Parameter check: Called before each piece. Its error ends the computation.
     public static func sha256(_ source: any ByteSource, check: () throws(ClairoError) -> Void = {})
         throws(ClairoError) -> String
     {
@@ -28,7 +28,7 @@ public enum Checksum {
         }
     }
 
-    /// The SHA-256 of pieces as they pass.
+    /// A running SHA-256 over successive pieces.
     public struct Running: Sendable {
         private var hash = SHA256()
         public private(set) var bytes: Int64 = 0

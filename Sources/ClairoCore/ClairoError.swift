@@ -2,23 +2,23 @@
 ///
 /// `kind` decides about a retry (article Failures); `exitCode` follows sysexits(3).
 public struct ClairoError: Error, Sendable, Equatable {
-    /// Who is to act on a failure, and whether trying again can help.
+    /// Who has to act on an error, and whether a retry can help.
     public enum Kind: String, Sendable, Codable, CaseIterable {
-        /// This media will never work; the job fails and is not retried.
+        /// The media can never be processed. The job fails and is not retried.
         case badInput
-        /// Network, throttling, a lost worker: try again later with back-off.
+        /// Network errors, throttling, a lost worker. Retried later with back-off.
         case transient
-        /// No room now (disk, memory, quota): try again later, not counted as an attempt.
+        /// Out of resources (disk, memory, quota). Retried later, without counting as an attempt.
         case capacity
-        /// A bug of ours or something unknown.
+        /// A bug in Clairo, or an unknown cause.
         case defect
-        /// The call itself was wrong: an option, a missing file, a folder that may not be written.
+        /// The call was wrong: an option, a missing file, an unwritable folder.
         case usage
-        /// Somebody asked to stop; what is done stays resumable.
+        /// Stopped on request. Completed work can be resumed.
         case cancelled
     }
 
-    /// Process exit codes as sysexits(3) names them.
+    /// Process exit codes from sysexits(3).
     /// How the process ends, after sysexits(3). The manual pages show these comments.
     public enum ExitCode: Int32, Sendable, Codable {
         /// The command line, or a setting on it, is wrong.
@@ -49,9 +49,9 @@ public struct ClairoError: Error, Sendable, Equatable {
 
     public let kind: Kind
     public let exitCode: ExitCode
-    /// What went wrong, on which object: one sentence without a full stop.
+    /// What failed, and on which object: one sentence without a full stop.
     public let message: String
-    /// What the reader can do: one sentence, or nil where nothing can be advised.
+    /// What the reader can do: one sentence, or nil.
     public let advice: String?
 
     public init(kind: Kind, exitCode: ExitCode, _ message: String, advice: String? = nil) {
@@ -90,7 +90,7 @@ public struct ClairoError: Error, Sendable, Equatable {
         ClairoError(kind: .transient, exitCode: .unavailable, message, advice: advice)
     }
 
-    /// A service is there but cannot now: throttling, overload, a lost connection.
+    /// A service is reachable but cannot serve the request now: throttling, overload, a lost connection.
     public static func temporary(_ message: String, advice: String? = nil) -> ClairoError {
         ClairoError(kind: .transient, exitCode: .temporary, message, advice: advice)
     }
@@ -103,12 +103,12 @@ public struct ClairoError: Error, Sendable, Equatable {
     public static func defect(_ message: String) -> ClairoError {
         ClairoError(
             kind: .defect, exitCode: .software, message,
-            advice: "This should not happen; please report it with the command and the output of clairo probe --json.")
+            advice: "This is a bug; please report it with the command and the output of clairo probe --json.")
     }
 
     public static let cancelled = ClairoError(kind: .cancelled, exitCode: .interrupted, "Stopped on request")
 
-    /// The same error with the words for what was being done in front.
+    /// The same error with `action` prefixed to its message.
     public func whileDoing(_ action: String) -> ClairoError {
         ClairoError(kind: kind, exitCode: exitCode, "\(action): \(message)", advice: advice)
     }

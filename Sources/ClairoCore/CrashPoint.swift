@@ -1,7 +1,7 @@
 internal import Foundation
 
-/// A place where a test may let the process die as by `kill -9`, or stop as by SIGSTOP, to see that nothing is lost: in debug
-/// builds, where the environment variable `CLAIRO_CRASH_AT` or `CLAIRO_STOP_AT` names it.
+/// A point at which a test can make the process die as by `kill -9`, or stop as by SIGSTOP, to verify that no work is
+/// lost. Debug builds only: the environment variables `CLAIRO_CRASH_AT` and `CLAIRO_STOP_AT` name the point.
 public enum CrashPoint {
     public static func reach(_ name: @autoclosure () -> String) {
         #if DEBUG

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// JSON as all our files, messages and `--json` have it: sorted keys, so that the same value gives the same text.
+/// The JSON encoding of all files, messages and `--json` output: sorted keys, so that equal values give equal text.
 public enum JSON {
     public static func encode(_ value: some Encodable, pretty: Bool = true) throws -> Data {
         let encoder = JSONEncoder()

@@ -1,14 +1,14 @@
 internal import Foundation
 
-/// A URL as it may be shown: without what could be a secret in it.
+/// Masks possible secrets in URLs for display.
 public enum MaskedURL {
-    /// Names of query settings whose values are no secret.
+    /// Query parameters whose values are not secret.
     private static let harmless: Set<Substring> = ["ssl-mode", "ssl-ca", "socket", "defaults-file"]
 
-    /// Everything between the first colon of the user's part and the last `@` becomes `***` (RFC 3986, 3.2.1; a password that
-    /// was not encoded may hold any sign), and so does the value of each setting that is not known to be harmless. A user
-    /// without a password is a secret too where `hidesUser`, as in a key that stands before a bucket. Of what has no `://` and
-    /// is no path, everything before the last `@` may be one.
+    /// Replaces by `***` everything between the first colon of the userinfo and the last `@` (RFC 3986, 3.2.1; an
+    /// unencoded password may contain any character), and the value of each query parameter that is not known to be
+    /// harmless. With `hidesUser`, a user without a password is masked too, for example a key in front of a bucket. In
+    /// text without `://` that is not a path, everything before the last `@` is masked.
     public static func text(_ url: String, hidesUser: Bool = false) -> String {
         let begin = url.range(of: "://")?.upperBound
         if begin == nil, ["/", ".", "file:", "sqlite:"].contains(where: url.hasPrefix) { return url }
@@ -38,7 +38,7 @@ public enum MaskedURL {
             }.joined(separator: "&")
     }
 
-    /// Only `scheme://host:port`, for a URL whose path may be a secret too.
+    /// Only `scheme://host:port`, for a URL whose path may be secret too.
     public static func origin(_ url: String) -> String {
         guard let begin = url.range(of: "://")?.upperBound else { return "***" }
         let authority = url[begin...].prefix { !"/?#".contains($0) }

@@ -1,12 +1,12 @@
 public import ClairoCore
 
-/// A call of the database that ended.
+/// A finished database call.
 public struct DatabaseEvent: Sendable {
     /// What a transaction does.
     public enum Operation: String, Sendable, CaseIterable {
         /// Whether it changes rows.
         case read, write
-        /// A transaction that looks for work to do.
+        /// A transaction that looks for work.
         case claim
         /// A change of the schema.
         case migrate
@@ -14,8 +14,8 @@ public struct DatabaseEvent: Sendable {
 
     /// What the transaction did.
     public var operation: Operation
-    /// The kind of error it ended with; nil for a success.
+    /// The kind of error, or nil on success.
     public var failure: ClairoError.Kind?
-    /// Repetitions and the wait for a connection included.
+    /// Including retries and the wait for a connection.
     public var seconds: Double
 }

@@ -1,18 +1,18 @@
 public import ClairoCore
 internal import Foundation
 
-/// The databases there are, by URL.
+/// Opens metadata stores by URL.
 public enum MetadataDatabase {
-    /// Opens the store that `url` names:
+    /// Opens the store at `url`:
     ///
-    /// - `sqlite:PATH` or `sqlite:///absolute/path`: a file, made with its folder and its tables where there is none;
-    /// - `mysql://user@host:port/database`, see `MySQLSettings`: no connection is made before the first call, and the
-    ///   tables are made by `migrate()` only.
+    /// - `sqlite:PATH` or `sqlite:///absolute/path`: a file, created with its folder and tables if missing;
+    /// - `mysql://user@host:port/database`, see `MySQLSettings`: connects on the first call; only `migrate()` creates
+    ///   tables.
     ///
     /// - Parameters:
-    ///   - environment: for the password, where the URL names none.
-    ///   - updatesSchema: false to leave the tables of an SQLite file as they are.
-    ///   - observe: is told of every call.
+    ///   - environment: Provides the password if the URL has none.
+    ///   - updatesSchema: False to leave the tables of an SQLite file unchanged.
+    ///   - observe: Called for each database call.
     public static func open(
         url: String, environment: [String: String], updatesSchema: Bool = true,
         observe: (@Sendable (DatabaseEvent) -> Void)? = nil
@@ -35,18 +35,18 @@ public enum MetadataDatabase {
         }
     }
 
-    /// Whether a password stands in the URL, where process lists, histories and logs may show it.
+    /// Whether the URL contains a password, which process lists, shell histories and logs may expose.
     public static func containsPassword(_ url: String) -> Bool { maskedURL(url) != url }
 
-    /// The URL without secrets, for people and logs.
+    /// The URL without secrets, for display and logs.
     public static func maskedURL(_ url: String) -> String { MaskedURL.text(url) }
 
     private static func sqlitePath(_ rest: String) throws(ClairoError) -> String {
-        // After `//` stands a host, which is empty for a file (RFC 8089).
+        // `//` is followed by a host, which is empty for a file (RFC 8089).
         let path = rest.hasPrefix("//") ? String(rest.dropFirst(2)) : rest
         guard !path.isEmpty, !rest.hasPrefix("//") || path.hasPrefix("/") else {
             throw .configuration(
-                "sqlite:\(rest) names no file", advice: "Write sqlite:PATH or sqlite:///absolute/path.")
+                "sqlite:\(rest) names no file", advice: "Use sqlite:PATH or sqlite:///absolute/path.")
         }
         return path
     }
@@ -54,6 +54,6 @@ public enum MetadataDatabase {
     private static func unknown(_ url: String) -> ClairoError {
         .configuration(
             "\(maskedURL(url)) is no database that this program knows",
-            advice: "Write sqlite:PATH or mysql://user@host/database.")
+            advice: "Use sqlite:PATH or mysql://user@host/database.")
     }
 }

@@ -2,8 +2,8 @@ public import ClairoCore
 public import Foundation
 internal import Glibc
 
-/// Uploads in parts: a folder `.uploads/<id>` with the bytes at their final offsets in `data`, and a line for each safe part
-/// in `parts`. A part is noted after its bytes are on the disk, so what is noted is there.
+/// Multipart uploads: a folder `.uploads/<id>` with the bytes at their final offsets in `data`, and one line per
+/// committed part in `parts`. A part is recorded after its bytes are on disk, so recorded parts exist.
 extension DirectoryStore {
     /// The first line of `parts`.
     private struct Header: Codable {
@@ -23,7 +23,7 @@ extension DirectoryStore {
         try makeFolder(folder)
         try append(Data(), to: folder + "/data")
         guard let line = try? JSON.encode(Header(key: key, partSize: partSize), pretty: false) else {
-            throw .defect("The key \(key) cannot be written as JSON")
+            throw .defect("The key \(key) cannot be encoded as JSON")
         }
         try append(line + Data("\n".utf8), to: folder + "/parts")
         return upload
@@ -72,12 +72,12 @@ extension DirectoryStore {
         for (index, part) in parts.enumerated() {
             guard part.number == index + 1, record.parts[part.number]?.etag == part.etag,
                 part.size == record.header.partSize || index == parts.count - 1
-            else { throw .defect("Part \(part.number) of upload \(upload.id) is not what the store has") }
+            else { throw .defect("Part \(part.number) of upload \(upload.id) differs from the stored part") }
         }
         let size = parts.reduce(Int64(0)) { $0 + Int64($1.size) }
         let isThere = try info(of: upload.key)?.size == size
         if isThere, access(folder + "/data", F_OK) != 0 {
-            // A run before this one died between the two steps below.
+            // An earlier run died between the two steps below.
             try? FileManager.default.removeItem(atPath: folder)
             if let info = try info(of: upload.key) { return info }
         }
@@ -100,11 +100,11 @@ extension DirectoryStore {
         rmdir("\(root.path)/\(Self.uploadsFolder)")
     }
 
-    /// What `parts` says; nil where there is no such upload. A line that was cut by a crash does not count.
+    /// The content of `parts`, or nil if the upload does not exist. A line truncated by a crash is ignored.
     private func record(_ folder: String) -> (header: Header, parts: [Int: UploadedPart])? {
         guard let data = FileManager.default.contents(atPath: folder + "/parts") else { return nil }
         var lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        // What follows the last line end is empty, or a line that was never finished.
+        // The text after the last line break is empty or an incomplete line.
         lines.removeLast()
         guard let first = lines.first, let header = try? JSONDecoder().decode(Header.self, from: Data(first)) else {
             return nil

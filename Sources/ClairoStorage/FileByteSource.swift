@@ -2,17 +2,17 @@ public import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// A local file as a `ByteSource`. Its size is taken once, on opening.
+/// A local file as a `ByteSource`. Its size is read once, when it is opened.
 public final class FileByteSource: ByteSource {
     private let descriptor: Int32
     public let size: Int64
     private let path: String
 
-    /// Opens a regular file for reading.
-    /// - Throws: `noInput` (66) where there is none, `noPermission` (77) where it may not be read.
+    /// Opens a regular file.
+    /// - Throws: `noInput` (66) if it does not exist, `noPermission` (77) if it is not readable.
     public init(path: String) throws(ClairoError) {
         self.path = path
-        // Without waiting: a named pipe would hold the caller until somebody writes to it.
+        // Non-blocking, because opening a named pipe would otherwise wait for a writer.
         descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw fileError("Cannot read \(path)", errno, reading: true) }
         var status = stat()
@@ -25,7 +25,7 @@ public final class FileByteSource: ByteSource {
             close(descriptor)
             throw .noInput(
                 "\(path) is \(status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file")",
-                advice: "Name a media file.")
+                advice: "Use a media file.")
         }
         size = Int64(status.st_size)
     }
@@ -41,20 +41,21 @@ public final class FileByteSource: ByteSource {
     }
 }
 
-/// Turns `errno` into an error with the right exit code and, where there is one, a way out.
+/// Maps `errno` to an error with the right exit code and advice.
 func fileError(_ action: String, _ code: Int32, reading: Bool) -> ClairoError {
     let reason = String(cString: strerror(code))
     let message = "\(action): \(reason)"
     switch code {
     case ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP:
         return reading
-            ? .noInput(message, advice: "Check the name.") : .cannotCreate(message, advice: "Check the folder's name.")
+            ? .noInput(message, advice: "Check the name.")
+            : .cannotCreate(message, advice: "Check the name of the folder.")
     case EACCES, EPERM: return .noPermission(message)
     case EROFS, EISDIR: return .cannotCreate(message)
     case ENOSPC, EDQUOT:
         return ClairoError(
             kind: .capacity, exitCode: .inputOutput, message,
-            advice: "Free some space and run the same command again: what is finished is kept.")
+            advice: "Free some space and run the same command again: finished work is kept.")
     case EMFILE, ENFILE: return ClairoError(kind: .capacity, exitCode: .temporary, message)
     default: return .inputOutput(message)
     }

@@ -1,36 +1,37 @@
 internal import Foundation
 internal import Synchronization
 
-/// Finds credentials where AWS's tools do, and renews those that expire.
+/// Finds credentials in the same places as AWS's tools, and renews those that expire.
 ///
-/// Asked in this order: the environment, the profile in the shared files, the container's endpoint (ECS, EKS), the instance's
-/// metadata service (EC2). The first that has some is the last that is asked; one that is set up but broken ends the search,
-/// so that nobody works under another identity by accident.
+/// Providers are asked in this order: the environment, the profile in the shared files, the container's endpoint (ECS,
+/// EKS), the instance metadata service (EC2). The first that has credentials is used. A provider that is configured but
+/// broken ends the search, so that another identity is not used by accident.
 ///
-/// Five minutes before they expire, one caller renews them while the others go on with the old ones; in the last minute all
-/// callers wait for that one. A renewal that fails does no harm as long as the old ones are valid.
+/// Five minutes before the credentials expire, one caller renews them while others keep using the old ones. In the last
+/// minute all callers wait for the renewal. A failed renewal is ignored while the old credentials are valid.
 public final class AWSCredentialChain: Sendable {
-    /// How long before their end credentials are renewed (advisory), and from when on callers wait for that (mandatory).
+    /// How long before expiry credentials are renewed (advisory), and when callers start to wait for the renewal
+    /// (mandatory).
     static let advisory: TimeInterval = 300
     static let mandatory: TimeInterval = 60
-    /// Between two renewals while the old credentials are valid, however those ended.
+    /// The minimum time between renewals while the old credentials are valid, whatever their result.
     static let renewalPause: TimeInterval = 10
 
     private struct State {
         var result: Result<AWSCredentials, AWSCredentialsError>?
         var renewed = Date.distantPast
-        /// Counts renewals: who has waited for one takes its result, also a failure.
+        /// Counts renewals. A caller that waited for one uses its result, including an error.
         var round = 0
     }
 
     private let providers: [any CredentialProvider]
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
-    /// Held by the one caller who renews. Callers are on threads of their own, never on the cooperative pool.
+    /// Held by the caller that renews. Callers are on dedicated threads, never on the cooperative pool.
     private let renewal = Mutex(())
 
-    /// - Parameter profile: the profile to use whatever the environment says; without one the keys in the environment come
-    ///   first, also before `AWS_PROFILE`, as in AWS's own tools.
+    /// - Parameter profile: The profile to use regardless of the environment. Without one, keys in the environment come
+    ///   first, even before `AWS_PROFILE`, as in AWS's own tools.
     public convenience init(_ system: AWSSystem, profile: String? = nil) {
         let fromEnvironment = profile == nil ? [EnvironmentCredentials(system: system)] : []
         self.init(
@@ -46,7 +47,7 @@ public final class AWSCredentialChain: Sendable {
         self.now = now
     }
 
-    /// Credentials that are valid now. May block for as long as a metadata service takes to answer.
+    /// Valid credentials. May block until a metadata service answers.
     public func credentials() throws(AWSCredentialsError) -> AWSCredentials {
         let seen = state.withLock { $0 }
         let now = now()
@@ -55,7 +56,7 @@ public final class AWSCredentialChain: Sendable {
             if left > Self.advisory { return current }
             if left > 0, now < seen.renewed + Self.renewalPause { return current }
             if left > Self.mandatory {
-                // Who comes second does not wait.
+                // Another caller is already renewing them.
                 let renewed = renewal.withLockIfAvailable { _ in Result { try renew(after: seen.round) } }
                 return (try? renewed?.get()) ?? current
             }
@@ -63,7 +64,7 @@ public final class AWSCredentialChain: Sendable {
         return try renewal.withLock { _ throws(AWSCredentialsError) in try renew(after: seen.round) }
     }
 
-    /// Forgets credentials that a service has refused as expired or unknown, unless there are newer ones already.
+    /// Discards credentials that a service has rejected as expired or unknown, unless they were renewed meanwhile.
     public func invalidate(_ credentials: AWSCredentials) {
         state.withLock { if case .success(credentials) = $0.result { $0.result = nil } }
     }

@@ -1,14 +1,14 @@
 public import struct Foundation.Date
 
-/// What a request is signed with. Its description shows neither the secret nor the token.
+/// Credentials for signing requests. The description shows neither the secret nor the token.
 public struct AWSCredentials: Sendable, Hashable {
     /// Id of the access key; not secret.
     public var accessKeyID: String
     /// The key that signs. It must not be logged.
     public var secretAccessKey: String
-    /// Goes along with temporary credentials.
+    /// The session token of temporary credentials.
     public var sessionToken: String?
-    /// When they stop working; nil for those that stay.
+    /// When they expire; nil for permanent ones.
     public var expiration: Date?
 
     public init(
@@ -22,11 +22,11 @@ public struct AWSCredentials: Sendable, Hashable {
 }
 
 extension AWSCredentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The key's identifier says whose credentials they are and is no secret; its last characters are enough.
+    /// The key id is not a secret; its last characters identify the credentials.
     public var description: String { "AWS credentials …\(accessKeyID.suffix(4))" }
 
     public var debugDescription: String { description }
 
-    /// `dump` and string interpolation of what holds credentials show no more than the description.
+    /// Keeps `dump` and string interpolation from showing more than the description.
     public var customMirror: Mirror { Mirror(self, children: [("accessKeyID", "…\(accessKeyID.suffix(4))")]) }
 }

@@ -1,12 +1,12 @@
-/// No credentials: who was asked, and why each gave none. It shows no secret.
+/// No credentials were found: the providers asked, and the reason of each. Contains no secrets.
 public struct AWSCredentialsError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Whether another attempt can help.
     public enum Kind: Sendable, Hashable {
-        /// Nobody has any.
+        /// No provider has credentials.
         case missing
-        /// Somebody has some that cannot be used: half of a pair, an unknown profile, a file that cannot be read.
+        /// A provider's credentials are unusable: half of a pair, an unknown profile, an unreadable file.
         case invalid
-        /// They are kept by a service that does not give them now; asking again later may help.
+        /// A service that has credentials does not answer. A retry may succeed.
         case unavailable
     }
 
@@ -20,7 +20,7 @@ public struct AWSCredentialsError: Error, Sendable, Hashable, CustomStringConver
 
     /// Whether another attempt can help.
     public let kind: Kind
-    /// In the order they were asked; the last one ended the search.
+    /// In the order they were asked. The last one ended the search.
     public let attempts: [Attempt]
 
     public var description: String {
@@ -28,11 +28,11 @@ public struct AWSCredentialsError: Error, Sendable, Hashable, CustomStringConver
     }
 }
 
-/// Why one provider gives no credentials.
+/// Why a provider returned no credentials.
 enum ProviderFailure: Error {
-    /// It has none, so the next one is asked.
+    /// It has none. The next provider is asked.
     case nothing(String)
-    /// The search ends here.
+    /// Ends the search.
     case invalid(String)
     case unavailable(String)
 
@@ -43,9 +43,9 @@ enum ProviderFailure: Error {
     }
 }
 
-/// One place where credentials may be.
+/// A source of credentials.
 protocol CredentialProvider: Sendable {
-    /// As an error names it.
+    /// The name in errors.
     var name: String { get }
     /// Blocks.
     func credentials() throws(ProviderFailure) -> AWSCredentials

@@ -1,11 +1,10 @@
 internal import Foundation
 
-/// The two files that AWS's tools share, as far as one profile needs them.
+/// The shared files of AWS's tools, as far as one profile needs them.
 ///
-/// Both have sections in brackets with `name = value` lines; a name without a value is followed by deeper indented lines of
-/// its own (`s3 =`, then `    addressing_style = path`). The configuration file says `[profile work]` where the credentials
-/// file says `[work]`.
-/// Source: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+/// Both contain sections in brackets with `name = value` lines. A name without a value is followed by more deeply
+/// indented lines (`s3 =`, then `    addressing_style = path`). The configuration file uses `[profile work]` where the
+/// credentials file uses `[work]`. Source: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 struct AWSProfileFiles {
     typealias Section = [String: Value]
 
@@ -26,17 +25,17 @@ struct AWSProfileFiles {
         credentials = try Self.sections(of: credentialsPath, system)
     }
 
-    /// The section of a profile in the configuration file. `[profile default]` comes before `[default]`.
+    /// A profile's section in the configuration file. `[profile default]` takes precedence over `[default]`.
     func configuration(of profile: String) -> Section? {
         configuration["profile \(profile)"] ?? (profile == "default" ? configuration["default"] : nil)
     }
 
     func credentials(of profile: String) -> Section? { credentials[profile] }
 
-    /// `[services NAME]`, which holds endpoints by service.
+    /// `[services NAME]`, which contains endpoints by service.
     func services(_ name: String) -> Section? { configuration["services \(name)"] }
 
-    // MARK: Reading
+    // MARK: Parsing
 
     private static func sections(
         of path: String, _ system: AWSSystem
@@ -53,7 +52,7 @@ struct AWSProfileFiles {
     static func sections(in text: String, named path: String) throws(AWSConfigurationError) -> [String: Section] {
         var sections: [String: Section] = [:]
         var section: String?
-        /// The name without a value that deeper lines belong to.
+        /// The name without a value to which indented lines belong.
         var parent: (name: String, indent: Int)?
         let lines = text.drop { $0 == "\u{FEFF}" }.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         for (index, line) in lines.enumerated() {
@@ -80,7 +79,7 @@ struct AWSProfileFiles {
         return sections
     }
 
-    /// A comment takes a line of its own, or follows white space.
+    /// A comment starts a line or follows white space.
     private static func withoutComment(_ line: Substring) -> String {
         var before: Character = " "
         let content = line.prefix { character in

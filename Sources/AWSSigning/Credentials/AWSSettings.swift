@@ -1,6 +1,6 @@
-/// Settings of AWS's tools that a client of S3 or ECS heeds too, from the environment and from the profile in that order.
+/// Settings of AWS's tools that also apply to S3 and ECS clients, from the environment, then the profile.
 public struct AWSSettings: Sendable {
-    /// How a bucket is named in a URL.
+    /// How URLs name a bucket.
     public enum AddressingStyle: String, Sendable {
         /// The client chooses.
         case auto
@@ -10,24 +10,24 @@ public struct AWSSettings: Sendable {
         case virtual
     }
 
-    /// The profile that these are of.
+    /// The profile of these settings.
     public let profile: String
     /// The region, such as `eu-central-1`; nil if no setting names one.
     public let region: String?
     /// `s3.addressing_style`
     public let s3AddressingStyle: AddressingStyle?
-    /// A file of certificates to trust.
+    /// A file of trusted CA certificates.
     public let caBundle: String?
-    /// How often a request is sent at most.
+    /// The maximum number of attempts per request.
     public let maxAttempts: Int?
     private let endpoints: @Sendable (String) -> String?
 
-    /// - Parameter profile: instead of `AWS_PROFILE`.
+    /// - Parameter profile: Overrides `AWS_PROFILE`.
     public init(_ system: AWSSystem, profile: String? = nil) throws(AWSConfigurationError) {
         let profile = profile ?? system.profileVariable ?? "default"
         let files = try AWSProfileFiles(system)
         let section = files.configuration(of: profile) ?? [:]
-        // Some keep such settings beside their keys.
+        // Some users keep settings in the credentials file.
         let beside = files.credentials(of: profile) ?? [:]
         func setting(_ variables: [String], _ name: String) -> String? {
             for variable in variables { if let value = system.variable(variable) { return value } }
@@ -65,9 +65,9 @@ public struct AWSSettings: Sendable {
         }
     }
 
-    /// Where a service is instead of at AWS: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, then the profile's `services` section,
-    /// then its `endpoint_url`; none of them under `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true`.
-    /// - Parameter service: such as `s3` or `ecs`.
+    /// A service's endpoint if it is not AWS's: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, then the profile's
+    /// `services` section, then its `endpoint_url`. All are ignored if `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true`.
+    /// - Parameter service: For example `s3` or `ecs`.
     public func endpointURL(of service: String) -> String? { endpoints(service) }
 }
 

@@ -1,9 +1,9 @@
 public import Foundation
 internal import Glibc
 
-/// The world as credentials and settings are looked up in: a test gives another one.
+/// The environment in which credentials and settings are found. Tests inject their own.
 public struct AWSSystem: Sendable {
-    /// A request to a metadata service. Redirects must not be followed, and no proxy used: it may carry a token.
+    /// A request to a metadata service. It may carry a token, so redirects must not be followed and proxies not used.
     public struct MetadataRequest: Sendable, Hashable {
         /// HTTP method.
         public var method: String
@@ -11,7 +11,7 @@ public struct AWSSystem: Sendable {
         public var url: String
         /// Header fields.
         public var headers: [AWSRequest.Header]
-        /// For the whole request.
+        /// The timeout of the whole request.
         public var timeout: Duration
     }
 
@@ -30,15 +30,15 @@ public struct AWSSystem: Sendable {
 
     /// Environment variables.
     public var environment: [String: String]
-    /// Blocks. What it throws describes itself in words for people, without the request's headers.
+    /// Blocks. Its errors describe themselves in plain words, without request headers.
     public var fetch: @Sendable (MetadataRequest) throws -> MetadataResponse
-    /// A file's bytes, or nil where there is none.
+    /// The content of a file, or nil if it does not exist.
     public var readFile: @Sendable (_ path: String) throws -> Data?
-    /// What a shell command writes to standard output. For `credential_process`.
+    /// The standard output of a shell command, for `credential_process`.
     public var run: @Sendable (_ command: String) throws -> Data
     /// The clock.
     public var now: @Sendable () -> Date
-    /// Between two attempts.
+    /// Sleeps between attempts.
     public var pause: @Sendable (Duration) -> Void
 
     public init(
@@ -60,17 +60,17 @@ public struct AWSSystem: Sendable {
     /// A variable that is set and not empty.
     func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
 
-    /// A path with `~` for the home folder.
+    /// A path in which `~` stands for the home folder.
     func expanded(_ path: String) -> String {
         guard path.hasPrefix("~/"), let home = variable("HOME") else { return path }
         return home + path.dropFirst()
     }
 
-    // MARK: The real world
+    // MARK: This machine
 
     /// The content of a file; nil if there is no such file.
     @Sendable public static func contents(ofFile path: String) throws -> Data? {
-        // Through a handle: it may be /dev/null, or a pipe, which Data(contentsOf:) refuses.
+        // Through a file handle, because the path may be /dev/null or a pipe, which Data(contentsOf:) rejects.
         let file = URL(fileURLWithPath: path)
         do {
             return try FileHandle(forReadingFrom: file).readToEnd() ?? Data()
@@ -81,7 +81,7 @@ public struct AWSSystem: Sendable {
         }
     }
 
-    /// A command that has not ended by then is killed: whoever waits for credentials holds up everything.
+    /// The timeout after which a command is killed, because everything waits for credentials.
     static let commandLimit = Duration.seconds(60)
 
     /// Standard output of a shell command. It throws if the command fails or takes too long.
@@ -97,11 +97,11 @@ public struct AWSSystem: Sendable {
         process.standardInput = FileHandle.nullDevice
         let pipe = Pipe()
         process.standardOutput = pipe
-        // It may say secrets there.
+        // It may contain secrets.
         process.standardError = FileHandle.nullDevice
         try process.run()
         let output = try read(pipe.fileHandleForReading.fileDescriptor, until: .now + limit)
-        // Its own children may hold the pipe open for longer, or it may have closed it early.
+        // Children of the command may keep the pipe open, or it may have closed it early.
         guard let output else {
             kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
@@ -114,7 +114,7 @@ public struct AWSSystem: Sendable {
         return output
     }
 
-    /// All that comes before the end; nil where that has not come by the deadline.
+    /// Reads to the end, or returns nil if that is not reached by the deadline.
     private static func read(_ descriptor: Int32, until deadline: ContinuousClock.Instant) throws -> Data? {
         var output = Data()
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -132,9 +132,9 @@ public struct AWSSystem: Sendable {
     }
 }
 
-/// A setting that is no such setting, or a file that is not readable as one.
+/// An invalid setting or file.
 public struct AWSConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What is wrong and where, without a value that could be secret.
+    /// What is wrong and where, without possibly secret values.
     public let description: String
 
     init(_ description: String) { self.description = description }

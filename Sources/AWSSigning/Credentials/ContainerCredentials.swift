@@ -1,10 +1,10 @@
 internal import Foundation
 
-/// The role of an ECS task or an EKS pod, from the endpoint that its agent keeps on the machine.
+/// The role of an ECS task or an EKS pod, from the local endpoint of its agent.
 ///
-/// The address comes from the environment. Over plain HTTP it must be this machine or one of the agents' own addresses, so
-/// that the token never goes elsewhere.
-/// Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+/// The address comes from the environment. Over plain HTTP it must be this machine or an agent's own address, so that
+/// the token never leaves the machine. Source:
+/// https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 struct ContainerCredentials: CredentialProvider {
     private static let timeout = Duration.seconds(2)
     private static let attempts = 3
@@ -73,7 +73,7 @@ struct ContainerCredentials: CredentialProvider {
     private func token() throws(ProviderFailure) -> String? {
         var token = system.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")
         if let path = system.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
-            // Read each time: the agent renews it.
+            // Read for each request, because the agent renews it.
             guard let data = try? system.readFile(path) else {
                 throw .invalid("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE \(path) cannot be read")
             }

@@ -1,15 +1,15 @@
 internal import Foundation
 
-/// Credentials as metadata services and `credential_process` write them.
+/// Credentials in the format of metadata services and `credential_process`.
 struct CredentialDocument: Decodable {
     private var accessKeyID: String?
     private var secretAccessKey: String?
     private var token: String?
     private var sessionToken: String?
     private var expiration: String?
-    /// `Success`, or why there are none; from the instance's service only.
+    /// `Success`, or the reason for an error. Instance metadata only.
     private var code: String?
-    /// Of the format; from `credential_process` only.
+    /// The version of the format. `credential_process` only.
     private var version: Int?
 
     private enum CodingKeys: String, CodingKey {
@@ -22,7 +22,7 @@ struct CredentialDocument: Decodable {
         case version = "Version"
     }
 
-    /// What a metadata service has answered.
+    /// Parses a metadata service's reply.
     static func answer(_ data: Data) throws(ProviderFailure) -> AWSCredentials {
         let document = try Self(data)
         if let code = document.code, code != "Success" { throw .unavailable("it answered with the code \(code)") }

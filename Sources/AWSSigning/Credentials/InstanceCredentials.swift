@@ -1,9 +1,9 @@
 internal import Foundation
 
-/// The role of an EC2 instance, from its metadata service in version 2: a PUT gives a token that the reads carry.
+/// The role of an EC2 instance, from version 2 of its metadata service: a PUT returns a token for the reads.
 ///
-/// Off EC2 nothing answers, so there is one short attempt.
-/// Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
+/// Outside of EC2 nothing answers, so there is only one short attempt. Source:
+/// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
 struct InstanceCredentials: CredentialProvider {
     private static let roles = "/latest/meta-data/iam/security-credentials/"
 
@@ -33,7 +33,7 @@ struct InstanceCredentials: CredentialProvider {
         do {
             response = try ask("PUT", "/latest/api/token", [.init("X-aws-ec2-metadata-token-ttl-seconds", "21600")])
         } catch {
-            // That nobody answers is what it is like off EC2, and no failure.
+            // Outside of EC2, no answer is normal.
             if case .unavailable(let reason) = error { throw .nothing(reason) }
             throw error
         }
@@ -75,7 +75,7 @@ struct InstanceCredentials: CredentialProvider {
             ? "http://[fd00:ec2::254]" : "http://169.254.169.254"
     }
 
-    /// 1 unless set.
+    /// The value of a variable (default: 1).
     private func number(_ name: String) throws(ProviderFailure) -> Int {
         guard let text = system.variable(name) else { return 1 }
         guard let number = Int(text), number > 0 else { throw .invalid("\(name) must be a whole number above 0") }

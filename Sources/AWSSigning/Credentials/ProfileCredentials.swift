@@ -1,10 +1,10 @@
-/// The keys of a profile in the shared files, or those that its `credential_process` prints.
+/// The keys of a profile in the shared files, or the output of its `credential_process`.
 ///
-/// A profile that wants to take on a role, sign in or swap a web identity is refused by name and not passed over: the next
-/// provider would be another identity.
+/// A profile that assumes a role, uses SSO or a web identity is rejected instead of skipped, because the next provider
+/// would be another identity.
 struct ProfileCredentials: CredentialProvider {
     let system: AWSSystem
-    /// Instead of `AWS_PROFILE`.
+    /// Overrides `AWS_PROFILE`.
     let profile: String?
 
     private var profileName: String { profile ?? system.profileVariable ?? "default" }

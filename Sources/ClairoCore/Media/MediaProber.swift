@@ -1,11 +1,11 @@
-/// Looks into a source before anything is done with it.
+/// Probes a source before processing.
 ///
-/// Calls block; they come from a dedicated thread and never from the cooperative pool.
+/// Calls block. Use a dedicated thread, never the cooperative pool.
 public protocol MediaProber: Sendable {
-    /// What is in the source.
+    /// Probes a source.
     /// - Parameters:
-    ///   - name: of the source, for messages.
-    ///   - profile: that it is to be processed with, which may take what others refuse.
-    /// - Throws: `badInput` (65) where it could not be transcoded: no media, cut short, beyond a limit.
+    ///   - name: The source's name for messages.
+    ///   - profile: The profile to use, which may accept sources that others reject.
+    /// - Throws: `badInput` (65) if the source cannot be transcoded: no media, truncated, beyond a limit.
     func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo
 }

@@ -1,11 +1,11 @@
-/// An exact fraction, always reduced and with a positive denominator: frame rates, time bases and instants.
+/// An exact fraction, reduced and with a positive denominator: a frame rate, a time base or a time.
 ///
 /// Its text and JSON form is `"24000/1001"`, or `"25/1"` for whole numbers.
 public struct Rational: Hashable, Sendable, Comparable {
     public let num: Int64
     public let den: Int64
 
-    /// A reduced fraction. A zero denominator gives 0/1, since headers of damaged files are full of them.
+    /// Reduces the fraction. A zero denominator gives 0/1, because damaged headers often contain one.
     public init(_ num: Int64, _ den: Int64 = 1) {
         guard den != 0, num != 0, num != .min, den != .min else {
             (self.num, self.den) = (0, 1)
@@ -17,8 +17,8 @@ public struct Rational: Hashable, Sendable, Comparable {
         self.den = sign * den / Int64(divisor)
     }
 
-    /// The fraction itself where its terms fit in 64 bits, as for all values met in media files; else one very close to it,
-    /// or the largest or smallest there is.
+    /// The exact fraction if its terms fit into 64 bits, as for all values found in media files. Otherwise a close
+    /// approximation, or the largest or smallest value.
     init(wide num: Int128, _ den: Int128) {
         var (a, b) = (num.magnitude, den.magnitude)
         while b != 0 { (a, b) = (b, a % b) }
@@ -44,17 +44,17 @@ public struct Rational: Hashable, Sendable, Comparable {
             (n, d) = (d, n % d)
         }
         let isNegative = (num < 0) != (den < 0)
-        // The first convergent does not fit if the value itself does not.
+        // If even the first convergent does not fit, the value itself does not.
         let magnitude = last.1 == 0 ? Int64.max : Int64(last.0)
         self.init(isNegative ? -magnitude : magnitude, last.1 == 0 ? 1 : Int64(last.1))
     }
 
     public static let zero = Rational(0, 1)
 
-    /// The nearest double, for display and for estimates; arithmetic stays exact.
+    /// The nearest double, for display and estimates. Arithmetic stays exact.
     public var doubleValue: Double { Double(num) / Double(den) }
 
-    /// The reciprocal; of zero, zero.
+    /// The reciprocal. Zero for zero.
     public var inverse: Rational { num == 0 ? .zero : Rational(den, num) }
 
     public static func < (lhs: Rational, rhs: Rational) -> Bool {
@@ -79,23 +79,23 @@ public struct Rational: Hashable, Sendable, Comparable {
 
     public static func / (lhs: Rational, rhs: Rational) -> Rational { lhs * rhs.inverse }
 
-    /// The nearest whole number, halves away from zero.
+    /// The nearest integer, halves away from zero.
     public var rounded: Int64 {
         let doubled = Int128(num.magnitude) * 2 + Int128(den)
         let magnitude = Int64(doubled / (Int128(den) * 2))
         return num < 0 ? -magnitude : magnitude
     }
 
-    /// The largest whole number that is not above this value.
+    /// The largest integer not above this value.
     public var floor: Int64 {
         let quotient = num / den
         return num % den < 0 ? quotient - 1 : quotient
     }
 
-    /// The smallest whole number that is not below this value.
+    /// The smallest integer not below this value.
     public var ceil: Int64 { -Rational(-num, den).floor }
 
-    /// The fraction nearest to `seconds` with microsecond resolution.
+    /// The fraction nearest to `seconds`, with microsecond resolution.
     public init(seconds: Double) {
         guard seconds.isFinite, abs(seconds) < 9e12 else {
             self = .zero

@@ -1,12 +1,12 @@
-/// What `clairo verify --json` prints: one entry per check, and the problems in words.
+/// The output of `clairo verify --json`: one entry per check.
 public struct VerificationReport: Sendable, Codable, Hashable {
     public struct Check: Sendable, Codable, Hashable {
         /// A stable name, for example `segment-boundaries`.
         public var name: String
-        /// What was looked at: a rendition, a playlist, a file.
+        /// What was checked: a rendition, a playlist, a file.
         public var subject: String
         public var passed: Bool
-        /// What was found, and where it failed what was expected.
+        /// What was found, and for a failed check what was expected.
         public var detail: String
 
         public init(name: String, subject: String, passed: Bool, detail: String) {

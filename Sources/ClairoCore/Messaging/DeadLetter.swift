@@ -1,19 +1,19 @@
 public import struct Foundation.Data
 
-/// A message, or a task, that could not be dealt with, kept with what is needed to understand it and to try again.
+/// A message or task that could not be processed, with everything needed to diagnose and retry it.
 public struct DeadLetter: Sendable, Codable, Hashable {
     public var id: MessageID
-    /// Where the message came from; `clairo.tasks` for a task.
+    /// The message's topic; `clairo.tasks` for a task.
     public var topic: String
     public var partition: Int?
     public var offset: Int64?
     public var key: String?
     public var headers: [String: String]
-    /// As it came, up to a mebibyte of it. For a task, its `TaskSpec`.
+    /// The original payload, up to 1 MiB. For a task, its `TaskSpec`.
     public var payload: Data
     public var failure: Failure
     public var attempts: Int
-    /// Where it is about a video: what redriving it processes again.
+    /// The video to process again on a redrive, if any.
     public var videoID: VideoID?
     public var createdAt: Timestamp
     public var redrivenAt: Timestamp?

@@ -6,45 +6,44 @@ public import struct Foundation.Data
 public protocol MessageQueue: Sendable {
     func producer() async throws(ClairoError) -> any MessageProducer
 
-    /// Joins a group, whose members share the topics' messages.
-    /// - Parameter inFlight: messages that may be received and not yet be done at a time.
+    /// Joins a consumer group, whose members share the messages of the topics.
+    /// - Parameter inFlight: The maximum number of unfinished messages.
     func consumer(topics: [String], group: String, inFlight: Int) async throws(ClairoError) -> any MessageConsumer
 
-    /// Makes the topics where they do not exist.
+    /// Creates missing topics.
     func prepare(topics: [String]) async throws(ClairoError)
 
-    /// Messages of a topic that a group has yet to be done with.
+    /// The number of messages of a topic that a group has not finished.
     func lag(of group: String, topic: String) async throws(ClairoError) -> Int
 
-    /// Makes sure that the queue answers and has the pipeline's topics, and says what is wrong otherwise.
+    /// Checks that the queue is available and has the pipeline's topics.
     func check() async throws(ClairoError)
 }
 
 public protocol MessageProducer: Sendable {
-    /// Sends messages and waits until each is safe, or has failed. The header `message-id` holds a message's id.
-    /// - Returns: for each message, in their order, nil or why it was not delivered. One that failed may have arrived
-    ///   all the same.
+    /// Sends messages and waits until each is stored or has failed. The header `message-id` contains the message's id.
+    /// - Returns: For each message, in order, nil or the delivery error. A failed message may have arrived anyway.
     func send(_ messages: [OutboxMessage]) async -> [ClairoError?]
 
-    /// Ends the connection; what is on its way gets some seconds.
+    /// Closes the connection. Pending messages get a few seconds.
     func close() async
 }
 
 public protocol MessageConsumer: Sendable {
-    /// The next message, when there is one; nil once the consumer is closed or the calling task is cancelled.
+    /// Waits for the next message. Returns nil once the consumer is closed or the task is cancelled.
     func next() async throws(ClairoError) -> ReceivedMessage?
 
-    /// The message is dealt with and will not be seen again by this group, but for a rebalance or a crash just now.
+    /// Marks the message as processed. The group will not see it again, except after a concurrent rebalance or crash.
     func done(_ message: ReceivedMessage) async throws(ClairoError)
 
-    /// The message was not dealt with: it is delivered again, here or elsewhere.
+    /// Returns the message unprocessed, to be delivered again, here or elsewhere.
     func release(_ message: ReceivedMessage) async throws(ClairoError)
 
-    /// Leaves the group; within some seconds in any case.
+    /// Leaves the group, within a few seconds.
     func close() async
 }
 
-/// A message as it was received: from Clairo, or from anybody else who may write to the topic.
+/// A received message. It may come from anyone who can write to the topic.
 public struct ReceivedMessage: Sendable, Hashable {
     public var topic: String
     public var partition: Int
@@ -53,7 +52,7 @@ public struct ReceivedMessage: Sendable, Hashable {
     public var headers: [String: String]
     /// Empty for a message without a value.
     public var payload: Data
-    /// Tells receptions of one message apart, so that a late `done` of an earlier one does nothing.
+    /// Identifies this delivery, so that a late `done` for an earlier delivery has no effect.
     public var receipt: String
 
     public init(
@@ -69,16 +68,16 @@ public struct ReceivedMessage: Sendable, Hashable {
         self.receipt = receipt
     }
 
-    /// The id that Clairo gave it; nil for messages of others.
+    /// The id assigned by Clairo, or nil for other senders.
     public var id: MessageID? { headers[Header.id].flatMap(MessageID.init) }
 
     public enum Header {
         public static let id = "message-id"
         public static let trace = "trace-id"
         public static let schema = "schema"
-        /// How often a message about uploads was put off.
+        /// How often an upload message was postponed.
         public static let intakeAttempt = "intake-attempt"
-        /// What begins the names of headers that tell why a message is a dead letter.
+        /// The prefix of the headers that explain a dead letter.
         public static let deadLetterPrefix = "dead-letter-"
     }
 }

@@ -1,21 +1,21 @@
 /// The topics of the pipeline.
 public enum Topic {
-    /// Videos whose bytes are safe: `UploadMessage`, or events of S3 and MinIO.
+    /// Uploaded videos: `UploadMessage`, or events from S3 and MinIO.
     public static let uploads = "clairo.uploads"
-    /// Tasks that may be taken: `TaskMessage`.
+    /// Available tasks: `TaskMessage`.
     public static let tasks = "clairo.tasks"
-    /// What has become of jobs: `JobEvent`.
+    /// State changes of jobs: `JobEvent`.
     public static let events = "clairo.events"
-    /// Not a topic of the queue: the relay sends these to the webhook.
+    /// Not a topic of the queue: the relay posts these to the webhook.
     public static let webhook = "webhook"
 
-    /// Those that the queue has to have.
+    /// The topics that the queue needs.
     public static let all = [uploads, tasks, events, deadLetters(of: uploads), deadLetters(of: tasks)]
 
     public static func deadLetters(of topic: String) -> String { topic + ".dlq" }
 }
 
-/// What `clairo.tasks` carries: a task may be taken. Which one a worker takes then, the database says.
+/// The payload of `clairo.tasks`: a hint that a task is available. The database decides which task a worker gets.
 public struct TaskMessage: Sendable, Codable, Hashable {
     public static let currentSchema = 1
 
@@ -34,7 +34,7 @@ public struct TaskMessage: Sendable, Codable, Hashable {
     }
 }
 
-/// What `clairo.events` and webhooks carry.
+/// The payload of `clairo.events` and of webhooks.
 public struct JobEvent: Sendable, Codable, Hashable {
     public static let currentSchema = 1
 
@@ -52,9 +52,9 @@ public struct JobEvent: Sendable, Codable, Hashable {
     public var jobID: JobID
     public var traceID: String
     public var time: Timestamp
-    /// Of `ready`.
+    /// Set for `ready`.
     public var output: ProcessedOutput?
-    /// Of `failed`.
+    /// Set for `failed`.
     public var error: Failure?
 
     public init(_ event: Kind, job: Job, time: Timestamp = .now, output: ProcessedOutput? = nil, error: Failure? = nil)

@@ -1,7 +1,7 @@
-/// Tells somebody outside what has become of a job.
+/// Notifies an external receiver about jobs.
 public protocol WebhookSender: Sendable {
-    /// Sends one message of the topic `Topic.webhook`, once; whoever calls repeats it. The receiver may get it twice and
-    /// knows it by the message's id.
-    /// - Throws: `transient` where the same message may go well later; `badInput` where the receiver refuses it for good.
+    /// Sends one message of the topic `Topic.webhook`, without retries. The receiver may get it twice and can recognise
+    /// it by the message's id.
+    /// - Throws: `transient` if a retry may succeed; `badInput` if the receiver rejects it permanently.
     func send(_ message: OutboxMessage) async throws(ClairoError)
 }

@@ -1,4 +1,4 @@
-/// One processing of a video under a profile.
+/// A processing of a video under a profile.
 public struct Job: Sendable, Codable, Hashable {
     public enum State: String, Sendable, Codable, CaseIterable {
         case planning, running, finishing, succeeded, failed, cancelled
@@ -11,13 +11,13 @@ public struct Job: Sendable, Codable, Hashable {
     public var state: State
     public var profile: String
     public var priority: Priority
-    /// Whose it is, for weights between customers.
+    /// The tenant, for fair scheduling.
     public var tenant: String
-    /// Its place in the queue of all jobs: what its tasks' places are reckoned from.
+    /// Its position in the queue, from which its tasks' positions are derived.
     public var queueAt: Timestamp
-    /// The fencing number: a change that names an old one is refused.
+    /// The fencing number: an update with an older number is rejected.
     public var attempt: Int
-    /// What the job will make; nil before it is planned.
+    /// Nil before the job is planned.
     public var plan: Plan?
     public var error: Failure?
     public var traceID: String

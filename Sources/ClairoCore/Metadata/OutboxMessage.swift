@@ -1,25 +1,25 @@
 public import struct Foundation.Data
 
-/// A message that is certain to be sent because it was written in the transaction of the change it tells about.
+/// A message written in the same transaction as the change it announces, so that it is certain to be sent.
 public struct OutboxMessage: Sendable, Codable, Hashable {
-    /// Travels in a header, so that a receiver can drop the second of two.
+    /// Sent as a header, so that a receiver can discard duplicates.
     public var id: MessageID
     public var topic: String
-    /// Messages of one key keep their order. At most `longestKey` characters.
+    /// Messages with the same key keep their order. Up to `longestKey` characters.
     public private(set) var key: String
     public var headers: [String: String]
     /// JSON.
     public var payload: Data
     public var createdAt: Timestamp
-    /// Not to be sent before this moment.
+    /// Not sent before this time.
     public var dueAt: Timestamp
-    /// How often sending has been tried.
+    /// The number of delivery attempts.
     public var attempts: Int
 
-    /// Unicode scalars of a key.
+    /// The maximum length of a key in Unicode scalars.
     public static let longestKey = 500
 
-    /// - Parameter key: what is longer than `longestKey` is cut; Kafka's own keys, which a dead letter has, may be.
+    /// - Parameter key: Truncated to `longestKey`. The key of a dead letter from Kafka may be longer.
     public init(
         id: MessageID, topic: String, key: String, headers: [String: String] = [:], payload: Data, createdAt: Timestamp,
         dueAt: Timestamp? = nil, attempts: Int = 0
@@ -35,7 +35,7 @@ public struct OutboxMessage: Sendable, Codable, Hashable {
     }
 }
 
-/// What `clairo.uploads` carries: a video whose bytes are safe.
+/// The payload of `clairo.uploads`: an uploaded video.
 public struct UploadMessage: Sendable, Codable, Hashable {
     public static let topic = Topic.uploads
     public static let currentSchema = 1

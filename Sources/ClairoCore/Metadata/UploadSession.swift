@@ -1,39 +1,39 @@
-/// An upload that is under way: what has to be known to go on after any interruption.
+/// An upload in progress, with everything needed to resume it.
 public struct UploadSession: Sendable, Codable, Hashable {
     public enum State: String, Sendable, Codable, CaseIterable {
-        /// Bytes may still come.
+        /// More bytes may arrive.
         case open
-        /// The video is registered; kept until the uploader knows of it.
+        /// The video is registered. Kept until the uploader knows the video's id.
         case complete
-        /// It is being removed: nobody adds to it or registers it any more.
+        /// Being deleted. It accepts no bytes and cannot be registered.
         case discarded
     }
 
     public var id: UploadID
-    /// The id the video will have; its source goes to `Video.sourceKey(videoID)`.
+    /// The id of the future video. Its source is stored at `Video.sourceKey(videoID)`.
     public var videoID: VideoID
     public var state: State
-    /// Who may go on with it: for `clairo upload` a digest of host, path, size and time of change; for the API the token's
-    /// digest with a random part.
+    /// Identifies who may resume the upload. For `clairo upload`, a digest of host, path, size and modification time;
+    /// for the API, a salted digest of the token.
     public var fingerprint: String
     public var title: String?
     public var originalName: String
     public var profile: String
     public var priority: Priority
     public var tenant: String
-    /// Bytes in all; nil where the sender does not know yet.
+    /// The total size in bytes, or nil if unknown.
     public var size: Int64?
-    /// SHA-256 that the sender promises, hexadecimal.
+    /// The SHA-256 declared by the sender, in hexadecimal.
     public var sha256: String?
-    /// The store's upload; nil before it was begun.
+    /// The store's multipart upload, or nil before it was started.
     public var multipart: MultipartUpload?
-    /// Bytes that are safe (tus `Upload-Offset`): whole parts in the store, and the tail.
+    /// Committed bytes (tus `Upload-Offset`): whole parts in the store, plus the tail.
     public var offset: Int64
-    /// Incremented by each change; a change that names an old one is refused.
+    /// Incremented by each update. An update with an older version is rejected.
     public var version: Int
     public var createdAt: Timestamp
     public var updatedAt: Timestamp
-    /// After this it may be swept away.
+    /// When the sweep may remove it.
     public var expiresAt: Timestamp
 
     public init(

@@ -1,20 +1,19 @@
 public import struct Foundation.Data
 
-/// Bytes that can be read at any offset: a local file today, S3 ranges or a socket to the parent process later.
+/// Random access to bytes: a local file, S3 ranges, or a socket to the parent process.
 ///
-/// Calls block; they come from a dedicated thread and never from the cooperative pool.
+/// Calls block. Use a dedicated thread, never the cooperative pool.
 public protocol ByteSource: Sendable {
     /// The length in bytes.
     var size: Int64 { get }
 
-    /// What the store that the bytes come from calls this version of them; nil where there is no such name, and only reading
-    /// tells whether two sources are the same.
+    /// The store's version of the bytes, or nil if only reading tells whether two sources are equal.
     var etag: String? { get }
 
-    /// Reads up to `buffer.count` bytes at `offset` and returns how many there were; 0 only at the end.
+    /// Reads up to `buffer.count` bytes at `offset` and returns their number. Returns 0 only at the end.
     func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int
 
-    /// A URL with which anybody may read these bytes for a while, without credentials; nil where there is no such URL.
+    /// A URL with which anyone can read these bytes for a limited time, without credentials; nil if unsupported.
     func presignedURL(expiresIn seconds: Int) throws(ClairoError) -> String?
 }
 
@@ -23,8 +22,8 @@ extension ByteSource {
 
     public func presignedURL(expiresIn seconds: Int) throws(ClairoError) -> String? { nil }
 
-    /// Exactly `count` bytes at `offset`.
-    /// - Throws: `inputOutput` (74) where the source ends before them: it has become shorter since it was opened.
+    /// Reads exactly `count` bytes at `offset`.
+    /// - Throws: `inputOutput` (74) if the source ends earlier, because it has shrunk since it was opened.
     public func part(at offset: Int64, count: Int) throws(ClairoError) -> Data {
         var data = Data(count: count)
         var filled = 0
@@ -38,7 +37,7 @@ extension ByteSource {
                 }
             }
             let count = try result.get()
-            if count == 0 { throw .inputOutput("The source became shorter while it was read") }
+            if count == 0 { throw .inputOutput("The source became shorter while it was being read") }
             filled += count
         }
         return data

@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// A queue of limited length between two threads: back pressure sets the memory, and each side learns of the other's end.
+/// A bounded queue between two threads. Back pressure limits memory, and each side learns when the other ends.
 ///
 /// `@unchecked Sendable`: all state is guarded by `condition`.
 public final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
@@ -12,7 +12,8 @@ public final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
 
     public init(capacity: Int) { self.capacity = capacity }
 
-    /// Adds an element, waiting for room. False once the consumer has given up: the producer stops then.
+    /// Adds an element, and blocks while the queue is full. Returns false if the consumer has given up; the producer
+    /// should stop.
     public func push(_ element: Element) -> Bool {
         condition.lock()
         defer { condition.unlock() }
@@ -23,7 +24,7 @@ public final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         return true
     }
 
-    /// Takes the oldest element, waiting for one. Nil at the end.
+    /// Removes the oldest element, and blocks while the queue is empty. Returns nil at the end.
     public func pop() -> Element? {
         condition.lock()
         defer { condition.unlock() }
@@ -34,7 +35,7 @@ public final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         return element
     }
 
-    /// The producer has nothing more; what is queued is still delivered.
+    /// Marks the end of the stream. Queued elements are still delivered.
     public func finish() {
         condition.lock()
         defer { condition.unlock() }
@@ -42,7 +43,7 @@ public final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         condition.broadcast()
     }
 
-    /// Either side gives up: what is queued is dropped and nobody waits any more.
+    /// Gives up from either side: drops queued elements and unblocks both threads.
     public func abandon() {
         condition.lock()
         defer { condition.unlock() }

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// A request to stop that reaches blocking work on any thread.
+/// A stop request that reaches blocking work on any thread.
 public final class StopRequest: Sendable {
     private struct State {
         var isCancelled = false
@@ -14,7 +14,7 @@ public final class StopRequest: Sendable {
 
     public var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
-    /// Asks everybody to stop; a second time does nothing.
+    /// Requests a stop. Idempotent.
     public func cancel() {
         let handlers = state.withLock { state in
             defer { state = State(isCancelled: true) }
@@ -23,8 +23,8 @@ public final class StopRequest: Sendable {
         for (_, handler) in handlers { handler() }
     }
 
-    /// Calls `handler` on stop, after those that came before it; at once where that has happened.
-    /// - Returns: what `forget` takes.
+    /// Calls `handler` on a stop, after earlier handlers, or at once if already stopped.
+    /// - Returns: An id for `forget`.
     @discardableResult
     public func onCancel(_ handler: @escaping @Sendable () -> Void) -> Int? {
         let id = state.withLock { state -> Int? in
@@ -37,7 +37,7 @@ public final class StopRequest: Sendable {
         return id
     }
 
-    /// Lets go of a handler whose work has ended, for requests that outlive it by far.
+    /// Removes a handler whose work has ended, for requests that live much longer.
     public func forget(_ id: Int?) {
         if let id { state.withLock { _ = $0.handlers.removeValue(forKey: id) } }
     }

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Wakes who waits for work, within one process: a ring while nobody waits is remembered, several are one.
+/// Wakes tasks that wait for work, within one process. A signal without a waiter is remembered; several count as one.
 public final class WakeSignal: Sendable {
     private struct State {
         var isRung = false
@@ -12,7 +12,7 @@ public final class WakeSignal: Sendable {
 
     public init() {}
 
-    /// Wakes everybody who waits, or else the next to come.
+    /// Wakes all waiters, or the next one to come.
     public func ring() {
         let waiting = state.withLock { state in
             defer { state.waiting = [:] }
@@ -22,7 +22,7 @@ public final class WakeSignal: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    /// Waits for a ring, for `seconds`, or until the calling task is cancelled.
+    /// Waits for a signal, for `seconds`, or until the task is cancelled.
     public func wait(seconds: Double) async {
         await withTaskGroup { group in
             group.addTask { await self.wait() }
@@ -40,7 +40,7 @@ public final class WakeSignal: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
-                    // Who is told to stop leaves the ring to the next.
+                    // A cancelled task leaves the signal to the next waiter.
                     if Task.isCancelled { return true }
                     if state.isRung {
                         state.isRung = false

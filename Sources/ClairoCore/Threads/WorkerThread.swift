@@ -2,20 +2,19 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// A thread of its own for work that blocks, with a result to wait for. libav and file access never run on the cooperative
+/// A dedicated thread for blocking work, with a result to wait for. libav and file access never run on the cooperative
 /// pool.
 public final class WorkerThread: Sendable {
     private let done = DispatchSemaphore(value: 0)
     private let failure = Mutex<(any Error)?>(nil)
 
-    /// Starts `body` at once.
-    /// - Parameter niceness: how far this thread stands back behind the others of the process, 0 to 19 (nice(2); on Linux
-    ///   it belongs to the thread).
+    /// Starts `body`.
+    /// - Parameter niceness: The thread's nice value, 0 to 19 (nice(2); on Linux it is per thread).
     public init(name: String, niceness: Int32 = 0, _ body: sending @escaping () throws -> Void) {
-        // The closure is handed over to one thread and called once there.
+        // The closure is handed to one thread and called once there.
         nonisolated(unsafe) let body = body
         let thread = Thread { [self] in
-            // Set by the thread itself, which is what the system shows (top -H).
+            // Set by the thread itself, so that the system shows it (top -H).
             Thread.current.name = name
             if niceness > 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
             do {
@@ -29,7 +28,7 @@ public final class WorkerThread: Sendable {
         thread.start()
     }
 
-    /// Waits for the end and returns the error it ended with, if any. To be called once.
+    /// Waits for the thread and returns the error it ended with, if any. Call once.
     public func join() -> (any Error)? {
         done.wait()
         return failure.withLock { $0 }

@@ -43,14 +43,14 @@ public final class ECSClient: Sendable {
     }
 
     /// - Parameters:
-    ///   - arns: at most `DescribeTasksRequest.limit`.
-    ///   - attempts: fewer for who asks again anyway, and has something else to do meanwhile.
+    ///   - arns: Up to `DescribeTasksRequest.limit` ARNs.
+    ///   - attempts: Fewer for callers that poll anyway.
     func describeTasks(
         _ arns: [String], cluster: String, attempts: Int? = nil, stop: StopRequest
     ) throws(ClairoError) -> TasksReply {
         try call(
             .describeTasks, DescribeTasksRequest(cluster: cluster, tasks: arns),
-            "Asking for tasks of the ECS cluster \(cluster)", attempts: attempts, stop)
+            "Describing tasks of the ECS cluster \(cluster)", attempts: attempts, stop)
     }
 
     func stopTask(_ arn: String, cluster: String, reason: String, stop: StopRequest) throws(ClairoError) {
@@ -66,17 +66,17 @@ public final class ECSClient: Sendable {
 
     func describeCluster(_ cluster: String, stop: StopRequest) throws(ClairoError) -> ClustersReply {
         try call(
-            .describeClusters, DescribeClustersRequest(clusters: [cluster]), "Looking at the ECS cluster \(cluster)",
+            .describeClusters, DescribeClustersRequest(clusters: [cluster]), "Describing the ECS cluster \(cluster)",
             stop)
     }
 
     func describeTaskDefinition(_ name: String, stop: StopRequest) throws(ClairoError) -> TaskDefinitionReply {
         try call(
             .describeTaskDefinition, DescribeTaskDefinitionRequest(taskDefinition: name),
-            "Looking at the ECS task definition \(name)", stop)
+            "Describing the ECS task definition \(name)", stop)
     }
 
-    // MARK: How it works
+    // MARK: Implementation
 
     private func call<Reply: Decodable>(
         _ operation: ECSEvent.Operation, _ request: some Encodable, _ doing: String, attempts: Int? = nil,
@@ -86,7 +86,7 @@ public final class ECSClient: Sendable {
         do {
             body = try JSON.encode(request, pretty: false)
         } catch {
-            throw .defect("\(doing): the request cannot be written: \(error)")
+            throw .defect("\(doing): the request cannot be encoded: \(error)")
         }
         do throws(AWSFailure) {
             return try send(operation, body, attempts, stop)

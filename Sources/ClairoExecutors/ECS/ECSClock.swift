@@ -1,12 +1,12 @@
 public import ClairoCore
 internal import Foundation
 
-/// Time as what waits for ECS knows it; a test gives another one.
+/// The clock used while waiting for ECS. Tests inject their own.
 public struct ECSClock: Sendable {
-    /// Seconds since some moment, which never go back.
+    /// Monotonic seconds.
     public var now: @Sendable () -> Double
-    /// Waits on the calling thread.
-    /// - Returns: whether all of the time has passed: false where the request to stop came first.
+    /// Blocks the calling thread.
+    /// - Returns: Whether the whole time has passed, false after a stop request.
     public var sleep: @Sendable (_ seconds: Double, StopRequest) -> Bool
 
     public init(

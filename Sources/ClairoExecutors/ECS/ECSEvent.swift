@@ -1,14 +1,14 @@
 internal import AWSClient
 internal import Curl
 
-/// One attempt at a call of ECS's API.
+/// One attempt of an ECS API call.
 public struct ECSEvent: Sendable {
-    /// By the names of the API.
+    /// Operations, with the API's names.
     public enum Operation: String, Sendable, CaseIterable {
         /// By the names of the ECS API.
         case runTask, stopTask, describeTasks, listTasks, describeClusters, describeTaskDefinition
 
-        /// As the API's header has it.
+        /// The name in the API's header.
         var target: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
     }
 
@@ -25,7 +25,7 @@ public struct ECSEvent: Sendable {
 }
 
 extension ECSEvent.Outcome {
-    /// nil where the call was given up by ourselves.
+    /// Nil if the call was cancelled.
     init?(_ failure: AWSFailure) {
         switch failure.cause {
         case .service where failure.isThrottle: self = .throttled

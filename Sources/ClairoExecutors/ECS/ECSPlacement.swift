@@ -1,22 +1,22 @@
 public import ClairoCore
 
-/// Where in ECS tasks run, as the settings say.
+/// Where tasks run in ECS.
 public struct ECSPlacement: Sendable, Hashable {
-    /// A source of machines: FARGATE, FARGATE_SPOT, or one of the operator's own.
+    /// A capacity provider: FARGATE, FARGATE_SPOT, or one of the operator's own.
     public struct CapacityProvider: Sendable, Codable, Hashable {
         /// Name of the capacity provider.
         public var capacityProvider: String
         /// Its share of the tasks.
         public var weight: Int
-        /// Tasks that it gets before the shares count.
+        /// The number of tasks that it gets before weights apply.
         public var base: Int?
     }
 
-    /// Name or ARN.
+    /// The name or ARN of the cluster.
     public var cluster: String
-    /// Family, family and revision, or ARN.
+    /// The task definition: family, family and revision, or ARN.
     public var taskDefinition: String
-    /// The container in it that runs Clairo.
+    /// The name of the container that runs Clairo.
     public var container: String
     /// Subnets that tasks run in.
     public var subnets: [String]
@@ -24,7 +24,7 @@ public struct ECSPlacement: Sendable, Hashable {
     public var securityGroups: [String]
     /// Whether tasks get public IP addresses.
     public var assignsPublicIP: Bool
-    /// None for Fargate as it is, which needs no capacity providers in the cluster.
+    /// Empty for plain Fargate, which needs no capacity providers in the cluster.
     public var capacityProviders: [CapacityProvider]
 
     public init(
@@ -40,7 +40,7 @@ public struct ECSPlacement: Sendable, Hashable {
         self.capacityProviders = capacityProviders
     }
 
-    /// The name that all revisions of the task definition share.
+    /// The family, which all revisions of the task definition share.
     public var family: String {
         let name = taskDefinition.split(separator: "/").last ?? ""
         return String(name.prefix { $0 != ":" })
@@ -48,12 +48,12 @@ public struct ECSPlacement: Sendable, Hashable {
 }
 
 extension ECSPlacement.CapacityProvider {
-    /// The most that one strategy may name (RunTask's documentation).
+    /// The maximum number of providers in a strategy (RunTask's documentation).
     private static let limit = 6
 
-    /// Reads `FARGATE_SPOT`, or several with their weights: `FARGATE=1,FARGATE_SPOT=4`. A second number is a base:
+    /// Parses `FARGATE_SPOT`, or several with weights: `FARGATE=1,FARGATE_SPOT=4`. A second number is a base:
     /// `FARGATE=1+2` gets the first two tasks.
-    /// - Throws: `configuration` (78) for what is not written so.
+    /// - Throws: `configuration` (78) for invalid syntax.
     public static func list(_ text: String) throws(ClairoError) -> [Self] {
         var list: [Self] = []
         for item in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -69,7 +69,7 @@ extension ECSPlacement.CapacityProvider {
             }
             list.append(Self(capacityProvider: String(name), weight: weight, base: base))
         }
-        // ECS takes a base from one of them only, and needs somebody to give the rest to.
+        // ECS allows one base only, and needs a provider with a weight for the rest.
         guard list.count <= limit, list.contains(where: { $0.weight > 0 }), list.count(where: { $0.base != nil }) <= 1
         else { throw unreadable(text) }
         return list
@@ -77,7 +77,7 @@ extension ECSPlacement.CapacityProvider {
 
     private static func unreadable(_ text: String) -> ClairoError {
         .configuration(
-            "ecs-capacity-provider is \(text.debugDescription), which names no capacity providers",
-            advice: "Write FARGATE, FARGATE_SPOT, or weights such as FARGATE=1,FARGATE_SPOT=4.")
+            "ecs-capacity-provider is \(text.debugDescription), which is not a list of capacity providers",
+            advice: "Use FARGATE, FARGATE_SPOT, or weights such as FARGATE=1,FARGATE_SPOT=4.")
     }
 }

@@ -16,7 +16,7 @@ extension AWSService {
         }
         let document = try? JSONDecoder().decode(Document.self, from: reply.body)
         let name = reply.headers["x-amzn-errortype"] ?? document?.__type ?? document?.code ?? "HTTP \(reply.status)"
-        // Names may have a namespace in front and an address behind.
+        // Names may be prefixed by a namespace and followed by a URL.
         let code = name.split(separator: "#").last?.prefix { $0 != ":" } ?? ""
         return AWSRefusal(
             reply, code: String(code), message: document?.message ?? document?.Message ?? "",
@@ -32,7 +32,7 @@ extension AWSFailure {
             if refusal.code == "LimitExceededException" || ECSStopReason.isLackOfCapacity(refusal.message) {
                 return ClairoError(
                     kind: .capacity, exitCode: .temporary, message,
-                    advice: "Wait until other tasks end, or ask AWS for a higher quota.")
+                    advice: "Wait until other tasks end, or request a higher quota from AWS.")
             }
             switch refusal.code {
             case "ClusterNotFoundException":

@@ -1,15 +1,15 @@
 internal import AWSClient
 internal import ClairoCore
 
-/// What it means that a task has stopped without a result, by what ECS says of it.
-/// Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+/// Maps ECS's stop reason to an error, for a task that stopped without a result. Source:
+/// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 struct ECSStopReason {
     var error: ClairoError
-    /// Whether the settings of this worker or of the task definition are to blame, and not the task.
+    /// Whether this worker's settings or the task definition are at fault, not the task.
     var isRefusal = false
 
-    /// - Parameter name: of the container that runs Clairo. Others beside it (a log router, an agent) end too, and say nothing of
-    ///   the task where it has an end of its own.
+    /// - Parameter name: The container that runs Clairo. Others (a log router, an agent) end too, and are ignored if
+    ///   this one has an exit code.
     init(_ task: ECSTask, container name: String) {
         let ended = (task.containers ?? []).filter { $0.exitCode != nil || $0.reason != nil }
         let container = ended.first { $0.name == name } ?? ended.first
@@ -20,7 +20,7 @@ struct ECSStopReason {
         let codes = words.map { $0.prefix { $0 != ":" } }
 
         if words.contains(where: { $0.hasPrefix("OutOfMemoryError") }) {
-            // Its own limit: the same again would end the same way, so it must not be tried for ever.
+            // Its own limit: it would fail again in the same way, so it must not be retried forever.
             error = ClairoError(
                 kind: .defect, exitCode: .software, "The ECS task ran out of memory\(why)",
                 advice: "Give the task definition more memory if you trust the source.")
@@ -28,10 +28,10 @@ struct ECSStopReason {
         }
         switch task.stopCode {
         case "SpotInterruption", "TerminationNotice":
-            error = .temporary("The ECS task's machine was taken away (\(task.stopCode ?? ""))\(why)")
+            error = .temporary("The ECS task's machine was reclaimed (\(task.stopCode ?? ""))\(why)")
             return
         case "UserInitiated", "ServiceSchedulerInitiated":
-            error = .temporary("The ECS task was stopped by others\(why)")
+            error = .temporary("The ECS task was stopped from outside\(why)")
             return
         case "TaskFailedToStart":
             error = Self.failedToStart(why, codes: codes.map(String.init))
@@ -42,8 +42,8 @@ struct ECSStopReason {
         case ClairoError.ExitCode.noPermission.rawValue, ClairoError.ExitCode.configuration.rawValue:
             isRefusal = true
             error = .configuration(
-                "The ECS task could not work with its settings\(exit)\(why)",
-                advice: "Its role must reach the output store and the exchange; see the log of the task.")
+                "The ECS task rejected its settings\(exit)\(why)",
+                advice: "Its role must have access to the output store and the exchange; see the task's log.")
         case ClairoError.ExitCode.unavailable.rawValue, ClairoError.ExitCode.inputOutput.rawValue,
             ClairoError.ExitCode.temporary.rawValue, ClairoError.ExitCode.interrupted.rawValue,
             ClairoError.ExitCode.terminated.rawValue:
@@ -53,7 +53,7 @@ struct ECSStopReason {
         }
     }
 
-    /// ECS has no code of its own for some limits, only words.
+    /// Some limits have no error code of their own, only a message.
     static func isLackOfCapacity(_ text: String) -> Bool {
         ["reached the limit", "quota", "apacity is unavailable", "apacity unavailable"].contains { text.contains($0) }
     }
@@ -61,19 +61,19 @@ struct ECSStopReason {
     private static func failedToStart(_ why: String, codes: [String]) -> ClairoError {
         if isLackOfCapacity(why) {
             return ClairoError(
-                kind: .capacity, exitCode: .temporary, "ECS had no room for the task\(why)",
-                advice: "Add capacity providers, subnets in other zones, or wait.")
+                kind: .capacity, exitCode: .temporary, "ECS had no capacity for the task\(why)",
+                advice: "Add capacity providers or subnets in other zones, or wait.")
         }
         if codes.contains("InternalError") || why.contains("Timeout waiting for") {
             return .temporary("ECS could not start the task\(why)")
         }
         return ClairoError(
             kind: .defect, exitCode: .software, "ECS could not start the task\(why)",
-            advice: "Check the task definition: its image, its execution role, and the way from its subnets to AWS.")
+            advice: "Check the task definition: its image, its execution role, and the route from its subnets to AWS.")
     }
 
-    /// Why RunTask started nothing.
-    /// Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
+    /// The error if RunTask started no task. Source:
+    /// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
     static func notStarted(_ failures: [ECSCallFailure]) -> ClairoError {
         let reasons = failures.map { failure in
             AWSRefusal.printable([failure.reason, failure.detail].compactMap { $0 }.joined(separator: ", "))
@@ -92,6 +92,6 @@ struct ECSStopReason {
         }
         return ClairoError(
             kind: .defect, exitCode: .software, message,
-            advice: "Check the task definition and the cluster; clairo doctor tries them.")
+            advice: "Check the task definition and the cluster, for example with clairo doctor.")
     }
 }

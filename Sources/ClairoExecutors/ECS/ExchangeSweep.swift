@@ -1,20 +1,20 @@
 public import ClairoCore
 
-/// Removes what workers that died have left of what they exchanged with tasks on ECS.
+/// Removes exchange folders left behind by dead workers.
 public struct ExchangeSweep: Sendable {
     private let store: any ObjectStore
     private let age: Double
 
     /// - Parameters:
-    ///   - store: the exchange of all workers. What is not an exchange in there stays.
-    ///   - olderThanSeconds: younger ones stay, and in any case those of attempts that may be at work: they change all the time.
+    ///   - store: The exchange store of all workers. Other objects in it are kept.
+    ///   - olderThanSeconds: Younger folders are kept. Those of running attempts change constantly.
     public init(_ store: any ObjectStore, olderThanSeconds: Double) {
         self.store = store
         age = max(olderThanSeconds, 2 * Exchange.leaseSeconds)
     }
 
-    /// One round over everything. Blocks.
-    /// - Parameter remove: is given each object to remove.
+    /// Runs one pass. Blocks.
+    /// - Parameter remove: Called for each object to remove.
     public func run(remove: (ObjectInfo) throws(ClairoError) -> Void) throws(ClairoError) {
         var folder: (name: Substring, objects: [ObjectInfo])?
         for key in try store.list(prefix: "") {
@@ -37,7 +37,7 @@ public struct ExchangeSweep: Sendable {
         for object in objects { try remove(object) }
     }
 
-    /// The name of the exchange that an object is of, as `Exchange` makes them: `TASK-ATTEMPT-UUID/DOCUMENT`.
+    /// The exchange folder that an object belongs to, named by `Exchange` as `TASK-ATTEMPT-UUID/DOCUMENT`.
     private static func folder(of key: ObjectKey) -> Substring? {
         let parts = key.rawValue.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, Exchange.documents.contains(ObjectKey(String(parts[1]))) else { return nil }

@@ -1,28 +1,28 @@
 internal import Curl
 internal import Foundation
 
-/// What the ECS agent says of the task that this process is in.
-/// Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
+/// The metadata endpoint of the ECS task that this process runs in. Source:
+/// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
 struct TaskMetadata: Sendable {
-    /// Name of the variable that the agent sets.
+    /// The environment variable that the ECS agent sets.
     static let variable = "ECS_CONTAINER_METADATA_URI_V4"
 
     struct Usage: Sendable, Equatable {
-        /// Of all containers of the task, since they began.
+        /// CPU time of all containers since their start.
         var cpuSeconds: Double
-        /// Bytes now, or the most so far where the kernel tells it.
+        /// Peak memory in bytes, or current memory if the kernel does not report the peak.
         var memory: Int64
     }
 
     private let url: String
     private let client: HTTPClient
 
-    /// Nil outside of ECS.
+    /// Returns nil outside of ECS.
     init?(environment: [String: String]) {
         guard let url = environment[Self.variable], url.hasPrefix("http://") else { return nil }
         self.url = url
         var configuration = HTTPClient.Configuration()
-        // It is beside us: no proxy.
+        // A link-local endpoint: no proxy.
         configuration.environment = [:]
         client = HTTPClient(configuration)
     }
@@ -35,7 +35,7 @@ struct TaskMetadata: Sendable {
         return try? JSONDecoder().decode(type, from: reply.body)
     }
 
-    /// Bytes of memory that the task has; nil where it is not told.
+    /// The task's memory in bytes, or nil if not reported.
     func memoryLimit() -> Int64? {
         struct Document: Decodable {
             struct Limits: Decodable { var Memory: Double? }
@@ -45,7 +45,7 @@ struct TaskMetadata: Sendable {
         return get("/task", as: Document.self)?.Limits?.Memory.map { Int64($0 * 1_048_576) }
     }
 
-    /// nil where nothing has been measured yet.
+    /// Returns nil if there are no measurements yet.
     func usage() -> Usage? {
         struct Stats: Decodable {
             struct CPU: Decodable {
@@ -59,7 +59,7 @@ struct TaskMetadata: Sendable {
             var cpu_stats: CPU?
             var memory_stats: Memory?
         }
-        // Docker's numbers by container; null before the first.
+        // Docker's statistics by container; null before the first measurement.
         guard let stats = get("/task/stats", as: [String: Stats?].self) else { return nil }
         let all = stats.values.compactMap { $0 }
         guard !all.isEmpty else { return nil }

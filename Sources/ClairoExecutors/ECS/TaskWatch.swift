@@ -1,13 +1,13 @@
 internal import ClairoCore
 internal import Foundation
 
-/// What ECS says of all the tasks of a worker, asked for in as few calls as can be: who needs to know something newer asks
-/// for everybody, up to a hundred tasks in a call, and the others wait for that.
+/// The ECS state of all tasks of a worker, read with as few calls as possible. Whoever needs newer data reads it for
+/// everyone, up to a hundred tasks per call, while others wait.
 ///
-/// `@unchecked Sendable`: all that changes is guarded by `condition`.
+/// `@unchecked Sendable`: all mutable state is guarded by `condition`.
 final class TaskWatch: @unchecked Sendable {
     private struct Sight {
-        /// nil where ECS does not know it.
+        /// Nil if ECS does not know the task.
         var task: ECSTask?
         var at: Double
     }
@@ -33,9 +33,9 @@ final class TaskWatch: @unchecked Sendable {
         }
     }
 
-    /// What is known of a task that was added.
-    /// - Parameter age: seconds that it may be old.
-    /// - Returns: nil where ECS does not know it (yet, or any more).
+    /// The state of a registered task.
+    /// - Parameter age: The maximum age of the data in seconds.
+    /// - Returns: Nil if ECS does not know the task, yet or any more.
     func look(at arn: String, noOlderThan age: Double, stop: StopRequest) throws(ClairoError) -> ECSTask? {
         condition.lock()
         while true {
@@ -44,7 +44,7 @@ final class TaskWatch: @unchecked Sendable {
                 return sight.task
             }
             if !isAsking { break }
-            // Bounded, so that a request to stop is heard.
+            // Bounded, so that a stop request is noticed.
             _ = condition.wait(until: Date().addingTimeInterval(0.2))
             if stop.isCancelled {
                 condition.unlock()
@@ -63,7 +63,7 @@ final class TaskWatch: @unchecked Sendable {
         return seen[arn]?.task
     }
 
-    /// Two attempts at a call at most: who waits here does not prolong the lease of its task meanwhile, and asks again.
+    /// At most two attempts per call: the caller cannot renew its task's lease meanwhile, and will ask again.
     private func ask(_ arns: [String], _ stop: StopRequest) throws(ClairoError) -> [String: Sight] {
         var sights: [String: Sight] = [:]
         for start in stride(from: 0, to: arns.count, by: DescribeTasksRequest.limit) {
@@ -77,7 +77,7 @@ final class TaskWatch: @unchecked Sendable {
     }
 }
 
-/// Bounds how many tasks of a worker ECS has been asked for and has not yet begun.
+/// Limits the number of a worker's tasks that were requested from ECS and have not started.
 ///
 /// `@unchecked Sendable`: `free` is guarded by `condition`.
 final class PendingGate: @unchecked Sendable {

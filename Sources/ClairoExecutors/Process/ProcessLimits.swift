@@ -2,29 +2,29 @@ internal import CLinux
 internal import ClairoCore
 internal import Glibc
 
-/// What a task's process may use. The kernel enforces the first group (setrlimit(2)), the parent the second.
+/// Resource limits of a task's process. The kernel enforces the first group (setrlimit(2)), the parent the second.
 ///
-/// A task is a piece of work that a machine does in a minute or so, so that hours for it are a sign of something wrong. A
-/// job that is run by hand (`byHand`) has no such end: it takes the time that it takes, with somebody who can stop it.
+/// A task normally takes about a minute, so hours mean that something is wrong. A job run by hand (`byHand`) has no
+/// such limit: it takes as long as it takes, and its user can stop it.
 public struct ProcessLimits: Sendable, Hashable {
-    /// Bytes of private writable memory (RLIMIT_DATA). Address space (RLIMIT_AS) has a limit far above it, against mappings
-    /// that are not counted but need page tables.
+    /// Private writable memory in bytes (RLIMIT_DATA). Address space (RLIMIT_AS) has a much higher limit, against
+    /// mappings that are not counted but need page tables.
     public var memory: Int64
-    /// CPU seconds of all its threads together.
+    /// CPU seconds over all threads.
     public var cpuSeconds: Int
-    /// Bytes of a file; it has none to write.
+    /// The maximum file size in bytes. The process has no file to write.
     public var fileSize: Int64
     public var openFiles: Int
 
-    /// From the start to the end, waiting included.
+    /// Wall time from start to end, including waiting.
     public var wallSeconds: Double
-    /// Without a request, a finished frame or an answer being prepared for it: an endless loop, most likely.
+    /// Time without a request, a finished frame or a reply in preparation, which most likely means an endless loop.
     public var stallSeconds: Double
-    /// Bytes that it may write to the output folder, all objects together; the tasks of a job may write much less
-    /// (`TaskSpec.Work.outputLimit`).
+    /// The maximum number of bytes written to the output folder, over all objects. A job's tasks have a much lower
+    /// limit (`TaskSpec.Work.outputLimit`).
     public var outputBytes: Int64
 
-    /// - Parameter memory: nil for what one task may have that has the machine to itself.
+    /// - Parameter memory: Nil for the share of a task that has the machine to itself.
     public init(
         memory: Int64? = nil, cpuSeconds: Int = 24 * 3600, fileSize: Int64 = 0, openFiles: Int = 64,
         wallSeconds: Double = 12 * 3600, stallSeconds: Double = 120, outputBytes: Int64 = 1 << 40
@@ -38,27 +38,27 @@ public struct ProcessLimits: Sendable, Hashable {
         self.outputBytes = outputBytes
     }
 
-    /// For a job that somebody runs by hand: only what gets nowhere is ended.
+    /// For a job run by hand: only a process without progress is killed.
     public static let byHand = ProcessLimits(
         memory: MachineMemory.bytes, cpuSeconds: 100 * 365 * 86_400, wallSeconds: 100 * 365 * 86_400)
 
-    /// Bytes for one of so many tasks that run at once.
+    /// The memory limit of a task, if `tasks` run at once.
     ///
-    /// A quarter of the memory is for the rest. Of the others a task gets twice its share, since seldom are all of them large,
-    /// and 2 GiB in any case, which a ladder from 4K needs. So all of them together may ask for more than there is: then
-    /// the kernel ends one of them, and not the worker (`TaskChild`), and it is done again later.
+    /// A quarter of the memory is reserved. Of the rest, a task gets twice its share, because tasks are seldom all
+    /// large, and at least 2 GiB, which a ladder from 4K needs. So all together may demand more than there is. Then the
+    /// kernel kills one of them instead of the worker (`TaskChild`), and it is retried later.
     public static func memory(of total: Int64, tasks: Int) -> Int64 {
         let most = total / 4 * 3
         return min(most, max(most / Int64(max(tasks, 1)) * 2, 2 << 30))
     }
 
-    /// Address space that is reserved and not used: stacks, and an arena of malloc for each thread.
+    /// Reserved but unused address space: stacks, and a malloc arena for each thread.
     private static let unused: Int64 = 128 << 30
 
-    /// Sets them for a running process, which has not yet been given anything to do.
-    /// - Returns: whether all of them hold.
+    /// Applies the limits to a running process that has not received its task yet.
+    /// - Returns: Whether all limits were set.
     func apply(to process: pid_t) -> Bool {
-        // Ten seconds lie between SIGXCPU, which tells what happened, and SIGKILL.
+        // SIGXCPU, which identifies the cause, comes ten seconds before SIGKILL.
         let cpu = Int64(cpuSeconds)
         let values = [
             (RLIMIT_DATA, memory, memory), (RLIMIT_AS, memory + Self.unused, memory + Self.unused),

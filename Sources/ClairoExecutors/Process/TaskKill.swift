@@ -1,17 +1,17 @@
 internal import ClairoCore
 internal import Glibc
 
-/// Why a task's process did not end by itself with a result.
+/// Why a task's process ended without a result.
 public enum TaskKill: String, Sendable, CaseIterable {
-    /// It got nowhere for too long, or ran for too long, and was ended.
+    /// It made no progress or took too long, and was killed.
     case stalled, wallTime
-    /// It ran into its limits.
+    /// It exceeded its limits.
     case cpuTime, memory
-    /// It asked the kernel for what it may not.
+    /// It made a forbidden system call.
     case forbiddenCall
-    /// It crashed, or was killed by somebody else.
+    /// It crashed, or was killed from outside.
     case crash
-    /// It did not keep to the protocol, or ended without a word.
+    /// It violated the protocol, or ended without a message.
     case badProtocol, noResult
 }
 

@@ -3,10 +3,10 @@ internal import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// A child of this process: started with nothing of ours, watched, and reaped together with whatever it started.
+/// A child process that inherits nothing, is watched, and is reaped with its descendants.
 ///
-/// Not Sendable: it belongs to one thread, which must stay as long as the child, since the kernel ends the child with the
-/// thread that started it (PR_SET_PDEATHSIG).
+/// Not Sendable: it belongs to one thread, which must live as long as the child, because the kernel kills the child
+/// when the thread that started it ends (PR_SET_PDEATHSIG).
 final class TaskProcess: TaskRuntime {
     static let noun = "process"
 
@@ -15,17 +15,17 @@ final class TaskProcess: TaskRuntime {
     private let errors: Int32
     private var tail = MessageTail()
     private var end: TaskExit?
-    /// Before it began.
+    /// Before the child started.
     private let outOfMemoryKills = MachineMemory.outOfMemoryKills
 
-    /// - Parameter socket: becomes descriptor 3 of the child, its only one but /dev/null and stderr.
-    /// - Throws: `capacity` where the system has no room for a process.
+    /// - Parameter socket: Becomes descriptor 3 of the child, its only one except /dev/null and stderr.
+    /// - Throws: `capacity` if the system has no resources for a process.
     init(_ executable: String, _ arguments: [String], socket: WireSocket) throws(ClairoError) {
         var ends: [Int32] = [0, 0]
         guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Self.cannotStart(errno) }
         defer { close(ends[1]) }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-        // Out of the way of the numbers that they get in the child.
+        // Moved away from the numbers that they get in the child.
         let (stderr, channel) = (Self.above(ends[1]), Self.above(socket.descriptor))
         defer {
             close(stderr)
@@ -46,10 +46,10 @@ final class TaskProcess: TaskRuntime {
     static func start(
         _ executable: String, _ arguments: [String], limits: ProcessLimits
     ) throws(ClairoError) -> (TaskProcess, WireSocket) {
-        // The child's own end is closed here: who reads at ours sees the child go.
+        // Closes the child's end here, so that the end of the child closes the connection.
         let (socket, childSocket) = try WireSocket.pair()
         let process = try TaskProcess(executable, arguments, socket: childSocket)
-        // It has been given nothing yet, so it runs nothing yet that would have to be limited.
+        // It has received no input yet, so nothing runs that would need limits.
         guard limits.apply(to: process.identifier) else {
             let code = errno
             process.endNow()
@@ -89,7 +89,7 @@ final class TaskProcess: TaskRuntime {
             &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
         let arguments = (["clairo"] + arguments).map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
-        // It needs no variable, and what is not there cannot be read.
+        // It needs no environment, and what is not there cannot be read.
         let environment: [UnsafeMutablePointer<CChar>?] = [nil]
         var identifier: pid_t = 0
         let code = posix_spawn(&identifier, executable, &actions, &attributes, arguments, environment)
@@ -97,7 +97,7 @@ final class TaskProcess: TaskRuntime {
         return identifier
     }
 
-    // MARK: As a place
+    // MARK: TaskRuntime
 
     var messages: Int32? { tail.isAtEnd ? nil : errors }
 
@@ -112,7 +112,7 @@ final class TaskProcess: TaskRuntime {
 
     func kill() { send(SIGKILL) }
 
-    /// Notes the end of the child if it has come, and ends its descendants before its number can be another's.
+    /// Reaps the child if it has ended, and kills its descendants before the process id can be reused.
     func ending() -> TaskExit? {
         guard end == nil else { return end }
         var information = siginfo_t()
@@ -124,22 +124,23 @@ final class TaskProcess: TaskRuntime {
         while waitpid(identifier, &status, 0) < 0, errno == EINTR {}
         let signal = status & 0x7F
         if signal == SIGKILL, MachineMemory.outOfMemoryKills > outOfMemoryKills {
-            // Its own limit fails a call; it is the machine or the container that had nothing left. Whose fault that was
-            // nobody can tell, so it counts as an attempt: a source that needs more than there is must come to an end.
+            // Exceeding its own limit fails an allocation; here the machine or the container ran out of memory. The
+            // cause is unknown, so it counts as an attempt: a source that needs more memory than there is must not be
+            // retried forever.
             end = .lost(
                 .temporary(
                     "The machine ran out of memory, and the kernel ended the task's process",
-                    advice: "Try again later or give a smaller --concurrency."))
+                    advice: "Try again later, or lower --concurrency."))
         } else {
             end = signal == 0 ? .exited((status >> 8) & 0xFF) : .signaled(signal)
         }
         return end
     }
 
-    /// Signals the child and whatever it has started.
+    /// Signals the child and its descendants.
     private func send(_ signal: Int32) { if end == nil { Glibc.kill(-identifier, signal) } }
 
-    /// Kills the child and waits for its end.
+    /// Kills the child and waits until it has ended.
     func endNow() {
         kill()
         while ending() == nil { usleep(1000) }

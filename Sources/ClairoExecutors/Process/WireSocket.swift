@@ -3,7 +3,7 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// One end of the socket pair, closed with the object. Any thread may send; one receives.
+/// One end of the socket pair, closed with the object. Any thread may send; one thread receives.
 final class WireSocket: Sendable {
     let descriptor: Int32
     private let sending = Mutex(())
@@ -15,7 +15,7 @@ final class WireSocket: Sendable {
 
     deinit { close(descriptor) }
 
-    /// - Returns: false where nobody is at the other end any more.
+    /// - Returns: False if the other end is closed.
     func send(_ frame: WireMessage) -> Bool {
         var front = Data([frame.kind.rawValue])
         for value in [frame.id, UInt32(clamping: frame.head.count), UInt32(clamping: frame.payload.count)] {
@@ -39,8 +39,8 @@ final class WireSocket: Sendable {
         }
     }
 
-    /// The next frame; nil where the other end is closed.
-    /// - Parameter bounds: of each kind; nil for one that may not come.
+    /// The next message, or nil if the other end is closed.
+    /// - Parameter bounds: Returns the limits of a kind, or nil if it is not allowed.
     func receive(_ bounds: (WireMessage.Kind) -> WireLimits?) throws(BrokenProtocol) -> WireMessage? {
         guard let header = receive(Self.headerLength) else { return nil }
         func integer(_ offset: Int) -> UInt32 {
@@ -58,7 +58,7 @@ final class WireSocket: Sendable {
     }
 
     private func receive(_ count: Int) -> Data? {
-        // Grows with what comes: an announced length alone costs nothing.
+        // The buffer grows with the received bytes, so an announced length alone costs nothing.
         var data = Data()
         while data.count < count {
             let filled = data.count
@@ -74,23 +74,23 @@ final class WireSocket: Sendable {
         return data
     }
 
-    /// Ends both directions, so that whoever waits here or there is woken.
+    /// Ends both directions and unblocks readers on both sides.
     func shutDown() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
 
-    /// Two ends of a pair, which no child inherits by itself.
+    /// The two ends of a pair, not inherited by children.
     static func pair() throws(ClairoError) -> (parent: WireSocket, child: WireSocket) {
         var ends: [Int32] = [0, 0]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
-            throw .capacity("No socket pair can be made for a task: \(String(cString: strerror(errno)))")
+            throw .capacity("Cannot create a socket pair for a task: \(String(cString: strerror(errno)))")
         }
         return (WireSocket(owning: ends[0]), WireSocket(owning: ends[1]))
     }
 }
 
 extension ClairoError {
-    /// No room for another process now.
+    /// There are no resources for another process now.
     static func capacity(_ message: String) -> ClairoError {
         ClairoError(
-            kind: .capacity, exitCode: .temporary, message, advice: "Try again later or give a smaller --concurrency.")
+            kind: .capacity, exitCode: .temporary, message, advice: "Try again later, or lower --concurrency.")
     }
 }

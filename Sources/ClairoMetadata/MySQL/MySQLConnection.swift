@@ -1,11 +1,11 @@
 internal import ClairoCore
 internal import MariaDB
 
-/// A connection as the store wants it, during one transaction.
+/// A MySQL connection during one transaction.
 struct MySQLConnection: SQLConnection {
     let connection: Connection
     var mayHaveCommitted = false
-    /// The server's time when the transaction began.
+    /// The server's time at the start of the transaction.
     private var began: Timestamp?
 
     init(connection: Connection, mayHaveCommitted: Bool = false) {
@@ -15,25 +15,26 @@ struct MySQLConnection: SQLConnection {
 
     var dialect: SQLDialect { .mysql }
 
-    /// After so long without a statement the server ends the session and rolls back. A client that is stopped or cut off
-    /// within a transaction would otherwise keep its rows locked for hours, against all leases.
+    /// Seconds without a statement after which the server ends the session and rolls back. Otherwise a client that is
+    /// suspended or cut off within a transaction would keep rows locked for hours, regardless of leases.
     static let silentSeconds = 20
 
-    /// Connects and makes the session what the store's SQL relies on.
+    /// Connects and sets the session variables that the store's SQL relies on.
     static func open(_ options: ConnectionOptions) throws(MariaDBError) -> Connection {
         let connection = try Connection(options)
-        // A value that does not fit is an error and not cut; UNIX_TIMESTAMP() below reads UTC, which has no hour twice.
+        // Makes values that do not fit an error instead of truncating them. UTC, because UNIX_TIMESTAMP() below would
+        // be ambiguous in a time zone with daylight saving.
         try connection.run(
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', "
                 + "innodb_lock_wait_timeout = 10, wait_timeout = \(silentSeconds)")
-        // Conditional updates decide, so no gap locks are needed, which would only make deadlocks.
+        // Conditional updates need no gap locks, which would only cause deadlocks.
         try connection.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         return connection
     }
 
-    /// Begins a transaction, and asks for the time in the same round trip.
+    /// Starts a transaction and reads the server's time in the same round trip.
     mutating func begin(readsUncommitted: Bool) throws {
-        // For this one transaction, as neither SESSION nor GLOBAL is said.
+        // Without SESSION or GLOBAL, this applies to the next transaction only.
         let level = readsUncommitted ? "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; " : ""
         began = try time(after: level + "START TRANSACTION; ")
     }
@@ -43,7 +44,7 @@ struct MySQLConnection: SQLConnection {
     private func time(after sql: String) throws -> Timestamp {
         let text = try connection.run(sql + "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)")
         guard let microseconds = text.flatMap({ Int64($0) }) else {
-            throw ClairoError.defect("The database server does not say what time it is")
+            throw ClairoError.defect("The database server does not return its time")
         }
         return Timestamp(microseconds: microseconds)
     }
@@ -56,7 +57,7 @@ struct MySQLConnection: SQLConnection {
         do {
             return try execute(sql, arguments) > 0
         } catch let error as MariaDBError where error.code == 1062 {
-            // A duplicate key; InnoDB has undone this statement alone.
+            // A duplicate key. InnoDB has rolled back this statement only.
             return false
         }
     }

@@ -3,15 +3,15 @@ internal import Foundation
 internal import MariaDB
 internal import Synchronization
 
-/// MySQL and MariaDB through a pool of connections.
+/// A driver for MySQL and MariaDB with a connection pool.
 ///
-/// A transaction that met a deadlock is run again at once, one that lost its connection after the server is back. Where the
-/// connection broke during the commit, the body learns of it by `mayHaveCommitted`.
+/// A transaction that met a deadlock is retried at once; one that lost its connection, after the server is back. If the
+/// connection broke during the commit, the retried body sees `mayHaveCommitted`.
 final class MySQLDriver: SQLDriver {
     let dialect = SQLDialect.mysql
     private let settings: MySQLSettings
     private let pool: MySQLPool
-    /// Before the first connection a server that does not answer is a wrong setting; after it, a restart.
+    /// Before the first connection, an unreachable server means a wrong setting; after it, a restart.
     private let hasConnected = Mutex(false)
 
     private static let reconnectSeconds = 30.0
@@ -34,7 +34,7 @@ final class MySQLDriver: SQLDriver {
         try await run(.readAnySchema, body)
     }
 
-    /// On a connection of its own, without a limit for one statement: a migration of a great table takes its time.
+    /// Uses a separate connection without a statement timeout, because a migration of a large table takes long.
     func alone<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
         var options = settings.options
         options.readTimeout = 0
@@ -42,11 +42,11 @@ final class MySQLDriver: SQLDriver {
             return try await onDedicatedThread(name: "mysql-migrate") { [options] in
                 try ClientThread.run {
                     let connection = MySQLConnection(connection: try MySQLConnection.open(options))
-                    // The server gives it back when the connection ends.
+                    // The server releases the lock when the connection ends.
                     let lock = try connection.row(
                         "SELECT GET_LOCK(CONCAT('clairo-', MD5(DATABASE())), 600) AS taken", [])
                     guard try lock?.optionalInteger("taken") == 1 else {
-                        throw ClairoError.temporary("Another program has been migrating the database for ten minutes")
+                        throw ClairoError.temporary("Another program has been migrating the database for 10 minutes")
                     }
                     return try body(connection)
                 }
@@ -94,7 +94,7 @@ final class MySQLDriver: SQLDriver {
         }
     }
 
-    /// A random share of a time that doubles from 10 ms to a second, so that two who met do not meet again.
+    /// A random share of a delay that doubles from 10 ms to 1 s, so that conflicting transactions separate.
     private func pause(afterFailures failures: Int) async throws(ClairoError) {
         let longest = min(1, 0.01 * Double(1 << min(failures, 10)))
         do {

@@ -1,13 +1,13 @@
 internal import ClairoCore
 internal import MariaDB
 
-/// What a failure of the server means. The numbers are those of mysqld_error.h and errmsg.h.
+/// Classifies MySQL errors. The numbers are those of mysqld_error.h and errmsg.h.
 enum MySQLFailure {
-    /// What helps.
+    /// How to recover.
     enum Cure {
-        /// The server has rolled the transaction back in favour of another: run it again.
+        /// The server rolled back the transaction in favour of another. Retry it.
         case runAgain
-        /// The connection is gone or useless: make a new one and run the transaction again.
+        /// The connection is unusable. Reconnect and retry the transaction.
         case reconnect
         case none
     }
@@ -29,7 +29,7 @@ enum MySQLFailure {
         case let error as ClairoError: error
         case let error as MariaDBError: clairoError(error, name: name)
         case is CancellationError: .cancelled
-        default: .defect("The database \(name) failed in an unknown way: \(error)")
+        default: .defect("The database \(name) failed with an unknown error: \(error)")
         }
     }
 
@@ -39,7 +39,7 @@ enum MySQLFailure {
         case 2002, 2003, 2005:
             return .unavailable(
                 "Cannot reach the database \(name): \(error.message)",
-                advice: "Check that it runs, and the host and port in the setting for the database.")
+                advice: "Check that it runs, and check the host and port in the setting database.")
         case 1047, 1053, 1158...1161, 1317, 1927, 2006, 2013, 2055, 4031: return .unavailable(message)
         case 1045, 1698, 1044, 1142, 1143, 1370:
             return .noPermission(

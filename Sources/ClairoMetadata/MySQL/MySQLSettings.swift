@@ -2,21 +2,22 @@ internal import ClairoCore
 internal import Foundation
 internal import MariaDB
 
-/// `mysql://user@host:port/database?ssl-mode=…&ssl-ca=…&socket=…&defaults-file=…`, with the names that MySQL's own programs
-/// use.
+/// `mysql://user@host:port/database?ssl-mode=…&ssl-ca=…&socket=…&defaults-file=…`, with the option names of MySQL's own
+/// programs.
 ///
-/// What the URL leaves out comes from the option files that the client library reads (`~/.my.cnf`, group `[client]`). The
-/// password may also be in `CLAIRO_DATABASE_PASSWORD`, or in the file that `CLAIRO_DATABASE_PASSWORD_FILE` names.
+/// Options missing from the URL come from the option files that the client library reads (`~/.my.cnf`, group
+/// `[client]`). The password may also be in `CLAIRO_DATABASE_PASSWORD`, or in the file named by
+/// `CLAIRO_DATABASE_PASSWORD_FILE`.
 struct MySQLSettings {
     var options = ConnectionOptions()
-    /// For messages: `host:port/database`.
+    /// `host:port/database`, for messages.
     private(set) var name = ""
 
     init(url: String, environment: [String: String]) throws(ClairoError) {
         let masked = MetadataDatabase.maskedURL(url)
         let example = "Write mysql://user@host:3306/database; signs such as @ : / # in a name as %40 %3A %2F %23."
         guard let parts = URLComponents(string: url), parts.fragment == nil else {
-            throw .configuration("\(masked) is no URL", advice: example)
+            throw .configuration("\(masked) is not a URL", advice: example)
         }
         let database = parts.path.dropFirst()
         guard !database.isEmpty, !database.contains("/") else {
@@ -49,7 +50,7 @@ struct MySQLSettings {
         case "ssl-mode":
             guard let mode = ConnectionOptions.TLSMode(rawValue: value.uppercased()) else {
                 let known = ConnectionOptions.TLSMode.allCases.map(\.rawValue).joined(separator: ", ")
-                throw .configuration("\(masked) has an unknown ssl-mode", advice: "Known are \(known).")
+                throw .configuration("\(masked) has an unknown ssl-mode", advice: "Use one of \(known).")
             }
             options.tls = mode
         case "ssl-ca":
@@ -58,11 +59,11 @@ struct MySQLSettings {
         case "defaults-file": options.optionFile = try existing(value, key, masked)
         default:
             throw .configuration(
-                "\(masked) has an unknown setting \(key)", advice: "Known are ssl-mode, ssl-ca, socket, defaults-file.")
+                "\(masked) has an unknown setting \(key)", advice: "Use ssl-mode, ssl-ca, socket or defaults-file.")
         }
     }
 
-    /// The library passes over a file that is not there, so a wrong name would go unnoticed.
+    /// The library ignores a missing file, so a wrong name would go unnoticed.
     private func existing(_ path: String, _ key: String, _ masked: String) throws(ClairoError) -> String {
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw .configuration("\(masked) names a file for \(key) that cannot be read: \(path)")
@@ -74,7 +75,7 @@ struct MySQLSettings {
         if let password = environment["CLAIRO_DATABASE_PASSWORD"], !password.isEmpty { return password }
         guard let path = environment["CLAIRO_DATABASE_PASSWORD_FILE"], !path.isEmpty else { return nil }
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw .configuration("Cannot read the file that CLAIRO_DATABASE_PASSWORD_FILE names: \(path)")
+            throw .configuration("Cannot read the file named by CLAIRO_DATABASE_PASSWORD_FILE: \(path)")
         }
         return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
     }

@@ -1,14 +1,14 @@
 internal import ClairoCore
 internal import MariaDB
 
-/// One thread's connection. It is made when it is first needed, and dropped when it fails.
+/// A thread's connection. It is opened on first use and dropped after an error.
 final class MySQLWorker {
     enum Kind: Sendable {
         case read, write, writeByHints
         case readAnySchema
     }
 
-    /// The connection broke while it was committing: nobody knows whether the server did.
+    /// The connection broke during a commit, so the outcome is unknown.
     struct CommitLost: Error {
         var error: MariaDBError
     }
@@ -19,7 +19,7 @@ final class MySQLWorker {
 
     init(_ options: ConnectionOptions) { self.options = options }
 
-    /// - Parameter onConnect: called after each new connection.
+    /// - Parameter onConnect: Called after each new connection.
     func run<R>(_ kind: Kind, mayHaveCommitted: Bool, onConnect: () -> Void, _ body: SQLBody<R>) throws -> R {
         do {
             let connection = try connection ?? connect(onConnect)
@@ -31,7 +31,7 @@ final class MySQLWorker {
             switch kind {
             case .read, .readAnySchema: return try body(lent)
             case .write: return try transaction(lent, body)
-            // Whether a commit took hold must not be judged by what may yet be rolled back.
+            // Whether the commit succeeded must not be decided by data that may be rolled back.
             case .writeByHints: return try transaction(lent, readsUncommitted: !mayHaveCommitted, body)
             }
         } catch let error as MariaDBError where MySQLFailure.cure(error) == .reconnect {
@@ -61,7 +61,7 @@ final class MySQLWorker {
         do {
             value = try body(lent)
         } catch {
-            // Where even that fails, closing the connection makes the server roll back.
+            // If this fails too, closing the connection makes the server roll back.
             do { try lent.connection.rollback() } catch { disconnect() }
             throw error
         }

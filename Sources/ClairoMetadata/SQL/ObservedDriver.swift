@@ -1,6 +1,6 @@
 internal import ClairoCore
 
-/// A driver that tells of each call how it went.
+/// A driver that reports each call.
 struct ObservedDriver: SQLDriver {
     let base: any SQLDriver
     let observe: @Sendable (DatabaseEvent) -> Void

@@ -1,26 +1,27 @@
-/// Where the engines differ: DDL, and how a row is locked that somebody else may be locking.
+/// Differences between the engines: DDL and row locks.
 struct SQLDialect: Sendable {
-    /// After a `SELECT`: locks the rows until the transaction ends. Empty for SQLite, which has one writer at a time.
+    /// Appended to a `SELECT`: locks the rows until the end of the transaction. Empty for SQLite, which has a single
+    /// writer.
     var lock: String
-    /// After `SELECT … LIMIT n`: locks the rows and leaves out those that another transaction has locked.
+    /// Appended to `SELECT … LIMIT n`: locks the rows and skips those locked by another transaction.
     var skipLocked: String
-    /// After a table's name, before and after an index's name: makes the engine go by that index, whatever it estimates.
+    /// Placed after a table's name, around an index's name: forces the engine to use that index.
     private var useIndex: (String, String)
-    /// A UUID.
+    /// The type of a UUID.
     var id: String
-    /// One of our own words, a digest, a name in ASCII.
+    /// The type of an enum value, a digest or an ASCII name.
     var word: String
-    /// A name by which rows are found, up to 500 characters of any script.
+    /// The type of an indexed name with up to 500 characters.
     var name: String
-    /// Text of any length.
+    /// The type of text of any length.
     var text: String
-    /// 64 bits.
+    /// A 64-bit integer.
     var integer: String
-    /// A primary key that grows with each row.
+    /// The type of an auto-incrementing primary key.
     var sequence: String
-    /// What follows the columns of a table.
+    /// Follows the columns of a table.
     var tableOptions: String
-    /// Whether a table's indexes stand among its columns, so that both come to be at once.
+    /// Whether indexes are part of the table definition, so that both are created atomically.
     var hasIndexesInTable: Bool
 
     func using(_ index: String) -> String { useIndex.0 + index + useIndex.1 }
@@ -30,7 +31,7 @@ struct SQLDialect: Sendable {
         integer: "INTEGER",
         sequence: "INTEGER PRIMARY KEY AUTOINCREMENT", tableOptions: "STRICT", hasIndexesInTable: false)
 
-    /// Binary collations, because ids, keys and digests are compared byte by byte, as SQLite does.
+    /// Binary collations, because ids, keys and digests are compared byte by byte, as in SQLite.
     static let mysql = SQLDialect(
         lock: "FOR UPDATE", skipLocked: "FOR UPDATE SKIP LOCKED", useIndex: ("FORCE INDEX (", ")"),
         id: "CHAR(36) CHARACTER SET ascii COLLATE ascii_bin",
@@ -40,7 +41,7 @@ struct SQLDialect: Sendable {
         hasIndexesInTable: true)
 }
 
-/// A table as a migration makes it.
+/// A table created by a migration.
 struct TableDefinition: Sendable {
     struct Index: Sendable {
         var name: String
@@ -53,7 +54,7 @@ struct TableDefinition: Sendable {
     var parts: [String]
     var indexes: [Index] = []
 
-    /// Statements that may be run again after a crash between them.
+    /// Idempotent statements, which may be repeated after a crash.
     func statements(_ dialect: SQLDialect) -> [String] {
         func unique(_ index: Index) -> String { index.isUnique ? "UNIQUE " : "" }
         if dialect.hasIndexesInTable {

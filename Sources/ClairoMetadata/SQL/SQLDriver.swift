@@ -1,35 +1,35 @@
 internal import ClairoCore
 
-/// What the store needs of a database: transactions that run a closure over one connection, off the cooperative pool.
+/// The database access that the store needs: transactions that run a closure over one connection, outside the
+/// cooperative pool.
 ///
-/// The SQL is written once, for both engines, in the words that they share; `SQLDialect` has what they do not share.
+/// The SQL is written once, in the common subset of both engines; `SQLDialect` contains the differences.
 ///
-/// A driver repeats a body that met a deadlock or lost its connection, so a body must be fit to run again: it decides
-/// by conditional updates, changes nothing but the database, and asks `SQLConnection.mayHaveCommitted` where a second run
-/// cannot tell its own earlier work from another's. Once a body runs, cancelling the caller does not stop it; a caller
-/// that is cancelled before that gets `ClairoError.cancelled`.
+/// A driver retries a body that met a deadlock or lost its connection, so bodies must be repeatable: they decide by
+/// conditional updates, have no effects outside the database, and check `SQLConnection.mayHaveCommitted` where a second
+/// run could not tell its own earlier work from another process's. Once a body runs, cancelling the caller does not
+/// stop it. A caller cancelled earlier gets `ClairoError.cancelled`.
 protocol SQLDriver: Sendable {
     var dialect: SQLDialect { get }
 
-    /// Runs queries. Each sees what was committed before it; several see no common snapshot.
+    /// Runs queries. Each sees the data committed before it; several do not share a snapshot.
     func read<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
-    /// Runs a transaction that is committed where the body returns and rolled back where it throws.
+    /// Runs a transaction. It is committed when the body returns and rolled back when it throws.
     func write<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
-    /// What `write` does for a body that goes by queries as hints only: where the engine can, its plain queries see what others
-    /// have not committed yet, and need not look for older versions of the rows that those are changing. They do not where
-    /// `mayHaveCommitted`.
+    /// Like `write`, for a body that uses queries only as hints. If the engine can, its plain queries read uncommitted
+    /// data, which avoids searching older versions of rows that others are changing. Not when `mayHaveCommitted`.
     func writeByHints<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
-    /// Runs a body while no other process does the same, whatever the schema's version is. It is one transaction where the
-    /// engine knows such for DDL.
+    /// Runs a body exclusively among processes, with any schema version. It is one transaction if the engine supports
+    /// transactional DDL.
     func alone<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
-    /// What `read` does, whatever the schema's version is.
+    /// Like `read`, with any schema version.
     func readAnySchema<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
-    /// Ends all connections. Calls after it throw.
+    /// Closes all connections. Later calls throw.
     func close() async
 }
 
@@ -41,23 +41,23 @@ extension SQLDriver {
     }
 }
 
-/// One connection, lent to a body for the time of its transaction.
+/// A connection lent to a body for its transaction.
 protocol SQLConnection {
     var dialect: SQLDialect { get }
 
-    /// The connection broke while this transaction was being committed before, so its work may be done already.
+    /// The connection broke while an earlier run of this transaction was committing, so its work may be done.
     var mayHaveCommitted: Bool { get }
 
-    /// The database's clock, when the transaction began or later.
+    /// The database's clock, at the start of the transaction or later.
     func now() throws -> Timestamp
 
-    /// Runs one statement without results. `?` stands for the arguments.
-    /// - Returns: how many rows it applied to, changed or not.
+    /// Runs a statement without results. `?` stands for the arguments.
+    /// - Returns: The number of matched rows, changed or not.
     @discardableResult
     func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int
 
-    /// Runs an `INSERT` of one row.
-    /// - Returns: false where a row with its primary or unique key is there; the transaction goes on.
+    /// Inserts one row with an `INSERT` statement.
+    /// - Returns: False if a row with its primary or unique key exists. The transaction continues.
     func insert(_ sql: String, _ arguments: [SQLValue]) throws -> Bool
 
     func query(_ sql: String, _ arguments: [SQLValue]) throws -> [SQLRow]

@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// A value that goes into a statement or comes out of one.
+/// A value that is passed to a statement or returned by one.
 enum SQLValue: Sendable, Hashable {
     case null
     case integer(Int64)
@@ -11,7 +11,7 @@ enum SQLValue: Sendable, Hashable {
 
     init(_ value: Int64?) { self = value.map(SQLValue.integer) ?? .null }
 
-    /// Text without NUL, with which SQLite's text would end; in its place stands U+FFFD.
+    /// Text. NUL, which would end SQLite's text, is replaced by U+FFFD.
     init(_ value: String?) {
         guard let value else {
             self = .null
@@ -28,7 +28,7 @@ enum SQLValue: Sendable, Hashable {
 
     init(_ value: Priority) { self.init(value.rank) }
 
-    /// A document as JSON.
+    /// A document encoded as JSON.
     static func json(_ value: (some Encodable)?) throws -> SQLValue {
         try value.map { .text(String(decoding: try JSON.encode($0, pretty: false), as: UTF8.self)) } ?? .null
     }

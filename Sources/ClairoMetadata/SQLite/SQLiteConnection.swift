@@ -1,16 +1,16 @@
 internal import ClairoCore
 internal import GRDB
 
-/// GRDB's database as the store wants it.
+/// A GRDB database as a connection of the store.
 struct SQLiteConnection: SQLConnection {
     let db: Database
 
     var dialect: SQLDialect { .sqlite }
 
-    /// A commit that fails has not happened.
+    /// A failed commit has not happened.
     var mayHaveCommitted: Bool { false }
 
-    /// All who share the file share this machine's clock; SQLite's own functions know it to the millisecond only.
+    /// All processes that use the file share this machine's clock. SQLite's own clock has only millisecond resolution.
     func now() throws -> Timestamp { .now }
 
     func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int {

@@ -3,9 +3,9 @@ internal import Dispatch
 internal import Foundation
 internal import GRDB
 
-/// SQLite through GRDB: one writer and several readers, each on a queue of its own, in WAL mode with full sync.
+/// A driver for SQLite on GRDB: one writer and several readers, each on its own queue, in WAL mode with full sync.
 ///
-/// The file, its folder and its tables are made on opening; several processes may do so at once.
+/// Opening creates the file, its folder and its tables. Several processes may do so at once.
 struct SQLiteDriver: SQLDriver {
     let dialect = SQLDialect.sqlite
     private let path: String
@@ -30,7 +30,7 @@ struct SQLiteDriver: SQLDriver {
         try Self.prepareFolder(of: path)
         let deadline = DispatchTime.now() + Self.busySeconds
         var pool: DatabasePool?
-        // The change to WAL mode needs the file alone and does not wait for that.
+        // Changing to WAL mode needs exclusive access and does not use the busy timeout.
         while pool == nil {
             do {
                 pool = try DatabasePool(path: path, configuration: Self.configuration())
@@ -43,7 +43,7 @@ struct SQLiteDriver: SQLDriver {
         guard let pool else { throw ClairoError.defect("No SQLite pool was opened") }
         self.pool = pool
         writer = SQLiteWriter(pool: pool)
-        // In WAL mode GRDB leaves the last transactions to the operating system; here they must survive a power cut.
+        // In WAL mode GRDB does not sync each commit. Here commits must survive a power failure.
         try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
         guard updatesSchema else { return }
         if try pool.read({ try Migration.recordedVersion(SQLiteConnection(db: $0)) }) != Migration.programVersion {
@@ -64,7 +64,7 @@ struct SQLiteDriver: SQLDriver {
         return configuration
     }
 
-    /// SQLite itself says no more than that it cannot open a file, so ask the system why.
+    /// SQLite only reports that it cannot open a file, so ask the system for the reason.
     private static func prepareFolder(of path: String) throws {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         do {
@@ -100,11 +100,11 @@ struct SQLiteDriver: SQLDriver {
 
     func close() async {
         let pool = pool
-        // GRDB waits for what is under way.
+        // GRDB waits for running transactions.
         _ = try? await onDedicatedThread(name: "sqlite-close") { try pool.close() }
     }
 
-    /// Hands work to GRDB's queues; GRDB's own async calls would give up a transaction when the caller is cancelled.
+    /// Runs work on GRDB's queues. GRDB's own async calls would abort a transaction when the caller is cancelled.
     private func run<R: Sendable>(
         _ start: (@escaping @Sendable (Result<R, any Error>) -> Void) -> Void
     ) async throws(ClairoError) -> R {

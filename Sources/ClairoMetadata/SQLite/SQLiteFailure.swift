@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import GRDB
 
-/// SQLite's failures in our words. No bound value goes into a message.
+/// Maps SQLite's errors. Messages contain no bound values.
 enum SQLiteFailure {
     static func clairoError(_ error: any Error, path: String) -> ClairoError {
         switch error {
@@ -18,20 +18,20 @@ enum SQLiteFailure {
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return .temporary(
                 "The database \(path) is locked by another program",
-                advice: "Try again; if it stays so, find the program that holds it with fuser.")
+                advice: "Try again. If it persists, find the program that locks it with fuser.")
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             return .noPermission(
-                "The database \(path) may not be written", advice: "Check the permissions of the file and its folder.")
+                "The database \(path) is not writable", advice: "Check the permissions of the file and its folder.")
         case .SQLITE_FULL:
             return ClairoError(
-                kind: .capacity, exitCode: .inputOutput, "There is no room on the disk for the database \(path)",
+                kind: .capacity, exitCode: .inputOutput, "The disk is full; the database \(path) cannot be written",
                 advice: "Free some space and try again.")
         case .SQLITE_NOTADB:
             return .configuration("\(path) is not an SQLite database", advice: "Check the setting for the database.")
         case .SQLITE_CORRUPT:
             return .inputOutput(
                 "The database \(path) is damaged: \(reason)",
-                advice: "Restore it from a backup, or save what is left with sqlite3's .recover.")
+                advice: "Restore it from a backup, or recover the data with sqlite3's .recover.")
         case .SQLITE_CANTOPEN:
             return .cannotCreate("Cannot open the database \(path)", advice: "Check its folder.")
         case .SQLITE_IOERR, .SQLITE_NOLFS:
@@ -52,7 +52,7 @@ enum SQLiteFailure {
             return .noPermission(message, advice: "Check the permissions of the file and its folder.")
         case ENOSPC, EDQUOT: return ClairoError(kind: .capacity, exitCode: .inputOutput, message)
         case EROFS: return .noPermission(message, advice: "Put the database where it may be written.")
-        default: return .cannotCreate(message, advice: "Check the setting for the database.")
+        default: return .cannotCreate(message, advice: "Check the setting database.")
         }
     }
 }

@@ -2,13 +2,14 @@ internal import ClairoCore
 internal import GRDB
 internal import Synchronization
 
-/// Writes for all callers, as many as wait in one transaction: the time of a write is the disk's sync at its end, so sixteen
-/// callers wait for one or two syncs and not for sixteen. Each body has a savepoint of its own, so one that fails takes back
-/// only its own work; nobody hears of success before the whole is on the disk.
+/// Group commit: runs all waiting writes in one transaction. The time of a write is dominated by the sync at its end,
+/// so sixteen callers wait for one or two syncs instead of sixteen. Each body has its own savepoint, so a failed one
+/// rolls back only its own work. No caller is notified before the commit is durable.
 final class SQLiteWriter: Sendable {
     /// One caller's body.
     struct Work: Sendable {
-        /// Runs the body; what it returns tells the caller how it went, given the error that ended the transaction, if any.
+        /// Runs the body. Returns a closure that reports the result to the caller, given the error that ended the
+        /// transaction, if any.
         fileprivate let run: @Sendable (SQLiteConnection) throws -> @Sendable ((any Error)?) -> Void
         fileprivate let fail: @Sendable (any Error) -> Void
 
@@ -33,7 +34,7 @@ final class SQLiteWriter: Sendable {
             waiting.append(work)
             return waiting.count == 1
         }
-        // The one that finds others waiting goes with them.
+        // The first caller runs the bodies of all that are waiting.
         if isFirst { pool.asyncWriteWithoutTransaction { self.writeAll($0) } }
     }
 
@@ -44,7 +45,7 @@ final class SQLiteWriter: Sendable {
         }
         var endings: [@Sendable ((any Error)?) -> Void] = []
         do {
-            // Immediate: what is read within is what is written upon.
+            // Immediate, so that nothing changes between reads and writes.
             try db.inTransaction(.immediate) {
                 for work in all { endings.append(try Self.ending(of: work, db)) }
                 return .commit
@@ -56,7 +57,8 @@ final class SQLiteWriter: Sendable {
         }
     }
 
-    /// Runs one body in a savepoint. It throws only where SQLite has given up the whole transaction, as for a full disk.
+    /// Runs one body in a savepoint. Throws only if SQLite has rolled back the whole transaction, for example on a full
+    /// disk.
     private static func ending(of work: Work, _ db: Database) throws -> @Sendable ((any Error)?) -> Void {
         var ending: @Sendable ((any Error)?) -> Void = { _ in }
         do {

@@ -1,9 +1,9 @@
 /// The tables of schema version 1.
 ///
-/// Times are microseconds since 1970 as integers. `claimable_at` and `due_at` are what claims go by: the moment from which a
-/// task or a message may be taken, which is pushed to the lease's end by each claim, so one index finds what is due for
-/// the first time and what a dead worker left behind; it is null for a task that has ended.
-/// `live_queue_at` is a task's place in the queue while it has one, so that the index for claims holds no ended task.
+/// Times are integers in microseconds since 1970. `claimable_at` and `due_at` are the times from which a task or a
+/// message can be claimed. A claim moves them to the end of its lease, so one index finds both new work and the
+/// leftovers of dead workers. They are null for a task that has ended. `live_queue_at` is a task's queue position until
+/// it ends, so that the claim index contains no ended tasks.
 enum Schema1 {
     static func tables(_ d: SQLDialect) -> [TableDefinition] {
         [videos(d), uploads(d), jobs(d), tasks(d), renditions(d), outbox(d), inbox(d), queue(d), deadLetters(d)]
@@ -46,7 +46,8 @@ enum Schema1 {
             ])
     }
 
-    /// `tasks_left` counts the chunk and audio tasks that have not succeeded: whoever brings it to zero is the last.
+    /// `tasks_left` counts the chunk and audio tasks that have not succeeded. The task that decrements it to zero is
+    /// the last.
     private static func jobs(_ d: SQLDialect) -> TableDefinition {
         TableDefinition(
             name: "jobs",
@@ -98,7 +99,7 @@ enum Schema1 {
             indexes: [.init(name: "renditions_by_video", columns: "video_id")])
     }
 
-    /// Only what is not yet delivered. `sequence` orders messages, as the clocks of two senders could not.
+    /// Undelivered messages. `sequence` orders them, because the clocks of two senders cannot.
     private static func outbox(_ d: SQLDialect) -> TableDefinition {
         TableDefinition(
             name: "outbox",
@@ -126,7 +127,7 @@ enum Schema1 {
             indexes: [.init(name: "inbox_by_time", columns: "received_at")])
     }
 
-    /// The `local:` queue: what waits, and what is in somebody's hands. The payload is in Base64.
+    /// The `local:` queue: waiting and leased messages. The payload is in Base64.
     private static func queue(_ d: SQLDialect) -> TableDefinition {
         TableDefinition(
             name: "queue",
@@ -143,7 +144,7 @@ enum Schema1 {
             ])
     }
 
-    /// The payload is in Base64, as it may be anything.
+    /// The payload is in Base64, because it may be binary.
     private static func deadLetters(_ d: SQLDialect) -> TableDefinition {
         TableDefinition(
             name: "dead_letters",

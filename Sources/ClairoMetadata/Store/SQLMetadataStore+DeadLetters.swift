@@ -47,7 +47,7 @@ extension SQLConnection {
         try row("SELECT * FROM dead_letters WHERE id = ?", [SQLValue(id)]).map(DeadLetter.init)
     }
 
-    /// - Returns: false where it is there already.
+    /// - Returns: False if it exists.
     func insert(_ letter: DeadLetter) throws -> Bool {
         try insert(
             into: "dead_letters",

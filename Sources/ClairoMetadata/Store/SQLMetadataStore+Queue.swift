@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// The `local:` queue. It holds only what is not dealt with, like the outbox.
+/// The `local:` queue. Like the outbox, it contains only unfinished messages.
 extension SQLMetadataStore {
     func enqueue(_ messages: [OutboxMessage]) async throws(ClairoError) {
         if messages.isEmpty { return }
@@ -33,8 +33,8 @@ extension SQLMetadataStore {
                 if !held.isEmpty { return try held.map(QueuedMessage.init) }
             }
             let now = try connection.now()
-            // A message with an older one of its topic and key waits until that is removed. Each topic by itself, so that
-            // the index gives the rows in their order.
+            // A message waits until older ones of its topic and key are removed. A separate query per topic, so that
+            // the index gives the order.
             let found = try Set(topics).flatMap { topic in
                 try connection.query(
                     """

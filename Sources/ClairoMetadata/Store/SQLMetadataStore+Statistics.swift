@@ -41,7 +41,7 @@ extension SQLMetadataStore {
 extension SQLConnection {
     fileprivate func jobs(_ now: Timestamp) throws -> [Job.State: QueueStatistics.Group] {
         var groups: [Job.State: QueueStatistics.Group] = [:]
-        // The counts come from the index alone; only jobs that are not over are looked at.
+        // The counts come from the index alone. Only unfinished jobs are read.
         for row in try query("SELECT state, COUNT(*) AS count FROM jobs GROUP BY state", []) {
             groups[try row.word("state")] = QueueStatistics.Group(count: try row.int("count"), oldestSeconds: nil)
         }
@@ -86,7 +86,7 @@ extension SQLConnection {
         return outbox
     }
 
-    /// - Parameter table: with a condition, if any.
+    /// - Parameter table: May include a condition.
     fileprivate func countsByTopic(_ table: String) throws -> [String: Int] {
         let rows = try query("SELECT topic, COUNT(*) AS count FROM \(table) GROUP BY topic", [])
         return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.text("topic"), try $0.int("count")) })

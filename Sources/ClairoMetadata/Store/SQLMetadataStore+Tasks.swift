@@ -1,6 +1,6 @@
 internal import ClairoCore
 
-/// The ends of tasks. What a claim has done already it may say again: the attempt in the row tells it from another's.
+/// Ends of tasks. A repeated call returns the same result, because the attempt in the row identifies the claim.
 extension SQLMetadataStore {
     func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask] { try await driver.read { try $0.tasks(of: id) } }
 
@@ -72,7 +72,7 @@ extension SQLMetadataStore {
             try connection.execute(
                 "UPDATE videos SET state = ?, output = ?, failure = NULL, updated_at = ? WHERE id = ?",
                 [SQLValue(Video.State.ready), try .json(output), SQLValue(now), SQLValue(video.id)])
-            // Those of the job before are not what the video's output names any more.
+            // Renditions of the previous job are no longer part of the video's output.
             try connection.execute("DELETE FROM renditions WHERE video_id = ?", [SQLValue(video.id)])
             for rendition in renditions { try connection.insert(rendition) }
             for message in messages { try connection.insert(message, of: video.id, now: now) }
@@ -143,7 +143,7 @@ extension SQLConnection {
         try row("SELECT * FROM tasks WHERE id = ?", [SQLValue(id)]).map(WorkTask.init)
     }
 
-    /// By kind and index.
+    /// Ordered by kind and index.
     func tasks(of id: JobID) throws -> [WorkTask] {
         let order = WorkTask.Kind.allCases
         return try query("SELECT * FROM tasks WHERE job_id = ?", [SQLValue(id)]).map(WorkTask.init).sorted { a, b in
@@ -152,7 +152,7 @@ extension SQLConnection {
         }
     }
 
-    /// What the task belongs to, which never changes.
+    /// The task's job and video, which never change.
     fileprivate func place(of claim: TaskClaim) throws -> (job: JobID, video: VideoID)? {
         guard let row = try row("SELECT job_id, video_id FROM tasks WHERE id = ?", [SQLValue(claim.id)]) else {
             return nil
@@ -160,7 +160,7 @@ extension SQLConnection {
         return (try row.id("job_id"), try row.id("video_id"))
     }
 
-    /// Ends an attempt, with these assignments, if the claim holds.
+    /// Ends an attempt with these assignments, if the claim holds.
     fileprivate func end(
         _ claim: TaskClaim, as state: WorkTask.State, _ assignments: String, _ arguments: [SQLValue], now: Timestamp
     ) throws -> Bool {
@@ -181,14 +181,14 @@ extension SQLConnection {
             now: now)
     }
 
-    /// Whether the claim's attempt ended so before: the answer was lost and the call is made again.
+    /// Whether this claim has already ended the attempt in this way: the reply was lost and the call is repeated.
     fileprivate func has(_ claim: TaskClaim, ended state: WorkTask.State, failure: Failure? = nil) throws -> Bool {
         guard let task = try task(claim.id) else { return false }
         return task.attempt == claim.attempt && task.state == state && task.error == failure
     }
 
     func insert(_ task: WorkTask, now: Timestamp) throws {
-        // On the database's clock: the moment that was asked for, or what is left of the delay.
+        // On the database's clock: the requested time, or the rest of the delay.
         let claimable = min(
             task.notBefore, now.advanced(bySeconds: max(0, task.notBefore.seconds(since: task.createdAt))))
         let isNew = try insert(

@@ -34,7 +34,7 @@ extension SQLMetadataStore {
     func register(_ video: Video, message: OutboxMessage, upload: UploadID?) async throws(ClairoError) -> Bool {
         try await driver.write { connection in
             guard try connection.insert(video) else {
-                // The trace id is random, so a row with ours is ours.
+                // The trace id is random, so a row with this id was written by this call.
                 return try connection.mayHaveCommitted && connection.video(video.id)?.traceID == video.traceID
             }
             let now = try connection.now()
@@ -46,7 +46,7 @@ extension SQLMetadataStore {
                         SQLValue(UploadSession.State.complete), SQLValue(now), SQLValue(upload),
                         SQLValue(UploadSession.State.open),
                     ])
-                // The bytes go with the row: without it they may be gone as well.
+                // The upload's row owns the bytes: if it is gone, they may be gone too.
                 guard count > 0 else { throw ClairoError.temporary("The upload \(upload) was ended while it ran") }
             }
             return true
@@ -56,7 +56,7 @@ extension SQLMetadataStore {
     func deleteVideo(_ id: VideoID) async throws(ClairoError) -> Bool {
         try await driver.write { connection in
             try connection.execute("DELETE FROM outbox WHERE video_id = ?", [SQLValue(id)])
-            // Jobs, tasks and renditions go with the row they refer to.
+            // Foreign keys delete jobs, tasks and renditions.
             let count = try connection.execute("DELETE FROM videos WHERE id = ?", [SQLValue(id)])
             return count > 0 || connection.mayHaveCommitted
         }
@@ -77,7 +77,7 @@ extension SQLConnection {
         try row("SELECT * FROM videos WHERE id = ?", [SQLValue(id)]).map(Video.init)
     }
 
-    /// The video, which nobody else changes until the transaction ends.
+    /// Locks the video until the transaction ends.
     func lockVideo(_ id: VideoID) throws -> Video? {
         try row("SELECT * FROM videos WHERE id = ? \(dialect.lock)", [SQLValue(id)]).map(Video.init)
     }

@@ -1,10 +1,10 @@
 internal import ClairoCore
 
-/// The metadata store in SQL, whatever the engine: each call is one body for the driver.
+/// The metadata store in SQL, for any engine. Each call is one body for the driver.
 ///
-/// A body that is repeated after a connection broke during its commit must say what the first run would have said. Where the
-/// condition of an update cannot tell (it fails because the first run took hold), the body looks, under
-/// `mayHaveCommitted` only, whether the row is as it would have left it.
+/// A body that is retried after its connection broke during the commit must return what the first run would have
+/// returned. If the condition of an update cannot tell (it fails because the first run was committed), the body checks,
+/// only when `mayHaveCommitted`, whether the row is in the state it would have left.
 struct SQLMetadataStore: MetadataStore {
     let driver: any SQLDriver
 
@@ -20,7 +20,7 @@ struct SQLMetadataStore: MetadataStore {
     }
 
     func check() async throws(ClairoError) {
-        // An update of no rows is refused all the same where the database may not be written.
+        // An update that matches no rows also fails in a read-only database.
         try await driver.write { connection in
             try Migration.require(try Migration.recordedVersion(connection))
             try connection.execute("UPDATE schema_migrations SET name = name WHERE version < 0", [])

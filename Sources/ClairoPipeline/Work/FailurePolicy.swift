@@ -4,26 +4,27 @@ internal import Foundation
 /// What follows from a failed attempt, by the kind of its error (article Failures in ClairoCore).
 enum FailurePolicy {
     enum Verdict: Hashable {
-        /// Again after so many seconds.
+        /// Retry after this delay.
         case retry(afterSeconds: Double, countsAsAttempt: Bool)
-        /// Never again by itself.
+        /// Fail permanently.
         case giveUp(isDeadLetter: Bool)
-        /// Hand the task back: somebody asked this worker to stop.
+        /// Release the task: this worker is stopping.
         case release
-        /// Hand the task back and end this worker: its settings are wrong, not the task.
+        /// Release the task and end this worker: its settings are wrong, not the task.
         case releaseAndEnd
     }
 
-    /// Defects are tried again in case they were none: a bit that fell over, a worker of another version.
-    /// Of the attempts that a task has, so many are not for them: three of five are left. (`maxAttempts` grows with what does
-    /// not count: lost workers, lack of room.)
+    /// A defect is retried, because it may have been a fluke: a flipped bit, a worker of another version. But it is
+    /// given up this many attempts before the limit, so after three of five. (`maxAttempts` grows with attempts that do
+    /// not count: lost workers, lack of capacity.)
     static let attemptsSparedForDefects = 2
     static let capacityDelay = 30.0
-    /// Half a minute each: there has been no room for a night. Then somebody has to look, and the task can be tried again.
+    /// At half a minute each, resources have been short for a whole night. The task then fails, and can be retried by
+    /// an operator.
     static let mostAttemptsForRoom = 1000
     static let longestDelay = 300.0
 
-    /// - Parameter jitter: 0 to 1, so that many workers that failed together do not come back together.
+    /// - Parameter jitter: 0 to 1. Keeps workers that failed together from retrying together.
     static func verdict(on error: ClairoError, task: WorkTask, jitter: Double = .random(in: 0...1)) -> Verdict {
         switch error.kind {
         case .badInput: return .giveUp(isDeadLetter: false)
@@ -38,12 +39,12 @@ enum FailurePolicy {
             guard task.attempt < task.maxAttempts - attemptsSparedForDefects else { return .giveUp(isDeadLetter: true) }
             return .retry(afterSeconds: backOff(task.attempt, jitter), countsAsAttempt: true)
         case .usage:
-            // A source that is gone is gone for everybody.
+            // A missing source is missing for all workers.
             return error.exitCode == .noInput ? .giveUp(isDeadLetter: false) : .releaseAndEnd
         }
     }
 
-    /// 2, 4, 8… seconds, give or take half.
+    /// 2, 4, 8 … seconds, with a jitter of 50 %.
     private static func backOff(_ attempt: Int, _ jitter: Double) -> Double {
         min(pow(2, Double(attempt)), longestDelay) * (0.5 + jitter)
     }

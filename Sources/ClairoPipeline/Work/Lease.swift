@@ -1,15 +1,15 @@
 internal import ClairoCore
 internal import Synchronization
 
-/// This worker's belief in its claim on a task. It ends a margin before the database's, so a worker that was stopped for
-/// long (SIGSTOP, a suspended machine) knows when it wakes, before it asks, that others may be at work by now.
+/// This worker's lease on a task. It expires slightly before the database's lease, so a worker that was suspended
+/// (SIGSTOP, a sleeping machine) knows at once that others may have claimed the task.
 final class Lease: Sendable {
     /// How long a claim lasts without renewal.
     let seconds: Double
     let stop = StopRequest()
     private let state: Mutex<State>
 
-    /// Between renewals.
+    /// The time between renewals.
     var interval: Double { seconds / 10 }
 
     private struct State {
@@ -18,7 +18,7 @@ final class Lease: Sendable {
         var isLost = false
     }
 
-    /// - Parameter since: before the claim was asked for.
+    /// - Parameter since: A time before the claim was requested.
     init(since: ContinuousClock.Instant, seconds: Double) {
         self.seconds = seconds
         state = Mutex(State(until: since + .seconds(seconds * 0.9)))
@@ -26,7 +26,7 @@ final class Lease: Sendable {
 
     func renewed(since: ContinuousClock.Instant) { state.withLock { $0.until = since + .seconds(seconds * 0.9) } }
 
-    /// The claim is another's, or void: all work for it ends.
+    /// The claim was lost to another worker or is void. Stops all work.
     func lose() {
         state.withLock { $0.isLost = true }
         stop.cancel()
@@ -34,7 +34,7 @@ final class Lease: Sendable {
 
     var isLost: Bool { state.withLock { $0.isLost || .now >= $0.until } }
 
-    /// Whether it has run out, whoever holds the claim now.
+    /// Whether the lease has expired, whoever holds the claim now.
     var isExpired: Bool { state.withLock { .now >= $0.until } }
 
     var framesDone: Int {
@@ -42,7 +42,7 @@ final class Lease: Sendable {
         set { state.withLock { $0.framesDone = max($0.framesDone, newValue) } }
     }
 
-    /// - Throws: `cancelled` where the claim does not hold any more.
+    /// - Throws: `cancelled` if the claim no longer holds.
     func check() throws(ClairoError) {
         try stop.check()
         if isLost {

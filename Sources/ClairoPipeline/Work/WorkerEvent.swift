@@ -1,33 +1,33 @@
 public import ClairoCore
 
-/// What a worker tells of a task: for logs and for counters.
+/// A worker's event about a task, for logs and metrics.
 public struct WorkerEvent: Sendable {
     public enum Content: Sendable {
         case began
         case succeeded(TaskResult)
         case failed(ClairoError, Consequence)
-        /// Handed back unfinished.
+        /// Released unfinished.
         case released
-        /// The claim had passed to another, or was void; what was made counts for nothing.
+        /// Another worker had claimed the task, or the claim was void. The result was discarded.
         case lost
     }
 
-    /// What follows from a failed attempt.
+    /// What follows a failed attempt.
     public enum Consequence: String, Sendable, Hashable {
-        /// The task is tried again.
+        /// The task will be retried.
         case retry
         /// The job has failed.
         case failure
-        /// The job has failed, and the task is kept for people to look at.
+        /// The job has failed, and the task was dead-lettered.
         case deadLetter
-        /// The task is for other workers; this one ends.
+        /// The task was released, and this worker ends.
         case handedBack
     }
 
     public var content: Content
-    /// As it was claimed.
+    /// The task as claimed.
     public var task: WorkTask
-    /// As it was when the attempt began; nil where it could not be read, or is gone.
+    /// The job at the start of the attempt; nil if it could not be read or was deleted.
     public var job: Job?
 
     init(_ content: Content, _ task: WorkTask, _ job: Job?) {

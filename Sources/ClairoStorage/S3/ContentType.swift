@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// What a player or browser is told about an object. Sources have no extension, and nobody vouches for what they are.
+/// The Content-Type of an object. Sources have none of their own, because their names and contents are untrusted.
 enum ContentType {
     static func of(_ key: ObjectKey) -> String {
         switch (key.rawValue as NSString).pathExtension.lowercased() {

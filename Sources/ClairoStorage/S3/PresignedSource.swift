@@ -3,18 +3,18 @@ internal import Curl
 internal import Foundation
 internal import Synchronization
 
-/// An object that is read by a presigned URL, for who has no credentials of its own.
+/// An object read through presigned URLs, without credentials.
 ///
-/// Such a URL ends after a while, with the credentials that made it: where it is refused, a newer one is asked for. No
-/// error holds any part of it but scheme and host.
+/// A URL expires, as do the credentials that signed it. If a URL is rejected, a newer one is requested. Errors contain
+/// only its scheme and host.
 public enum PresignedSource {
-    /// Nothing is asked of the network yet.
+    /// Makes no requests yet.
     /// - Parameters:
-    ///   - name: as errors call it.
-    ///   - environment: where proxies and certificates are found.
-    ///   - stop: ends what is on its way.
-    ///   - pause: between two attempts, in seconds; false where it was ended.
-    ///   - url: the newest URL that there is. Blocks.
+    ///   - name: The name of the object in errors.
+    ///   - environment: The environment that names proxies and certificates.
+    ///   - stop: Cancels requests.
+    ///   - pause: Sleeps between attempts, in seconds. Returns false if stopped.
+    ///   - url: Returns the newest URL. Blocks.
     public static func open(
         name: String, size: Int64, etag: String, environment: [String: String],
         stop: StopRequest = StopRequest(), pause: (@Sendable (Double) -> Bool)? = nil,
@@ -76,16 +76,16 @@ public enum PresignedSource {
                 }
                 guard reply.body.count == range.count else {
                     throw Refusal(
-                        error: .temporary("Reading \(name): \(reply.body.count) bytes came instead of \(range.count)"),
+                        error: .temporary("Reading \(name): received \(reply.body.count) of \(range.count) bytes"),
                         isRetryable: true)
                 }
                 return reply.body
             case 412, 416: throw Refusal(error: RangeReply.replaced(name), isRetryable: false)
             case 404: throw Refusal(error: .noInput("Reading \(name): it is gone"), isRetryable: false)
-            // The URL has run out, or the credentials have that it was made with; by now there may be a newer one.
+            // The URL or the credentials that signed it have expired. There may be a newer one.
             case 400, 401, 403:
                 throw Refusal(
-                    error: .temporary("Reading \(name): its presigned URL was refused (HTTP \(reply.status))"),
+                    error: .temporary("Reading \(name): its presigned URL was rejected (HTTP \(reply.status))"),
                     isRetryable: true)
             default:
                 throw Refusal(

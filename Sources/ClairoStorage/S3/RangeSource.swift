@@ -4,14 +4,14 @@ internal import ClairoCore
 internal import Curl
 internal import Foundation
 
-/// An object that is read in ranges over a network. Blocks that were read stay in memory for a while. A block that follows one that is there
-/// is taken for reading in order: such requests double in length, and the next one is sent ahead on a thread of its own. So
-/// a look at the index at a file's end costs one block, a whole film is read at the network's speed, and several readers in
-/// one file do not disturb one another.
+/// An object read in ranges over a network. Recent blocks are cached. A block that follows a cached one counts as
+/// sequential reading: such requests double in length, and the next one is sent ahead on a separate thread. So reading
+/// the index at the end of a file costs one block, a whole file is read at network speed, and several readers of one
+/// file do not disturb each other.
 ///
-/// All ranges are of the one object that was opened: if another has taken its place, reading fails.
+/// All ranges belong to the opened version of the object. If it is replaced, reading fails.
 ///
-/// `@unchecked Sendable`: all that changes is guarded by `condition`.
+/// `@unchecked Sendable`: all mutable state is guarded by `condition`.
 final class RangeSource: ByteSource, @unchecked Sendable {
     let size: Int64
     private let name: String
@@ -21,23 +21,23 @@ final class RangeSource: ByteSource, @unchecked Sendable {
     private let fetch: @Sendable (Range<Int64>) throws(ClairoError) -> Data
     private let condition = NSCondition()
     private var blocks: [Int: Block] = [:]
-    /// Blocks that somebody is getting.
+    /// Blocks that are being fetched.
     private var expected: Set<Int> = []
     private var uses = 0
 
     private struct Block {
         var bytes: Data
-        /// How many blocks the request was for that brought it.
+        /// The number of blocks in the request that fetched it.
         var run: Int
-        /// The block after the last one of that request.
+        /// The block after that request.
         var end: Int
         var lastUse: Int
     }
 
     /// - Parameters:
-    ///   - name: as errors call it.
-    ///   - presign: gives a URL with which others may read it for so many seconds.
-    ///   - fetch: gets the bytes of a range, all of them, of this version of the object. Blocks.
+    ///   - name: The name of the object in errors.
+    ///   - presign: Returns a presigned URL that is valid for the given number of seconds.
+    ///   - fetch: Fetches a complete range of this version of the object. Blocks.
     init(
         name: String, size: Int64, etag: String, options: S3Options = S3Options(),
         presign: @escaping @Sendable (Int) throws(ClairoError) -> String? = { _ in nil },
@@ -79,7 +79,7 @@ final class RangeSource: ByteSource, @unchecked Sendable {
                 if let ahead {
                     let thread = Thread { [self] in
                         Thread.current.name = "s3 read-ahead"
-                        // What goes wrong ahead goes wrong again, and is told, if the block is really wanted.
+                        // An error of a read-ahead recurs, and is reported, if the block is needed.
                         _ = try? get(ahead.range, run: ahead.run)
                     }
                     thread.start()
@@ -96,7 +96,7 @@ final class RangeSource: ByteSource, @unchecked Sendable {
         return fetched
     }
 
-    /// Notes that somebody gets these blocks: up to `run` of them, as far as they are missing. Called under the lock.
+    /// Marks up to `run` missing blocks as being fetched. Called with the lock held.
     private func reserve(from first: Int, run: Int) -> (range: Range<Int>, run: Int)? {
         let run = min(max(1, run), options.readAhead)
         var end = first
@@ -106,7 +106,7 @@ final class RangeSource: ByteSource, @unchecked Sendable {
         return (first..<end, run)
     }
 
-    /// Gets blocks that are reserved and returns the first.
+    /// Fetches reserved blocks and returns the first.
     private func get(_ range: Range<Int>, run: Int) throws(ClairoError) -> Data {
         let start = Int64(range.lowerBound) * Int64(blockSize)
         let end = min(Int64(range.upperBound) * Int64(blockSize), size)
@@ -121,7 +121,7 @@ final class RangeSource: ByteSource, @unchecked Sendable {
         var first = Data()
         for index in range {
             let from = bytes.startIndex + Int(Int64(index) * Int64(blockSize) - start)
-            // A copy, so that a block does not keep the whole reply in memory.
+            // A copy, so that a block does not retain the whole reply.
             let piece = Data(bytes[from..<min(from + blockSize, bytes.endIndex)])
             if index == range.lowerBound { first = piece }
             uses += 1
@@ -137,14 +137,14 @@ final class RangeSource: ByteSource, @unchecked Sendable {
 }
 
 extension S3Transport {
-    /// A range of the one object that has this size and entity tag.
+    /// Fetches a range of the object with this size and ETag.
     func range(
         _ range: Range<Int64>, of path: String, name: String, size: Int64, etag: String
     ) throws(ClairoError) -> Data {
         var request = S3Request("GET", path)
         request.headers = RangeReply.headers(range, etag: etag).map { AWSRequest.Header($0, $1) }
         request.expected = Int(range.count)
-        // An error's words need room too.
+        // Leaves room for an error document.
         request.limit = max(Int(range.count), 64 << 10)
         do {
             let reply = try send(request)
@@ -163,7 +163,7 @@ extension S3Transport {
     }
 }
 
-/// What asks for a range of one version of an object, and what may be answered.
+/// The headers of a range request, and the check of its reply.
 enum RangeReply {
     static func headers(_ range: Range<Int64>, etag: String) -> [(String, String)] {
         [("Range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)"), ("If-Match", "\"\(etag)\"")]
@@ -176,6 +176,6 @@ enum RangeReply {
     }
 
     static func replaced(_ name: String) -> ClairoError {
-        .inputOutput("Reading \(name): it was replaced meanwhile", advice: "Run the same command again.")
+        .inputOutput("Reading \(name): it has been replaced", advice: "Run the same command again.")
     }
 }

@@ -1,22 +1,22 @@
 internal import ClairoCore
 internal import Foundation
 
-/// `s3://bucket/prefix`, as a setting or an argument has it. What is percent-encoded is decoded, so that the URLs that we
-/// print can be given back.
+/// `s3://bucket/prefix` in a setting or an argument. Percent-encoding is decoded, so that printed URLs can be used as
+/// input.
 struct S3Address: Hashable {
     let bucket: String
-    /// Empty, or with a slash at its end.
+    /// Empty, or with a trailing slash.
     let prefix: String
 
     init(_ url: String) throws(ClairoError) {
         guard url.lowercased().hasPrefix("s3://") else {
             throw .configuration(
                 "\(MaskedURL.text(url, hidesUser: true)) is not an S3 URL",
-                advice: "Write it as s3://bucket or s3://bucket/prefix.")
+                advice: "Use s3://bucket or s3://bucket/prefix.")
         }
         let parts = url.dropFirst(5).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let bucket = String(parts[0])
-        // AWS allows less, but older buckets and other servers have capitals and underscores.
+        // AWS is stricter, but older buckets and other servers have upper case and underscores.
         // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
         let isName = bucket.utf8.allSatisfy { byte in
             Character(UnicodeScalar(byte)).isLetter && byte < 128 || (48...57).contains(byte)
@@ -24,8 +24,8 @@ struct S3Address: Hashable {
         }
         guard (1...255).contains(bucket.utf8.count), isName, bucket != ".", bucket != ".." else {
             throw .configuration(
-                "\(MaskedURL.text(url, hidesUser: true)) does not name a bucket",
-                advice: "Write it as s3://bucket or s3://bucket/prefix.")
+                "\(MaskedURL.text(url, hidesUser: true)) names no bucket",
+                advice: "Use s3://bucket or s3://bucket/prefix.")
         }
         self.bucket = bucket
         let path = parts.count > 1 ? String(parts[1]) : ""

@@ -20,7 +20,7 @@ extension AWSService {
     private static func code(of status: Int, to method: String) -> String {
         switch status {
         case 301, 307, 308: "PermanentRedirect"
-        // S3 gives its reason where something cannot be written: this is not S3.
+        // S3 gives a reason for a rejected write, so this is not S3.
         case 404 where method != "PUT" && method != "POST": "NotFound"
         case 403: "AccessDenied"
         case 412: "PreconditionFailed"
@@ -31,7 +31,7 @@ extension AWSService {
 }
 
 extension AWSEndpoint {
-    /// Where a bucket's requests go.
+    /// The address of a bucket.
     /// - Parameter url: of a server that is not AWS's own region endpoint. It is asked in path style, as self-hosted servers
     ///   mostly know no other, unless the settings say otherwise.
     init(
@@ -39,7 +39,7 @@ extension AWSEndpoint {
     ) throws(ClairoError) {
         guard let url else {
             let host = "s3.\(region).\(Self.domain(of: region))"
-            // No certificate holds for a name with more dots.
+            // The wildcard certificate does not match names with more dots.
             let isVirtual = style != .path && !bucket.contains(".") && bucket == bucket.lowercased()
             self.init(host: isVirtual ? "\(bucket).\(host)" : host, basePath: isVirtual ? "" : "/\(bucket)")
             return

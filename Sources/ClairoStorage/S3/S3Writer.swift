@@ -26,11 +26,11 @@ extension S3Store {
     }
 }
 
-/// An object that is written piece by piece. What fits into one part goes up with a single PUT; beyond that parts leave on
-/// threads of their own while the next one is filled, a few at a time, so the memory is bounded.
+/// An object written piece by piece. A small object is sent with a single PUT. Otherwise, parts are sent on separate
+/// threads while the next one is filled, with a limit that bounds memory.
 ///
-/// The parts grow by powers of two after each thousand, as the length is not known and S3 takes 10 000: 8 MiB up to 8 GB,
-/// and 5 TB in the end. Used by one thread.
+/// The part size doubles after every thousand parts, because the length is unknown and S3 allows 10 000 parts: from 8
+/// MiB for 8 GB up to 5 TB in total. Used by one thread.
 private final class S3Writer {
     private let store: S3Store
     private let key: ObjectKey
@@ -54,7 +54,7 @@ private final class S3Writer {
     func write(_ data: Data) throws(ClairoError) {
         var rest = data[...]
         while !rest.isEmpty {
-            // A full part leaves only when something follows: the last may be all there is.
+            // A full part is only sent when more bytes follow, because it may be the whole object.
             if buffer.count == partSize { try sendPart() }
             if buffer.isEmpty { buffer.reserveCapacity(min(partSize, max(rest.count, 1 << 20))) }
             let count = min(partSize - buffer.count, rest.count)
@@ -75,12 +75,12 @@ private final class S3Writer {
         _ = try store.complete(upload, parts: parts)
     }
 
-    /// Ends what is on its way and forgets what has arrived.
+    /// Waits for pending parts and aborts the upload.
     func abandon() {
         guard let upload else { return }
         stop.cancel()
         _ = try? crew.wait()
-        // S3 keeps nothing that nobody completed, but it costs; a bucket's lifecycle rule takes what this cannot.
+        // Incomplete uploads cost money. The bucket's lifecycle rule removes what this cannot.
         try? store.abort(upload)
     }
 
@@ -99,15 +99,15 @@ private final class S3Writer {
 
 /// Threads that send parts.
 ///
-/// `@unchecked Sendable`: all state is guarded by `condition`.
+/// `@unchecked Sendable`: all mutable state is guarded by `condition`.
 private final class Crew: @unchecked Sendable {
     private let condition = NSCondition()
     private var running = 0
     private var parts: [UploadedPart] = []
     private var failure: ClairoError?
 
-    /// Starts a part as soon as fewer than `limit` are on their way.
-    /// - Throws: what another part has failed with.
+    /// Starts sending a part once fewer than `limit` are in flight.
+    /// - Throws: The error of an earlier part.
     func start(
         atMost limit: Int, _ body: @escaping @Sendable () throws(ClairoError) -> UploadedPart
     ) throws(ClairoError) {
@@ -132,8 +132,8 @@ private final class Crew: @unchecked Sendable {
         thread.start()
     }
 
-    /// Waits for all that are on their way.
-    /// - Returns: the parts by number.
+    /// Waits for all parts in flight.
+    /// - Returns: The parts by number.
     func wait() throws(ClairoError) -> [UploadedPart] {
         condition.lock()
         defer { condition.unlock() }
