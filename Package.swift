@@ -204,6 +204,7 @@ let package = Package(
             dependencies: [
                 "ClairoCommands", "ClairoCore", "ClairoMedia", "ClairoMessaging", "ClairoMetadata", "ClairoMetrics",
                 "ClairoPipeline", "ClairoStorage", "ClairoTestSupport", "RDKafka", "clairo", "clairo-mock-kafka",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
     ],
