@@ -194,7 +194,7 @@ import Testing
     @Test(arguments: garbage) func whatIsNoEventIsRefusedWithWhatWasExpected(_ text: String) throws {
         let error = try #require(throws: ClairoError.self) { try UploadDialect.read(Data(text.utf8)) }
         #expect(error.kind == .badInput && error.exitCode == .badMedia)
-        #expect(error.advice?.contains("event of S3 (version 2.x) or MinIO") == true)
+        #expect(error.advice?.contains("event from S3 (version 2.x) or MinIO") == true)
     }
 
     @Test func bytesThatAreNoTextAreRefused() throws {
