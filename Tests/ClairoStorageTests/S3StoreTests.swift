@@ -96,7 +96,7 @@ import Testing
         #expect(try remote(goodFrom: 3).part(at: 0, count: 4) == Data("film".utf8))
         #expect(naps.withLock { $0 } == 2)
         let refused = try #require(failure { _ = try remote(goodFrom: .max).part(at: 0, count: 4) })
-        #expect(refused.kind == .transient && refused.message.contains("presigned URL was refused"))
+        #expect(refused.kind == .transient && refused.message.contains("presigned URL was rejected"))
         #expect(!"\(refused)".contains("X-Amz"), "nothing of the URL is told")
     }
 

@@ -90,7 +90,7 @@ import Testing
         #expect(named.status == 66 && named.text == "redriven 1 of 3\n", "\(named)")
         let all = try await pipeline.clairo("dlq", "redrive", "--all")
         #expect(all.status == 65 && all.text == "redriven 1 of 3\n", "\(all)")
-        #expect(all.errors.contains("\(letters[3].id) is not text") && all.errors.contains("--payload"))
+        #expect(all.errors.contains("\(letters[3].id) is not UTF-8 text") && all.errors.contains("--payload"))
         #expect(all.errors.contains("\(letters[2].id) was deleted"))
         #expect(try await list(pipeline).map(\.id) == [letters[3].id], "only what could not be sent is left")
         #expect(try await list(pipeline, "--all").count == 4)

@@ -50,7 +50,7 @@ struct DockerPipelineTests {
     @Test(arguments: [
         (["--docker-image", "no/such:image"], 78, "no image no/such:image"),
         (["--docker-socket", "unix:///nowhere/docker.sock"], 69, "it is not running"),
-        (["--docker-socket", "tcp://10.0.0.1:2375"], 78, "not a unix socket"),
+        (["--docker-socket", "tcp://10.0.0.1:2375"], 78, "not a local Unix socket"),
         (["--docker-memory", "lots"], 78, "docker-memory is \"lots\""),
         (["--docker-folder", "/proc/nowhere"], 73, "--docker-folder"),
     ])

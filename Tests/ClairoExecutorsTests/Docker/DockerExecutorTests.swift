@@ -51,7 +51,7 @@ struct DockerExecutorTests {
         ("silence", DockerLimits(task: ProcessLimits(wallSeconds: 1)), .wallTime, "ran for 1 s"),
         ("spin", DockerLimits(task: ProcessLimits(cpuSeconds: 1)), .cpuTime, "more than 1 s of CPU time"),
         ("memory", DockerLimits(task: ProcessLimits(memory: 256 << 20)), .memory, "more than its limit of 256 MiB"),
-        ("bomb", DockerLimits(task: ProcessLimits(stallSeconds: 2), processes: 64), .stalled, "got nowhere"),
+        ("bomb", DockerLimits(task: ProcessLimits(stallSeconds: 2), processes: 64), .stalled, "made no progress"),
     ]
 
     @Test(arguments: misbehaviours.indices) func whatItDoesIsADefectThatSaysSo(index: Int) async throws {

@@ -54,8 +54,8 @@ import Testing
         (.refused(["Capacity is unavailable at this time."]), .capacity, "unavailable"),
         (.refused(["ATTRIBUTE"]), .defect, "ATTRIBUTE"),
         (.refused([]), .capacity, "no reason"),
-        (.stopped(code: "SpotInterruption", reason: "Your Spot Task was interrupted."), .transient, "taken away"),
-        (.stopped(code: "TerminationNotice"), .transient, "taken away"),
+        (.stopped(code: "SpotInterruption", reason: "Your Spot Task was interrupted."), .transient, "reclaimed"),
+        (.stopped(code: "TerminationNotice"), .transient, "reclaimed"),
         (
             .stopped(
                 code: "EssentialContainerExited", reason: "Essential container in task exited",
@@ -69,14 +69,14 @@ import Testing
         (.stopped(code: "EssentialContainerExited", exit: 69), .transient, "exit 69"),
         (.stopped(code: "EssentialContainerExited", exit: 77), .usage, "settings"),
         (.stopped(code: "UserInitiated", reason: "Task stopped by user"), .transient, "Task stopped by user"),
-        (.stopped(code: "ServiceSchedulerInitiated"), .transient, "by others"),
+        (.stopped(code: "ServiceSchedulerInitiated"), .transient, "from outside"),
         (
             .stopped(code: "TaskFailedToStart", reason: "CannotPullContainerError: not found"), .defect,
             "CannotPullContainerError"
         ),
         (
             .stopped(code: "TaskFailedToStart", reason: "Capacity is unavailable at this time. Please try again later"),
-            .capacity, "no room"
+            .capacity, "no capacity"
         ),
         (
             .stopped(code: "TaskFailedToStart", reason: "Timeout waiting for network interface provisioning"),
@@ -157,7 +157,7 @@ import Testing
             .init("RunTask", status: 503, code: "ServiceUnavailable", headers: ["retry-after": "7"]))
         ground.standIn.give(.stopped(code: "SpotInterruption"))
         let clock = VirtualClock()
-        #expect(try await error(ground, clock: clock)?.message.contains("taken away") == true)
+        #expect(try await error(ground, clock: clock)?.message.contains("reclaimed") == true)
         let calls = ground.standIn.calls("RunTask")
         #expect(calls.count == 4)
         #expect(
@@ -169,7 +169,7 @@ import Testing
         let ground = try await ECSGround.make(in: scratch)
         ground.standIn.answer(.init("DescribeTasks", code: "ThrottlingException", times: 8))
         ground.standIn.give(.stopped(code: "SpotInterruption"))
-        #expect(try await error(ground)?.message.contains("taken away") == true)
+        #expect(try await error(ground)?.message.contains("reclaimed") == true)
     }
 
     @Test func theCallHasWhatTheSettingsSay() async throws {
