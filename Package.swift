@@ -130,7 +130,44 @@ let package = Package(
             dependencies: ["ClairoExecutors", "ClairoCore"],
             path: "Tests/ClairoMisbehaving"
         ),
+
+        // Quick tests: pure logic, embedded backends, servers within the test's process.
+        .testTarget(name: "AWSSigningTests", dependencies: ["AWSSigning", "ClairoCore", "ClairoTestSupport"]),
+        .testTarget(
+            name: "ClairoAPITests",
+            dependencies: [
+                "ClairoAPI", "ClairoCore", "ClairoTestSupport", .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]
+        ),
+        .testTarget(
+            name: "ClairoCommandsTests",
+            dependencies: [
+                "ClairoCommands", "ClairoCore", "ClairoMedia", "ClairoMetrics", "ClairoPipeline", "ClairoTestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
         .testTarget(name: "ClairoCoreTests", dependencies: ["ClairoCore"]),
+        .testTarget(
+            name: "ClairoExecutorsTests",
+            dependencies: [
+                "AWSClient", "AWSSigning", "ClairoCore", "ClairoExecutors", "ClairoStorage", "ClairoTestSupport",
+            ]
+        ),
+        .testTarget(
+            name: "ClairoMediaTests",
+            dependencies: ["ClairoCore", "ClairoMedia", "ClairoStorage", "ClairoTestSupport", "Libav"]
+        ),
+        .testTarget(
+            name: "ClairoMessagingTests",
+            dependencies: ["ClairoCore", "ClairoMessaging", "ClairoMetadata", "ClairoTestSupport"]
+        ),
+        .testTarget(
+            name: "ClairoMetadataTests",
+            dependencies: [
+                "ClairoCore", "ClairoMetadata", "ClairoTestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+            ]
+        ),
         .testTarget(
             name: "ClairoMetricsTests",
             dependencies: [
@@ -138,75 +175,70 @@ let package = Package(
             ]
         ),
         .testTarget(
-            name: "ClairoStorageTests",
-            dependencies: ["AWSSigning", "ClairoStorage", "ClairoCore", "ClairoTestSupport", "Curl"]
-        ),
-        .testTarget(
             name: "ClairoPipelineTests",
             dependencies: [
-                "ClairoPipeline", "ClairoMessaging", "ClairoCore", "ClairoMedia", "ClairoMetadata", "ClairoStorage",
-                "ClairoTestSupport", "clairo-mock-kafka",
+                "ClairoCore", "ClairoMedia", "ClairoMetadata", "ClairoPipeline", "ClairoStorage", "ClairoTestSupport",
             ]
         ),
+        .testTarget(name: "ClairoStorageTests", dependencies: ["ClairoCore", "ClairoStorage", "ClairoTestSupport"]),
+        .testTarget(name: "CurlTests", dependencies: ["ClairoTestSupport", "Curl"]),
+        .testTarget(name: "LibavTests", dependencies: ["ClairoTestSupport", "Libav"]),
+        .testTarget(name: "RDKafkaTests", dependencies: ["CRDKafka", "RDKafka"]),
+
+        // Integration tests: real servers, media files, the built program. Scripts/test says which programs each needs.
+        .testTarget(name: "AWSSigningIntegrationTests", dependencies: ["AWSSigning", "ClairoTestSupport"]),
         .testTarget(
-            name: "ClairoMessagingTests",
+            name: "ClairoAPIIntegrationTests",
             dependencies: [
-                "ClairoMessaging", "ClairoCore", "ClairoMetadata", "ClairoTestSupport", "clairo-mock-kafka",
-            ]
-        ),
-        .testTarget(name: "CurlTests", dependencies: ["Curl", "ClairoTestSupport"]),
-        .testTarget(
-            name: "ClairoAPITests",
-            dependencies: [
-                "ClairoAPI", "ClairoPipeline", "ClairoCore", "ClairoMedia", "ClairoStorage", "ClairoTestSupport",
+                "ClairoAPI", "ClairoCore", "ClairoMedia", "ClairoPipeline", "ClairoStorage", "ClairoTestSupport",
                 "clairo",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
         .testTarget(
-            name: "ClairoMetadataTests",
+            name: "ClairoCommandsIntegrationTests",
             dependencies: [
-                "ClairoMetadata", "ClairoCore", "MariaDB", "ClairoTestSupport",
-                .product(name: "GRDB", package: "GRDB.swift"),
+                "ClairoCommands", "ClairoCore", "ClairoMessaging", "ClairoMetadata", "ClairoStorage",
+                "ClairoTestSupport", "RDKafka", "clairo", "clairo-mock-kafka",
             ]
         ),
         .testTarget(
-            name: "AWSSigningTests",
-            dependencies: ["AWSSigning", "ClairoCore", "ClairoTestSupport"]
-        ),
-        .testTarget(
-            name: "ClairoTestSupportTests",
-            dependencies: ["AWSSigning", "ClairoTestSupport"]
-        ),
-        .testTarget(name: "MariaDBTests", dependencies: ["MariaDB", "ClairoTestSupport"]),
-        .testTarget(
-            name: "RDKafkaTests",
-            dependencies: ["RDKafka", "CRDKafka", "ClairoTestSupport", "clairo-mock-kafka"]
-        ),
-        .testTarget(name: "LibavTests", dependencies: ["Libav", "ClairoTestSupport"]),
-        .testTarget(
-            name: "ClairoMediaTests",
-            dependencies: ["ClairoMedia", "ClairoCore", "ClairoStorage", "Libav", "ClairoTestSupport"]
-        ),
-        .testTarget(
-            name: "ClairoExecutorsTests",
+            name: "ClairoExecutorsIntegrationTests",
             dependencies: [
-                "AWSClient", "AWSSigning", "ClairoExecutors", "ClairoCore", "ClairoMedia", "ClairoStorage",
+                "AWSClient", "AWSSigning", "ClairoCore", "ClairoExecutors", "ClairoMedia", "ClairoStorage",
                 "ClairoTestSupport",
                 "clairo", "clairo-misbehaving",
             ]
         ),
         .testTarget(
-            name: "ClairoCommandsTests",
+            name: "ClairoMediaIntegrationTests",
+            dependencies: ["ClairoCore", "ClairoMedia", "ClairoStorage", "ClairoTestSupport"]
+        ),
+        .testTarget(
+            name: "ClairoMessagingIntegrationTests",
+            dependencies: ["ClairoCore", "ClairoMessaging", "ClairoMetadata", "ClairoTestSupport", "clairo-mock-kafka"]
+        ),
+        .testTarget(
+            name: "ClairoMetadataIntegrationTests",
+            dependencies: ["ClairoCore", "ClairoMetadata", "ClairoTestSupport", "MariaDB"]
+        ),
+        .testTarget(
+            name: "ClairoPipelineIntegrationTests",
             dependencies: [
-                "ClairoCommands", "ClairoCore", "ClairoMedia", "ClairoMessaging", "ClairoMetadata", "ClairoMetrics",
-                "ClairoPipeline", "ClairoStorage", "ClairoTestSupport", "RDKafka", "clairo", "clairo-mock-kafka",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ClairoCore", "ClairoMedia", "ClairoMessaging", "ClairoMetadata", "ClairoPipeline", "ClairoStorage",
+                "ClairoTestSupport", "clairo-mock-kafka",
             ]
         ),
+        .testTarget(
+            name: "ClairoStorageIntegrationTests",
+            dependencies: ["AWSSigning", "ClairoCore", "ClairoStorage", "ClairoTestSupport", "Curl"]
+        ),
+        .testTarget(name: "ClairoTestSupportIntegrationTests", dependencies: ["AWSSigning", "ClairoTestSupport"]),
+        .testTarget(name: "MariaDBIntegrationTests", dependencies: ["ClairoTestSupport", "MariaDB"]),
+        .testTarget(
+            name: "RDKafkaIntegrationTests", dependencies: ["ClairoTestSupport", "RDKafka", "clairo-mock-kafka"]),
     ],
     swiftLanguageModes: [.v6]
 )
@@ -218,4 +250,10 @@ for target in package.targets where target.type != .system {
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("MemberImportVisibility"),
     ]
+}
+
+// `Scripts/test --quick` builds no program and no integration test.
+if Context.environment["CLAIRO_TESTS"] == "quick" {
+    package.products = []
+    package.targets.removeAll { $0.type == .executable || $0.name.hasSuffix("IntegrationTests") }
 }

@@ -185,14 +185,6 @@ struct MetadataServiceTests {
         }
     }
 
-    @Test(.enabled(if: S3Server.isInstalled(.moto), "moto is not installed: Scripts/test does it"))
-    func motosInstanceMetadataGivesCredentials() async throws {
-        let moto = try await S3Server.shared(.moto)
-        let found = try await find(["AWS_EC2_METADATA_SERVICE_ENDPOINT": moto.endpoint])
-        #expect(!found.accessKeyID.isEmpty && !found.secretAccessKey.isEmpty && found.sessionToken?.isEmpty == false)
-        #expect(try #require(found.expiration) > Date())
-    }
-
     @Test func aContainersEndpointIsAskedOverTheNetwork() async throws {
         let scratch = try Scratch()
         let token = try scratch.write("pod-token", to: "token")

@@ -42,12 +42,19 @@ import Testing
         await first.close()
         let second = try await open()
         #expect(try await second.video(video.id) == video)
-        // The independent client sees the same row.
+        await second.close()
+    }
+
+    @Test(.enabled(if: TestTools.path(of: "sqlite3") != nil, "sqlite3 is not installed"))
+    func anotherClientSeesTheSameRow() async throws {
+        let video = MetadataSamples.video()
+        let store = try await open()
+        #expect(try await store.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
         let sqlite = try ChildProcess(
             "sqlite3",
             [scratch.path("new/folder/clairo.db"), "SELECT original_name FROM videos WHERE id = '\(video.id)'"])
         #expect(try await sqlite.outcome().text == "holiday.mp4\n")
-        await second.close()
+        await store.close()
     }
 
     @Test func aFileOfTheFirstSchemaIsBroughtUp() async throws {

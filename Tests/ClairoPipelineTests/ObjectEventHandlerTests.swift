@@ -216,43 +216,4 @@ import Testing
         #expect(metadata.videos.isEmpty)
         #expect(try incoming.get("a.wav") == clip)
     }
-
-    // MARK: With S3
-
-    @Test(.enabled(if: S3Server.isInstalled(.rclone)))
-    func anEventOfARealBucketRegistersItsObject() async throws {
-        let server = try await S3Server.shared(.rclone)
-        let bucket = try await server.makeBucket()
-        let environment = server.environment
-        let openBucket: ObjectEventHandler.OpenBucket = { (name) throws(ClairoError) in
-            try StoreURL.open("s3://\(name)", environment: environment)
-        }
-        let store = try openBucket(bucket)
-        let key: ObjectKey = "in box/50% \"ü\" + 映画.wav"
-        let clip = clip
-        try await onDedicatedThread(name: "put") { try store.put(clip, at: key) }
-        let metadata = try await MetadataDatabase.open(url: "sqlite:\(scratch.path("clairo.db"))", environment: [:])
-        defer { Task { await metadata.close() } }
-        let intake = ObjectEventHandler(
-            ownStores: [try StoreURL.open("s3://\(bucket)/raw", environment: environment)], metadata: metadata,
-            prober: EngineProber(MediaTaskEngine()), openBucket: openBucket)
-        let event = event(record("in+box%2F50%25+%22%C3%BC%22+%2B+%E6%98%A0%E7%94%BB.wav", bucket: bucket, of: clip))
-        #expect(try await intake.handle(event: event).registered.count == 1)
-        #expect(try await intake.handle(event: event).known.count == 1)
-        let video = try #require(try await metadata.videos(VideoFilter()).first)
-        #expect(video.source.key == key.rawValue && video.sha256 == Checksum.sha256(clip))
-        // Under that name its bytes are found again.
-        let sum = try await onDedicatedThread(name: "read") {
-            try Checksum.sha256(openBucket(video.source.bucket).open(ObjectKey(video.source.key)))
-        }
-        #expect(sum == video.sha256)
-        // Clairo's own folder, in the same bucket.
-        let own = try await #require(throws: ClairoError.self) {
-            try await intake.handle(bucket: bucket, key: "raw/videos/\(VideoID.make())/source")
-        }
-        let error = try await #require(throws: ClairoError.self) {
-            try await intake.handle(bucket: "no-such-bucket-\(bucket)", key: "a.wav")
-        }
-        #expect(own.exitCode == .usage && error.exitCode == .configuration)
-    }
 }

@@ -34,6 +34,13 @@ import Testing
         )
     }
 
+    private func failure(_ body: () throws -> Void) -> ClairoError? {
+        do {
+            try body()
+            return nil
+        } catch { return error as? ClairoError }
+    }
+
     private static func error(_ code: String, _ more: String = "") -> String {
         "<?xml version=\"1.0\"?><Error><Code>\(code)</Code>\(more)</Error>"
     }

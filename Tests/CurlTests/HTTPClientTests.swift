@@ -463,7 +463,8 @@ private typealias HTTPRequest = Curl.HTTPRequest
                 == .unreachable)
     }
 
-    @Test func aCertificateIsTrustedOnlyByWhoNamesIt() async throws {
+    @Test(.enabled(if: TestTools.path(of: "openssl") != nil, "openssl is not installed"))
+    func aCertificateIsTrustedOnlyByWhoNamesIt() async throws {
         let (key, certificate) = (scratch.path("key.pem"), scratch.path("certificate.pem"))
         let made = try await ChildProcess(
             "openssl",

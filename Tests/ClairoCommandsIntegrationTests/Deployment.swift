@@ -53,8 +53,10 @@ struct Deployment: Sendable {
                     "CLAIRO_DATABASE_PASSWORD": MariaDBServer.password, "CLAIRO_HOME": scratch.path("home"),
                     "HOME": scratch.path,
                 ]) { $1 }, rawStoreURL: "s3://\(bucket)/raw", databaseURL: database.url(name, password: nil))
-            let migrated = try await site.clairo("migrate")
-            try #require(migrated.status == 0, "\(migrated)")
+            // In this process, which is a second cheaper than `clairo migrate`.
+            let store = try await MetadataDatabase.open(url: database.url(name), environment: [:])
+            _ = try await store.migrate()
+            await store.close()
             return site
         }
     }

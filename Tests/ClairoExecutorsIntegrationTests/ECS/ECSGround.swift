@@ -4,7 +4,6 @@ import ClairoCore
 import ClairoStorage
 import ClairoTestSupport
 import Foundation
-import Synchronization
 
 @testable import ClairoExecutors
 
@@ -82,21 +81,6 @@ struct ECSGround {
     }
 }
 
-/// A clock that goes on only where somebody waits for it.
-final class VirtualClock: Sendable {
-    private let time = Mutex(1000.0)
-    private let naps = Mutex<[Double]>([])
-
-    var slept: [Double] { naps.withLock { $0 } }
-
-    var clock: ECSClock {
-        ECSClock(
-            now: { [self] in time.withLock { $0 } },
-            sleep: { [self] seconds, stop in
-                if stop.isCancelled { return false }
-                naps.withLock { $0.append(seconds) }
-                time.withLock { $0 += seconds }
-                return true
-            })
-    }
+extension VirtualClock {
+    var clock: ECSClock { ECSClock(now: { self.now }, sleep: { self.sleep($0, unless: $1) }) }
 }

@@ -37,7 +37,7 @@ import Testing
         try await pipeline.untilFinal([id])
         try await pipeline.audit([id])
         #expect(try await pipeline.site.inspect { try await $0.jobs(of: id) }.count == 1)
-        try await pipeline.untilLagIsZero()
+        try await pipeline.untilLagIsZero(hasReader: true)
     }
 
     @Test(arguments: PipelineSite.Kind.available)
@@ -213,7 +213,7 @@ import Testing
             try await kafka.setCoordinator((round + 1) % 3 + 1, ofGroup: "clairo-work")
         }
         try await pipeline.untilFinal(ids)
-        try await pipeline.untilLagIsZero()
+        try await pipeline.untilLagIsZero(hasReader: true)
         // Neither of them gave up.
         for worker in workers {
             worker.send(SIGTERM)
@@ -254,7 +254,7 @@ import Testing
         }
         _ = try pipeline.relay()
         try await pipeline.untilFinal(ids)
-        try await pipeline.untilLagIsZero()
+        try await pipeline.untilLagIsZero(hasReader: true)
         worker.send(SIGTERM)
         #expect(try await worker.outcome().status == 0)
         try await pipeline.audit(ids)

@@ -1,0 +1,66 @@
+import ClairoCore
+import ClairoTestSupport
+import Foundation
+import Libav
+import Testing
+
+@testable import ClairoMedia
+
+/// Whole transcodes in memory, with no program and no file: once and small what the integration tests do with clips.
+@Suite(.ownThreads) struct SmallTranscodeTests {
+    private let store = MemoryStore()
+
+    private func transcode(_ source: Data, name: String) async throws -> TranscodeJob.Outcome {
+        let job = TranscodeJob(
+            source: MemorySource(source), sourceName: name,
+            settings: TranscodeSettings(preset: "ultrafast", segmentSeconds: 1), store: store)
+        return try await onDedicatedThread(name: "test job") { try job.run() }
+    }
+
+    /// Of the one progressive MP4 in the output.
+    private func demuxer(_ manifest: OutputManifest) throws -> Demuxer {
+        let keys = manifest.files.map(\.key).filter { $0.hasSuffix(".mp4") && $0.hasPrefix("mp4/") }
+        #expect(keys.count == 1)
+        return try Demuxer(
+            SourceBytes(store.open(ObjectKey(try #require(keys.first)))), options: InputLimits().demuxerOptions)
+    }
+
+    private func frames(_ demuxer: Demuxer) throws -> [Frame] {
+        let decoder = try demuxer.makeDecoder(stream: 0)
+        var frames: [Frame] = []
+        var isAtEnd = false
+        while !isAtEnd {
+            let packet = try demuxer.read()
+            isAtEnd = packet == nil
+            try decoder.send(packet)
+            while case .value(let frame) = try decoder.receive() { frames.append(frame) }
+        }
+        return frames
+    }
+
+    @Test func aShortFilmShowsTheSameFrames() async throws {
+        let grey = (0..<25).map { UInt8($0 * 10) }
+        let outcome = try await transcode(MemoryMedia.gif(width: 160, height: 90, grey: grey), name: "ramp.gif")
+        #expect(outcome.manifest.state == .complete && outcome.verification?.passed == true)
+        #expect(outcome.manifest.renditions.map(\.frameCount) == [grey.count])
+        let master = String(decoding: try store.get("master.m3u8"), as: UTF8.self)
+        #expect(master.contains("RESOLUTION=160x90"))
+        let frames = try frames(demuxer(outcome.manifest))
+        #expect(frames.map(\.width) == grey.map { _ in 160 })
+        for (frame, level) in zip(frames, grey) {
+            // A GIF has full range, the output has not.
+            let expected = 16 + Double(level) * 219 / 255
+            let shown = try #require(frame.withRow(plane: 0, row: 45, width: 160) { Double($0[80]) })
+            #expect(abs(shown - expected) < 6, "\(level) became \(shown)")
+        }
+    }
+
+    @Test func soundAloneStaysAsLong() async throws {
+        let outcome = try await transcode(MemoryMedia.wav(samples: 20_000), name: "saw.wav")
+        #expect(outcome.manifest.state == .complete && outcome.verification?.passed == true)
+        #expect(outcome.manifest.renditions.isEmpty)
+        #expect(abs(try #require(outcome.manifest.audio.first).duration - 2.5) < 0.01)
+        let samples = try frames(demuxer(outcome.manifest)).reduce(0) { $0 + $1.sampleCount }
+        #expect(Double(samples) > 2.5 * 48_000)
+    }
+}

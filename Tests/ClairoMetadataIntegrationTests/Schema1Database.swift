@@ -1,0 +1,1 @@
+../ClairoMetadataTests/Schema1Database.swift
