@@ -3,7 +3,7 @@ public import Foundation
 
 /// A store into which nothing can be written.
 public struct FailingStore: ObjectStore {
-    let error: ClairoError
+    public let error: ClairoError
 
     public init(error: ClairoError) { self.error = error }
 

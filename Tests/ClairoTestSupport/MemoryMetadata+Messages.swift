@@ -67,7 +67,7 @@ extension MemoryMetadata {
                 state.lastSequence += 1
                 var message = message
                 (message.dueAt, message.attempts) = (message.createdAt, 0)
-                state.queue.append(Queued(message: message, sequence: state.lastSequence, claimableAt: .now))
+                state.queue.append(Queued(message: message, sequence: state.lastSequence, claimableAt: now()))
             }
         }
     }
@@ -76,7 +76,7 @@ extension MemoryMetadata {
         async throws(ClairoError) -> [QueuedMessage]
     {
         try change { state in
-            let now = Timestamp.now
+            let now = self.now()
             let all = state.queue
             let due = all.indices.filter { index in
                 topics.contains(all[index].message.topic) && all[index].claimableAt <= now
@@ -96,9 +96,10 @@ extension MemoryMetadata {
         -> [MessageID]
     {
         try change { state in
-            ids.filter { id in
+            state.renewals += 1
+            return ids.filter { id in
                 guard let index = state.index(of: id, owner: owner) else { return false }
-                state.queue[index].claimableAt = Timestamp.now.advanced(bySeconds: leaseSeconds)
+                state.queue[index].claimableAt = now().advanced(bySeconds: leaseSeconds)
                 return true
             }
         }
@@ -115,7 +116,7 @@ extension MemoryMetadata {
     public func releaseQueued(_ id: MessageID, owner: String) async throws(ClairoError) {
         try change { state in
             guard let index = state.index(of: id, owner: owner) else { return }
-            (state.queue[index].owner, state.queue[index].claimableAt) = (nil, .now)
+            (state.queue[index].owner, state.queue[index].claimableAt) = (nil, now())
         }
     }
 

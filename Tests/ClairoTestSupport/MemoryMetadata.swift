@@ -13,6 +13,7 @@ public final class MemoryMetadata: MetadataStore {
         var outbox: [Posted] = []
         var queue: [Queued] = []
         var lastSequence: Int64 = 0
+        var renewals = 0
         var deadLetters: [DeadLetter] = []
         var isAway = false
     }
@@ -20,7 +21,14 @@ public final class MemoryMetadata: MetadataStore {
     private let state = Mutex(State())
     private let interruption = Mutex<(calls: Int, body: @Sendable () async -> Void)?>(nil)
 
-    public init() {}
+    /// The clock by which leases of the queue end.
+    let now: @Sendable () -> Timestamp
+
+    /// - Parameter now: The clock by which leases of the queue end.
+    public init(now: @escaping @Sendable () -> Timestamp = { .now }) { self.now = now }
+
+    /// How often leases of the queue were renewed.
+    public var queueRenewals: Int { state.withLock { $0.renewals } }
 
     /// Runs `body` once, after this number of calls about one video or upload, to simulate concurrent changes.
     public func interrupt(after calls: Int, with body: @escaping @Sendable () async -> Void) {
