@@ -8,7 +8,9 @@ public struct FailingStore: ObjectStore {
     public init(error: ClairoError) { self.error = error }
 
     public func put(_ data: Data, at key: ObjectKey) throws(ClairoError) { throw error }
-    public func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
+    public func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void)
+        throws
+    {
         throw error
     }
     public func get(_ key: ObjectKey) throws(ClairoError) -> Data { throw error }
