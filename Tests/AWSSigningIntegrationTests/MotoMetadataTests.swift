@@ -1,4 +1,5 @@
 import AWSSigning
+import ClairoCore
 import ClairoTestSupport
 import Foundation
 import Testing
