@@ -3,6 +3,7 @@ public import Foundation
 
 /// Checksums in lower-case hexadecimal.
 public enum Checksum {
+    /// SHA-256 in lower-case hexadecimal.
     public static func sha256(_ data: Data) -> String { SHA256.hash(data: data).hexadecimal }
 
     /// Only where a foreign format requires MD5, such as S3's ETag.
@@ -31,20 +32,24 @@ public enum Checksum {
     /// A running SHA-256 over successive pieces.
     public struct Running: Sendable {
         private var hash = SHA256()
+        /// Bytes so far.
         public private(set) var bytes: Int64 = 0
 
         public init() {}
 
+        /// Adds bytes.
         public mutating func update(_ data: Data) {
             hash.update(data: data)
             bytes += Int64(data.count)
         }
 
+        /// Adds bytes.
         public mutating func update(_ data: UnsafeRawBufferPointer) {
             hash.update(bufferPointer: data)
             bytes += Int64(data.count)
         }
 
+        /// The checksum in lower-case hexadecimal. More bytes may follow.
         public func finish() -> String { hash.finalize().hexadecimal }
     }
 }

@@ -47,7 +47,9 @@ public struct ClairoError: Error, Sendable, Equatable {
         case terminated = 143
     }
 
+    /// Who has to act, and whether another attempt can help.
     public let kind: Kind
+    /// Exit code of a process that ends with this error.
     public let exitCode: ExitCode
     /// What failed, and on which object: one sentence without a full stop.
     public let message: String
@@ -61,26 +63,32 @@ public struct ClairoError: Error, Sendable, Equatable {
         self.advice = advice
     }
 
+    /// The call is wrong: an option, an argument.
     public static func usage(_ message: String, advice: String? = nil) -> ClairoError {
         ClairoError(kind: .usage, exitCode: .usage, message, advice: advice)
     }
 
+    /// This media will never work.
     public static func badMedia(_ message: String, advice: String? = nil) -> ClairoError {
         ClairoError(kind: .badInput, exitCode: .badMedia, message, advice: advice)
     }
 
+    /// The input does not exist.
     public static func noInput(_ message: String, advice: String? = nil) -> ClairoError {
         ClairoError(kind: .usage, exitCode: .noInput, message, advice: advice)
     }
 
+    /// The output cannot be created, or exists already.
     public static func cannotCreate(_ message: String, advice: String? = nil) -> ClairoError {
         ClairoError(kind: .usage, exitCode: .cannotCreate, message, advice: advice)
     }
 
+    /// Reading or writing failed.
     public static func inputOutput(_ message: String, advice: String? = nil) -> ClairoError {
         ClairoError(kind: .transient, exitCode: .inputOutput, message, advice: advice)
     }
 
+    /// Permission was denied.
     public static func noPermission(_ message: String, advice: String? = nil) -> ClairoError {
         ClairoError(kind: .usage, exitCode: .noPermission, message, advice: advice)
     }
@@ -100,12 +108,14 @@ public struct ClairoError: Error, Sendable, Equatable {
         ClairoError(kind: .usage, exitCode: .configuration, message, advice: advice)
     }
 
+    /// A bug, or something unknown.
     public static func defect(_ message: String) -> ClairoError {
         ClairoError(
             kind: .defect, exitCode: .software, message,
             advice: "This is a bug; please report it with the command and the output of clairo probe --json.")
     }
 
+    /// Somebody asked to stop.
     public static let cancelled = ClairoError(kind: .cancelled, exitCode: .interrupted, "Stopped on request")
 
     /// The same error with `action` prefixed to its message.

@@ -3,12 +3,14 @@ public import Foundation
 /// A moment in microseconds since 1970, UTC. In JSON it is RFC 3339 text, such as `2026-11-22T18:04:05.123456Z`; in SQL it is
 /// the integer.
 public struct Timestamp: Sendable, Hashable, Comparable, Codable, CustomStringConvertible {
+    /// Microseconds since 1970, UTC.
     public var microseconds: Int64
 
     public init(microseconds: Int64) { self.microseconds = microseconds }
 
     public init(_ date: Date) { microseconds = Int64((date.timeIntervalSince1970 * 1_000_000).rounded()) }
 
+    /// The time by the clock of this machine.
     public static var now: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
@@ -17,6 +19,7 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable, CustomStringCo
 
     public static func < (lhs: Timestamp, rhs: Timestamp) -> Bool { lhs.microseconds < rhs.microseconds }
 
+    /// The moment so many seconds later, or earlier if negative.
     public func advanced(bySeconds seconds: Double) -> Timestamp {
         Timestamp(microseconds: microseconds + Int64((seconds * 1_000_000).rounded()))
     }

@@ -4,12 +4,17 @@
 /// the five that XML knows itself, a limit on nesting. Names are as written, prefix included. Anything that is not well-formed
 /// is an error with its line.
 public struct XMLReader {
+    /// What the reader met.
     public enum Event: Equatable, Sendable {
+        /// The start of an element.
         case start(name: String, attributes: [String: String])
+        /// Text between tags.
         case text(String)
+        /// The end of an element.
         case end(name: String)
     }
 
+    /// Elements that may be inside one another.
     public static let maximumDepth = 32
 
     /// Where the last event began, counted from 1.
@@ -233,6 +238,7 @@ public struct XMLReader {
 public struct XMLError: Error, Equatable, CustomStringConvertible {
     /// Counted from 1.
     public var line: Int
+    /// What is wrong with the document.
     public var reason: String
 
     public init(line: Int, reason: String) {

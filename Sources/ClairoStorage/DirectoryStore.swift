@@ -7,6 +7,7 @@ internal import Glibc
 /// An object is written beside its place under a hidden name, flushed to disk and then renamed, so that a reader or a
 /// crash sees it whole or not at all.
 public struct DirectoryStore: DurableStore {
+    /// The directory that the keys are relative to.
     public let root: URL
 
     /// The folder is made when the first object is written.

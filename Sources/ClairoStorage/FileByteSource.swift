@@ -5,6 +5,7 @@ internal import Glibc
 /// A local file as a `ByteSource`. Its size is read once, when it is opened.
 public final class FileByteSource: ByteSource {
     private let descriptor: Int32
+    /// Size of the file when it was opened.
     public let size: Int64
     private let path: String
 

@@ -2,12 +2,16 @@
 public struct AudioPlan: Sendable, Codable, Hashable {
     /// Samples in an AAC-LC access unit, and the encoder's delay that an edit list takes away again.
     public static let frameSamples = 1024
+    /// Samples per second of every audio track.
     public static let sampleRate = 48_000
 
+    /// Stream of the source that it is made from.
     public var streamIndex: Int
     /// BCP 47 or ISO 639-2 code; `und` where the source names none.
     public var language: String
+    /// Title of the source.
     public var title: String?
+    /// Number of channels, 1 or 2.
     public var channels: Int
     /// Bits per second.
     public var bitRate: Int64
@@ -53,11 +57,17 @@ public struct AudioPlan: Sendable, Codable, Hashable {
 }
 
 extension AudioPlan: SegmentedRendition {
+    /// Always audio.
     public var kind: RenditionKind { .audio }
+    /// Language and rate, such as `eng-128k`. The name of its folder.
     public var name: String { "\(language)-\(bitRate / 1000)k" }
     public func attempt(ofSegment index: Int) -> Int { laterAttempt ?? 1 }
+    /// Number of segments.
     public var segmentCount: Int { segmentBoundaries.count + 1 }
+    /// Duration that is presented.
     public var duration: Rational { Rational(Int64(sampleCount), timescale) }
+    /// Ticks per second: the sample rate.
     public var timescale: Int64 { Int64(Self.sampleRate) }
+    /// Duration of an access unit.
     public var unitDuration: Rational { Rational(Int64(Self.frameSamples), timescale) }
 }

@@ -2,6 +2,7 @@
 public struct DecodingDamage: Sendable, Hashable {
     /// Frames that the decoder gave.
     public var frames: Int
+    /// Errors of the decoder.
     public var errors: Int
 
     public init(frames: Int, errors: Int) {

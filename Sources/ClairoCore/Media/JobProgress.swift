@@ -1,11 +1,16 @@
 /// A moment of a job. Frames are counted over all rungs and chunks.
 public struct JobProgress: Sendable, Hashable, Codable {
+    /// What a job is doing.
     public enum Phase: String, Sendable, Codable {
+        /// In this order.
         case reading, encoding, packaging, verifying, done
     }
 
+    /// What the job is doing.
     public var phase: Phase
+    /// Finished frames, with those of an earlier run.
     public var framesDone: Int
+    /// Frames to make; 0 before the plan exists.
     public var framesPlanned: Int
     /// Of `framesDone`, those that an earlier run had finished.
     public var framesResumed: Int
@@ -26,6 +31,7 @@ public struct JobProgress: Sendable, Hashable, Codable {
 
 /// What a job reports while it runs.
 public enum JobNews: Sendable, Hashable, Codable {
+    /// How far the job is.
     case progress(JobProgress)
     /// For people, such as that finished segments were found.
     case note(String)

@@ -5,25 +5,33 @@
 public struct MediaInfo: Sendable, Codable, Hashable {
     /// libav's short name of the container, for example `mov,mp4,m4a,3gp,3g2,mj2`.
     public var container: String
+    /// Name of the container, for people.
     public var containerName: String
+    /// Size of the file.
     public var size: Int64
     /// From the first to the last sample of the selected streams.
     public var duration: Double
     /// What the header claims, or nil where it claims nothing.
     public var declaredDuration: Double?
+    /// Rate of the whole file, bits per second.
     public var bitRate: Int64
+    /// Its video streams.
     public var video: [VideoStream]
+    /// Its audio streams.
     public var audio: [AudioStream]
+    /// Its subtitle streams.
     public var subtitles: [SubtitleStream]
     /// Data, attachments, time code and other streams that never reach an output: their codec or kind.
     public var otherStreams: [String]
     /// Index of the stream a transcode would take, or nil.
     public var selectedVideo: Int?
+    /// Indexes of the audio streams that are transcoded.
     public var selectedAudio: [Int]
     /// Why the file is known to be cut short, or nil where it is whole.
     public var truncation: String?
     /// Whether decoding can begin in the middle: the container has an index and its key frames are marked.
     public var isSeekable: Bool
+    /// What a reader should know.
     public var warnings: [String]
 
     public init(
@@ -57,7 +65,9 @@ public struct MediaInfo: Sendable, Codable, Hashable {
 
 /// A size in square pixels.
 public struct FrameSize: Sendable, Codable, Hashable, CustomStringConvertible {
+    /// Width in pixels.
     public var width: Int
+    /// Height in pixels.
     public var height: Int
 
     public init(width: Int, height: Int) {
@@ -67,12 +77,14 @@ public struct FrameSize: Sendable, Codable, Hashable, CustomStringConvertible {
 
     /// The side that ladders are named by: 1080 for 1920x1080 and for 1080x1920.
     public var shortSide: Int { min(width, height) }
+    /// Width times height.
     public var pixels: Int { width * height }
     public var description: String { "\(width)x\(height)" }
 }
 
 /// How light is coded, which decides whether frames must be tone-mapped for an SDR ladder.
 public enum DynamicRange: String, Sendable, Codable, Hashable {
+    /// Standard dynamic range.
     case sdr
     /// SMPTE ST 2084 (PQ), with or without static metadata.
     case hdr10
@@ -82,9 +94,13 @@ public enum DynamicRange: String, Sendable, Codable, Hashable {
 
 /// Code points of ISO/IEC 23091-2 (H.273): 2 means unspecified.
 public struct ColorDescription: Sendable, Codable, Hashable {
+    /// Color primaries.
     public var primaries: Int
+    /// Transfer characteristics.
     public var transfer: Int
+    /// Matrix coefficients.
     public var matrix: Int
+    /// Full range instead of limited range.
     public var isFullRange: Bool
 
     public init(primaries: Int, transfer: Int, matrix: Int, isFullRange: Bool) {
@@ -94,6 +110,7 @@ public struct ColorDescription: Sendable, Codable, Hashable {
         self.isFullRange = isFullRange
     }
 
+    /// Nothing is known.
     public static let unspecified = ColorDescription(primaries: 2, transfer: 2, matrix: 2, isFullRange: false)
 }
 
@@ -101,6 +118,7 @@ public struct ColorDescription: Sendable, Codable, Hashable {
 public struct Orientation: Sendable, Codable, Hashable {
     /// 0, 90, 180 or 270 degrees clockwise.
     public var rotation: Int
+    /// Whether it is mirrored left to right first.
     public var isMirrored: Bool
 
     public init(rotation: Int, isMirrored: Bool) {
@@ -108,36 +126,57 @@ public struct Orientation: Sendable, Codable, Hashable {
         self.isMirrored = isMirrored
     }
 
+    /// Shown as stored.
     public static let upright = Orientation(rotation: 0, isMirrored: false)
+    /// Whether width and height change places.
     public var swapsSides: Bool { rotation == 90 || rotation == 270 }
 }
 
+/// A video stream of a file.
 public struct VideoStream: Sendable, Codable, Hashable {
+    /// Stream index.
     public var index: Int
     /// libav's codec name, for example `h264`.
     public var codec: String
+    /// Codec profile.
     public var profile: String?
+    /// libav's name of the pixel format.
     public var pixelFormat: String
+    /// Bits per component.
     public var bitDepth: Int
+    /// Size as stored.
     public var codedSize: FrameSize
+    /// Shape of a pixel.
     public var sampleAspectRatio: Rational
+    /// How it is turned before it is shown.
     public var orientation: Orientation
     /// The size after rotation in square pixels.
     public var displaySize: FrameSize
     /// Exact where the frames lie on a grid; for variable rates the constant rate it would be conformed to.
     public var frameRate: Rational
+    /// Whether the frame rate varies.
     public var isVariableFrameRate: Bool
+    /// Whether it is interlaced.
     public var isInterlaced: Bool
+    /// How its colors are coded.
     public var color: ColorDescription
+    /// Standard or high dynamic range.
     public var dynamicRange: DynamicRange
+    /// Number of frames.
     public var frameCount: Int
+    /// Rate of the stream.
     public var bitRate: Int64
     /// Presentation time of the first frame and end of the last, on the container's timeline.
     public var start: Double
+    /// End of the last frame.
     public var end: Double
+    /// Number of key frames.
     public var keyFrameCount: Int
+    /// Language code.
     public var language: String?
+    /// Whether it is a cover image.
     public var isAttachedPicture: Bool
+    /// Whether Clairo decodes this codec.
     public var canDecode: Bool
 
     public init(
@@ -172,21 +211,33 @@ public struct VideoStream: Sendable, Codable, Hashable {
     }
 }
 
+/// An audio stream of a file.
 public struct AudioStream: Sendable, Codable, Hashable {
+    /// Stream index.
     public var index: Int
+    /// libav's codec name, such as `aac`.
     public var codec: String
+    /// Codec profile.
     public var profile: String?
+    /// Number of channels.
     public var channels: Int
     /// libav's description of the layout, for example `stereo` or `5.1(side)`.
     public var layout: String
+    /// Samples per second.
     public var sampleRate: Int
+    /// Rate of the stream.
     public var bitRate: Int64
+    /// Presentation time of the first sample.
     public var start: Double
+    /// End of the last sample.
     public var end: Double
     /// ISO 639-2 code as the container gives it, or nil.
     public var language: String?
+    /// Title from the container.
     public var title: String?
+    /// Whether the container marks it as default.
     public var isDefault: Bool
+    /// Whether Clairo decodes this codec.
     public var canDecode: Bool
 
     public init(
@@ -209,9 +260,13 @@ public struct AudioStream: Sendable, Codable, Hashable {
     }
 }
 
+/// A subtitle stream of a file.
 public struct SubtitleStream: Sendable, Codable, Hashable {
+    /// Stream index.
     public var index: Int
+    /// libav's codec name, such as `subrip`.
     public var codec: String
+    /// Language code.
     public var language: String?
 
     public init(index: Int, codec: String, language: String?) {

@@ -1,5 +1,6 @@
 /// The kind of a rendition. The raw value is the word in documents.
 public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
+    /// The word is the name of its folder.
     case video, audio
 }
 
@@ -25,6 +26,7 @@ public enum OutputLayout {
     public static let masterPlaylist: ObjectKey = "master.m3u8"
     /// The DASH manifest.
     public static let dashManifest: ObjectKey = "manifest.mpd"
+    /// A frame of the video.
     public static let poster: ObjectKey = "poster.jpg"
     /// The `OutputManifest`.
     public static let manifest: ObjectKey = "clairo.json"
@@ -63,10 +65,12 @@ public enum OutputLayout {
         return ObjectKey("\(folder(kind, name))/\(digits).m4s").ofAttempt(attempt)
     }
 
+    /// The HLS media playlist of a rendition.
     public static func playlist(_ kind: RenditionKind, _ name: String) -> ObjectKey {
         ObjectKey("\(folder(kind, name))/playlist.m3u8")
     }
 
+    /// The HLS playlist of a rendition's key frames.
     public static func iframePlaylist(_ kind: RenditionKind, _ name: String) -> ObjectKey {
         ObjectKey("\(folder(kind, name))/iframes.m3u8")
     }
@@ -82,6 +86,7 @@ public enum OutputLayout {
     /// The progressive MP4 of a rung, or of audio without video.
     public static func progressive(_ name: String) -> ObjectKey { ObjectKey("\(progressiveFolder)/\(name).mp4") }
 
+    /// Whether a key is that of a progressive MP4.
     public static func isProgressive(_ key: ObjectKey) -> Bool { key.rawValue.hasPrefix("\(progressiveFolder)/") }
 
     /// DASH's templates for the keys of the first attempt (ISO/IEC 23009-1, 5.3.9.4.4).
@@ -125,7 +130,9 @@ public enum OutputLayout {
 
 /// Where a job's output folder lies in the output bucket.
 public struct JobFolder: Sendable, Hashable {
+    /// The video.
     public var video: VideoID
+    /// The job that made the output.
     public var job: JobID
 
     public init(video: VideoID, job: JobID) {
@@ -142,6 +149,7 @@ public struct JobFolder: Sendable, Hashable {
         self.init(video: video, job: job)
     }
 
+    /// What the keys of the output begin with.
     public var prefix: String { "\(OutputLayout.folder(of: video))\(job)/" }
 
     /// The bucket's key for a key of the output folder.

@@ -4,8 +4,11 @@ public struct Plan: Sendable, Codable, Hashable {
     /// Raised when the same settings would give other bytes.
     public static let currentVersion = 1
 
+    /// Raised when the same settings would give other bytes.
     public var version: Int
+    /// The source that it is made for.
     public var source: SourceFingerprint
+    /// What was asked for.
     public var settings: TranscodeSettings
     /// The instant of the container's timeline, in seconds, that becomes 0 in the output.
     public var origin: Rational
@@ -13,7 +16,9 @@ public struct Plan: Sendable, Codable, Hashable {
     public var video: VideoPlan?
     /// The default track first; empty for video without audio.
     public var audio: [AudioPlan]
+    /// The chunks, in order.
     public var chunks: [Chunk]
+    /// What the output will cost.
     public var prediction: Prediction
 
     public init(
@@ -38,7 +43,9 @@ public struct Plan: Sendable, Codable, Hashable {
 
 /// An estimate made before the work, for content of ordinary difficulty: within a factor of about two of the truth.
 public struct Prediction: Sendable, Codable, Hashable {
+    /// Size of the output.
     public var bytes: Int64
+    /// CPU time in seconds.
     public var cpuSeconds: Double
 
     public init(bytes: Int64, cpuSeconds: Double) {

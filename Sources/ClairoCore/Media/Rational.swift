@@ -2,7 +2,9 @@
 ///
 /// Its text and JSON form is `"24000/1001"`, or `"25/1"` for whole numbers.
 public struct Rational: Hashable, Sendable, Comparable {
+    /// Numerator, with the sign.
     public let num: Int64
+    /// Denominator, above zero.
     public let den: Int64
 
     /// Reduces the fraction. A zero denominator gives 0/1, because damaged headers often contain one.
@@ -49,6 +51,7 @@ public struct Rational: Hashable, Sendable, Comparable {
         self.init(isNegative ? -magnitude : magnitude, last.1 == 0 ? 1 : Int64(last.1))
     }
 
+    /// 0/1.
     public static let zero = Rational(0, 1)
 
     /// The nearest double, for display and estimates. Arithmetic stays exact.

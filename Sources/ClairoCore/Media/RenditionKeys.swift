@@ -1,5 +1,6 @@
 /// What `OutputLayout` has to know of a rendition to name its objects.
 public protocol RenditionKeys: Sendable {
+    /// Kind of the rendition.
     var kind: RenditionKind { get }
     /// The folder's name, unique among the renditions of its kind.
     var name: String { get }
@@ -8,10 +9,13 @@ public protocol RenditionKeys: Sendable {
 }
 
 extension RenditionKeys {
+    /// Folder of its segments.
     public var folder: String { OutputLayout.folder(kind, name) }
     /// Of the attempt that made the first segment.
     public var initKey: ObjectKey { OutputLayout.initSegment(kind, name, attempt: attempt(ofSegment: 0)) }
+    /// Its HLS media playlist.
     public var playlistKey: ObjectKey { OutputLayout.playlist(kind, name) }
+    /// Its progressive MP4 file.
     public var mp4Key: ObjectKey { OutputLayout.progressive(name) }
     /// What may be written of it beside its segments.
     public var companionKeys: [ObjectKey] { OutputLayout.companions(kind, name) }

@@ -2,6 +2,7 @@
 public struct Rung: Sendable, Codable, Hashable {
     /// Short side and `p`: `1080p`. The folder's name.
     public var name: String
+    /// Width and height.
     public var size: FrameSize
     /// Largest rate the encoder may use, bits per second (x264 VBV maxrate).
     public var maxRate: Int64
@@ -22,11 +23,14 @@ public struct Rung: Sendable, Codable, Hashable {
         self.copyReorderDelay = copyReorderDelay
     }
 
+    /// Whether the source's video is taken without encoding it.
     public var isCopy: Bool { copyReorderDelay != nil }
 }
 
 extension Rung: RenditionKeys {
+    /// Always video.
     public var kind: RenditionKind { .video }
+    /// Its HLS playlist of key frames.
     public var iframePlaylistKey: ObjectKey { OutputLayout.iframePlaylist(kind, name) }
 
     public func attempt(ofSegment index: Int) -> Int {
@@ -36,7 +40,9 @@ extension Rung: RenditionKeys {
 
 /// The attempt that made some segments.
 public struct SegmentAttempt: Sendable, Codable, Hashable {
+    /// Segments, from 0.
     public var segments: Range<Int>
+    /// Attempt that made them; it is part of their names.
     public var attempt: Int
 
     public init(segments: Range<Int>, attempt: Int) {
@@ -45,14 +51,21 @@ public struct SegmentAttempt: Sendable, Codable, Hashable {
     }
 }
 
+/// A rung that was considered, and why it was kept or not.
 public struct LadderDecision: Sendable, Codable, Hashable {
+    /// What became of a rung.
     public enum Verdict: String, Sendable, Codable, Hashable {
+        /// Encoded; encoded with the rate of the source; taken without encoding; left out.
         case kept, capped, copied, dropped
     }
 
+    /// Name of the rung, such as `720p`.
     public var name: String
+    /// Width and height.
     public var size: FrameSize
+    /// What became of it.
     public var verdict: Verdict
+    /// Why, for people.
     public var reason: String
 
     public init(name: String, size: FrameSize, verdict: Verdict, reason: String) {

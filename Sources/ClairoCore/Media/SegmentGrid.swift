@@ -4,6 +4,7 @@
 /// are whole GOPs, so every rung and every worker cuts at the same instants. All arithmetic is exact: at 24000/1001 a
 /// GOP has 48 frames and lasts 2.002 s, a nominal 6-second segment has three of them and lasts 6.006 s.
 public struct SegmentGrid: Hashable, Sendable, Codable {
+    /// Frames per second of the output.
     public let frameRate: Rational
     /// Frames in all.
     public let frameCount: Int
@@ -22,6 +23,7 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
         segmentFrames = gopFrames * max(1, Int((segmentSeconds / gopSeconds).rounded()))
     }
 
+    /// Number of segments.
     public var segmentCount: Int { (frameCount + segmentFrames - 1) / segmentFrames }
 
     /// The frames of segment `index`, counted from 0.
@@ -42,11 +44,13 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
     /// The instant at which frame `frame` is shown, in seconds.
     public func time(ofFrame frame: Int) -> Rational { Rational(Int64(frame)) / frameRate }
 
+    /// Duration of all frames.
     public var duration: Rational { time(ofFrame: frameCount) }
 
     /// Ticks per second of the media timeline in which a frame lasts a whole number of ticks (`ticksPerFrame`).
     public var timescale: Int64 { frameRate.num * timescaleFactor }
 
+    /// Ticks of `timescale` in a frame.
     public var ticksPerFrame: Int64 { frameRate.den * timescaleFactor }
 
     /// Rates such as 25/1 are scaled up so that audio and subtitles can be compared with them at a useful resolution.

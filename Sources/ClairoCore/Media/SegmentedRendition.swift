@@ -3,6 +3,7 @@
 /// Code that needs to know which objects a rendition consists of, and how long it is, loops over `Plan.renditions` and
 /// does not ask for the kind. `ClairoMedia` adds what depends on the kind.
 public protocol SegmentedRendition: RenditionKeys {
+    /// Number of segments.
     var segmentCount: Int { get }
     /// Presented length in seconds.
     var duration: Rational { get }
@@ -13,6 +14,7 @@ public protocol SegmentedRendition: RenditionKeys {
 }
 
 extension SegmentedRendition {
+    /// Keys of its segments, in order.
     public var segmentKeys: [ObjectKey] { (0..<segmentCount).map(segmentKey) }
 
     /// Every object that must exist before playlists may be written: the init segment, then the segments in order.
@@ -24,7 +26,9 @@ extension SegmentedRendition {
 
 /// A rung together with the video plan, whose grid all rungs share.
 public struct PlannedRung: SegmentedRendition, Hashable {
+    /// The rung.
     public var rung: Rung
+    /// The plan of the video, which all rungs share.
     public var video: VideoPlan
 
     public init(_ rung: Rung, of video: VideoPlan) {
@@ -32,12 +36,18 @@ public struct PlannedRung: SegmentedRendition, Hashable {
         self.video = video
     }
 
+    /// Always video.
     public var kind: RenditionKind { rung.kind }
+    /// Name of the rung.
     public var name: String { rung.name }
     public func attempt(ofSegment index: Int) -> Int { rung.attempt(ofSegment: index) }
+    /// Number of segments.
     public var segmentCount: Int { video.grid.segmentCount }
+    /// Duration that is presented.
     public var duration: Rational { video.grid.duration }
+    /// Ticks per second of the timestamps in its segments.
     public var timescale: Int64 { video.grid.timescale }
+    /// Duration of a frame.
     public var unitDuration: Rational { video.grid.frameRate.inverse }
 }
 

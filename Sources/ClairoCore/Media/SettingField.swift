@@ -14,6 +14,7 @@ public struct SettingField: Sendable {
     public let words: String
     /// In words: `23`, `all that fit`; `false` for flags.
     public let defaultText: String
+    /// Whether it is true or false.
     public let isFlag: Bool
     /// Whether profiles have it: what concerns one source only, they do not.
     public let isInProfiles: Bool
@@ -51,10 +52,13 @@ public struct SettingField: Sendable {
 
 /// What is wrong with a setting. The words are the same wherever it was given.
 public struct SettingProblem: Error, Sendable, Hashable {
+    /// Name of the field in a profile.
     public let field: String
+    /// Name of the option on the command line.
     public let option: String
     /// What follows the name of the setting: `52 is out of range`.
     public let problem: String
+    /// What to give instead.
     public let advice: String
 
     /// As an option of the command line.

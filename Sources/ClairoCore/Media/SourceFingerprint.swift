@@ -2,6 +2,7 @@
 public struct SourceFingerprint: Sendable, Codable, Hashable {
     /// The file's name, for people; it is not part of what makes two sources the same.
     public var name: String
+    /// Size of the source.
     public var size: Int64
     /// `sha256:` and the hexadecimal SHA-256 of the whole content, or `etag:` and what the object store calls it: a source
     /// in a store is not read whole only to be known.

@@ -8,7 +8,9 @@ public struct TranscodeResources: Sendable, Hashable, Codable {
     public var jobs: Int?
     /// Bytes that may be used.
     public var memory: Int64
+    /// Processor cores that may be used.
     public var cores: Int
+    /// Whether the output is decoded and checked at the end.
     public var verifies: Bool
     /// Replaces an existing output.
     public var force: Bool

@@ -1,3 +1,4 @@
+/// A way to package the output.
 public enum OutputFormat: String, Sendable, Codable, Hashable, CaseIterable {
     /// HTTP Live Streaming (RFC 8216bis) with CMAF segments.
     case hls
@@ -12,6 +13,7 @@ public enum OutputFormat: String, Sendable, Codable, Hashable, CaseIterable {
 /// `fields` is the table of them: it has the name, the range, the default and the help of each. The command line, profiles,
 /// JSON and the comparison of two runs read it.
 public struct TranscodeSettings: Sendable, Hashable {
+    /// How the output is packaged.
     public var formats = OutputFormat.allCases
     /// Short sides to make; nil for the whole ladder.
     public var heights: [Int]?
@@ -19,6 +21,7 @@ public struct TranscodeSettings: Sendable, Hashable {
     public var quality = 23.0
     /// x264 preset.
     public var preset = "medium"
+    /// Nominal segment duration.
     public var segmentSeconds = 6.0
     /// CPU seconds of work in a chunk, about: what is encoded in parallel, and repeated when it was interrupted.
     public var chunkCPUSeconds = 60.0
@@ -26,7 +29,9 @@ public struct TranscodeSettings: Sendable, Hashable {
     public var start: Rational?
     /// Seconds of the source to take; nil for all.
     public var duration: Rational?
+    /// Whether a compatible source becomes a rung without encoding.
     public var copyCompatible = false
+    /// Whether a damaged or truncated source is accepted.
     public var allowPartial = false
 
     public init(

@@ -1,10 +1,12 @@
 /// The output of `clairo verify --json`: one entry per check.
 public struct VerificationReport: Sendable, Codable, Hashable {
+    /// One check and its result.
     public struct Check: Sendable, Codable, Hashable {
         /// A stable name, for example `segment-boundaries`.
         public var name: String
         /// What was checked: a rendition, a playlist, a file.
         public var subject: String
+        /// Whether it passed.
         public var passed: Bool
         /// What was found, and for a failed check what was expected.
         public var detail: String
@@ -17,11 +19,14 @@ public struct VerificationReport: Sendable, Codable, Hashable {
         }
     }
 
+    /// All checks that were made.
     public var checks: [Check]
 
     public init(checks: [Check] = []) { self.checks = checks }
 
+    /// Whether there was a check, and none failed.
     public var passed: Bool { !checks.isEmpty && checks.allSatisfy(\.passed) }
+    /// The checks that failed.
     public var problems: [Check] { checks.filter { !$0.passed } }
 
     enum CodingKeys: String, CodingKey { case passed, checks }

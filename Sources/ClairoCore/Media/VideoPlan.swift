@@ -1,9 +1,14 @@
+/// The video of an output.
 public struct VideoPlan: Sendable, Codable, Hashable {
+    /// Stream of the source that it is made from.
     public var streamIndex: Int
+    /// Where frames, GOPs and segments are.
     public var grid: SegmentGrid
     /// Frames of the grid that the source's frames cover. Any after them hold the last one while audio goes on.
     public var sourceFrameCount: Int
+    /// Orientation of the source.
     public var orientation: Orientation
+    /// Whether frames are deinterlaced.
     public var deinterlace: Bool
     /// Of the source; high dynamic range is mapped to SDR.
     public var dynamicRange: DynamicRange
@@ -39,6 +44,7 @@ public struct VideoPlan: Sendable, Codable, Hashable {
 }
 
 extension VideoPlan {
+    /// Whether frames are mapped from HDR to SDR.
     public var toneMap: Bool { dynamicRange != .sdr }
 
     /// The segments that are made together with segment `index` by one encoder.

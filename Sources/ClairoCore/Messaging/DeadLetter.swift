@@ -2,20 +2,29 @@ public import struct Foundation.Data
 
 /// A message or task that could not be processed, with everything needed to diagnose and retry it.
 public struct DeadLetter: Sendable, Codable, Hashable {
+    /// Id of the dead letter.
     public var id: MessageID
     /// The message's topic; `clairo.tasks` for a task.
     public var topic: String
+    /// Kafka partition.
     public var partition: Int?
+    /// Kafka offset.
     public var offset: Int64?
+    /// Message key.
     public var key: String?
+    /// Message headers.
     public var headers: [String: String]
     /// The original payload, up to 1 MiB. For a task, its `TaskSpec`.
     public var payload: Data
+    /// Why it was given up.
     public var failure: Failure
+    /// Attempts that were made.
     public var attempts: Int
     /// The video to process again on a redrive, if any.
     public var videoID: VideoID?
+    /// When it was given up.
     public var createdAt: Timestamp
+    /// When it was last tried again.
     public var redrivenAt: Timestamp?
 
     public init(

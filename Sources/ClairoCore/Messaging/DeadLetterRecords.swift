@@ -6,6 +6,7 @@ public protocol DeadLetterRecords: Sendable {
     /// Newest first; those that were not redriven, unless `all`.
     func deadLetters(topic: String?, all: Bool, limit: Int) async throws(ClairoError) -> [DeadLetter]
 
+    /// A dead letter; nil if there is none with this id.
     func deadLetter(_ id: MessageID) async throws(ClairoError) -> DeadLetter?
 
     /// Notes that a dead letter is tried again, and posts `messages`.

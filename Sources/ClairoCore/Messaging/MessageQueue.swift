@@ -4,6 +4,7 @@ public import struct Foundation.Data
 ///
 /// Messages are hints (article Decisions, 4): each is delivered at least once, those of one key in their order.
 public protocol MessageQueue: Sendable {
+    /// Opens a connection to send messages.
     func producer() async throws(ClairoError) -> any MessageProducer
 
     /// Joins a consumer group, whose members share the messages of the topics.
@@ -20,6 +21,7 @@ public protocol MessageQueue: Sendable {
     func check() async throws(ClairoError)
 }
 
+/// Sends messages to a queue.
 public protocol MessageProducer: Sendable {
     /// Sends messages and waits until each is stored or has failed. The header `message-id` contains the message's id.
     /// - Returns: For each message, in order, nil or the delivery error. A failed message may have arrived anyway.
@@ -29,6 +31,7 @@ public protocol MessageProducer: Sendable {
     func close() async
 }
 
+/// Receives messages as a member of a group.
 public protocol MessageConsumer: Sendable {
     /// Waits for the next message. Returns nil once the consumer is closed or the task is cancelled.
     func next() async throws(ClairoError) -> ReceivedMessage?
@@ -45,10 +48,15 @@ public protocol MessageConsumer: Sendable {
 
 /// A received message. It may come from anyone who can write to the topic.
 public struct ReceivedMessage: Sendable, Hashable {
+    /// The topic that it came from.
     public var topic: String
+    /// The partition that it came from.
     public var partition: Int
+    /// Its offset there.
     public var offset: Int64
+    /// Its key.
     public var key: String?
+    /// Its headers.
     public var headers: [String: String]
     /// Empty for a message without a value.
     public var payload: Data
@@ -71,9 +79,13 @@ public struct ReceivedMessage: Sendable, Hashable {
     /// The id assigned by Clairo, or nil for other senders.
     public var id: MessageID? { headers[Header.id].flatMap(MessageID.init) }
 
+    /// Names of headers.
     public enum Header {
+        /// Id of the message, the same when it is delivered twice.
         public static let id = "message-id"
+        /// Trace id of the video.
         public static let trace = "trace-id"
+        /// Version of the document.
         public static let schema = "schema"
         /// How often an upload message was postponed.
         public static let intakeAttempt = "intake-attempt"

@@ -25,6 +25,7 @@ public protocol QueueRecords: Sendable {
 
 /// A message of the `local:` queue in somebody's hands.
 public struct QueuedMessage: Sendable, Hashable {
+    /// The message.
     public var message: OutboxMessage
     /// Its number in the topic, growing.
     public var sequence: Int64

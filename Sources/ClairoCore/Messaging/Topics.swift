@@ -12,17 +12,24 @@ public enum Topic {
     /// The topics that the queue needs.
     public static let all = [uploads, tasks, events, deadLetters(of: uploads), deadLetters(of: tasks)]
 
+    /// The topic for dead letters of a topic.
     public static func deadLetters(of topic: String) -> String { topic + ".dlq" }
 }
 
 /// The payload of `clairo.tasks`: a hint that a task is available. The database decides which task a worker gets.
 public struct TaskMessage: Sendable, Codable, Hashable {
+    /// Version of the document.
     public static let currentSchema = 1
 
+    /// Version of the document.
     public var schema: Int
+    /// Id of the task.
     public var taskID: TaskID
+    /// Its job.
     public var jobID: JobID
+    /// Its video.
     public var videoID: VideoID
+    /// What the task does.
     public var kind: WorkTask.Kind
 
     public init(_ task: WorkTask) {
@@ -36,21 +43,34 @@ public struct TaskMessage: Sendable, Codable, Hashable {
 
 /// The payload of `clairo.events` and of webhooks.
 public struct JobEvent: Sendable, Codable, Hashable {
+    /// Version of the document.
     public static let currentSchema = 1
 
+    /// What happened to a job.
     public enum Kind: String, Sendable, Codable, CaseIterable {
+        /// The job was created.
         case started = "job.started"
+        /// Its plan exists.
         case planned = "job.planned"
+        /// Its output is published.
         case ready = "job.ready"
+        /// It failed for good.
         case failed = "job.failed"
+        /// It was stopped.
         case cancelled = "job.cancelled"
     }
 
+    /// Version of the document.
     public var schema: Int
+    /// What happened.
     public var event: Kind
+    /// The video.
     public var videoID: VideoID
+    /// The job.
     public var jobID: JobID
+    /// Follows the video through logs and messages.
     public var traceID: String
+    /// When it happened.
     public var time: Timestamp
     /// Set for `ready`.
     public var output: ProcessedOutput?

@@ -4,6 +4,7 @@ internal import Foundation
 /// A generated id, typed by `Tag`: a lower-case UUID version 7 (RFC 9562). Ids sort by creation time, so an index on
 /// them grows at its end.
 public struct Identifier<Tag>: Sendable, Hashable, Comparable, Codable, CustomStringConvertible {
+    /// The id as text.
     public let rawValue: String
 
     /// Parses an id. Returns nil if the text is not a UUID, so ids are safe in keys and paths.
@@ -81,8 +82,13 @@ public struct Identifier<Tag>: Sendable, Hashable, Comparable, Codable, CustomSt
     public static func < (lhs: Identifier, rhs: Identifier) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
+/// Id of a video.
 public typealias VideoID = Identifier<Video>
+/// Id of an upload.
 public typealias UploadID = Identifier<UploadSession>
+/// Id of a job.
 public typealias JobID = Identifier<Job>
+/// Id of a task.
 public typealias TaskID = Identifier<WorkTask>
+/// Id of a message.
 public typealias MessageID = Identifier<OutboxMessage>

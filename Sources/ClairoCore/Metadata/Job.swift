@@ -1,15 +1,23 @@
 /// A processing of a video under a profile.
 public struct Job: Sendable, Codable, Hashable {
+    /// What a job is doing.
     public enum State: String, Sendable, Codable, CaseIterable {
+        /// In this order; the last three are final.
         case planning, running, finishing, succeeded, failed, cancelled
 
+        /// Whether the job has ended.
         public var isFinal: Bool { [.succeeded, .failed, .cancelled].contains(self) }
     }
 
+    /// Id of the job.
     public var id: JobID
+    /// The video that it processes.
     public var videoID: VideoID
+    /// What the job is doing.
     public var state: State
+    /// Transcoding profile.
     public var profile: String
+    /// Place in the queue.
     public var priority: Priority
     /// The tenant, for fair scheduling.
     public var tenant: String
@@ -19,10 +27,15 @@ public struct Job: Sendable, Codable, Hashable {
     public var attempt: Int
     /// Nil before the job is planned.
     public var plan: Plan?
+    /// Why it failed.
     public var error: Failure?
+    /// Follows the video through logs and messages.
     public var traceID: String
+    /// When the job was created.
     public var createdAt: Timestamp
+    /// When it last changed.
     public var updatedAt: Timestamp
+    /// When it ended.
     public var finishedAt: Timestamp?
 
     public init(

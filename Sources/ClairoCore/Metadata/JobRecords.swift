@@ -1,5 +1,6 @@
 /// Jobs and their tasks, to be read.
 public protocol JobRecords: Sendable {
+    /// A job; nil if there is none with this id.
     func job(_ id: JobID) async throws(ClairoError) -> Job?
 
     /// Newest first.

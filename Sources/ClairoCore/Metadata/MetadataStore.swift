@@ -30,7 +30,9 @@ public protocol SchemaRecords: Sendable {
 
 /// Versions of the schema: that of the database, and the one that this program knows.
 public struct SchemaVersions: Sendable, Hashable, Codable {
+    /// Version that the database has.
     public var database: Int
+    /// Version that this program needs.
     public var program: Int
 
     public init(database: Int, program: Int) {

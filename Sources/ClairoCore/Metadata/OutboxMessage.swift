@@ -4,12 +4,15 @@ public import struct Foundation.Data
 public struct OutboxMessage: Sendable, Codable, Hashable {
     /// Sent as a header, so that a receiver can discard duplicates.
     public var id: MessageID
+    /// The topic it goes to.
     public var topic: String
     /// Messages with the same key keep their order. Up to `longestKey` characters.
     public private(set) var key: String
+    /// Its headers.
     public var headers: [String: String]
     /// JSON.
     public var payload: Data
+    /// When it was written.
     public var createdAt: Timestamp
     /// Not sent before this time.
     public var dueAt: Timestamp
@@ -37,19 +40,32 @@ public struct OutboxMessage: Sendable, Codable, Hashable {
 
 /// The payload of `clairo.uploads`: an uploaded video.
 public struct UploadMessage: Sendable, Codable, Hashable {
+    /// The topic of these messages.
     public static let topic = Topic.uploads
+    /// Version of the document.
     public static let currentSchema = 1
 
+    /// Version of the document.
     public var schema: Int
+    /// Id of the video.
     public var videoID: VideoID
+    /// Bucket of the source; empty for a directory.
     public var bucket: String
+    /// Key of the source.
     public var key: String
+    /// URL of the source.
     public var url: String
+    /// When the upload was complete.
     public var uploadedAt: Timestamp
+    /// Size in bytes.
     public var size: Int64
+    /// SHA-256, hexadecimal.
     public var sha256: String
+    /// Transcoding profile.
     public var profile: String
+    /// Place in the queue.
     public var priority: Priority
+    /// Follows the video through logs and messages.
     public var traceID: String
 
     public init(_ video: Video) {

@@ -2,6 +2,7 @@
 public enum OutboxLane: String, Sendable, CaseIterable {
     /// All topics but `Topic.webhook`.
     case queue
+    /// To the webhook.
     case webhook
 }
 

@@ -26,6 +26,7 @@ public struct PendingWork: Sendable, Codable, Hashable {
         self.messages = messages
     }
 
+    /// Whether nothing is left to do.
     public var isEmpty: Bool { videos == 0 && tasks == 0 && messages == 0 }
 }
 
@@ -33,6 +34,7 @@ public struct PendingWork: Sendable, Codable, Hashable {
 public struct QueueStatistics: Sendable, Hashable {
     /// Those in one state.
     public struct Group: Sendable, Hashable {
+        /// How many there are.
         public var count: Int
         /// Nil for a final state, and where there are none.
         public var oldestSeconds: Double?
@@ -45,7 +47,9 @@ public struct QueueStatistics: Sendable, Hashable {
 
     /// The tasks of one kind that have not ended.
     public struct Tasks: Sendable, Hashable {
+        /// Tasks that wait.
         public var pending = Group(count: 0, oldestSeconds: nil)
+        /// Tasks that a worker holds.
         public var running = Group(count: 0, oldestSeconds: nil)
         /// Of the pending ones, those that may be taken now.
         public var due = 0
@@ -55,6 +59,7 @@ public struct QueueStatistics: Sendable, Hashable {
         public init() {}
     }
 
+    /// Messages that are not delivered.
     public struct Outbox: Sendable, Hashable {
         /// Messages not yet delivered.
         public var pending = 0
@@ -68,11 +73,15 @@ public struct QueueStatistics: Sendable, Hashable {
         public init() {}
     }
 
+    /// Videos by state.
     public var videos: [Video.State: Int] = [:]
+    /// Jobs by state.
     public var jobs: [Job.State: Group] = [:]
+    /// Tasks by kind.
     public var tasks: [WorkTask.Kind: Tasks] = [:]
     /// Workers that hold tasks.
     public var workers = 0
+    /// Messages that are not delivered.
     public var outbox = Outbox()
     /// Messages of the `local:` queue, by topic.
     public var queued: [String: Int] = [:]

@@ -1,7 +1,9 @@
 /// Uploads that are under way.
 public protocol UploadRecords: Sendable {
+    /// Records a new upload.
     func createUpload(_ upload: UploadSession) async throws(ClairoError)
 
+    /// An upload; nil if there is none with this id.
     func upload(_ id: UploadID) async throws(ClairoError) -> UploadSession?
 
     /// The newest upload of that fingerprint, whatever its state.

@@ -1,5 +1,6 @@
 /// An upload in progress, with everything needed to resume it.
 public struct UploadSession: Sendable, Codable, Hashable {
+    /// What an upload is doing.
     public enum State: String, Sendable, Codable, CaseIterable {
         /// More bytes may arrive.
         case open
@@ -9,17 +10,24 @@ public struct UploadSession: Sendable, Codable, Hashable {
         case discarded
     }
 
+    /// Id of the upload.
     public var id: UploadID
     /// The id of the future video. Its source is stored at `Video.sourceKey(videoID)`.
     public var videoID: VideoID
+    /// What it is doing.
     public var state: State
     /// Identifies who may resume the upload. For `clairo upload`, a digest of host, path, size and modification time;
     /// for the API, a salted digest of the token.
     public var fingerprint: String
+    /// Title of the video, for people.
     public var title: String?
+    /// File name; shown, never used as a path.
     public var originalName: String
+    /// Transcoding profile of the video.
     public var profile: String
+    /// Place of the video in the queue.
     public var priority: Priority
+    /// Tenant of the video, for fair scheduling.
     public var tenant: String
     /// The total size in bytes, or nil if unknown.
     public var size: Int64?
@@ -31,7 +39,9 @@ public struct UploadSession: Sendable, Codable, Hashable {
     public var offset: Int64
     /// Incremented by each update. An update with an older version is rejected.
     public var version: Int
+    /// When it began.
     public var createdAt: Timestamp
+    /// When it last changed.
     public var updatedAt: Timestamp
     /// When the sweep may remove it.
     public var expiresAt: Timestamp

@@ -1,5 +1,6 @@
 /// An uploaded source and what has become of it.
 public struct Video: Sendable, Codable, Hashable {
+    /// What became of a video.
     public enum State: String, Sendable, Codable, CaseIterable {
         /// The bytes are safe and the message about it is certain to be sent.
         case uploaded
@@ -9,16 +10,21 @@ public struct Video: Sendable, Codable, Hashable {
         case ready
         /// Its last job failed; `error` says why.
         case failed
+        /// Its last job was stopped.
         case cancelled
     }
 
+    /// Id of the video.
     public var id: VideoID
+    /// What became of the video.
     public var state: State
+    /// Title for people.
     public var title: String?
     /// The file's name as its owner had it: shown, never used as a key or a path.
     public var originalName: String
     /// The named settings it is processed with.
     public var profile: String
+    /// Place in the queue.
     public var priority: Priority
     /// Whose it is: a label by which work is shared out.
     public var tenant: String
@@ -32,12 +38,15 @@ public struct Video: Sendable, Codable, Hashable {
     public var media: MediaInfo?
     /// Follows the video through logs and messages: 32 hexadecimal digits (W3C Trace Context).
     public var traceID: String
+    /// When the upload was complete.
     public var uploadedAt: Timestamp
+    /// When this record last changed.
     public var updatedAt: Timestamp
     /// The job that processes it now, or did last.
     public var jobID: JobID?
     /// What was made; nil before the first job has ended well.
     public var output: ProcessedOutput?
+    /// Why its last job failed.
     public var error: Failure?
 
     public init(
@@ -66,13 +75,16 @@ public struct Video: Sendable, Codable, Hashable {
         self.error = error
     }
 
+    /// Tenant of videos that name none.
     public static let defaultTenant = "default"
 
     /// The key of a video's source in the raw store.
     public static func sourceKey(_ id: VideoID) -> ObjectKey { OutputLayout.source(of: id) }
 }
 
+/// Place in the queue.
 public enum Priority: String, Sendable, Codable, CaseIterable, Comparable {
+    /// In ascending order.
     case low, normal, high
 
     /// In SQL, so that the greatest comes first in an index that is read backwards.
@@ -84,6 +96,7 @@ public enum Priority: String, Sendable, Codable, CaseIterable, Comparable {
         }
     }
 
+    /// The priority with a rank; nil if there is none.
     public init?(rank: Int) {
         guard let value = Priority.allCases.first(where: { $0.rank == rank }) else { return nil }
         self = value
@@ -96,7 +109,9 @@ public enum Priority: String, Sendable, Codable, CaseIterable, Comparable {
 public struct ProcessedOutput: Sendable, Codable, Hashable {
     /// URLs of the HLS multivariant playlist, the DASH manifest, the poster; nil where they were not made.
     public var masterPlaylist: String?
+    /// URL of the DASH manifest.
     public var manifest: String?
+    /// URL of the poster.
     public var poster: String?
     /// Available resolutions, largest first, such as `1920x1080`.
     public var resolutions: [String]
@@ -111,18 +126,27 @@ public struct ProcessedOutput: Sendable, Codable, Hashable {
 
 /// A rung made real, as the database knows it.
 public struct Rendition: Sendable, Codable, Hashable {
+    /// The video that it belongs to.
     public var videoID: VideoID
+    /// Job that made it; not in the upload API.
     public var jobID: JobID
     /// Such as `1080p`.
     public var name: String
+    /// Width in pixels.
     public var width: Int
+    /// Height in pixels.
     public var height: Int
+    /// Codec string, such as `avc1.640028`.
     public var codec: String
     /// Bits per second.
     public var averageRate: Int64
+    /// Highest rate of a segment.
     public var peakRate: Int64
+    /// Size of all segments.
     public var bytes: Int64
+    /// URL of its HLS playlist.
     public var playlistURL: String?
+    /// URL of its MP4 file.
     public var mp4URL: String?
 
     public init(
@@ -145,8 +169,11 @@ public struct Rendition: Sendable, Codable, Hashable {
 
 /// Why something failed, as it is kept and shown.
 public struct Failure: Sendable, Codable, Hashable {
+    /// Who has to act, and whether another attempt can help.
     public var kind: ClairoError.Kind
+    /// What failed, and why.
     public var message: String
+    /// What to do about it.
     public var advice: String?
 
     public init(kind: ClairoError.Kind, message: String, advice: String? = nil) {
@@ -155,5 +182,6 @@ public struct Failure: Sendable, Codable, Hashable {
         self.advice = advice
     }
 
+    /// The record of an error.
     public init(_ error: ClairoError) { self.init(kind: error.kind, message: error.message, advice: error.advice) }
 }

@@ -1,8 +1,10 @@
 /// Which videos a list shows.
 public struct VideoFilter: Sendable, Hashable {
+    /// Only videos in this state; nil for all.
     public var state: Video.State?
     /// Only older ones than this, to go on after a page.
     public var before: VideoID?
+    /// Videos at most.
     public var limit: Int
 
     public init(state: Video.State? = nil, before: VideoID? = nil, limit: Int = 50) {
@@ -14,6 +16,7 @@ public struct VideoFilter: Sendable, Hashable {
 
 /// Videos, and the renditions that were made of them.
 public protocol VideoRecords: Sendable {
+    /// A video; nil if there is none with this id.
     func video(_ id: VideoID) async throws(ClairoError) -> Video?
 
     /// Newest first.

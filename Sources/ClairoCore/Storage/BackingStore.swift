@@ -43,7 +43,9 @@ extension BackingStore {
 
 /// What a store holds, without uploads that are not complete.
 public struct StoreUsage: Sendable, Hashable {
+    /// Number of objects.
     public var objects: Int
+    /// Size of all objects.
     public var bytes: Int64
 
     public init(objects: Int = 0, bytes: Int64 = 0) {
@@ -51,6 +53,7 @@ public struct StoreUsage: Sendable, Hashable {
         self.bytes = bytes
     }
 
+    /// Counts one object.
     public mutating func add(bytes: Int64) {
         objects += 1
         self.bytes += bytes

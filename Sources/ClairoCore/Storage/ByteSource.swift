@@ -18,6 +18,7 @@ public protocol ByteSource: Sendable {
 }
 
 extension ByteSource {
+    /// No ETag.
     public var etag: String? { nil }
 
     public func presignedURL(expiresIn seconds: Int) throws(ClairoError) -> String? { nil }

@@ -25,6 +25,7 @@ public protocol MultipartStore: ObjectStore {
 
 /// An object on its way in, part by part.
 public struct MultipartUpload: Sendable, Hashable, Codable {
+    /// The object that it becomes.
     public var key: ObjectKey
     /// The store's name for it.
     public var id: String
@@ -56,8 +57,11 @@ public struct MultipartUpload: Sendable, Hashable, Codable {
 
 /// A part that the store has.
 public struct UploadedPart: Sendable, Hashable {
+    /// Number of the part, from 1.
     public var number: Int
+    /// Size in bytes.
     public var size: Int
+    /// ETag of the part.
     public var etag: String
     /// The store's checksum of the part, where it is one that can be computed from the bytes.
     public var checksum: PartChecksum?
@@ -72,9 +76,12 @@ public struct UploadedPart: Sendable, Hashable {
 
 /// A checksum of a part's bytes, in lower-case hexadecimal.
 public enum PartChecksum: Sendable, Hashable {
+    /// MD5 in lower-case hexadecimal.
     case md5(String)
+    /// SHA-256 in lower-case hexadecimal.
     case sha256(String)
 
+    /// Whether `data` has this checksum.
     public func matches(_ data: Data) -> Bool {
         switch self {
         case .md5(let hex): Checksum.md5(data) == hex

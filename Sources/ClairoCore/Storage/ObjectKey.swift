@@ -1,5 +1,6 @@
 /// The name of an object within a store: relative, slash-separated, for example `video/720p/00001.m4s`.
 public struct ObjectKey: Hashable, Sendable, Comparable, Codable, CustomStringConvertible, ExpressibleByStringLiteral {
+    /// The key as text.
     public let rawValue: String
 
     public init(_ rawValue: String) { self.rawValue = rawValue }
@@ -25,11 +26,13 @@ public struct ObjectKey: Hashable, Sendable, Comparable, Codable, CustomStringCo
 
 /// What a store knows of an object without reading it.
 public struct ObjectInfo: Sendable, Hashable {
+    /// The object's key.
     public var key: ObjectKey
     /// Bytes.
     public var size: Int64
     /// Changes whenever the bytes may have changed. Opaque: not always a checksum.
     public var etag: String
+    /// When it was last written.
     public var modified: Timestamp
     /// Of the bytes, in lower-case hexadecimal, where the store has checked and kept it.
     public var sha256: String?

@@ -6,7 +6,9 @@ public protocol PresigningStore: Sendable {
 
 /// The one thing that a presigned URL allows.
 public enum PresignedAccess: Sendable, Hashable {
+    /// Read an object.
     case get(ObjectKey)
+    /// Write an object.
     case put(ObjectKey)
     /// Exactly `size` bytes.
     case putPart(number: Int, size: Int64, MultipartUpload)

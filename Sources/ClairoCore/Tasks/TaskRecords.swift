@@ -1,5 +1,6 @@
 /// The claim that somebody holds on a task: every change names it, and is refused once another attempt has begun.
 public struct TaskClaim: Sendable, Hashable {
+    /// The task.
     public var id: TaskID
     /// The fencing number.
     public var attempt: Int

@@ -4,8 +4,10 @@
 /// As JSON it has a `schema`, and `work` is an object with one member, named for the kind: `plan`, `chunk`, `track` and
 /// `finish` are the tasks of a job; the others are what a command does by hand.
 public struct TaskSpec: Sendable, Codable, Hashable {
+    /// Version of the document.
     public static let currentSchema = 1
 
+    /// What is to be done, and with what.
     public enum Work: Sendable, Codable, Hashable {
         /// Look whether the source could be transcoded, before it is any video's. No task of a job.
         case probe(name: String, settings: TranscodeSettings = TranscodeSettings())
@@ -35,12 +37,19 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         }
     }
 
+    /// Version of the document.
     public var schema: Int
+    /// The task.
     public var taskID: TaskID
+    /// Its job.
     public var jobID: JobID
+    /// Its video.
     public var videoID: VideoID
+    /// Number of the attempt.
     public var attempt: Int
+    /// Follows the video through logs and messages.
     public var traceID: String
+    /// What is to be done.
     public var work: Work
     /// Threads for decoding; nil lets the engine choose.
     public var threads: Int?
@@ -62,6 +71,7 @@ public struct TaskSpec: Sendable, Codable, Hashable {
     public struct PlanRequest: Sendable, Codable, Hashable {
         /// The source as the video's row knows it: it is not read again to be known.
         public var source: SourceFingerprint
+        /// What to make of the source.
         public var settings: TranscodeSettings
 
         public init(source: SourceFingerprint, settings: TranscodeSettings) {
@@ -70,9 +80,13 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         }
     }
 
+    /// What a whole job is made from.
     public struct TranscodeRequest: Sendable, Codable, Hashable {
+        /// The source.
         public var source: SourceFingerprint
+        /// What to make of it.
         public var settings: TranscodeSettings
+        /// How much of the machine to use.
         public var resources: TranscodeResources
 
         public init(source: SourceFingerprint, settings: TranscodeSettings, resources: TranscodeResources) {
@@ -82,7 +96,9 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         }
     }
 
+    /// What the end of a job is made from.
     public struct FinishRequest: Sendable, Codable, Hashable {
+        /// The plan of the job.
         public var plan: Plan
         /// What the tasks wrote, by the keys of `plan`: the packager believes these and nothing else.
         public var segments: [FileRecord]
@@ -123,6 +139,7 @@ extension TaskSpec {
 
 /// What an attempt made; the document that leaves the executor.
 public struct TaskResult: Sendable, Codable, Hashable {
+    /// Version of the document.
     public var schema: Int
     /// Of a probe or an inspection.
     public var media: MediaInfo?
@@ -130,14 +147,17 @@ public struct TaskResult: Sendable, Codable, Hashable {
     public var plan: Plan?
     /// Of a verification, and of a transcode that was to be verified.
     public var verification: VerificationReport?
+    /// What a reader should know.
     public var warnings: [String]
     /// What was written, by the names in the output folder. Filled by whoever stores it, not by who made it.
     public var files: [FileRecord]
     /// Pictures that were decoded, and errors of the decoder among them.
     public var decodedFrames: Int
+    /// Errors of the decoder.
     public var decodeErrors: Int
     /// Of a finish task: what was published, largest first.
     public var renditions: [RenditionRecord]
+    /// What the attempt cost.
     public var usage: TaskUsage
 
     public init(
@@ -160,7 +180,9 @@ public struct TaskResult: Sendable, Codable, Hashable {
 
 /// What an attempt cost.
 public struct TaskUsage: Sendable, Codable, Hashable {
+    /// CPU time of all threads.
     public var cpuSeconds: Double
+    /// Time from start to end.
     public var wallSeconds: Double
     /// Largest resident set in bytes; 0 where it is not known.
     public var peakMemory: Int64
@@ -168,6 +190,7 @@ public struct TaskUsage: Sendable, Codable, Hashable {
     /// version of this program wrote can be read; nil where nobody measured it.
     public var steps: [String: Double]?
 
+    /// The cost of an attempt, with the time of each step if it was measured.
     public init(
         cpuSeconds: Double = 0, wallSeconds: Double = 0, peakMemory: Int64 = 0, steps: [TaskStep: Double]? = nil
     ) {
@@ -179,6 +202,7 @@ public struct TaskUsage: Sendable, Codable, Hashable {
         }
     }
 
+    /// Time spent in a step; nil if it was not measured.
     public func seconds(in step: TaskStep) -> Double? { steps?[step.rawValue] }
 }
 
@@ -187,9 +211,11 @@ public struct TaskUsage: Sendable, Codable, Hashable {
 public enum TaskStep: String, Sendable, CaseIterable {
     /// Waiting for bytes of the source.
     case read
+    /// Decoding the source.
     case decode
     /// Turning, scaling, deinterlacing and mapping colours.
     case conform
+    /// Encoding.
     case encode
     /// Decoding what was made, before it is written.
     case verify

@@ -12,6 +12,7 @@ public final class StopRequest: Sendable {
 
     public init() {}
 
+    /// Whether somebody asked to stop.
     public var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
     /// Requests a stop. Idempotent.

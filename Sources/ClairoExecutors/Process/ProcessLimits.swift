@@ -14,6 +14,7 @@ public struct ProcessLimits: Sendable, Hashable {
     public var cpuSeconds: Int
     /// The maximum file size in bytes. The process has no file to write.
     public var fileSize: Int64
+    /// Open file descriptors.
     public var openFiles: Int
 
     /// Wall time from start to end, including waiting.

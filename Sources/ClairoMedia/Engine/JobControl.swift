@@ -23,6 +23,7 @@ public final class JobControl: Sendable {
     private let frameObserver: (@Sendable (Int) -> Void)?
     private let observer: (@Sendable (JobProgress) -> Void)?
 
+    /// A control that reports no progress.
     public convenience init() { self.init(onFrame: nil) }
 
     /// - Parameters:
@@ -39,6 +40,7 @@ public final class JobControl: Sendable {
         interrupt.trigger()
     }
 
+    /// Whether the job was asked to stop.
     public var isCancelled: Bool { interrupt.isTriggered }
 
     func checkCancellation() throws(ClairoError) {

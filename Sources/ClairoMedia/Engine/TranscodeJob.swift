@@ -9,7 +9,9 @@ internal import Libav
 /// that was killed at any point is continued by the same call: an object that exists is whole and has the bytes that it
 /// would get again.
 public struct TranscodeJob: Sendable {
+    /// What a job made.
     public struct Outcome: Sendable {
+        /// Content of `clairo.json`.
         public var manifest: OutputManifest
         /// Nil where verification was switched off.
         public var verification: VerificationReport?
@@ -245,6 +247,7 @@ public struct TranscodeJob: Sendable {
 
     /// Program and library versions, as `clairo.json` names them.
     public static var libraryVersion: String { libavVersion }
+    /// Versions of Clairo and libav, as they stand in the manifest.
     public static var generator: String { "clairo \(clairoVersion) libav \(libavVersion)" }
     /// The libraries that decode and encode, with their versions.
     public static var libraries: String {

@@ -7,6 +7,7 @@ public struct Presentation: Sendable, Hashable {
     public var video: [VideoRendition]
     /// The default track first.
     public var audio: [AudioRendition]
+    /// Duration of the output.
     public var duration: Rational
 
     public init(video: [VideoRendition], audio: [AudioRendition], duration: Rational) {
@@ -20,6 +21,7 @@ public struct Presentation: Sendable, Hashable {
 public struct MeasuredSegment: Sendable, Hashable {
     /// Presented duration in seconds.
     public var duration: Rational
+    /// Size of the segment.
     public var bytes: Int
     /// For video, the parts of the file that hold each GOP's `moof` and its IDR picture, in order.
     public var keyFrames: [KeyFrameRange]
@@ -47,16 +49,21 @@ public struct KeyFrameRange: Sendable, Hashable {
     }
 }
 
+/// A rung and the segments that were made of it.
 public struct VideoRendition: Sendable, Hashable {
+    /// What was planned.
     public var rung: Rung
     /// RFC 6381, read from the bitstream: `avc1.640028`.
     public var codec: String
+    /// Frames per second.
     public var frameRate: Rational
     /// `SDR`, `PQ` or `HLG`.
     public var videoRange: String
     /// Ticks per second in the segments.
     public var timescale: Int64
+    /// Size of the init segment.
     public var initBytes: Int
+    /// Its media segments, in order.
     public var segments: [MeasuredSegment]
 
     public init(
@@ -73,11 +80,15 @@ public struct VideoRendition: Sendable, Hashable {
     }
 }
 
+/// An audio track and the segments that were made of it.
 public struct AudioRendition: Sendable, Hashable {
+    /// What was planned.
     public var track: AudioPlan
     /// RFC 6381: `mp4a.40.2`.
     public var codec: String
+    /// Size of the init segment.
     public var initBytes: Int
+    /// Its media segments, in order.
     public var segments: [MeasuredSegment]
 
     public init(track: AudioPlan, codec: String, initBytes: Int, segments: [MeasuredSegment]) {

@@ -4,6 +4,7 @@ internal import Libav
 public struct InputLimits: Sendable, Hashable {
     /// Pixels of one frame. The default lets 8K through.
     public var maxPixels: Int64
+    /// Streams of a file.
     public var maxStreams: Int
     /// Frames in the source. The default is two days at 60 frames a second.
     public var maxFrames: Int

@@ -3,6 +3,7 @@ internal import Libav
 
 /// What reading all packets of a source has shown, beyond what `MediaInfo` tells people.
 public struct SourceScan: Sendable {
+    /// What the file contains, as `clairo probe` shows it.
     public let info: MediaInfo
     let video: VideoScan?
     /// Filled where the caller asked whether the video could be taken over without encoding.

@@ -18,6 +18,8 @@ public struct Verifier {
     /// Declared and measured rates may differ by this much (Apple's HLS authoring rules 1.26 and 1.27).
     static let rateTolerance = 0.1
 
+    /// Checks the output in `store`.
+    /// - Parameter control: receives progress, and stops the verifier.
     public init(store: any ObjectStore, control: JobControl = JobControl()) {
         self.init(store: store, pending: [:], measured: nil, control: control)
     }

@@ -12,6 +12,7 @@ internal import Synchronization
 /// claim is written down; while all slots work, no ticket is taken, so the topic's lag tells how much waits. Slots ask
 /// by themselves too, after each task and every few seconds, so a ticket may be lost.
 public struct Consumer: Sendable {
+    /// What a consumer does.
     public struct Options: Sendable, Hashable {
         /// Kinds of tasks to work on; `plan` takes in uploads too.
         public var kinds: Set<WorkTask.Kind>

@@ -9,14 +9,19 @@ internal import Foundation
 public struct Worker: Sendable {
     /// What a worker works with.
     public struct Services: Sendable {
+        /// Where jobs and tasks are.
         public var metadata: any VideoRecords & JobRecords & TaskRecords
         /// The output store, not yet a job's folder.
         public var output: any BackingStore
         /// Opens a video's source. Blocks.
         public var openSource: @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource
+        /// Where tasks run.
         public var executor: any TaskExecutor
+        /// The transcoding profiles.
         public var profiles: Profiles
+        /// Where tasks stand in the queue.
         public var policy: QueuePolicy
+        /// Writes the messages that follow from changes.
         public var messages: JobMessages
 
         public init(

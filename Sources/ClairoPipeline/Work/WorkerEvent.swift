@@ -2,9 +2,13 @@ public import ClairoCore
 
 /// A worker's event about a task, for logs and metrics.
 public struct WorkerEvent: Sendable {
+    /// What happened to a task.
     public enum Content: Sendable {
+        /// A worker has claimed it.
         case began
+        /// It has ended well.
         case succeeded(TaskResult)
+        /// The attempt has failed, with what follows.
         case failed(ClairoError, Consequence)
         /// Released unfinished.
         case released
@@ -24,6 +28,7 @@ public struct WorkerEvent: Sendable {
         case handedBack
     }
 
+    /// What happened.
     public var content: Content
     /// The task as claimed.
     public var task: WorkTask
