@@ -186,7 +186,8 @@ let package = Package(
         .testTarget(name: "RDKafkaTests", dependencies: ["CRDKafka", "RDKafka"]),
 
         // Integration tests: real servers, media files, the built program. Scripts/test says which programs each needs.
-        .testTarget(name: "AWSSigningIntegrationTests", dependencies: ["AWSSigning", "ClairoCore", "ClairoTestSupport"]),
+        .testTarget(
+            name: "AWSSigningIntegrationTests", dependencies: ["AWSSigning", "ClairoCore", "ClairoTestSupport"]),
         .testTarget(
             name: "ClairoAPIIntegrationTests",
             dependencies: [
