@@ -95,7 +95,7 @@ struct DockerPipelineTests {
             arguments: arguments + ["300", "--until-idle"], environment: environment(), deadline: .seconds(600))
         #expect(second.status == 0, "\(second)")
         // The daemon may have made one more for it than there were when it died.
-        #expect(second.errors.contains(/removed [1-9]\d* containers of workers that are gone/), "\(second)")
+        #expect(second.errors.contains(/removed [1-9]\d* containers of workers that ended/), "\(second)")
         #expect(try await containers() == [])
         #expect(try await clairo("status").text.contains("ready"))
     }

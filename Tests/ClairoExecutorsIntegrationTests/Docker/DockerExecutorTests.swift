@@ -223,7 +223,7 @@ struct DockerExecutorTests {
             in: scratch, image: "empty-under-test", socket: daemon.url)
         let error = try #require(await error(executor))
         #expect(error.kind == .capacity && error.exitCode == .inputOutput, "\(error)")
-        #expect(error.advice?.contains("room") == true)
+        #expect(error.advice?.contains("space") == true)
         // Before its disk goes.
         await daemon.stop()
     }

@@ -220,7 +220,7 @@ import Testing
         let client = try ground.client(clock: VirtualClock().clock, endpoint: proxy.endpoint)
         let executor = ECSExecutor(client, placement: ground.placement, exchange: try ground.exchange)
         await #expect { try await executor.run(spec(job), io: job.io, stop: StopRequest()) } throws: {
-            ($0 as? ClairoError)?.message.contains("taken away") == true
+            ($0 as? ClairoError)?.message.contains("reclaimed") == true
         }
         #expect(ground.standIn.calls("RunTask").count == 2)
     }
