@@ -13,7 +13,9 @@ import Testing
         #expect(
             landlock(2).contains(
                 "landlock (version 2, without ports, signals, abstract sockets: covered by namespaces and seccomp"))
-        #expect(landlock(4).contains("landlock (version 4, without signals, abstract sockets: covered by namespaces and seccomp"))
+        #expect(
+            landlock(4).contains(
+                "landlock (version 4, without signals, abstract sockets: covered by namespaces and seccomp"))
         #expect(landlock(6).contains("landlock (version 6)"))
     }
 
