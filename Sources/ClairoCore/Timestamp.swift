@@ -1,6 +1,6 @@
 public import Foundation
 
-/// A moment in microseconds since 1970, UTC. In JSON it is RFC 3339 text, such as `2026-11-22T18:04:05.123456Z`; in SQL it is
+/// A time in microseconds since 1970 UTC. In JSON it is RFC 3339 text, such as `2026-11-22T18:04:05.123456Z`; in SQL,
 /// the integer.
 public struct Timestamp: Sendable, Hashable, Comparable, Codable, CustomStringConvertible {
     /// Microseconds since 1970, UTC.
@@ -24,7 +24,7 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable, CustomStringCo
         Timestamp(microseconds: microseconds + Int64((seconds * 1_000_000).rounded()))
     }
 
-    /// Seconds from `other` to this moment.
+    /// Seconds from `other` to this time.
     public func seconds(since other: Timestamp) -> Double { Double(microseconds - other.microseconds) / 1_000_000 }
 
     public var description: String {
@@ -43,7 +43,7 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable, CustomStringCo
         return "\(date.joined(separator: "-"))T\(time.joined(separator: ":")).\(digits(fraction, 6))Z"
     }
 
-    /// Reads what `description` writes, with any number of digits of a second, or none.
+    /// Parses the format of `description`, with any number of fractional digits.
     public init?(_ text: String) {
         guard text.hasSuffix("Z") else { return nil }
         let halves = text.dropLast().split(separator: "T")

@@ -10,7 +10,7 @@ public struct DirectoryStore: DurableStore {
     /// The directory that the keys are relative to.
     public let root: URL
 
-    /// The folder is made when the first object is written.
+    /// The folder is created with the first object.
     public init(root: URL) { self.root = root }
 
     private static let temporaryPrefix = ".partial-"
@@ -21,7 +21,7 @@ public struct DirectoryStore: DurableStore {
         return ObjectLocation(bucket: "", key: file.path, url: file.absoluteString)
     }
 
-    /// A folder has no URLs that others could use.
+    /// A folder cannot have presigned URLs.
     public func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? { nil }
 
     public func check() throws(ClairoError) {
@@ -33,7 +33,7 @@ public struct DirectoryStore: DurableStore {
         try tryOut()
     }
 
-    /// The path of an object. A key that would leave the folder is a bug of the caller, never followed.
+    /// The path of an object. A key that would leave the folder is a defect of the caller.
     func path(_ key: ObjectKey) throws(ClairoError) -> String {
         let parts = key.rawValue.split(separator: "/", omittingEmptySubsequences: false)
         guard !parts.isEmpty, parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." && !$0.contains("\0") }),
@@ -59,7 +59,7 @@ public struct DirectoryStore: DurableStore {
         var isNew = true
         do {
             try write(target, { write in try write(data) }) { (temporary: String) throws(ClairoError) in
-                // A hard link is made only where there is no such name.
+                // link(2) fails if the name exists.
                 if link(temporary, target) != 0 {
                     guard errno == EEXIST else { throw fileError("Cannot write \(target)", errno, reading: false) }
                     isNew = false
@@ -81,7 +81,7 @@ public struct DirectoryStore: DurableStore {
         try write(target, body) { (temporary: String) throws(ClairoError) in try Self.move(temporary, to: target) }
     }
 
-    /// Writes a hidden file beside `target` and hands it over to `publish`.
+    /// Writes a hidden file next to `target` and calls `publish` to move it into place.
     private func write(
         _ target: String, _ body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void,
         publish: (_ temporary: String) throws(ClairoError) -> Void
@@ -112,7 +112,8 @@ public struct DirectoryStore: DurableStore {
         flushFolder(of: target)
     }
 
-    /// The name has to outlive a power cut as well; where a folder cannot be flushed, nothing better is known.
+    /// Syncs the folder, so that the name survives a power failure. Errors are ignored, because there is no
+    /// alternative.
     static func flushFolder(of target: String) {
         let folder = Glibc.open((target as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if folder >= 0 {
@@ -137,8 +138,8 @@ public struct DirectoryStore: DurableStore {
         if failure != 0 { throw fileError("Cannot write \(path)", failure, reading: false) }
     }
 
-    /// Makes a folder and, by a system call, something in it. A process that removes the only object of a folder removes the
-    /// folder, perhaps between the two.
+    /// Creates a folder and then, with a system call, something in it. Retries if another process deletes the folder in
+    /// between, because it has removed the folder's last object.
     func inFolder(_ folder: String, _ call: () -> Int32) throws(ClairoError) -> Int32 {
         for _ in 0..<Self.attempts {
             try makeFolder(folder)
@@ -204,9 +205,9 @@ public struct DirectoryStore: DurableStore {
     }
 
     public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
-        // Only the folder that the prefix lies in has to be walked.
+        // Only the folder that contains the prefix needs to be walked.
         let parts = prefix.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-        // No key has such a part, and the walk must not leave the root.
+        // Such a path is never part of a key, and the walk must not leave the root.
         guard parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { return [] }
         let folder = parts.joined(separator: "/")
         var keys: [ObjectKey] = []
@@ -254,14 +255,14 @@ public struct DirectoryStore: DurableStore {
         if unlink(target) != 0, errno != ENOENT, errno != ENOTDIR, errno != EISDIR {
             throw fileError("Cannot remove \(target)", errno, reading: false)
         }
-        // Folders are not objects: one that has become empty goes with its last object.
+        // Folders are not objects, so delete those that have become empty.
         var folder = (target as NSString).deletingLastPathComponent
         while folder.hasPrefix(root.path + "/"), rmdir(folder) == 0 {
             folder = (folder as NSString).deletingLastPathComponent
         }
     }
 
-    /// Removes what a killed writer left behind under hidden names.
+    /// Deletes hidden files left behind by killed writers.
     public func removePartialObjects() throws(ClairoError) {
         guard let enumerator = FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil) else { return }
         for case let url as URL in enumerator where Self.isTemporary(url.lastPathComponent) {
@@ -269,7 +270,7 @@ public struct DirectoryStore: DurableStore {
         }
     }
 
-    /// Only names that `put` makes, which end in a UUID.
+    /// Only names created by `put`, which end in a UUID.
     private static func isTemporary(_ name: String) -> Bool {
         name.hasPrefix(temporaryPrefix) && UUID(uuidString: String(name.suffix(36))) != nil
     }

@@ -2,13 +2,13 @@ public import ClairoCore
 internal import Curl
 internal import Foundation
 
-/// Opens a store by its URL.
+/// Opens object stores by URL.
 public enum StoreURL {
     /// - Parameters:
     ///   - url: `file:DIR` or `s3://BUCKET/PREFIX`.
-    ///   - environment: where the AWS settings and credentials come from.
-    ///   - observe: is told of every attempt at a request to S3.
-    /// - Throws: `configuration` (78) for a URL that names no store.
+    ///   - environment: Provides AWS settings and credentials.
+    ///   - observe: Called for each attempt of an S3 request.
+    /// - Throws: `configuration` (78) if the URL is not a store.
     public static func open(
         _ url: String, environment: [String: String],
         stop: StopRequest = StopRequest(), observe: (@Sendable (S3Event) -> Void)? = nil
@@ -26,7 +26,7 @@ public enum StoreURL {
             advice: "Give file:DIR or s3://BUCKET/PREFIX.")
     }
 
-    /// The folder of a `file:` URL in any of its spellings (RFC 8089), or nil.
+    /// The folder of a `file:` URL in any form (RFC 8089), or nil.
     public static func folder(_ url: String) -> String? {
         guard url.hasPrefix("file:") else { return nil }
         var rest = url.dropFirst(5)

@@ -1,28 +1,28 @@
-/// One audio rendition: AAC-LC at 48 kHz, encoded once and whole.
+/// An audio rendition: AAC-LC at 48 kHz, encoded as a whole.
 public struct AudioPlan: Sendable, Codable, Hashable {
-    /// Samples in an AAC-LC access unit, and the encoder's delay that an edit list takes away again.
+    /// Samples in an AAC-LC access unit. Also the encoder delay, which an edit list removes.
     public static let frameSamples = 1024
     /// Samples per second of every audio track.
     public static let sampleRate = 48_000
 
     /// Stream of the source that it is made from.
     public var streamIndex: Int
-    /// BCP 47 or ISO 639-2 code; `und` where the source names none.
+    /// A BCP 47 or ISO 639-2 code; `und` if the source has none.
     public var language: String
     /// Title of the source.
     public var title: String?
     /// Number of channels, 1 or 2.
     public var channels: Int
-    /// Bits per second.
+    /// In bits per second.
     public var bitRate: Int64
-    /// Samples per channel that are presented, without priming.
+    /// Presented samples per channel, without priming.
     public var sampleCount: Int
     /// Of them, those that the source's audio is to reach; what follows is silence. Nil in plans from before it was kept,
     /// which promise nothing.
     public var sourceSampleCount: Int?
-    /// Segments follow the video's boundaries: each ends with the first access unit at or after the boundary.
+    /// The video's segment boundaries. Each audio segment ends with the first access unit at or after the boundary.
     public var segmentBoundaries: [Rational]
-    /// The attempt that made it, where that is not the first; see `Rung.laterAttempts`.
+    /// The attempt that made it, if not the first; see `Rung.laterAttempts`.
     public var laterAttempt: Int?
 
     public init(
@@ -39,17 +39,17 @@ public struct AudioPlan: Sendable, Codable, Hashable {
         self.segmentBoundaries = segmentBoundaries
     }
 
-    /// Access units in all: one of priming before the first sample, and enough to cover the last.
+    /// The total number of access units: one for priming, and enough to cover the last sample.
     public var packetCount: Int { 1 + (sampleCount + Self.frameSamples - 1) / Self.frameSamples }
 
-    /// The access units of segment `index`. The priming unit (number 0) belongs to the first.
+    /// The access units of segment `index`. The priming unit (0) belongs to the first segment.
     public func packets(ofSegment index: Int) -> Range<Int> {
         let start = index == 0 ? 0 : firstPacket(at: segmentBoundaries[index - 1])
         let end = index < segmentBoundaries.count ? firstPacket(at: segmentBoundaries[index]) : packetCount
         return start..<max(start, end)
     }
 
-    /// Unit `n` presents the samples from `(n - 1) · 1024` on.
+    // Unit `n` presents the samples from `(n - 1) · 1024`.
     private func firstPacket(at time: Rational) -> Int {
         let sample = (time * Rational(Int64(Self.sampleRate), Int64(Self.frameSamples))).ceil
         return Int(min(sample, Int64(packetCount) - 1)) + 1

@@ -1,4 +1,4 @@
-/// What the decoder met in a source, summed over everything that was decoded of it.
+/// Decoder errors of a source, summed over everything that was decoded.
 public struct DecodingDamage: Sendable, Hashable {
     /// Frames that the decoder gave.
     public var frames: Int

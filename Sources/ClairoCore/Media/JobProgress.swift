@@ -1,4 +1,4 @@
-/// A moment of a job. Frames are counted over all rungs and chunks.
+/// The progress of a job. Frames are counted over all rungs and chunks.
 public struct JobProgress: Sendable, Hashable, Codable {
     /// What a job is doing.
     public enum Phase: String, Sendable, Codable {
@@ -12,9 +12,9 @@ public struct JobProgress: Sendable, Hashable, Codable {
     public var framesDone: Int
     /// Frames to make; 0 before the plan exists.
     public var framesPlanned: Int
-    /// Of `framesDone`, those that an earlier run had finished.
+    /// The part of `framesDone` that an earlier run had finished.
     public var framesResumed: Int
-    /// Seconds of output finished, as an average over the rungs.
+    /// Seconds of finished output, averaged over the rungs.
     public var mediaSeconds: Double
 
     public init(
@@ -33,6 +33,6 @@ public struct JobProgress: Sendable, Hashable, Codable {
 public enum JobNews: Sendable, Hashable, Codable {
     /// How far the job is.
     case progress(JobProgress)
-    /// For people, such as that finished segments were found.
+    /// A message for people, for example that finished segments were found.
     case note(String)
 }

@@ -1,7 +1,8 @@
-/// What is in a media file, as `clairo probe --json` prints it. Times are in seconds, sizes in bytes, rates in bits per second.
+/// The contents of a media file, as printed by `clairo probe --json`. Times are in seconds, sizes in bytes, rates in
+/// bits per second.
 ///
-/// Everything here comes from reading all packets and decoding the first frames, not from trusting a header; what the
-/// header claims and turned out otherwise is in `warnings`.
+/// All values come from reading all packets and decoding the first frames; headers are not trusted. Differences from
+/// the header are in `warnings`.
 public struct MediaInfo: Sendable, Codable, Hashable {
     /// libav's short name of the container, for example `mov,mp4,m4a,3gp,3g2,mj2`.
     public var container: String
@@ -11,7 +12,7 @@ public struct MediaInfo: Sendable, Codable, Hashable {
     public var size: Int64
     /// From the first to the last sample of the selected streams.
     public var duration: Double
-    /// What the header claims, or nil where it claims nothing.
+    /// The duration according to the header, or nil.
     public var declaredDuration: Double?
     /// Rate of the whole file, bits per second.
     public var bitRate: Int64
@@ -21,15 +22,15 @@ public struct MediaInfo: Sendable, Codable, Hashable {
     public var audio: [AudioStream]
     /// Its subtitle streams.
     public var subtitles: [SubtitleStream]
-    /// Data, attachments, time code and other streams that never reach an output: their codec or kind.
+    /// Codec or kind of streams that never reach an output: data, attachments, time code and others.
     public var otherStreams: [String]
-    /// Index of the stream a transcode would take, or nil.
+    /// The index of the stream that a transcode uses, or nil.
     public var selectedVideo: Int?
     /// Indexes of the audio streams that are transcoded.
     public var selectedAudio: [Int]
-    /// Why the file is known to be cut short, or nil where it is whole.
+    /// Why the file is known to be truncated, or nil if it is complete.
     public var truncation: String?
-    /// Whether decoding can begin in the middle: the container has an index and its key frames are marked.
+    /// Whether decoding can start in the middle: the container has an index and marks key frames.
     public var isSeekable: Bool
     /// What a reader should know.
     public var warnings: [String]
@@ -56,14 +57,14 @@ public struct MediaInfo: Sendable, Codable, Hashable {
         self.warnings = warnings
     }
 
-    /// The video stream a transcode would take.
+    /// The video stream that a transcode uses.
     public var primaryVideo: VideoStream? { video.first { $0.index == selectedVideo } }
 
-    /// The audio streams a transcode would take, the default one first.
+    /// The audio streams that a transcode uses, the default one first.
     public var primaryAudio: [AudioStream] { selectedAudio.compactMap { index in audio.first { $0.index == index } } }
 }
 
-/// A size in square pixels.
+/// A frame size in square pixels.
 public struct FrameSize: Sendable, Codable, Hashable, CustomStringConvertible {
     /// Width in pixels.
     public var width: Int
@@ -75,7 +76,7 @@ public struct FrameSize: Sendable, Codable, Hashable, CustomStringConvertible {
         self.height = height
     }
 
-    /// The side that ladders are named by: 1080 for 1920x1080 and for 1080x1920.
+    /// The side that names rungs: 1080 for 1920x1080 and for 1080x1920.
     public var shortSide: Int { min(width, height) }
     /// Width times height.
     public var pixels: Int { width * height }
@@ -150,9 +151,9 @@ public struct VideoStream: Sendable, Codable, Hashable {
     public var sampleAspectRatio: Rational
     /// How it is turned before it is shown.
     public var orientation: Orientation
-    /// The size after rotation in square pixels.
+    /// The display size after rotation, in square pixels.
     public var displaySize: FrameSize
-    /// Exact where the frames lie on a grid; for variable rates the constant rate it would be conformed to.
+    /// Exact for a constant rate. For a variable rate, the constant rate that the output would have.
     public var frameRate: Rational
     /// Whether the frame rate varies.
     public var isVariableFrameRate: Bool

@@ -1,16 +1,16 @@
-/// `clairo.json` in an output folder: what was planned, of which source, and once the job is done what was made.
+/// The file `clairo.json` of an output folder: the plan, its source, and the result once the job is complete.
 ///
-/// It is written first with state `running`, which is what makes an interrupted job resumable, and again at the end with
-/// state `complete`. It holds no times of day: the same job gives the same file.
+/// It is first written with state `running`, which allows an interrupted job to be resumed, and again at the end with
+/// state `complete`. It contains no timestamps: the same job gives the same file.
 public struct OutputManifest: Sendable, Codable, Hashable {
     /// Whether the output is published.
     public enum State: String, Sendable, Codable, Hashable { case running, complete }
 
     /// Whether the output is published.
     public var state: State
-    /// Program and library versions that made the output, for example `clairo 0.1.0 libav 5.1.9`.
+    /// The versions of the program and of libav, for example `clairo 0.1.0 libav 5.1.9`.
     public var generator: String
-    /// SHA-256 over everything that decides the bytes of the output: source, settings, rungs, generator.
+    /// SHA-256 over everything that determines the output's bytes: source, settings, rungs, generator.
     public var planID: String
     /// What was planned.
     public var plan: Plan
@@ -18,9 +18,9 @@ public struct OutputManifest: Sendable, Codable, Hashable {
     public var renditions: [RenditionRecord]
     /// What was made of each audio track.
     public var audio: [AudioRecord]
-    /// Every file of the output but this one, sorted by key.
+    /// Every other file of the output, sorted by key.
     public var files: [FileRecord]
-    /// What a reader should know: the source was cut short, a stream was left out.
+    /// Warnings about the output, for example that the source was truncated or a stream was dropped.
     public var warnings: [String]
 
     public init(
@@ -38,7 +38,7 @@ public struct OutputManifest: Sendable, Codable, Hashable {
     }
 }
 
-/// A rung made real.
+/// A finished rung.
 public struct RenditionRecord: Sendable, Codable, Hashable {
     /// Name of the rung, such as `1080p`.
     public var name: String
@@ -50,9 +50,9 @@ public struct RenditionRecord: Sendable, Codable, Hashable {
     public var frameRate: Rational
     /// Number of frames.
     public var frameCount: Int
-    /// Seconds.
+    /// In seconds.
     public var duration: Double
-    /// Bits per second.
+    /// Average and peak in bits per second.
     public var averageRate: Int64
     /// Highest rate of a segment.
     public var peakRate: Int64
@@ -111,7 +111,7 @@ public struct FileRecord: Sendable, Codable, Hashable {
     public var key: String
     /// Size in bytes.
     public var bytes: Int64
-    /// Hexadecimal SHA-256.
+    /// SHA-256 in hexadecimal.
     public var sha256: String
 
     public init(key: String, bytes: Int64, sha256: String) {

@@ -1,7 +1,7 @@
-/// Everything a job will make, decided before anything is encoded. Segment boundaries, names and encoder settings follow
-/// from the plan alone, so any worker can make any part of it, twice, and the results join.
+/// Everything that a job will make, decided before anything is encoded. Segment boundaries, names and encoder settings
+/// follow from the plan alone, so any worker can make any part of it, repeatedly, and the parts fit together.
 public struct Plan: Sendable, Codable, Hashable {
-    /// Raised when the same settings would give other bytes.
+    /// Incremented when the same settings would give different bytes.
     public static let currentVersion = 1
 
     /// Raised when the same settings would give other bytes.
@@ -10,11 +10,11 @@ public struct Plan: Sendable, Codable, Hashable {
     public var source: SourceFingerprint
     /// What was asked for.
     public var settings: TranscodeSettings
-    /// The instant of the container's timeline, in seconds, that becomes 0 in the output.
+    /// The time on the container's timeline, in seconds, that becomes 0 in the output.
     public var origin: Rational
     /// Nil for audio without video.
     public var video: VideoPlan?
-    /// The default track first; empty for video without audio.
+    /// The default track first. Empty for video without audio.
     public var audio: [AudioPlan]
     /// The chunks, in order.
     public var chunks: [Chunk]
@@ -35,13 +35,13 @@ public struct Plan: Sendable, Codable, Hashable {
         self.prediction = prediction
     }
 
-    /// The length of the output in seconds: the video's, or of audio alone the audio's.
+    /// The duration of the output in seconds: the video's, or else the audio's.
     public var duration: Rational {
         video?.grid.duration ?? audio.map(\.duration).max() ?? .zero
     }
 }
 
-/// An estimate made before the work, for content of ordinary difficulty: within a factor of about two of the truth.
+/// An estimate for content of average complexity, within a factor of about two.
 public struct Prediction: Sendable, Codable, Hashable {
     /// Size of the output.
     public var bytes: Int64

@@ -11,7 +11,7 @@ public protocol RenditionKeys: Sendable {
 extension RenditionKeys {
     /// Folder of its segments.
     public var folder: String { OutputLayout.folder(kind, name) }
-    /// Of the attempt that made the first segment.
+    /// Written by the attempt that made the first segment.
     public var initKey: ObjectKey { OutputLayout.initSegment(kind, name, attempt: attempt(ofSegment: 0)) }
     /// Its HLS media playlist.
     public var playlistKey: ObjectKey { OutputLayout.playlist(kind, name) }
@@ -20,7 +20,7 @@ extension RenditionKeys {
     /// What may be written of it beside its segments.
     public var companionKeys: [ObjectKey] { OutputLayout.companions(kind, name) }
 
-    /// Segments are counted from 0 here and named from 1.
+    /// - Parameter index: Counts from 0. File names count from 1.
     public func segmentKey(_ index: Int) -> ObjectKey {
         OutputLayout.segment(kind, name, index, attempt: attempt(ofSegment: index))
     }

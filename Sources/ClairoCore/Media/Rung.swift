@@ -1,10 +1,10 @@
-/// One planned step of the ladder.
+/// A planned video rendition.
 public struct Rung: Sendable, Codable, Hashable {
-    /// Short side and `p`: `1080p`. The folder's name.
+    /// The short side and `p`, such as `1080p`. Also the name of its folder.
     public var name: String
     /// Width and height.
     public var size: FrameSize
-    /// Largest rate the encoder may use, bits per second (x264 VBV maxrate).
+    /// The maximum bit rate in bits per second (x264's VBV maxrate).
     public var maxRate: Int64
     /// The VBV buffer in bits.
     public var bufferSize: Int64
@@ -38,7 +38,7 @@ extension Rung: RenditionKeys {
     }
 }
 
-/// The attempt that made some segments.
+/// The attempt that made a range of segments.
 public struct SegmentAttempt: Sendable, Codable, Hashable {
     /// Segments, from 0.
     public var segments: Range<Int>

@@ -6,15 +6,15 @@
 public struct SegmentGrid: Hashable, Sendable, Codable {
     /// Frames per second of the output.
     public let frameRate: Rational
-    /// Frames in all.
+    /// The total number of frames.
     public let frameCount: Int
     /// Frames from one IDR to the next.
     public let gopFrames: Int
     /// Frames in each segment but the last: a multiple of `gopFrames`.
     public let segmentFrames: Int
 
-    /// A grid for `frameCount` frames.
-    /// - Parameter segmentSeconds: the nominal segment length; the real one is the nearest number of whole GOPs, at least one.
+    /// - Parameter segmentSeconds: The nominal segment length. The actual length is the nearest number of whole GOPs,
+    ///   at least one.
     public init(frameRate: Rational, frameCount: Int, segmentSeconds: Double = 6) {
         self.frameRate = frameRate
         self.frameCount = max(frameCount, 0)
@@ -32,7 +32,7 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
         return start..<min(start + segmentFrames, frameCount)
     }
 
-    /// The segment that frame `frame` belongs to.
+    /// The segment that contains `frame`.
     public func segment(ofFrame frame: Int) -> Int { frame / segmentFrames }
 
     /// The frame at which a source frame begins: the one nearest to its time. It may lie outside the grid.
@@ -41,25 +41,25 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
         Int(max(min(((time - origin) * frameRate).rounded, 1 << 40), -(1 << 40)))
     }
 
-    /// The instant at which frame `frame` is shown, in seconds.
+    /// The presentation time of `frame` in seconds.
     public func time(ofFrame frame: Int) -> Rational { Rational(Int64(frame)) / frameRate }
 
     /// Duration of all frames.
     public var duration: Rational { time(ofFrame: frameCount) }
 
-    /// Ticks per second of the media timeline in which a frame lasts a whole number of ticks (`ticksPerFrame`).
+    /// The media timescale in ticks per second. A frame lasts a whole number of ticks (`ticksPerFrame`).
     public var timescale: Int64 { frameRate.num * timescaleFactor }
 
     /// Ticks of `timescale` in a frame.
     public var ticksPerFrame: Int64 { frameRate.den * timescaleFactor }
 
-    /// Rates such as 25/1 are scaled up so that audio and subtitles can be compared with them at a useful resolution.
+    /// Scales up low rates such as 25/1, so that the timescale has a useful resolution for audio and subtitles.
     private var timescaleFactor: Int64 { max(1, (12_000 + frameRate.num - 1) / frameRate.num) }
 
-    /// Frames of a grid, at most: no plan has more.
+    /// The maximum number of frames of a plan.
     private static let largestCount = 100_000_000
 
-    /// Takes only a grid that a plan can have: all arithmetic relies on it, and files can be damaged.
+    /// Only accepts a valid grid, because all arithmetic relies on it and files can be damaged.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         frameRate = try container.decode(Rational.self, forKey: .frameRate)

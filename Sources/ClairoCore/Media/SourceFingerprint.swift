@@ -1,11 +1,11 @@
-/// What identifies the bytes of a source.
+/// Identifies the bytes of a source.
 public struct SourceFingerprint: Sendable, Codable, Hashable {
-    /// The file's name, for people; it is not part of what makes two sources the same.
+    /// The file name, for display. Not part of the identity.
     public var name: String
     /// Size of the source.
     public var size: Int64
-    /// `sha256:` and the hexadecimal SHA-256 of the whole content, or `etag:` and what the object store calls it: a source
-    /// in a store is not read whole only to be known.
+    /// `sha256:` and the hexadecimal SHA-256 of the content, or `etag:` and the store's ETag, because reading a whole
+    /// object only to identify it would be expensive.
     public var identity: String
 
     public init(name: String, size: Int64, identity: String) {
@@ -14,7 +14,7 @@ public struct SourceFingerprint: Sendable, Codable, Hashable {
         self.identity = identity
     }
 
-    /// - Parameter check: called before each piece that is read; what it throws ends the work.
+    /// - Parameter check: Called before each piece that is read. Its error ends the computation.
     public init(
         of source: any ByteSource, name: String, check: () throws(ClairoError) -> Void = {}
     ) throws(ClairoError) {

@@ -4,20 +4,20 @@ internal import Foundation
 ///
 /// What is not given is looked up here and not where the job runs, which may be a sandbox that hides it.
 public struct TranscodeResources: Sendable, Hashable, Codable {
-    /// Chunks at once; nil lets cores and memory decide.
+    /// The number of concurrent chunks, or nil to derive it from cores and memory.
     public var jobs: Int?
-    /// Bytes that may be used.
+    /// The memory budget in bytes.
     public var memory: Int64
     /// Processor cores that may be used.
     public var cores: Int
     /// Whether the output is decoded and checked at the end.
     public var verifies: Bool
-    /// Replaces an existing output.
+    /// Whether to replace an existing output.
     public var force: Bool
 
     /// - Parameters:
-    ///   - memory: nil for three quarters of what there is.
-    ///   - cores: nil for all that there are.
+    ///   - memory: Nil for three quarters of the machine's memory.
+    ///   - cores: Nil for all cores.
     public init(
         jobs: Int? = nil, memory: Int64? = nil, cores: Int? = nil, verifies: Bool = true, force: Bool = false
     ) {

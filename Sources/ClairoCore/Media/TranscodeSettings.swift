@@ -4,18 +4,18 @@ public enum OutputFormat: String, Sendable, Codable, Hashable, CaseIterable {
     case hls
     /// MPEG-DASH (ISO/IEC 23009-1), static, on the same segments.
     case dash
-    /// One progressive MP4 per rung with its index in front.
+    /// One progressive MP4 per rung, with its index at the front.
     case mp4
 }
 
-/// The settings of a job that change what it makes. How fast it is made (jobs, memory, progress) is not part of them.
+/// The settings that determine a job's result. How it is processed (jobs, memory, progress) is not part of them.
 ///
 /// `fields` is the table of them: it has the name, the range, the default and the help of each. The command line, profiles,
 /// JSON and the comparison of two runs read it.
 public struct TranscodeSettings: Sendable, Hashable {
     /// How the output is packaged.
     public var formats = OutputFormat.allCases
-    /// Short sides to make; nil for the whole ladder.
+    /// Short sides of the rungs to make, or nil for the whole ladder.
     public var heights: [Int]?
     /// Constant rate factor of x264; lower is better.
     public var quality = 23.0
@@ -23,11 +23,11 @@ public struct TranscodeSettings: Sendable, Hashable {
     public var preset = "medium"
     /// Nominal segment duration.
     public var segmentSeconds = 6.0
-    /// CPU seconds of work in a chunk, about: what is encoded in parallel, and repeated when it was interrupted.
+    /// Approximate CPU seconds of a chunk, the unit of parallel work and of repetition after an interruption.
     public var chunkCPUSeconds = 60.0
     /// Seconds from the start of the source at which the output begins.
     public var start: Rational?
-    /// Seconds of the source to take; nil for all.
+    /// Seconds of the source to transcode, or nil for all.
     public var duration: Rational?
     /// Whether a compatible source becomes a rung without encoding.
     public var copyCompatible = false

@@ -10,18 +10,18 @@ public struct VideoPlan: Sendable, Codable, Hashable {
     public var orientation: Orientation
     /// Whether frames are deinterlaced.
     public var deinterlace: Bool
-    /// Of the source; high dynamic range is mapped to SDR.
+    /// The source's dynamic range. HDR is tone-mapped to SDR.
     public var dynamicRange: DynamicRange
-    /// What the output is tagged with: the source's colour, or BT.709 after tone mapping.
+    /// The output's color tags: the source's, or BT.709 after tone mapping.
     public var color: ColorDescription
     /// Segments that one encoder makes before the next is opened. Its bytes depend on these segments' frames alone, so a
     /// chunk is a multiple of it, any worker that makes it gets the same, and a resumed job repeats no more than this.
     public var segmentsPerEncoder: Int
-    /// Whether decoding can begin in the middle of the source; otherwise it is one chunk.
+    /// Whether decoding can start in the middle of the source. Otherwise there is only one chunk.
     public var isSeekable: Bool
-    /// From the largest to the smallest, each scaled from the one before.
+    /// From largest to smallest. Each is scaled from the one before.
     public var rungs: [Rung]
-    /// One line for each standard height and for the source's own size: kept, capped or dropped, and why.
+    /// One entry for each standard height and for the source's own: kept, capped or dropped, and why.
     public var decisions: [LadderDecision]
 
     public init(
@@ -47,7 +47,7 @@ extension VideoPlan {
     /// Whether frames are mapped from HDR to SDR.
     public var toneMap: Bool { dynamicRange != .sdr }
 
-    /// The segments that are made together with segment `index` by one encoder.
+    /// The segments that one encoder makes together with segment `index`.
     public func encoderRun(ofSegment index: Int) -> Range<Int> {
         let start = index / segmentsPerEncoder * segmentsPerEncoder
         return start..<min(start + segmentsPerEncoder, grid.segmentCount)

@@ -3,7 +3,7 @@ public protocol JobRecords: Sendable {
     /// A job; nil if there is none with this id.
     func job(_ id: JobID) async throws(ClairoError) -> Job?
 
-    /// Newest first.
+    /// Jobs of a video, newest first.
     func jobs(of id: VideoID) async throws(ClairoError) -> [Job]
 
     /// Jobs in these states, oldest first, after `after`.
@@ -13,33 +13,33 @@ public protocol JobRecords: Sendable {
     func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask]
 }
 
-/// Jobs as wholes. Each call that changes something is one transaction with the messages that follow from it.
+/// The database's jobs. Each update is one transaction that includes the resulting messages.
 public protocol JobLifecycle: Sendable {
-    /// Begins a job: the job, its tasks, their messages, and the video's row (state `processing`, `jobID`, no error).
-    /// A job that was at work on the video is cancelled.
-    /// - Returns: false, and nothing is written, where the video is not in one of `states`: somebody else was first.
-    /// - Throws: `noInput` (66) where there is no such video.
+    /// Starts a job: inserts the job, its tasks and messages, and updates the video (state `processing`, `jobID`, no
+    /// error). A running job of the video is cancelled.
+    /// - Returns: False, and writes nothing, if the video is not in one of `states`, because another process was first.
+    /// - Throws: `noInput` (66) if the video does not exist.
     func startJob(_ job: Job, tasks: [WorkTask], messages: [OutboxMessage], from states: Set<Video.State>)
         async throws(ClairoError) -> Bool
 
-    /// The latest `queueAt` of the tenant's jobs of these priorities that are not final; nil where it has none.
+    /// The latest `queueAt` of the tenant's non-final jobs of these priorities, or nil.
     func lastQueueAt(tenant: String, priorities: Set<Priority>) async throws(ClairoError) -> Timestamp?
 
-    /// Stops a video's job: job, tasks that are not final, and video become `cancelled`, and their claims void. A video that
-    /// waits for its first job (`uploaded`) becomes `cancelled` too.
-    /// - Parameter messages: makes what follows for the job that was stopped.
-    /// - Returns: the video as it is now; nil where there was nothing to stop.
+    /// Cancels a video's job. The job, its non-final tasks and the video become `cancelled`, and claims become void. A
+    /// video that waits for its first job (`uploaded`) becomes `cancelled` too.
+    /// - Parameter messages: Returns the messages for the cancelled job.
+    /// - Returns: The updated video, or nil if there was nothing to cancel.
     func cancelVideo(_ id: VideoID, messages: @Sendable @escaping (Job) -> [OutboxMessage]) async throws(ClairoError)
         -> Video?
 
-    /// Takes up the video's last job where it failed or was cancelled: tasks that are `failed` or `cancelled` become
-    /// `pending` with `attempts` more attempts allowed, those that succeeded stay; job `planning`, `running` or `finishing`
-    /// by what is left, its attempt one higher, video `processing`. A `finish` task before whose time something is left to
-    /// make is removed; the end of the last of those brings it again.
+    /// Resumes the video's last job if it failed or was cancelled. Tasks that are `failed` or `cancelled` become
+    /// `pending` with `attempts` additional attempts; succeeded tasks are kept. The job becomes `planning`, `running`
+    /// or `finishing` depending on what is left, with a higher attempt, and the video `processing`. A `finish` task is
+    /// removed while other tasks are left; the last of these creates it again.
     /// - Parameters:
-    ///   - lost: tasks of the job whose files are gone: they become `pending` too.
-    ///   - messages: makes the message for each task that is pending now.
-    /// - Returns: the job as it is now; nil where its last job is not failed or cancelled, or there is none.
+    ///   - lost: Tasks whose files are missing. They become `pending` too.
+    ///   - messages: Returns the message for each pending task.
+    /// - Returns: The updated job, or nil if there is no last job or it is neither failed nor cancelled.
     func retryJob(
         of id: VideoID, attempts: Int, lost: Set<TaskID>, messages: @Sendable @escaping (WorkTask) -> [OutboxMessage]
     ) async throws(ClairoError) -> Job?

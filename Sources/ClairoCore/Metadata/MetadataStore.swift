@@ -8,23 +8,23 @@
 public protocol MetadataStore: VideoRecords, UploadRecords, JobRecords, JobLifecycle, TaskRecords, OutboxRecords,
     QueueRecords, DeadLetterRecords, StatisticsRecords, UpkeepRecords, SchemaRecords, DatabaseHealth
 {
-    /// Ends all connections.
+    /// Closes all connections.
     func close() async
 }
 
 /// For readiness checks and `doctor`.
 public protocol DatabaseHealth: Sendable {
-    /// Makes sure that the database answers, may be written, and has the schema this program knows.
+    /// Checks that the database is available and writable and has the expected schema.
     func check() async throws(ClairoError)
 }
 
 /// For `migrate`.
 public protocol SchemaRecords: Sendable {
-    /// The schema's version in the database, and the one this program knows.
+    /// The schema version of the database, and the one that this program needs.
     func schema() async throws(ClairoError) -> SchemaVersions
 
-    /// Brings the schema up to date; several at once do no harm.
-    /// - Returns: the names of the migrations that were applied now.
+    /// Migrates the schema. Concurrent calls are safe.
+    /// - Returns: The names of the migrations that were applied.
     func migrate() async throws(ClairoError) -> [String]
 }
 

@@ -1,13 +1,12 @@
-/// What monitoring asks the database.
+/// Queries for monitoring.
 public protocol StatisticsRecords: Sendable {
-    /// How many there are of everything that is not over, and how long they have been there. It stays quick however many
-    /// jobs are over.
+    /// Counts and ages of everything that has not ended. Its cost does not depend on the number of ended jobs.
     func statistics() async throws(ClairoError) -> QueueStatistics
 
-    /// Tasks in final states. It reads all tasks there are, so ask seldom.
+    /// The number of tasks in final states. Reads all tasks, so call it rarely.
     func finishedTasks() async throws(ClairoError) -> [WorkTask.Kind: [WorkTask.State: Int]]
 
-    /// Whether anything is left to do: videos without a job, tasks that are not final, messages in the outbox.
+    /// Counts unfinished work: videos without a job, non-final tasks, messages in the outbox.
     func pendingWork() async throws(ClairoError) -> PendingWork
 }
 
@@ -17,7 +16,7 @@ public struct PendingWork: Sendable, Codable, Hashable {
     public var videos: Int
     /// Tasks that are pending or running.
     public var tasks: Int
-    /// Messages in the outbox, but for webhooks.
+    /// Messages in the outbox, except webhooks.
     public var messages: Int
 
     public init(videos: Int, tasks: Int, messages: Int) {
@@ -30,13 +29,13 @@ public struct PendingWork: Sendable, Codable, Hashable {
     public var isEmpty: Bool { videos == 0 && tasks == 0 && messages == 0 }
 }
 
-/// The pipeline in numbers, at one moment. Ages are in seconds, by the database's clock.
+/// A snapshot of the pipeline. Ages are in seconds, by the database's clock.
 public struct QueueStatistics: Sendable, Hashable {
-    /// Those in one state.
+    /// The items in one state.
     public struct Group: Sendable, Hashable {
         /// How many there are.
         public var count: Int
-        /// Nil for a final state, and where there are none.
+        /// Nil for a final state, or without items.
         public var oldestSeconds: Double?
 
         public init(count: Int, oldestSeconds: Double?) {
@@ -45,15 +44,15 @@ public struct QueueStatistics: Sendable, Hashable {
         }
     }
 
-    /// The tasks of one kind that have not ended.
+    /// The unfinished tasks of one kind.
     public struct Tasks: Sendable, Hashable {
         /// Tasks that wait.
         public var pending = Group(count: 0, oldestSeconds: nil)
         /// Tasks that a worker holds.
         public var running = Group(count: 0, oldestSeconds: nil)
-        /// Of the pending ones, those that may be taken now.
+        /// Pending tasks that can be claimed now.
         public var due = 0
-        /// Of the running ones, those whose lease has run out: their worker is dead or cut off, and nobody took over.
+        /// Running tasks whose lease has expired: the worker is dead or cut off, and no other has claimed them.
         public var abandoned = 0
 
         public init() {}
@@ -61,13 +60,13 @@ public struct QueueStatistics: Sendable, Hashable {
 
     /// Messages that are not delivered.
     public struct Outbox: Sendable, Hashable {
-        /// Messages not yet delivered.
+        /// Undelivered messages.
         public var pending = 0
-        /// Age of the oldest of them.
+        /// The age of the oldest one.
         public var oldestSeconds: Double?
-        /// Those that should be delivered now, by whoever comes first.
+        /// Messages that are due and not leased.
         public var due = 0
-        /// For how long the one that has waited longest has been due.
+        /// How long the most overdue message has been due.
         public var overdueSeconds: Double?
 
         public init() {}
@@ -79,13 +78,13 @@ public struct QueueStatistics: Sendable, Hashable {
     public var jobs: [Job.State: Group] = [:]
     /// Tasks by kind.
     public var tasks: [WorkTask.Kind: Tasks] = [:]
-    /// Workers that hold tasks.
+    /// The number of workers that hold tasks.
     public var workers = 0
     /// Messages that are not delivered.
     public var outbox = Outbox()
     /// Messages of the `local:` queue, by topic.
     public var queued: [String: Int] = [:]
-    /// Those that nobody has tried again, by topic.
+    /// Dead letters that have not been redriven, by topic.
     public var deadLetters: [String: Int] = [:]
 
     public init() {}

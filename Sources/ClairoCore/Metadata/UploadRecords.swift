@@ -6,17 +6,17 @@ public protocol UploadRecords: Sendable {
     /// An upload; nil if there is none with this id.
     func upload(_ id: UploadID) async throws(ClairoError) -> UploadSession?
 
-    /// The newest upload of that fingerprint, whatever its state.
+    /// The newest upload with this fingerprint, in any state.
     func upload(fingerprint: String) async throws(ClairoError) -> UploadSession?
 
-    /// Writes `state`, `size`, `multipart`, `offset`, `title`, `originalName`, `sha256` and `expiresAt` if the row still has
-    /// `upload.version`, which goes up by one.
-    /// - Returns: the row as it is now, or nil where somebody else was faster or it is gone.
+    /// Updates `state`, `size`, `multipart`, `offset`, `title`, `originalName`, `sha256` and `expiresAt` if the row
+    /// still has `upload.version`, and increments the version.
+    /// - Returns: The updated row, or nil if another process changed or deleted it first.
     func updateUpload(_ upload: UploadSession) async throws(ClairoError) -> UploadSession?
 
-    /// Removes an upload; none there is no error.
+    /// Deletes an upload. Succeeds if there is none.
     func deleteUpload(_ id: UploadID) async throws(ClairoError)
 
-    /// Uploads past their `expiresAt`, oldest first.
+    /// Expired uploads, oldest first.
     func expiredUploads(limit: Int) async throws(ClairoError) -> [UploadSession]
 }

@@ -1,14 +1,14 @@
-/// An uploaded source and what has become of it.
+/// An uploaded source and its state.
 public struct Video: Sendable, Codable, Hashable {
     /// What became of a video.
     public enum State: String, Sendable, Codable, CaseIterable {
-        /// The bytes are safe and the message about it is certain to be sent.
+        /// The source is stored, and its message is certain to be sent.
         case uploaded
-        /// A job is at work on it.
+        /// A job is processing it.
         case processing
         /// Its renditions are published.
         case ready
-        /// Its last job failed; `error` says why.
+        /// Its last job failed; see `error`.
         case failed
         /// Its last job was stopped.
         case cancelled
@@ -20,31 +20,31 @@ public struct Video: Sendable, Codable, Hashable {
     public var state: State
     /// Title for people.
     public var title: String?
-    /// The file's name as its owner had it: shown, never used as a key or a path.
+    /// The owner's file name. For display, never part of a key or path.
     public var originalName: String
-    /// The named settings it is processed with.
+    /// The name of the profile.
     public var profile: String
     /// Place in the queue.
     public var priority: Priority
-    /// Whose it is: a label by which work is shared out.
+    /// The tenant, for fair scheduling.
     public var tenant: String
-    /// Where the source lies in the raw store.
+    /// The location of the source in the raw store.
     public var source: ObjectLocation
-    /// Bytes of the source.
+    /// The size of the source in bytes.
     public var size: Int64
-    /// Hexadecimal SHA-256 of the source.
+    /// The SHA-256 of the source in hexadecimal.
     public var sha256: String
-    /// What `probe` found in the source.
+    /// The probe result.
     public var media: MediaInfo?
-    /// Follows the video through logs and messages: 32 hexadecimal digits (W3C Trace Context).
+    /// Correlates logs and messages: 32 hexadecimal digits (W3C Trace Context).
     public var traceID: String
     /// When the upload was complete.
     public var uploadedAt: Timestamp
     /// When this record last changed.
     public var updatedAt: Timestamp
-    /// The job that processes it now, or did last.
+    /// The current or last job.
     public var jobID: JobID?
-    /// What was made; nil before the first job has ended well.
+    /// Nil before the first successful job.
     public var output: ProcessedOutput?
     /// Why its last job failed.
     public var error: Failure?
@@ -87,7 +87,7 @@ public enum Priority: String, Sendable, Codable, CaseIterable, Comparable {
     /// In ascending order.
     case low, normal, high
 
-    /// In SQL, so that the greatest comes first in an index that is read backwards.
+    /// The value in SQL. The highest comes first in an index read backwards.
     public var rank: Int {
         switch self {
         case .low: 0
@@ -105,15 +105,15 @@ public enum Priority: String, Sendable, Codable, CaseIterable, Comparable {
     public static func < (lhs: Priority, rhs: Priority) -> Bool { lhs.rank < rhs.rank }
 }
 
-/// Where the processed video is.
+/// The published output of a video.
 public struct ProcessedOutput: Sendable, Codable, Hashable {
-    /// URLs of the HLS multivariant playlist, the DASH manifest, the poster; nil where they were not made.
+    /// URLs of the HLS multivariant playlist, the DASH manifest and the poster; nil if not made.
     public var masterPlaylist: String?
     /// URL of the DASH manifest.
     public var manifest: String?
     /// URL of the poster.
     public var poster: String?
-    /// Available resolutions, largest first, such as `1920x1080`.
+    /// Resolutions, largest first, such as `1920x1080`.
     public var resolutions: [String]
 
     public init(masterPlaylist: String?, manifest: String?, poster: String?, resolutions: [String]) {
@@ -124,13 +124,13 @@ public struct ProcessedOutput: Sendable, Codable, Hashable {
     }
 }
 
-/// A rung made real, as the database knows it.
+/// A published rendition.
 public struct Rendition: Sendable, Codable, Hashable {
     /// The video that it belongs to.
     public var videoID: VideoID
     /// Job that made it; not in the upload API.
     public var jobID: JobID
-    /// Such as `1080p`.
+    /// For example `1080p`.
     public var name: String
     /// Width in pixels.
     public var width: Int
@@ -138,7 +138,7 @@ public struct Rendition: Sendable, Codable, Hashable {
     public var height: Int
     /// Codec string, such as `avc1.640028`.
     public var codec: String
-    /// Bits per second.
+    /// Average and peak in bits per second.
     public var averageRate: Int64
     /// Highest rate of a segment.
     public var peakRate: Int64
@@ -167,7 +167,7 @@ public struct Rendition: Sendable, Codable, Hashable {
     }
 }
 
-/// Why something failed, as it is kept and shown.
+/// A stored error.
 public struct Failure: Sendable, Codable, Hashable {
     /// Who has to act, and whether another attempt can help.
     public var kind: ClairoError.Kind

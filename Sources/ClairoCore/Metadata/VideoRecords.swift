@@ -2,7 +2,7 @@
 public struct VideoFilter: Sendable, Hashable {
     /// Only videos in this state; nil for all.
     public var state: Video.State?
-    /// Only older ones than this, to go on after a page.
+    /// Only videos older than this one, for paging.
     public var before: VideoID?
     /// Videos at most.
     public var limit: Int
@@ -19,22 +19,21 @@ public protocol VideoRecords: Sendable {
     /// A video; nil if there is none with this id.
     func video(_ id: VideoID) async throws(ClairoError) -> Video?
 
-    /// Newest first.
+    /// Videos, newest first.
     func videos(_ filter: VideoFilter) async throws(ClairoError) -> [Video]
 
-    /// The oldest video with this content that has neither failed nor been cancelled, if any.
+    /// The oldest video with this content that has neither failed nor been cancelled.
     func video(sha256: String) async throws(ClairoError) -> Video?
 
-    /// In one transaction: the video's row, the message about it, and the end of its upload. Doing it twice is doing it
-    /// once.
-    /// - Returns: false where the video was there already; nothing is written then.
-    /// - Throws: `temporary` (75) where `upload` is named and no longer open; nothing is written then.
+    /// Inserts the video and its message and completes its upload, in one transaction. Idempotent.
+    /// - Returns: False, and writes nothing, if the video exists.
+    /// - Throws: `temporary` (75), and writes nothing, if `upload` is given and no longer open.
     func register(_ video: Video, message: OutboxMessage, upload: UploadID?) async throws(ClairoError) -> Bool
 
-    /// Removes a video with its jobs, tasks, renditions and unsent messages; none there is no error.
-    /// - Returns: whether there was one.
+    /// Deletes a video with its jobs, tasks, renditions and unsent messages. Succeeds if there is none.
+    /// - Returns: Whether the video existed.
     func deleteVideo(_ id: VideoID) async throws(ClairoError) -> Bool
 
-    /// Largest first.
+    /// Renditions, largest first.
     func renditions(of id: VideoID) async throws(ClairoError) -> [Rendition]
 }

@@ -2,18 +2,18 @@ internal import struct Foundation.Data
 
 /// A store that is a place of its own, a bucket or a directory, and no view of a part of one.
 public protocol BackingStore: ObjectStore {
-    /// Where an object is, for rows, messages and people.
+    /// The location of an object, for database rows, messages and display.
     func location(of key: ObjectKey) -> ObjectLocation
 
-    /// Makes sure that the store is there and may be written, and says what is wrong otherwise. For `doctor` and `/readyz`.
+    /// Checks that the store is available and writable. For `doctor` and `/readyz`.
     func check() throws(ClairoError)
 
-    /// How much is in the store. It looks at every object: a bucket of a million takes thousands of requests.
+    /// The store's total size. Lists every object: a bucket with a million objects takes thousands of requests.
     func usage() throws(ClairoError) -> StoreUsage
 }
 
 extension BackingStore {
-    /// Writes a small object, reads it and removes it, which tells more than any question about rights and room. For `doctor`.
+    /// Writes, reads and deletes a small object, which proves permissions and free space. For `doctor`.
     public func tryOut() throws(ClairoError) {
         let key = ObjectKey(".clairo-check-\(UInt64.random(in: .min ... .max))")
         let data = Data((0..<4096).map { _ in UInt8.random(in: .min ... .max) })
@@ -31,7 +31,7 @@ extension BackingStore {
         }
     }
 
-    /// For stores that cannot tell sizes along with names.
+    /// For stores whose listing has no sizes.
     public func usage() throws(ClairoError) -> StoreUsage {
         var usage = StoreUsage()
         for key in try list(prefix: "") {
@@ -41,7 +41,7 @@ extension BackingStore {
     }
 }
 
-/// What a store holds, without uploads that are not complete.
+/// The contents of a store, without incomplete uploads.
 public struct StoreUsage: Sendable, Hashable {
     /// Number of objects.
     public var objects: Int

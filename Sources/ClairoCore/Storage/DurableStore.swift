@@ -5,7 +5,7 @@ public typealias DurableStore = BackingStore & ConditionalStore & MultipartStore
 
 /// A store on which two writers can find out who was first.
 public protocol ConditionalStore: ObjectStore {
-    /// Writes an object whole unless there is one already.
-    /// - Returns: whether it was written.
+    /// Writes an object atomically unless it exists.
+    /// - Returns: Whether it was written.
     func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool
 }

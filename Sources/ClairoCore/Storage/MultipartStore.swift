@@ -2,34 +2,34 @@ public import struct Foundation.Data
 
 /// A store that takes objects in parts: those of an upload that may be interrupted and gone on with.
 public protocol MultipartStore: ObjectStore {
-    /// Begins an object that is sent in parts of `partSize` bytes, the last one of any size. It costs storage until it is
-    /// completed or aborted.
+    /// Starts an object that is sent in parts of `partSize` bytes. The last part may have any size. The upload uses
+    /// storage until it is completed or aborted.
     func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload
 
-    /// Uploads in parts under `prefix` that are neither completed nor aborted; their part size is not known (0).
+    /// Multipart uploads under `prefix` that are neither completed nor aborted. Their part size is unknown (0).
     func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload]
 
-    /// Sends part `number` (from 1), replacing one of the same number.
+    /// Sends part `number`, counted from 1. Replaces an existing part.
     func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart
 
-    /// The parts that the store has, by number; `noInput` where the upload is completed, aborted or unknown. What the store
-    /// says here is the truth about an interrupted upload.
+    /// The stored parts, by number. For an interrupted upload, this is the source of truth. Throws `noInput` if the
+    /// upload was completed or aborted, or is unknown.
     func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart]
 
-    /// Makes the object of its parts, which must be 1, 2, 3… without a gap.
+    /// Assembles the object from its parts, which must be numbered 1, 2, 3 … without gaps.
     func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo
 
-    /// Forgets an upload and its parts; none there is no error.
+    /// Deletes an upload and its parts. Succeeds if it does not exist.
     func abort(_ upload: MultipartUpload) throws(ClairoError)
 }
 
-/// An object on its way in, part by part.
+/// A multipart upload in progress.
 public struct MultipartUpload: Sendable, Hashable, Codable {
     /// The object that it becomes.
     public var key: ObjectKey
     /// The store's name for it.
     public var id: String
-    /// Bytes of each part but the last.
+    /// The size of each part except the last.
     public var partSize: Int
 
     public init(key: ObjectKey, id: String, partSize: Int) {
@@ -38,15 +38,15 @@ public struct MultipartUpload: Sendable, Hashable, Codable {
         self.partSize = partSize
     }
 
-    /// The parts of an object of `length` bytes.
+    /// The number of parts of an object of `length` bytes.
     public func partCount(forLength length: Int64) -> Int {
         length > 0 ? Int((length - 1) / Int64(partSize)) + 1 : 0
     }
 
-    /// A part size in whole MiB that lets an object of `length` bytes fit into S3's 10 000 parts, at least 8 MiB. Without a
-    /// length it is 64 MiB, which is enough for 625 GiB.
-    /// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-    /// - Parameter smallest: for who holds several parts in memory; S3 wants 5 MiB or more.
+    /// A part size in whole MiB, at least 8 MiB, with which an object of `length` bytes fits into S3's 10 000 parts.
+    /// Without a length it is 64 MiB, which is enough for 625 GiB. Source:
+    /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+    /// - Parameter smallest: The minimum, for callers that hold several parts in memory. S3 requires 5 MiB.
     public static func partSize(forLength length: Int64?, atLeast smallest: Int = 8 << 20) -> Int {
         guard let length else { return 64 << 20 }
         let needed = max(length - 1, 0) / 10_000 + 1
@@ -63,7 +63,7 @@ public struct UploadedPart: Sendable, Hashable {
     public var size: Int
     /// ETag of the part.
     public var etag: String
-    /// The store's checksum of the part, where it is one that can be computed from the bytes.
+    /// The store's checksum, if it can be computed from the part's bytes.
     public var checksum: PartChecksum?
 
     public init(number: Int, size: Int, etag: String, checksum: PartChecksum?) {

@@ -1,4 +1,4 @@
-/// The name of an object within a store: relative, slash-separated, for example `video/720p/00001.m4s`.
+/// The name of an object in a store: a relative path with slashes, for example `video/720p/00001.m4s`.
 public struct ObjectKey: Hashable, Sendable, Comparable, Codable, CustomStringConvertible, ExpressibleByStringLiteral {
     /// The key as text.
     public let rawValue: String
@@ -18,13 +18,13 @@ public struct ObjectKey: Hashable, Sendable, Comparable, Codable, CustomStringCo
 
     public var description: String { rawValue }
 
-    /// The order of the UTF-8 bytes, which is the order in which S3 lists keys.
+    /// Compares UTF-8 bytes, which is the order of S3's listings.
     public static func < (lhs: ObjectKey, rhs: ObjectKey) -> Bool {
         lhs.rawValue.utf8.lexicographicallyPrecedes(rhs.rawValue.utf8)
     }
 }
 
-/// What a store knows of an object without reading it.
+/// The metadata of an object.
 public struct ObjectInfo: Sendable, Hashable {
     /// The object's key.
     public var key: ObjectKey
@@ -34,7 +34,7 @@ public struct ObjectInfo: Sendable, Hashable {
     public var etag: String
     /// When it was last written.
     public var modified: Timestamp
-    /// Of the bytes, in lower-case hexadecimal, where the store has checked and kept it.
+    /// The SHA-256 in lower-case hexadecimal, if the store has verified and recorded it.
     public var sha256: String?
 
     public init(key: ObjectKey, size: Int64, etag: String, modified: Timestamp, sha256: String? = nil) {
@@ -46,11 +46,11 @@ public struct ObjectInfo: Sendable, Hashable {
     }
 }
 
-/// Where an object is, whatever the kind of store.
+/// The location of an object in any kind of store.
 public struct ObjectLocation: Sendable, Hashable, Codable {
-    /// The S3 bucket; empty for a directory.
+    /// The S3 bucket, or empty for a directory.
     public var bucket: String
-    /// The whole key in the bucket, with the store's prefix; for a directory the absolute path.
+    /// The full key in the bucket, including the store's prefix. For a directory, the absolute path.
     public var key: String
     /// `s3://bucket/key` or `file:///path`, percent-encoded.
     public var url: String

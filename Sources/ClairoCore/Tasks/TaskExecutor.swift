@@ -1,17 +1,17 @@
-/// Runs one task somewhere: in this process, in a child, in a container.
+/// Runs tasks somewhere: in this process, in a child process, in a container.
 public protocol TaskExecutor: Sendable {
-    /// Does what `spec` says and returns when nothing of it runs any more.
-    /// - Parameter stop: ends the work as soon as possible; it throws `cancelled` then.
-    /// - Throws: the engine's own error, or what became of the place it ran in: `defect` for a crash, `capacity` for a lack
-    ///   of memory or disk, `transient` for a place that was taken away.
+    /// Runs a task and returns when no part of it is running any more.
+    /// - Parameter stop: Ends the task as soon as possible with the error `cancelled`.
+    /// - Throws: The engine's error, or the fate of its process: `defect` for a crash, `capacity` for lack of memory or
+    ///   disk, `transient` if it was killed from outside.
     func run(
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
     ) async throws(ClairoError) -> TaskResult
 }
 
-/// Does the work of a task where it stands, on media from strangers: what executors put walls around.
+/// Does the work of a task in this process, on untrusted media. Executors sandbox it.
 public protocol TaskEngine: Sendable {
-    /// Blocks; call it on a thread of its own.
+    /// Blocks. Call it on a dedicated thread.
     func run(
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
     ) throws(ClairoError) -> TaskResult
@@ -57,13 +57,13 @@ public struct TaskObserver: Sendable {
     }
 }
 
-/// How a task that runs on another machine takes part in an attempt: it writes into the output store by itself, under the
-/// names that `AttemptFolder` gives, and what it says that it wrote is looked at before it counts.
+/// Lets a task on another machine write to the output store itself, under the names given by `AttemptFolder`. The files
+/// it reports are checked before they count.
 public struct RemoteOutput: Sendable {
-    /// The output store whole, not the job's folder.
+    /// The whole output store, not the job's folder.
     public var store: any BackingStore
-    /// Takes what the task wrote, by the engine's names, for this attempt's files. Blocks.
-    /// - Throws: where something is not there as it is told.
+    /// Checks the files that the task reports, by the engine's names, and adopts them for this attempt. Blocks.
+    /// - Throws: An error if a file does not exist as reported.
     public var adopt: @Sendable ([FileRecord]) throws(ClairoError) -> Void
 
     public init(

@@ -1,4 +1,4 @@
-/// The claim that somebody holds on a task: every change names it, and is refused once another attempt has begun.
+/// A worker's claim on a task. Every update names it, and is rejected once another attempt has started.
 public struct TaskClaim: Sendable, Hashable {
     /// The task.
     public var id: TaskID
@@ -22,39 +22,41 @@ public protocol TaskRecords: Sendable {
     func claimNextTask(kinds: [WorkTask.Kind], owner: String, leaseSeconds: Double) async throws(ClairoError)
         -> WorkTask?
 
-    /// Prolongs a lease and notes progress.
+    /// Renews a lease and records progress.
     func renewLease(_ claim: TaskClaim, leaseSeconds: Double, framesDone: Int) async throws(ClairoError) -> Bool
 
-    /// Ends the plan task well: the job gets its plan and becomes `running`, and its tasks come to be.
+    /// Completes the plan task: stores the plan, makes the job `running`, and creates its tasks.
     func succeedPlan(_ claim: TaskClaim, result: TaskResult, plan: Plan, tasks: [WorkTask], messages: [OutboxMessage])
         async throws(ClairoError) -> Bool
 
-    /// Ends a chunk or audio task well. Where it was the job's last, the job becomes `finishing` in the same transaction, and
-    /// `finish` and `messages` are written.
+    /// Completes a chunk or audio task. If it was the job's last, the job becomes `finishing` in the same transaction,
+    /// and `finish` and `messages` are inserted.
     /// - Parameters:
-    ///   - finish: the task that ends the job; it is known beforehand, so whoever comes last writes it, once.
-    ///   - messages: about `finish`.
+    ///   - finish: The task that ends the job. It is deterministic, so the last task inserts it exactly once.
+    ///   - messages: The messages about `finish`.
     func succeedTask(_ claim: TaskClaim, result: TaskResult, finish: WorkTask, messages: [OutboxMessage])
         async throws(ClairoError) -> Bool
 
-    /// Ends the finish task well: the renditions, the job `succeeded`, the video `ready` with its `output`.
+    /// Completes the finish task: stores the renditions, makes the job `succeeded` and the video `ready` with its
+    /// `output`.
     func succeedFinish(
         _ claim: TaskClaim, result: TaskResult, renditions: [Rendition], output: ProcessedOutput,
         messages: [OutboxMessage]
     ) async throws(ClairoError) -> Bool
 
-    /// Ends an attempt badly: back to `pending`, to be taken again after `seconds`.
-    /// - Parameter countsAsAttempt: false for `capacity`, which gives the attempt back to `maxAttempts`.
+    /// Ends a failed attempt: the task becomes `pending` again and is due after `seconds`.
+    /// - Parameter countsAsAttempt: False for `capacity`, which increments `maxAttempts`.
     func retryTask(
         _ claim: TaskClaim, failure: Failure, afterSeconds seconds: Double, countsAsAttempt: Bool,
         messages: [OutboxMessage]
     ) async throws(ClairoError) -> Bool
 
-    /// Ends a task badly for good: task, job and video `failed` with the failure, the job's other tasks `cancelled`.
-    /// - Parameter deadLetter: is kept too; what sends it to the dead-letter topic is among `messages`.
+    /// Fails a task permanently: task, job and video become `failed`, and the job's other tasks `cancelled`.
+    /// - Parameter deadLetter: A dead letter to store. The message that sends it to the dead-letter topic is among
+    ///   `messages`.
     func failTask(_ claim: TaskClaim, failure: Failure, messages: [OutboxMessage], deadLetter: DeadLetter?)
         async throws(ClairoError) -> Bool
 
-    /// Hands a task back unfinished: `pending` and due at once, the attempt not counted in `maxAttempts`.
+    /// Releases an unfinished task: `pending` and due at once, without counting the attempt.
     func releaseTask(_ claim: TaskClaim, messages: [OutboxMessage]) async throws(ClairoError) -> Bool
 }

@@ -1,13 +1,13 @@
-/// A result that no task can have had.
+/// A result that no correct task can have.
 public struct ImpossibleResult: Error, Hashable {
-    /// What is wrong with it, after "a result that cannot be:".
+    /// What is wrong, as the continuation of "an invalid result:".
     public let reason: String
 }
 
-/// What comes out of an executor may come from whoever made the media. A plan decides what loops run over and which objects
-/// are named, and counts are added up: all of it is looked at here, before anybody relies on it.
+/// Validates results, because whoever made the media may control what comes out of an executor. A plan determines loop
+/// bounds and object names, and counts are summed, so everything is checked here before it is used.
 extension TaskResult {
-    /// The result itself, if it can be that of `work`.
+    /// Returns the result if it is valid for `work`.
     public func validated(for work: TaskSpec.Work) throws(ImpossibleResult) -> TaskResult {
         try expect(schema == TaskSpec.currentSchema, "its schema is \(schema)")
         try expect(
@@ -39,7 +39,7 @@ extension TaskResult {
         switch work {
         case .finish(let request):
             planned = Dictionary((request.plan.video?.rungs ?? []).map { ($0.name, $0.size) }) { first, _ in first }
-        // What is planned is known to whoever does it.
+        // Only the task itself knows the plan.
         case .transcode: planned = nil
         case .probe, .inspect, .plan, .chunk, .track, .verify: planned = [:]
         }
@@ -58,7 +58,7 @@ extension TaskResult {
 }
 
 extension [FileRecord] {
-    /// As a task on another machine tells of what it wrote.
+    /// Validates the files reported by a task on another machine.
     public func validate() throws(ImpossibleResult) {
         try expect(count <= 1 << 20, "it has \(count) files")
         for file in self {
@@ -72,7 +72,7 @@ extension [FileRecord] {
     }
 }
 
-/// More than there is, and so little that sums of them are far from the end of what a number holds.
+/// Upper bounds that are never reached, yet small enough that sums cannot overflow.
 private enum Bounds {
     static let counts = 0...1_000_000_000_000
     static let bytes: ClosedRange<Int64> = 0...(1 << 50)
@@ -88,7 +88,7 @@ private func expect(_ condition: Bool, _ what: @autoclosure () -> String) throws
 }
 
 extension String {
-    /// A word that may be a folder's name.
+    /// Whether the string is a plain word that can be a folder name.
     fileprivate var isPlainWord: Bool {
         (1...40).contains(utf8.count) && first != "."
             && utf8.allSatisfy { byte in
@@ -114,7 +114,7 @@ extension TaskUsage {
 }
 
 extension MediaInfo {
-    /// Headers claim what they like; only what nobody could print or multiply is turned away.
+    /// Headers may claim anything. This only rejects values that cannot be printed or multiplied.
     fileprivate func validate() throws(ImpossibleResult) {
         let times =
             [duration, declaredDuration ?? 0] + video.flatMap { [$0.start, $0.end] }
@@ -161,7 +161,7 @@ extension Plan {
         }
     }
 
-    /// Every segment is made once, in order.
+    /// Checks that every segment is made once, in order.
     private func validateChunks() throws(ImpossibleResult) {
         try expect(chunks.count <= Bounds.chunks, "its plan has \(chunks.count) chunks")
         var next = 0

@@ -9,22 +9,22 @@ public struct TaskSpec: Sendable, Codable, Hashable {
 
     /// What is to be done, and with what.
     public enum Work: Sendable, Codable, Hashable {
-        /// Look whether the source could be transcoded, before it is any video's. No task of a job.
+        /// Checks whether the source can be transcoded, before it becomes a video. Not a task of a job.
         case probe(name: String, settings: TranscodeSettings = TranscodeSettings())
-        /// Look into the source, whether or not it could be transcoded. No task of a job.
+        /// Describes the source, whether or not it can be transcoded. Not a task of a job.
         case inspect(name: String)
-        /// Look at the source and decide what to make of it.
+        /// Probes the source and plans the output.
         case plan(PlanRequest)
-        /// Make the segments of `plan.chunks[index]`, all rungs, and decode them once.
+        /// Makes the segments of `plan.chunks[index]` for all rungs, and decodes them once.
         case chunk(Plan, index: Int)
         /// Make the track `plan.tracks[index]`.
         case track(Plan, index: Int)
-        /// Make everything that refers to the segments, check it, and write the master playlist last. The plan names the
-        /// attempts that made them.
+        /// Makes everything that refers to the segments, verifies it, and writes the master playlist last. The plan
+        /// names the attempts that made the segments.
         case finish(FinishRequest)
-        /// All of a job at once, or what is missing of it.
+        /// Runs a whole job, or what is missing of it.
         case transcode(TranscodeRequest)
-        /// Decode and check the output that is there. It has no source.
+        /// Decodes and verifies existing output. Has no source.
         case verify
 
         /// The work of a task that makes segments of a plan; nil for one of another kind, or one that the plan does not have.
@@ -51,7 +51,7 @@ public struct TaskSpec: Sendable, Codable, Hashable {
     public var traceID: String
     /// What is to be done.
     public var work: Work
-    /// Threads for decoding; nil lets the engine choose.
+    /// Decoding threads, or nil for the engine's choice.
     public var threads: Int?
 
     public init(
@@ -67,9 +67,9 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         self.threads = threads
     }
 
-    /// What a plan is made from.
+    /// The input of a plan.
     public struct PlanRequest: Sendable, Codable, Hashable {
-        /// The source as the video's row knows it: it is not read again to be known.
+        /// The source as recorded with the video, so that it need not be read again.
         public var source: SourceFingerprint
         /// What to make of the source.
         public var settings: TranscodeSettings
@@ -100,9 +100,9 @@ public struct TaskSpec: Sendable, Codable, Hashable {
     public struct FinishRequest: Sendable, Codable, Hashable {
         /// The plan of the job.
         public var plan: Plan
-        /// What the tasks wrote, by the keys of `plan`: the packager believes these and nothing else.
+        /// The files that the tasks wrote, by the keys of `plan`. The packager trusts only these.
         public var segments: [FileRecord]
-        /// What a reader should know, such as a damaged source.
+        /// Warnings about the output, for example a damaged source.
         public var warnings: [String]
 
         public init(plan: Plan, segments: [FileRecord], warnings: [String]) {
@@ -137,25 +137,25 @@ extension TaskSpec {
     }
 }
 
-/// What an attempt made; the document that leaves the executor.
+/// The output of an attempt.
 public struct TaskResult: Sendable, Codable, Hashable {
     /// Version of the document.
     public var schema: Int
-    /// Of a probe or an inspection.
+    /// Set by a probe or an inspection.
     public var media: MediaInfo?
-    /// Of a plan task.
+    /// Set by a plan task.
     public var plan: Plan?
-    /// Of a verification, and of a transcode that was to be verified.
+    /// Set by a verification, and by a transcode with verification.
     public var verification: VerificationReport?
     /// What a reader should know.
     public var warnings: [String]
-    /// What was written, by the names in the output folder. Filled by whoever stores it, not by who made it.
+    /// The written files, by their names in the output folder. Set by the host that stores them.
     public var files: [FileRecord]
-    /// Pictures that were decoded, and errors of the decoder among them.
+    /// The number of decoded frames, and of decoder errors.
     public var decodedFrames: Int
     /// Errors of the decoder.
     public var decodeErrors: Int
-    /// Of a finish task: what was published, largest first.
+    /// Set by a finish task: the published renditions, largest first.
     public var renditions: [RenditionRecord]
     /// What the attempt cost.
     public var usage: TaskUsage
@@ -178,16 +178,16 @@ public struct TaskResult: Sendable, Codable, Hashable {
     }
 }
 
-/// What an attempt cost.
+/// The resources used by an attempt.
 public struct TaskUsage: Sendable, Codable, Hashable {
     /// CPU time of all threads.
     public var cpuSeconds: Double
     /// Time from start to end.
     public var wallSeconds: Double
-    /// Largest resident set in bytes; 0 where it is not known.
+    /// The peak resident set in bytes, or 0 if unknown.
     public var peakMemory: Int64
-    /// Seconds that the task's threads spent in its steps, added up, by the names of `TaskStep`. By name, so that what another
-    /// version of this program wrote can be read; nil where nobody measured it.
+    /// Seconds that the task's threads spent in each step, keyed by `TaskStep` names so that other versions' results
+    /// can be decoded. Nil if not measured.
     public var steps: [String: Double]?
 
     /// The cost of an attempt, with the time of each step if it was measured.
@@ -206,19 +206,18 @@ public struct TaskUsage: Sendable, Codable, Hashable {
     public func seconds(in step: TaskStep) -> Double? { steps?[step.rawValue] }
 }
 
-/// What a task's threads spend their time on. Steps do not overlap, and are not all there is: what is between them counts
-/// for none.
+/// The steps of a task's threads. They do not overlap and do not cover all time.
 public enum TaskStep: String, Sendable, CaseIterable {
     /// Waiting for bytes of the source.
     case read
     /// Decoding the source.
     case decode
-    /// Turning, scaling, deinterlacing and mapping colours.
+    /// Rotating, scaling, deinterlacing and color mapping.
     case conform
     /// Encoding.
     case encode
-    /// Decoding what was made, before it is written.
+    /// Decoding the result before it is written.
     case verify
-    /// Waiting for the store to take it.
+    /// Waiting for the store.
     case write
 }

@@ -1,6 +1,6 @@
-/// A piece of a job that one worker does. (Named so because `Task` is Swift's own.)
+/// A part of a job that one worker runs. (`Task` is Swift's own.)
 public struct WorkTask: Sendable, Codable, Hashable {
-    /// A task that has taken so many workers with it is the cause.
+    /// After this many attempts, the task is the likely cause of lost workers.
     public static let mostAttempts = 25
 
     /// What a task does.
@@ -50,31 +50,31 @@ public struct WorkTask: Sendable, Codable, Hashable {
     public var videoID: VideoID
     /// What the task does.
     public var kind: Kind
-    /// The chunk's or track's number within the job; 0 for the others.
+    /// The index of the chunk or track within the job; 0 for other kinds.
     public var index: Int
     /// What became of the task.
     public var state: State
     /// Priority of its job.
     public var priority: Priority
-    /// Its place in the queue: of the tasks that may be taken, the one with the earliest goes first.
+    /// Its position in the queue: of the tasks that can be claimed, the earliest goes first.
     public var queueAt: Timestamp
-    /// How often it has been claimed: the fencing number of the claim that holds.
+    /// The number of claims, which is also the fencing number of the current claim.
     public var attempt: Int
     /// Attempts that it may take.
     public var maxAttempts: Int
-    /// The worker that holds it, and until when; after that anybody may take it over.
+    /// The worker that holds the task, and the end of its lease. After that, any worker may claim it.
     public var owner: String?
     /// When the claim expires.
     public var leaseUntil: Timestamp?
-    /// When its last claim was made, by that worker's clock; nil before the first.
+    /// When it was last claimed, by that worker's clock; nil before the first claim.
     public var claimedAt: Timestamp?
-    /// Not to be taken before this moment.
+    /// Not claimable before this time.
     public var notBefore: Timestamp
     /// Encoded frames, over all rungs.
     public var framesDone: Int
     /// Frames to encode.
     public var framesPlanned: Int
-    /// What its last attempt made; nil before one has ended well.
+    /// The result of the last successful attempt, if any.
     public var result: TaskResult?
     /// Why its last attempt failed.
     public var error: Failure?

@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// Runs blocking work on a thread of its own while the caller is suspended.
+/// Runs blocking work on a dedicated thread while the caller is suspended.
 ///
 /// It throws what `body` throws. A closure says so itself: `{ () throws(ClairoError) in … }`.
 public func onDedicatedThread<R: Sendable, E: Error>(

@@ -2,19 +2,19 @@ public import ClairoCore
 internal import Foundation
 internal import Synchronization
 
-/// A task on ECS as the container has it (`clairo run-task --spec URL`).
+/// Runs a task inside its ECS container (`clairo run-task --spec URL`).
 ///
-/// This process has the task's role and reads and writes for the engine, which runs in a child behind the walls of the
-/// process sandbox, as on any worker; what a kernel of Fargate does not allow of those is missing there. It keeps to the
-/// worker's lease: once that does not grow any more, or is gone, nothing more is written.
+/// This process has the task's role and performs I/O for the engine, which runs in a sandboxed child process as on any
+/// worker. Sandbox layers that Fargate's kernel does not support are missing. The process obeys the worker's lease:
+/// once it stops being renewed or is deleted, nothing more is written.
 public struct ContainerTask: Sendable {
-    /// The output folder of the attempt, and what is recorded of it.
+    /// The attempt's output folder and its recorded files.
     public struct Folder: Sendable {
         /// Where the task writes.
         public var output: any ObjectStore
-        /// What was written, by the engine's names.
+        /// The written files, by the engine's names.
         public var files: @Sendable () -> [FileRecord]
-        /// Why the store would have nothing to do with us.
+        /// The error with which the store rejected this task's credentials, if any.
         public var refusal: @Sendable () -> ClairoError?
 
         public init(
@@ -27,23 +27,23 @@ public struct ContainerTask: Sendable {
         }
     }
 
-    /// What the composition root gives.
+    /// Dependencies, set by the composition root.
     public struct Services: Sendable {
-        /// The folder of exchange that the worker named.
+        /// The exchange folder named by the worker.
         public var exchange: any ExchangeStore
-        /// The attempt's folder in the output store at a URL. The check throws once the lease does not hold.
+        /// Opens the attempt's folder in the output store at a URL. The check throws once the lease is lost.
         public var folder:
             @Sendable (TaskSpec, _ url: String, _ check: @escaping @Sendable () throws(ClairoError) -> Void)
                 throws(ClairoError) -> Folder
-        /// A source of this size and version, by a presigned URL that is asked for each time.
+        /// Opens a source of known size and version through presigned URLs, which are requested for each read.
         public var source:
             @Sendable (
                 _ size: Int64, _ etag: String, _ stop: StopRequest,
                 _ url: @escaping @Sendable () throws(ClairoError) -> String
             ) throws(ClairoError) -> any ByteSource
-        /// Given the bytes of memory that the task has, where that is known.
+        /// Called with the task's memory in bytes, if known.
         public var executor: @Sendable (_ memory: Int64?) -> ProcessExecutor
-        /// Variables of this process: where the task's metadata are.
+        /// This process's environment, which names the task metadata endpoint.
         public var environment: [String: String]
 
         public init(
@@ -73,8 +73,9 @@ public struct ContainerTask: Sendable {
         self.clock = clock
     }
 
-    /// Does the task and tells the worker what came of it. Blocks.
-    /// - Throws: where the worker cannot be told, or does not want to know any more. A task that failed has told so.
+    /// Runs the task and reports the result to the worker. Blocks.
+    /// - Throws: An error if the result cannot be reported or is no longer wanted. A failed task has reported its own
+    ///   error.
     public func run(stop: StopRequest) throws(ClairoError) {
         let exchange = Exchange(store: services.exchange, folder: "")
         guard let document: ExchangeSpec = try exchange.read(ExchangeSpec.key) else {
@@ -90,7 +91,7 @@ public struct ContainerTask: Sendable {
             exchange, metadata: metadata, clock: clock, interval: document.interval, stop: stop)
         let beating = WorkerThread(name: "ecs-pulse") { pulse.run() }
         let outcome = Result { () throws(ClairoError) in try attempt(document, pulse, metadata, stop) }
-        // The result is the last that is written: its reader removes what it finds.
+        // The result is written last, because its reader deletes everything.
         pulse.end()
         _ = beating.join()
         var end = try outcome.get()
@@ -117,7 +118,7 @@ public struct ContainerTask: Sendable {
             var result = try services.executor(metadata?.memoryLimit())
                 .runHere(spec, io: io, observer: TaskObserver { pulse.frames = $0 }, stop: stop)
             pulse.measure()
-            // Of the whole task, where ECS tells it: this process is a part of what it costs.
+            // Usage of the whole task if ECS reports it, because this process uses resources too.
             if let usage = pulse.usage {
                 result.usage.cpuSeconds = max(result.usage.cpuSeconds, usage.cpuSeconds)
                 result.usage.peakMemory = max(result.usage.peakMemory, usage.memory)
@@ -125,7 +126,7 @@ public struct ContainerTask: Sendable {
             end.result = result
             end.files = own.files()
         } catch {
-            // Stopped, by ECS or for the lease: the worker hears of it from ECS, or does not listen any more.
+            // Stopped by ECS or because the lease was lost. The worker learns it from ECS or no longer cares.
             if error.kind == .cancelled { throw error }
             let refusal = error.kind == .usage ? folder?.refusal() : nil
             end.failure = FailureHead(refusal ?? error)
@@ -135,11 +136,11 @@ public struct ContainerTask: Sendable {
     }
 }
 
-/// Hears the worker's lease and gives signs of life, on a thread of its own.
+/// Watches the worker's lease and reports signs of life, on a separate thread.
 private final class Pulse: Sendable {
     private struct State {
         var lease: ExchangeLease
-        /// When the lease was last seen to grow.
+        /// When the lease was last renewed.
         var renewed: Double
         var isLost = false
         var frames = 0
@@ -177,7 +178,7 @@ private final class Pulse: Sendable {
 
     func end() { over.cancel() }
 
-    /// - Throws: `cancelled` where the worker does not believe in this attempt any more.
+    /// - Throws: `cancelled` if the lease was lost.
     func check() throws(ClairoError) {
         try stop.check()
         let isLost = state.withLock { $0.isLost || clock.now() - $0.renewed > Exchange.leaseSeconds }
@@ -197,7 +198,7 @@ private final class Pulse: Sendable {
         return url
     }
 
-    /// Asks ECS what the task uses.
+    /// Reads the task's resource usage from ECS.
     func measure() {
         guard let now = metadata?.usage() else { return }
         state.withLock { state in
@@ -234,7 +235,7 @@ private final class Pulse: Sendable {
                 state.lease = lease
             }
         } catch {
-            // The store is away; the lease holds for a while yet.
+            // The store is unavailable, but the lease may still hold.
         }
     }
 }

@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// One attempt of one task on ECS, watched from its start to its end, on a thread of its own.
+/// One attempt of a task on ECS, watched on a separate thread.
 struct ECSAttempt {
     let service: ECSService
     let spec: TaskSpec
@@ -42,13 +42,13 @@ struct ECSAttempt {
                 guard clock.sleep(life.nextPoll(), stop) else { throw .cancelled }
             }
         } catch {
-            // Nothing of it is to go on that nobody waits for.
+            // Do not leave a task running without a supervisor.
             if !life.isOver { end(arn, exchange, because: error) }
             throw error
         }
     }
 
-    // MARK: Beginning
+    // MARK: Start
 
     private func exchange() throws(ClairoError) -> Exchange {
         guard let output = io.remote?.store, isInS3(output), isInS3(service.exchange) else {
@@ -57,7 +57,7 @@ struct ECSAttempt {
                     "Tasks on ECS write into S3, and the output store is not there",
                     advice: "Set --output-store s3://BUCKET/PREFIX, and --raw-store likewise."))
         }
-        // A folder with a name that nobody can guess: it holds a URL of the source.
+        // The folder has an unguessable name, because it contains a presigned URL of the source.
         let name = "\(spec.taskID)-\(spec.attempt)-\(UUID().uuidString.lowercased())/"
         return Exchange(store: service.exchange, folder: name)
     }
@@ -92,15 +92,15 @@ struct ECSAttempt {
         return task.taskArn
     }
 
-    /// Errors that are this worker's own, not the task's: its settings, its permissions.
+    /// Errors of this worker's settings or permissions, not of the task.
     private func refused(_ error: ClairoError) -> ClairoError {
         if error.kind == .usage { observer.refuse(error) }
         return error
     }
 
-    // MARK: Watching
+    // MARK: Watch
 
-    /// What is known of a task, and when to ask next.
+    /// The known state of a task and the next time to check.
     private struct Life {
         let began: Double
         var beat = 0
@@ -110,11 +110,11 @@ struct ECSAttempt {
         var pollSeconds: Double
         let longestPoll: Double
         var isKnown = false
-        /// When it was first seen at work.
+        /// When the task was first seen running.
         var running: Double?
         var progress: ExchangeProgress?
         var lastSign: Double
-        /// Whether nothing of it runs any more.
+        /// Whether the task has stopped completely.
         var isOver = false
 
         var hasBegun: Bool { running != nil || isOver }
@@ -135,7 +135,7 @@ struct ECSAttempt {
         }
     }
 
-    /// - Returns: how the task has ended, if it has.
+    /// - Returns: The task's end, or nil while it runs.
     private func turn(_ arn: String, _ exchange: Exchange, _ life: inout Life) throws(ClairoError) -> ExchangeResult? {
         do throws(ClairoError) {
             if clock.now() >= life.nextBeat {
@@ -149,7 +149,7 @@ struct ECSAttempt {
             }
             try listen(exchange, &life)
         } catch  where error.kind == .transient {
-            // The store is away for a while; if it stays away there are no signs of life.
+            // The store is unavailable for now. If it stays so, signs of life are missed.
         } catch {
             throw refused(error)
         }
@@ -180,7 +180,7 @@ struct ECSAttempt {
         do throws(ClairoError) {
             task = try service.watch.look(at: arn, noOlderThan: life.lookSeconds / 2, stop: stop)
         } catch  where error.kind == .transient {
-            // ECS is away or throttles; what the task itself says counts.
+            // ECS is unavailable or throttling. The task's own reports still count.
             life.nextLook = clock.now() + pace.look.longest
             return nil
         } catch {
@@ -190,7 +190,7 @@ struct ECSAttempt {
         life.lookSeconds = min(life.lookSeconds * 1.5, pace.look.longest)
         guard let task else {
             guard life.isKnown || clock.now() - life.began > pace.unknown else { return nil }
-            // Its last words may have come meanwhile.
+            // Check once more for a final report.
             life.isOver = true
             if let end = try result(exchange) { return end }
             throw .temporary("ECS does not know the task any more: it is lost")
@@ -225,7 +225,7 @@ struct ECSAttempt {
         }
     }
 
-    // MARK: Ending
+    // MARK: End
 
     private func outcome(_ end: ExchangeResult) throws(ClairoError) -> TaskResult {
         if end.frames > 0 { observer.progress(end.frames) }
@@ -243,7 +243,7 @@ struct ECSAttempt {
         return result
     }
 
-    /// Takes the lease away and stops the task. By then its worker may be about to end itself, so this is quick.
+    /// Deletes the lease and stops the task. This must be quick, because its worker may be about to exit.
     private func end(_ arn: String, _ exchange: Exchange, because error: ClairoError) {
         let limit = StopRequest()
         try? exchange.remove(ExchangeLease.key)

@@ -1,4 +1,4 @@
-// What ECS's API is asked and answers, as far as we need it. Fields and limits: the service's own model
+// Requests and replies of the ECS API, as far as they are needed. Source of fields and limits: the service model
 // (botocore data/ecs/2014-11-13/service-2.json).
 
 struct RunTaskRequest: Encodable {
@@ -28,20 +28,20 @@ struct RunTaskRequest: Encodable {
     var cluster: String
     var taskDefinition: String
     var count = 1
-    /// The same token within a day gives the same task: at most 64 characters.
+    /// The idempotency token, up to 64 characters. The same token within a day yields the same task.
     var clientToken: String
-    /// What ListTasks finds ours by.
+    /// The value by which ListTasks finds Clairo's tasks.
     var startedBy: String
-    /// This one or the strategy, never both.
+    /// Either this or the strategy.
     var launchType: String?
     var capacityProviderStrategy: [ECSPlacement.CapacityProvider]?
-    /// Tasks in the network mode awsvpc, which Fargate's are, have to have one.
+    /// Required for the network mode awsvpc, which Fargate uses.
     var networkConfiguration: Network?
     var overrides: Overrides
     var propagateTags = "TASK_DEFINITION"
 }
 
-/// What RunTask, DescribeTasks and StopTask answer.
+/// The reply of RunTask, DescribeTasks and StopTask.
 struct TasksReply: Decodable {
     var tasks: [ECSTask]?
     var failures: [ECSCallFailure]?
@@ -49,12 +49,12 @@ struct TasksReply: Decodable {
 
 struct ECSCallFailure: Decodable {
     var arn: String?
-    /// Such as `RESOURCE:MEMORY` or `MISSING`.
+    /// For example `RESOURCE:MEMORY` or `MISSING`.
     var reason: String?
     var detail: String?
 }
 
-/// A task as ECS sees it.
+/// The state of a task in ECS.
 public struct ECSTask: Sendable, Decodable {
     /// A container of a task.
     public struct Container: Sendable, Decodable {
@@ -64,40 +64,41 @@ public struct ECSTask: Sendable, Decodable {
         public var lastStatus: String?
         /// Exit code of its process, once it has ended.
         public var exitCode: Int?
-        /// Such as `OutOfMemoryError: Container killed due to memory usage`.
+        /// For example `OutOfMemoryError: Container killed due to memory usage`.
         public var reason: String?
     }
 
     /// ARN of the task.
     public var taskArn: String
-    /// PROVISIONING, PENDING, ACTIVATING, RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING, STOPPED, and perhaps more one day.
+    /// PROVISIONING, PENDING, ACTIVATING, RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING or STOPPED. AWS may add
+    /// others.
     public var lastStatus: String?
     /// Status that ECS wants it to have, such as `STOPPED`.
     public var desiredStatus: String?
     /// The name that the worker gave when it started the task.
     public var startedBy: String?
-    /// Why it is stopped, of a closed set.
+    /// The stop code, from a closed set.
     public var stopCode: String?
-    /// The same in words, which mostly begin with a code of their own.
+    /// The stop reason in words, which often starts with an error code.
     public var stoppedReason: String?
-    /// Units, of which 1024 are a CPU; as text.
+    /// CPU units as text; 1024 are one CPU.
     public var cpu: String?
-    /// MiB, as text.
+    /// MiB as text.
     public var memory: String?
     /// Its containers.
     public var containers: [Container]?
 
-    /// Whether it has not begun to do anything yet.
+    /// Whether the task has not started yet.
     var isPending: Bool { ["PROVISIONING", "PENDING", "ACTIVATING"].contains(lastStatus) }
     var isStopped: Bool { lastStatus == "STOPPED" }
-    /// Whether its containers have ended.
+    /// Whether the task's containers have ended.
     var hasEnded: Bool { ["DEPROVISIONING", "STOPPED", "DELETED"].contains(lastStatus) }
 }
 
 struct DescribeTasksRequest: Encodable {
     var cluster: String
     var tasks: [String]
-    /// The most that one call takes.
+    /// The maximum number of tasks per call.
     static let limit = 100
 }
 

@@ -2,43 +2,44 @@ public import ClairoCore
 internal import Foundation
 internal import Synchronization
 
-/// Runs each task as a task of Amazon ECS, on Fargate or on machines of the operator.
+/// Runs each task as an Amazon ECS task, on Fargate or on the operator's own machines.
 ///
 /// ```
 /// worker                                  S3: exchange folder                     ECS task: clairo run-task --spec
 ///   spec.json, lease.json ──────────────►                ──────────────►  reads its source by a presigned URL,
 ///   RunTask ─► ECS                                                        runs the engine in the process sandbox,
 ///   progress.json, result.json ◄─────────                ◄──────────────  writes into the output store
-///   looks at what was written
+///   verifies what was written
 /// ```
 ///
-/// The task has a role that reaches the output store and the exchange (one prefix), and neither database nor queue. As long
-/// as the lease's number grows it may write; a worker that dies or is cut off takes its tasks with it, a minute later.
-/// What becomes of a task is one attempt:
+/// The task's role gives access to the output store and the exchange (one prefix), but not to the database or the
+/// queue. The task may write as long as the lease's counter grows. When a worker dies or is cut off, its tasks stop a
+/// minute later. The outcome of a task is the outcome of one attempt:
 ///
-/// - It says itself why it failed: that error as it is.
-/// - ECS has no room: `capacity`.
-/// - Its machine was taken away (Spot), it was stopped, it vanished, it gave no sign of life: `transient`.
-/// - It ended without a result, ran out of its memory, or did not start: `defect`.
-/// - ECS refuses this worker (no such cluster, no permission): the worker ends, and the task is for others.
+/// - The task reports its own error: that error.
+/// - ECS has no capacity: `capacity`.
+/// - Its machine was reclaimed (Spot), it was stopped, it vanished, or it gave no sign of life: `transient`.
+/// - It ended without a result, ran out of memory, or did not start: `defect`.
+/// - ECS rejects this worker (no such cluster, no permission): the worker ends, and other workers run the task.
 public struct ECSExecutor: TaskExecutor {
-    /// How patient it is. Seconds.
+    /// Intervals and timeouts in seconds.
     public struct Pace: Sendable {
-        /// Between two looks at the exchange; grows from the first to the second.
+        /// Interval between reads of the exchange. Grows from the first value to the second.
         public var poll = (first: 1.0, longest: 5.0)
-        /// Between two looks at ECS's own word; grows likewise.
+        /// Interval between reads of the task's state from ECS. Grows likewise.
         public var look = (first: 2.0, longest: 30.0)
-        /// Between two looks of the task at its lease, and between two signs of progress.
+        /// Interval between the task's reads of its lease and between its progress reports.
         public var sign = 5.0
-        /// For ECS to know a task that it has just started: its API is eventually consistent.
+        /// How long ECS may take to know a task that was just started, because its API is eventually consistent.
         public var unknown = 300.0
-        /// For a task to begin: machines and images may take minutes.
+        /// How long a task may take to start: provisioning machines and pulling images may take minutes.
         public var start = 900.0
-        /// Without a sign of life of a task that runs.
+        /// How long a running task may give no sign of life.
         public var stall = 180.0
-        /// For a task that is stopped to be seen at its end. The lease is gone by then: it writes nothing any more.
+        /// How long to wait for a stopped task to end. Its lease has been deleted by then, so it writes nothing.
         public var stopping = 2.0
-        /// Tasks of this worker that ECS has not begun yet: a cluster takes some hundreds of them, from everybody.
+        /// The maximum number of this worker's tasks that ECS has not started yet. A cluster accepts some hundreds in
+        /// total.
         public var pending = 50
 
         public init() {}
@@ -47,9 +48,10 @@ public struct ECSExecutor: TaskExecutor {
     private let service: ECSService
 
     /// - Parameters:
-    ///   - exchange: where worker and tasks exchange documents, in S3. It must work for a moment after a request to stop.
-    ///   - arguments: of `clairo` in the container, before `--spec URL`.
-    ///   - environment: variables for the container. No secrets: whoever may describe tasks reads them.
+    ///   - exchange: The store in which workers and tasks exchange documents, on S3. It must work for a moment after a
+    ///     stop request.
+    ///   - arguments: Arguments of `clairo` in the container, before `--spec URL`.
+    ///   - environment: Variables of the container. No secrets: anyone who may describe tasks can read them.
     public init(
         _ client: ECSClient, placement: ECSPlacement, exchange: any ExchangeStore,
         arguments: [String] = ["run-task"], environment: [String: String] = [:], pace: Pace = Pace()
@@ -68,14 +70,14 @@ public struct ECSExecutor: TaskExecutor {
         }
     }
 
-    /// Makes sure that cluster and task definition are there and fit together, and says what is wrong otherwise.
-    /// - Returns: what was found, for people.
+    /// Checks that the cluster and the task definition exist and are compatible.
+    /// - Returns: A description for people.
     public func check() async throws(ClairoError) -> String {
         try await onDedicatedThread(name: "ecs-check") { [service] () throws(ClairoError) in try service.check() }
     }
 }
 
-/// What all attempts of one executor share.
+/// State shared by all attempts of an executor.
 struct ECSService: Sendable {
     let client: ECSClient
     let placement: ECSPlacement
@@ -86,7 +88,7 @@ struct ECSService: Sendable {
     let watch: TaskWatch
     let pending: PendingGate
 
-    /// The value of `startedBy` by which our tasks are told from others.
+    /// The value of `startedBy` that identifies Clairo's tasks.
     static let startedBy = "clairo"
 
     func request(_ spec: TaskSpec, specURL: String) -> RunTaskRequest {

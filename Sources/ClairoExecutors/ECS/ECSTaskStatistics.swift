@@ -1,15 +1,15 @@
 public import ClairoCore
 internal import Foundation
 
-/// The tasks of a cluster that Clairo has started, as ECS sees them.
+/// Statistics of a cluster's tasks that were started by Clairo.
 public struct ECSTaskStatistics: Sendable {
     /// Tasks with the same status.
     public struct Group: Sendable, Hashable {
         /// Number of tasks.
         public var count = 0
-        /// CPUs that they have.
+        /// Allocated CPUs.
         public var cpus = 0.0
-        /// Bytes of memory that they have.
+        /// Allocated memory in bytes.
         public var memory = 0.0
 
         public init() {}
@@ -21,28 +21,29 @@ public struct ECSTaskStatistics: Sendable {
         }
     }
 
-    /// What `lastStatus` can be (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html).
+    /// Values of `lastStatus`
+    /// (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html).
     public static let states = [
         "PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED",
     ]
-    /// Why a task was stopped.
+    /// Values of `stopCode`.
     public static let stopCodes = [
         "TaskFailedToStart", "EssentialContainerExited", "UserInitiated", "ServiceSchedulerInitiated",
         "SpotInterruption", "TerminationNotice",
     ]
-    /// What is none of them.
+    /// The label for any other value.
     public static let other = "other"
 
-    /// By state.
+    /// Tasks by status.
     public private(set) var tasks: [String: Group] = [:]
-    /// Those that are stopped, by the code. ECS forgets them after an hour.
+    /// Stopped tasks by stop code. ECS keeps them for an hour.
     public private(set) var stopped: [String: Int] = [:]
 
     init(_ tasks: [ECSTask]) {
         for task in tasks {
             let state = task.lastStatus.flatMap { Self.states.contains($0) ? $0 : nil } ?? Self.other
             self.tasks[state, default: Group()].count += 1
-            // 1024 units are a CPU.
+            // 1024 units are one CPU.
             self.tasks[state, default: Group()].cpus += (task.cpu.flatMap(Double.init) ?? 0) / 1024
             self.tasks[state, default: Group()].memory += (task.memory.flatMap(Double.init) ?? 0) * 1_048_576
             if task.isStopped {
@@ -51,10 +52,10 @@ public struct ECSTaskStatistics: Sendable {
         }
     }
 
-    /// The most tasks that are looked at: stopped ones may be thousands.
+    /// The maximum number of tasks to read, because there may be thousands of stopped ones.
     static let limit = 2000
 
-    /// Asks ECS.
+    /// Reads the statistics from ECS.
     public static func take(
         _ client: ECSClient, placement: ECSPlacement
     ) async throws(ClairoError) -> ECSTaskStatistics {
@@ -68,7 +69,7 @@ public struct ECSTaskStatistics: Sendable {
     {
         let stop = StopRequest()
         var arns: [String] = []
-        // A filter by startedBy may have no other beside it, and finds no stopped tasks; the family does both.
+        // A filter by startedBy cannot be combined and does not find stopped tasks, so this filters by family.
         for status in ["RUNNING", "STOPPED"] {
             var token: String?
             repeat {

@@ -1,16 +1,16 @@
 public import ClairoCore
 internal import Foundation
 
-// What a worker and a task on ECS say to each other, as objects of a folder that both reach:
+// Documents that a worker and its ECS task exchange as objects in a shared folder:
 //
-//     spec.json      the worker, once      what to do, and where the output store is
-//     lease.json     the worker, often     a number that grows, and a fresh URL of the source: as long as it grows, the
-//                                          attempt is believed; where it stands still or is gone, the task ends
-//     progress.json  the task, often       a number that grows, and the frames that are done: the sign of life
-//     result.json    the task, last        what came of it; never replaced
+//     spec.json      by the worker, once        the task, and the URL of the output store
+//     lease.json     by the worker, repeatedly  a growing counter and a new URL of the source. While it grows, the attempt
+//                                               is valid; when it stalls or is deleted, the task ends
+//     progress.json  by the task, repeatedly    a growing counter and the finished frames: the sign of life
+//     result.json    by the task, last          the result; never replaced
 //
-// The presigned URL is the one secret in there, and ends after an hour. The folder has a name that nobody can guess, and
-// is removed by the worker; what a worker that died leaves behind is for `ExchangeSweep` and the bucket's lifecycle rules.
+// The presigned URL is the only secret, and expires after an hour. The folder has an unguessable name and is deleted by
+// the worker. Leftovers of dead workers are removed by `ExchangeSweep` and the bucket's lifecycle rules.
 
 /// `spec.json`
 struct ExchangeSpec: Codable {
@@ -19,12 +19,12 @@ struct ExchangeSpec: Codable {
 
     var schema = Self.currentSchema
     var spec: TaskSpec
-    /// The output store, as a URL.
+    /// The URL of the output store.
     var output: String
     var sourceSize: Int64
-    /// The version of the source; nil where the task reads none.
+    /// The version of the source, or nil if the task has none.
     var sourceETag: String?
-    /// Seconds between two looks of the task at the lease, and between two tellings of progress.
+    /// Seconds between the task's reads of the lease, and between its progress reports.
     var interval: Double
 }
 
@@ -42,7 +42,7 @@ struct ExchangeProgress: Codable, Equatable {
 
     var beat: Int
     var frames: Int
-    /// Of the whole task so far, by its metadata; nil where there is none.
+    /// Usage of the whole task so far, from its metadata; nil if unavailable.
     var cpuSeconds: Double?
     var peakMemory: Int64?
 }
@@ -51,49 +51,49 @@ struct ExchangeProgress: Codable, Equatable {
 struct ExchangeResult: Codable {
     static let key = ObjectKey("result.json")
 
-    /// The ECS task's attempt, so that nothing else is taken for it.
+    /// The ECS attempt, which guards against a stale result.
     var taskID: TaskID
     var attempt: Int
     var result: TaskResult?
     var failure: FailureHead?
-    /// Whether the failure is that of the task's role or settings.
+    /// Whether the task's role or settings caused the error.
     var isRefusal = false
-    /// That were done at the end.
+    /// The final number of frames.
     var frames = 0
-    /// What was written, by the engine's names.
+    /// The written files, by the engine's names.
     var files: [FileRecord] = []
 }
 
 /// The store of exchanges.
 public typealias ExchangeStore = BackingStore & ConditionalStore
 
-/// One attempt's folder in the store of exchanges, as either side has it.
+/// One attempt's folder in the exchange store, for both sides.
 struct Exchange: Sendable {
-    /// Seconds between two beats of a lease, and after which one that stands still is not believed any more. Longer than a
-    /// worker's own lease, so that a pause of S3 does not cost the task.
+    /// Seconds between renewals of a lease, and after which a stalled lease is void. Longer than a worker's own lease,
+    /// so that a short S3 outage does not cost the task.
     static let beatSeconds = 10.0
     static let leaseSeconds = 60.0
-    /// Seconds between two signs of life of a task that has nothing new to tell.
+    /// Seconds between signs of life of a task without news.
     static let progressSeconds = 15.0
-    /// How long the URL of a source is good for: each beat has a new one.
+    /// The lifetime of a source URL. Each renewal has a new one.
     static let sourceSeconds = 3600
 
     static let documents = [ExchangeLease.key, ExchangeSpec.key, ExchangeProgress.key, ExchangeResult.key]
 
     let store: any ExchangeStore
-    /// With a slash at its end, or empty.
+    /// Empty, or with a trailing slash.
     let folder: String
 
     private func key(_ name: ObjectKey) -> ObjectKey { ObjectKey(folder + name.rawValue) }
 
-    /// Where it is, for the other side: the URL of `spec.json`.
+    /// The URL of `spec.json`, for the other side.
     var specURL: String { store.location(of: key(ExchangeSpec.key)).url }
 
     func write(_ document: some Encodable, _ name: ObjectKey) throws(ClairoError) {
         try store.put(try encode(document, name), at: key(name))
     }
 
-    /// - Returns: whether there was none yet.
+    /// - Returns: Whether the document did not exist yet.
     func writeOnce(_ document: some Encodable, _ name: ObjectKey) throws(ClairoError) -> Bool {
         try store.putIfAbsent(try encode(document, name), at: key(name))
     }
@@ -106,7 +106,7 @@ struct Exchange: Sendable {
         }
     }
 
-    /// nil where there is none.
+    /// Returns nil if the document does not exist.
     func read<T: Decodable>(_ name: ObjectKey, as type: T.Type = T.self) throws(ClairoError) -> T? {
         let data: Data
         do throws(ClairoError) {
@@ -123,7 +123,7 @@ struct Exchange: Sendable {
 
     func remove(_ name: ObjectKey) throws(ClairoError) { try store.delete(key(name)) }
 
-    /// Leaves nothing behind, as far as that can be done.
+    /// Deletes all documents, as far as possible.
     func clear() {
         for name in Self.documents { try? remove(name) }
     }

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Synchronization
 
-/// Objects of the output folder that a task's process has open, for writing in pieces or for reading.
+/// Objects of the output folder that a task's process has open, for piecewise writing or for reading.
 final class OpenObjects: Sendable {
     private struct State {
         var nextHandle = 1
@@ -46,7 +46,7 @@ final class OpenObjects: Sendable {
 
     func close(_ handle: Int?) { state.withLock { $0.sources[handle ?? 0] = nil } }
 
-    /// Gives up what is open; nothing is opened any more.
+    /// Abandons all open objects. None can be opened any more.
     func abandon() {
         let writers = state.withLock { state in
             defer { state = State(isAbandoned: true) }
@@ -76,7 +76,7 @@ final class OpenObjects: Sendable {
     }
 }
 
-/// Turns a store's writing in one call into calls from outside: a thread sits in the store's call and takes the pieces.
+/// Turns a store's blocking write call into separate calls: a thread runs the store's call and receives the pieces.
 private final class ObjectWriter: Sendable {
     private struct Aborted: Error {}
 

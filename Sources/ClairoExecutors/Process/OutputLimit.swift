@@ -1,7 +1,7 @@
 internal import ClairoCore
 
 extension TaskSpec.Work {
-    /// Bytes that it can have to write, generously: what its plan lets it make, four times over. Nil where no plan is known yet.
+    /// The maximum number of bytes that a task may write: four times what its plan allows. Nil while there is no plan.
     var outputLimit: Int64? {
         switch self {
         case .probe, .inspect, .plan, .verify: 0
@@ -13,27 +13,27 @@ extension TaskSpec.Work {
         }
     }
 
-    /// For what does not grow with the media: parameter sets, playlists, pictures.
+    /// For files that do not grow with the media: parameter sets, playlists, images.
     private static let least = 64.0 * 1024 * 1024
 
     private static func limit(_ bytes: Double) -> Int64 { Int64(min(bytes * 4 + least, 1e15)) }
 }
 
 extension Plan {
-    /// At the largest rates that its encoders may have.
+    /// At the maximum rates of its encoders.
     fileprivate func bytes(ofChunk index: Int) -> Double {
         guard let video, let chunk = chunks.first(where: { $0.index == index }) else { return 0 }
         let grid = video.grid
         let frames = Double(chunk.segments.count) * Double(grid.segmentFrames)
         let seconds = frames / grid.frameRate.doubleValue
         return video.rungs.reduce(0) { sum, rung in
-            // The first chunk copies all of the source.
+            // The first chunk copies the whole source.
             if rung.isCopy { return index == 0 ? sum + Double(source.size) + Double(grid.frameCount) * perFrame : sum }
             return sum + (Double(rung.maxRate) * seconds + Double(rung.bufferSize)) / 8 + frames * perFrame
         }
     }
 
-    /// What a fragment tells of a picture.
+    /// Fragment metadata per frame.
     private var perFrame: Double { 64 }
 }
 

@@ -2,24 +2,24 @@ public import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// Runs each task in a child of this very program, which gets its bytes from us and nothing else.
+/// Runs each task in a child process of this program that has access to nothing but the parent's socket.
 ///
 /// ```
 /// parent: credentials, database, network          child: clairo run-task
-///   supervisor ── starts, limits, watches ──────►  engine (libav on media from strangers)
+///   supervisor ── starts, limits, watches ──────►  engine (libav on untrusted media)
 ///   TaskServer ◄── ranges, segments, progress ───  RemoteSource, RemoteStore      (a socket pair, descriptor 3)
 /// ```
 ///
-/// The child has no environment, no other descriptor and no terminal; it leads a process group, which is killed as a whole,
-/// and the kernel ends it with us. Before it gets its task it builds walls around itself (`Sandbox`). What becomes of it is
-/// one failed attempt:
+/// The child has an empty environment, no other descriptors and no terminal. It leads a process group that is killed as
+/// a whole, and the kernel kills it with the parent. Before it receives its task, it enters the sandbox (`Sandbox`).
+/// Its outcome is the outcome of one attempt:
 ///
-/// - It crashes, is killed, runs into a limit of its own or against a wall: `defect`. The cause lies in the media or in our code, and the
-///   same again is the likeliest outcome; a defect is retried a few times and then dead-lettered.
-/// - It does not get on, or takes too long: `defect` for the same reason.
-/// - It cannot be started for lack of room, there is no room where it writes, or the kernel ends it because the machine or
-///   the container, and not the task's own limit, ran out of memory: `capacity`.
-/// - It says itself why it failed: that error as it is, except that lack of memory is its own limit and so a defect.
+/// - It crashes, is killed, exceeds a limit or violates the sandbox: `defect`. The cause is the media or Clairo's code,
+///   and a retry will most likely fail in the same way. A defect is retried a few times and then dead-lettered.
+/// - It makes no progress or takes too long: `defect`, for the same reason.
+/// - It cannot be started for lack of resources, there is no space for its output, or the kernel kills it because the
+///   machine or the container ran out of memory (not the task's own limit): `capacity`.
+/// - It reports an error itself: that error, except that a lack of memory is its own limit and therefore a defect.
 public struct ProcessExecutor: TaskExecutor {
     private let executable: String
     private let arguments: [String]
@@ -27,10 +27,10 @@ public struct ProcessExecutor: TaskExecutor {
     private let onKill: @Sendable (TaskKill) -> Void
 
     /// - Parameters:
-    ///   - sandbox: the walls around the child, which it builds itself.
-    ///   - executable: the program; without it, this one.
-    ///   - arguments: of the subcommand that runs a task.
-    ///   - onKill: told of every child that did not end by itself with a result.
+    ///   - sandbox: The sandbox mode of the child.
+    ///   - executable: The program (default: this one).
+    ///   - arguments: The arguments of the subcommand that runs a task.
+    ///   - onKill: Called for each child that ended without a result.
     public init(
         limits: ProcessLimits = ProcessLimits(), sandbox: SandboxMode = .auto, executable: String = "/proc/self/exe",
         arguments: [String] = ["run-task"], onKill: @escaping @Sendable (TaskKill) -> Void = { _ in }
@@ -49,7 +49,7 @@ public struct ProcessExecutor: TaskExecutor {
         }
     }
 
-    /// The same on the thread of the caller, which waits for the end.
+    /// The same, blocking the calling thread.
     func runHere(
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
     ) throws(ClairoError) -> TaskResult {
@@ -61,7 +61,7 @@ public struct ProcessExecutor: TaskExecutor {
             .run(spec, io: io, observer: observer, in: process, socket: socket, wake: wake)
     }
 
-    /// Starts a child that builds its walls and does nothing else, and tells which of them stand.
+    /// Starts a child that only enters the sandbox and reports its layers.
     public func sandboxReport() async throws(ClairoError) -> SandboxReport {
         let (executable, limits) = (executable, limits)
         let arguments = arguments + ["--parent", String(getpid()), "--tell-sandbox"]

@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// The output folder as the child has it: every call is a request to the parent.
+/// The output folder in the child. Every call is a request to the parent.
 struct RemoteStore: ObjectStore {
     let channel: TaskChannel
 

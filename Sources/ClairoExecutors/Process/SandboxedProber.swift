@@ -1,12 +1,12 @@
 public import ClairoCore
 internal import Foundation
 
-/// Looks into a source in a child, as tasks are done: what strangers have sent is parsed nowhere near credentials.
+/// Probes a source in a child process like a task, so that untrusted media is never parsed near credentials.
 public struct SandboxedProber: MediaProber {
     private let executor: ProcessExecutor
     private let settings: @Sendable (_ profile: String) -> TranscodeSettings
 
-    /// - Parameter settings: of a profile.
+    /// - Parameter settings: Returns the settings of a profile.
     public init(
         executor: ProcessExecutor,
         settings: @escaping @Sendable (_ profile: String) -> TranscodeSettings = { _ in TranscodeSettings() }

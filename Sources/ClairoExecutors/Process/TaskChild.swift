@@ -4,59 +4,60 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// The child's end of the talk: what `clairo run-task` does, in a process of its own or in a container.
+/// The child's side of the protocol: `clairo run-task` in its own process or container.
 public struct TaskChild {
-    /// Where the socket to the parent is.
+    /// The descriptor of the socket to the parent.
     static let descriptor: Int32 = 3
 
     private let engine: any TaskEngine
     private let walls: SandboxReport
 
-    /// - Parameter walls: those that stand; the parent is told which are missing.
+    /// - Parameter walls: The active sandbox layers. Missing ones are reported to the parent.
     public init(engine: any TaskEngine, walls: SandboxReport) {
         self.engine = engine
         self.walls = walls
     }
 
-    /// Ties this process to the one that started it: it ends when that one does.
-    /// - Parameter parent: the parent as it names itself; another one means that it has gone already.
+    /// Ties this process's lifetime to its parent's.
+    /// - Parameter parent: The parent's process id. A different parent means that it has already ended.
     private static func tie(to parent: Int32) {
-        // A crash is to end the process at once. Swift would start a program that explains it to a developer.
+        // A crash should end the process at once. Swift would start a backtracer.
         for number in crashes { signal(number, SIG_DFL) }
         _ = clairo_set_parent_death_signal(SIGKILL)
         if getppid() != parent { _exit(ClairoError.ExitCode.temporary.rawValue) }
     }
 
-    /// Where memory runs out, the kernel is to end this process before any other: its work is done again, and the worker,
-    /// the database or whatever else is beside it goes on (proc(5), oom_score_adj).
+    /// Makes the kernel's OOM killer choose this process first: its work is repeated, and the worker, the database and
+    /// others survive (proc(5), oom_score_adj).
     private static func offerItself() {
         try? Data("1000".utf8).write(to: URL(fileURLWithPath: "/proc/self/oom_score_adj"))
     }
 
-    /// Ties this process to its parent, waits until the parent has set its limits, and builds its walls. To be called first
-    /// of all, while the process has one thread.
-    /// - Parameter layers: the walls to build.
+    /// Ties this process to its parent, waits until the parent has set its limits, and enters the sandbox. Call first,
+    /// while the process is single-threaded.
+    /// - Parameter layers: The sandbox layers to enter.
     public static func enclose(
         parent: Int32, sandbox: SandboxMode, layers: Set<SandboxLayer> = Set(SandboxLayer.allCases)
     ) -> SandboxReport {
         tie(to: parent)
         offerItself()
-        // The parent may not be allowed to set the limits of another user's process. It speaks after it has set them.
+        // The parent may not be permitted to set limits of another user's process, so it sends a message after setting
+        // them.
         awaitFirstWord()
         guard sandbox != .off else { return SandboxReport() }
-        // A new user is a new start for the kernel, which forgets the tie, and prctl(2) is behind the last wall.
+        // A change of user clears the parent-death signal, and prctl(2) is forbidden after the last layer.
         return Sandbox.enter(layers) { tie(to: parent) }
     }
 
-    /// Connects this process, the first of a container, to whoever waits at a unix socket, and builds its walls. To be called
-    /// first of all, while the process has one thread.
+    /// Connects this process, the first of a container, to the worker's Unix socket and enters the sandbox. Call first,
+    /// while the process is single-threaded.
     ///
-    /// The container's are not built again: it has a user, empty networks, IPC and a count of threads of its own.
-    /// - Throws: `unavailable` where nobody is there.
+    /// Layers that the container provides are not repeated: a user, empty networks, IPC and a thread count of its own.
+    /// - Throws: `unavailable` if the socket cannot be connected.
     public static func enclose(
         connectingTo path: String, sandbox: SandboxMode, layers: Set<SandboxLayer> = Set(SandboxLayer.allCases)
     ) throws(ClairoError) -> SandboxReport {
-        // The first process of a container is not ended by a signal that it does not expect (pid_namespaces(7)).
+        // The first process of a container ignores signals that it does not handle (pid_namespaces(7)).
         for number in crashes + [SIGXCPU, SIGTERM] { signal(number) { _exit(128 + $0) } }
         try connect(to: path)
         awaitFirstWord()
@@ -84,13 +85,13 @@ public struct TaskChild {
         close(end)
     }
 
-    /// Tells the parent which walls stand, and ends the process.
+    /// Reports the sandbox layers to the parent and exits.
     public static func tell(_ report: SandboxReport) -> Never {
         if let frame = try? WireMessage(.result, head: report) { _ = WireSocket(owning: descriptor).send(frame) }
         _exit(0)
     }
 
-    /// Tells the parent that there will be no result, and ends the process.
+    /// Reports to the parent that there will be no result and exits.
     public static func fail(_ error: ClairoError) -> Never {
         if let frame = try? WireMessage(.failure, head: FailureHead(error)) {
             _ = WireSocket(owning: descriptor).send(frame)
@@ -98,7 +99,8 @@ public struct TaskChild {
         _exit(0)
     }
 
-    /// Takes the task from the parent, does it and reports. Blocks, and does not return: the process ends with the report.
+    /// Receives a task from the parent, runs it and reports the result. Blocks and does not return: the process exits
+    /// after the report.
     public func serve() -> Never {
         let channel = TaskChannel(socket: WireSocket(owning: Self.descriptor))
         let start = channel.start()
@@ -118,12 +120,12 @@ public struct TaskChild {
             report = try? WireMessage(.failure, head: FailureHead(error))
         }
         if let report { channel.send(report) }
-        // Nothing is left to tidy: whatever this process has is the kernel's to take back.
+        // Exit without cleanup: the kernel frees everything.
         _exit(0)
     }
 }
 
-/// Requests to the parent, from any thread at once.
+/// Requests to the parent, from any number of threads.
 final class TaskChannel: Sendable {
     private final class Waiter: Sendable {
         let answered = DispatchSemaphore(value: 0)
@@ -149,7 +151,7 @@ final class TaskChannel: Sendable {
 
     init(socket: WireSocket) { self.socket = socket }
 
-    /// Waits for the task, then lets a thread take the answers.
+    /// Waits for the task, then starts a thread that receives replies.
     func start() -> StartHead {
         guard let frame = receive(), frame.kind == .start, let head = try? frame.decodeHead(as: StartHead.self) else {
             Self.leave()
@@ -167,12 +169,12 @@ final class TaskChannel: Sendable {
 
     private func receive() -> WireMessage? { try? socket.receive(WireLimits.fromParent) }
 
-    /// Without a parent there is nobody to work for.
+    /// Exits if the parent is gone.
     private static func leave() -> Never { _exit(ClairoError.ExitCode.temporary.rawValue) }
 
     func send(_ frame: WireMessage) { if !socket.send(frame) { Self.leave() } }
 
-    /// Sends a request and waits for its answer.
+    /// Sends a request and waits for the reply.
     func ask(_ request: RequestHead, payload: Data = Data()) throws(ClairoError) -> (head: AnswerHead, payload: Data) {
         let waiter = Waiter()
         let id = waiters.withLock { waiters in
@@ -189,7 +191,7 @@ final class TaskChannel: Sendable {
         return (head, frame.payload)
     }
 
-    /// Ten times a second is enough for anybody who watches.
+    /// At most ten times a second.
     func reportProgress(_ frames: Int) {
         let due = progress.withLock { progress in
             progress.frames = max(progress.frames, frames)
@@ -209,7 +211,7 @@ final class TaskChannel: Sendable {
         if let frames, let frame = try? WireMessage(.progress, head: ProgressHead(frames: frames)) { send(frame) }
     }
 
-    /// Notes and phases at once, frames as seldom as above.
+    /// Sends notes and phases at once, and frames at the rate above.
     func report(_ item: JobNews) {
         guard case .progress(let progress) = item else {
             flushNews()
@@ -246,7 +248,7 @@ final class RemoteSource: ByteSource {
     let size: Int64
     let etag: String?
     private let channel: TaskChannel
-    /// Of an object that was opened; nil for the task's source.
+    /// The handle of an opened object, or nil for the task's source.
     private let object: RemoteObject?
     private let answers = Mutex<[Answer]>([])
 
@@ -281,7 +283,7 @@ final class RemoteSource: ByteSource {
                 count: min(max(count, Self.leastQuestion), WireLimits.piece), handle: object?.handle)
         ).payload
         let answer = Answer(offset: offset, bytes: payload)
-        // Who reads much at once goes through the source once.
+        // Large reads are sequential.
         if count < Self.leastQuestion {
             answers.withLock { $0 = $0.suffix(Self.mostAnswers - 1) + [answer] }
         }
@@ -289,7 +291,7 @@ final class RemoteSource: ByteSource {
     }
 }
 
-/// An object that the parent keeps open for as long as somebody reads it here.
+/// An object that the parent keeps open while it is read here.
 final class RemoteObject: Sendable {
     let handle: Int?
     private let channel: TaskChannel

@@ -1,6 +1,6 @@
 internal import ClairoCore
 
-/// What a task's process may do with the output folder: as much as its work takes, whatever it asks for.
+/// What a task's process may do with the output folder: only what its kind of work needs.
 struct TaskPermissions: Sendable {
     private let work: TaskSpec.Work
 
@@ -10,9 +10,9 @@ struct TaskPermissions: Sendable {
         switch work {
         case .probe, .inspect, .plan: return request.operation == .source
         case .verify: return request.operation.onlyReads
-        // An attempt has a folder of its own.
+        // An attempt has its own folder.
         case .chunk, .track, .finish: return true
-        // By hand the folder may be anybody's, with other things in it.
+        // For a job run by hand, the folder may contain other files.
         case .transcode:
             guard let key = request.key, request.operation != .list else { return true }
             return OutputLayout.contains(key)

@@ -15,7 +15,7 @@ final class TaskServer: Sendable {
 
     private struct State {
         var ending: Ending?
-        /// Requests that are being worked on right now.
+        /// The number of requests in progress.
         var working = 0
         var lastSign = ContinuousClock.now
         var frames = 0
@@ -26,9 +26,9 @@ final class TaskServer: Sendable {
 
     private static let answerers = 4
     private static let waiting = 4
-    /// Bytes that an object counts for at least: it takes room however small it is.
+    /// The minimum number of bytes counted for an object, because even a small one uses space.
     private static let leastObject = 4096
-    /// More than a job has to say to people.
+    /// More notes than a job has.
     private static let mostNotes = 20
 
     private let socket: WireSocket
@@ -40,7 +40,7 @@ final class TaskServer: Sendable {
     private let objects: OpenObjects
     private let state = Mutex(State())
 
-    /// - Parameter work: what the child is to do, which decides what it may.
+    /// - Parameter work: The child's work, which decides its permissions.
     init(socket: WireSocket, io: TaskIO, observer: TaskObserver, work: TaskSpec.Work, outputLimit: Int64) {
         self.work = work
         rights = TaskPermissions(work)
@@ -51,21 +51,21 @@ final class TaskServer: Sendable {
         objects = OpenObjects()
     }
 
-    /// What the child said last; nil where it ended without a word.
+    /// The child's final message, or nil if it ended without one.
     var ending: Ending? { state.withLock { $0.ending } }
 
-    /// Whether a request failed because there was no room on our side.
+    /// Whether a request failed for lack of space on the parent's side.
     var lackedRoom: Bool { state.withLock { $0.lackedRoom } }
 
-    /// How long the child has been silent while nobody worked for it.
+    /// How long the child has been silent with no request in progress.
     var silence: Duration {
         state.withLock { $0.working > 0 ? .zero : $0.lastSign.duration(to: .now) }
     }
 
-    /// Forgets a silence for which the child is not to blame.
+    /// Resets the silence if the child is not to blame.
     func forgiveSilence() { state.withLock { $0.lastSign = .now } }
 
-    /// Hands over the task and answers until the child hangs up. Blocks; nothing of it runs afterwards.
+    /// Sends the task and serves requests until the child disconnects. Blocks; nothing runs afterwards.
     func serve(_ start: WireMessage) {
         let queue = BoundedQueue<WireMessage>(capacity: Self.waiting)
         let answerers = (0..<Self.answerers).map { index in
@@ -83,7 +83,7 @@ final class TaskServer: Sendable {
             }
         }
         queue.abandon()
-        // Whatever the child has said, what it began and did not end must not appear.
+        // Objects that the child has not finished must not appear.
         objects.abandon()
         for thread in answerers { _ = thread.join() }
         objects.abandon()
@@ -91,7 +91,7 @@ final class TaskServer: Sendable {
 
     private func end(_ ending: Ending) { state.withLock { $0.ending = $0.ending ?? ending } }
 
-    /// - Returns: whether this was the last word.
+    /// - Returns: Whether this was the final message.
     private func take(_ frame: WireMessage, into queue: BoundedQueue<WireMessage>) throws(BrokenProtocol) -> Bool {
         switch frame.kind {
         case .request:
@@ -193,7 +193,7 @@ final class TaskServer: Sendable {
             return (AnswerHead(), Data())
         case .get:
             let key = try key(request)
-            // Before it is here. What is not there says so itself.
+            // Check the size before reading. A missing object fails below.
             guard try output.info(of: key)?.size ?? 0 <= Int64(WireLimits.whole) else {
                 throw .defect("\(key) is too large for a task to read it whole")
             }
@@ -233,7 +233,7 @@ final class TaskServer: Sendable {
         }
     }
 
-    /// Counts what is to be written.
+    /// Counts bytes to be written.
     private func charge(_ bytes: Int) throws(ClairoError) {
         let isWithin = state.withLock { state in
             state.outputBytes += Int64(bytes)
@@ -241,7 +241,7 @@ final class TaskServer: Sendable {
         }
         guard !isWithin else { return }
         let error = ClairoError.defect("A task wrote more than the limit of \(outputLimit) bytes")
-        // It would go on asking.
+        // The child would continue to send requests.
         end(.failure(error))
         socket.shutDown()
         throw error
@@ -261,8 +261,8 @@ final class TaskServer: Sendable {
         return (offset, count)
     }
 
-    /// A relative name that stays where it is, and that a folder on disk can have as well: of the 255 bytes of a part stores and
-    /// attempts add some.
+    /// A relative path that stays in the folder and is valid on disk. Stores and attempts add some bytes to the 255 of
+    /// a component.
     static func isPlain(_ name: String) -> Bool {
         (1...512).contains(name.utf8.count)
             && name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F && $0 != "\\" }
@@ -273,7 +273,7 @@ final class TaskServer: Sendable {
 }
 
 extension JobProgress {
-    /// Whether it can be counted with and shown.
+    /// Whether the numbers are plausible.
     fileprivate var isPossible: Bool {
         [framesDone, framesPlanned, framesResumed].allSatisfy((0...1_000_000_000_000).contains)
             && (0...1e10).contains(mediaSeconds)
@@ -281,7 +281,7 @@ extension JobProgress {
 }
 
 extension ByteSource {
-    /// Up to `count` bytes at `offset`, as one read gives them.
+    /// Up to `count` bytes at `offset`, from a single read.
     fileprivate func piece(at offset: Int64, count: Int) throws(ClairoError) -> Data {
         var data = Data(count: count)
         let result = data.withUnsafeMutableBytes { bytes in

@@ -1,19 +1,19 @@
 internal import ClairoCore
 internal import Foundation
 
-// What a task's process and its parent say to each other over a socket pair.
+// The protocol between a task's process and its parent over a socket pair.
 //
-// A frame is a kind, the number of the request it belongs to, a head in JSON and a payload of raw bytes. The parent sends
-// `start`; the child sends requests, each of which gets one answer, `progress` and `news`; `result` or `failure` ends the talk.
-// The child may be in the hands of whoever made the media: the parent bounds every length before it reads, and believes
-// nothing but what it has checked.
+// A message has a kind, the number of the request it belongs to, a head in JSON and a payload of raw bytes. The parent
+// sends `start`. The child sends requests, each of which gets one reply, `progress` and `news`; `result` or `failure`
+// ends the connection. The child may be under an attacker's control, so the parent bounds every length before reading
+// and validates everything.
 
 /// One message.
 struct WireMessage: Sendable {
     enum Kind: UInt8, Sendable { case start = 1, request, answer, progress, result, failure, news }
 
     var kind: Kind
-    /// Of the request; 0 for the others.
+    /// The number of the request; 0 for other messages.
     var id: UInt32 = 0
     var head = Data()
     var payload = Data()
@@ -45,22 +45,22 @@ struct WireMessage: Sendable {
     }
 }
 
-/// The other side said something that has no place in the talk.
+/// The other side violated the protocol.
 struct BrokenProtocol: Error {
     var reason: String
 }
 
-/// Bytes of a head and a payload that are let in.
+/// Maximum sizes of head and payload in bytes.
 struct WireLimits: Sendable {
     var head: Int
     var payload: Int
 
-    /// A payload that is sent in one piece; longer objects come as several.
+    /// The payload of one piece. Longer objects are sent in several.
     static let piece = 8 << 20
     /// An object that is read whole.
     static let whole = 1 << 30
 
-    /// What a parent takes from its child.
+    /// The limits for messages from the child.
     static func fromChild(_ kind: WireMessage.Kind) -> WireLimits? {
         switch kind {
         case .request: WireLimits(head: 8 << 10, payload: piece)
@@ -73,7 +73,7 @@ struct WireLimits: Sendable {
         }
     }
 
-    /// What a child takes from its parent.
+    /// The limits for messages from the parent.
     static func fromParent(_ kind: WireMessage.Kind) -> WireLimits? {
         switch kind {
         case .start, .answer: WireLimits(head: 1 << 30, payload: whole)
@@ -82,7 +82,7 @@ struct WireLimits: Sendable {
     }
 }
 
-/// Head of `start`: all that a task is told.
+/// The head of `start`: everything that a task is told.
 struct StartHead: Codable {
     var spec: TaskSpec
     /// Nil where the task reads no source.
@@ -90,18 +90,18 @@ struct StartHead: Codable {
     var sourceETag: String?
 }
 
-/// Head of `request`.
+/// The head of `request`.
 struct RequestHead: Codable {
     enum Operation: String, Codable {
-        /// Bytes of the source: `offset`, `count`.
+        /// Reads the source: `offset`, `count`.
         case source
-        /// An object whole: `key`, payload.
+        /// Writes a whole object: `key`, payload.
         case put
-        /// An object in pieces: `key` gives a `handle`; `handle`, payload; `handle`; `handle`.
+        /// Writes an object in pieces: `key` returns a `handle`; `handle`, payload; `handle`; `handle`.
         case beginPut, writePut, endPut, abortPut
-        /// `key`; the bytes are the answer's payload.
+        /// Reads a whole object: `key`. The bytes are the reply's payload.
         case get
-        /// `key` gives a `handle` and `size`; `handle`, `offset`, `count`; `handle`.
+        /// Reads an object in pieces: `key` returns a `handle` and `size`; `handle`, `offset`, `count`; `handle`.
         case open, read, close
         /// `key`.
         case info, delete
@@ -117,7 +117,7 @@ struct RequestHead: Codable {
     var handle: Int?
 }
 
-/// Head of `answer`.
+/// The head of `answer`.
 struct AnswerHead: Codable {
     var failure: FailureHead?
     var handle: Int?
@@ -127,12 +127,12 @@ struct AnswerHead: Codable {
     var keys: [ObjectKey]?
 }
 
-/// Head of `progress`.
+/// The head of `progress`.
 struct ProgressHead: Codable {
     var frames: Int
 }
 
-/// Head of `failure`, and what went wrong with a request: a `ClairoError`.
+/// The head of `failure`, and the error of a request: a `ClairoError`.
 struct FailureHead: Codable {
     var kind: ClairoError.Kind
     var exitCode: ClairoError.ExitCode

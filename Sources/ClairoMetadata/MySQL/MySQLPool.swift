@@ -2,12 +2,12 @@ internal import ClairoCore
 internal import Foundation
 internal import MariaDB
 
-/// Threads with a connection each, and one queue of work for them, first come, first served.
+/// Threads with one connection each, and a shared FIFO queue of work.
 ///
-/// A connection stays on the thread that made it, and no caller's thread waits for the server. Threads are started as they
-/// are needed, up to `limit`, and end, with their connection, after a while without work.
+/// A connection stays on the thread that created it, and callers' threads never block on the server. Threads start as
+/// needed, up to `limit`, and end with their connection after an idle time.
 ///
-/// `@unchecked Sendable`: `condition` guards all that changes.
+/// `@unchecked Sendable`: all mutable state is guarded by `condition`.
 final class MySQLPool: @unchecked Sendable {
     private struct Work {
         var id: Int
@@ -24,7 +24,7 @@ final class MySQLPool: @unchecked Sendable {
     private var idleThreads = 0
     private var isClosed = false
 
-    /// Before the server ends the session by itself.
+    /// Shorter than the server's own timeout.
     private static let idleSeconds = Double(MySQLConnection.silentSeconds) * 0.75
 
     init(_ options: ConnectionOptions, limit: Int) {
@@ -32,8 +32,8 @@ final class MySQLPool: @unchecked Sendable {
         self.limit = limit
     }
 
-    /// Runs `body` on one of the threads. A caller that is cancelled while it waits leaves the queue; once it runs, it runs to
-    /// its end.
+    /// Runs `body` on one of the threads. A caller cancelled while queued leaves the queue; once started, `body` runs
+    /// to completion.
     func run<R: Sendable>(_ body: @escaping @Sendable (MySQLWorker) throws -> R) async throws -> R {
         let id = nextID()
         return try await withTaskCancellationHandler {
@@ -48,7 +48,7 @@ final class MySQLPool: @unchecked Sendable {
         }
     }
 
-    /// Refuses what waits, and returns when all threads have ended.
+    /// Rejects queued work and returns when all threads have ended.
     func close() async {
         shut()
         await onDedicatedThread(name: "mysql-close") { [self] in
@@ -77,12 +77,12 @@ final class MySQLPool: @unchecked Sendable {
         return lastID
     }
 
-    /// - Returns: why the work cannot be taken, or nil.
+    /// - Returns: Why the work cannot be queued, or nil.
     private func enqueue(_ work: Work) -> ClairoError? {
         condition.lock()
         defer { condition.unlock() }
         if isClosed { return Self.closed }
-        // The handler of a caller that was cancelled before found nothing to take out of the queue.
+        // If the caller was cancelled before this point, its handler found nothing to remove.
         if Task.isCancelled { return .cancelled }
         queue.append(work)
         if idleThreads >= queue.count || threads >= limit {
@@ -108,7 +108,7 @@ final class MySQLPool: @unchecked Sendable {
         while let work = next() { work.run(worker) }
     }
 
-    /// - Returns: nil where the thread is to end.
+    /// - Returns: Nil if the thread should end.
     private func next() -> Work? {
         condition.lock()
         defer { condition.unlock() }

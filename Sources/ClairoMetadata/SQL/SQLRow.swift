@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// One row of a result, read by the names of its columns.
+/// A row of a result, read by column names.
 struct SQLRow: Sendable {
     /// Shared by all rows of a result.
     let columns: [String: Int]

@@ -1,12 +1,12 @@
 internal import ClairoCore
 
-/// One step of the schema. Steps that have been released are never changed; a new one follows.
+/// A migration of the schema. Released migrations never change; changes need a new one.
 struct Migration: Sendable {
     /// 1, 2, 3…
     var version: Int
     var name: String
-    /// Statements that do no harm when they are run again: MySQL commits each DDL statement by itself, so a crash may leave
-    /// a step half done and unrecorded.
+    /// Idempotent statements. MySQL commits each DDL statement separately, so a crash may leave a migration incomplete
+    /// and unrecorded.
     var statements: @Sendable (SQLDialect) -> [String]
 
     static let all = [
@@ -21,10 +21,10 @@ struct Migration: Sendable {
         },
     ]
 
-    /// The version that this program knows.
+    /// The version that this program needs.
     static var programVersion: Int { all.map(\.version).max() ?? 0 }
 
-    /// The table that records what was applied.
+    /// The table of applied migrations.
     static func recordTable(_ dialect: SQLDialect) -> TableDefinition {
         TableDefinition(
             name: "schema_migrations",
@@ -34,8 +34,8 @@ struct Migration: Sendable {
             ])
     }
 
-    /// Applies what is missing; within `SQLDriver.alone`.
-    /// - Returns: the names of what was applied.
+    /// Applies missing migrations. Call within `SQLDriver.alone`.
+    /// - Returns: The names of the applied migrations.
     static func apply(_ connection: any SQLConnection) throws -> [String] {
         for statement in recordTable(connection.dialect).statements(connection.dialect) {
             try connection.execute(statement, [])
@@ -56,14 +56,14 @@ struct Migration: Sendable {
         return applied
     }
 
-    /// The version of a database's schema; 0 where it has none.
+    /// The schema version of a database; 0 for an empty one.
     static func recordedVersion(_ connection: any SQLConnection) throws -> Int {
         guard try connection.hasTable("schema_migrations") else { return 0 }
         let row = try connection.query("SELECT MAX(version) AS version FROM schema_migrations", []).first
         return Int(try row?.optionalInteger("version") ?? 0)
     }
 
-    /// Throws where a newer program has changed the schema.
+    /// Throws if a newer program has migrated the schema.
     static func refuseNewer(_ version: Int) throws(ClairoError) {
         guard version > programVersion else { return }
         throw .configuration(
@@ -71,7 +71,7 @@ struct Migration: Sendable {
             advice: "Use the newer clairo that migrated it.")
     }
 
-    /// Throws where the schema is not the one that this program knows.
+    /// Throws if the schema version differs from the one this program needs.
     static func require(_ version: Int) throws(ClairoError) {
         try refuseNewer(version)
         guard version < programVersion else { return }

@@ -1,12 +1,12 @@
 internal import ClairoCore
 
 extension SQLMetadataStore {
-    /// Looks without locks for the first of each kind, which is a few steps into the index for each, and then locks and takes
-    /// the first of the first; where others hold all of that kind, the next.
+    /// Finds the first due task of each kind without locks, in a few steps through the index, then locks and claims the
+    /// first of these; or the next, if others hold locks on all tasks of that kind.
     ///
-    /// A row that was taken leaves its old place in the index behind until the server cleans up, and under load there are
-    /// thousands of them at the front. So the first look is a hint that passes over them without asking what they were, and
-    /// the locks begin where it ended.
+    /// A claimed row leaves its old entry in the index until the server purges it, and under load there are thousands
+    /// of them at the front. So the first query is a hint that skips them without checking row versions, and locking
+    /// starts where it ended.
     func claimNextTask(kinds: [WorkTask.Kind], owner: String, leaseSeconds: Double) async throws(ClairoError)
         -> WorkTask?
     {
@@ -21,7 +21,7 @@ extension SQLMetadataStore {
                     SELECT * FROM tasks \(connection.liveTasks) AND live_queue_at >= ? AND claimable_at <= ?
                     ORDER BY live_queue_at, claimable_at, id LIMIT 1 \(connection.dialect.skipLocked)
                     """, [SQLValue(kind), SQLValue(place), SQLValue(now)])
-                // The row is locked from here on, so what the update makes of it is known.
+                // The row is now locked, so the result of the update is known.
                 if let task = try found.map(WorkTask.init), try connection.claim(task.id, for: mark, now: now) {
                     CrashPoint.reach("claim.uncommitted")
                     return task.claimed(by: mark, at: now)
@@ -47,7 +47,7 @@ extension SQLMetadataStore {
     }
 }
 
-/// One attempt to take something. Its id is written into the row, by which a repeated transaction knows its own claim.
+/// An attempt to claim. Its id is written into the row, so that a retried transaction recognises its own claim.
 struct ClaimMark: Sendable {
     let id: MessageID = .make()
     var owner: String
@@ -55,11 +55,10 @@ struct ClaimMark: Sendable {
 }
 
 extension SQLConnection {
-    /// The tasks of a kind that have not ended, by the index that has them in their order. Left to itself, MariaDB walks
-    /// through those that have ended as well.
+    /// The unfinished tasks of a kind, in the order of the index. Without the hint, MariaDB scans ended tasks too.
     var liveTasks: String { "\(dialect.using("tasks_to_claim")) WHERE kind = ? AND live_queue_at IS NOT NULL" }
 
-    /// The claim itself: one conditional update.
+    /// The claim: one conditional update.
     fileprivate func claim(_ id: TaskID, for mark: ClaimMark, now: Timestamp) throws -> Bool {
         try execute(
             """
@@ -70,14 +69,14 @@ extension SQLConnection {
             WHERE id = ? AND claimable_at <= ?
             """,
             [
-                // First, as MySQL goes by what it has assigned already.
+                // Must come first, because MySQL evaluates later assignments with the new values.
                 SQLValue(WorkTask.State.running), SQLValue(WorkTask.mostAttempts),
                 SQLValue(WorkTask.State.running), SQLValue(mark.owner), SQLValue(mark.id),
                 SQLValue(now.advanced(bySeconds: mark.leaseSeconds)), SQLValue(now), SQLValue(id), SQLValue(now),
             ]) > 0
     }
 
-    /// What a claim has taken that may have been committed.
+    /// The tasks taken by a claim that may have been committed.
     fileprivate func task(of mark: ClaimMark, kinds: [WorkTask.Kind]) throws -> WorkTask? {
         for kind in kinds {
             let found = try row(
@@ -88,8 +87,7 @@ extension SQLConnection {
         return nil
     }
 
-    /// The kinds of which something is due, and the place of its first task; that of the task that is to be taken first at the
-    /// front.
+    /// The kinds with due tasks and the position of the first task of each, sorted by that position.
     fileprivate func due(_ kinds: [WorkTask.Kind], now: Timestamp) throws -> [(kind: WorkTask.Kind, place: Timestamp)] {
         let places = kinds.indices.map { index in
             """
@@ -108,7 +106,7 @@ extension SQLConnection {
 }
 
 extension WorkTask {
-    /// The task as a claim leaves it.
+    /// The task after the claim.
     fileprivate func claimed(by mark: ClaimMark, at now: Timestamp) -> WorkTask {
         var task = self
         if state == .running, maxAttempts < WorkTask.mostAttempts { task.maxAttempts += 1 }

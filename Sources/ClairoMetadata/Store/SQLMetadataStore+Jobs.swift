@@ -1,7 +1,7 @@
 internal import ClairoCore
 
-/// Who locks rows of several tables takes the video's first, then the job's, then the tasks', so that two who meet wait for
-/// each other and do not deadlock.
+/// Transactions that lock rows of several tables lock the video first, then the job, then the tasks. This avoids
+/// deadlocks.
 extension SQLMetadataStore {
     func startJob(_ job: Job, tasks: [WorkTask], messages: [OutboxMessage], from states: Set<Video.State>)
         async throws(ClairoError) -> Bool
@@ -53,7 +53,7 @@ extension SQLMetadataStore {
     func jobs(in states: Set<Job.State>, after: JobID?, limit: Int) async throws(ClairoError) -> [Job] {
         if limit <= 0 { return [] }
         return try await driver.read { connection in
-            // Each state by itself, so that the index gives the rows in their order.
+            // A separate query per state, so that the index gives the order.
             let found = try states.flatMap { state in
                 try connection.query(
                     "SELECT * FROM jobs WHERE state = ? AND id > ? ORDER BY id LIMIT ?",
@@ -173,7 +173,7 @@ extension SQLMetadataStore {
                 + connection.execute(
                     "DELETE FROM queue WHERE topic NOT IN (?, ?) AND created_at < ? AND claimable_at <= ?",
                     [SQLValue(Topic.uploads), SQLValue(Topic.tasks), limit, SQLValue(now)])
-                // One that a relay holds is its own.
+                // A message held by a relay is kept.
                 + connection.execute(
                     "DELETE FROM outbox WHERE topic = ? AND created_at < ? AND due_at <= ?",
                     [SQLValue(Topic.webhook), SQLValue(now.advanced(bySeconds: -webhookSeconds)), SQLValue(now)])
@@ -182,7 +182,7 @@ extension SQLMetadataStore {
 }
 
 extension WorkTask {
-    /// Whether the finish task waits for it.
+    /// Whether the finish task depends on it.
     var countsForFinish: Bool { kind.makesSegments }
 }
 
@@ -191,12 +191,12 @@ extension SQLConnection {
         try row("SELECT * FROM jobs WHERE id = ?", [SQLValue(id)]).map(Job.init)
     }
 
-    /// The job, which nobody else changes until the transaction ends.
+    /// Locks the job until the transaction ends.
     func lockJob(_ id: JobID) throws -> Job? {
         try row("SELECT * FROM jobs WHERE id = ? \(dialect.lock)", [SQLValue(id)]).map(Job.init)
     }
 
-    /// Ends a job that is locked, and the tasks that have not ended.
+    /// Ends a locked job and its unfinished tasks.
     func stop(_ id: JobID, as state: Job.State, failure: Failure? = nil, now: Timestamp) throws {
         try execute(
             "UPDATE jobs SET state = ?, failure = ?, updated_at = ?, finished_at = ? WHERE id = ?",

@@ -1,8 +1,8 @@
 internal import ClairoCore
 internal import Foundation
 
-/// The outbox holds only what is not delivered: a delivered message is deleted, so that the table, its indexes and the
-/// question for an older message of the same key stay small. What was delivered can be read in the topic.
+/// The outbox contains only undelivered messages. A delivered message is deleted, so that the table, its indexes and
+/// the search for older messages of the same key stay small. Delivered messages can be read in the topic.
 extension SQLMetadataStore {
     func claimOutbox(_ lane: OutboxLane, owner: String, limit: Int, leaseSeconds: Double) async throws(ClairoError)
         -> [OutboxMessage]
@@ -17,7 +17,7 @@ extension SQLMetadataStore {
                     [SQLValue(owner), SQLValue(claim)])
                 if !held.isEmpty { return try held.map(OutboxMessage.init) }
             }
-            // A message with an older one of its topic and key waits until that is deleted.
+            // A message waits until older ones of its topic and key are deleted.
             let rows = try connection.query(
                 """
                 SELECT * FROM outbox AS message WHERE topic \(lane == .webhook ? "=" : "<>") ? AND due_at <= ? AND NOT EXISTS (
@@ -38,8 +38,8 @@ extension SQLMetadataStore {
     func markPublished(_ ids: [MessageID], owner: String) async throws(ClairoError) {
         if ids.isEmpty { return }
         try await driver.write { connection in
-            // Only the holder's: after another relay took a message over, that relay ends it, so that no younger one of the
-            // same key overtakes what it is sending.
+            // Only messages still held by this relay. If another relay has taken over a message, that relay ends it, so
+            // that no newer message of the same key overtakes it.
             for id in ids {
                 try connection.execute(
                     "DELETE FROM outbox WHERE id = ? AND owner = ?", [SQLValue(id), SQLValue(owner)])
@@ -66,8 +66,8 @@ extension SQLMetadataStore {
         try await driver.write { connection in
             let now = try connection.now()
             if connection.mayHaveCommitted {
-                // Of the first message it is known whether the first run took hold; it may have been delivered since, and then
-                // the second of two is dropped by who receives it.
+                // The first message tells whether the first run was committed. If it has been delivered since, the
+                // receiver discards the duplicate.
                 let first = "SELECT id FROM outbox WHERE id = ?"
                 if try connection.row(first, [SQLValue(messages[0].id)]) != nil { return }
             }
@@ -81,7 +81,7 @@ extension SQLConnection {
         guard let payload = String(validating: message.payload, as: UTF8.self) else {
             throw ClairoError.defect("The message \(message.id) is not JSON in UTF-8")
         }
-        // On the database's clock: the moment that was asked for, or what is left of the delay.
+        // On the database's clock: the requested time, or the rest of the delay.
         let delay = max(0, message.dueAt.seconds(since: message.createdAt))
         let isNew = try insert(
             into: "outbox",

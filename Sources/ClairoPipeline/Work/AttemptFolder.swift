@@ -2,23 +2,23 @@ public import ClairoCore
 public import Foundation
 internal import Synchronization
 
-/// A job's output folder as one attempt of one task sees it.
+/// A job's output folder as seen by one attempt of one task.
 ///
-/// The engine uses the plan's names. Segments of a later attempt are kept under names of their own, so that an attempt
-/// whose claim has passed to another can overwrite nothing that is believed; what was written is recorded, and only the
-/// record that goes into the task's result is. Before each write the lease is looked at.
+/// The engine uses the plan's names. Segments of later attempts are stored under different names, so that an attempt
+/// that has lost its claim cannot overwrite a valid file. Written files are recorded, and only files recorded in the
+/// task's result count. The lease is checked before each write.
 ///
-/// Every chunk begins with its encoder's parameter sets, `init.mp4`; the first chunk's are kept, those of the others are
-/// only recorded, so that they can be compared at the end.
+/// Every chunk starts with its encoder's parameter sets, `init.mp4`. The first chunk's are stored; those of other
+/// chunks are only recorded, to be compared at the end.
 ///
-/// A task that runs on another machine has such a folder there (`init(store:spec:check:)`), and what that recorded is
-/// adopted here.
+/// A task on another machine uses such a folder there (`init(store:spec:check:)`), and its recorded files are adopted
+/// here.
 public final class AttemptFolder: ObjectStore {
     private let store: any BackingStore
     private let folder: JobFolder
     private let attempt: Int
     private let kind: WorkTask.Kind
-    /// Keys of init segments that another chunk keeps.
+    /// Keys of init segments that another chunk stores.
     private let foreignInits: Set<ObjectKey>
     private let inits: Set<ObjectKey>
     private let checkClaim: @Sendable () throws(ClairoError) -> Void
@@ -37,14 +37,14 @@ public final class AttemptFolder: ObjectStore {
         ) { () throws(ClairoError) in try lease.check() }
     }
 
-    /// The folder of the attempt that a document tells of, where that runs without the database.
-    /// - Parameter check: throws `cancelled` once the attempt is not believed any more; asked before each write.
+    /// The folder of the attempt described by a task document, for a task without access to the database.
+    /// - Parameter check: Called before each write. Throws `cancelled` once the attempt has lost its claim.
     public convenience init(
         store: any BackingStore, spec: TaskSpec, check: @escaping @Sendable () throws(ClairoError) -> Void
     ) {
         let (kind, index, plan): (WorkTask.Kind, Int, Plan?) =
             switch spec.work {
-            // The others are no tasks of a job.
+            // The other kinds are not tasks of a job.
             case .plan, .probe, .inspect, .transcode, .verify: (.plan, 0, nil)
             case .chunk(let plan, let index): (.chunk, index, plan)
             case .track(let plan, let index): (.track, index, plan)
@@ -68,13 +68,13 @@ public final class AttemptFolder: ObjectStore {
         foreignInits = kind == .chunk && index > 0 ? inits : []
     }
 
-    /// Where the files lie that a task which succeeded has written, and their sizes.
+    /// The files written by a succeeded task, with their sizes.
     static func objects(of task: WorkTask, plan: Plan?) -> [(key: ObjectKey, bytes: Int64)] {
         let inits = plan?.sharedInitKeys ?? []
         return (task.result?.files ?? []).compactMap { file in
             var key = ObjectKey(file.key)
             if task.kind == .chunk, inits.contains(key) {
-                // Only the first chunk keeps it.
+                // Only the first chunk stores it.
                 if task.index > 0 { return nil }
                 key = key.ofAttempt(task.attempt)
             }
@@ -82,18 +82,18 @@ public final class AttemptFolder: ObjectStore {
         }
     }
 
-    /// What this attempt wrote, by the names in the folder; init segments by the plan's.
+    /// The files written by this attempt, by their stored names; init segments by the plan's names.
     var files: [FileRecord] { state.withLock { $0.files.values.sorted { $0.key < $1.key } } }
 
-    /// Why the store itself would have nothing to do with us, such as for wrong credentials.
+    /// The error with which the store rejected this worker, such as wrong credentials.
     public var refusal: ClairoError? { state.withLock { $0.refusal } }
 
-    /// Notes that this worker's settings are wrong, whoever found out.
+    /// Records that this worker's settings are wrong.
     func note(refusal: ClairoError) { state.withLock { $0.refusal = refusal } }
 
-    // MARK: What was written elsewhere
+    // MARK: Files written elsewhere
 
-    /// What was written here, by the engine's names.
+    /// The files written by this attempt, by the engine's names.
     public var ownFiles: [FileRecord] {
         state.withLock { state in
             state.files.map { FileRecord(key: $0.rawValue, bytes: $1.bytes, sha256: $1.sha256) }
@@ -101,10 +101,10 @@ public final class AttemptFolder: ObjectStore {
         }
     }
 
-    /// Takes for this attempt's own what such a folder on another machine has recorded, once it is found in the store with
-    /// its size and its checksum. Where the store keeps none, the bytes of segments are read.
-    /// - Parameter files: by the engine's names.
-    /// - Throws: `transient` where something is not as it was told, or the claim does not hold any more.
+    /// Adopts files that a task on another machine has recorded, after checking size and checksum in the store. If the
+    /// store has no checksums, segments are read.
+    /// - Parameter files: The files by the engine's names.
+    /// - Throws: `transient` if a file differs from its record or the claim is lost.
     public func adopt(_ files: [FileRecord]) throws(ClairoError) {
         for file in files {
             try checkClaim()
@@ -129,13 +129,13 @@ public final class AttemptFolder: ObjectStore {
         try asking { () throws(ClairoError) in try store.open(key) }
     }
 
-    /// Remembers a refusal by the store.
+    /// Remembers a rejection by the store.
     private func asking<R>(_ body: () throws(ClairoError) -> R) throws(ClairoError) -> R {
         do throws(ClairoError) { return try body() } catch { throw judged(error) }
     }
 
-    /// What an error of the store means. That there is no such object is no refusal. Nor is that an object cannot be made while
-    /// others can: then its name is to blame, which whoever runs the task chose.
+    /// Decides whether an error means that the store rejects this worker. A missing object does not. Neither does an
+    /// object that cannot be created while others can, because its name, chosen by the task, is at fault.
     private func judged(_ error: ClairoError) -> ClairoError {
         guard error.kind == .usage, error.exitCode != .noInput else { return error }
         if error.exitCode == .cannotCreate, (try? store.check()) != nil { return .defect(error.message) }
@@ -143,8 +143,8 @@ public final class AttemptFolder: ObjectStore {
         return error
     }
 
-    /// Removes what this attempt wrote, as far as that can be done. Whether the claim holds does not matter: the names are this
-    /// attempt's own.
+    /// Deletes this attempt's files, as far as possible. The claim does not matter, because the names are unique to the
+    /// attempt.
     func discard() {
         guard kind.makesSegments else { return }
         do throws(ClairoError) {
@@ -152,11 +152,11 @@ public final class AttemptFolder: ObjectStore {
                 try store.delete(place(key))
             }
         } catch {
-            // A store that is away is not asked a hundred times.
+            // Stop at the first error: the store may be unavailable.
         }
     }
 
-    /// Parameter sets are a few hundred bytes. Those of other chunks are kept in memory.
+    /// Parameter sets have a few hundred bytes. Those of other chunks are kept in memory.
     private static let mostParameterSets = 1 << 20
 
     private func keepForeign(_ data: Data, _ key: ObjectKey) throws(ClairoError) {
@@ -168,7 +168,7 @@ public final class AttemptFolder: ObjectStore {
         guard count <= mostParameterSets else { throw .defect("\(key) has more than \(mostParameterSets) bytes") }
     }
 
-    /// Where a key of the engine's is kept.
+    /// The stored key for a key of the engine.
     private func place(_ key: ObjectKey) -> ObjectKey { folder.place(name(key)) }
 
     private func name(_ key: ObjectKey) -> ObjectKey {
@@ -211,7 +211,7 @@ public final class AttemptFolder: ObjectStore {
         var sum = Checksum.Running()
         do {
             try store.put(at: place(key)) { write in
-                // Two closures that the compiler cannot see are not each other: `body` gets one that does both.
+                // The compiler cannot prove that the two closures do not alias, so `body` gets one that does both.
                 try withoutActuallyEscaping(write) { write in
                     try body { (piece: Data) throws(ClairoError) in
                         try checkClaim()

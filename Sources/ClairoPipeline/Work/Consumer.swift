@@ -1,30 +1,30 @@
 public import ClairoCore
 internal import Synchronization
 
-/// What `clairo consume` runs: it takes in messages about uploads and works on tasks, until it is told to end.
+/// The service behind `clairo consume`: handles upload messages and runs tasks until it is stopped.
 ///
 /// ```
 /// uploads ──► intake ──► job with its plan task ─┐
-/// tasks ────► a slot takes the task that is due first, does it, and asks again until there is none
+/// tasks ────► a slot claims the first due task, runs it, and repeats until there is none
 /// ```
 ///
-/// A task message is a ticket: a slot that is free takes it, asks the database for work, and is done with it as soon as a
-/// claim is written down; while all slots work, no ticket is taken, so the topic's lag tells how much waits. Slots ask
-/// by themselves too, after each task and every few seconds, so a ticket may be lost.
+/// A task message is only a hint. A free slot takes one, asks the database for a task, and acknowledges the message
+/// once the claim is committed. While all slots are busy, no message is taken, so the topic's lag shows the backlog.
+/// Slots also poll the database after each task and every few seconds, so a message may get lost.
 public struct Consumer: Sendable {
     /// What a consumer does.
     public struct Options: Sendable, Hashable {
-        /// Kinds of tasks to work on; `plan` takes in uploads too.
+        /// The kinds of tasks to run. `plan` also handles uploads.
         public var kinds: Set<WorkTask.Kind>
-        /// Tasks at once.
+        /// The number of concurrent tasks.
         public var concurrency: Int
         /// Ends after one task.
         public var once: Bool
-        /// Ends when nothing is left to do anywhere.
+        /// Ends when the pipeline has no work left.
         public var untilIdle: Bool
-        /// Whether a relay in this process brings messages from the outbox to the queue, so that nothing is done before.
+        /// Whether a relay in this process delivers the outbox. It must be empty before the consumer is idle.
         public var relays: Bool
-        /// Between questions of an idle slot, in seconds.
+        /// Seconds between polls of an idle slot.
         public var idleSeconds: Double
 
         public init(
@@ -50,12 +50,12 @@ public struct Consumer: Sendable {
     private let wakeSignal: WakeSignal
     private let say: @Sendable (ClairoError) -> Void
 
-    /// Ends the consumer with an error that no waiting mends.
+    /// Ends the consumer with an error that waiting cannot fix.
     private typealias Failing = @Sendable (ClairoError) -> Void
 
     /// - Parameters:
-    ///   - wakeSignal: rung when there is new work in this process; shared with a relay in it.
-    ///   - say: is told of trouble that passes.
+    ///   - wakeSignal: Signalled when this process has new work. Shared with its relay.
+    ///   - say: Called for recovered errors.
     public init(
         metadata: any StatisticsRecords, queue: any MessageQueue, intake: UploadMessageHandler, worker: Worker,
         options: Options,
@@ -70,8 +70,8 @@ public struct Consumer: Sendable {
         self.say = say
     }
 
-    /// Works until `drain` is asked for (running tasks are finished then) or `stop` (they are handed back), or the options
-    /// say that it is over.
+    /// Runs until `drain` is cancelled (running tasks are finished), `stop` is cancelled (running tasks are released),
+    /// or the options end it.
     public func run(drain: StopRequest, stop: StopRequest) async throws(ClairoError) {
         stop.onCancel { drain.cancel() }
         let failure = Mutex<ClairoError?>(nil)
@@ -120,8 +120,8 @@ public struct Consumer: Sendable {
         }
     }
 
-    /// Begins the jobs of videos whose messages were lost on the way: the topic's retention was shorter than the way, or
-    /// the topic is new. That a message comes all the same does no harm.
+    /// Starts the jobs of videos whose messages were lost, for example to a short retention or a recreated topic. A
+    /// message that arrives anyway is harmless.
     private func takeInForgotten(_ drain: StopRequest) async {
         let round = Task {
             while !Task.isCancelled {
@@ -154,7 +154,7 @@ public struct Consumer: Sendable {
         }
     }
 
-    /// One slot: asks for a task, does it, and waits where there is none.
+    /// One slot: claims and runs tasks, and waits when there are none.
     private func fill(
         _ kinds: [WorkTask.Kind], _ consumer: any MessageConsumer, _ drain: StopRequest, _ stop: StopRequest,
         _ fail: @escaping Failing
@@ -165,12 +165,12 @@ public struct Consumer: Sendable {
                 let claimed = try await worker.claim(kinds)
                 if let held = ticket {
                     ticket = nil
-                    // A ticket that comes again does no harm; the claim is what counts.
+                    // A redelivered hint is harmless. Only the claim counts.
                     try? await consumer.done(held)
                 }
                 if let claimed {
                     try await worker.perform(claimed, stop: stop)
-                    // What follows from it may be for others in this process too.
+                    // Follow-up tasks may be for other slots of this process.
                     wakeSignal.ring()
                     if options.once { drain.cancel() }
                 } else {
@@ -186,7 +186,7 @@ public struct Consumer: Sendable {
         if let ticket { try? await consumer.release(ticket) }
     }
 
-    /// A ticket, or nil after a ring, or when it is time to ask without one.
+    /// Waits for a hint. Returns nil on a wake signal or when it is time to poll.
     private func waitForTicket(
         _ consumer: any MessageConsumer, _ drain: StopRequest, _ fail: @escaping Failing
     ) async -> ReceivedMessage? {
@@ -198,13 +198,13 @@ public struct Consumer: Sendable {
             }
             let first = await group.next() ?? nil
             group.cancelAll()
-            // A ticket that came in the same moment is not to be dropped.
+            // Do not drop a hint that arrived at the same time.
             let second = await group.next() ?? nil
             return first ?? second
         }
     }
 
-    // MARK: Both
+    // MARK: Helpers
 
     private func next(
         _ consumer: any MessageConsumer, _ drain: StopRequest, _ fail: @escaping Failing
@@ -222,7 +222,7 @@ public struct Consumer: Sendable {
         return nil
     }
 
-    /// Joins a group and leaves it when `body` is over; a queue that is away now is tried again.
+    /// Joins a group for the duration of `body`. Retries while the queue is unavailable.
     private func withConsumer(
         of topic: String, group: String, inFlight: Int, _ drain: StopRequest, _ fail: @escaping Failing,
         _ body: (any MessageConsumer) async -> Void
@@ -230,7 +230,7 @@ public struct Consumer: Sendable {
         while !drain.isCancelled {
             do throws(ClairoError) {
                 let consumer = try await queue.consumer(topics: [topic], group: group, inFlight: inFlight)
-                // Whoever waits for a message is woken.
+                // Unblocks a pending `next`.
                 drain.onCancel { Task { await consumer.close() } }
                 await body(consumer)
                 await consumer.close()
@@ -247,9 +247,9 @@ public struct Consumer: Sendable {
         while !drain.isCancelled {
             do throws(ClairoError) {
                 var pending = try await metadata.pendingWork()
-                // Elsewhere somebody sends them, and nobody here waits for that: videos and tasks are looked for in the database.
+                // Another process delivers the messages. Videos and tasks are found in the database.
                 if !options.relays { pending.messages = 0 }
-                // Events of a bucket are in the topic only.
+                // Storage events exist in the topic only.
                 if pending.isEmpty, try await queue.lag(of: Self.intakeGroup, topic: Topic.uploads) == 0 {
                     return drain.cancel()
                 }

@@ -1,6 +1,6 @@
 internal import ClairoCore
 
-/// A finished job as the video's row tells of it: URLs, resolutions, renditions.
+/// A finished job's URLs, resolutions and renditions, for the database.
 struct PublishedJob {
     let job: Job
     let result: TaskResult

@@ -1,17 +1,16 @@
 public import ClairoCore
 internal import Foundation
 
-/// Takes tasks, has them executed, and writes down what became of them.
+/// Claims tasks, has them executed, and records the results.
 ///
-/// The claim in the database is what gives the right to work, and the lease what takes it away again; a message only says
-/// that it may be worth asking. So a worker asks whenever it has nothing to do, and what a dead one held is taken over
-/// by whoever asks first after its lease has run out.
+/// A claim in the database gives the right to work, and its lease limits it. Messages are only hints. A worker asks for
+/// a task whenever it is idle, and claims the tasks of a dead worker once their leases have expired.
 public struct Worker: Sendable {
-    /// What a worker works with.
+    /// A worker's dependencies.
     public struct Services: Sendable {
         /// Where jobs and tasks are.
         public var metadata: any VideoRecords & JobRecords & TaskRecords
-        /// The output store, not yet a job's folder.
+        /// The whole output store, not a job's folder.
         public var output: any BackingStore
         /// Opens a video's source. Blocks.
         public var openSource: @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource
@@ -48,9 +47,9 @@ public struct Worker: Sendable {
     private let say: @Sendable (WorkerEvent) -> Void
 
     /// - Parameters:
-    ///   - owner: names this worker in the database, unlike any other.
-    ///   - threads: for decoding, of each task.
-    ///   - leaseSeconds: after so long without a sign of life others take over what this worker had begun.
+    ///   - owner: A unique name of this worker in the database.
+    ///   - threads: Decoding threads per task.
+    ///   - leaseSeconds: Time without a sign of life after which other workers may claim this worker's tasks.
     public init(
         _ services: Services, owner: String, threads: Int? = nil, leaseSeconds: Double = 30,
         say: @escaping @Sendable (WorkerEvent) -> Void = { _ in }
@@ -62,13 +61,13 @@ public struct Worker: Sendable {
         self.say = say
     }
 
-    /// A task that this worker may work on.
+    /// A claimed task.
     public struct Claimed: Sendable {
         let task: WorkTask
         let lease: Lease
     }
 
-    /// Takes the task that is due first.
+    /// Claims the first due task.
     public func claim(_ kinds: [WorkTask.Kind]) async throws(ClairoError) -> Claimed? {
         let now = ContinuousClock.now
         let task = try await services.metadata.claimNextTask(kinds: kinds, owner: owner, leaseSeconds: leaseSeconds)
@@ -77,9 +76,9 @@ public struct Worker: Sendable {
         return Claimed(task: task, lease: Lease(since: now, seconds: leaseSeconds))
     }
 
-    /// Does a task and writes down what became of it.
-    /// - Parameter stop: hands the task back.
-    /// - Throws: only where this worker had better end: its settings are wrong, or the database stays away.
+    /// Runs a task and records the result.
+    /// - Parameter stop: Releases the task.
+    /// - Throws: Only if this worker should end: its settings are wrong, or the database remains unavailable.
     public func perform(_ claimed: Claimed, stop: StopRequest) async throws(ClairoError) {
         let (task, lease) = (claimed.task, claimed.lease)
         let handler = stop.onCancel { lease.stop.cancel() }
@@ -100,7 +99,8 @@ public struct Worker: Sendable {
         }
     }
 
-    /// Repeats what is to be written down while the database is away: an hour's work must not be lost to a restart of it.
+    /// Retries a database update while the database is unavailable, because an hour's work must not be lost to its
+    /// restart.
     private func untilLost<R: Sendable>(
         _ lease: Lease, _ body: () async throws(ClairoError) -> R
     ) async throws(ClairoError) -> R {
@@ -115,7 +115,7 @@ public struct Worker: Sendable {
 
     // MARK: Execution
 
-    /// - Returns: the task's job, where it is known, and what became of the attempt.
+    /// - Returns: The task's job, if it could be read, and the result of the attempt.
     private func attempt(
         _ task: WorkTask, _ lease: Lease
     ) async -> (job: Job?, outcome: Result<(Job, TaskResult), ClairoError>) {
@@ -145,13 +145,13 @@ public struct Worker: Sendable {
                 try lease.check()
                 return .success((job, result))
             } catch {
-                // Nobody will believe what it wrote. Who stops or has lost the claim has no time for that.
+                // The files are worthless now. Skip this if the worker is stopping or has lost the claim.
                 if error.kind != .cancelled {
                     await onDedicatedThread(name: "tidy attempt") { folder.discard() }
                 }
                 guard error.kind == .usage else { throw error }
-                // Where our own store or executor refuses us, this worker is set up wrongly. Everything else that cannot work as it was
-                // asked for, such as a profile or a source that is not there, is the job's own affair.
+                // If the worker's own store or executor rejects it, its settings are wrong. Any other usage error, such
+                // as an unknown profile or a missing source, is the job's fault.
                 if let own = folder.refusal { throw own }
                 throw ClairoError(kind: .badInput, exitCode: .badMedia, error.message, advice: error.advice)
             }
@@ -180,7 +180,7 @@ public struct Worker: Sendable {
         return try await services.executor.run(spec, io: io, observer: observer, stop: lease.stop)
     }
 
-    /// Runs `body` while the lease is renewed, and stops it where the claim is lost.
+    /// Runs `body` while renewing the lease, and stops it if the claim is lost.
     private func withLease<R: Sendable>(_ claimed: Claimed, _ body: @escaping @Sendable () async -> R) async -> R {
         await withTaskGroup(of: R?.self) { group in
             group.addTask { await body() }
@@ -206,8 +206,8 @@ public struct Worker: Sendable {
         }
     }
 
-    /// Renews the lease once and writes the progress down.
-    /// - Returns: false where the claim is lost.
+    /// Renews the lease once and records progress.
+    /// - Returns: False if the claim is lost.
     func renew(_ claimed: Claimed) async -> Bool {
         let (lease, now) = (claimed.lease, ContinuousClock.now)
         do throws(ClairoError) {
@@ -216,12 +216,12 @@ public struct Worker: Sendable {
             if holds { lease.renewed(since: now) }
             return holds
         } catch {
-            // The database is away; the lease holds for a while yet.
+            // The database is unavailable, but the lease may still hold.
             return !lease.isLost
         }
     }
 
-    // MARK: Outcomes
+    // MARK: Results
 
     private func succeed(_ task: WorkTask, job: Job, _ result: TaskResult) async throws(ClairoError) -> Bool {
         let now = Timestamp.now
@@ -248,7 +248,7 @@ public struct Worker: Sendable {
     private func fail(
         _ task: WorkTask, of known: Job?, _ error: ClairoError, lease: Lease, stop: StopRequest
     ) async throws(ClairoError) {
-        // A claim that was lost is nobody's business any more; one that is handed back is.
+        // A lost claim needs no update; a released task does.
         if error.kind == .cancelled, !stop.isCancelled { return say(WorkerEvent(.lost, task, known)) }
         let metadata = services.metadata
         guard let job = try await metadata.job(task.jobID) else { return say(WorkerEvent(.lost, task, known)) }
@@ -281,7 +281,7 @@ public struct Worker: Sendable {
         if verdict == .releaseAndEnd { throw error }
     }
 
-    /// With everything that is needed to see the failure again: the same document on the same source.
+    /// Contains everything to reproduce the failure: the same document on the same source.
     private func deadLetter(_ task: WorkTask, job: Job, _ failure: Failure) -> DeadLetter {
         var payload = (try? JSON.encode(TaskMessage(task), pretty: false)) ?? .init()
         if let work = job.plan.flatMap({ TaskSpec.Work(task.kind, index: task.index, of: $0) }),

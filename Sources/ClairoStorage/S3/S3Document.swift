@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// An element of one of S3's small replies. Names are compared without their namespace, which not every server sends.
+/// An element of a small S3 reply. Namespaces are ignored, because not every server sends them.
 final class S3Document {
     let name: String
     fileprivate(set) var children: [S3Document] = []
@@ -14,8 +14,8 @@ final class S3Document {
 
     func all(_ name: String) -> [S3Document] { children.filter { $0.name == name } }
 
-    /// The root element, or nil where the bytes are not XML. White space in front is what S3 sends to keep a connection open
-    /// during a long CompleteMultipartUpload.
+    /// Parses the root element. Returns nil if the bytes are not XML. S3 sends leading white space to keep the
+    /// connection open during a long CompleteMultipartUpload.
     static func parse(_ data: Data) -> S3Document? {
         do {
             var reader = try XMLReader(data)

@@ -1,9 +1,9 @@
 internal import AWSClient
 internal import AWSSigning
 
-/// One attempt at a request to S3.
+/// One attempt of an S3 request.
 public struct S3Event: Sendable {
-    /// By the names of S3's own API.
+    /// Operations, with the names of S3's API.
     public enum Operation: String, Sendable, CaseIterable {
         /// Requests about one object, or a bucket.
         case getObject, headObject, putObject, deleteObject, listObjects, headBucket
@@ -25,7 +25,7 @@ public struct S3Event: Sendable {
     public var outcome: Outcome
     /// How long it took.
     public var seconds: Double
-    /// Whether the request is sent once more.
+    /// Whether the request will be retried.
     public var isRepeated: Bool
 }
 
@@ -59,7 +59,7 @@ extension S3Event.Outcome {
             case 409, 412: self = .conflict
             case 429, 503: self = .throttled
             case 500...: self = .serverError
-            // An error inside a reply of status 200.
+            // An error in a reply with status 200.
             case 200...299: self = service.code == "SlowDown" ? .throttled : .serverError
             default: self = .clientError
             }

@@ -4,7 +4,7 @@ public import ClairoCore
 internal import Curl
 public import Foundation
 
-/// Uploads in parts.
+/// Multipart uploads.
 extension S3Store {
     static func part(_ number: Int, of upload: MultipartUpload) -> [AWSRequest.QueryItem] {
         [.init("partNumber", "\(number)"), .init("uploadId", upload.id)]
@@ -42,7 +42,7 @@ extension S3Store {
             do {
                 page = try document(try transport.send(request), doing)
             } catch let failure as AWSFailure {
-                // rclone says so of a bucket to which nothing is being uploaded.
+                // rclone's reply for a bucket without uploads.
                 if failure.code == "NoSuchUpload" { return [] }
                 throw failure.error(doing, transport)
             } catch let error as ClairoError {
@@ -117,7 +117,7 @@ extension S3Store {
         return parts.sorted { $0.number < $1.number }
     }
 
-    /// The server's SHA-256 in base 64, or its ETag where that has the shape of an MD5.
+    /// The server's SHA-256 in Base64, or its ETag if that is an MD5.
     static func checksum(sha256: String?, etag: String) -> PartChecksum? {
         if let hex = sha256.flatMap(PartChecksum.hex(base64:)), hex.count == 64 { return .sha256(hex) }
         return isMD5(etag) ? .md5(etag.lowercased()) : nil
@@ -140,7 +140,7 @@ extension S3Store {
         do {
             reply = try transport.send(request)
         } catch {
-            // Where an answer got lost, a second attempt finds no upload any more: look whether the object is there.
+            // If the reply of an earlier attempt was lost, the upload no longer exists. Check whether the object does.
             if error.mayHaveHappened, case .service = error.cause,
                 let found = try completed(upload, parts, size)
             {
@@ -151,7 +151,7 @@ extension S3Store {
             }
             throw error.error("Completing \(words(upload))", transport)
         }
-        // The ETag proves the bytes. Asking for the object instead may make a server read all of it.
+        // The ETag proves the content. Reading the object instead may be expensive for the server.
         if let etag = S3Document.parse(reply.body)?["ETag"].map(Self.bare)?.lowercased(),
             etag == Self.etag(ofParts: parts)
         {
@@ -175,16 +175,16 @@ extension S3Store {
         return Data((text + "</CompleteMultipartUpload>").utf8)
     }
 
-    /// The ETag of an object made of these parts, as S3 has it: the MD5 of their MD5s, and their number. Nil where the parts'
-    /// own ETags are no MD5s.
+    /// The ETag of an object assembled from these parts, as S3 computes it: the MD5 of their MD5s, and their number.
+    /// Nil if the parts' ETags are not MD5s.
     private static func etag(ofParts parts: [UploadedPart]) -> String? {
         guard parts.allSatisfy({ isMD5($0.etag) }) else { return nil }
         let sums = parts.reduce(into: Data()) { $0.append(Data(hexadecimal: $1.etag) ?? Data()) }
         return "\(Checksum.md5(sums))-\(parts.count)"
     }
 
-    /// The object, if it is the one of these parts: by S3's ETag for parts (the MD5 of their MD5s, and their number), and where
-    /// the server has another kind, by reading it.
+    /// The object, if it was assembled from these parts. Compares S3's ETag, or the content if the server computes
+    /// ETags differently.
     private func completed(
         _ upload: MultipartUpload, _ parts: [UploadedPart], _ size: Int64
     ) throws(ClairoError) -> ObjectInfo? {
@@ -204,7 +204,7 @@ extension S3Store {
     public func abort(_ upload: MultipartUpload) throws(ClairoError) {
         var request = S3Request("DELETE", path(upload.key))
         request.query = [.init("uploadId", upload.id)]
-        // Also after cancellation: an open upload costs money.
+        // Also after cancellation, because an open upload costs money.
         request.isCleanUp = transport.cancellation?.isCancelled ?? false
         do {
             _ = try transport.send(request)

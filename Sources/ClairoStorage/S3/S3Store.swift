@@ -16,12 +16,12 @@ public struct S3Store: DurableStore {
     let transport: S3Transport
     let prefix: String
 
-    /// Nothing is asked of the network yet.
+    /// Makes no requests yet.
     /// - Parameters:
     ///   - url: `s3://bucket` or `s3://bucket/prefix`.
-    ///   - environment: where settings and proxies are looked up.
-    ///   - cancellation: ends calls that are on their way, and all later ones.
-    /// - Throws: `configuration` (78) where a setting is not what it must be.
+    ///   - environment: Provides settings and proxies.
+    ///   - cancellation: Cancels current and later calls.
+    /// - Throws: `configuration` (78) if a setting is invalid.
     public init(
         url: String, environment: [String: String] = ProcessInfo.processInfo.environment,
         options: S3Options = S3Options(),
@@ -51,10 +51,10 @@ public struct S3Store: DurableStore {
             bucket: transport.bucket, key: path, url: "s3://\(transport.bucket)/\(PercentEncoding.path(path))")
     }
 
-    /// `s3://bucket/key` as people read it.
+    /// `s3://bucket/key`, for display.
     func name(_ key: ObjectKey) -> String { "s3://\(transport.bucket)/\(path(key))" }
 
-    /// Sends a request; what goes wrong is told as `doing`.
+    /// Sends a request. Errors are prefixed with `doing`.
     func send(_ request: S3Request, _ doing: @autoclosure () -> String) throws(ClairoError) -> HTTPReply {
         do {
             return try transport.send(request)
@@ -106,13 +106,13 @@ public struct S3Store: DurableStore {
         return request
     }
 
-    /// S3 keeps it, checks it, and gives it to who asks for the object.
+    /// S3 verifies and stores the checksum and returns it with the object.
     static func checksumHeader(_ sha256: String) -> AWSRequest.Header {
         .init("x-amz-checksum-sha256", PartChecksum.base64(hex: sha256))
     }
 
     public func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool {
-        // Also for servers that ignore the header.
+        // For servers that ignore the header.
         if try info(of: key) != nil { return false }
         var request = putRequest(data, at: key)
         request.headers.append(.init("If-None-Match", "*"))
@@ -122,7 +122,7 @@ public struct S3Store: DurableStore {
             return true
         } catch {
             guard error.status == 412 else { throw error.error("Writing \(name(key))", transport) }
-            // The object may be ours, of an attempt whose answer got lost.
+            // The object may be this one, from an attempt whose reply was lost.
             guard error.mayHaveHappened, let info = try info(of: key) else { return false }
             return info.size == Int64(data.count) && info.etag == Checksum.md5(data)
         }
@@ -172,7 +172,7 @@ public struct S3Store: DurableStore {
             sha256: Self.checksum(of: headers))
     }
 
-    /// A refusal of HEAD has no body and so no reason: one byte is asked for to hear it.
+    /// A rejected HEAD has no body and therefore no reason, so this requests one byte to get it.
     private func explain(_ failure: AWSFailure, _ key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
         var request = S3Request("GET", path(key))
         request.headers = [.init("Range", "bytes=0-0")]
@@ -185,7 +185,7 @@ public struct S3Store: DurableStore {
         throw failure.error("Looking at \(name(key))", transport)
     }
 
-    /// Of the bytes: one of parts ("…-3") is none.
+    /// The checksum of the content. A checksum of part checksums ("…-3") does not count.
     private static func checksum(of headers: HTTPHeaders) -> String? {
         headers["x-amz-checksum-sha256"].flatMap { $0.contains("-") ? nil : PartChecksum.hex(base64: $0) }
     }
@@ -196,7 +196,7 @@ public struct S3Store: DurableStore {
     public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
         var keys: [ObjectKey] = []
         try listed(prefix: prefix, after: key, limit: limit) { found, _ in keys.append(found) }
-        // S3 lists in this order; not every server does.
+        // S3 sorts listings; not every server does.
         return Array(keys.sorted().prefix(limit))
     }
 
@@ -206,7 +206,7 @@ public struct S3Store: DurableStore {
         return usage
     }
 
-    /// Gives out what a listing names, page by page, until there are `limit` or no more.
+    /// Passes on the entries of a listing, page by page, up to `limit`.
     private func listed(
         prefix: String, after key: ObjectKey?, limit: Int, _ body: (ObjectKey, _ size: Int64) -> Void
     ) throws(ClairoError) {
@@ -214,7 +214,7 @@ public struct S3Store: DurableStore {
         var token: String?
         while count < limit {
             var request = S3Request("GET", nil)
-            // Pages of half the usual length: Foundation's parser gives up on documents near a megabyte.
+            // Half-size pages, because Foundation's XML parser fails on documents near 1 MB.
             request.query = [
                 .init("list-type", "2"), .init("prefix", self.prefix + prefix), .init("encoding-type", "url"),
                 .init("max-keys", "\(min(500, limit - count))"),
@@ -228,7 +228,7 @@ public struct S3Store: DurableStore {
                 guard let name = entry["Key"].map({ isEncoded ? Self.decoded($0) : $0 }), name.hasPrefix(self.prefix)
                 else { continue }
                 let found = ObjectKey(String(name.dropFirst(self.prefix.count)))
-                // Folders that other tools make as empty objects are no objects of ours.
+                // Other tools create empty objects for folders. These are not objects of this store.
                 if found.rawValue.isEmpty || found.rawValue.hasSuffix("/") { continue }
                 if let key, found <= key { continue }
                 body(found, entry["Size"].flatMap { Int64($0) } ?? 0)
@@ -240,14 +240,14 @@ public struct S3Store: DurableStore {
         }
     }
 
-    /// A list that is said to go on and not where: what is missing of it must not be taken for absent.
+    /// The server said that the list continues but not where. The rest must not be taken for absent.
     func endless(_ doing: String) -> ClairoError {
         .configuration(
             "\(doing): \(transport.client.endpoint) says that there is more and not where it goes on",
             advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server.")
     }
 
-    /// `encoding-type=url` is the encoding of forms.
+    /// `encoding-type=url` is form encoding.
     static func decoded(_ text: String) -> String {
         text.replacingOccurrences(of: "+", with: " ").removingPercentEncoding ?? text
     }
@@ -282,8 +282,9 @@ public struct S3Store: DurableStore {
         }
     }
 
-    /// Begins an upload and aborts it: that takes the bucket, the credentials, the right to write and the clock, and leaves
-    /// nothing behind. An object would, where the bucket keeps old versions and `/readyz` is asked all day.
+    /// Starts and aborts an upload. This tests the bucket, the credentials, the write permission and the clock without
+    /// leaving anything behind. Writing an object would accumulate versions in a versioned bucket, because `/readyz` is
+    /// polled.
     public func check() throws(ClairoError) {
         do {
             try abort(try beginUpload(at: ".clairo-check", partSize: 8 << 20))
@@ -294,7 +295,7 @@ public struct S3Store: DurableStore {
 }
 
 extension PartChecksum {
-    /// A checksum as S3's headers have it.
+    /// A checksum in S3's header format.
     static func base64(hex: String) -> String { (Data(hexadecimal: hex) ?? Data()).base64EncodedString() }
 
     static func hex(base64: String) -> String? { Data(base64Encoded: base64).map(\.hexadecimal) }

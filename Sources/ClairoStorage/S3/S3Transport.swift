@@ -5,25 +5,25 @@ internal import Curl
 internal import Foundation
 internal import Synchronization
 
-/// A request to S3, before it has an address and a signature.
+/// An S3 request before addressing and signing.
 struct S3Request {
     var method: String
-    /// In the bucket, with the store's prefix; nil for the bucket itself.
+    /// The key including the store's prefix; nil for the bucket itself.
     var path: String?
     var query: [AWSRequest.QueryItem] = []
     var headers: [AWSRequest.Header] = []
     var body = Data()
-    /// Of the body, where it is known already.
+    /// The SHA-256 of the body, if known.
     var sha256: String?
-    /// Bytes that the reply may have.
+    /// The maximum size of the reply in bytes.
     var limit = 4 << 20
-    /// Bytes that the reply to a success must have.
+    /// The exact size of a successful reply in bytes.
     var expected: Int?
     /// Whether a reply with status 200 may hold an error (CompleteMultipartUpload).
     var mayFailLate = false
-    /// Whether a second execution would be answered otherwise, so that each one has to be known.
+    /// Whether a repeated request would get a different reply, so that every execution must be known.
     var isConditional = false
-    /// nil for the clean-up after cancellation.
+    /// Nil for cleanup after cancellation.
     var cancellation: Cancellation?
     var isCleanUp = false
 
@@ -50,7 +50,7 @@ final class S3Transport: Sendable {
         self.cancellation = cancellation
     }
 
-    /// Sends a request until it succeeds (2xx) or cannot.
+    /// Sends a request until it succeeds (2xx) or fails permanently.
     func send(_ request: S3Request) throws(AWSFailure) -> HTTPReply {
         var call = call(request)
         if !sendsChecksums.withLock({ $0 }) { call.headers.removeAll { Self.isChecksum($0.name) } }
