@@ -89,7 +89,7 @@ let package = Package(
         .target(name: "AWSClient", dependencies: ["AWSSigning", "ClairoCore", "Curl"]),
 
         // Core: the model, the ports and the state machine.
-        .target(name: "ClairoCore", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .target(name: "ClairoCore", dependencies: ["CLinux", .product(name: "Crypto", package: "swift-crypto")]),
 
         // Wrappers: Swift over one library or protocol each. They know nothing of Clairo.
         .target(name: "AWSSigning", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),

@@ -16,6 +16,7 @@ static inline int clairo_set_parent_death_signal(int number) {
     return prctl(PR_SET_PDEATHSIG, number, 0, 0, 0);
 }
 static inline int clairo_set_dumpable(int is_dumpable) { return prctl(PR_SET_DUMPABLE, is_dumpable, 0, 0, 0); }
+static inline int clairo_set_thread_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 static inline int clairo_set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 // posix_spawn_file_actions_addclosefrom_np(3), glibc 2.34

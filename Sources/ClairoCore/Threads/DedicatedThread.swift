@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Foundation
 
 /// Runs blocking work on a dedicated thread while the caller is suspended.
@@ -8,7 +9,7 @@ public func onDedicatedThread<R: Sendable, E: Error>(
 ) async throws(E) -> R {
     let result: Result<R, E> = await withCheckedContinuation { continuation in
         let thread = Thread {
-            Thread.current.name = name
+            _ = clairo_set_thread_name(name)
             continuation.resume(returning: Result(catching: body))
         }
         thread.stackSize = 8 << 20

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Foundation
 internal import Glibc
 internal import Synchronization
@@ -14,8 +15,9 @@ public final class WorkerThread: Sendable {
         // The closure is handed to one thread and called once there.
         nonisolated(unsafe) let body = body
         let thread = Thread { [self] in
-            // Set by the thread itself, so that the system shows it (top -H).
-            Thread.current.name = name
+            // Set by the thread itself, so that the system shows it (top -H). Not through Foundation: that loses the name if
+            // the thread runs before its creator's call of `start` has returned.
+            _ = clairo_set_thread_name(name)
             if niceness > 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
             do {
                 try body()
