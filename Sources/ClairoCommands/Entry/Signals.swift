@@ -105,9 +105,13 @@ enum Signals {
         return try await manager.watching { try await body(drain, stop) }
     }
 
-    /// Ends the process at the next SIGINT or SIGTERM, for a server that has been told to stop already.
-    static func exitOnNext() -> SignalHandlers {
-        SignalHandlers(ending, restoresDefaults: false) { _exit(128 + $0) }
+    /// Ends the process at the second SIGINT or SIGTERM, for a server that something else stops at the first. The handlers are
+    /// registered before the first, because a signal that arrives before its handler is lost.
+    static func exitOnSecond() async -> SignalHandlers {
+        let count = Atomic<Int>(0)
+        return await SignalHandlers.register(ending, restoresDefaults: false) {
+            if count.add(1, ordering: .relaxed).oldValue > 0 { _exit(128 + $0) }
+        }
     }
 }
 
@@ -119,8 +123,10 @@ struct SignalHandlers {
     private let registered = DispatchGroup()
 
     /// Returns once the signals are handled: libdispatch registers a source late, and one that arrives before is lost.
-    static func register(_ numbers: [Int32], _ handle: @escaping @Sendable (Int32) -> Void) async -> SignalHandlers {
-        let handlers = SignalHandlers(numbers, handle)
+    static func register(
+        _ numbers: [Int32], restoresDefaults: Bool = true, _ handle: @escaping @Sendable (Int32) -> Void
+    ) async -> SignalHandlers {
+        let handlers = SignalHandlers(numbers, restoresDefaults: restoresDefaults, handle)
         await withCheckedContinuation { continuation in
             handlers.registered.notify(queue: .global()) { continuation.resume() }
         }
@@ -137,7 +143,7 @@ struct SignalHandlers {
     }
 
     /// Returns before the signals are handled.
-    init(_ numbers: [Int32], restoresDefaults: Bool = true, _ handle: @escaping @Sendable (Int32) -> Void) {
+    private init(_ numbers: [Int32], restoresDefaults: Bool = true, _ handle: @escaping @Sendable (Int32) -> Void) {
         let registered = registered
         restored = restoresDefaults ? numbers : []
         sources = numbers.map { number in

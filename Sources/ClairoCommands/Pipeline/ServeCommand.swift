@@ -88,6 +88,8 @@ struct ServeCommand: EnvironmentCommand {
         let manager = environment.manager
         let sandbox = sandboxOptions.sandbox
         try await services.checkSandbox(sandbox, log: log)
+        let handlers = await Signals.exitOnSecond()
+        defer { handlers.cancel() }
         try await daemonOptions.running(metrics, log: log) {
             try await services.withMetadata { metadata in
                 let server = try UploadServer(
@@ -129,8 +131,8 @@ private struct ManagedServer: Service {
 }
 
 /// Ends a server that was told to stop, whatever its store and its database do: when the time of running requests is over,
-/// requests to the store are cancelled, and some seconds later the process exits in any case. A second signal ends it at
-/// once. Nothing is lost, as no crash loses anything.
+/// requests to the store are cancelled, and some seconds later the process exits in any case. Nothing is lost, as no crash
+/// loses anything.
 private final class ServerEnding: Sendable {
     /// For the cleanup of cancelled requests.
     private static let limit = 5.0
@@ -139,7 +141,6 @@ private final class ServerEnding: Sendable {
     private let stop: StopRequest
     private let log: PipelineLog
     private let timers = Mutex<[any DispatchSourceProtocol]>([])
-    private let handlers = Mutex<SignalHandlers?>(nil)
 
     init(seconds: Double, stop: StopRequest, log: PipelineLog) {
         self.seconds = seconds
@@ -149,7 +150,6 @@ private final class ServerEnding: Sendable {
 
     func begin() {
         let (seconds, stop, log) = (seconds, stop, log)
-        handlers.withLock { $0 = Signals.exitOnNext() }
         timers.withLock { timers in
             timers = [
                 Self.timer(after: seconds) { stop.cancel() },
@@ -163,10 +163,6 @@ private final class ServerEnding: Sendable {
     }
 
     func isOver() {
-        handlers.withLock { handlers in
-            handlers?.cancel()
-            handlers = nil
-        }
         timers.withLock { timers in
             for timer in timers { timer.cancel() }
             timers = []
