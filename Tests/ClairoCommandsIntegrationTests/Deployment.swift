@@ -108,15 +108,7 @@ extension Clip {
         data.append(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: free >> (24 - 8 * $0)) })
         data.append(contentsOf: Array("free".utf8))
         // Not all the same, so that parts that were swapped are seen.
-        var state: UInt64 = 1
-        var noise = Data(count: bytes - data.count)
-        noise.withUnsafeMutableBytes { buffer in
-            for index in buffer.indices {
-                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                buffer[index] = UInt8(truncatingIfNeeded: state >> 56)
-            }
-        }
-        data.append(noise)
+        data.append(MemoryMedia.noise(bytes - data.count))
         try data.write(to: file)
         return file
     }

@@ -76,7 +76,7 @@ import Testing
 
     // MARK: Streams
 
-    private static let film = Data((0..<(12 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 7) })
+    private static let film = MemoryMedia.noise(12 << 20)
 
     private func stream() async throws -> StreamUpload {
         var upload = try await StreamUpload(

@@ -124,7 +124,7 @@ extension MessageQueueContract {
         Promise("any payload arrives unchanged: none, every byte, almost a megabyte") { place async throws in
             let payloads = [
                 Data(), Data((0...255).map { UInt8($0) }),
-                Data((0..<900_000).map { UInt8(truncatingIfNeeded: $0 * 7) }),
+                MemoryMedia.noise(900_000),
                 Data("last".utf8),
             ]
             // One key, to keep the order.

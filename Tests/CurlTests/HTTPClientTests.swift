@@ -496,7 +496,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
 }
 
 /// Bytes that differ by place and length.
-private func bytes(_ count: Int) -> Data { Data((0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ count) }) }
+private func bytes(_ count: Int) -> Data { MemoryMedia.noise(count, seed: count) }
 
 /// Blocking work, off the cooperative pool.
 private func onThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
