@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Glibc
 public import Testing
 
 /// Limits how many heavy tests run at once, across suites, and runs each on its own threads. Otherwise the test runner
@@ -10,6 +11,7 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
         await Gate.shared.enter()
+        let begin = ContinuousClock.now
         do {
             try await withTaskExecutorPreference(ThreadPerJob.shared, operation: function)
         } catch {
@@ -17,6 +19,16 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
             throw error
         }
         await Gate.shared.leave()
+        Self.note(test, seconds: (ContinuousClock.now - begin) / .seconds(1))
+    }
+
+    /// Adds a line to the file of `CLAIRO_TEST_TIMES`: Swift Testing's own times include the wait for a place.
+    private static func note(_ test: Test, seconds: Double) {
+        guard let path = ProcessInfo.processInfo.environment["CLAIRO_TEST_TIMES"], let file = fopen(path, "a") else {
+            return
+        }
+        fputs("\(seconds)\t\(test.name)\n", file)
+        fclose(file)
     }
 
     public func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? { testCase == nil ? nil : self }
