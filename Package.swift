@@ -112,7 +112,7 @@ let package = Package(
             dependencies: ["AWSSigning", "CLinux", "ClairoCore", "RDKafka"],
             path: "Tests/ClairoTestSupport"
         ),
-        // Scripts/bench measures the metadata store and the pipeline with it.
+        // Scripts/bench/run measures the metadata store and the pipeline with it.
         .executableTarget(
             name: "clairo-bench",
             dependencies: ["ClairoPipeline", "ClairoMessaging", "ClairoMetadata", "ClairoCore"],
