@@ -28,8 +28,8 @@ struct ProbeCommand: EnvironmentCommand {
     func run(_ environment: CommandEnvironment) async throws {
         let source = try await input.open(environment)
         let name = input.name
-        let result = try await sandboxOptions.run(
-            .inspect(name: name), source: source, limits: limitOptions.limits, say: environment.warn)
+        let result = try await CommandTask(sandbox: sandboxOptions.sandbox, limits: limitOptions.limits).run(
+            .inspect(name: name), source: source, say: environment.warn)
         guard let info = result.media else { throw ClairoError.defect("\(name) was looked into without a result") }
         if json {
             environment.output(String(decoding: try JSON.encode(info), as: UTF8.self) + "\n")
