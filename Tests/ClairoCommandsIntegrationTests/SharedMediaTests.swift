@@ -64,8 +64,9 @@ struct SharedMediaTests {
     func endsAsItShould(_ entry: MediaFolder.Entry) async throws {
         let source = try #require(MediaFolder.shared).path(entry.name)
         let out = scratch.path("out")
+        // One small rendition: the whole source is decoded for it, and that of the output.
         let outcome = try await ClairoProcess.run(
-            "transcode", source, "-o", out, "--preset", "ultrafast", "--progress", "none")
+            "transcode", source, "-o", out, "--preset", "ultrafast", "--heights", "144", "--progress", "none")
         #expect(outcome.signal == nil)
         if let reason = Self.refused[entry.name] {
             #expect(outcome.status == 65, "\(entry.why): \(outcome)")
@@ -76,8 +77,6 @@ struct SharedMediaTests {
         } else {
             #expect(outcome.status == 0, "\(entry.why): \(outcome)")
             #expect(outcome.text.contains("checks passed"))
-            let verified = try await ClairoProcess.run("verify", out)
-            #expect(verified.status == 0, "\(verified)")
         }
     }
 

@@ -24,16 +24,18 @@ import Testing
         let id = try await pipeline.upload(try await Clip(seconds: 3).make())
         let isRelays = step.hasPrefix("relay") && kind == .services
         let crash = ["CLAIRO_CRASH_AT": step]
+        // Processes of their own are cheaper to leave out, and change none of the steps.
+        let executor = kind == .services ? "process" : "inline"
         let dying: ChildProcess
         if isRelays {
             dying = try #require(try pipeline.relay(more: crash))
         } else {
             _ = try pipeline.relay()
-            dying = try pipeline.consumer(lease: PipelineSite.lease, more: crash)
+            dying = try pipeline.consumer("--executor", executor, lease: PipelineSite.lease, more: crash)
         }
         #expect(try await dying.outcome().signal == SIGKILL)
         if isRelays { _ = try pipeline.relay() }
-        _ = try pipeline.consumer(lease: PipelineSite.lease)
+        _ = try pipeline.consumer("--executor", executor, lease: PipelineSite.lease)
         try await pipeline.untilFinal([id])
         try await pipeline.audit([id])
         #expect(try await pipeline.site.inspect { try await $0.jobs(of: id) }.count == 1)
