@@ -162,7 +162,7 @@ public struct DirectoryStore: DurableStore {
         }
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw .cannotCreate(
-                "\(path) is in the way: it is not a folder", advice: "Name another folder, such as with -o.")
+                "\(path) exists and is not a folder", advice: "Name another folder, such as with -o.")
         }
     }
 

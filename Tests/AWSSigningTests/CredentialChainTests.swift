@@ -59,7 +59,7 @@ struct CredentialChainTests {
         #expect(error.kind == .missing)
         #expect(
             error.description == "no AWS credentials: environment: AWS_ACCESS_KEY_ID is not set; "
-                + "profile default: there is no such profile in /home/me/.aws/credentials or /home/me/.aws/config; "
+                + "profile default: not found in /home/me/.aws/credentials or /home/me/.aws/config; "
                 + "container: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set; "
                 + "instance metadata: the service does not answer: nobody is there")
     }

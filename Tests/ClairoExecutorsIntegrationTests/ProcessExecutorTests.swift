@@ -30,9 +30,9 @@ import Testing
     @Test(arguments: [
         ("segv", "crashed (signal 11)"), ("abort", "crashed (signal 6)"), ("exit", "exit 3"),
         ("garbage", "sent a message of kind 72"), ("hugeFrame", "sent a message of"),
-        ("unknownOperation", "sent a message of kind request that cannot be read"),
-        ("forge", "sent a result that cannot be: what it says that it has cost"),
-        ("hurry", "sent progress that cannot be"),
+        ("unknownOperation", "sent an unreadable message of kind request"),
+        ("forge", "sent an invalid result: its usage is out of range"),
+        ("hurry", "sent invalid progress"),
         ("longKey", "named an object"),
     ])
     func whatItDoesIsADefectThatSaysSo(misbehaviour: String, words: String) async throws {

@@ -117,7 +117,7 @@ struct ClairoMockKafka {
             try check(rd_kafka_mock_coordinator_set(cluster, words[1], words[2], try number(3)))
         case ("api-versions", 4):
             try check(rd_kafka_mock_set_apiversion(cluster, try number(1), try number(2), try number(3)))
-        default: throw Refusal(description: "there is no such command: \(line)")
+        default: throw Refusal(description: "unknown command: \(line)")
         }
     }
 

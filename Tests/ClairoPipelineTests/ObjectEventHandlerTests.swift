@@ -23,7 +23,7 @@ import Testing
         let stores = [raw, output, incoming]
         return intake { (name) throws(ClairoError) in
             guard let store = stores.first(where: { $0.location(of: "x").bucket == name }) else {
-                throw .configuration("There is no bucket \(name)")
+                throw .configuration("The bucket \(name) does not exist")
             }
             return store
         }

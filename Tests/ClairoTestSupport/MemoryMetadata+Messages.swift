@@ -166,7 +166,7 @@ extension MemoryMetadata.State {
     mutating func post(_ messages: [OutboxMessage], about video: VideoID?) throws(ClairoError) {
         for message in messages {
             guard !outbox.contains(where: { $0.message.id == message.id }) else {
-                throw .defect("There is a message \(message.id) already")
+                throw .defect("Message \(message.id) already exists")
             }
             outbox.append(.init(message: message, video: video, claimableAt: message.dueAt))
         }

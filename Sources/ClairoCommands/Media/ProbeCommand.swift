@@ -30,7 +30,7 @@ struct ProbeCommand: EnvironmentCommand {
         let name = input.name
         let result = try await sandboxOptions.run(
             .inspect(name: name), source: source, limits: limitOptions.limits, say: environment.warn)
-        guard let info = result.media else { throw ClairoError.defect("\(name) was looked into without a result") }
+        guard let info = result.media else { throw ClairoError.defect("Probing \(name) gave no result") }
         if json {
             environment.output(String(decoding: try JSON.encode(info), as: UTF8.self) + "\n")
         } else {

@@ -28,7 +28,7 @@ struct VerifyCommand: EnvironmentCommand {
         if folder.hasPrefix("s3://") { return }
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
-            throw .noInput("There is no folder \(folder)", advice: "Check the name.")
+            throw .noInput("The folder \(folder) does not exist", advice: "Check the name.")
         }
         guard isFolder.boolValue else {
             throw .noInput("\(folder) is not a folder", advice: "Give the folder that clairo transcode wrote.")

@@ -36,7 +36,7 @@ struct DLQListCommand: EnvironmentCommand {
                 let list = DeadLetterList(deadLetters: letters.map(DeadLetterDocument.init))
                 environment.output(String(decoding: try JSON.encode(list), as: UTF8.self) + "\n")
             } else if letters.isEmpty {
-                environment.output("There are no dead letters.\n")
+                environment.output("No dead letters.\n")
             } else {
                 environment.output(
                     Render.table(

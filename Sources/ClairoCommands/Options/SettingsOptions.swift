@@ -63,7 +63,7 @@ extension Flag where Value == Bool {
 extension SettingField {
     /// Called when the command line is put together, with names that stand in this file.
     fileprivate static func known(_ name: String) -> SettingField {
-        guard let field = TranscodeSettings.field(name) else { fatalError("There is no setting \(name)") }
+        guard let field = TranscodeSettings.field(name) else { fatalError("Unknown setting \(name)") }
         return field
     }
 

@@ -78,7 +78,7 @@ struct VideoWatch {
         var reports: [VideoReport] = []
         for id in ids {
             guard let report = try await VideoReport(id, in: metadata, for: .operator) else {
-                throw ClairoError.noInput("There is no video \(id)", advice: "clairo status lists the videos.")
+                throw ClairoError.noInput("Video \(id) does not exist", advice: "clairo status lists the videos.")
             }
             reports.append(report)
         }

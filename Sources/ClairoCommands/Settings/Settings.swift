@@ -164,7 +164,7 @@ struct Settings: Sendable {
         // The XDG specification says to ignore a relative path.
         if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return data + "/clairo" }
         guard let home = environment["HOME"], !home.isEmpty else {
-            throw .configuration("There is no home directory for the data", advice: "Set CLAIRO_HOME to a folder.")
+            throw .configuration("No home directory for the data", advice: "Set CLAIRO_HOME to a folder.")
         }
         return home + "/.local/share/clairo"
     }

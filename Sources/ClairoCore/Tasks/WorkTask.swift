@@ -27,7 +27,7 @@ public struct WorkTask: Sendable, Codable, Hashable {
             let container = try decoder.singleValueContainer()
             let word = try container.decode(String.self)
             guard let kind = word == "audio" ? .track : Self(rawValue: word) else {
-                throw DecodingError.dataCorruptedError(in: container, debugDescription: "There is no such kind of task")
+                throw DecodingError.dataCorruptedError(in: container, debugDescription: "Unknown task kind")
             }
             self = kind
         }

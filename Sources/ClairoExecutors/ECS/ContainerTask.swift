@@ -79,7 +79,7 @@ public struct ContainerTask: Sendable {
     public func run(stop: StopRequest) throws(ClairoError) {
         let exchange = Exchange(store: services.exchange, folder: "")
         guard let document: ExchangeSpec = try exchange.read(ExchangeSpec.key) else {
-            throw .temporary("There is no task any more: its worker has given it up")
+            throw .temporary("The task no longer exists: its worker abandoned it")
         }
         guard document.schema == ExchangeSpec.currentSchema else {
             throw .configuration(
@@ -159,7 +159,7 @@ private final class Pulse: Sendable {
         _ exchange: Exchange, metadata: TaskMetadata?, clock: ECSClock, interval: Double, stop: StopRequest
     ) throws(ClairoError) {
         guard let lease: ExchangeLease = try exchange.read(ExchangeLease.key) else {
-            throw .temporary("The task's worker has given it up")
+            throw .temporary("The worker abandoned the task")
         }
         self.exchange = exchange
         self.metadata = metadata

@@ -237,7 +237,7 @@ struct ECSAttempt {
             try end.files.validate()
             _ = try result.validated(for: spec.work)
         } catch {
-            throw .defect("The ECS task sent a result that cannot be: \(error.reason)")
+            throw .defect("The ECS task sent an invalid result: \(error.reason)")
         }
         try io.remote?.adopt(end.files)
         return result

@@ -114,7 +114,7 @@ struct ECSService: Sendable {
         let clusters = try client.describeCluster(placement.cluster, stop: stop)
         guard let cluster = clusters.clusters?.first, cluster.status == "ACTIVE" else {
             throw .configuration(
-                "There is no active ECS cluster \(placement.cluster) in \(client.region)",
+                "No active ECS cluster \(placement.cluster) in \(client.region)",
                 advice: "Check --ecs-cluster and AWS_REGION.")
         }
         let own = ["FARGATE", "FARGATE_SPOT"]
@@ -131,7 +131,7 @@ struct ECSService: Sendable {
             definition.status ?? "ACTIVE" == "ACTIVE"
         else {
             throw .configuration(
-                "There is no active ECS task definition \(name)", advice: "Check --ecs-task-definition.")
+                "No active ECS task definition \(name)", advice: "Check --ecs-task-definition.")
         }
         guard definition.containerDefinitions?.contains(where: { $0.name == placement.container }) == true else {
             throw .configuration(

@@ -110,7 +110,7 @@ final class TaskServer: Sendable {
         case .news:
             let news = try frame.decodeHead(as: JobNews.self)
             if case .progress(let progress) = news, !progress.isPossible {
-                throw BrokenProtocol(reason: "progress that cannot be")
+                throw BrokenProtocol(reason: "invalid progress")
             }
             let isWanted = state.withLock { state in
                 if case .note = news { state.notes += 1 }
@@ -123,7 +123,7 @@ final class TaskServer: Sendable {
             do throws(ImpossibleResult) {
                 end(.result(try result.validated(for: work)))
             } catch {
-                throw BrokenProtocol(reason: "a result that cannot be: \(error.reason)")
+                throw BrokenProtocol(reason: "an invalid result: \(error.reason)")
             }
             return true
         case .failure:
@@ -257,7 +257,7 @@ final class TaskServer: Sendable {
     private func range(_ request: RequestHead) throws(ClairoError) -> (Int64, Int) {
         guard let offset = request.offset, let count = request.count, offset >= 0,
             (0...WireLimits.piece).contains(count)
-        else { throw .defect("A task asked for a range that cannot be") }
+        else { throw .defect("A task asked for an invalid range") }
         return (offset, count)
     }
 

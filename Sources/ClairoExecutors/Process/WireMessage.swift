@@ -40,7 +40,7 @@ struct WireMessage: Sendable {
         do {
             return try JSONDecoder().decode(type, from: head)
         } catch {
-            throw BrokenProtocol(reason: "a message of kind \(kind) that cannot be read")
+            throw BrokenProtocol(reason: "an unreadable message of kind \(kind)")
         }
     }
 }

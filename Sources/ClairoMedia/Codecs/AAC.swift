@@ -62,7 +62,7 @@ extension AAC {
         let encoder = try Encoder(
             audio: "aac", channels: track.channels, sampleRate: AudioPlan.sampleRate, bitRate: track.bitRate)
         guard encoder.frameSize == AudioPlan.frameSamples, encoder.initialPadding == AudioPlan.frameSamples else {
-            throw ClairoError.defect("This libav's AAC encoder has another frame size than 1024 samples")
+            throw ClairoError.defect("The frame size of libav's AAC encoder is not 1024 samples")
         }
         return encoder
     }

@@ -101,7 +101,7 @@ public final class JobControl: Sendable {
                 kind: .capacity, exitCode: .temporary, "\(source): out of memory", advice: memoryAdvice)
         case let error as AVError where error == .invalidData:
             .badMedia("\(source) cannot be decoded: \(error)")
-        case let error as AVError: .defect("\(source): libav refused: \(error)")
+        case let error as AVError: .defect("\(source): libav failed: \(error)")
         default: .defect("\(source): \(error)")
         }
     }

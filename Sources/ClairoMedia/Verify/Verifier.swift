@@ -35,7 +35,7 @@ public struct Verifier {
     ///   is wrong with it is in the report.
     public func run() throws(ClairoError) -> VerificationReport {
         guard let manifest = try readManifest() else {
-            throw .noInput("There is no finished output here: clairo.json is missing", advice: "Name an output folder.")
+            throw .noInput("No finished output here: clairo.json is missing", advice: "Name an output folder.")
         }
         do {
             var checks = Checks()
@@ -55,7 +55,7 @@ public struct Verifier {
         } catch let error as ClairoError {
             throw error
         } catch {
-            throw .defect("Verification broke off: \(error)")
+            throw .defect("Verification failed: \(error)")
         }
     }
 

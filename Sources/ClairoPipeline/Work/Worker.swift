@@ -134,7 +134,7 @@ public struct Worker: Sendable {
     ) async -> Result<(Job, TaskResult), ClairoError> {
         do throws(ClairoError) {
             guard task.attempt <= task.maxAttempts else {
-                throw .defect("\(task.attempt - 1) attempts began and none came to an end: their workers died")
+                throw .defect("\(task.attempt - 1) attempts started and none finished: their workers died")
             }
             guard let job, let video = try await services.metadata.video(task.videoID) else { throw .cancelled }
             let tasks = task.kind == .finish ? try await services.metadata.tasks(of: job.id) : []

@@ -116,7 +116,7 @@ struct ECSTests {
         let well = try await clairo(["doctor"], environment)
         #expect(well.status == 0 && well.text.contains("ok    ecs: \(ecs.cluster)"), "\(well)")
         let none = try await clairo(["doctor", "--ecs-cluster", "none"], environment)
-        #expect(none.status == 78 && none.text.contains("no active ECS cluster none"), "\(none)")
+        #expect(none.status == 78 && none.text.contains("No active ECS cluster none"), "\(none)")
         let other = try await clairo(["doctor", "--ecs-container", "other"], environment)
         #expect(other.status == 78 && other.text.contains("no container other"), "\(other)")
     }

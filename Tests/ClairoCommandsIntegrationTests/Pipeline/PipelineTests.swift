@@ -242,7 +242,7 @@ import Testing
         for (command, done) in [("cancel", "is cancelled"), ("retry", "is processed again")] {
             let outcome = try await pipeline.clairo(command, unknown.rawValue, id.rawValue)
             #expect(outcome.status == 66 && outcome.text.hasPrefix("\(id) \(done)"), "\(outcome)")
-            #expect(outcome.errors.contains("There is no video \(unknown)"))
+            #expect(outcome.errors.contains("Video \(unknown) does not exist"))
         }
         #expect(try await pipeline.video(id).state == .processing)
     }
@@ -262,7 +262,7 @@ import Testing
     @Test func runSendsNothingWithAProfileThatDoesNotExist() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.clairo("run", try await Clip(seconds: 2).make().path, "--profile", "nobody")
-        #expect(outcome.status == 78 && outcome.errors.contains("There is no profile nobody"), "\(outcome)")
+        #expect(outcome.status == 78 && outcome.errors.contains("Profile nobody does not exist"), "\(outcome)")
         #expect(try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }.isEmpty)
     }
 
@@ -270,7 +270,7 @@ import Testing
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.clairo(
             "upload", try await Clip(seconds: 2).make().path, "--profile", "nobody")
-        #expect(outcome.status == 78 && outcome.errors.contains("There is no profile nobody"), "\(outcome)")
+        #expect(outcome.status == 78 && outcome.errors.contains("Profile nobody does not exist"), "\(outcome)")
         #expect(try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }.isEmpty)
     }
 
@@ -301,7 +301,7 @@ import Testing
         let fine = try await pipeline.upload(try await Clip(seconds: 3).make())
         let outcome = try await pipeline.consumer("--until-idle").outcome()
         #expect(outcome.status == 0, "\(outcome)")
-        #expect(try await pipeline.video(lost).error?.message == "There is no profile nobody")
+        #expect(try await pipeline.video(lost).error?.message == "Profile nobody does not exist")
         #expect(try await pipeline.video(fine).state == .ready)
     }
 

@@ -103,7 +103,7 @@ import Testing
     static let refusals: [(ECSStandIn.Answer, ClairoError.Kind, ClairoError.ExitCode, String)] = [
         (
             .init("RunTask", code: "ClusterNotFoundException", message: "Cluster not found."), .usage, .configuration,
-            "no such cluster"
+            "the cluster does not exist"
         ),
         (
             .init("RunTask", code: "AccessDeniedException", message: "User is not authorized to perform: ecs:RunTask"),
@@ -264,7 +264,7 @@ import Testing
         try await onDedicatedThread(name: "forger") { try place.write(forged, ExchangeResult.key) }
         await #expect { try await running.value } throws: {
             let error = $0 as? ClairoError
-            return error?.kind == .defect && error?.message.contains("sent a result that cannot be") == true
+            return error?.kind == .defect && error?.message.contains("sent an invalid result") == true
         }
     }
 
@@ -319,7 +319,7 @@ import Testing
             }
         }
         #expect(try await words { _ in }.contains("\(ground.standIn.taskDefinition):1, container clairo"))
-        #expect(try await words { $0.cluster = "none" }.contains("no active ECS cluster none"))
+        #expect(try await words { $0.cluster = "none" }.contains("No active ECS cluster none"))
         #expect(try await words { $0.taskDefinition = "none" }.contains("none"))
         #expect(try await words { $0.container = "none" }.contains("no container none"))
         #expect(try await words { $0.subnets = [] }.contains("--ecs-subnets"))
