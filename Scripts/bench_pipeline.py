@@ -264,7 +264,7 @@ class Log:
     def moment(self, video, kind, event, timeout=60):
         def find():
             return next((moment for moment, line in self.lines
-                         if video in line and f"task={kind} " in line and event in line), None)
+                         if video in line and f" kind={kind} " in line and event in line), None)
         with self.changed:
             if not self.changed.wait_for(find, timeout):
                 text = "".join(line for _, line in self.lines[-20:])

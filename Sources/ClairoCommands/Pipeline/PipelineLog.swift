@@ -19,23 +19,23 @@ struct PipelineLog: Sendable {
 
     func warn(_ text: String) { logger.warning("\(text)") }
 
-    /// What has ended the process.
+    /// Logs the error that ended the process.
     func end(_ error: ClairoError) {
         logger.critical(
             "\(error.description)",
-            metadata: ["kind": "\(error.kind.rawValue)", "exit": .stringConvertible(error.exitCode.rawValue)])
+            metadata: ["error_kind": "\(error.kind.rawValue)", "exit": .stringConvertible(error.exitCode.rawValue)])
     }
 
-    /// For libraries: no milestones of theirs.
+    /// The logger for libraries, without their info messages.
     var quietLogger: Logger {
         var logger = logger
         logger.logLevel = max(.notice, logger.logLevel)
         return logger
     }
 
-    /// An error that passes, or that is reported elsewhere too.
+    /// Logs an error that is temporary or is reported elsewhere too.
     func warn(_ error: ClairoError) {
-        logger.warning("\(error.description)", metadata: ["kind": "\(error.kind.rawValue)"])
+        logger.warning("\(error.description)", metadata: ["error_kind": "\(error.kind.rawValue)"])
     }
 
     /// Logs errors and counts them.
@@ -63,7 +63,8 @@ struct PipelineLog: Sendable {
             logger.warning(
                 "task failed",
                 metadata: ids.merging([
-                    "kind": "\(error.kind.rawValue)", "error": "\(error.message)", "then": "\(consequence.rawValue)",
+                    "error_kind": "\(error.kind.rawValue)", "error": "\(error.message)",
+                    "then": "\(consequence.rawValue)",
                 ]) { $1 })
             if [.failure, .deadLetter].contains(consequence) {
                 logger.error(
@@ -78,7 +79,7 @@ struct PipelineLog: Sendable {
     private static func metadata(_ event: WorkerEvent) -> Logger.Metadata {
         let task = event.task
         return metadata(ofJob: event).merging([
-            "task": "\(task.kind.rawValue)", "index": .stringConvertible(task.index),
+            "kind": "\(task.kind.rawValue)", "index": .stringConvertible(task.index),
             "attempt": .stringConvertible(task.attempt),
         ]) { $1 }
     }

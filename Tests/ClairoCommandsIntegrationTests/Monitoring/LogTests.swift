@@ -105,6 +105,6 @@ struct LogLineTests {
         #expect(outcome.status == 78)
         let last = try #require(outcome.errors.split(separator: "\n").last)
         let object = try JSONDecoder().decode([String: Field].self, from: Data(last.utf8))
-        #expect(object["level"] == "critical" && object["kind"] == "usage" && object["exit"] == 78, "\(object)")
+        #expect(object["level"] == "critical" && object["error_kind"] == "usage" && object["exit"] == 78, "\(object)")
     }
 }

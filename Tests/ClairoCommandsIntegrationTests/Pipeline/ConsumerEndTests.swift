@@ -15,7 +15,7 @@ import Testing
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch, chunkSeconds: 60)
         let id = try await pipeline.upload(try await Self.clip.make())
         let worker = try pipeline.start(["consume", "--concurrency", "1", "--lease", "3000"] + arguments)
-        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
+        #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
         return (pipeline, id, worker)
     }
 
@@ -28,7 +28,7 @@ import Testing
         let tasks = try await pipeline.tasks(id)
         let lines = outcome.errors.split(separator: "\n")
         let stop = try #require(lines.firstIndex { $0.contains("stopping") })
-        let begun = lines[..<stop].count { $0.contains("task=chunk") && $0.contains("began") }
+        let begun = lines[..<stop].count { $0.contains("kind=chunk") && $0.contains("began") }
         #expect(!lines[stop...].contains { $0.contains("began") })
         #expect(tasks.count { $0.kind == .chunk && $0.state == .succeeded } == begun)
         #expect(tasks.contains { $0.state == .pending } && tasks.allSatisfy { $0.state != .running })

@@ -59,7 +59,7 @@ struct ECSTests {
                 .make())
         let worker = try pipeline.start(
             ["consume", "--executor", "ecs", "--lease", "30"], more: ecs.settings)
-        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
+        #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
         try await eventually { ecs.calls("RunTask").count > 1 }
         #expect(try await pipeline.clairo("cancel", id.rawValue).status == 0)
         #expect(await worker.line(on: .messages) { $0.contains("claim lost") } != nil)

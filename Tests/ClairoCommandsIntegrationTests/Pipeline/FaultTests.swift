@@ -138,7 +138,7 @@ import Testing
             ids.append(try await pipeline.upload(try await Clip(seconds: 4 + Double(index % 2)).make()))
         }
         let worker = try pipeline.consumer(lease: PipelineSite.lease)
-        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") } != nil)
+        #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") } != nil)
         try await database.restart()
         try await pipeline.untilFinal(ids)
         try await pipeline.audit(ids)

@@ -131,7 +131,7 @@ import Testing
             try await Clip(width: 1280, height: 720, seconds: 120, picture: .graph("testsrc2=s=1280x720:r=25:d=120"))
                 .make())
         let worker = try pipeline.start(["consume", "--concurrency", "1", "--lease", "3000"])
-        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
+        #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
         let begin = ContinuousClock.now
         worker.send(SIGTERM)
         let outcome = try await worker.outcome()
@@ -153,7 +153,7 @@ import Testing
                 .make())
         // It asks each tenth of its lease whether the task is still its own.
         let worker = try pipeline.consumer(lease: 30)
-        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
+        #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
         #expect(try await pipeline.clairo("cancel", id.rawValue).status == 0)
         #expect(await worker.line(on: .messages) { $0.contains("claim lost") } != nil)
         let chunks = try await pipeline.tasks(id).filter { $0.kind == .chunk }
