@@ -30,7 +30,7 @@ public struct DirectoryStore: DurableStore {
             throw fileError("Cannot write to the folder \(root.path)", errno, reading: false)
         }
         // The disk may be full.
-        try tryOut()
+        try checkRoundTrip()
     }
 
     /// The path of an object. A key that would leave the folder is a defect of the caller.

@@ -172,7 +172,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func whatIsNotPossibleIsSaidWithTheRightStatus() async throws {
+    @Test func impossibleRequestsGetTheRightStatus() async throws {
         let server = try await start()
         let patch = try await server.curl("-X", "PATCH", "/v1/videos")
         #expect(patch.status == 405)
@@ -223,7 +223,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aDatabaseThatIsAwayIsSaidWithoutItsAddress() async throws {
+    @Test func anUnavailableDatabaseIsReportedWithoutItsAddress() async throws {
         let server = try await start()
         let film = try await Clip(seconds: 1).make()
         metadata.setAway(true)

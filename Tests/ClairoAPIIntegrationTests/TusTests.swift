@@ -47,7 +47,7 @@ internal import Testing
         return answer.headers["upload-offset"].flatMap { Int($0) }
     }
 
-    @Test func whatIsPossibleIsTold() async throws {
+    @Test func supportedFeaturesAreReported() async throws {
         let server = try await start()
         let answer = try await server.curl("-X", "OPTIONS", "/v1/uploads/tus")
         #expect(answer.status == 204)

@@ -83,7 +83,7 @@ struct HostileMediaTests {
             }
         }
         // A film whose samples are said to lie in another file (QuickTime File Format, data reference atoms).
-        let film = try Data(contentsOf: await Clip(seconds: 2, sound: .none, suffix: "mov").make())
+        let film = try Data(contentsOf: await Clip(seconds: 2, audio: .none, suffix: "mov").make())
         for (name, reference) in [
             ("alias.mov", DataReference.alias(victim)), ("url.mov", .url("file://\(victim)")),
             ("http.mov", .url(address)),

@@ -32,7 +32,7 @@ import Testing
             }
     }
 
-    @Test func theOutputIsTheSameWithAndWithoutWalls() async throws {
+    @Test func theOutputIsTheSameWithAndWithoutASandbox() async throws {
         let source = try await Clip(width: 640, height: 360, seconds: 6).make()
         for mode in ["auto", "off"] {
             let outcome = try await ClairoProcess.run(
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func whatIsSaidOnTheWayIsTheSameToo() async throws {
+    @Test func theMessagesAreTheSameToo() async throws {
         let source = try await Clip(seconds: 4).make()
         var said: [String] = []
         for mode in ["auto", "off"] {
@@ -69,7 +69,7 @@ import Testing
         #expect(said[0] == said[1])
     }
 
-    @Test func theChildHasItsWallsAndTheParentIsClosed() async throws {
+    @Test func theChildIsSandboxedAndTheParentIsClosed() async throws {
         let source = try await Clip(width: 640, height: 360, seconds: 20).make()
         let process = try ClairoProcess.start(["transcode", source.path, "-o", scratch.path("out")])
         let child = try await child(of: process)

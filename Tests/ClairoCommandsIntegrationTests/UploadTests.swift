@@ -229,7 +229,7 @@ import Testing
         #expect(table.text.split(separator: "\n").count == 2, "a name cannot break the table")
     }
 
-    @Test func aResultThatCannotBeWrittenIsSaid() async throws {
+    @Test func aResultThatCannotBeWrittenIsReported() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let shell = try ChildProcess(
             "/bin/sh", ["-c", "\"$0\" status >/dev/full", ClairoProcess.path], environment: site.environment)

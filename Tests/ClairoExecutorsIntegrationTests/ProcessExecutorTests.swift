@@ -41,7 +41,7 @@ import Testing
         #expect(error.message.contains(words), "\(error)")
     }
 
-    @Test func theEndOfWhatItSaidIsInTheMessage() async throws {
+    @Test func theEndOfItsOutputIsInTheMessage() async throws {
         let error = try #require(await error("waste"))
         #expect(error.message.hasSuffix("xxxthe last words"))
         #expect(error.message.utf8.count < 3000)
@@ -108,7 +108,7 @@ import Testing
     /// A question costs both sides more than the bytes do. A demuxer asks for 64 KiB at a time.
     @Test func theSourceIsAskedForInLargePieces() async throws {
         // Noise, which makes a large file of a few seconds.
-        let clip = try await Clip(seconds: 4, picture: .graph("testsrc2=s=640x360:r=25:d=4,noise=alls=100:allf=t"))
+        let clip = try await Clip(seconds: 4, video: .graph("testsrc2=s=640x360:r=25:d=4,noise=alls=100:allf=t"))
             .make()
         let source = CountingSource(try FileByteSource(path: clip.path))
         try #require(source.size > 4 << 20)

@@ -40,7 +40,7 @@ struct SandboxTests {
         #expect(tried.count == 2 && succeeded(tried) == [], "\(tried)")
     }
 
-    @Test func itsWallsCannotBeLoweredAgain() async throws {
+    @Test func itsSandboxCannotBeLeft() async throws {
         let tried = try await attempt("undumpable")
         #expect(tried == ["undumpable: Operation not permitted"])
     }
@@ -115,7 +115,7 @@ struct SandboxTests {
     }
 
     @Test(arguments: [SandboxLayer.landlock, .seccomp])
-    func filesAreBehindTwoWalls(layer: SandboxLayer) async throws {
+    func filesAreBehindTwoSandboxLayers(layer: SandboxLayer) async throws {
         try scratch.write("untouched", to: "canary")
         let tried = try await attempt("files:\(scratch.path)", layers: [layer])
         // Landlock lets a process change the mode of its own files, which it could not open all the same.

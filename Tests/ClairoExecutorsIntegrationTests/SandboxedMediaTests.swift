@@ -35,7 +35,7 @@ struct SandboxedMediaTests {
         return outcome
     }
 
-    @Test(arguments: entries) func comesOutAsItDoesWithoutWalls(_ entry: MediaFolder.Entry) async throws {
+    @Test(arguments: entries) func comesOutAsItDoesWithoutASandbox(_ entry: MediaFolder.Entry) async throws {
         let inside = try await outcome(
             entry, ProcessExecutor(limits: ProcessLimits(stallSeconds: 600), executable: ClairoProcess.path))
         let outside = try await outcome(entry, InlineExecutor(engine: MediaTaskEngine()))

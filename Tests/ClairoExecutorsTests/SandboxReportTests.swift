@@ -9,7 +9,7 @@ import Testing
         SandboxReport(gaps: [], landlockVersion: version).layers
     }
 
-    @Test func whatAnOlderLandlockLeavesToOtherWallsIsTold() {
+    @Test func anOlderLandlockReportsWhatItLacks() {
         #expect(
             landlock(2).contains(
                 "landlock (version 2, without ports, signals, abstract sockets: covered by namespaces and seccomp"))

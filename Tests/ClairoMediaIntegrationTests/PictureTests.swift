@@ -72,7 +72,7 @@ import Testing
 
     @Test(arguments: turns)
     func aTurnedPictureComesOutUpright(_ turn: Turn) async throws {
-        let source = try await Clip(seconds: 1, picture: .quarters, matrix: turn.matrix).make()
+        let source = try await Clip(seconds: 1, video: .quarters, matrix: turn.matrix).make()
         let info = try await probe(source)
         #expect(info.primaryVideo?.orientation == turn.orientation)
         let output = try await Transcoded(source, into: scratch.path("out"))
@@ -91,7 +91,7 @@ import Testing
     ])
     func everyShapeKeepsItsShape(width: Int, height: Int, expected: FrameSize) async throws {
         let source = try await Clip(
-            width: width, height: height, seconds: 1, picture: .quarters, options: ["-pix_fmt", "yuv444p"]
+            width: width, height: height, seconds: 1, video: .quarters, options: ["-pix_fmt", "yuv444p"]
         ).make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         let rung = try #require(output.rungs.first)
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test func aLadderNeverChangesTheShape() async throws {
-        let source = try await Clip(width: 1280, height: 720, seconds: 1, picture: .quarters, options: ["-g", "1"])
+        let source = try await Clip(width: 1280, height: 720, seconds: 1, video: .quarters, options: ["-g", "1"])
             .make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         #expect(output.rungs.map(\.name) == ["720p", "480p", "360p", "240p"])
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test func wideSamplesBecomeSquare() async throws {
-        let source = try await Clip(width: 360, height: 288, seconds: 1, picture: .quarters, filter: "setsar=16/11")
+        let source = try await Clip(width: 360, height: 288, seconds: 1, video: .quarters, filter: "setsar=16/11")
             .make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         let rung = try #require(output.rungs.first)
@@ -127,7 +127,7 @@ import Testing
     @Test func aStillPictureStaysRecognisable() async throws {
         // One key frame and then nothing: the source's rate is no measure of what a key frame every two seconds needs.
         let source = try await Clip(
-            width: 1280, height: 720, seconds: 6, picture: .quarters, options: ["-g", "250", "-preset", "medium"]
+            width: 1280, height: 720, seconds: 6, video: .quarters, options: ["-g", "250", "-preset", "medium"]
         ).make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         var found: [String: [String?]] = [:]
@@ -163,7 +163,7 @@ import Testing
         let bar = "color=black:s=320x180:r=50:d=3,drawbox=x='mod(t*300,280)':y=0:w=40:h=ih:c=white:t=fill"
         let order = first == "top" ? "tff" : "bff"
         let source = try await Clip(
-            seconds: 3, picture: .graph(bar),
+            seconds: 3, video: .graph(bar),
             filter:
                 "geq=lum='if(between(mod(N*6,280)-X,-40,0),235,16)':cb=128:cr=128,tinterlace=interleave_\(first),setfield=\(order)",
             options: ["-c:v", "mpeg2video", "-q:v", "2", "-flags", "+ildct+ilme", "-g", "12"], suffix: "ts"
@@ -191,7 +191,7 @@ import Testing
 
     @Test func fullRangeBecomesLimited() async throws {
         let source = try await Clip(
-            seconds: 1, picture: .graph("color=black:s=320x180:r=25:d=1,drawbox=x=iw/2:w=iw/2:h=ih:c=white:t=fill"),
+            seconds: 1, video: .graph("color=black:s=320x180:r=25:d=1,drawbox=x=iw/2:w=iw/2:h=ih:c=white:t=fill"),
             filter: "scale=out_range=pc,format=yuvj420p", options: ["-pix_fmt", "yuvj420p", "-color_range", "pc"]
         ).make()
         #expect(try await probe(source).primaryVideo?.color.isFullRange == true)
@@ -208,7 +208,7 @@ import Testing
         // Reference white: 58 % of the PQ signal, 75 % of the HLG signal (ITU-R BT.2408).
         let white = transfer == "smpte2084" ? 572 : 721
         let source = try await Clip(
-            seconds: 1, picture: .graph("color=black:s=320x180:r=25:d=1,format=yuv420p10le"),
+            seconds: 1, video: .graph("color=black:s=320x180:r=25:d=1,format=yuv420p10le"),
             filter: "geq=lum='if(lt(X,W/2),64,\(white))':cb=512:cr=512",
             options: [
                 "-c:v", "libx265", "-pix_fmt", "yuv420p10le", "-color_primaries", "bt2020", "-color_trc", transfer,
@@ -233,7 +233,7 @@ import Testing
 
     @Test func tenBitsBecomeEight() async throws {
         let output = try await Transcoded(
-            Clip(seconds: 1, picture: .quarters, options: ["-pix_fmt", "yuv420p10le"]).make(), into: scratch.path("out")
+            Clip(seconds: 1, video: .quarters, options: ["-pix_fmt", "yuv420p10le"]).make(), into: scratch.path("out")
         )
         let file = output.path(try #require(output.rungs.first).mp4Key)
         let stream = try await Oracle.probe(file, "streams", "-select_streams", "v").first

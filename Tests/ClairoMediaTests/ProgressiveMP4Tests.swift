@@ -148,7 +148,7 @@ struct ToneTrack {
                 == Data(hex: "00000000 0000aff5 00000000 000003e9 00010000"))
     }
 
-    @Test func soundHasNoTablesForWhatItDoesNotNeed() throws {
+    @Test func audioHasNoTablesThatItDoesNotNeed() throws {
         let tone = try ToneTrack()
         let boxes = Boxes(data: try write([track(tone.description, folder: "a", segments: tone.segments, duration: 1)]))
         #expect(boxes.payload("moov/trak/mdia/minf/stbl/stss") == nil)

@@ -26,7 +26,7 @@ import Testing
         #expect(Self.place([(48_000, 100)]).steps == [[48_000, 0, 100]])
     }
 
-    @Test func soundBeforeTheStartIsLeftOut() {
+    @Test func audioBeforeTheStartIsDropped() {
         let result = Self.place([(-1500, 1024), (-476, 1024), (548, 1024)])
         #expect(result.steps == [[0, 1024, 0], [0, 476, 548], [0, 0, 1024]])
         #expect(result.position == 1572)

@@ -87,7 +87,7 @@ import Testing
             ])
     }
 
-    @Test func aRuntimeAPIThatIsAwayOrTalksNonsenseEndsTheLoop() async throws {
+    @Test func anUnavailableOrInvalidRuntimeAPIEndsTheLoop() async throws {
         let server = try StubServer { _, _ in HTTPResponse(200, "no id") }
         let place = ["AWS_LAMBDA_RUNTIME_API": "127.0.0.1:\(server.port)"]
         let runtime = try LambdaRuntime(environment: place)

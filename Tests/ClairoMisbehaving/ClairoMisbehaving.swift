@@ -30,6 +30,6 @@ struct ClairoMisbehaving {
             }
         if let refusal = report.refusal(of: sandbox) { TaskChild.fail(refusal) }
         let engine = MisbehavingEngine(misbehaviour: misbehaviour, target: last("--target") ?? "")
-        TaskChild(engine: engine, walls: report).serve()
+        TaskChild(engine: engine, sandbox: report).serve()
     }
 }

@@ -63,7 +63,7 @@ struct MisbehavingEngine: TaskEngine {
             }
         case .hurry:
             observer.progress(.max)
-            observer.news(.progress(JobProgress(framesDone: .max)))
+            observer.update(.progress(JobProgress(framesDone: .max)))
             return TaskResult()
         case .empties:
             var count = 0

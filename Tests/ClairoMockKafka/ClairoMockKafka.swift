@@ -51,13 +51,13 @@ struct ClairoMockKafka {
             let cluster = rd_kafka_mock_cluster_new(client, count),
             let brokers = rd_kafka_mock_cluster_bootstraps(cluster)
         else { exit(70) }
-        say(String(cString: brokers))
+        reply(String(cString: brokers))
         while let line = readLine() {
             do {
                 try obey(line, cluster, brokers: count)
-                say("ok")
+                reply("ok")
             } catch {
-                say("error \(error)")
+                reply("error \(error)")
             }
         }
         rd_kafka_mock_cluster_destroy(cluster)
@@ -65,7 +65,7 @@ struct ClairoMockKafka {
     }
 
     /// Without a buffer: somebody waits for it.
-    private static func say(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
+    private static func reply(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 
     struct Refusal: Error, CustomStringConvertible {
         var description: String

@@ -88,7 +88,7 @@ import Testing
         #expect(JobPace(of: job(), tasks: others, now: at(600)) == nil)
     }
 
-    @Test func nothingIsSaidBeforeThereIsAnythingToMeasure() {
+    @Test func nothingIsEstimatedBeforeThereIsAnythingToMeasure() {
         let waiting = (0..<4).map { chunk($0, .pending) }
         #expect(JobPace(of: job(), tasks: waiting, now: at(60)) == nil)
         #expect(JobPace(of: job(), tasks: [], now: at(60)) == nil)
@@ -101,7 +101,7 @@ import Testing
         #expect(JobPace(of: job(state), tasks: tasks, now: at(11)) == nil)
     }
 
-    @Test func whenAllFramesAreDoneNothingIsLeftToSay() {
+    @Test func nothingIsEstimatedWhenAllFramesAreDone() {
         let done = (0..<4).map { chunk($0, .succeeded, done: 300, told: 10) }
         #expect(JobPace(of: job(), tasks: done, now: at(11)) == nil)
     }

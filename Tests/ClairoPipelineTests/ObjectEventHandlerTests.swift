@@ -142,7 +142,7 @@ import Testing
         #expect(try incoming.list(prefix: "").count == 2)
     }
 
-    @Test func aStoreThatIsAwayIsTriedAgain() async throws {
+    @Test func anUnavailableStoreIsRetried() async throws {
         try incoming.put(clip, at: "a.wav")
         let store = incoming
         let isAway = Mutex(true)
@@ -157,7 +157,7 @@ import Testing
         #expect(try await intake.handle(event: event).registered.count == 1)
     }
 
-    @Test func aDatabaseThatIsAwayIsTriedAgain() async throws {
+    @Test func anUnavailableDatabaseIsRetried() async throws {
         try incoming.put(clip, at: "a.wav")
         metadata.setAway(true)
         let event = event(record("a.wav", of: clip))
@@ -168,7 +168,7 @@ import Testing
         #expect(try await intake.handle(event: event).registered.count == 1)
     }
 
-    @Test func aBucketThatCannotBeUsedIsToldAfterTheOthersCameIn() async throws {
+    @Test func anUnusableBucketIsReportedAfterTheOthersCameIn() async throws {
         try incoming.put(clip, at: "a.wav")
         let event = event(record("x.wav", bucket: "nowhere", of: clip), record("a.wav", of: clip))
         let intake = intake()

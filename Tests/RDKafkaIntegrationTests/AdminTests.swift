@@ -38,7 +38,7 @@ import Testing
         (.policyViolation, .forbidden, false), (.invalidReplicationFactor, .configuration, false),
         (.notController, .unavailable, true), (.throttlingQuotaExceeded, .unavailable, true),
     ])
-    func whyATopicIsNotMadeIsToldInTheBrokersWords(
+    func theBrokersReasonForNotCreatingATopicIsReported(
         code: KafkaCluster.Code, category: KafkaError.Category, isRetriable: Bool
     ) async throws {
         let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
@@ -70,7 +70,7 @@ import Testing
         #expect(error.category == .unknownTopic)
     }
 
-    @Test func brokersThatAreAwayAreAnErrorInTime() async throws {
+    @Test func unavailableBrokersAreAnErrorInTime() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         try await cluster.takeDown()
         let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .milliseconds(500))

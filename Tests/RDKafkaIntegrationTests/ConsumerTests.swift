@@ -313,7 +313,7 @@ import Testing
         await consumer.close()
     }
 
-    @Test func whoMayNotReadIsTold() async throws {
+    @Test func missingReadPermissionIsReported() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
         try await cluster.fail(.joinGroup, Array(repeating: .groupAuthorizationFailed, count: 100))

@@ -137,7 +137,7 @@ import Testing
         await producer.close()
     }
 
-    @Test func whatForbidsTheClientAltogetherIsTold() async throws {
+    @Test func aFatalErrorOfTheClientIsReported() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
         // The client asks for its number when it connects, and a refusal is fatal: for every client that is made anew too.

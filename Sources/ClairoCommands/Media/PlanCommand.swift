@@ -33,7 +33,7 @@ struct PlanCommand: EnvironmentCommand {
         let fingerprint = try await onDedicatedThread(name: "plan") { try SourceFingerprint(of: source, name: name) }
         let result = try await sandboxOptions.run(
             .plan(TaskSpec.PlanRequest(source: fingerprint, settings: settings)), source: source,
-            limits: limitOptions.limits, say: environment.warn)
+            limits: limitOptions.limits, log: environment.warn)
         guard let plan = result.plan else { throw ClairoError.defect("Planning \(name) gave no result") }
         if json {
             environment.output(String(decoding: try JSON.encode(plan), as: UTF8.self) + "\n")

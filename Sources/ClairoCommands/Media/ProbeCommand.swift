@@ -29,7 +29,7 @@ struct ProbeCommand: EnvironmentCommand {
         let source = try await input.open(environment)
         let name = input.name
         let result = try await sandboxOptions.run(
-            .inspect(name: name), source: source, limits: limitOptions.limits, say: environment.warn)
+            .inspect(name: name), source: source, limits: limitOptions.limits, log: environment.warn)
         guard let info = result.media else { throw ClairoError.defect("Probing \(name) gave no result") }
         if json {
             environment.output(String(decoding: try JSON.encode(info), as: UTF8.self) + "\n")

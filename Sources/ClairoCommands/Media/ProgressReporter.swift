@@ -65,7 +65,7 @@ final class ProgressReporter: @unchecked Sendable {
     }
 
     /// Prints a message between two states of the display.
-    func say(_ text: String) {
+    func log(_ text: String) {
         guard style != .none else { return }
         if style == .json {
             environment.error(Self.line(["message": text]))

@@ -42,7 +42,7 @@ struct RunTaskCommand: ParsableCommand {
             }
         if tellSandbox { TaskChild.tell(report) }
         if let refusal = report.refusal(of: sandbox) { TaskChild.fail(refusal) }
-        TaskChild(engine: engine, walls: report).serve()
+        TaskChild(engine: engine, sandbox: report).serve()
     }
 
     /// The whole life of a task's container on Amazon ECS.

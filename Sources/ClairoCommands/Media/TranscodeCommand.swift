@@ -77,7 +77,7 @@ struct TranscodeCommand: EnvironmentCommand {
             }
             let result = try await sandboxOptions.run(
                 .transcode(request), source: source, output: store, limits: limitOptions.limits, stop: stop,
-                say: reporter.say, progress: reporter.take)
+                log: reporter.log, progress: reporter.take)
             let manifest = try await onDedicatedThread(name: "transcode") { try store.get(OutputLayout.manifest) }
             return TranscodeReport(
                 output: folder, manifest: try JSONDecoder().decode(OutputManifest.self, from: manifest),

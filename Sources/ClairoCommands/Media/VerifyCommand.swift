@@ -40,7 +40,7 @@ struct VerifyCommand: EnvironmentCommand {
         try checkFolder()
         let store = try Stores(environment, stop: stop).output(folder)
         let result = try await Signals.stopping(stop) {
-            try await sandboxOptions.run(.verify, output: store, stop: stop, say: environment.warn)
+            try await sandboxOptions.run(.verify, output: store, stop: stop, log: environment.warn)
         }
         guard let report = result.verification else {
             throw ClairoError.defect("Verifying \(folder) gave no result")

@@ -41,12 +41,12 @@ struct PipelineMetrics: Sendable {
         ]
         var slowSources = stores.map { role, store in
             MetricsPage(
-                "\(role)_store", freshness: usageInterval, patience: nil, onTrouble: trouble("the \(role) store")
+                "\(role)_store", freshness: usageInterval, timeout: nil, onTrouble: trouble("the \(role) store")
             ) { () throws(ClairoError) in Self.page(try await Self.usage(of: store), role) }
         }
         // It reads every task there is.
         slowSources.append(
-            MetricsPage("finished_tasks", freshness: .seconds(60), patience: nil) { () throws(ClairoError) in
+            MetricsPage("finished_tasks", freshness: .seconds(60), timeout: nil) { () throws(ClairoError) in
                 try await database.reading { (store) throws(ClairoError) in
                     var page = Exposition()
                     for (kind, states) in try await store.finishedTasks() {
@@ -58,13 +58,13 @@ struct PipelineMetrics: Sendable {
         if let kafka {
             // Every partition is queried, which takes seconds if there are many.
             slowSources.append(
-                MetricsPage("kafka", freshness: .seconds(5), patience: nil, onTrouble: trouble("Kafka")) {
+                MetricsPage("kafka", freshness: .seconds(5), timeout: nil, onTrouble: trouble("Kafka")) {
                     () throws(ClairoError) in
                     Self.page(try await kafka.metrics())
                 })
             // Brokers that do not support this request must not hide the lag.
             slowSources.append(
-                MetricsPage("kafka_groups", freshness: .seconds(15), patience: nil) { () throws(ClairoError) in
+                MetricsPage("kafka_groups", freshness: .seconds(15), timeout: nil) { () throws(ClairoError) in
                     var page = Exposition()
                     page.add(.kafkaMembers, try await kafka.memberCounts().map { .init(Double($1), $0) })
                     return page
@@ -72,7 +72,7 @@ struct PipelineMetrics: Sendable {
         }
         if let ecs {
             slowSources.append(
-                MetricsPage("ecs", freshness: .seconds(30), patience: nil, onTrouble: trouble("ECS")) {
+                MetricsPage("ecs", freshness: .seconds(30), timeout: nil, onTrouble: trouble("ECS")) {
                     () throws(ClairoError) in
                     Self.page(try await ecs())
                 })

@@ -49,7 +49,7 @@ struct DoctorCommand: EnvironmentCommand {
     private static func check(_ store: any BackingStore) async throws {
         try await onDedicatedThread(name: "doctor") {
             try store.check()
-            try store.tryOut()
+            try store.checkRoundTrip()
         }
     }
 

@@ -29,7 +29,7 @@ struct RunningPipeline: Sendable {
             intake: try services.intake(metadata, limits: limits, sandbox: work.sandbox),
             worker: try services.worker(
                 metadata, work: work, limits: limits, log: log),
-            options: options, wakeSignal: wakeSignal, say: log.warning(services.metrics))
+            options: options, wakeSignal: wakeSignal, report: log.warning(services.metrics))
     }
 
     /// Runs until `drain` or `stop`, or until the options end it.

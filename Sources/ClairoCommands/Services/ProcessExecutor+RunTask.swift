@@ -10,7 +10,7 @@ extension ProcessExecutor {
         within processLimits: ProcessLimits = ProcessLimits(),
         onKill: @escaping @Sendable (TaskKill) -> Void = { _ in }
     ) {
-        if sandbox != .off { Sandbox.hideThisProcess() }
+        if sandbox != .off { Sandbox.makeProcessNondumpable() }
         self.init(
             limits: processLimits, sandbox: sandbox, arguments: RunTaskCommand.arguments(limits), onKill: onKill)
     }

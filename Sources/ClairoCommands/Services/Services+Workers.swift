@@ -16,7 +16,7 @@ extension Services {
                 executor: try taskExecutor(work, limits: limits), profiles: try profiles(), policy: try policy(),
                 messages: messages),
             owner: Self.processName, threads: work.threads, leaseSeconds: work.lease,
-            say: { [metrics] event in
+            report: { [metrics] event in
                 log.note(event)
                 metrics?.count(event)
             })

@@ -30,7 +30,7 @@ public struct JobProgress: Sendable, Hashable, Codable {
 }
 
 /// What a job reports while it runs.
-public enum JobNews: Sendable, Hashable, Codable {
+public enum JobUpdate: Sendable, Hashable, Codable {
     /// How far the job is.
     case progress(JobProgress)
     /// A message for people, for example that finished segments were found.

@@ -14,7 +14,7 @@ public protocol BackingStore: ObjectStore {
 
 extension BackingStore {
     /// Writes, reads and deletes a small object, which proves permissions and free space. For `doctor`.
-    public func tryOut() throws(ClairoError) {
+    public func checkRoundTrip() throws(ClairoError) {
         let key = ObjectKey(".clairo-check-\(UInt64.random(in: .min ... .max))")
         let data = Data((0..<4096).map { _ in UInt8.random(in: .min ... .max) })
         try put(data, at: key)
@@ -27,7 +27,7 @@ extension BackingStore {
         }
         try delete(key)
         guard read == data else {
-            throw .inputOutput("\(location(of: key).url) did not come back as it was written")
+            throw .inputOutput("\(location(of: key).url) was read back with different content")
         }
     }
 

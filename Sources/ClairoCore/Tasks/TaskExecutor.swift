@@ -36,23 +36,23 @@ public struct TaskIO: Sendable {
     }
 }
 
-/// What the supervisor of a task is told while it runs. Called from any thread.
+/// Callbacks to the supervisor of a task while it runs. They may be called on any thread.
 public struct TaskObserver: Sendable {
-    /// The frames finished so far, over all rungs.
+    /// Receives the number of frames finished so far, over all rungs.
     public var progress: @Sendable (Int) -> Void
-    /// How a whole job gets on.
-    public var news: @Sendable (JobNews) -> Void
-    /// That the settings of this worker are wrong, before the error is thrown: the task is not to blame then, and another
-    /// worker may do it.
+    /// Receives the progress and notes of a whole job.
+    public var update: @Sendable (JobUpdate) -> Void
+    /// Called before an error is thrown that comes from this worker's settings. The task is not at fault, and another
+    /// worker may run it.
     public var refuse: @Sendable (ClairoError) -> Void
 
     public init(
         progress: @escaping @Sendable (Int) -> Void = { _ in },
-        news: @escaping @Sendable (JobNews) -> Void = { _ in },
+        update: @escaping @Sendable (JobUpdate) -> Void = { _ in },
         refuse: @escaping @Sendable (ClairoError) -> Void = { _ in }
     ) {
         self.progress = progress
-        self.news = news
+        self.update = update
         self.refuse = refuse
     }
 }

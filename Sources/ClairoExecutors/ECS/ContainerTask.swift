@@ -208,18 +208,18 @@ private final class Pulse: Sendable {
     }
 
     func run() {
-        var told: ExchangeProgress?
-        var toldAt = -Double.infinity
+        var sent: ExchangeProgress?
+        var sentAt = -Double.infinity
         repeat {
             hear()
             if (try? check()) == nil { return }
             measure()
             let (frames, usage) = state.withLock { ($0.frames, $0.usage) }
-            if frames != told?.frames || clock.now() - toldAt >= Exchange.progressSeconds {
-                let news = ExchangeProgress(
-                    beat: (told?.beat ?? 0) + 1, frames: frames, cpuSeconds: usage?.cpuSeconds,
+            if frames != sent?.frames || clock.now() - sentAt >= Exchange.progressSeconds {
+                let report = ExchangeProgress(
+                    beat: (sent?.beat ?? 0) + 1, frames: frames, cpuSeconds: usage?.cpuSeconds,
                     peakMemory: usage?.memory)
-                if (try? exchange.write(news, ExchangeProgress.key)) != nil { (told, toldAt) = (news, clock.now()) }
+                if (try? exchange.write(report, ExchangeProgress.key)) != nil { (sent, sentAt) = (report, clock.now()) }
             }
         } while clock.sleep(interval, over)
     }

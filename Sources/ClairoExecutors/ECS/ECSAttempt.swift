@@ -167,12 +167,12 @@ struct ECSAttempt {
     }
 
     private func listen(_ exchange: Exchange, _ life: inout Life) throws(ClairoError) {
-        let news: ExchangeProgress? = try exchange.read(ExchangeProgress.key)
-        guard let news, news != life.progress else { return }
-        life.progress = news
+        let report: ExchangeProgress? = try exchange.read(ExchangeProgress.key)
+        guard let report, report != life.progress else { return }
+        life.progress = report
         life.lastSign = clock.now()
         life.running = life.running ?? clock.now()
-        observer.progress(news.frames)
+        observer.progress(report.frames)
     }
 
     private func look(_ arn: String, _ exchange: Exchange, _ life: inout Life) throws(ClairoError) -> ExchangeResult? {

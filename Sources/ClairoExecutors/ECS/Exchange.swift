@@ -73,7 +73,7 @@ struct Exchange: Sendable {
     /// so that a short S3 outage does not cost the task.
     static let beatSeconds = 10.0
     static let leaseSeconds = 60.0
-    /// Seconds between signs of life of a task without news.
+    /// Seconds between heartbeats of a task that makes no progress.
     static let progressSeconds = 15.0
     /// The lifetime of a source URL. Each renewal has a new one.
     static let sourceSeconds = 3600

@@ -103,7 +103,7 @@ final class TaskProcess: TaskRuntime {
 
     func readMessages() { tail.drain(errors) }
 
-    func lastWords() -> String {
+    func finalOutput() -> String {
         readMessages()
         return tail.text
     }
@@ -113,7 +113,7 @@ final class TaskProcess: TaskRuntime {
     func kill() { send(SIGKILL) }
 
     /// Reaps the child if it has ended, and kills its descendants before the process id can be reused.
-    func ending() -> TaskExit? {
+    func pollExit() -> TaskExit? {
         guard end == nil else { return end }
         var information = siginfo_t()
         guard waitid(P_PID, id_t(identifier), &information, WEXITED | WNOHANG | WNOWAIT) == 0,
@@ -143,6 +143,6 @@ final class TaskProcess: TaskRuntime {
     /// Kills the child and waits until it has ended.
     func endNow() {
         kill()
-        while ending() == nil { usleep(1000) }
+        while pollExit() == nil { usleep(1000) }
     }
 }

@@ -107,16 +107,16 @@ final class TaskServer: Sendable {
             }
             if isProgress { observer.progress(frames) }
             return false
-        case .news:
-            let news = try frame.decodeHead(as: JobNews.self)
-            if case .progress(let progress) = news, !progress.isPossible {
+        case .update:
+            let update = try frame.decodeHead(as: JobUpdate.self)
+            if case .progress(let progress) = update, !progress.isPossible {
                 throw BrokenProtocol(reason: "invalid progress")
             }
             let isWanted = state.withLock { state in
-                if case .note = news { state.notes += 1 }
+                if case .note = update { state.notes += 1 }
                 return state.notes <= Self.mostNotes
             }
-            if isWanted { observer.news(news) }
+            if isWanted { observer.update(update) }
             return false
         case .result:
             let result: TaskResult = try frame.decodeHead()

@@ -17,11 +17,11 @@ public struct MediaTaskEngine: TaskEngine {
     public func run(
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
     ) throws(ClairoError) -> TaskResult {
-        let control = JobControl(onFrame: observer.progress, onChange: { observer.news(.progress($0)) })
+        let control = JobControl(onFrame: observer.progress, onChange: { observer.update(.progress($0)) })
         stop.onCancel { [weak control] in control?.cancel() }
         let meter = UsageMeter()
         let work = TaskWork(
-            io: io, news: observer.news, limits: limits, threads: spec.threads ?? max(1, min(4, cores / 2)),
+            io: io, update: observer.update, limits: limits, threads: spec.threads ?? max(1, min(4, cores / 2)),
             control: control)
         do {
             try control.checkCancellation()
@@ -67,7 +67,7 @@ extension TaskSpec.Work {
 /// The work of each kind of task.
 private struct TaskWork {
     let io: TaskIO
-    let news: @Sendable (JobNews) -> Void
+    let update: @Sendable (JobUpdate) -> Void
     let limits: InputLimits
     let threads: Int
     let control: JobControl
@@ -109,7 +109,7 @@ private struct TaskWork {
         let outcome = try TranscodeJob(
             source: source, sourceName: request.source.name, fingerprint: request.source,
             settings: request.settings, limits: limits, resources: request.resources, store: output,
-            control: control, say: { [news] in news(.note($0)) }
+            control: control, log: { [update] in update(.note($0)) }
         ).run()
         return TaskResult(verification: outcome.verification, renditions: outcome.manifest.renditions)
     }

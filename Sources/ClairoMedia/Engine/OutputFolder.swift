@@ -6,7 +6,7 @@ struct OutputFolder {
     let store: any ObjectStore
 
     /// Leaves the place ready for `manifest`, whose `running` state is on the store afterwards.
-    func prepare(for manifest: OutputManifest, force: Bool, say: (String) -> Void) throws {
+    func prepare(for manifest: OutputManifest, force: Bool, log: (String) -> Void) throws {
         switch try existing() {
         case .nothing: break
         case .foreign(let example):
@@ -35,7 +35,7 @@ struct OutputFolder {
                 }
                 try remove(old)
             } else if old.planID != manifest.planID {
-                say("Starting over: \(difference(old, manifest)).")
+                log("Starting over: \(difference(old, manifest)).")
                 try remove(old)
             } else if force {
                 try remove(old)

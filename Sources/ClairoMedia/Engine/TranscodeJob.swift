@@ -27,15 +27,15 @@ public struct TranscodeJob: Sendable {
     private let resources: TranscodeResources
     private let store: any ObjectStore
     private let control: JobControl
-    private let say: @Sendable (String) -> Void
+    private let log: @Sendable (String) -> Void
 
     /// - Parameters:
     ///   - fingerprint: of the source; nil to find out.
-    ///   - say: is given what a person should know on the way, such as that finished segments were found.
+    ///   - log: is given what a person should know on the way, such as that finished segments were found.
     public init(
         source: any ByteSource, sourceName: String, fingerprint: SourceFingerprint? = nil, settings: TranscodeSettings,
         limits: InputLimits = InputLimits(), resources: TranscodeResources = TranscodeResources(),
-        store: any ObjectStore, control: JobControl = JobControl(), say: @escaping @Sendable (String) -> Void = { _ in }
+        store: any ObjectStore, control: JobControl = JobControl(), log: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.fingerprint = fingerprint
         self.source = source
@@ -45,7 +45,7 @@ public struct TranscodeJob: Sendable {
         self.resources = resources
         self.store = store
         self.control = control
-        self.say = say
+        self.log = log
     }
 
     /// Does the job. Blocks; call it on a thread of its own.
@@ -70,9 +70,9 @@ public struct TranscodeJob: Sendable {
         var plan = try TranscodePlanner.plan(
             scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
         var manifest = try OutputManifest(of: plan, warnings: scan.info.planWarnings)
-        try OutputFolder(store: store).prepare(for: manifest, force: resources.force, say: say)
+        try OutputFolder(store: store).prepare(for: manifest, force: resources.force, log: log)
         let resumed = try finishedSegments(plan)
-        if resumed > 0 { say("Continuing: \(resumed) of \(plan.segmentKeys.count) objects are finished already.") }
+        if resumed > 0 { log("Continuing: \(resumed) of \(plan.segmentKeys.count) objects are finished already.") }
 
         do {
             try encode(plan, scan: scan)

@@ -44,7 +44,7 @@ public struct Worker: Sendable {
     private let threads: Int?
     private let leaseSeconds: Double
     /// Told what happened, for the log.
-    private let say: @Sendable (WorkerEvent) -> Void
+    private let report: @Sendable (WorkerEvent) -> Void
 
     /// - Parameters:
     ///   - owner: A unique name of this worker in the database.
@@ -52,13 +52,13 @@ public struct Worker: Sendable {
     ///   - leaseSeconds: Time without a sign of life after which other workers may claim this worker's tasks.
     public init(
         _ services: Services, owner: String, threads: Int? = nil, leaseSeconds: Double = 30,
-        say: @escaping @Sendable (WorkerEvent) -> Void = { _ in }
+        report: @escaping @Sendable (WorkerEvent) -> Void = { _ in }
     ) {
         self.services = services
         self.owner = owner
         self.threads = threads
         self.leaseSeconds = leaseSeconds
-        self.say = say
+        self.report = say
     }
 
     /// A claimed task.
@@ -91,7 +91,7 @@ public struct Worker: Sendable {
                 try await succeed(task, job: job, result)
             }
             CrashPoint.reach("\(task.kind).recorded")
-            say(WorkerEvent(holds ? .succeeded(result) : .lost, task, job))
+            report(WorkerEvent(holds ? .succeeded(result) : .lost, task, job))
         case .failure(let error):
             try await untilLost(lease) { () throws(ClairoError) in
                 try await fail(task, of: job, error, lease: lease, stop: stop)
@@ -121,10 +121,10 @@ public struct Worker: Sendable {
     ) async -> (job: Job?, outcome: Result<(Job, TaskResult), ClairoError>) {
         do throws(ClairoError) {
             let job = try await services.metadata.job(task.jobID)
-            say(WorkerEvent(.began, task, job))
+            report(WorkerEvent(.began, task, job))
             return (job, await execute(task, of: job, lease))
         } catch {
-            say(WorkerEvent(.began, task, nil))
+            report(WorkerEvent(.began, task, nil))
             return (nil, .failure(error))
         }
     }
@@ -249,9 +249,9 @@ public struct Worker: Sendable {
         _ task: WorkTask, of known: Job?, _ error: ClairoError, lease: Lease, stop: StopRequest
     ) async throws(ClairoError) {
         // A lost claim needs no update; a released task does.
-        if error.kind == .cancelled, !stop.isCancelled { return say(WorkerEvent(.lost, task, known)) }
+        if error.kind == .cancelled, !stop.isCancelled { return report(WorkerEvent(.lost, task, known)) }
         let metadata = services.metadata
-        guard let job = try await metadata.job(task.jobID) else { return say(WorkerEvent(.lost, task, known)) }
+        guard let job = try await metadata.job(task.jobID) else { return report(WorkerEvent(.lost, task, known)) }
         let verdict = FailurePolicy.verdict(on: error, task: task)
         let holds: Bool
         let consequence: WorkerEvent.Consequence
@@ -276,8 +276,8 @@ public struct Worker: Sendable {
             holds = try await metadata.releaseTask(
                 task.claim, messages: [services.messages.task(task, traceID: job.traceID)])
         }
-        guard holds else { return say(WorkerEvent(.lost, task, job)) }
-        say(WorkerEvent(verdict == .release ? .released : .failed(error, consequence), task, job))
+        guard holds else { return report(WorkerEvent(.lost, task, job)) }
+        report(WorkerEvent(verdict == .release ? .released : .failed(error, consequence), task, job))
         if verdict == .releaseAndEnd { throw error }
     }
 

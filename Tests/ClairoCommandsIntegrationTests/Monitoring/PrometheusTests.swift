@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test(.enabled(if: AlertmanagerServer.isInstalled))
-    func aWorkerThatDiesIsToldOf() async throws {
+    func aWorkerThatDiesIsReported() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let workers = try (0..<2).map { _ in try pipeline.start(["consume", "--metrics-listen", "127.0.0.1:0"]) }
         var addresses: [String] = []
@@ -245,7 +245,7 @@ import Testing
         String(decoding: try await HTTPClient.send("GET", "http://\(address)/metrics").body, as: UTF8.self)
     }
 
-    @Test func aSourceThatIsAwayLeavesTheRestOfThePage() async throws {
+    @Test func anUnavailableSourceLeavesTheRestOfThePage() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         _ = try await pipeline.clairo("migrate")
         // Nobody listens on port 1.
@@ -262,7 +262,7 @@ import Testing
         #expect(try await exporter.outcome().status == 0)
     }
 
-    @Test func aDatabaseThatIsAwayAtTheStartIsFoundLater() async throws {
+    @Test func aDatabaseThatIsUnavailableAtTheStartIsFoundLater() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let file = scratch.path("late/clairo.db")
         // A file where the folder should be.

@@ -9,7 +9,7 @@ import Testing
     init() throws { scratch = try Scratch() }
 
     private static let clip = Clip(
-        width: 1280, height: 720, seconds: 120, picture: .graph("testsrc2=s=1280x720:r=25:d=120"))
+        width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
 
     private func worker(_ arguments: String...) async throws -> (PipelineSite, VideoID, ChildProcess) {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch, chunkSeconds: 60)

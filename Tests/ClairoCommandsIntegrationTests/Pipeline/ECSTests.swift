@@ -55,7 +55,7 @@ struct ECSTests {
         let ecs = try await ECSStandIn.start(environment: pipeline.site.environment.containerPart, in: scratch)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(
-            try await Clip(width: 1280, height: 720, seconds: 120, picture: .graph("testsrc2=s=1280x720:r=25:d=120"))
+            try await Clip(width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
                 .make())
         let worker = try pipeline.start(
             ["consume", "--executor", "ecs", "--lease", "30"], more: ecs.settings)
@@ -90,7 +90,7 @@ struct ECSTests {
             environment: ["CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path].merging(environment) { $1 })
     }
 
-    @Test func whatIsMissingInTheSettingsIsSaidBeforeAnyWork() async throws {
+    @Test func missingSettingsAreReportedBeforeAnyWork() async throws {
         let ecs = ["CLAIRO_ECS_CLUSTER": "c", "CLAIRO_ECS_TASK_DEFINITION": "t"]
         let s3 = ["CLAIRO_RAW_STORE": "s3://b/raw", "CLAIRO_OUTPUT_STORE": "s3://b/out"]
         let wrong: [([String: String], String)] = [

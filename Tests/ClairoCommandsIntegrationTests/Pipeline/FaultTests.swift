@@ -86,7 +86,7 @@ import Testing
         let pipeline = try await PipelineSite.make(.services, in: scratch, chunkSeconds: 1)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(
-            try await Clip(width: 640, height: 360, seconds: 60, picture: .graph("testsrc2=s=640x360:r=25:d=60")).make()
+            try await Clip(width: 640, height: 360, seconds: 60, video: .graph("testsrc2=s=640x360:r=25:d=60")).make()
         )
         let zombie = try pipeline.consumer(
             "--concurrency", "1", lease: PipelineSite.lease, more: ["CLAIRO_STOP_AT": "chunk.executed"])

@@ -114,7 +114,7 @@ import Testing
         #expect(failure.errorMessage.contains("oracle"), "\(answer)")
     }
 
-    @Test func aFunctionThatWaitsEndsWhenItIsToldTo() async throws {
+    @Test func aFunctionThatWaitsEndsWhenItIsStopped() async throws {
         let api = try LambdaRuntimeAPI([])
         defer { api.stop() }
         let function = try ClairoProcess.start(

@@ -128,7 +128,7 @@ import Testing
         _ = try pipeline.relay()
         // Longer than the grace that SIGTERM gives; the second one ends the worker at once.
         let id = try await pipeline.upload(
-            try await Clip(width: 1280, height: 720, seconds: 120, picture: .graph("testsrc2=s=1280x720:r=25:d=120"))
+            try await Clip(width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
                 .make())
         let worker = try pipeline.start(["consume", "--concurrency", "1", "--lease", "3000"])
         #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
@@ -149,7 +149,7 @@ import Testing
         let pipeline = try await PipelineSite.make(kind, in: scratch, chunkSeconds: 60)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(
-            try await Clip(width: 1280, height: 720, seconds: 120, picture: .graph("testsrc2=s=1280x720:r=25:d=120"))
+            try await Clip(width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
                 .make())
         // It asks each tenth of its lease whether the task is still its own.
         let worker = try pipeline.consumer(lease: 30)
@@ -247,7 +247,7 @@ import Testing
         #expect(try await pipeline.video(id).state == .processing)
     }
 
-    @Test func whoWaitsForAVideoIsToldThatSomebodyCancelledIt() async throws {
+    @Test func waitingForAVideoReportsItsCancellation() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let waiting = try pipeline.start(
             ["upload", try await Clip(seconds: 2).make().path, "--wait", "--progress", "none"])

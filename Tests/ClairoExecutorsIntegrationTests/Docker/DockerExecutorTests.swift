@@ -159,7 +159,7 @@ struct DockerExecutorTests {
 
     /// With both walls an attempt on others ends it, as in a process.
     @Test(arguments: ["fork", "execute", "killAll", "trace", "mount", "tcp:9", "unix:/work/socket"])
-    func theChildsOwnWallsStandInIt(target: String) async throws {
+    func theChildsOwnSandboxWorksInIt(target: String) async throws {
         let outcome = try await outcome("escape", target: target, sandbox: .auto)
         #expect(outcome.error?.kind == .defect && outcome.kills == [.forbiddenCall], "\(target): \(outcome)")
     }
@@ -230,7 +230,7 @@ struct DockerExecutorTests {
 
     // MARK: Looking whether it works
 
-    @Test func aCheckTellsWhichWallsStand() async throws {
+    @Test func aCheckReportsTheSandboxLayers() async throws {
         let report = try await DockerExecutor.underTest(in: scratch).check()
         #expect(report.image.hasPrefix("sha256:") && !report.version.isEmpty)
         #expect(report.missingLimits == [])

@@ -53,7 +53,7 @@ import Testing
 
     private var result: ExchangeResult? { get throws { try exchange.read(ExchangeResult.key) } }
 
-    @Test func aFailureIsToldWithItsKindAndWords() async throws {
+    @Test func aFailureIsReportedWithItsKindAndMessage() async throws {
         try offer()
         try await run(task(nil))
         let result = try #require(try result)
@@ -61,7 +61,7 @@ import Testing
         #expect(try exchange.read(ExchangeProgress.key, as: ExchangeProgress.self) != nil)
     }
 
-    @Test func aStoreThatRefusesTheTasksRoleIsToldAsSuch() async throws {
+    @Test func aStoreThatDeniesTheTaskRoleIsReported() async throws {
         try offer()
         // What the engine meets then is a matter of settings.
         let refusal = ClairoError.noPermission("AccessDenied", advice: "Look at the role.")

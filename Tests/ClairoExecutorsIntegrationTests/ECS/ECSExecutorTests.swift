@@ -139,7 +139,7 @@ import Testing
         (.init("RunTask", code: "ConflictException"), .defect, .software, "ConflictException"),
     ]
 
-    @Test(arguments: refusals.indices) func whatECSRefusesIsSaidWithItsKindAndAdvice(_ index: Int) async throws {
+    @Test(arguments: refusals.indices) func ecsRejectionsAreReportedWithKindAndAdvice(_ index: Int) async throws {
         let (answer, kind, code, words) = Self.refusals[index]
         let ground = try await ECSGround.make(in: scratch)
         ground.standIn.answer(answer)

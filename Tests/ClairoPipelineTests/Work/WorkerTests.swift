@@ -17,7 +17,7 @@ import Testing
         Worker(
             Worker.Services(
                 metadata: metadata, output: store, openSource: { _ in MemorySource(Data([1])) }, executor: executor),
-            owner: "test", leaseSeconds: 3600, say: { [log] in log.note($0) })
+            owner: "test", leaseSeconds: 3600, report: { [log] in log.note($0) })
     }
 
     /// A running job of one chunk that is due.
