@@ -9,7 +9,7 @@ internal import Glibc
 /// trusts the records of the segments and decodes nothing.
 public struct MediaTaskEngine: TaskEngine {
     private let limits: InputLimits
-    /// Read early, because the sandbox hides the files that tell it.
+    /// Read early, because the sandbox denies access to the files that this reads.
     private let cores = ProcessInfo.processInfo.activeProcessorCount
 
     public init(limits: InputLimits = InputLimits()) { self.limits = limits }
