@@ -17,14 +17,14 @@ public protocol TaskEngine: Sendable {
     ) throws(ClairoError) -> TaskResult
 }
 
-/// What a task reads and writes: all that it can reach of the world.
+/// The input and output of a task. A task can access nothing else.
 public struct TaskIO: Sendable {
-    /// Nil for a task that reads what its job wrote, and no source.
+    /// The source; nil for a task that reads only the job's output.
     public var source: (any ByteSource)?
-    /// The job's output folder, by the names of the plan; nil for a task that writes nothing. What an attempt may write, and
-    /// under which names it is kept, is decided by who gives the folder.
+    /// The job's output folder, with the names of the plan; nil for a task that writes nothing. The provider of the
+    /// folder decides what an attempt may write and under which names it is stored.
     public var output: (any ObjectStore)?
-    /// For a task that runs where `output` does not lead, and writes by itself; nil where no task may.
+    /// Direct access to the store for a task on another machine, which cannot use `output`; nil if that is not allowed.
     public var remote: RemoteOutput?
 
     public init(
