@@ -3,7 +3,7 @@ internal import ClairoCore
 internal import ClairoMedia
 internal import Foundation
 
-/// `clairo plan`: shows what a transcode would make, and why.
+/// `clairo plan`: shows the plan of a transcode with the reasons.
 struct PlanCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",

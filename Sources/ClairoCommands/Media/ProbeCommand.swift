@@ -3,7 +3,7 @@ internal import ClairoCore
 internal import ClairoMedia
 internal import Foundation
 
-/// `clairo probe`: shows what is in a file.
+/// `clairo probe`: shows the contents of a file.
 struct ProbeCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "probe",

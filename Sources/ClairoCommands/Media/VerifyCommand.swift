@@ -23,7 +23,7 @@ struct VerifyCommand: EnvironmentCommand {
 
     @OptionGroup var sandboxOptions: SandboxOptions
 
-    /// An empty store and a missing folder look alike to the verifier.
+    /// Checks that the folder exists, because the verifier cannot distinguish a missing folder from an empty one.
     private func checkFolder() throws(ClairoError) {
         if folder.hasPrefix("s3://") { return }
         var isFolder: ObjCBool = false

@@ -4,8 +4,8 @@ internal import ClairoMetrics
 /// One source of a metrics page, such as the database or the brokers.
 ///
 /// The source is read at most once every `freshness`, and a page waits for it no longer than `timeout`. After that the
-/// page shows the last values and their age. If reading fails, the page says so and omits the values. An expensive source
-/// is read only by `keepFresh`, independently of pages.
+/// page shows the last values and their age. If reading fails, the page says so and omits the values. An expensive
+/// source is read only by `keepFresh`, independently of pages.
 actor MetricsPage {
     /// The value of the label `source`.
     nonisolated let name: String
@@ -24,7 +24,7 @@ actor MetricsPage {
     private var last: Answer?
     private var running: Task<Void, Never>?
 
-    /// - Parameter onTrouble: called when reading fails for a new reason, and with nil when it succeeds again.
+    /// - Parameter onTrouble: Called when reading fails for a new reason, and with nil when it succeeds again.
     init(
         _ name: String, freshness: Duration, timeout: Duration? = .seconds(4),
         onTrouble: @escaping @Sendable (ClairoError?) -> Void = { _ in },
@@ -37,7 +37,7 @@ actor MetricsPage {
         self.read = read
     }
 
-    /// Adds the source's metrics, and those about the source.
+    /// Adds the source's metrics and the metrics about the source.
     func write(to page: Exposition) async -> Exposition {
         if let timeout, last.map({ .now - $0.began >= freshness }) ?? true { await refresh(timeout) }
         var page = page

@@ -12,10 +12,10 @@ struct PipelineMetrics: Sendable {
     private let slowSources: [MetricsPage]
 
     /// - Parameters:
-    ///   - open: opens the database; called until it succeeds.
-    ///   - kafka: nil if the queue is a table of the database.
-    ///   - stores: stores whose objects are counted every `usageInterval`, by role.
-    ///   - ecs: nil if no tasks run on ECS.
+    ///   - open: Opens the database. Called until it succeeds.
+    ///   - kafka: Nil if the queue is a table of the database.
+    ///   - stores: The stores, by role. Their objects are counted every `usageInterval`.
+    ///   - ecs: Nil if no tasks run on ECS.
     init(
         open: @escaping @Sendable () async throws(ClairoError) -> any MetadataStore, kafka: KafkaQueue?,
         stores: [(role: DaemonMetrics.StoreRole, store: any BackingStore)] = [],
@@ -44,7 +44,7 @@ struct PipelineMetrics: Sendable {
                 "\(role)_store", freshness: usageInterval, timeout: nil, onTrouble: trouble("the \(role) store")
             ) { () throws(ClairoError) in Self.page(try await Self.usage(of: store), role) }
         }
-        // It reads every task there is.
+        // It reads all tasks.
         slowSources.append(
             MetricsPage("finished_tasks", freshness: .seconds(60), timeout: nil) { () throws(ClairoError) in
                 try await database.reading { (store) throws(ClairoError) in
@@ -81,7 +81,7 @@ struct PipelineMetrics: Sendable {
         self.sources = sources + slowSources
     }
 
-    /// Keeps the sources up to date that pages do not read, until the task is cancelled.
+    /// Refreshes the sources that pages do not read, until the task is cancelled.
     func keepFresh() async {
         await withTaskGroup { group in
             for source in slowSources { group.addTask { await source.keepFresh() } }

@@ -125,13 +125,13 @@ struct DLQRedriveCommand: EnvironmentCommand {
     }
 }
 
-/// What `clairo dlq list --json` prints.
+/// The output of `clairo dlq list --json`.
 struct DeadLetterList: Codable {
     var schema = 1
     var deadLetters: [DeadLetterDocument]
 }
 
-/// A dead letter as JSON: with its payload as text if it is text, else in base64.
+/// A dead letter as JSON. The payload is text if possible, otherwise base64.
 struct DeadLetterDocument: Codable {
     var id: MessageID
     var topic: String

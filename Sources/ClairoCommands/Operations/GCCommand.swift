@@ -5,7 +5,7 @@ internal import ClairoMedia
 internal import ClairoPipeline
 internal import Foundation
 
-/// `clairo gc`: removes what is not needed any more.
+/// `clairo gc`: removes unreferenced objects, abandoned uploads and old rows.
 struct GCCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "gc",
@@ -46,7 +46,7 @@ struct GCCommand: EnvironmentCommand {
                 let collection = GarbageCollection(
                     metadata: metadata, output: try services.outputStore(), olderThanSeconds: age, isDryRun: dryRun,
                     removesUnknown: unknown)
-                // Abandoned uploads of sources have rows of their own, which the sweep goes by.
+                // The upload sweep uses the rows of abandoned uploads.
                 if !dryRun { try await UploadSweep(try services.registration(metadata, limits: InputLimits())).run() }
                 let (dryRun, json) = (dryRun, json)
                 @Sendable func onRemove(_ key: ObjectKey) {
@@ -99,7 +99,7 @@ struct GCCommand: EnvironmentCommand {
     }
 }
 
-/// What `clairo gc --json` prints.
+/// The output of `clairo gc --json`.
 struct GCReport: Codable {
     var schema = 1
     var report: GarbageCollection.Report

@@ -2,12 +2,12 @@ internal import ClairoCore
 internal import ClairoPipeline
 internal import Logging
 
-/// The log of the pipeline's daemons on stderr: a line for each milestone, with the ids to search for.
+/// The log of the pipeline's daemons on stderr: one line for each milestone, with its ids.
 struct PipelineLog: Sendable {
     let logger: Logger
     let format: LogFormat
 
-    /// - Parameter milestones: false for warnings and errors only.
+    /// - Parameter milestones: False to log only warnings and errors.
     init(_ format: LogFormat = .text, milestones: Bool = true, _ environment: CommandEnvironment) {
         self.format = format
         logger = Logger(label: "clairo") { _ in

@@ -32,7 +32,7 @@ struct RunningPipeline: Sendable {
             options: options, wakeSignal: wakeSignal, report: log.warning(services.metrics))
     }
 
-    /// Runs until `drain` or `stop`, or until the options end it.
+    /// Runs until `drain` or `stop` is requested, or until the options end it.
     func run(relays: Bool, drain: StopRequest, stop: StopRequest) async throws {
         try await queue.prepare(untilReached: drain, log: log)
         guard relays else { return try await consumer.run(drain: drain, stop: stop) }

@@ -3,7 +3,7 @@ internal import ClairoPipeline
 internal import Foundation
 internal import Glibc
 
-/// Uploads the files of a command line one after the other, for `upload` and `run`.
+/// Uploads the files of a command line in sequence, for `upload` and `run`.
 struct UploadLoop {
     let options: UploadOptions
     let services: Services
@@ -13,9 +13,9 @@ struct UploadLoop {
     let json: Bool
     var progress = ProgressStyle.none
 
-    /// Uploads each file. An error that concerns one file only is reported, and the others are uploaded all the same.
-    /// - Parameter uploaded: receives each file's name and outcome.
-    /// - Returns: the first error that was reported.
+    /// Uploads each file. An error that concerns only one file is reported, and the next file follows.
+    /// - Parameter uploaded: Receives the name and outcome of each file.
+    /// - Returns: The first reported error.
     func run(_ uploaded: (_ file: String, FileUpload.Outcome) async throws -> Void) async throws -> AlreadyReported? {
         var failure: AlreadyReported?
         for file in options.files {
@@ -29,7 +29,7 @@ struct UploadLoop {
         return failure
     }
 
-    /// To be called when the user knows the video's id: from then on the same file is another video.
+    /// Call when the user has received the video's id. After that, uploading the same file creates another video.
     func acknowledge(_ session: UploadID?) async throws(ClairoError) {
         guard let session else { return }
         try await FileUpload(registration: registration, stop: services.stop).acknowledge(session)
@@ -49,13 +49,13 @@ struct UploadLoop {
             }, dedupe: dedupe, progress: { meter.show($0) })
     }
 
-    /// Whether an error concerns this file only, and not the services that all files go to.
+    /// Whether an error concerns only this file, and not the services for all files.
     private static func concerns(_ file: String, _ error: ClairoError) -> Bool {
         error.kind == .badInput || error.exitCode == .noInput
             || (error.exitCode == .noPermission && !FileManager.default.isReadableFile(atPath: file))
     }
 
-    /// The same for the same file, as far as can be told without reading it, and for the same words about it.
+    /// Identifies an upload of the same file with the same properties, as far as possible without reading the file.
     private static func fingerprint(
         of file: String, source: any ByteSource, request: UploadRequest
     ) throws(ClairoError) -> String {

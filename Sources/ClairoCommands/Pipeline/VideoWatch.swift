@@ -8,14 +8,14 @@ struct VideoWatch {
     let environment: CommandEnvironment
     let json: Bool
 
-    /// What `clairo status --json` prints without a video.
+    /// The output of `clairo status --json` without a video.
     struct List: Codable {
         var schema = 2
         var videos: [VideoDocument]
     }
 
     /// The current state: the named videos with their jobs, or a list.
-    /// - Returns: the text, and whether all named videos are final.
+    /// - Returns: The text, and whether all named videos are final.
     func page(_ ids: [VideoID], filter: VideoFilter, pretty: Bool) async throws -> (text: String, isFinal: Bool) {
         guard !ids.isEmpty else { return (try await list(filter, pretty: pretty), false) }
         let reports = try await reports(ids)
@@ -51,7 +51,7 @@ struct VideoWatch {
     }
 
     /// Waits until all videos are final.
-    /// - Throws: the failure of the first that did not become ready.
+    /// - Throws: The failure of the first video that did not become ready.
     func untilFinal(_ ids: [VideoID], stop: StopRequest) async throws {
         var states: [VideoID: Video.State] = [:]
         while true {
@@ -85,7 +85,8 @@ struct VideoWatch {
         return reports
     }
 
-    /// Why a final video is not ready. Never of the kind `cancelled`, which means that this command was stopped.
+    /// The error for a final video that is not ready. Never of the kind `cancelled`, which means that this command was
+    /// stopped.
     private static func failure(of video: VideoDocument) -> ClairoError {
         guard video.state != .cancelled else {
             return .temporary("Video \(video.id) is cancelled", advice: "clairo retry \(video.id) continues it.")

@@ -3,8 +3,8 @@ internal import ClairoExecutors
 internal import ClairoMedia
 
 extension ProcessExecutor {
-    /// Runs tasks by `clairo run-task` of this program, on sources within `limits`. Unless the sandbox is off, other processes
-    /// of the same user cannot inspect this process any more, which has the credentials.
+    /// Runs tasks with `clairo run-task` of this program, on sources within `limits`. Unless the sandbox is off, other
+    /// processes of the same user can no longer inspect this process, which has the credentials.
     init(
         taking limits: InputLimits = InputLimits(), sandbox: SandboxMode,
         within processLimits: ProcessLimits = ProcessLimits(),
