@@ -5,7 +5,7 @@ internal import Glibc
 /// A store in a folder: keys are paths below it.
 ///
 /// An object is written beside its place under a hidden name, flushed to disk and then renamed, so that a reader or a
-/// crash sees it whole or not at all.
+/// crash sees the whole object or nothing.
 public struct DirectoryStore: DurableStore {
     /// The directory that the keys are relative to.
     public let root: URL

@@ -141,7 +141,7 @@ import Testing
         #expect(report.shown.allSatisfy { abs($0.time * 25 - Double($0.number)) < 0.51 })
     }
 
-    /// What the browser showed last; kept where `CLAIRO_TEST_PICTURES` names a folder, to be looked at.
+    /// The last frame in the browser. It is kept for inspection if `CLAIRO_TEST_PICTURES` names a folder.
     private func keepPicture(_ report: Report, name: String) throws {
         let picture = try #require(report.picture?.split(separator: ",").last)
         let data = try #require(Data(base64Encoded: String(picture)))

@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Commands by hand decode in a child behind walls, and nobody sees it by the result.
+/// Interactive commands decode in a sandboxed child, with the same result.
 @Suite(.sharesMachine) struct TranscodeSandboxTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -83,8 +83,8 @@ import Testing
         try await eventually { kill(child, 0) != 0 }
     }
 
-    /// There is nothing wrong with the source. Only the child is in the group: where it is slow to die, because the machine is
-    /// busy, the kernel would take the parent as well.
+    /// There is nothing wrong with the source. Only the child is in the group: where it is slow to die, because the
+    /// machine is busy, the kernel would take the parent as well.
     @Test(.enabled(if: MemoryGroup.isPossible, "a control group for memory can only be made by root"))
     func aChildForWhichThereIsNoMemoryMayBeTriedAgain() async throws {
         let source = try await Clip(width: 1920, height: 1080, seconds: 4).make()

@@ -62,7 +62,8 @@ struct SandboxTests {
     }
 
     #if arch(x86_64)
-        /// The same calls by the numbers of x32 are others' for a filter: libseccomp ends only the thread if it is not told.
+        /// The same calls by the numbers of x32 are others' for a filter: libseccomp ends only the thread if it is not
+        /// told.
         @Test func aCallOfAForeignKindEndsIt() async throws {
             let error = try #require(await Misbehaving("escape", target: "x32").error())
             #expect(error.kind == .defect && error.message.contains("SIGSYS"), "\(error)")
@@ -86,7 +87,7 @@ struct SandboxTests {
             #expect(error.kind == .defect && error.message.contains("SIGSYS"), "\(error)")
         }
         #expect(server.connections == 0)
-        // The canary does hear: without walls they all arrive.
+        // Without a sandbox, the canary receives all of them.
         for target in ["tcp:\(server.port)", "unix:\(server.path)", "unix:\(server.abstractName)"] {
             let tried = try await Misbehaving("escape", target: target, sandbox: .off).run().warnings
             #expect(succeeded(tried).count == 1, "\(tried)")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// What is told of the walls is what they hold.
+/// The sandbox report describes the actual layers.
 @Suite struct SandboxReportTests {
     private func landlock(_ version: Int) -> String {
         SandboxReport(gaps: [], landlockVersion: version).layers

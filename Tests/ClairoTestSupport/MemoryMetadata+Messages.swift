@@ -172,7 +172,7 @@ extension MemoryMetadata.State {
         }
     }
 
-    /// - Returns: false where it is there already.
+    /// - Returns: False if it exists.
     mutating func add(_ letter: DeadLetter) -> Bool {
         if deadLetters.contains(where: { $0.id == letter.id }) { return false }
         deadLetters.append(letter)

@@ -1,6 +1,6 @@
 internal import struct Foundation.Data
 
-/// A store that is a place of its own, a bucket or a directory, and no view of a part of one.
+/// A store that is a bucket or a directory itself, not a view of a part of one.
 public protocol BackingStore: ObjectStore {
     /// The location of an object, for database rows, messages and display.
     func location(of key: ObjectKey) -> ObjectLocation
@@ -31,7 +31,7 @@ extension BackingStore {
         }
     }
 
-    /// For stores whose listing has no sizes.
+    /// An implementation for stores whose listings have no sizes.
     public func usage() throws(ClairoError) -> StoreUsage {
         var usage = StoreUsage()
         for key in try list(prefix: "") {

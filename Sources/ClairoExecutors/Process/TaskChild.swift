@@ -191,7 +191,7 @@ final class TaskChannel: Sendable {
         return (head, frame.payload)
     }
 
-    /// At most ten times a second.
+    /// Reports progress at most ten times a second.
     func reportProgress(_ frames: Int) {
         let due = progress.withLock { progress in
             progress.frames = max(progress.frames, frames)
@@ -243,7 +243,7 @@ final class TaskChannel: Sendable {
 ///
 /// A request costs both sides more than the bytes do, and demuxers read a few bytes at a time. So each request reads
 /// ahead, and the last replies are cached: several, because audio and video readers share the source.
-/// What lies before the wanted bytes is not asked for: it may be far away (`RetainedBytes`).
+/// It never reads before the requested bytes, because they may be far away (`RetainedBytes`).
 final class RemoteSource: ByteSource {
     let size: Int64
     let etag: String?

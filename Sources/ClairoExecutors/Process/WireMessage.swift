@@ -82,10 +82,10 @@ struct WireLimits: Sendable {
     }
 }
 
-/// The head of `start`: everything that a task is told.
+/// The head of `start`: the complete description of a task.
 struct StartHead: Codable {
     var spec: TaskSpec
-    /// Nil where the task reads no source.
+    /// Nil if the task reads no source.
     var sourceSize: Int64?
     var sourceETag: String?
 }

@@ -18,7 +18,7 @@ public struct Worker: Sendable {
         public var executor: any TaskExecutor
         /// The transcoding profiles.
         public var profiles: Profiles
-        /// Where tasks stand in the queue.
+        /// The positions of tasks in the queue.
         public var policy: QueuePolicy
         /// Writes the messages that follow from changes.
         public var messages: JobMessages
@@ -43,7 +43,7 @@ public struct Worker: Sendable {
     private let owner: String
     private let threads: Int?
     private let leaseSeconds: Double
-    /// Told what happened, for the log.
+    /// Receives events, for the log.
     private let report: @Sendable (WorkerEvent) -> Void
 
     /// - Parameters:
@@ -174,7 +174,7 @@ public struct Worker: Sendable {
             }
         }
         let observer = TaskObserver(
-            // More frames than there are to do are not believed.
+            // Clamp implausible frame counts.
             progress: { lease.framesDone = min($0, task.framesPlanned) },
             refuse: { folder.note(refusal: $0) })
         return try await services.executor.run(spec, io: io, observer: observer, stop: lease.stop)

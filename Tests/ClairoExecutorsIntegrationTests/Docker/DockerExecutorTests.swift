@@ -20,7 +20,7 @@ struct DockerExecutorTests {
         var warnings: [String] = []
     }
 
-    /// Runs a process that does something else than its task, with the container's own walls alone.
+    /// Runs a process that does not do its task, with only the container's isolation.
     private func outcome(
         _ misbehaviour: String, target: String = "", limits: DockerLimits = DockerLimits(),
         sandbox: SandboxMode = .off, store: any ObjectStore = MemoryStore(), stop: StopRequest = StopRequest()
@@ -123,7 +123,7 @@ struct DockerExecutorTests {
         #expect(mounts.map { $0["Destination"] as? String } == ["/work"] && mounts.first?["RW"] as? Bool == false)
     }
 
-    /// Behind the container's walls alone: without the child's own.
+    /// With only the container's isolation, without the child's own sandbox.
     @Test func aBurglarFindsNothingInIt() async throws {
         let canary = try scratch.write("untouched", to: "canary")
         let server = try Canary(path: scratch.path("socket"))
@@ -143,7 +143,7 @@ struct DockerExecutorTests {
         ] {
             #expect(try await tried(target) == [], "\(target)")
         }
-        // There is nobody else in it to be signalled or looked into.
+        // The container has no other process to signal or inspect.
         for target in ["killAll", "trace"] { #expect(try await tried(target) == [], "\(target)") }
         #expect(server.connections == 0)
         #expect(try String(contentsOfFile: canary, encoding: .utf8) == "untouched")
@@ -157,7 +157,7 @@ struct DockerExecutorTests {
         #expect((20...100).contains(count))
     }
 
-    /// With both walls an attempt on others ends it, as in a process.
+    /// With both layers, an attempt to access other processes ends it, as in a plain process.
     @Test(arguments: ["fork", "execute", "killAll", "trace", "mount", "tcp:9", "unix:/work/socket"])
     func theChildsOwnSandboxWorksInIt(target: String) async throws {
         let outcome = try await outcome("escape", target: target, sandbox: .auto)
