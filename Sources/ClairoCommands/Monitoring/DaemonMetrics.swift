@@ -113,7 +113,7 @@ final class DaemonMetrics: Sendable {
                 add(to: .deadLetters)
                 add(to: .jobs, "failed")
             case .failure: add(to: .jobs, "failed")
-            case .handedBack: break
+            case .released: break
             }
         }
     }
@@ -122,7 +122,7 @@ final class DaemonMetrics: Sendable {
         switch consequence {
         case .retry: "retried"
         case .failure, .deadLetter: "failed"
-        case .handedBack: "released"
+        case .released: "released"
         }
     }
 

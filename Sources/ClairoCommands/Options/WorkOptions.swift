@@ -26,7 +26,7 @@ struct WorkOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Seconds without a sign of life after which other workers take over this process's tasks.",
+            "Seconds without a heartbeat after which other workers take over this process's tasks.",
             valueName: "seconds"))
     var lease: Double = 30
 

@@ -71,7 +71,7 @@ struct PipelineLog: Sendable {
                     "job failed",
                     metadata: Self.metadata(ofJob: event).merging(["error": "\(error.message)"]) { $1 })
             }
-        case .released: logger.info("task handed back", metadata: ids)
+        case .released: logger.info("task released", metadata: ids)
         case .lost: logger.warning("claim lost, result dropped", metadata: ids)
         }
     }

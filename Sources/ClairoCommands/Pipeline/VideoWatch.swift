@@ -136,8 +136,8 @@ struct VideoWatch {
         ]
         if let media = video.media {
             var parts = [media.containerName, Render.duration(media.duration)]
-            if let picture = media.primaryVideo {
-                parts += ["\(picture.codec) \(picture.displaySize)", Render.frameRate(picture.frameRate)]
+            if let stream = media.primaryVideo {
+                parts += ["\(stream.codec) \(stream.displaySize)", Render.frameRate(stream.frameRate)]
             }
             parts += media.primaryAudio.map { "\($0.codec) \($0.layout)" }
             rows.append(["media", parts.joined(separator: ", ")])

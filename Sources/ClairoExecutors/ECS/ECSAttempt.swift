@@ -221,7 +221,7 @@ struct ECSAttempt {
             return
         }
         if now - max(running, life.lastSign) > pace.stall {
-            throw .temporary("The ECS task gave no sign of life for \(Int(pace.stall)) s and was stopped")
+            throw .temporary("The ECS task sent no heartbeat for \(Int(pace.stall)) s and was stopped")
         }
     }
 

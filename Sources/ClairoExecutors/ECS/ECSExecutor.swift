@@ -18,7 +18,7 @@ internal import Synchronization
 ///
 /// - The task reports its own error: that error.
 /// - ECS has no capacity: `capacity`.
-/// - Its machine was reclaimed (Spot), it was stopped, it vanished, or it gave no sign of life: `transient`.
+/// - Its machine was reclaimed (Spot), it was stopped, it vanished, or it sent no heartbeat: `transient`.
 /// - It ended without a result, ran out of memory, or did not start: `defect`.
 /// - ECS rejects this worker (no such cluster, no permission): the worker ends, and other workers run the task.
 public struct ECSExecutor: TaskExecutor {
@@ -34,7 +34,7 @@ public struct ECSExecutor: TaskExecutor {
         public var unknown = 300.0
         /// How long a task may take to start: provisioning machines and pulling images may take minutes.
         public var start = 900.0
-        /// How long a running task may give no sign of life.
+        /// How long a running task may send no heartbeat.
         public var stall = 180.0
         /// How long to wait for a stopped task to end. Its lease has been deleted by then, so it writes nothing.
         public var stopping = 2.0

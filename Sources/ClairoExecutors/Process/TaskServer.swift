@@ -2,10 +2,10 @@ internal import ClairoCore
 internal import Foundation
 internal import Synchronization
 
-/// The parent's end of the talk with a task's process: answers its requests with what `TaskIO` gives.
+/// The parent's side of the protocol with a task's process: serves its requests from `TaskIO`.
 ///
-/// One thread reads; a few others answer, so that a slow write does not keep the source waiting. What waits to be answered
-/// is bounded, and a child that asks for more is not read any further.
+/// One thread reads and a few others answer, so that a slow write does not delay reads of the source. The number of
+/// unanswered requests is bounded; beyond that, no more requests are read.
 final class TaskServer: Sendable {
     enum Ending: Sendable {
         case result(TaskResult)

@@ -5,7 +5,7 @@ public struct DeadLetterOperations: Sendable {
     private let metadata: any VideoRecords & DeadLetterRecords
     private let jobs: JobOperations
 
-    /// What became of a redrive.
+    /// The outcome of a redrive.
     public enum Outcome: Sendable {
         /// It is tried again now.
         case redriven

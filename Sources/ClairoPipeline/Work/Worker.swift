@@ -49,7 +49,7 @@ public struct Worker: Sendable {
     /// - Parameters:
     ///   - owner: A unique name of this worker in the database.
     ///   - threads: Decoding threads per task.
-    ///   - leaseSeconds: Time without a sign of life after which other workers may claim this worker's tasks.
+    ///   - leaseSeconds: Time without a heartbeat after which other workers may claim this worker's tasks.
     public init(
         _ services: Services, owner: String, threads: Int? = nil, leaseSeconds: Double = 30,
         report: @escaping @Sendable (WorkerEvent) -> Void = { _ in }
@@ -272,7 +272,7 @@ public struct Worker: Sendable {
                 messages: services.messages.event(.failed, job: job, error: failure)
                     + [letter].compactMap { $0 }.map(JobMessages.deadLetter), deadLetter: letter)
         case .release, .releaseAndEnd:
-            consequence = .handedBack
+            consequence = .released
             holds = try await metadata.releaseTask(
                 task.claim, messages: [services.messages.task(task, traceID: job.traceID)])
         }

@@ -24,7 +24,7 @@ import Testing
         worker.send(SIGTERM)
         let outcome = try await worker.outcome()
         #expect(outcome.status == 0, "\(outcome)")
-        #expect(!outcome.errors.contains("handed back"))
+        #expect(!outcome.errors.contains("task released"))
         let tasks = try await pipeline.tasks(id)
         let lines = outcome.errors.split(separator: "\n")
         let stop = try #require(lines.firstIndex { $0.contains("stopping") })

@@ -8,8 +8,8 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// What becomes of tasks on ECS that do not end well, and what is asked of ECS meanwhile. Nothing runs here, and no time
-/// passes: `ExecutorContractTests` has tasks that work.
+/// What becomes of tasks on ECS that do not end well, and what is asked of ECS meanwhile. Nothing runs here, and no
+/// time passes: `ExecutorContractTests` has tasks that work.
 @Suite(.enabled(if: ECSStandIn.isAvailable, "there is no moto_server or no rclone")) struct ECSExecutorTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -85,7 +85,7 @@ import Testing
         (.vanishes(afterLooks: 1), .transient, "is lost"),
         (.vanishes(afterLooks: 0), .transient, "is lost"),
         (.stuck("PENDING"), .capacity, "did not begin"),
-        (.stuck("RUNNING"), .transient, "no sign of life"),
+        (.stuck("RUNNING"), .transient, "no heartbeat"),
     ]
 
     @Test(arguments: endings.indices) func howATaskEndsDecidesTheKindOfItsFailure(_ index: Int) async throws {

@@ -177,7 +177,7 @@ import Testing
         }
         let after = try await now(task)
         #expect(after.state == .pending && after.maxAttempts == task.maxAttempts + 1 && after.error == nil)
-        #expect(log.words.last == "chunk failed(handedBack)")
+        #expect(log.words.last == "chunk failed(released)")
     }
 
     // MARK: Stops and lost claims
