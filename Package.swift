@@ -39,7 +39,6 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
@@ -112,7 +111,7 @@ let package = Package(
             dependencies: ["AWSSigning", "CLinux", "ClairoCore", "RDKafka"],
             path: "Tests/ClairoTestSupport"
         ),
-        // Scripts/bench measures the metadata store and the pipeline with it.
+        // Scripts/bench/run measures the metadata store and the pipeline with it.
         .executableTarget(
             name: "clairo-bench",
             dependencies: ["ClairoPipeline", "ClairoMessaging", "ClairoMetadata", "ClairoCore"],

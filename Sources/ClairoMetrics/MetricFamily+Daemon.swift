@@ -81,10 +81,10 @@ extension MetricFamily {
         labels: ["op", "code"])
     public static let databaseRequests = counter(
         "clairo_db_requests_total", "Database transactions, by operation and outcome (success, or kind of error)",
-        labels: ["operation", "outcome"])
+        labels: ["op", "outcome"], renamed: ["op": "operation"])
     public static let databaseDuration = histogram(
         "clairo_db_request_duration_seconds", "Duration of database transactions, including retries, in seconds",
-        buckets: shortTimes, labels: ["operation"])
+        buckets: shortTimes, labels: ["op"], renamed: ["op": "operation"])
     public static let outboxDelivered = counter(
         "clairo_outbox_delivered_total", "Outbox messages that this process delivered")
     public static let outboxPostponed = counter(

@@ -2,8 +2,8 @@ internal import ClairoCore
 internal import ClairoMetadata
 internal import Foundation
 
-/// What `Scripts/bench metadata` and `Scripts/bench pipeline` measure with: each subcommand prints its figures as JSON. It is
-/// no product: people have `clairo`.
+/// What the benchmarks `metadata` and `pipeline` in `Scripts/bench` measure with: each subcommand prints its figures as
+/// JSON. It is no product: people have `clairo`.
 ///
 ///     clairo-bench migrate URL                    only bring the schema up to date
 ///     clairo-bench store URL CLIENTS CLAIMS       a store that is filled already: times in milliseconds

@@ -63,6 +63,7 @@ import Testing
             #expect(TranscodeSettings.differences(settings, TranscodeSettings()).map(\.name) == [field.name])
         }
         #expect(try commandLine([]) == TranscodeSettings())
+        #expect(try Set(SettingsOptions.parse([]).texts.keys) == Set(TranscodeSettings.fields.map(\.name)))
     }
 
     @Test func profilesHaveListsAndFlagsOfYAML() throws {

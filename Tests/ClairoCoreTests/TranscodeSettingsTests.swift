@@ -99,6 +99,70 @@ import Testing
         }
     }
 
+    // MARK: Limits
+
+    /// Values of one setting: the outermost that are in range, and the nearest that are not.
+    struct Limits: Sendable, CustomTestStringConvertible {
+        var field: String
+        var good: [TranscodeSettings]
+        var bad: [TranscodeSettings]
+        var testDescription: String { field }
+
+        /// - Parameter settings: the defaults with one value of the field.
+        static func of<Value>(
+            _ field: String, good: [Value], bad: [Value], settings: (Value) -> TranscodeSettings
+        ) -> Limits {
+            Limits(field: field, good: good.map(settings), bad: bad.map(settings))
+        }
+
+        static func number(
+            _ field: String, _ range: ClosedRange<Double>, settings: (Double) -> TranscodeSettings
+        ) -> Limits {
+            of(
+                field, good: [range.lowerBound, range.upperBound],
+                bad: [range.lowerBound.nextDown, range.upperBound.nextUp, -.infinity, .infinity, .nan],
+                settings: settings)
+        }
+    }
+
+    private static let limits: [Limits] = [
+        .of("formats", good: [[.mp4], OutputFormat.allCases], bad: [[]]) { (formats: [OutputFormat]) in
+            TranscodeSettings(formats: formats)
+        },
+        .of(
+            "heights", good: [[16], [4320]], bad: [[], [14], [17], [4319], [4322], [720, 14], [-720]]
+        ) { (heights: [Int]) in TranscodeSettings(heights: heights) },
+        .number("quality", 0...51) { TranscodeSettings(quality: $0) },
+        .of("preset", good: TranscodeSettings.presets, bad: ["", "Medium", "placebo"]) { (preset: String) in
+            TranscodeSettings(preset: preset)
+        },
+        .number("segment-seconds", 1...60) { TranscodeSettings(segmentSeconds: $0) },
+        .number("chunk-cpu-seconds", 0.001...86_400) { TranscodeSettings(chunkCPUSeconds: $0) },
+        .of(
+            "start", good: [.zero, Rational(9_999_999)], bad: [Rational(-1, 1000), Rational(9_999_999_001, 1000)]
+        ) { (start: Rational) in TranscodeSettings(start: start) },
+        .of(
+            "duration", good: [Rational(1, 1000), Rational(9_999_999)],
+            bad: [Rational(1, 1001), .zero, Rational(-1), Rational(9_999_999_001, 1000)]
+        ) { (duration: Rational) in TranscodeSettings(duration: duration) },
+    ]
+
+    @Test(arguments: limits)
+    func aSettingIsValidUpToItsLimitsAndNoFurther(limits: Limits) {
+        for settings in limits.good {
+            #expect(throws: Never.self, "\(settings)") { try settings.validate() }
+        }
+        for settings in limits.bad {
+            let problem = #expect(throws: SettingProblem.self, "\(settings)") { try settings.validate() }
+            #expect(problem?.field == limits.field)
+        }
+    }
+
+    @Test func everySettingHasLimitsOrIsAFlag() {
+        let flags = TranscodeSettings.fields.filter(\.isFlag).map(\.name)
+        #expect(Set(Self.limits.map(\.field) + flags) == Set(TranscodeSettings.fields.map(\.name)))
+    }
+
     @Test func differencesAreNamed() {
         let other = TranscodeSettings(formats: [.hls], quality: 30, start: Rational(1))
         #expect(TranscodeSettings.differences(other, other).isEmpty)

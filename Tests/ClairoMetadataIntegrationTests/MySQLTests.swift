@@ -90,8 +90,9 @@ import Testing
     @Test func aDatabaseOfTheFirstSchemaIsBroughtUp() async throws {
         let server = try await MariaDBServer.shared
         let database = try await server.makeDatabase()
-        let video = VideoID.make()
-        try await server.run(Schema1Database.onMySQL(with: video).joined(separator: ";\n"), in: database.name)
+        let (video, job) = (VideoID.make(), JobID.make())
+        let statements = Schema1Database.onMySQL(with: video, job: job)
+        try await server.run(statements.joined(separator: ";\n"), in: database.name)
         let store = try await open(database.url)
         let error = await failure { try await store.check() }
         #expect(error?.exitCode == .configuration)
@@ -101,6 +102,7 @@ import Testing
         #expect(try await store.video(video)?.originalName == "old.mp4")
         let tables = try await server.run("SHOW TABLES", in: database.name)
         #expect(tables.contains("outbox") && !tables.contains("inbox"))
+        try await Schema1Database.expectTracks(of: job, in: store)
         await store.close()
     }
 

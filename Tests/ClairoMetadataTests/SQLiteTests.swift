@@ -58,16 +58,17 @@ import Testing
     }
 
     @Test func aFileOfTheFirstSchemaIsBroughtUp() async throws {
-        let video = VideoID.make()
+        let (video, job) = (VideoID.make(), JobID.make())
         let queue = try DatabaseQueue(path: scratch.path("clairo.db"))
         try await queue.write { database in
-            for statement in Schema1Database.onSQLite(with: video) { try database.execute(sql: statement) }
+            for statement in Schema1Database.onSQLite(with: video, job: job) { try database.execute(sql: statement) }
         }
         let store = try await open("clairo.db")
         #expect(try await store.schema() == SchemaVersions(database: 3, program: 3))
         #expect(try await store.video(video)?.originalName == "old.mp4")
         let tables = try await queue.read { try String.fetchAll($0, sql: "SELECT name FROM sqlite_schema") }
         #expect(tables.contains("outbox") && !tables.contains { $0.contains("inbox") })
+        try await Schema1Database.expectTracks(of: job, in: store)
         try queue.close()
         await store.close()
     }

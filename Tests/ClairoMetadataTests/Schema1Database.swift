@@ -1,23 +1,57 @@
 import ClairoCore
+import Testing
 
 @testable import ClairoMetadata
 
 /// A database as a program of schema version 1 left it.
 enum Schema1Database {
-    static func onSQLite(with video: VideoID) -> [String] { statements(.sqlite, with: video) }
-    static func onMySQL(with video: VideoID) -> [String] { statements(.mysql, with: video) }
+    static func onSQLite(with video: VideoID, job: JobID) -> [String] { statements(.sqlite, with: video, job: job) }
+    static func onMySQL(with video: VideoID, job: JobID) -> [String] { statements(.mysql, with: video, job: job) }
 
-    /// - Parameter video: that is in it.
-    private static func statements(_ dialect: SQLDialect, with video: VideoID) -> [String] {
-        Migration.recordTable(dialect).statements(dialect) + Schema1.tables(dialect).flatMap { $0.statements(dialect) }
-            + [
-                "INSERT INTO schema_migrations VALUES (1, 'videos, uploads, jobs, tasks', 0)",
-                "INSERT INTO inbox VALUES ('plan', '\(MessageID.make())', 0)",
-                """
-                INSERT INTO videos (id, state, original_name, profile, priority, tenant, source_bucket, source_key, source_url,
-                    size, sha256, trace_id, uploaded_at, updated_at)
-                VALUES ('\(video)', 'uploaded', 'old.mp4', 'default', 1, 'default', 'raw', 'k', 's3://raw/k', 5, 'ab', 'cd', 0, 0)
-                """,
-            ]
+    /// - Parameters:
+    ///   - video: that is in it.
+    ///   - job: of the video. The tasks of a chunk and of an audio track are pending; that of another audio track has
+    ///     succeeded.
+    private static func statements(_ dialect: SQLDialect, with video: VideoID, job: JobID) -> [String] {
+        let tables = [Migration.recordTable(dialect)] + Schema1.tables(dialect)
+        let rows: [String] = [
+            "INSERT INTO schema_migrations VALUES (1, 'videos, uploads, jobs, tasks', 0)",
+            "INSERT INTO inbox VALUES ('plan', '\(MessageID.make())', 0)",
+            """
+            INSERT INTO videos (id, state, original_name, profile, priority, tenant, source_bucket, source_key, source_url,
+                size, sha256, trace_id, uploaded_at, updated_at)
+            VALUES ('\(video)', 'uploaded', 'old.mp4', 'default', 1, 'default', 'raw', 'k', 's3://raw/k', 5, 'ab', 'cd', 0, 0)
+            """,
+            """
+            INSERT INTO jobs (id, video_id, state, profile, priority, tenant, queue_at, attempt, tasks_left,
+                trace_id, created_at, updated_at)
+            VALUES ('\(job)', '\(video)', 'running', 'default', 1, 'default', 0, 1, 2, 'cd', 0, 0)
+            """,
+            task(of: job, video, kind: "chunk", number: 0, isWaiting: true),
+            task(of: job, video, kind: "audio", number: 0, isWaiting: true),
+            task(of: job, video, kind: "audio", number: 1, isWaiting: false),
+        ]
+        return tables.flatMap { $0.statements(dialect) } + rows
+    }
+
+    private static func task(of job: JobID, _ video: VideoID, kind: String, number: Int, isWaiting: Bool) -> String {
+        """
+        INSERT INTO tasks (id, job_id, video_id, kind, number, state, priority, queue_at, attempt, max_attempts,
+            claimable_at, not_before, frames_done, frames_planned, created_at, updated_at)
+        VALUES ('\(TaskID.make())', '\(job)', '\(video)', '\(kind)', \(number),
+            '\(isWaiting ? "pending" : "succeeded")', 1, 0, 0, 5, \(isWaiting ? "0" : "NULL"), 0, 0, 100, 0, 0)
+        """
+    }
+
+    /// Checks that the tasks of version 1 have the kinds of this program, and that it can claim them by these.
+    static func expectTracks(of job: JobID, in store: any MetadataStore) async throws {
+        let tasks = try await store.tasks(of: job)
+        #expect(tasks.map(\.kind) == [.chunk, .track, .track])
+        #expect(tasks.map(\.index) == [0, 0, 1])
+        #expect(tasks.map(\.state) == [.pending, .pending, .succeeded])
+        for task in tasks where task.state == .pending {
+            let claimed = try await store.claimNextTask(kinds: [task.kind], owner: "w1", leaseSeconds: 60)
+            #expect(claimed?.id == task.id)
+        }
     }
 }

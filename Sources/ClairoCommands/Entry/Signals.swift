@@ -105,12 +105,15 @@ enum Signals {
         return try await manager.watching { try await body(drain, stop) }
     }
 
-    /// Ends the process at the second SIGINT or SIGTERM, for a server that stops at the first by other means. Handlers
-    /// are registered before the first signal, because a signal that arrives before its handler is lost.
-    static func exitOnSecond() async -> SignalHandlers {
+    // MARK: Servers
+
+    /// Calls `stop` at the first SIGINT or SIGTERM and ends the process at the second. Until this returns, the default
+    /// action ends the process.
+    static func stoppingServer(_ stop: @escaping @Sendable () -> Void) async -> SignalHandlers {
         let count = Atomic<Int>(0)
-        return await SignalHandlers.register(ending, restoresDefaults: false) {
-            if count.add(1, ordering: .relaxed).oldValue > 0 { _exit(128 + $0) }
+        return await SignalHandlers.register(ending) { number in
+            if count.add(1, ordering: .relaxed).oldValue > 0 { _exit(128 + number) }
+            stop()
         }
     }
 }
@@ -118,15 +121,14 @@ enum Signals {
 /// Signal handlers that run on a dispatch queue until they are cancelled.
 struct SignalHandlers {
     private let sources: [any DispatchSourceSignal]
-    /// Signals to reset to the default action when the handlers are cancelled.
-    private let restored: [Int32]
+    private let numbers: [Int32]
     private let registered = DispatchGroup()
 
     /// Returns once the handlers are active, because libdispatch registers sources late and loses signals before that.
     static func register(
-        _ numbers: [Int32], restoresDefaults: Bool = true, _ handle: @escaping @Sendable (Int32) -> Void
+        _ numbers: [Int32], _ handle: @escaping @Sendable (Int32) -> Void
     ) async -> SignalHandlers {
-        let handlers = SignalHandlers(numbers, restoresDefaults: restoresDefaults, handle)
+        let handlers = SignalHandlers(numbers, handle)
         await withCheckedContinuation { continuation in
             handlers.registered.notify(queue: .global()) { continuation.resume() }
         }
@@ -143,9 +145,9 @@ struct SignalHandlers {
     }
 
     /// Returns before the handlers are active.
-    private init(_ numbers: [Int32], restoresDefaults: Bool = true, _ handle: @escaping @Sendable (Int32) -> Void) {
+    private init(_ numbers: [Int32], _ handle: @escaping @Sendable (Int32) -> Void) {
         let registered = registered
-        restored = restoresDefaults ? numbers : []
+        self.numbers = numbers
         sources = numbers.map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -157,8 +159,9 @@ struct SignalHandlers {
         }
     }
 
+    /// Resets the signals to their default action.
     func cancel() {
         for source in sources { source.cancel() }
-        for number in restored { signal(number, SIG_DFL) }
+        for number in numbers { signal(number, SIG_DFL) }
     }
 }

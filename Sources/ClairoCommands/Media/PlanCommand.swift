@@ -31,9 +31,9 @@ struct PlanCommand: EnvironmentCommand {
         let source = try await input.open(environment)
         let name = input.name
         let fingerprint = try await onDedicatedThread(name: "plan") { try SourceFingerprint(of: source, name: name) }
-        let result = try await sandboxOptions.run(
+        let result = try await CommandTask(sandbox: sandboxOptions.sandbox, limits: limitOptions.limits).run(
             .plan(TaskSpec.PlanRequest(source: fingerprint, settings: settings)), source: source,
-            limits: limitOptions.limits, log: environment.warn)
+            log: environment.warn)
         guard let plan = result.plan else { throw ClairoError.defect("Planning \(name) gave no result") }
         if json {
             environment.output(String(decoding: try JSON.encode(plan), as: UTF8.self) + "\n")

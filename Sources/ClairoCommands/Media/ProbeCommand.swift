@@ -28,8 +28,8 @@ struct ProbeCommand: EnvironmentCommand {
     func run(_ environment: CommandEnvironment) async throws {
         let source = try await input.open(environment)
         let name = input.name
-        let result = try await sandboxOptions.run(
-            .inspect(name: name), source: source, limits: limitOptions.limits, log: environment.warn)
+        let result = try await CommandTask(sandbox: sandboxOptions.sandbox, limits: limitOptions.limits).run(
+            .inspect(name: name), source: source, log: environment.warn)
         guard let info = result.media else { throw ClairoError.defect("Probing \(name) gave no result") }
         if json {
             environment.output(String(decoding: try JSON.encode(info), as: UTF8.self) + "\n")

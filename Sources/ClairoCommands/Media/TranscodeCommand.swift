@@ -75,9 +75,9 @@ struct TranscodeCommand: EnvironmentCommand {
                     source: try SourceFingerprint(of: source, name: name, check: stop.check), settings: settings,
                     resources: resources)
             }
-            let result = try await sandboxOptions.run(
-                .transcode(request), source: source, output: store, limits: limitOptions.limits, stop: stop,
-                log: reporter.log, progress: reporter.take)
+            let result = try await CommandTask(sandbox: sandboxOptions.sandbox, limits: limitOptions.limits).run(
+                .transcode(request), source: source, output: store, stop: stop, log: reporter.log,
+                progress: reporter.take)
             let manifest = try await onDedicatedThread(name: "transcode") { try store.get(OutputLayout.manifest) }
             return TranscodeReport(
                 output: folder, manifest: try JSONDecoder().decode(OutputManifest.self, from: manifest),

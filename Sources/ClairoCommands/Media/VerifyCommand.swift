@@ -40,7 +40,8 @@ struct VerifyCommand: EnvironmentCommand {
         try checkFolder()
         let store = try Stores(environment, stop: stop).output(folder)
         let result = try await Signals.stopping(stop) {
-            try await sandboxOptions.run(.verify, output: store, stop: stop, log: environment.warn)
+            try await CommandTask(sandbox: sandboxOptions.sandbox).run(
+                .verify, output: store, stop: stop, log: environment.warn)
         }
         guard let report = result.verification else {
             throw ClairoError.defect("Verifying \(folder) gave no result")

@@ -21,17 +21,10 @@ struct CancelCommand: EnvironmentCommand {
 
     func run(_ environment: CommandEnvironment) async throws {
         let settings = try await serviceOptions.settings(environment, own: queueOptions.flags)
-        let services = Services(settings, environment)
-        let ids = try VideoArgument.ids(videos)
-        try await services.withMetadata { metadata in
-            let operations = try services.jobOperations(metadata)
-            let failure = try await ForEachArgument.run(ids, environment) { id throws(ClairoError) in
-                guard try await operations.cancel(id) != nil else {
-                    throw .usage("Video \(id) has no job to cancel")
-                }
-                environment.output("\(id) is cancelled\n")
-            }
-            if let failure { throw failure }
+        try await ForEachArgument.runOnJobs(of: videos, Services(settings, environment)) {
+            (operations, id) throws(ClairoError) in
+            guard try await operations.cancel(id) != nil else { throw .usage("Video \(id) has no job to cancel") }
+            environment.output("\(id) is cancelled\n")
         }
     }
 }

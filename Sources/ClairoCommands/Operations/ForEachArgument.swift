@@ -1,4 +1,5 @@
 internal import ClairoCore
+internal import ClairoPipeline
 
 /// Runs an operation on several independent arguments.
 enum ForEachArgument {
@@ -19,5 +20,22 @@ enum ForEachArgument {
             }
         }
         return failure
+    }
+
+    /// Runs an operation on the jobs of several videos.
+    /// - Parameter videos: ids as they stand on the command line.
+    /// - Throws: the first error of a video after it has been reported, and what the other videos would fail with too.
+    static func runOnJobs(
+        of videos: [String], _ services: Services,
+        _ body: (JobOperations, VideoID) async throws(ClairoError) -> Void
+    ) async throws {
+        let ids = try VideoArgument.ids(videos)
+        try await services.withMetadata { metadata in
+            let operations = try services.jobOperations(metadata)
+            let failure = try await run(ids, services.environment) { id throws(ClairoError) in
+                try await body(operations, id)
+            }
+            if let failure { throw failure }
+        }
     }
 }

@@ -27,15 +27,10 @@ struct RetryCommand: EnvironmentCommand {
 
     func run(_ environment: CommandEnvironment) async throws {
         let settings = try await serviceOptions.settings(environment, own: queueOptions.flags)
-        let services = Services(settings, environment)
-        let ids = try VideoArgument.ids(videos)
-        try await services.withMetadata { metadata in
-            let operations = try services.jobOperations(metadata)
-            let failure = try await ForEachArgument.run(ids, environment) { id throws(ClairoError) in
-                guard let job = try await operations.retry(id, anew: anew) else { throw refusal(of: id) }
-                environment.output("\(id) is processed again: job \(job)\n")
-            }
-            if let failure { throw failure }
+        try await ForEachArgument.runOnJobs(of: videos, Services(settings, environment)) {
+            (operations, id) throws(ClairoError) in
+            guard let job = try await operations.retry(id, anew: anew) else { throw refusal(of: id) }
+            environment.output("\(id) is processed again: job \(job)\n")
         }
     }
 

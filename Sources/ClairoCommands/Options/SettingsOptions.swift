@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import ClairoCore
 
 /// The output settings of `plan` and `transcode`: one option for each field of `TranscodeSettings`, which defines name,
-/// help, default and range.
+/// help, default and range. Tests compare the names in this file with the table.
 struct SettingsOptions: ParsableArguments {
     @Option(setting: "formats") var format: String?
     @Option(help: "Video codecs, comma-separated; h264 is the one there is.") var codec: String = "h264"
@@ -17,7 +17,7 @@ struct SettingsOptions: ParsableArguments {
     @Flag(setting: "copy-compatible") var copyCompatible = false
 
     /// The given values, by the name of the field.
-    private var texts: [String: String?] {
+    var texts: [String: String?] {
         [
             "formats": format, "heights": heights, "quality": quality, "preset": preset,
             "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
@@ -48,25 +48,19 @@ struct SettingsOptions: ParsableArguments {
 extension Option {
     /// The option for a field of `TranscodeSettings`. Its value is text, which the field parses.
     fileprivate init(setting name: String) where Value == String? {
-        let field = SettingField.known(name)
-        self.init(name: .customLong(field.option), help: field.argumentHelp)
+        let field = TranscodeSettings.field(name)
+        self.init(name: .customLong(field?.option ?? name), help: field?.argumentHelp)
     }
 }
 
 extension Flag where Value == Bool {
     fileprivate init(wrappedValue: Bool, setting name: String) {
-        let field = SettingField.known(name)
-        self.init(wrappedValue: wrappedValue, name: .customLong(field.option), help: field.argumentHelp)
+        let field = TranscodeSettings.field(name)
+        self.init(wrappedValue: wrappedValue, name: .customLong(field?.option ?? name), help: field?.argumentHelp)
     }
 }
 
 extension SettingField {
-    /// The field with a name. Only called with the constant names in this file.
-    fileprivate static func known(_ name: String) -> SettingField {
-        guard let field = TranscodeSettings.field(name) else { fatalError("Unknown setting \(name)") }
-        return field
-    }
-
     /// `Constant rate factor; lower is better and larger. Give a number from 0 to 51. (default: 23)`
     fileprivate var argumentHelp: ArgumentHelp {
         if isFlag { return ArgumentHelp(stringLiteral: help) }

@@ -39,7 +39,7 @@ struct RunCommand: EnvironmentCommand {
                     options: options, services: services,
                     registration: try services.registration(
                         metadata, limits: limitOptions.limits, sandbox: work.sandbox),
-                    json: json)
+                    json: json, continuesAfterErrors: true)
                 let pipeline = try RunningPipeline(
                     services: services, metadata: metadata, work: work,
                     options: Consumer.Options(concurrency: work.slots), limits: limitOptions.limits, log: log)

@@ -7,7 +7,6 @@ internal import Glibc
 internal import Logging
 internal import ServiceLifecycle
 internal import Synchronization
-internal import UnixSignals
 
 /// `clairo serve`: the upload API.
 struct ServeCommand: EnvironmentCommand {
@@ -88,8 +87,6 @@ struct ServeCommand: EnvironmentCommand {
         let manager = environment.manager
         let sandbox = sandboxOptions.sandbox
         try await services.checkSandbox(sandbox, log: log)
-        let handlers = await Signals.exitOnSecond()
-        defer { handlers.cancel() }
         try await daemonOptions.running(metrics, log: log) {
             try await services.withMetadata { metadata in
                 let server = try UploadServer(
@@ -107,7 +104,9 @@ struct ServeCommand: EnvironmentCommand {
                 let group = ServiceGroup(
                     configuration: .init(
                         services: [ManagedServer(server: server, manager: manager, ending: ending)],
-                        gracefulShutdownSignals: [.sigterm, .sigint], logger: log.quietLogger))
+                        logger: log.quietLogger))
+                let handlers = await Signals.stoppingServer { Task { await group.triggerGracefulShutdown() } }
+                defer { handlers.cancel() }
                 try await manager.watching { try await group.run() }
             }
         }

@@ -12,8 +12,11 @@ struct UploadLoop {
     /// Whether errors are printed as JSON too.
     let json: Bool
     var progress = ProgressStyle.none
+    /// Whether the other files are uploaded after any error, except after a stop. Otherwise an error that concerns more
+    /// than one file ends the loop.
+    var continuesAfterErrors = false
 
-    /// Uploads each file. An error that concerns only one file is reported, and the next file follows.
+    /// Uploads each file. An error that does not end the loop is reported.
     /// - Parameter uploaded: Receives the name and outcome of each file.
     /// - Returns: The first reported error.
     func run(_ uploaded: (_ file: String, FileUpload.Outcome) async throws -> Void) async throws -> AlreadyReported? {
@@ -21,7 +24,7 @@ struct UploadLoop {
         for file in options.files {
             do {
                 try await uploaded(file, try await upload(file))
-            } catch let error as ClairoError where Self.concerns(file, error) && options.files.count > 1 {
+            } catch let error as ClairoError where endsOnly(file, error) && options.files.count > 1 {
                 _ = ClairoCommand.report(error, asJSON: json, services.environment)
                 failure = failure ?? AlreadyReported(exitCode: error.exitCode)
             }
@@ -49,9 +52,10 @@ struct UploadLoop {
             }, dedupe: dedupe, progress: { meter.show($0) })
     }
 
-    /// Whether an error concerns only this file, and not the services for all files.
-    private static func concerns(_ file: String, _ error: ClairoError) -> Bool {
-        error.kind == .badInput || error.exitCode == .noInput
+    /// Whether an error ends the upload of this file only. Errors of the services would be the same for the others.
+    private func endsOnly(_ file: String, _ error: ClairoError) -> Bool {
+        if continuesAfterErrors { return error.kind != .cancelled }
+        return error.kind == .badInput || error.exitCode == .noInput
             || (error.exitCode == .noPermission && !FileManager.default.isReadableFile(atPath: file))
     }
 

@@ -53,6 +53,8 @@ enum ProfilesFile {
                     "The profile \(name) in \(file) has a setting \"\(key.string ?? "")\", which does not exist",
                     advice: "The settings are \(known.joined(separator: ", ")).")
             }
+            // A key without a value means the default.
+            if node.null != nil { continue }
             do throws(SettingProblem) {
                 if let scalar = node.scalar {
                     try field.set(scalar.string, in: &settings)

@@ -22,11 +22,20 @@ public struct WorkTask: Sendable, Codable, Hashable {
             }
         }
 
-        /// Also accepts the old name of `track`.
+        /// The names under which tasks of this kind are stored: its own, and `audio` for a track, which programs with a
+        /// schema before 3 write.
+        public var storedNames: [String] { self == .track ? [rawValue, "audio"] : [rawValue] }
+
+        /// The kind with this stored name; nil if there is none.
+        public init?(storedName: String) {
+            guard let kind = Self.allCases.first(where: { $0.storedNames.contains(storedName) }) else { return nil }
+            self = kind
+        }
+
+        /// Decodes a stored name.
         public init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
-            let word = try container.decode(String.self)
-            guard let kind = word == "audio" ? .track : Self(rawValue: word) else {
+            guard let kind = Self(storedName: try container.decode(String.self)) else {
                 throw DecodingError.dataCorruptedError(in: container, debugDescription: "Unknown task kind")
             }
             self = kind

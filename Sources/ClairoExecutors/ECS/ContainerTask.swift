@@ -78,13 +78,16 @@ public struct ContainerTask: Sendable {
     ///   error.
     public func run(stop: StopRequest) throws(ClairoError) {
         let exchange = Exchange(store: services.exchange, folder: "")
-        guard let document: ExchangeSpec = try exchange.read(ExchangeSpec.key) else {
+        guard let version: ExchangeSpec.Version = try exchange.read(ExchangeSpec.key) else {
             throw .temporary("The task no longer exists: its worker abandoned it")
         }
-        guard document.schema == ExchangeSpec.currentSchema else {
+        guard version.schema == ExchangeSpec.currentSchema else {
             throw .configuration(
-                "The task was written by another version of Clairo (schema \(document.schema))",
+                "The task was written by another version of Clairo (schema \(version.schema))",
                 advice: "Give the task definition the same image as the worker.")
+        }
+        guard let document: ExchangeSpec = try exchange.read(ExchangeSpec.key) else {
+            throw .temporary("The task no longer exists: its worker abandoned it")
         }
         let metadata = TaskMetadata(environment: services.environment)
         let pulse = try Pulse(

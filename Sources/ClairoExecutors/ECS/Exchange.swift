@@ -14,7 +14,7 @@ internal import Foundation
 
 /// `spec.json`
 struct ExchangeSpec: Codable {
-    static let currentSchema = 1
+    static let currentSchema = 2
     static let key = ObjectKey("spec.json")
 
     var schema = Self.currentSchema
@@ -26,6 +26,11 @@ struct ExchangeSpec: Codable {
     var sourceETag: String?
     /// Seconds between the task's reads of the lease, and between its progress reports.
     var interval: Double
+
+    /// Only the version, which can be read from a document of any version.
+    struct Version: Decodable {
+        var schema: Int
+    }
 }
 
 /// `lease.json`

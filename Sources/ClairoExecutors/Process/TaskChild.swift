@@ -153,8 +153,12 @@ final class TaskChannel: Sendable {
 
     /// Waits for the task, then starts a thread that receives replies.
     func start() -> StartHead {
-        guard let frame = receive(), frame.kind == .start, let head = try? frame.decodeHead(as: StartHead.self) else {
-            Self.leave()
+        guard let frame = receive(), frame.kind == .start else { Self.leave() }
+        guard let head = try? frame.decodeHead(as: StartHead.self) else {
+            TaskChild.fail(
+                .configuration(
+                    "The task was written by another version of Clairo",
+                    advice: "Run the worker and its tasks from the same version; give --docker-image the worker's version."))
         }
         Thread.detachNewThread { [self] in
             while let frame = receive() {

@@ -57,6 +57,10 @@ struct SQLRow: Sendable {
         try required(column, Word(rawValue: try text(column)))
     }
 
+    func taskKind() throws(ClairoError) -> WorkTask.Kind {
+        try required("kind", WorkTask.Kind(storedName: try text("kind")))
+    }
+
     func priority(_ column: String = "priority") throws(ClairoError) -> Priority {
         try required(column, Priority(rank: try int(column)))
     }

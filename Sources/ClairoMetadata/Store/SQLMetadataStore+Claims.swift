@@ -15,12 +15,12 @@ extension SQLMetadataStore {
         return try await driver.writeByHints { connection in
             if connection.mayHaveCommitted, let task = try connection.task(of: mark, kinds: kinds) { return task }
             let now = try connection.now()
-            for (kind, place) in try connection.due(kinds, now: now) {
+            for (name, place) in try connection.due(kinds.flatMap(\.storedNames), now: now) {
                 let found = try connection.row(
                     """
                     SELECT * FROM tasks \(connection.liveTasks) AND live_queue_at >= ? AND claimable_at <= ?
                     ORDER BY live_queue_at, claimable_at, id LIMIT 1 \(connection.dialect.skipLocked)
-                    """, [SQLValue(kind), SQLValue(place), SQLValue(now)])
+                    """, [SQLValue(name), SQLValue(place), SQLValue(now)])
                 // The row is now locked, so the result of the update is known.
                 if let task = try found.map(WorkTask.init), try connection.claim(task.id, for: mark, now: now) {
                     CrashPoint.reach("claim.uncommitted")
@@ -78,28 +78,28 @@ extension SQLConnection {
 
     /// The tasks taken by a claim that may have been committed.
     fileprivate func task(of mark: ClaimMark, kinds: [WorkTask.Kind]) throws -> WorkTask? {
-        for kind in kinds {
+        for name in kinds.flatMap(\.storedNames) {
             let found = try row(
                 "SELECT * FROM tasks \(liveTasks) AND claim = ?",
-                [SQLValue(kind), SQLValue(mark.id)])
+                [SQLValue(name), SQLValue(mark.id)])
             if let found { return try WorkTask(found) }
         }
         return nil
     }
 
-    /// The kinds with due tasks and the position of the first task of each, sorted by that position.
-    fileprivate func due(_ kinds: [WorkTask.Kind], now: Timestamp) throws -> [(kind: WorkTask.Kind, place: Timestamp)] {
-        let places = kinds.indices.map { index in
+    /// The names of kinds with due tasks and the position of the first task of each, sorted by that position.
+    fileprivate func due(_ names: [String], now: Timestamp) throws -> [(name: String, place: Timestamp)] {
+        let places = names.indices.map { index in
             """
             (SELECT live_queue_at FROM tasks \(liveTasks) AND claimable_at <= ?
                 ORDER BY live_queue_at LIMIT 1) AS kind\(index)
             """
         }
         let row = try row(
-            "SELECT \(places.joined(separator: ", "))", kinds.flatMap { [SQLValue($0), SQLValue(now)] })
-        var found: [(kind: WorkTask.Kind, place: Timestamp)] = []
-        for (index, kind) in kinds.enumerated() {
-            if let place = try row?.optionalTimestamp("kind\(index)") { found.append((kind, place)) }
+            "SELECT \(places.joined(separator: ", "))", names.flatMap { [SQLValue($0), SQLValue(now)] })
+        var found: [(name: String, place: Timestamp)] = []
+        for (index, name) in names.enumerated() {
+            if let place = try row?.optionalTimestamp("kind\(index)") { found.append((name, place)) }
         }
         return found.sorted { $0.place < $1.place }
     }

@@ -12,10 +12,12 @@ extension SQLMetadataStore {
             var owners: Set<String> = []
             for kind in WorkTask.Kind.allCases {
                 statistics.tasks[kind] = try connection.liveTasks(of: kind, now)
-                let rows = try connection.query(
-                    "SELECT DISTINCT owner FROM tasks \(connection.liveTasks) AND state = ? AND owner IS NOT NULL",
-                    [SQLValue(kind), SQLValue(WorkTask.State.running)])
-                owners.formUnion(try rows.map { try $0.text("owner") })
+                for name in kind.storedNames {
+                    let rows = try connection.query(
+                        "SELECT DISTINCT owner FROM tasks \(connection.liveTasks) AND state = ? AND owner IS NOT NULL",
+                        [SQLValue(name), SQLValue(WorkTask.State.running)])
+                    owners.formUnion(try rows.map { try $0.text("owner") })
+                }
             }
             statistics.workers = owners.count
             statistics.outbox = try connection.outbox(now)
@@ -31,7 +33,7 @@ extension SQLMetadataStore {
             let sql =
                 "SELECT kind, state, COUNT(*) AS count FROM tasks WHERE live_queue_at IS NULL GROUP BY kind, state"
             for row in try connection.query(sql, []) {
-                counts[try row.word("kind"), default: [:]][try row.word("state")] = try row.int("count")
+                counts[try row.taskKind(), default: [:]][try row.word("state"), default: 0] += try row.int("count")
             }
             return counts
         }
@@ -60,12 +62,16 @@ extension SQLConnection {
             FROM tasks \(liveTasks) GROUP BY state
             """
         var tasks = QueueStatistics.Tasks()
-        for row in try query(sql, [SQLValue(now), SQLValue(kind)]) {
+        for row in try kind.storedNames.flatMap({ try query(sql, [SQLValue(now), SQLValue($0)]) }) {
             let group = QueueStatistics.Group(
                 count: try row.int("count"), oldestSeconds: max(0, now.seconds(since: try row.timestamp("oldest"))))
             switch try row.word("state") as WorkTask.State {
-            case .pending: (tasks.pending, tasks.due) = (group, try row.int("claimable"))
-            case .running: (tasks.running, tasks.abandoned) = (group, try row.int("claimable"))
+            case .pending:
+                tasks.pending.add(group)
+                tasks.due += try row.int("claimable")
+            case .running:
+                tasks.running.add(group)
+                tasks.abandoned += try row.int("claimable")
             case .succeeded, .failed, .cancelled: break
             }
         }
@@ -90,5 +96,13 @@ extension SQLConnection {
     fileprivate func countsByTopic(_ table: String) throws -> [String: Int] {
         let rows = try query("SELECT topic, COUNT(*) AS count FROM \(table) GROUP BY topic", [])
         return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.text("topic"), try $0.int("count")) })
+    }
+}
+
+extension QueueStatistics.Group {
+    /// Adds the items of another group of the same state.
+    fileprivate mutating func add(_ other: Self) {
+        count += other.count
+        oldestSeconds = [oldestSeconds, other.oldestSeconds].compactMap { $0 }.max()
     }
 }

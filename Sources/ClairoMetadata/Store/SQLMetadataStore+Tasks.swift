@@ -215,7 +215,7 @@ extension WorkTask {
         let claim: MessageID? = try row.optionalID("claim")
         self.init(
             id: try row.id("id"), jobID: try row.id("job_id"), videoID: try row.id("video_id"),
-            kind: try row.word("kind"), index: try row.int("number"), state: state, priority: try row.priority(),
+            kind: try row.taskKind(), index: try row.int("number"), state: state, priority: try row.priority(),
             queueAt: try row.timestamp("queue_at"), attempt: try row.int("attempt"),
             maxAttempts: try row.int("max_attempts"), owner: try row.optionalText("owner"),
             leaseUntil: state == .running ? try row.optionalTimestamp("claimable_at") : nil, claimedAt: claim?.time,

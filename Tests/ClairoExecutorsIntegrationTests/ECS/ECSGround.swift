@@ -80,7 +80,3 @@ struct ECSGround {
         }
     }
 }
-
-extension VirtualClock {
-    var clock: ECSClock { ECSClock(now: { self.now }, sleep: { self.sleep($0, unless: $1) }) }
-}

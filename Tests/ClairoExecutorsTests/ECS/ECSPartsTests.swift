@@ -171,7 +171,3 @@ import Testing
         #expect(TaskMetadata(environment: [:]) == nil)
     }
 }
-
-extension VirtualClock {
-    fileprivate var clock: ECSClock { ECSClock(now: { self.now }, sleep: { self.sleep($0, unless: $1) }) }
-}

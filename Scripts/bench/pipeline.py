@@ -1,17 +1,15 @@
-"""`Scripts/bench pipeline`: the overhead of the pipeline, and how the work scales.
+"""Measures the overhead of the pipeline, and how the work scales.
 
 a  one long film: one worker on one core against two workers on two cores
 b  the time from the end of an upload to the start of its first chunk
 c  many jobs with empty tasks: jobs per second, database statements, memory
 d  a model of up to 1000 workers on an hour-long film, based on the results of a, b and c
 """
-import contextlib, heapq, json, math, os, random, re, shutil, sqlite3, statistics, subprocess, sys, tempfile, threading, time
+import contextlib, heapq, json, math, os, random, shutil, statistics, subprocess, sys, tempfile, threading, time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
-import bench_metadata, bench_upload
-
-TOPICS = {"clairo.uploads": 16, "clairo.tasks": 64, "clairo.events": 16, "clairo.uploads.dlq": 16, "clairo.tasks.dlq": 16}
+from common import Programs, Site, end, kafka_cluster, make_clip, mariadb, say, table
 
 # Model parameters for parts that are not measured in this run: a release build on two cores of an AMD EPYC (Zen 4, virtual
 # machine), with files and databases on disk.
@@ -22,25 +20,25 @@ MEASURED = {
 }
 
 
-def main(arguments, build, table, make_clip):
+def main(arguments):
     options = parse(arguments)
-    programs = Programs(options.clairo, build)
+    programs = Programs(options.clairo)
     measured = dict(MEASURED)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="clairo-bench-", dir=options.work) as folder:
         work = Path(folder)
         if "a" in options.parts:
-            measured |= spread(programs, work, options, table, make_clip)
+            measured |= spread(programs, work, options)
         if "b" in options.parts:
-            measured |= overhead(programs, work, options, table, make_clip)
+            measured |= overhead(programs, work, options)
         if "c" in options.parts:
-            measured |= tiny_jobs(programs, work, options, table)
+            measured |= tiny_jobs(programs, work, options)
     if "d" in options.parts:
-        model(measured, table)
+        model(measured)
 
 
 def parse(arguments):
-    parser = ArgumentParser(prog="Scripts/bench pipeline", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser = ArgumentParser(prog="Scripts/bench/run pipeline", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--parts", type=lambda text: text.split(","), default=list("abcd"), metavar="LIST",
                         help="comma-separated list of a, b, c and d (default: all)")
     parser.add_argument("--quick", action="store_true", help="only check that everything works; the results are not meaningful")
@@ -74,98 +72,6 @@ def parse(arguments):
     return options
 
 
-class Programs:
-    def __init__(self, clairo, build):
-        names = ("clairo", "clairo-bench", "clairo-mock-kafka")
-        self.clairo, self.bench, self.kafka = ((clairo.resolve().parent / name) if clairo else build(name) for name in names)
-
-
-# A deployment
-
-
-class Site:
-    """A deployment with its own stores, database and queue, and access to the database."""
-
-    def __init__(self, programs, folder, stack, kafka=False, services=False):
-        folder.mkdir()
-        self.clairo, self.folder = programs.clairo, folder
-        profiles = folder / "profiles.yaml"
-        profiles.write_text("".join(f"{preset}:\n  preset: {preset}\n" for preset in ("medium", "veryfast", "ultrafast")))
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith("CLAIRO_")}
-        self.env |= {"CLAIRO_HOME": str(folder / "home"), "CLAIRO_PROFILES": str(profiles)}
-        self.client = None
-        self.has_relay = kafka or services
-        if self.has_relay:
-            self.env["CLAIRO_QUEUE"] = "kafka://" + stack.enter_context(kafka_cluster(programs.kafka))
-        if services:
-            endpoint = stack.enter_context(bench_upload.s3_server(folder))
-            url, self.client = stack.enter_context(bench_metadata.mariadb(folder))
-            self.env = bench_upload.environment(endpoint, folder) | self.env
-            self.env |= {"CLAIRO_OUTPUT_STORE": "s3://bench/output", "CLAIRO_DATABASE": url}
-            self.run("migrate")
-
-    def run(self, *words):
-        result = subprocess.run([self.clairo, *map(str, words)], env=self.env, cwd=self.folder, capture_output=True, text=True)
-        if result.returncode != 0:
-            sys.exit(f"clairo {words[0]} ended with {result.returncode}:\n{result.stderr[-2000:]}")
-        return result.stdout
-
-    def start(self, *words, core=None, errors=None):
-        pinned = [] if core is None else ["taskset", "-c", str(core)]
-        return subprocess.Popen([*pinned, self.clairo, *map(str, words)], env=self.env, cwd=self.folder,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
-
-    def upload(self, clip, profile):
-        return self.run("upload", clip, "--profile", profile, "--progress", "none").strip()
-
-    def query(self, sql):
-        if self.client:
-            text = subprocess.run([*self.client, "-N", "--raw", "-e", sql], check=True, capture_output=True, text=True).stdout
-            return [line.split("\t") for line in text.splitlines()]
-        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/home/clairo.db?mode=ro", uri=True)) as database:
-            return database.execute(sql).fetchall()
-
-    @contextlib.contextmanager
-    def relay(self):
-        """`clairo produce --follow`, if consumers do not relay themselves."""
-        if not self.has_relay:
-            yield
-            return
-        with open(self.folder / "relay.log", "wb") as log:
-            process = self.start("produce", "--follow", errors=log)
-        try:
-            yield
-        finally:
-            end(process)
-
-
-@contextlib.contextmanager
-def kafka_cluster(program):
-    """librdkafka's mock brokers, which use the real protocol and take little time. Returns their addresses."""
-    process = subprocess.Popen([program, "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                               text=True)
-    try:
-        brokers = process.stdout.readline().strip()
-        for name, partitions in TOPICS.items():
-            process.stdin.write(f"topic {name} {partitions} 1\n")
-            process.stdin.flush()
-            if process.stdout.readline().strip() != "ok":
-                sys.exit(f"the mock cluster did not make the topic {name}")
-        yield brokers
-    finally:
-        process.stdin.close()
-        process.wait()
-
-
-def end(process):
-    process.terminate()
-    process.wait()
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
 # a: one film, one worker or two
 
 
@@ -188,8 +94,8 @@ class Run:
         return sum(sum(self.seconds(kind, measure)) for kind in kinds or self.tasks)
 
 
-def spread(programs, work, options, table, make_clip):
-    clip = long_clip(options.peer, work, options.minutes * 60, make_clip)
+def spread(programs, work, options):
+    clip = long_clip(options.peer, work, options.minutes * 60)
     cores = sorted(os.sched_getaffinity(0))[:2]
     runs = {1: [], 2: []}
     for number in range(options.runs):
@@ -237,7 +143,7 @@ def process_film(programs, work, clip, cores, options):
         return Run(site, video, begin)
 
 
-def long_clip(peer, work, seconds, make_clip):
+def long_clip(peer, work, seconds):
     minute = make_clip(peer, work / "minute.mp4", seconds=min(60, seconds), width=1280, height=720, crf=23)
     film = work / "film.mp4"
     subprocess.run([peer, "-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-stream_loop", "-1", "-i", minute,
@@ -272,7 +178,7 @@ class Log:
             return find()
 
 
-def overhead(programs, work, options, table, make_clip):
+def overhead(programs, work, options):
     clip = make_clip(options.peer, work / "short.mp4", seconds=3, width=640, height=360)
     print(f"b: {options.uploads} uploads one after the other; from `uploaded_at` in the row to \"task began\" of the first chunk, "
           "read as the consumer says it; ms\n")
@@ -322,7 +228,7 @@ def percentile(ordered, percent):
 COUNTERS = ["Questions", "Com_select", "Com_insert", "Com_update", "Com_delete", "Com_begin", "Com_commit", "Com_rollback"]
 
 
-def tiny_jobs(programs, work, options, table):
+def tiny_jobs(programs, work, options):
     print(f"c: {options.jobs} jobs of a plan, a chunk, a track and a finish that do nothing; {options.slots} at once\n")
     rows, statements, rates = [], "", {}
     for name, services in (("Kafka (mock), MariaDB", True), ("local:, SQLite", False)):
@@ -334,7 +240,7 @@ def tiny_jobs(programs, work, options, table):
             queue = "local:"
             if services:
                 queue = "kafka://" + stack.enter_context(kafka_cluster(programs.kafka))
-                url, client = stack.enter_context(bench_metadata.mariadb(folder))
+                url, client = stack.enter_context(mariadb(folder))
             bench_command = lambda *words: subprocess.run([programs.bench, *map(str, words)], check=True,
                                                           stdout=subprocess.PIPE, text=True).stdout
             bench_command("register", url, options.jobs)
@@ -382,7 +288,7 @@ def makespan(lengths, workers):
     return max(free)
 
 
-def model(m, table):
+def model(m):
     """An hour of film on W workers with one core each:
 
         T(W) = overhead + plan + max(chunks and audio on W workers, tasks / (tasks per second of the database)) + finish

@@ -3,10 +3,11 @@ import contextlib, json, os, sqlite3, subprocess, tempfile, time
 from argparse import ArgumentParser
 from pathlib import Path
 
+from common import build, mariadb, table
 
-def main(arguments, build, table):
-    parser = ArgumentParser(
-        prog="Scripts/bench metadata", description=__doc__)
+
+def main(arguments):
+    parser = ArgumentParser(prog="Scripts/bench/run metadata", description=__doc__)
     parser.add_argument("--videos", type=int, default=1_000_000, metavar="N", help="videos (default: 1000000)")
     parser.add_argument("--clients", type=int, default=16, metavar="N", help="concurrent clients that claim tasks (default: 16)")
     parser.add_argument("--claims", type=int, default=8000, metavar="N", help="total number of claims (default: 8000)")
@@ -65,31 +66,6 @@ def mariadb_filled(program, folder, options):
             subprocess.run([*client, "-e", f"SET sql_mode = 'PIPES_AS_CONCAT'; "
                             f"INSERT INTO {into} SELECT {values} FROM seq_1_to_{options.videos}"], check=True)
         yield url
-
-
-@contextlib.contextmanager
-def mariadb(folder):
-    """Runs a server with an empty database. Yields its URL and the client command."""
-    data, path, temporary = folder / "mariadb", folder / "s", folder / "tmp"
-    temporary.mkdir()  # a server that starts removes the temporary tables of others from their common folder
-    as_root = ["--user=root"] if os.geteuid() == 0 else []
-    subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-                    *as_root], check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(temporary)})
-    # A realistic configuration for this size: durable commits, and enough memory for the indexes.
-    with open(folder / "mariadb.log", "wb") as log:
-        server = subprocess.Popen(["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={path}",
-                                   f"--tmpdir={temporary}", "--skip-networking",
-                                   "--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M",
-                                   "--innodb-flush-log-at-trx-commit=1", *as_root], stdout=log, stderr=log)
-    try:
-        client = ["mariadb", "--no-defaults", f"--socket={path}", "--user=root"]
-        while server.poll() is None and subprocess.run([*client, "-e", "SELECT 1"], capture_output=True).returncode:
-            time.sleep(0.2)
-        subprocess.run([*client, "-e", "CREATE DATABASE clairo CHARACTER SET utf8mb4"], check=True)
-        yield f"mysql://root@localhost/clairo?socket={path}", [*client, "clairo"]
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def filling(options, digits):

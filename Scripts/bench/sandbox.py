@@ -3,9 +3,11 @@ import os, shutil, statistics, subprocess, tempfile, time
 from argparse import ArgumentParser
 from pathlib import Path
 
+from common import build, make_clip, table
 
-def main(arguments, build, table, make_clip):
-    parser = ArgumentParser(prog="Scripts/bench sandbox", description=__doc__)
+
+def main(arguments):
+    parser = ArgumentParser(prog="Scripts/bench/run sandbox", description=__doc__)
     parser.add_argument("--clairo", type=Path, metavar="PATH", help="the clairo to measure (default: build it)")
     parser.add_argument("--runs", type=int, default=7, metavar="N", help="runs with and without (default: 7)")
     parser.add_argument("--preset", default="veryfast", metavar="NAME", help="x264 preset (default: veryfast)")

@@ -3,11 +3,11 @@ import contextlib, http.client, os, re, statistics, subprocess, tempfile, thread
 from argparse import ArgumentParser
 from pathlib import Path
 
-from bench_pipeline import Programs, Site, end, say
+from common import Programs, Site, end, make_clip, say, table
 
 
-def main(arguments, build, table, make_clip):
-    parser = ArgumentParser(prog="Scripts/bench metrics", description=__doc__)
+def main(arguments):
+    parser = ArgumentParser(prog="Scripts/bench/run metrics", description=__doc__)
     parser.add_argument("--clairo", type=Path, metavar="PATH",
                         help="the clairo to measure, beside clairo-bench and clairo-mock-kafka (default: build them)")
     parser.add_argument("--runs", type=int, default=7, metavar="N", help="runs with and without (default: 7)")
@@ -18,16 +18,16 @@ def main(arguments, build, table, make_clip):
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to put files (default: $TMPDIR or /tmp)")
     parser.add_argument("--peer", default="ffmpeg", metavar="PATH", help="the ffmpeg that makes the clip")
     options = parser.parse_args(arguments)
-    programs = Programs(options.clairo, build)
+    programs = Programs(options.clairo)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="clairo-bench-", dir=options.work) as folder, contextlib.ExitStack() as stack:
         work = Path(folder)
         clip = make_clip(options.peer, work / "clip.mp4", seconds=options.seconds)
-        cost(Site(programs, work / "cost", stack), clip, options, table)
-        pages(Site(programs, work / "pages", stack, kafka=True), clip, options, table)
+        cost(Site(programs, work / "cost", stack), clip, options)
+        pages(Site(programs, work / "pages", stack, kafka=True), clip, options)
 
 
-def cost(site, clip, options, table):
+def cost(site, clip, options):
     costs = {False: [], True: []}
     for run in range(options.runs):
         # Reverses the order every second run, so that a slow phase of the machine affects both equally.
@@ -92,7 +92,7 @@ def page(address):
     return text
 
 
-def pages(site, clip, options, table):
+def pages(site, clip, options):
     """Times pages of an idle system with some data, each on a new connection."""
     with site.relay():
         site.upload(clip, options.preset)

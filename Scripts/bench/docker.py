@@ -1,4 +1,4 @@
-"""`Scripts/bench docker`: the overhead of running a task in a child process or in a container.
+"""Measures the overhead of running a task in a child process or in a container.
 
 A short clip passes through the whole pipeline with each executor, one task at a time. The cost of starting a worker (which probes
 its sandbox, also in a container) is measured with an idle worker and subtracted.
@@ -7,10 +7,12 @@ import os, sqlite3, statistics, subprocess, sys, tempfile, time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
+from common import build, make_clip, table
+
 EXECUTORS = ("inline", "process", "docker")
 
 
-def main(arguments, build, table, make_clip):
+def main(arguments):
     options = parse(arguments)
     clairo = options.clairo or build()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before; {options.runs} runs, alternating\n", flush=True)
@@ -52,7 +54,7 @@ def timed(clairo, command, executor, home, options):
 
 
 def parse(arguments):
-    parser = ArgumentParser(prog="Scripts/bench docker", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser = ArgumentParser(prog="Scripts/bench/run docker", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--image", default="clairo", help="an image with the same clairo (default: clairo); DOCKER_HOST selects the daemon")
     parser.add_argument("--clairo", type=Path, metavar="PATH", help="the clairo to measure (default: build it)")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each (default: 5)")

@@ -3,9 +3,11 @@ import os, statistics, subprocess, time
 from argparse import ArgumentParser
 from pathlib import Path
 
+from common import build, table
 
-def main(arguments, build, table):
-    parser = ArgumentParser(prog="Scripts/bench startup", description=__doc__)
+
+def main(arguments):
+    parser = ArgumentParser(prog="Scripts/bench/run startup", description=__doc__)
     parser.add_argument("--clairo", type=Path, metavar="PATH", help="the clairo to measure (default: build it)")
     parser.add_argument("--peer", default="ffmpeg", metavar="PATH", help="the ffmpeg to compare with")
     parser.add_argument("--runs", type=int, default=40, metavar="N", help="runs of each (default: 40)")

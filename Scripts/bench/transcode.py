@@ -1,45 +1,13 @@
-#!/usr/bin/env python3
-"""Compares `clairo transcode` with an ffmpeg command that makes the same ladder: time, CPU, memory, quality.
-
-Uses only the standard library.
-"""
-import argparse, contextlib, json, os, re, shutil, statistics, subprocess, sys, tempfile, time
+"""Compares `clairo transcode` with an ffmpeg command that makes the same ladder: time, CPU, memory, quality."""
+import argparse, json, os, re, shutil, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-QUIET = ["-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
+from common import QUIET, build, make_clip, table
 
 
-def main():
-    if sys.argv[1:2] == ["upload"]:
-        sys.dont_write_bytecode = True
-        import bench_upload
-        return bench_upload.main(sys.argv[2:], build)
-    if sys.argv[1:2] == ["metadata"]:
-        sys.dont_write_bytecode = True
-        import bench_metadata
-        return bench_metadata.main(sys.argv[2:], build, table)
-    if sys.argv[1:2] == ["pipeline"]:
-        sys.dont_write_bytecode = True
-        import bench_pipeline
-        return bench_pipeline.main(sys.argv[2:], build, table, make_clip)
-    if sys.argv[1:2] == ["docker"]:
-        sys.dont_write_bytecode = True
-        import bench_docker
-        return bench_docker.main(sys.argv[2:], build, table, make_clip)
-    if sys.argv[1:2] == ["metrics"]:
-        sys.dont_write_bytecode = True
-        import bench_metrics
-        return bench_metrics.main(sys.argv[2:], build, table, make_clip)
-    if sys.argv[1:2] == ["sandbox"]:
-        sys.dont_write_bytecode = True
-        import bench_sandbox
-        return bench_sandbox.main(sys.argv[2:], build, table, make_clip)
-    if sys.argv[1:2] == ["startup"]:
-        sys.dont_write_bytecode = True
-        import bench_startup
-        return bench_startup.main(sys.argv[2:], build, table)
-    options = arguments()
+
+def main(arguments):
+    options = parse(arguments)
     clairo = options.clairo or build()
     with tempfile.TemporaryDirectory(prefix="clairo-bench-", dir=options.work) as folder:
         work = Path(folder)
@@ -52,10 +20,10 @@ def main():
             long_inputs(clairo, options.peer, work)
 
 
-def arguments():
+def parse(arguments):
     parser = argparse.ArgumentParser(
-        prog="Scripts/bench", description=__doc__.splitlines()[0],
-        epilog="`Scripts/bench upload` measures uploads instead, `Scripts/bench metadata` the database, `Scripts/bench pipeline` the pipeline, `Scripts/bench docker` the executors, `Scripts/bench metrics` what metrics cost, `Scripts/bench startup` the start, `Scripts/bench sandbox` what the sandbox costs. The clip should be progressive, upright and of constant frame rate: the peer's command conforms nothing.")
+        prog="Scripts/bench/run transcode", description=__doc__,
+        epilog="The clip should be progressive, upright and of constant frame rate: the peer's command conforms nothing.")
     parser.add_argument("--clip", type=existing, metavar="FILE", help="the input (default: a generated 10 s of 1080p25)")
     parser.add_argument("--peer", type=program, default="ffmpeg", metavar="PATH", help="the ffmpeg to compare with")
     parser.add_argument("--clairo", type=program, metavar="PATH", help="the clairo to measure (default: build it)")
@@ -65,7 +33,7 @@ def arguments():
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="runs of each (default: 3)")
     parser.add_argument("--long", action="store_true", help="also the peak memory for 1, 10 and 60 minutes of input")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to put temporary files (default: $TMPDIR or /tmp)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.runs < 1:
         parser.error("--runs must be at least 1")
     if not 0 <= options.quality <= 51:
@@ -93,32 +61,9 @@ def program(text):
     return Path(path).resolve()
 
 
-def build(product="clairo"):
-    print(f"Building {product}…", file=sys.stderr)
-    command = [ROOT / "Scripts/build-release", product]
-    return Path(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
-
-
 def version(peer):
     line = subprocess.run([peer, "-version"], check=True, capture_output=True, text=True).stdout.splitlines()[0]
     return " ".join(line.split()[:3])
-
-
-# Clips
-
-
-def make_clip(peer, path, seconds=10, width=1920, height=1080, crf=18):
-    """Flat areas, sharp edges, text, smooth motion and fine moving detail, with some grain: about 5 Mbit/s at 1080p and CRF 23."""
-    print("Generating a clip…", file=sys.stderr)
-    subprocess.run([
-        peer, *QUIET, "-f", "lavfi", "-i", f"testsrc2=size={width}x{height}:rate=25",
-        "-f", "lavfi", "-i", "mandelbrot=size=320x180:rate=25:maxiter=300",
-        "-f", "lavfi", "-i", "sine=frequency=440:beep_factor=4:sample_rate=48000",
-        "-filter_complex", f"[1:v]scale={width * 2 // 3}:{height * 2 // 3}[fractal];"
-        "[0:v][fractal]overlay=(W-w)/2:(H-h)/2,noise=alls=3:allf=t,format=yuv420p[v]",
-        "-map", "[v]", "-map", "2:a", "-t", str(seconds), "-c:v", "libx264", "-preset", "veryfast", "-crf", str(crf),
-        "-c:a", "aac", "-b:a", "128k", path], check=True)
-    return path
 
 
 # Measuring
@@ -291,21 +236,3 @@ def long_inputs(clairo, peer, work):
         shutil.rmtree(output)
         clip.unlink()
     table("640x360, veryfast", ["transcode peak MB", "wall s", "verify peak MB", "wall s"], rows)
-
-
-def table(corner, columns, rows):
-    print(f"| {corner} | " + " | ".join(columns) + " |")
-    print("|---|" + "---:|" * len(columns))
-    for name, cells in rows:
-        print(f"| {name} | " + " | ".join(cells) + " |")
-    print(flush=True)
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):
-        try:
-            main()
-        except subprocess.CalledProcessError as error:
-            sys.exit(f"{' '.join(map(str, error.cmd))}\nended with {error.returncode}")
-        except KeyboardInterrupt:
-            sys.exit(130)

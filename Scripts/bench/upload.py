@@ -1,12 +1,13 @@
-"""`Scripts/bench upload`: uploads a large file to a real S3 server on this machine, with clairo, the AWS CLI and rclone in turn,
+"""Uploads a large file to a real S3 server on this machine, with clairo, the AWS CLI and rclone in turn,
 and then through `clairo serve`. Prints wall time, CPU time, peak memory, and their ratios."""
-import argparse, os, shutil, signal, socket, statistics, subprocess, tempfile, time
+import argparse, os, shutil, signal, statistics, subprocess, tempfile, time
 from pathlib import Path
 
-KEY, SECRET = "clairo-bench", "not-a-secret"
+from common import build, environment, free_port, s3_server, wait_for
 
 
-def main(arguments, build):
+
+def main(arguments):
     options = parse(arguments)
     clairo = options.clairo or build()
     with tempfile.TemporaryDirectory(prefix="clairo-bench-", dir=options.work or roomy(options)) as folder:
@@ -22,7 +23,7 @@ def main(arguments, build):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="Scripts/bench upload", description=__doc__)
+    parser = argparse.ArgumentParser(prog="Scripts/bench/run upload", description=__doc__)
     parser.add_argument("--clairo", type=Path, metavar="PATH", help="the clairo to measure (default: build it)")
     parser.add_argument("--mib", type=int, default=1024, metavar="N", help="size of the file (default: 1024)")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="runs of each (default: 3)")
@@ -54,36 +55,6 @@ def make_file(path, mib):
             file.write(os.urandom(min(rest, 1 << 20)))
             rest -= 1 << 20
     return path
-
-
-class s3_server:
-    def __init__(self, work):
-        self.folder = work / "s3"
-        (self.folder / "bench").mkdir(parents=True)
-
-    def __enter__(self):
-        port = free_port()
-        self.process = subprocess.Popen(
-            ["rclone", "serve", "s3", "--config", "/dev/null", "--auth-key", f"{KEY},{SECRET}",
-             "--addr", f"127.0.0.1:{port}", self.folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(port)
-        return f"http://127.0.0.1:{port}"
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-
-
-def environment(endpoint, work):
-    return os.environ | {
-        "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": endpoint, "AWS_ENDPOINT_URL": endpoint,
-        "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true",
-        "RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_BENCH_TYPE": "s3", "RCLONE_CONFIG_BENCH_PROVIDER": "Other",
-        "RCLONE_CONFIG_BENCH_ENDPOINT": endpoint, "RCLONE_CONFIG_BENCH_ACCESS_KEY_ID": KEY,
-        "RCLONE_CONFIG_BENCH_SECRET_ACCESS_KEY": SECRET, "RCLONE_CONFIG_BENCH_REGION": "us-east-1",
-        "CLAIRO_HOME": str(work / "home"), "CLAIRO_RAW_STORE": "s3://bench/raw",
-    }
 
 
 def command_line(clairo, clip, env, work, options):
@@ -165,18 +136,3 @@ def table(results, ours, mib):
 def empty(folder):
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port):
-    for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise SystemExit(f"no server started on port {port}")

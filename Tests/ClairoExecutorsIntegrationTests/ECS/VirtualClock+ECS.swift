@@ -1,0 +1,1 @@
+../../ClairoExecutorsTests/ECS/VirtualClock+ECS.swift
