@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])
-    func killedAtAnyMomentItGoesOnWithTheSameResult(seed: UInt64) async throws {
+    func killedAtAnyMomentItResumesWithTheSameResult(seed: UInt64) async throws {
         let source = try await Self.clip.make()
         let expected = try await Self.unbroken.value
         let out = scratch.path("out")
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, Int32(143))])
-    func aSignalStopsItPromptlyAndItGoesOn(signal: Int32, status: Int32) async throws {
+    func aSignalStopsItPromptlyAndItResumes(signal: Int32, status: Int32) async throws {
         let source = try await Self.clip.make()
         let out = scratch.path("out")
         let process = try start(source, into: "out")
@@ -134,7 +134,7 @@ import Testing
         #expect(try await process.outcome().signal == SIGKILL)
     }
 
-    @Test func aChangedOptionStartsOverAndSaysSo() async throws {
+    @Test func aChangedOptionStartsOverAndReportsIt() async throws {
         let source = try await Self.clip.make()
         try await interrupt(source)
         let kept = Self.finished(scratch.path("out"))
@@ -145,7 +145,7 @@ import Testing
         for (name, identity) in kept { #expect(after[name] != identity, "\(name) was kept") }
     }
 
-    @Test func aChangedSourceStartsOverAndSaysSo() async throws {
+    @Test func aChangedSourceStartsOverAndReportsIt() async throws {
         try await interrupt(try await Self.clip.make())
         let other = try await Clip(width: 640, height: 360, seconds: 3).make()
         let outcome = try await start(other, into: "out").outcome()
@@ -177,7 +177,7 @@ import Testing
     }
 
     @Test(.enabled(if: SmallDisk.isPossible, "a small file system can only be mounted by root"))
-    func aFullDiskIsExplainedAndTheJobGoesOnWhenThereIsRoom() async throws {
+    func aFullDiskIsExplainedAndTheJobContinuesWhenThereIsSpace() async throws {
         let source = try await Self.clip.make()
         let disk = try await SmallDisk(scratch, kilobytes: 700)
         let full = try await start(source, into: "disk/out").outcome()

@@ -98,7 +98,7 @@ import Testing
         #expect(outcome.errors.contains("ran out of memory, and the kernel ended the task's process"), "\(outcome)")
     }
 
-    @Test func aChildThatDiesIsADefectAndTheJobGoesOn() async throws {
+    @Test func aChildThatDiesIsADefectAndTheJobContinues() async throws {
         let source = try await Clip(width: 640, height: 360, seconds: 10).make()
         let options = [
             "transcode", source.path, "-o", scratch.path("out"), "--segment-seconds", "2", "--preset", "faster",

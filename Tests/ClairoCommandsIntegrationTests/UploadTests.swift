@@ -124,7 +124,7 @@ import Testing
         #expect(try await watch.outcome().status == 143)
     }
 
-    @Test func statusOfAnUnknownVideoSaysSo() async throws {
+    @Test func statusOfAnUnknownVideoReportsIt() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         #expect(try await site.clairo("status", VideoID.make().rawValue).status == 66)
         #expect(try await site.clairo("status", "../../etc/passwd").status == 64)
@@ -284,7 +284,7 @@ import Testing
         if step == "upload.parts" || step == "upload.told" { #expect(report.sentBytes == 0, "all had arrived") }
     }
 
-    @Test func anUploadThatGoesOnTakesTheNameOfThisRun() async throws {
+    @Test func aResumedUploadTakesTheNameOfThisRun() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let link = scratch.path("summer.mp4")

@@ -11,7 +11,7 @@ import Testing
     }
 
     @Test(arguments: [(0, 4), (100, 4), (1000, 21)])
-    func moreThanOnePictureInFiftyIsRefusedUnlessAPartWillDo(frames: Int, errors: Int) throws {
+    func moreThanOneDamagedFrameInFiftyIsRefusedUnlessPartialOutputIsAllowed(frames: Int, errors: Int) throws {
         let damage = DecodingDamage(frames: frames, errors: errors)
         #expect(damage.isTooMuch)
         #expect {

@@ -35,7 +35,7 @@ import Testing
         ("hurry", "sent invalid progress"),
         ("longKey", "named an object"),
     ])
-    func whatItDoesIsADefectThatSaysSo(misbehaviour: String, words: String) async throws {
+    func misbehaviourIsADefectWithItsReason(misbehaviour: String, words: String) async throws {
         let error = try #require(await error(misbehaviour))
         #expect(error.kind == .defect)
         #expect(error.message.contains(words), "\(error)")
@@ -154,7 +154,7 @@ import Testing
             "\(found)")
     }
 
-    @Test func killedFromOutsideItIsADefectAndStoppedItIsGone() async throws {
+    @Test func killedFromOutsideItIsADefectAndStoppedItHasEnded() async throws {
         let store = MemoryStore()
         async let outcome = error("nest", store: store)
         let (child, grandchild) = try await nested(store)
@@ -166,7 +166,7 @@ import Testing
         #expect(await isGone(grandchild))
     }
 
-    @Test func withItsParentTheProcessIsGone() async throws {
+    @Test func theProcessEndsWithItsParent() async throws {
         let (store, stop) = (MemoryStore(), StopRequest())
         let outcome = Task { try await run("nest", store: store, stop: stop) }
         let (child, grandchild) = try await nested(store)

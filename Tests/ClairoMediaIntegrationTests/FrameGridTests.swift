@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func aVariableRateBecomesConstantAndEachPictureKeepsItsInstant() async throws {
+    @Test func aVariableRateBecomesConstantAndEachFrameKeepsItsTime() async throws {
         // Half a second without a picture, and every fifth left out now and then: what was shown stays on.
         let dropped: @Sendable (Int) -> Bool = { ($0 >= 40 && $0 < 52) || ($0 > 60 && $0 % 5 == 2) }
         let clip = Clip(

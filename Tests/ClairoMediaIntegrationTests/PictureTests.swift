@@ -71,7 +71,7 @@ import Testing
     ]
 
     @Test(arguments: turns)
-    func aTurnedPictureComesOutUpright(_ turn: Turn) async throws {
+    func aRotatedFrameComesOutUpright(_ turn: Turn) async throws {
         let source = try await Clip(seconds: 1, video: .quarters, matrix: turn.matrix).make()
         let info = try await probe(source)
         #expect(info.primaryVideo?.orientation == turn.orientation)
@@ -124,7 +124,7 @@ import Testing
         #expect(try await quarters(output.path(rung.mp4Key)) == ["red", "green", "blue", "white"])
     }
 
-    @Test func aStillPictureStaysRecognisable() async throws {
+    @Test func aStillImageStaysRecognisable() async throws {
         // One key frame and then nothing: the source's rate is no measure of what a key frame every two seconds needs.
         let source = try await Clip(
             width: 1280, height: 720, seconds: 6, video: .quarters, options: ["-g", "250", "-preset", "medium"]

@@ -225,7 +225,7 @@ import Testing
         try await onDedicatedThread(name: "test verify") { try Verifier(store: output.store).run() }
     }
 
-    @Test func aSoundOutputPasses() async throws {
+    @Test func anIntactOutputPasses() async throws {
         let output = try await makeOutput()
         let report = try await verify(output)
         #expect(report.passed)

@@ -42,15 +42,15 @@ import Testing
         #expect(try Self.shown([1, 59, 61, 119], frames: 0..<4).pictures == [0, 1, 2, 3])
     }
 
-    @Test func missingPicturesAreFilledWithTheOneBefore() throws {
+    @Test func missingFramesRepeatTheOneBefore() throws {
         #expect(try Self.shown([0, 40, 200, 240], frames: 0..<7).pictures == [0, 1, 1, 1, 1, 2, 3])
     }
 
-    @Test func ofPicturesThatShareAFrameTheLastIsShown() throws {
+    @Test func theLastOfSeveralSourceFramesForOneOutputFrameIsShown() throws {
         #expect(try Self.shown([0, 41, 44, 48, 80], frames: 0..<3).pictures == [0, 3, 4])
     }
 
-    @Test func firstPictureIsShownFromTheStartAndTheLastToTheEnd() throws {
+    @Test func theFirstFrameIsShownFromTheStartAndTheLastToTheEnd() throws {
         let result = try Self.shown([80, 120], frames: 0..<6)
         #expect(result.pictures == [0, 0, 0, 1, 1, 1])
         #expect(result.covered == 4)

@@ -79,7 +79,7 @@ import Testing
     }
 
     /// The mock cluster itself has no controller.
-    @Test func aClusterThatMakesNoTopicsSaysSoAndIsAskedForNoneThatItHas() async throws {
+    @Test func aClusterThatCreatesNoTopicsIsReportedAndNotAskedForExistingOnes() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let queue = try queue(cluster.brokers, timeout: .seconds(10))
         for topic in Topic.all { _ = try await cluster.makeTopic(topic) }

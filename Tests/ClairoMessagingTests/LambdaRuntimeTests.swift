@@ -75,7 +75,7 @@ import Testing
         #expect(api.answers.map(\.path).last == "/2018-06-01/runtime/invocation/request-1/error")
     }
 
-    @Test func aFunctionThatCannotStartSaysSo() async throws {
+    @Test func aFunctionThatCannotStartReportsIt() async throws {
         let api = try LambdaRuntimeAPI([])
         defer { api.stop() }
         try await LambdaRuntime(environment: api.environment).reportInitFailure(.configuration("No such bucket"))

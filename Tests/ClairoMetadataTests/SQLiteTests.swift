@@ -124,7 +124,7 @@ import Testing
         await store.close()
     }
 
-    @Test func aCancelledCallerGetsAnErrorAndTheStoreGoesOn() async throws {
+    @Test func aCancelledCallerGetsAnErrorAndTheStoreContinues() async throws {
         let store = try await open()
         for _ in 0..<20 {
             let video = MetadataSamples.video()

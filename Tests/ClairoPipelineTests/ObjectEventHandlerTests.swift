@@ -122,7 +122,7 @@ import Testing
         )
     }
 
-    @Test func anObjectThatIsGoneIsNotedAndTheOthersComeIn() async throws {
+    @Test func aMissingObjectIsNotedAndTheOthersAreRegistered() async throws {
         try incoming.put(clip, at: "b.wav")
         let summary = try await intake().handle(event: event(record("a.wav", of: clip), record("b.wav", of: clip)))
         #expect(summary.ignored.map(\.object) == ["s3://incoming/a.wav"])

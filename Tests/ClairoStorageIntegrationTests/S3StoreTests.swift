@@ -298,7 +298,7 @@ import Testing
         #expect(failure { try store.check() }?.exitCode == .noPermission)
     }
 
-    @Test func anEndpointWhereNobodyListensIsUnavailable() throws {
+    @Test func anEndpointWithoutAListenerIsUnavailable() throws {
         let proxy = try FaultProxy(to: 1)
         let environment = S3Server.environment(endpoint: proxy.endpoint)
         proxy.stop()

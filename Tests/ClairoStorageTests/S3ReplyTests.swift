@@ -185,7 +185,7 @@ import Testing
     }
 
     @Test(arguments: ["", "<NextContinuationToken/><NextPartNumberMarker/><NextKeyMarker/><NextUploadIdMarker/>"])
-    func aListThatGoesOnNowhereIsNotTakenForWhole(marker: String) throws {
+    func aListWithoutAContinuationIsNotTakenForComplete(marker: String) throws {
         let (store, _) = try store { _, _ in
             HTTPResponse(
                 200,

@@ -70,7 +70,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
     }
 
     @Test(arguments: ["PUT", "POST", "DELETE", "HEAD", "GET"])
-    func aRequestWithoutABodySaysSo(method: String) throws {
+    func aRequestWithoutABodyDeclaresIt(method: String) throws {
         let server = try server { connection in
             guard let head = connection.readHead() else { return }
             connection.send(

@@ -53,7 +53,7 @@ import Testing
     }
 
     /// The mock cluster has no controller, which is who makes topics.
-    @Test func aTopicThatNobodyMakesIsAnErrorInTime() async throws {
+    @Test func aTopicThatIsNeverCreatedIsAnErrorInTime() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .seconds(5))
         let error = try await #require(throws: KafkaError.self) { try await admin.createTopic("t", partitions: 2) }

@@ -375,7 +375,7 @@ import Testing
         #expect(try await lag(cluster, topic) == 1)
     }
 
-    @Test func aCloseIsBoundedWhereTheBrokersAreGone() async throws {
+    @Test func aCloseIsBoundedWhenTheBrokersAreUnavailable() async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic()
         try await produce(0..<2, to: topic, cluster)

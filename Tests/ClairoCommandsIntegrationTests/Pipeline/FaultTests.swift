@@ -169,7 +169,7 @@ import Testing
     }
 
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
-    func brokersThatAreGoneForAMinuteAreWaitedFor() async throws {
+    func brokersUnavailableForAMinuteAreWaitedFor() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let kafka = try #require(pipeline.kafka)
         let relay = try #require(try pipeline.relay())

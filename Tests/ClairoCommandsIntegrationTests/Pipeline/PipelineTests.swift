@@ -228,7 +228,7 @@ import Testing
         try await pipeline.audit([id])
     }
 
-    @Test func aVideoThatWasDeletedInBetweenIsNobodysTask() async throws {
+    @Test func aVideoDeletedInBetweenHasNoTask() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         #expect(try await pipeline.site.inspect { try await $0.deleteVideo(id) })

@@ -54,7 +54,7 @@ struct DockerExecutorTests {
         ("bomb", DockerLimits(task: ProcessLimits(stallSeconds: 2), processes: 64), .stalled, "made no progress"),
     ]
 
-    @Test(arguments: misbehaviours.indices) func whatItDoesIsADefectThatSaysSo(index: Int) async throws {
+    @Test(arguments: misbehaviours.indices) func misbehaviourIsADefectWithItsReason(index: Int) async throws {
         let (misbehaviour, limits, kill, words) = Self.misbehaviours[index]
         let outcome = try await outcome(misbehaviour, limits: limits)
         #expect(outcome.error?.kind == .defect, "\(misbehaviour): \(outcome)")
@@ -192,7 +192,7 @@ struct DockerExecutorTests {
         #expect(error.message.contains(scratch.path("none.sock")) && error.advice?.contains("DOCKER_HOST") == true)
     }
 
-    @Test func anImageOfSomethingElseSaysSo() async throws {
+    @Test func anImageOfAnotherProgramIsReported() async throws {
         let daemon = try await DockerDaemon.shared
         try scratch.write("", to: "empty")
         let archive = scratch.path("empty.tar")

@@ -78,7 +78,7 @@ import Testing
         #expect(result?.isRefusal == true && result?.failure?.error == refusal)
     }
 
-    @Test func aLeaseThatIsGoneEndsTheTaskWithoutAResult() async throws {
+    @Test func aDeletedLeaseEndsTheTaskWithoutAResult() async throws {
         try offer()
         let exchange = exchange
         let running = Task { try await run(task("silence")) }

@@ -44,7 +44,7 @@ import Testing
         #expect(verdict(.noPermission("refused")) == .releaseAndEnd)
     }
 
-    @Test func aSourceThatIsGoneFailsTheJob() {
+    @Test func aMissingSourceFailsTheJob() {
         #expect(verdict(.noInput("gone")) == .giveUp(isDeadLetter: false))
     }
 }

@@ -229,7 +229,7 @@ import Testing
         #expect(log.words.last == "chunk lost")
     }
 
-    @Test func aTaskWhoseJobIsGoneIsLost() async throws {
+    @Test func aTaskOfADeletedJobIsLost() async throws {
         let task = try await chunk()
         let worker = worker(ScriptedExecutor.succeeding(plan))
         let claimed = try #require(try await worker.claim([.chunk]))
