@@ -6,7 +6,7 @@ internal import Testing
 
 @testable internal import ClairoAPI
 
-/// Everything but the bytes: who comes in, what is answered, what is never told.
+/// Everything except the bytes: access control, replies, and what is never disclosed.
 @Suite struct ServerTests {
     private let scratch: Scratch
     private let store: DirectoryStore

@@ -69,7 +69,7 @@ struct PipelineBench {
             Worker.Services(
                 metadata: metadata, output: NullStore(), openSource: { _ in EmptySource() }, executor: IdleExecutor(),
                 messages: messages), owner: "bench", report: count.note)
-        // With Kafka the relay is another process, which nobody here can wake.
+        // With Kafka the relay is another process, which cannot be woken from here.
         let wakeSignal = WakeSignal()
         let consumer = Consumer(
             metadata: metadata, queue: queue,

@@ -3,12 +3,12 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// A run that was stopped, in whatever way, goes on where it was and ends with the result of an unbroken one.
+/// A run that was stopped in any way resumes and gives the same result as an uninterrupted one.
 @Suite(.sharesMachine) struct ResumeTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    /// Ten segments in three rungs and sound: long enough to be stopped in the middle.
+    /// Ten segments in three rungs and audio: long enough to be stopped in the middle.
     static let clip = Clip(width: 640, height: 360, seconds: 20)
     static let options = ["--heights", "360,240,144", "--segment-seconds", "2", "--preset", "medium"]
 
@@ -39,7 +39,8 @@ import Testing
         let out = scratch.path("out")
         var generator = SeededGenerator(seed: seed)
         var kills = 0
-        // Each round is killed a few finished segments after the last, then twice while playlists and files are written.
+        // Each round is killed a few finished segments after the last, then twice while playlists and files are
+        // written.
         for _ in 0..<5 {
             let before = Self.finished(out)
             let wanted = before.count + Int.random(in: 0...12, using: &generator)

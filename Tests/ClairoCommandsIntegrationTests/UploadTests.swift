@@ -163,7 +163,7 @@ import Testing
         #expect(try await site.truth() == .init(videos: 2, messages: 2, objects: 2, openUploads: 0))
     }
 
-    /// Not told of by a run that was killed after all else, or found by its content.
+    /// Not reported by a run that was killed at the very end, or found by its content.
     @Test(arguments: Deployment.Kind.available)
     func aVideoThatHasComeToNothingIsUploadedAnew(_ kind: Deployment.Kind) async throws {
         let site = try await Deployment.make(kind, in: scratch)

@@ -79,7 +79,7 @@ import Testing
         for result in results {
             #expect(result.usage.wallSeconds > 0 && result.usage.cpuSeconds > 0 && result.usage.peakMemory > 1 << 20)
         }
-        // Chunks are what decodes pictures; all that their threads do is told of, and the thread that reads does no two things.
+        // Chunks decode frames. All work of their threads is reported, and the reading thread does one thing at a time.
         let chunks = results.filter { $0.decodedFrames > 0 }
         #expect(chunks.count == plan.chunks.count)
         for usage in chunks.map(\.usage) {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// Whatever a task's process does is one failed attempt, and the worker goes on.
+/// Anything that a task's process does is one failed attempt, and the worker continues.
 @Suite(.sharesMachine) struct ProcessExecutorTests {
     /// Runs a process that does something else than its task (a hidden option of debug builds).
     private func run(

@@ -7,7 +7,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// A burglar in a task's process gets nowhere, and the worker goes on.
+/// An attacker in a task's process gains nothing, and the worker continues.
 @Suite(.sharesMachine, .enabled("the kernel or the container lacks a part of it") { await CompleteSandbox.isHere() })
 struct SandboxTests {
     let scratch: Scratch
@@ -70,7 +70,7 @@ struct SandboxTests {
         }
     #endif
 
-    /// Whoever tries these wants no video.
+    /// Attempts that only an attacker makes.
     @Test(arguments: ["fork", "execute", "killParent", "killAll", "trace", "ring", "mount"])
     func anAttemptOnOthersEndsIt(name: String) async throws {
         let error = try #require(await Misbehaving("escape", target: name).error())
@@ -95,7 +95,7 @@ struct SandboxTests {
         #expect(server.connections == 3)
     }
 
-    /// What one wall does not hold, another does; each is there.
+    /// Each layer of the sandbox is active and stops what the others do not.
     @Test(arguments: [
         (SandboxLayer.landlock, "tcp", "Permission denied"), (.landlock, "abstract", "Operation not permitted"),
         (.landlock, "killParent", "Operation not permitted"), (.landlock, "trace", "Operation not permitted"),
@@ -119,7 +119,7 @@ struct SandboxTests {
     func filesAreBehindTwoSandboxLayers(layer: SandboxLayer) async throws {
         try scratch.write("untouched", to: "canary")
         let tried = try await attempt("files:\(scratch.path)", layers: [layer])
-        // Landlock lets a process change the mode of its own files, which it could not open all the same.
+        // Landlock lets a process change the mode of its own files, although it cannot open them.
         #expect(succeeded(tried).filter { !$0.hasPrefix("chmod") || layer != .landlock } == [], "\(tried)")
     }
 

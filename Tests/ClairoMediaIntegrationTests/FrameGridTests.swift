@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test func aVariableRateBecomesConstantAndEachFrameKeepsItsTime() async throws {
-        // Half a second without a picture, and every fifth left out now and then: what was shown stays on.
+        // Half a second without a frame, and sometimes every fifth dropped: the last frame stays visible.
         let dropped: @Sendable (Int) -> Bool = { ($0 >= 40 && $0 < 52) || ($0 > 60 && $0 % 5 == 2) }
         let clip = Clip(
             seconds: 6, video: .numbers, filter: "select='not(between(n,40,51)+gt(n,60)*eq(mod(n,5),2))'",

@@ -4,7 +4,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// The picture comes out upright, square, progressive and in the colours that a player expects.
+/// Frames come out upright, with square pixels, progressive and in the colours that a player expects.
 @Suite(.sharesMachine) struct PictureTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -33,7 +33,7 @@ import Testing
         var matrix: DisplayMatrix
         var orientation: Orientation
 
-        /// Where the matrix itself puts each quarter of the stored picture.
+        /// The position of each quarter of the stored frame, from the matrix.
         var quarters: [String] {
             let stored = [(-1, -1, "red"), (1, -1, "green"), (-1, 1, "blue"), (1, 1, "white")]
             var shown = ["", "", "", ""]
@@ -137,7 +137,8 @@ import Testing
 
     // MARK: Interlacing
 
-    /// How much more neighbouring lines differ than lines of the same field: above 1 where two fields are woven together.
+    /// How much more neighbouring lines differ than lines of the same field: above 1 where two fields are woven
+    /// together.
     private func combing(_ path: String) async throws -> Double {
         let (width, height) = (320, 180)
         let bytes = [UInt8](
@@ -182,7 +183,7 @@ import Testing
 
     // MARK: Colour
 
-    /// Raw luma in the middle of the left and of the right half of the first picture.
+    /// Raw luma in the middle of the left and the right half of the first frame.
     private func halves(_ path: String) async throws -> (left: Int, right: Int) {
         let bytes = [UInt8](
             try await Oracle.pictures(path, format: "yuv420p", options: ["-frames:v", "1"]).prefix(320 * 180))

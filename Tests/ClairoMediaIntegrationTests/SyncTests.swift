@@ -4,7 +4,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Sound and picture keep their place: white flashes and beeps at the same instants are found again in what a player gets.
+/// Audio and video stay in sync: white flashes and beeps at the same times are found at these times in the output.
 @Suite(.sharesMachine) struct SyncTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -24,7 +24,7 @@ import Testing
                 audio: .beeps(SyncTests.instants, from: audio.from, to: audio.to),
                 options: ["-preset", "medium", "-bf", "2"] + options, suffix: suffix)
         }
-        /// Those instants that the sound covers.
+        /// The times that the audio covers.
         var heard: [Double] { SyncTests.instants.filter { $0 >= audio.from && $0 < audio.to } }
     }
 

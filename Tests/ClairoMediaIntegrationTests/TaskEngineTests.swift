@@ -218,7 +218,7 @@ import Testing
     // MARK: Failures
 
     @Test func aSourceThatEndsEarlyIsBadInput() async throws {
-        // Its index promises pictures whose bytes are noise.
+        // Its index describes frames, but their bytes are noise.
         let clip = Clip(seconds: 6, audio: .none)
         var data = try Data(contentsOf: await clip.make())
         var job = try await job(clip)

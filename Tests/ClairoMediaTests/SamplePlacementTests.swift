@@ -6,7 +6,7 @@ import Testing
 @testable import ClairoMedia
 
 @Suite struct SamplePlacementTests {
-    /// What is done with blocks of sound, each given by its start and length.
+    /// The placement of blocks of audio, each given by its start and length.
     private static func place(_ blocks: [(Int, Int)], limit: Int = 1_000_000) -> (steps: [[Int]], position: Int) {
         var placement = SamplePlacement(limit: limit)
         let steps = blocks.map { start, count in

@@ -112,7 +112,7 @@ struct MisbehavingEngine: TaskEngine {
         _ = write(3, bytes, bytes.count)
     }
 
-    /// A plan that looks well but for its chunk, whose segments nobody can multiply by anything.
+    /// A plan that is valid except for its chunk, with segment indexes that overflow any multiplication.
     private static func forgedPlan(_ request: TaskSpec.PlanRequest) -> Plan {
         let grid = SegmentGrid(
             frameRate: Rational(25), frameCount: 150, segmentSeconds: request.settings.segmentSeconds)

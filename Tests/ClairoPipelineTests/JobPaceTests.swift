@@ -4,7 +4,7 @@ import Testing
 
 @testable import ClairoPipeline
 
-/// How fast a job gets on, at fixed times.
+/// The speed of a job, at fixed times.
 @Suite struct JobPaceTests {
     /// 48 seconds of media in four chunks of 300 frames.
     private let plan = Plan.sample(chunks: 4, segmentsPerChunk: 2)
@@ -18,7 +18,7 @@ import Testing
             plan: plan, traceID: "t", createdAt: at(-5))
     }
 
-    /// A chunk task, of whose frames so many were done when somebody last told of it.
+    /// A chunk task with the number of finished frames at its last report.
     private func chunk(
         _ index: Int, _ state: WorkTask.State, done: Int = 0, told seconds: Double = 0, due: Double = 0,
         claimed: Double? = nil

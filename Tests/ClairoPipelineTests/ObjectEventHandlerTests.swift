@@ -76,7 +76,7 @@ import Testing
             #expect(Set(summaries.flatMap { $0.registered + $0.known }.map(\.videoID)).count == 1)
         }
         #expect(metadata.videos.count == 1 && metadata.messages.count == 1)
-        // By hand too, where nobody knows the ETag.
+        // By hand too, without a known ETag.
         #expect(try await intake.handle(bucket: "incoming", key: "a.wav").known.count == 1)
         #expect(metadata.messages.count == 1)
     }

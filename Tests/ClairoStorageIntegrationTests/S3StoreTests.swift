@@ -325,7 +325,7 @@ func failure(_ body: () throws -> Void) -> ClairoError? {
     } catch { return error as? ClairoError }
 }
 
-/// Bytes in which every place can be told from the others.
+/// Bytes in which every position is distinguishable.
 func pattern(_ count: Int) -> Data { Data(wholePattern.prefix(count)) }
 
 private let wholePattern: Data = {

@@ -16,7 +16,7 @@ import Testing
 
     @Test func aTopicIsMadeAsItIsOrderedAndThenLeftAsItIs() async throws {
         let cluster = try await KafkaCluster.shared()
-        // Brokers of others make topics by themselves.
+        // Other brokers create topics automatically.
         let controller = KafkaCluster.external == nil ? try KafkaController(of: cluster) : nil
         let admin = KafkaAdmin(
             try KafkaConfiguration(brokers: controller?.brokers ?? cluster.brokers), limit: .seconds(300))

@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// How a consumer ends that is told to while it works on a task that takes longer than its patience.
+/// How a consumer ends on a stop request while it runs a task that takes longer than its grace period.
 @Suite(.sharesMachine) struct ConsumerEndTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }

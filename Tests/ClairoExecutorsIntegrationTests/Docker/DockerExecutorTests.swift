@@ -6,7 +6,7 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// Whatever happens in a task's container or to it is one failed attempt, and the worker goes on.
+/// Anything that happens in or to a task's container is one failed attempt, and the worker continues.
 @Suite(
     .sharesMachine,
     .enabled(if: DockerDaemon.isPossible, "no Docker daemon of our own here: \(DockerDaemon.lacking ?? "") is lacking"))
@@ -249,7 +249,7 @@ struct DockerExecutorTests {
         // A worker that lives, with the same folder.
         async let living = outcome("silence", stop: stop)
         let its = try await containers.running()
-        // One that was killed before it could remove anything: nobody holds its lock.
+        // A worker that was killed before it could remove anything: its lock is free.
         let folder = try DockerWorkFolder(scratch.path("docker"))
         var orphans: [String] = []
         for command in ["create", "run"] {

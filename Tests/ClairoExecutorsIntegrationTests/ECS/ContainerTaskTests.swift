@@ -170,7 +170,7 @@ import Testing
         }
         let proxy = try FaultProxy(to: server.port, [FaultProxy.Rule(.stall, "GET", path: "raw/source")])
         scratch.onCleanup { proxy.stop() }
-        // Its source is stalled, so it is at work when it is told to stop.
+        // Its source is stalled, so it is working when it is stopped.
         try await onDedicatedThread(name: "through the proxy") {
             let raw = try S3Store(
                 url: "s3://\(bucket)/raw", environment: S3Server.environment(endpoint: proxy.endpoint))
