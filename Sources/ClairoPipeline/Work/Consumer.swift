@@ -67,7 +67,7 @@ public struct Consumer: Sendable {
         self.worker = worker
         self.options = options
         self.wakeSignal = wakeSignal
-        self.report = say
+        self.report = report
     }
 
     /// Runs until `drain` is cancelled (running tasks are finished), `stop` is cancelled (running tasks are released),

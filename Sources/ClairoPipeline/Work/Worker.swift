@@ -58,7 +58,7 @@ public struct Worker: Sendable {
         self.owner = owner
         self.threads = threads
         self.leaseSeconds = leaseSeconds
-        self.report = say
+        self.report = report
     }
 
     /// A claimed task.
