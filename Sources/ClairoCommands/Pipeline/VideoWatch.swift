@@ -171,9 +171,9 @@ struct VideoWatch {
                     })
             }
             // The errors of the video, the job and a task are often the same.
-            var told: Set = [video.error?.message]
+            var shown: Set = [video.error?.message]
             for failure in [job.error].compactMap(\.self) + tasks.compactMap(\.error)
-            where told.insert(failure.message).inserted {
+            where shown.insert(failure.message).inserted {
                 text += "error: \(Render.printable(failure.message))\n"
             }
         }
