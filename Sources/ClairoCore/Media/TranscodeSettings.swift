@@ -74,19 +74,19 @@ extension TranscodeSettings {
         .choice("preset", \.preset, of: presets, help: "Speed of the encoder."),
         .number(
             "segment-seconds", \.segmentSeconds, key: "segmentSeconds", 1...60, valueName: "seconds",
-            help: "Nominal segment length; the real one is whole GOPs."),
+            help: "Nominal segment length; segments consist of whole GOPs."),
         .number(
             "chunk-cpu-seconds", \.chunkCPUSeconds, key: "chunkCPUSeconds", 0.001...86_400, valueName: "seconds",
-            help: "CPU time of a chunk, roughly. Chunks are encoded in parallel, and repeated when interrupted."),
+            help: "Approximate CPU time of a chunk. Chunks are encoded in parallel, and repeated when interrupted."),
         .time(
             "start", \.start, 0...9_999_999, help: "Seconds from the start of the source to begin at.", absent: "0"),
-        .time("duration", \.duration, 0.001...9_999_999, help: "Seconds to take.", absent: "all"),
+        .time("duration", \.duration, 0.001...9_999_999, help: "Seconds of the source to transcode.", absent: "all"),
         .flag(
             "allow-partial", \.allowPartial, key: "allowPartial",
-            help: "Take what can be read of a source that is cut short or damaged."),
+            help: "Transcode the readable part of a truncated or damaged source."),
         .flag(
             "copy-compatible", \.copyCompatible, key: "copyCompatible",
-            help: "Put a source that already is what a rung asks for into the ladder without encoding it."),
+            help: "Copy a source that already has the format of a rung, without encoding."),
     ]
 
     /// The field with a name; nil if there is none.
