@@ -14,13 +14,13 @@ WIDTH = 78
 
 
 def escape(text):
-    """Text that roff shows as it is."""
+    """Text that roff prints literally."""
     text = text.replace("\\", "\\e").replace("…", "...")
     return "\\&" + text if text[:1] in (".", "'") else text
 
 
 def words(text):
-    """Running text: a line for each sentence, none longer than mandoc likes."""
+    """Running text: one line for each sentence, within mandoc's line length."""
     lines = []
     for sentence in re.split(r"(?<=[.!?:;]) (?=[A-Z(])", text.strip()):
         line = ""
@@ -31,7 +31,7 @@ def words(text):
             else:
                 line = f"{line} {word}".strip()
         lines.append(line)
-    # A sentence that ends in the middle of a line would be one for the next line.
+    # mandoc expects a new line after each sentence.
     broken = []
     for line in lines:
         broken += re.sub(r"([a-z)]{2}[.!?]) +(?=\S)", r"\1\n", line).split("\n")
@@ -39,7 +39,7 @@ def words(text):
 
 
 def macro(text):
-    """An argument of a macro: no word of it is a macro or punctuation."""
+    """An argument of a macro, in which no word is treated as a macro or punctuation."""
     return '"' + escape(text).replace('"', '""') + '"'
 
 
@@ -54,7 +54,7 @@ def dashes(name):
 
 
 def tag(argument):
-    """The line in front of an argument's description."""
+    """The line before an argument's description."""
     value = argument.get("valueName") or "value"
     if argument["kind"] == "positional":
         return f".It Ar {value}" + (" ..." if argument["isRepeating"] else "")
@@ -76,7 +76,7 @@ def description(argument):
 
 
 def merge_inversions(arguments):
-    """`--x` and `--no-x` are one flag, and explained once."""
+    """`--x` and `--no-x` are one flag and are explained once."""
     by_name = {name["name"]: argument for argument in arguments for name in argument.get("names") or []}
     merged = []
     for argument in arguments:
@@ -94,7 +94,7 @@ def options(arguments):
     for argument in arguments:
         sections.setdefault(argument.get("sectionTitle") or "", []).append(argument)
     lines = []
-    # The command's own first; `--help` and `--version` last of all.
+    # The command's own options first; `--help` and `--version` last.
     for title in sorted(sections, key=lambda title: title != ""):
         if title:
             lines.append(f".Ss {title}")
@@ -106,7 +106,7 @@ def options(arguments):
 
 
 def discussion(text):
-    """Paragraphs, and examples, which are the lines that begin with two blanks."""
+    """Paragraphs and examples. Lines that begin with two spaces are examples."""
     paragraphs, examples = [], []
     for block in filter(str.strip, re.split(r"\n\s*\n", text.strip("\n"))):
         literal = [line[2:] for line in block.split("\n") if line.startswith("  ")]
@@ -115,7 +115,7 @@ def discussion(text):
             continue
         if long := [line for line in literal if len(line) > WIDTH]:
             sys.exit(f"error: an example is longer than {WIDTH} characters, and would be wrapped: {long[0]}")
-        # A paragraph that ends with a colon introduces them.
+        # A paragraph that ends with a colon introduces examples.
         lead = paragraphs.pop() if paragraphs and paragraphs[-1].endswith(":") else None
         examples.append((lead, literal))
     lines = []
@@ -167,7 +167,7 @@ def page(command, path, pages, date):
     about, examples = discussion(command.get("discussion") or "")
     about = about or words(command["abstract"])
     if len(path) == 1:
-        # The table below says it.
+        # The table below covers it.
         about = [line for line in "\n".join(about).split(".Pp\nExit codes follow")[0].rstrip("\n").split("\n")]
     lines += [".Sh DESCRIPTION"] + about
     if children:
@@ -179,7 +179,7 @@ def page(command, path, pages, date):
     lines += exit_codes() + examples
     others = [name for name in pages if name != "-".join(path)]
     if len(path) > 1:
-        # A page names its family: the program, and the commands above and below it.
+        # A page refers to the program and to the commands above and below it.
         others = [
             name for name in others
             if name == "clairo" or name.startswith("-".join(path) + "-")
@@ -198,7 +198,7 @@ def page(command, path, pages, date):
 
 
 def is_shown(command):
-    # `help` repeats what the pages say.
+    # `help` repeats the pages.
     return command.get("shouldDisplay", True) and command["commandName"] not in ("help", "run-task")
 
 

@@ -57,7 +57,7 @@ need_packages() {
     ((${#missing[@]})) || return 0
 
     local install=(apt-get install -y --no-install-recommends "${missing[@]}")
-    command -v apt-get >/dev/null || fail 69 "these Debian packages are missing, and there is no apt-get: ${missing[*]}" \
+    command -v apt-get >/dev/null || fail 69 "these Debian packages are missing, and apt-get was not found: ${missing[*]}" \
         "on other systems, install the packages that contain the same libraries and headers (FFmpeg 5.1 or later, pkg-config)"
     local as_root=()
     if ((EUID != 0)); then

@@ -1,4 +1,4 @@
-"""What several benchmarks use: the programs to measure, clips, tables, servers, and a deployment."""
+"""Shared by the benchmarks: the programs to measure, clips, tables, servers, and a deployment."""
 import contextlib, os, socket, sqlite3, subprocess, sys, time
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def mariadb(folder):
 
 @contextlib.contextmanager
 def kafka_cluster(program):
-    """librdkafka's mock brokers: the real protocol, and nothing that costs time. Gives their addresses."""
+    """librdkafka's mock brokers, which use the real protocol and take little time. Returns their addresses."""
     process = subprocess.Popen([program, "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                text=True)
     try:
@@ -189,7 +189,7 @@ class Site:
 
     @contextlib.contextmanager
     def relay(self):
-        """`clairo produce --follow`, where consumers do not do that themselves."""
+        """`clairo produce --follow`, if consumers do not relay themselves."""
         if not self.has_relay:
             yield
             return

@@ -99,7 +99,7 @@ def spread(programs, work, options):
     cores = sorted(os.sched_getaffinity(0))[:2]
     runs = {1: [], 2: []}
     for number in range(options.runs):
-        # In turned order every second time, so that a slow quarter of an hour of the machine hits both alike.
+        # Reverses the order every second time, so that a slow phase of the machine affects both equally.
         for count in sorted(runs, reverse=number % 2 == 1):
             say(f"a: {count} worker(s), run {number + 1} of {options.runs}")
             runs[count].append(process_film(programs, work, clip, cores[:count], options))
@@ -112,13 +112,13 @@ def spread(programs, work, options):
          [f"{run.total(kind):.2f}" for kind in ("plan", "track", "finish")]) for name, run in (("1", one), ("2", two))])
     per_hour = 60 / options.minutes
     files = sum(len(task["files"]) for task in one.tasks["chunk"])
-    # What a worker does between its tasks: asking, writing down, starting.
+    # The time of a worker between its tasks: claiming, recording, starting.
     gap = (one.wall - one.total()) / sum(map(len, one.tasks.values()))
     measured = {
         "chunks": math.ceil(len(one.tasks["chunk"]) * per_hour), "chunk": statistics.mean(one.seconds("chunk")),
         "puts": files / len(one.tasks["chunk"]), "plan": one.total("plan") * per_hour,
         "audio": one.total("track") * per_hour, "finish": one.total("finish") * per_hour, "gap": max(0, gap)}
-    # What the cut and the serial part allow, were two cores twice one.
+    # The ideal for these chunks and the serial part, if two cores were twice as fast as one.
     ideal = one.total("plan", "finish") + gap * 2 + makespan(
         [length + gap for length in one.seconds("track") + one.seconds("chunk")], 2)
     print(f"Speed-up **{one.wall / two.wall:.2f}**. With these chunks and a serial plan and finish, {one.wall / ideal:.2f} is "
@@ -155,7 +155,7 @@ def long_clip(peer, work, seconds):
 
 
 class Log:
-    """The lines of a process, each with the moment at which it came."""
+    """The lines of a process, each with its arrival time."""
 
     def __init__(self, process):
         self.lines, self.changed, self.process = [], threading.Condition(), process
@@ -170,11 +170,11 @@ class Log:
     def moment(self, video, kind, event, timeout=60):
         def find():
             return next((moment for moment, line in self.lines
-                         if video in line and f"task={kind} " in line and event in line), None)
+                         if video in line and f" kind={kind} " in line and event in line), None)
         with self.changed:
             if not self.changed.wait_for(find, timeout):
                 text = "".join(line for _, line in self.lines[-20:])
-                sys.exit(f"no \"{event}\" of {kind} came for video {video} in {timeout} s; the consumer's last words:\n{text}")
+                sys.exit(f"no \"{event}\" of {kind} came for video {video} in {timeout} s; the end of the consumer's log:\n{text}")
             return find()
 
 
@@ -189,7 +189,7 @@ def overhead(programs, work, options):
             site = Site(programs, work / ("b-kafka" if kafka else "b-local"), stack, kafka=kafka)
             stages = waits(site, clip, options.uploads, stack)
         totals[name] = sorted(sum(stage) for stage in stages)
-        # Planning reads the source: it is work, and no waiting, but it counts.
+        # Planning reads the source. It is work, not waiting, but it counts.
         cells = [statistics.median(totals[name]), percentile(totals[name], 95), totals[name][-1]]
         rows.append((name, [f"{cell * 1000:.0f}" for cell in cells + [statistics.median(s) for s in zip(*stages)]]))
     table("queue", ["median", "p95", "max", "to the job", "to the plan's begin", "plan", "to the chunk's begin"], rows)
@@ -203,7 +203,7 @@ def waits(site, clip, count, stack):
     log = Log(process)
     stages = []
     for number in range(count + 1):
-        # At any moment of whoever looks every now and then.
+        # At a random moment of the consumer's polling interval.
         time.sleep(random.uniform(0, 1))
         video = site.upload(clip, "ultrafast")
         began, planned, chunk = (log.moment(video, *what) for what in (
@@ -212,7 +212,7 @@ def waits(site, clip, count, stack):
         (uploaded, created), = site.query("SELECT v.uploaded_at, j.created_at FROM videos v JOIN jobs j ON j.video_id = v.id "
                                           f"WHERE v.id = '{video}'")
         moments = [int(uploaded) / 1e6, int(created) / 1e6, began, planned, chunk]
-        # The first finds a consumer that may not have joined its group yet.
+        # Skip the first, because the consumer may not have joined its group yet.
         if number > 0:
             stages.append([later - earlier for earlier, later in zip(moments, moments[1:])])
     return stages
@@ -222,7 +222,7 @@ def percentile(ordered, percent):
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-# c: jobs that do nothing
+# c: empty jobs
 
 
 COUNTERS = ["Questions", "Com_select", "Com_insert", "Com_update", "Com_delete", "Com_begin", "Com_commit", "Com_rollback"]

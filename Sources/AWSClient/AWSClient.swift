@@ -14,11 +14,11 @@ internal import Synchronization
 /// Credentials, region and endpoint come from the same settings as for AWS's own tools; see `AWSSettings`. Calls block
 /// the calling thread.
 public final class AWSClient: Sendable {
-    /// The service that is called.
+    /// The service.
     public let service: AWSService
-    /// Where it is.
+    /// The endpoint of the service.
     public let endpoint: AWSEndpoint
-    /// The region that requests are signed for.
+    /// The region in signatures.
     public let region: String
     private let credentials: AWSCredentialChain
     private let client: HTTPClient

@@ -3,20 +3,20 @@ public import Foundation
 
 /// Signs requests with AWS Signature Version 4.
 ///
-/// A signature is made in three steps that the source names so: the canonical request says what is sent, the string to sign
-/// adds when and for which service, and a key derived from the secret signs that. S3 differs from the other services in three
-/// ways: its paths are signed as they are sent (the others' are normalised and encoded once more), it wants
-/// `x-amz-content-sha256`, and its presigned URLs leave the body unsigned.
-/// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+/// Signing has three steps: the canonical request describes the request, the string to sign adds time and service, and
+/// a key derived from the secret signs it. S3 differs from other services in three ways: its paths are signed as sent
+/// (other services' paths are normalised and encoded again), it requires `x-amz-content-sha256`, and its presigned URLs
+/// do not sign the body. Source:
+/// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 public struct SigV4Signer: Sendable {
-    /// The credentials that requests are signed with.
+    /// The credentials for signing.
     public var credentials: AWSCredentials
-    /// The region that requests are signed for.
+    /// The region in the signature.
     public var region: String
-    /// The name that the service signs with, such as `s3`, `ecs`, `ecr`, `sts`.
+    /// The service's name in signatures, such as `s3`, `ecs`, `ecr`, `sts`.
     public var service: String
 
-    /// The longest life of a presigned URL: a week.
+    /// The maximum lifetime of a presigned URL: a week.
     public static let longestExpiry = 604_800
 
     public init(credentials: AWSCredentials, region: String, service: String) {
@@ -25,8 +25,8 @@ public struct SigV4Signer: Sendable {
         self.service = service
     }
 
-    /// The same request with the headers that sign it: `Host`, `X-Amz-Date`, for S3 `X-Amz-Content-Sha256`, with temporary
-    /// credentials `X-Amz-Security-Token`, and `Authorization`. Any that it had already are replaced.
+    /// Signs a request. Adds or replaces the headers `Host`, `X-Amz-Date`, `X-Amz-Content-Sha256` for S3,
+    /// `X-Amz-Security-Token` for temporary credentials, and `Authorization`.
     public func sign(_ request: AWSRequest, at date: Date) -> AWSRequest {
         var signed = request
         let own = ["host", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "authorization"]
@@ -46,9 +46,9 @@ public struct SigV4Signer: Sendable {
         return signed
     }
 
-    /// A URL that anybody can use without credentials until it expires. Who uses it has to send the request's headers as they
-    /// are here: they are signed too, such as `Content-Type` and `Content-Length` of a PUT.
-    /// - Parameter seconds: 1 to `longestExpiry`; the URL also ends with the credentials.
+    /// Makes a URL that works without credentials until it expires. A client must send the headers of this request
+    /// unchanged, such as `Content-Type` and `Content-Length` of a PUT, because they are signed too.
+    /// - Parameter seconds: 1 to `longestExpiry`. The URL also expires with the credentials.
     public func presign(_ request: AWSRequest, at date: Date, expiresIn seconds: Int) -> String {
         var signed = request
         signed.headers.removeAll { $0.name.lowercased() == "host" }
@@ -102,13 +102,14 @@ public struct SigV4Signer: Sendable {
 
     // MARK: Canonical forms
 
-    /// Proxies and clients may change these on the way.
+    /// Headers that proxies and clients may change.
     private static let unsignedHeaders: Set<String> = [
         "connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
         "transfer-encoding", "upgrade", "user-agent", "x-amzn-trace-id",
     ]
 
-    /// By lower-case name; values of one name in their order behind commas; runs of white space as one space.
+    /// The headers sorted by lower-case name. Values of one name are joined by commas in order, and white space is
+    /// collapsed.
     private func canonicalHeaders(_ request: AWSRequest) -> [(name: String, value: String)] {
         var values: [String: [String]] = [:]
         for header in request.headers {
@@ -119,7 +120,7 @@ public struct SigV4Signer: Sendable {
         return values.sorted { $0.key < $1.key }.map { ($0.key, $0.value.joined(separator: ",")) }
     }
 
-    /// Without empty and dot segments; a trailing slash stays.
+    /// Removes empty segments and dot segments, and keeps a trailing slash.
     private static func normalised(_ path: String) -> String {
         var segments: [Substring] = []
         for segment in path.split(separator: "/") where segment != "." {
@@ -128,7 +129,7 @@ public struct SigV4Signer: Sendable {
         return "/" + segments.joined(separator: "/") + (path.hasSuffix("/") && !segments.isEmpty ? "/" : "")
     }
 
-    /// A moment as the signature writes it.
+    /// A time in the format of the signature.
     struct Instant {
         /// `20130524T000000Z`
         let time: String

@@ -1,9 +1,9 @@
-// What the Swift importer cannot see of libcurl: its variadic setters and getters, once for each type of argument. Only
-// static inline functions; no state.
+// Wrappers for libcurl's variadic setters and getters, which Swift cannot import: one for each argument type. Only static
+// inline functions; no state.
 #ifndef CLAIRO_CCURL_SHIM_H
 #define CLAIRO_CCURL_SHIM_H
 
-// The type checks are macros that want the option as a constant; here it is a parameter.
+// The type checks are macros that need a constant option; here it is a parameter.
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 

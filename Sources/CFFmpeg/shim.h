@@ -1,6 +1,6 @@
-// What the Swift importer cannot see of libav (error macros, special values, variadics), and everything that differs between
-// the versions of FFmpeg that Clairo builds with: 5.1 (Debian 12), 6.1, 7.1 (Debian 13) and later. A difference is decided by
-// the libraries' own version numbers, from FFmpeg's doc/APIchanges. Only constants and static inline functions; no state.
+// The parts of libav that Swift cannot import (error macros, special values, variadic functions), and all differences between
+// the supported versions of FFmpeg: 5.1 (Debian 12), 6.1, 7.1 (Debian 13) and later. Conditions use the libraries' version
+// numbers from FFmpeg's doc/APIchanges. Only constants and static inline functions; no state.
 #ifndef CLAIRO_CFFMPEG_SHIM_H
 #define CLAIRO_CFFMPEG_SHIM_H
 
@@ -39,7 +39,7 @@ static inline AVDictionaryEntry *clairo_dict_get(AVDictionary *d, const char *ke
     return av_dict_get(d, key, NULL, 0);
 }
 
-// The first key left in a dictionary of options, that is one nobody took; NULL when all were taken.
+// The first key left in a dictionary of options, which libav did not recognise; NULL if none is left.
 static inline const char *clairo_dict_first_key(AVDictionary *d) {
     AVDictionaryEntry *entry = av_dict_get(d, "", NULL, AV_DICT_IGNORE_SUFFIX);
     return entry ? entry->key : NULL;
@@ -71,7 +71,7 @@ static inline int clairo_stream_has_side_data(const AVStream *stream, enum AVPac
     return clairo_stream_side_data(stream, type, &size) != NULL;
 }
 
-// Fields of their own in 5.1, bits of AVFrame.flags from 6.1 on; 8 removed the fields.
+// Separate fields in 5.1, bits of AVFrame.flags from 6.1 on; 8 removed the fields.
 #if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)
 static inline int clairo_frame_is_interlaced(const AVFrame *frame) {
     return (frame->flags & AV_FRAME_FLAG_INTERLACED) != 0;
@@ -95,8 +95,8 @@ static inline int clairo_frame_is_damaged(const AVFrame *frame) {
     return frame->decode_error_flags != 0 || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0;
 }
 
-// Makes a frame one that its encoder decides about: no picture type, not a key frame, not interlaced. From 6.1 to 7.1 the old
-// fields have to be cleared too, because libavcodec sets the flags again from them.
+// Lets the encoder choose a frame's type: clears the picture type and the flags for key frames and interlacing. From 6.1 to
+// 7.1 the old fields must be cleared too, because libavcodec sets the flags from them.
 static inline void clairo_frame_reset_picture_type(AVFrame *frame) {
     frame->pict_type = AV_PICTURE_TYPE_NONE;
     frame->flags = 0;
@@ -110,8 +110,8 @@ static inline void clairo_frame_reset_picture_type(AVFrame *frame) {
 #endif
 }
 
-// Adds a video source named "in" for frames like `frame` to a graph. From 7.0 on the source compares each frame's colour
-// space and range with its own, and the filters after it negotiate by them.
+// Adds a video source named "in" for frames like `frame` to a graph. From 7.0 on the source compares the colour space and
+// range of each frame with its own, and the following filters negotiate with them.
 static inline int clairo_graph_add_video_source(
     AVFilterGraph *graph, const AVFrame *frame, AVRational aspect, AVRational time_base, AVFilterContext **source) {
     AVFilterContext *context = avfilter_graph_alloc_filter(graph, avfilter_get_by_name("buffer"), "in");
@@ -149,8 +149,8 @@ static inline AVStream *clairo_stream(const AVFormatContext *context, int index)
     return context->streams[index];
 }
 
-// X264_BUILD of the libx264 in this process, or 0. Its header puts the number into the name of x264_encoder_open. The null
-// handle is RTLD_DEFAULT, which the header defines only for _GNU_SOURCE.
+// X264_BUILD of the libx264 in this process, or 0. The name of x264_encoder_open contains the number. The null handle is
+// RTLD_DEFAULT, which the header defines only for _GNU_SOURCE.
 static inline int clairo_x264_build(void) {
     char name[40];
     for (int build = 100; build < 400; build++) {

@@ -1,4 +1,4 @@
-// Calls of Linux that Swift's Glibc module does not have, because they are variadic or behind _GNU_SOURCE.
+// Linux calls that Swift's Glibc module lacks, because they are variadic or need _GNU_SOURCE.
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
@@ -35,7 +35,7 @@ static inline int clairo_limit(pid_t process, int resource, unsigned long long s
 }
 static const int clairo_limit_processes = RLIMIT_NPROC;
 
-// capset(2), for which glibc has no function: takes every capability from this thread
+// capset(2), for which glibc has no function: drops all capabilities of this thread
 static inline int clairo_drop_capabilities(void) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}, {0, 0, 0}};
@@ -51,7 +51,7 @@ static inline int clairo_has_capability(unsigned number) {
 }
 static const unsigned clairo_capability_kill = CAP_KILL;
 
-// capget(2): whether this thread has no capability at all, in effect or to be had; errno is left alone
+// capget(2): whether this thread has no capabilities, neither effective nor obtainable; errno is preserved
 static inline int clairo_has_no_capability(void) {
     int code = errno;
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -70,7 +70,7 @@ extern int setresuid(uid_t real, uid_t effective, uid_t saved);
 extern int setresgid(gid_t real, gid_t effective, gid_t saved);
 extern int setgroups(size_t count, const gid_t *groups);
 
-// landlock(7), for which glibc has no functions. The header of an older kernel lacks the later rights, so they are ours.
+// landlock(7), for which glibc has no functions. Headers of older kernels lack the later rights, so this defines its own.
 struct clairo_landlock_ruleset {
     uint64_t handled_access_fs;
     uint64_t handled_access_net;

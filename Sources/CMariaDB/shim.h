@@ -1,5 +1,5 @@
-// MariaDB Connector/C, and what the Swift importer cannot see of it: variadic functions. Only static inline functions; no
-// state. Found by pkg-config (`libmariadb`), which knows the folder of the headers.
+// MariaDB Connector/C, and wrappers for its variadic functions, which Swift cannot import. Only static inline functions; no
+// state. pkg-config (`libmariadb`) finds the headers.
 #ifndef CLAIRO_CMARIADB_SHIM_H
 #define CLAIRO_CMARIADB_SHIM_H
 

@@ -1,16 +1,16 @@
-// librdkafka with its mock cluster, and what the Swift importer cannot see of them: variadic functions. Only static inline
-// functions; no state. Found by pkg-config (`rdkafka`).
+// librdkafka with its mock cluster, and wrappers for variadic functions, which Swift cannot import. Only static inline
+// functions; no state. pkg-config (`rdkafka`) finds the library.
 #ifndef CLAIRO_CRDKAFKA_SHIM_H
 #define CLAIRO_CRDKAFKA_SHIM_H
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
-// Enqueues a copy of a message, never blocking. On failure the headers stay the caller's.
+// Enqueues a copy of a message without blocking. On failure the caller still owns the headers.
 //
-// Two things are on purpose (librdkafka 2.0.2, https://github.com/confluentinc/librdkafka/issues/4628): the headers are a
-// list of the caller's (V_HEADERS), for with single V_HEADERs a message that cannot be enqueued has its headers freed twice,
-// which an unknown topic is enough for; and there is no partition, which the partitioner chooses.
+// This passes a header list (V_HEADERS) on purpose: with single V_HEADERs, librdkafka 2.0.2 frees the headers twice if the
+// message cannot be enqueued, for example for an unknown topic (https://github.com/confluentinc/librdkafka/issues/4628). It
+// passes no partition, because the partitioner chooses one.
 static inline rd_kafka_resp_err_t clairo_rd_kafka_produce(
     rd_kafka_t *rk, const char *topic, const void *key, size_t key_size, const void *payload, size_t payload_size,
     rd_kafka_headers_t *headers, void *opaque) {

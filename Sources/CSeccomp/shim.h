@@ -1,4 +1,4 @@
-// seccomp.h, with the macro that Swift does not import.
+// seccomp.h, and a wrapper for the macro that Swift cannot import.
 #include <errno.h>
 #include <seccomp.h>
 

@@ -6,7 +6,7 @@ public enum Checksum {
     /// SHA-256 in lower-case hexadecimal.
     public static func sha256(_ data: Data) -> String { SHA256.hash(data: data).hexadecimal }
 
-    /// Only where a foreign format requires MD5, such as S3's ETag.
+    /// MD5 in lower-case hexadecimal, only for foreign formats that require it, such as S3's ETag.
     public static func md5(_ data: Data) -> String { Insecure.MD5.hash(data: data).hexadecimal }
 
     /// The SHA-256 of a whole source, read piece by piece.

@@ -1,4 +1,4 @@
-/// An error with everything its reader needs: what was being done, why it failed, and what to do about it.
+/// An error that explains itself: what was being done, why it failed, and what to do about it.
 ///
 /// `kind` decides about a retry (article Failures); `exitCode` follows sysexits(3).
 public struct ClairoError: Error, Sendable, Equatable {
@@ -53,7 +53,7 @@ public struct ClairoError: Error, Sendable, Equatable {
     public let exitCode: ExitCode
     /// What failed, and on which object: one sentence without a full stop.
     public let message: String
-    /// What the reader can do: one sentence, or nil.
+    /// What the user can do: one sentence, or nil.
     public let advice: String?
 
     public init(kind: Kind, exitCode: ExitCode, _ message: String, advice: String? = nil) {

@@ -1,10 +1,10 @@
-/// Reads the small XML documents that Clairo meets: S3's replies and DASH manifests.
+/// Reads small XML documents: S3's replies and DASH manifests.
 ///
-/// Only what those need, so that untrusted text has little to work with: UTF-8, no document type and with it no entity but
-/// the five that XML knows itself, a limit on nesting. Names are as written, prefix included. Anything that is not well-formed
-/// is an error with its line.
+/// It supports only what these need, which limits attacks by untrusted text: UTF-8 only, no document type and therefore
+/// only XML's five predefined entities, and limited nesting. Names include their prefix. Anything that is not
+/// well-formed is an error with its line.
 public struct XMLReader {
-    /// What the reader met.
+    /// A parsing event.
     public enum Event: Equatable, Sendable {
         /// The start of an element.
         case start(name: String, attributes: [String: String])
@@ -14,20 +14,21 @@ public struct XMLReader {
         case end(name: String)
     }
 
-    /// Elements that may be inside one another.
+    /// The maximum nesting depth of elements.
     public static let maximumDepth = 32
 
-    /// Where the last event began, counted from 1.
+    /// The line of the last event, counted from 1.
     public private(set) var line = 1
     private let bytes: [UInt8]
     private var position = 0
     private var currentLine = 1
     private var open: [String] = []
     private var hasRoot = false
-    /// The element whose start tag was its end too.
+    /// The name of the last empty element, whose end event is still due.
     private var emptyElement: String?
 
-    /// - Throws: `XMLError` where the bytes are not UTF-8 or hold a character that XML does not have.
+    /// Creates a reader.
+    /// - Throws: `XMLError` if the bytes are not UTF-8 or contain a character that XML does not allow.
     public init(_ document: some Sequence<UInt8>) throws(XMLError) {
         bytes = Array(document)
         guard String(validating: bytes, as: UTF8.self) != nil else { throw XMLError(line: 1, reason: "not UTF-8") }
@@ -38,8 +39,8 @@ public struct XMLReader {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     }
 
-    /// The next event, or nil after the end of the root element. White space outside the root, comments and processing
-    /// instructions are skipped.
+    /// Reads the next event; nil after the end of the root element. White space outside the root, comments and
+    /// processing instructions are skipped.
     public mutating func next() throws(XMLError) -> Event? {
         line = currentLine
         if let name = emptyElement {
@@ -138,7 +139,7 @@ public struct XMLReader {
         return String(decoding: value, as: UTF8.self)
     }
 
-    /// Characters up to the next tag.
+    /// Reads the characters up to the next tag.
     private mutating func text() throws(XMLError) -> String {
         var value = ""
         while let byte = peek, byte != UInt8(ascii: "<") {
@@ -154,7 +155,7 @@ public struct XMLReader {
         return value
     }
 
-    /// What `&name;` or `&#number;` stands for.
+    /// Reads `&name;` or `&#number;` and returns its replacement.
     private mutating func reference() throws(XMLError) -> [UInt8] {
         let start = position + 1
         guard let end = bytes[start...].prefix(12).firstIndex(of: UInt8(ascii: ";")) else {
@@ -186,7 +187,7 @@ public struct XMLReader {
         position += 1
     }
 
-    /// Steps over `text`, which has no line end in it, if it comes next.
+    /// Skips `text`, which contains no line end, if it comes next.
     private mutating func skip(_ text: StaticString) -> Bool {
         let isNext = text.withUTF8Buffer { bytes[position...].starts(with: $0) }
         if isNext { position += text.utf8CodeUnitCount }
@@ -200,7 +201,7 @@ public struct XMLReader {
         }
     }
 
-    /// Tells whether there was any.
+    /// Skips white space and returns whether there was any.
     @discardableResult private mutating func skipSpace() -> Bool {
         let start = position
         while let byte = peek, Self.isSpace(byte) { advance() }
@@ -221,7 +222,7 @@ public struct XMLReader {
         }
     }
 
-    /// Section 2.11 of XML 1.0: every line ends with a line feed.
+    /// Normalises line ends to line feeds (XML 1.0, 2.11).
     private static func withPlainLineEnds(_ bytes: ArraySlice<UInt8>) -> String {
         guard bytes.contains(0x0D) else { return String(decoding: bytes, as: UTF8.self) }
         var plain: [UInt8] = []
@@ -234,11 +235,11 @@ public struct XMLReader {
     }
 }
 
-/// Where a document is not the XML that `XMLReader` reads, and why.
+/// An error in an XML document, with its line.
 public struct XMLError: Error, Equatable, CustomStringConvertible {
-    /// Counted from 1.
+    /// The line, counted from 1.
     public var line: Int
-    /// What is wrong with the document.
+    /// The problem.
     public var reason: String
 
     public init(line: Int, reason: String) {

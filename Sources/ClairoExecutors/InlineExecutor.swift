@@ -1,6 +1,6 @@
 public import ClairoCore
 
-/// Runs tasks in this process, on a thread of their own: nothing stands between the media and the worker.
+/// Runs tasks in this process, on a dedicated thread and without a sandbox.
 public struct InlineExecutor: TaskExecutor {
     private let engine: any TaskEngine
 

@@ -7,13 +7,13 @@ public import ClairoCore
 /// messages of the same key. A message that can never be delivered is dead-lettered. Webhooks are left to relays that
 /// are configured with a URL.
 public struct Relay: Sendable {
-    /// What became of a batch of messages.
+    /// The outcome of a batch of messages.
     public struct Summary: Sendable {
         /// Messages that were delivered.
         public var delivered = 0
         /// Messages that stay in the outbox for a later attempt.
         public var postponed = 0
-        /// Messages that were given up.
+        /// Messages that were dead-lettered.
         public var deadLetters = 0
         /// The error of the last message that was postponed or dead-lettered.
         public var lastError: ClairoError?

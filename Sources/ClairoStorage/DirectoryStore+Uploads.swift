@@ -12,7 +12,7 @@ extension DirectoryStore {
     }
 
     private func folder(_ id: String) throws(ClairoError) -> String {
-        guard UUID(uuidString: id) != nil else { throw .noInput("There is no upload \(id)") }
+        guard UUID(uuidString: id) != nil else { throw .noInput("Upload \(id) does not exist") }
         return "\(root.path)/\(Self.uploadsFolder)/\(id)"
     }
 
@@ -41,7 +41,7 @@ extension DirectoryStore {
 
     public func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
         let folder = try folder(upload.id)
-        guard let header = record(folder)?.header else { throw .noInput("There is no upload \(upload.id)") }
+        guard let header = record(folder)?.header else { throw .noInput("Upload \(upload.id) does not exist") }
         guard number >= 1, number <= 10_000, data.count <= header.partSize else {
             throw .defect("Part \(number) of \(data.count) bytes does not fit upload \(upload.id)")
         }
@@ -61,13 +61,13 @@ extension DirectoryStore {
     }
 
     public func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] {
-        guard let record = record(try folder(upload.id)) else { throw .noInput("There is no upload \(upload.id)") }
+        guard let record = record(try folder(upload.id)) else { throw .noInput("Upload \(upload.id) does not exist") }
         return record.parts.values.sorted { $0.number < $1.number }
     }
 
     public func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
         let folder = try folder(upload.id)
-        guard let record = record(folder) else { throw .noInput("There is no upload \(upload.id)") }
+        guard let record = record(folder) else { throw .noInput("Upload \(upload.id) does not exist") }
         guard !parts.isEmpty else { throw .defect("Upload \(upload.id) has no parts") }
         for (index, part) in parts.enumerated() {
             guard part.number == index + 1, record.parts[part.number]?.etag == part.etag,

@@ -5,7 +5,7 @@ internal import Glibc
 /// A store in a folder: keys are paths below it.
 ///
 /// An object is written beside its place under a hidden name, flushed to disk and then renamed, so that a reader or a
-/// crash sees it whole or not at all.
+/// crash sees the whole object or nothing.
 public struct DirectoryStore: DurableStore {
     /// The directory that the keys are relative to.
     public let root: URL
@@ -30,7 +30,7 @@ public struct DirectoryStore: DurableStore {
             throw fileError("Cannot write to the folder \(root.path)", errno, reading: false)
         }
         // The disk may be full.
-        try tryOut()
+        try checkRoundTrip()
     }
 
     /// The path of an object. A key that would leave the folder is a defect of the caller.
@@ -162,7 +162,7 @@ public struct DirectoryStore: DurableStore {
         }
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw .cannotCreate(
-                "\(path) is in the way: it is not a folder", advice: "Name another folder, such as with -o.")
+                "\(path) exists and is not a folder", advice: "Name another folder, such as with -o.")
         }
     }
 

@@ -1,7 +1,7 @@
 internal import CFFmpeg
 internal import Synchronization
 
-/// A libav error code (`AVERROR(...)`) with the last thing that libav said on the way to it.
+/// A libav error code (`AVERROR(...)`) with the last line that libav logged before it.
 public struct AVError: Error, Hashable, Sendable {
     /// libav's error code.
     public let rawValue: Int32
@@ -24,7 +24,7 @@ public struct AVError: Error, Hashable, Sendable {
     public static let invalidData = AVError(clairo_averror_invaliddata, lastLogLine: nil)
     /// `EIO`.
     public static let inputOutput = AVError(clairo_averror_eio, lastLogLine: nil)
-    /// `AVERROR_EXIT`: an interrupt ended the call.
+    /// `AVERROR_EXIT`: the call was interrupted.
     public static let exitRequested = AVError(clairo_averror_exit, lastLogLine: nil)
     /// `AVERROR_DECODER_NOT_FOUND`.
     public static let decoderNotFound = AVError(clairo_averror_decoder_not_found, lastLogLine: nil)
@@ -40,20 +40,20 @@ extension AVError: CustomStringConvertible {
     }
 }
 
-/// Throws for every negative result of a libav call.
+/// Throws an error for a negative result of a libav call.
 @discardableResult
 func check(_ result: Int32) throws(AVError) -> Int32 {
     guard result >= 0 else { throw AVError(result) }
     return result
 }
 
-/// Turns "the allocator gave nothing" into an error.
+/// Throws an error if an allocation failed.
 func checkAllocated<T>(_ pointer: T?) throws(AVError) -> T {
     guard let pointer else { throw .outOfMemory }
     return pointer
 }
 
-/// Keeps the last line that libav logs instead of letting it write to stderr: damaged files make thousands of them.
+/// Keeps the last line that libav logs, instead of writing to stderr: damaged files produce thousands of lines.
 ///
 /// The callback is global and called from codec threads, so it only formats and stores under a mutex.
 enum LogTap {
@@ -64,7 +64,7 @@ enum LogTap {
         av_log_set_callback { context, level, format, arguments in
             guard level <= AV_LOG_ERROR, let format, let arguments else { return }
             var line = [CChar](repeating: 0, count: 512)
-            // No prefix: it holds an address and says nothing to a reader.
+            // No prefix: it contains an address, which is useless to a reader.
             var printPrefix: Int32 = 0
             av_log_format_line2(context, level, format, arguments, &line, Int32(line.count), &printPrefix)
             let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
@@ -81,5 +81,5 @@ enum LogTap {
     }
 }
 
-/// The version of libav this program runs with, for example `5.1.9-0+deb12u1`.
+/// The version of the loaded libav, for example `5.1.9-0+deb12u1`.
 public var libavVersion: String { String(cString: clairo_libav_version()) }

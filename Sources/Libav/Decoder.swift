@@ -1,23 +1,23 @@
 internal import CFFmpeg
 
-/// What came of asking a codec or filter for its next output.
+/// The result of asking a codec or filter for its next output.
 public enum Output<Value> {
-    /// One result.
+    /// An output.
     case value(Value)
-    /// It wants more input first.
+    /// It needs more input first.
     case needsInput
-    /// It has given everything.
+    /// It has returned everything.
     case drained
 }
 
 extension Output: Sendable where Value: Sendable {}
 
-/// Turns packets of one stream into frames. Not Sendable: one thread at a time.
+/// Decodes the packets of one stream. Not Sendable: one thread at a time.
 public final class Decoder {
     private var context: UnsafeMutablePointer<AVCodecContext>?
-    /// The unit of its frames' timestamps, in seconds.
+    /// The time base of its frames' timestamps.
     public let timeBase: Ratio
-    /// Packets that the decoder refused as invalid and frames that it had to mend.
+    /// The number of packets that the decoder rejected as invalid and of frames with concealed errors.
     public private(set) var errorCount = 0
     private var isAtEnd = false
 
@@ -37,7 +37,7 @@ public final class Decoder {
             opening.pointee.pkt_timebase = timeBase.av
             opening.pointee.max_pixels = maxPixels
             opening.pointee.thread_count = threads
-            // Pictures with concealed errors are shown and counted: whether there are too many is not decided here.
+            // Frames with concealed errors are returned and counted. The caller decides whether there are too many.
             opening.pointee.flags |= Int32(AV_CODEC_FLAG_OUTPUT_CORRUPT)
             var options: OpaquePointer?
             defer { av_dict_free(&options) }
@@ -51,14 +51,14 @@ public final class Decoder {
 
     deinit { avcodec_free_context(&context) }
 
-    /// The decoder libav would use, if its name is on the whitelist.
+    /// The decoder that libav would use, if its name is on the allow-list.
     static func find(_ id: AVCodecID, whitelist: String) -> UnsafePointer<AVCodec>? {
         guard let codec = avcodec_find_decoder(id) else { return nil }
         let name = String(cString: codec.pointee.name)
         return whitelist.split(separator: ",").contains { $0 == name } ? codec : nil
     }
 
-    /// Feeds a packet, or nil for the end. Invalid data is counted, not thrown: what can be shown is shown.
+    /// Sends a packet, or nil at the end. Invalid data is counted, not thrown, so that decoding continues.
     public func send(_ packet: Packet?) throws(AVError) {
         if packet == nil { isAtEnd = true }
         let result = avcodec_send_packet(context, packet?.pointer)
@@ -70,7 +70,7 @@ public final class Decoder {
         }
     }
 
-    /// The next decoded frame, if there is one.
+    /// Receives the next decoded frame, if one is available.
     public func receive() throws(AVError) -> Output<Frame> {
         while true {
             let frame = try checkAllocated(av_frame_alloc())
@@ -87,8 +87,8 @@ public final class Decoder {
             if result == clairo_averror_enomem { throw AVError(result) }
             errorCount += 1
             if errorCount > 1_000_000 { throw AVError(result) }
-            // A decoder may report the damage of one packet more than once; the next packet moves on. At the end there is none,
-            // and what other threads have decoded lies behind the damage.
+            // A decoder may report the damage of one packet more than once; the next packet continues. At the end there
+            // is no next packet, and frames of other decoding threads follow the damage.
             let isDamage = result == clairo_averror_invaliddata || result == clairo_averror_einval
             if isDamage, !isAtEnd { return .needsInput }
         }

@@ -1,18 +1,18 @@
 internal import CFFmpeg
 
-/// Limits and whitelists for opening media from strangers.
+/// Limits and allow-lists for opening untrusted media.
 public struct DemuxerOptions: Sendable, Hashable {
-    /// libav short names of containers that may be opened at all.
+    /// The allowed container formats: libav's short names, comma-separated.
     public var formatWhitelist: String
-    /// libav names of the decoders that may be used, comma-separated.
+    /// The allowed decoders: libav's names, comma-separated.
     public var codecWhitelist: String
-    /// Bytes that may be read to find out what is in the file.
+    /// The maximum number of bytes to read to detect the format.
     public var probeBytes: Int64
-    /// Microseconds of media that may be analysed for the same purpose.
+    /// The maximum duration of media to analyse for that, in microseconds.
     public var analyzeMicroseconds: Int64
-    /// Streams that a file may have.
+    /// The maximum number of streams.
     public var maxStreams: Int32
-    /// Pixels that a frame may have.
+    /// The maximum number of pixels per frame.
     public var maxPixels: Int64
     public init(
         formatWhitelist: String, codecWhitelist: String, probeBytes: Int64 = 50_000_000,
@@ -41,9 +41,9 @@ public final class Demuxer {
     public private(set) var streams: [StreamInfo] = []
 
     /// Opens a container and reads enough of it to describe its streams.
-    /// - Parameter analyzes: false to look at no packet: streams are described by the header alone, and packets come as
-    ///   the container has them.
-    /// - Throws: `AVError` if libav refuses the content, or whatever the byte source threw.
+    /// - Parameter analyzes: False to read no packets: the header alone describes the streams, and packets are returned
+    ///   as they are in the container.
+    /// - Throws: `AVError` if libav rejects the content, or the error of the byte source.
     public init(
         _ bytes: any InputBytes, options: DemuxerOptions, interrupt: Interrupt = Interrupt(), analyzes: Bool = true
     )
@@ -69,7 +69,7 @@ public final class Demuxer {
         for (key, value) in [
             ("format_whitelist", options.formatWhitelist),
             ("codec_whitelist", options.codecWhitelist),
-            // No protocol at all: everything comes through the byte source.
+            // No protocols: all bytes come through the byte source.
             ("protocol_whitelist", ""),
             ("probesize", String(options.probeBytes)),
             ("analyzeduration", String(options.analyzeMicroseconds)),
@@ -98,35 +98,35 @@ public final class Demuxer {
         context?.pointee.iformat.pointee.long_name.map { String(cString: $0) } ?? formatName
     }
 
-    /// The duration that the container's header claims, in microseconds; nil where libav only guessed it from the bitrate
-    /// or the last timestamps.
+    /// The duration in the container's header, in microseconds; nil if libav only estimated it from the bit rate or the
+    /// last timestamps.
     public var declaredDuration: Int64? {
         guard let context, context.pointee.duration_estimation_method == AVFMT_DURATION_FROM_STREAM else { return nil }
         return timestamp(context.pointee.duration).flatMap { $0 > 0 ? $0 : nil }
     }
 
-    /// The next packet of any stream, or nil at the end.
+    /// Reads the next packet of any stream; nil at the end.
     public func read() throws -> Packet? {
         let packet = try Packet()
         let result = av_read_frame(context, packet.pointer)
         try input.rethrowStash()
-        // Some demuxers take an interruption for the end.
+        // Some demuxers treat an interruption as the end.
         if result < 0, interrupt.isTriggered { throw AVError.exitRequested }
         if result == clairo_averror_eof { return nil }
         try check(result)
         return packet
     }
 
-    /// Moves so that the next packets come from a key frame of `stream` at or before `timestamp` (in its time base).
+    /// Seeks to a key frame of `stream` at or before `timestamp` (in its time base).
     public func seek(stream: Int, to timestamp: Int64) throws {
-        // libav does not look whether there is such a stream.
+        // libav does not check the stream index.
         guard streams.indices.contains(stream) else { throw AVError.invalidArgument }
         let result = av_seek_frame(context, Int32(stream), timestamp, AVSEEK_FLAG_BACKWARD)
         try input.rethrowStash()
         try check(result)
     }
 
-    /// Tells the demuxer which streams will be read; the packets of all others are skipped unread where possible.
+    /// Selects the streams to read. The packets of all others are skipped unread where possible.
     public func select(streams selected: Set<Int>) {
         guard let context else { return }
         for index in 0..<Int(context.pointee.nb_streams) {
@@ -135,7 +135,7 @@ public final class Demuxer {
         }
     }
 
-    /// A decoder for one of the streams, bound to the whitelist and to the pixel limit.
+    /// Makes a decoder for one of the streams, subject to the allow-list and the pixel limit.
     public func makeDecoder(stream index: Int, threads: Int32 = 1) throws(AVError) -> Decoder {
         guard let context, index >= 0, index < Int(context.pointee.nb_streams) else { throw .invalidArgument }
         guard let stream = clairo_stream(context, Int32(index)) else { throw .invalidArgument }
@@ -144,7 +144,7 @@ public final class Demuxer {
             maxPixels: maxPixels, threads: threads)
     }
 
-    /// Rereads the stream descriptions, for example after packets have shown more streams.
+    /// Reads the stream descriptions again, for example after packets of further streams.
     public func refreshStreams() {
         guard let context else { return }
         streams = (0..<Int(context.pointee.nb_streams)).compactMap { index in

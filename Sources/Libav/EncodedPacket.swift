@@ -2,7 +2,7 @@ internal import CFFmpeg
 
 public import struct Foundation.Data
 
-/// What an encoder made of one frame, in the encoder's time base.
+/// An encoded frame, with times in the encoder's time base.
 public struct EncodedPacket: Sendable, Hashable {
     /// The encoded bytes.
     public var data: Data

@@ -52,11 +52,11 @@ public struct VideoEncoderSettings: Sendable {
     }
 }
 
-/// An opened encoder. Not Sendable: one thread at a time. Feed frames, then nil; take packets until drained.
+/// An opened encoder. Not Sendable: one thread at a time. Send frames, then nil; receive packets until drained.
 public final class Encoder {
     private var context: UnsafeMutablePointer<AVCodecContext>?
     private let packet: UnsafeMutablePointer<AVPacket>
-    /// References the caller's frame while its time and type are set: the frame itself stays as it is.
+    /// References the caller's frame with its own time and type, so that the frame itself does not change.
     private let scratch: UnsafeMutablePointer<AVFrame>
 
     /// Opens a video encoder for frames in the pixel format of `first`. Its time base is one frame.
@@ -127,20 +127,20 @@ public final class Encoder {
         av_frame_free(&scratch)
     }
 
-    /// Decoder configuration in the codec's own form: parameter sets, AudioSpecificConfig.
+    /// The decoder configuration in the codec's format: parameter sets or AudioSpecificConfig.
     public var extradata: Data {
         guard let context, let bytes = context.pointee.extradata else { return Data() }
         return Data(bytes: bytes, count: Int(context.pointee.extradata_size))
     }
 
-    /// Samples the encoder puts in front of the first real one.
+    /// The number of priming samples before the first real sample.
     public var initialPadding: Int { Int(context?.pointee.initial_padding ?? 0) }
-    /// Frames by which a video encoder's decoding order runs ahead of the order of presentation.
+    /// The number of frames by which decoding order is ahead of presentation order.
     public var reorderDelay: Int { Int(context?.pointee.has_b_frames ?? 0) }
     /// Samples per packet of an audio encoder.
     public var frameSize: Int { Int(context?.pointee.frame_size ?? 0) }
 
-    /// Feeds a frame shown at `pts` in the encoder's time base, or nil for the end.
+    /// Sends a frame with the presentation time `pts` in the encoder's time base, or nil at the end.
     public func send(_ frame: Frame?, pts: Int64 = 0) throws(AVError) {
         guard let frame else {
             try check(avcodec_send_frame(context, nil))
@@ -150,7 +150,7 @@ public final class Encoder {
         try check(av_frame_ref(scratch, frame.pointer))
         scratch.pointee.pts = pts
         clairo_frame_reset_picture_type(scratch)
-        // Side data such as captions or mastering metadata of the source is not ours to repeat.
+        // Do not pass on side data of the source, such as captions or mastering metadata.
         while scratch.pointee.nb_side_data > 0, let first = scratch.pointee.side_data[0] {
             av_frame_remove_side_data(scratch, first.pointee.type)
         }
@@ -159,7 +159,7 @@ public final class Encoder {
         try check(result)
     }
 
-    /// The next encoded packet, if there is one.
+    /// Receives the next encoded packet, if one is available.
     public func receive() throws(AVError) -> Output<EncodedPacket> {
         let result = avcodec_receive_packet(context, packet)
         if result == clairo_averror_eagain { return .needsInput }

@@ -2,7 +2,7 @@ internal import CFFmpeg
 
 /// A filter graph with one input and any number of outputs named `out0`, `out1`, …
 ///
-/// Its description is made by this program from numbers, never from a user's text. Not Sendable: one thread at a time.
+/// Its description is made from numbers, never from untrusted text. Not Sendable: one thread at a time.
 public final class FilterGraph {
     private var graph: UnsafeMutablePointer<AVFilterGraph>?
     private let source: UnsafeMutablePointer<AVFilterContext>
@@ -67,7 +67,7 @@ public final class FilterGraph {
     }
 
     private func connect(_ description: String, sink kind: String, outputs: Int) throws(AVError) {
-        // Seen from the description's side, our source is an open output and our sinks are open inputs.
+        // From the description's side, the source is an open output and the sinks are open inputs.
         var openOutputs = avfilter_inout_alloc()
         var openInputs: UnsafeMutablePointer<AVFilterInOut>?
         defer {
@@ -92,10 +92,10 @@ public final class FilterGraph {
         try check(avfilter_graph_config(graph, nil))
     }
 
-    /// The time base of the frames that come out.
+    /// The time base of an output's frames.
     public func timeBase(output: Int) -> Ratio { Ratio(av_buffersink_get_time_base(sinks[output])) }
 
-    /// Feeds a frame with its time, or nil for the end.
+    /// Sends a frame with its time, or nil at the end.
     public func push(_ frame: Frame?, pts: Int64 = 0) throws(AVError) {
         guard let frame else {
             try check(av_buffersrc_add_frame_flags(source, nil, 0))
@@ -112,7 +112,7 @@ public final class FilterGraph {
         try check(av_buffersrc_add_frame_flags(source, reference, 0))
     }
 
-    /// The next frame of an output, if there is one.
+    /// Receives the next frame of an output, if one is available.
     public func pull(output: Int = 0) throws(AVError) -> Output<Frame> {
         let frame = try checkAllocated(av_frame_alloc())
         let result = av_buffersink_get_frame(sinks[output], frame)

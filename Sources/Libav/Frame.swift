@@ -1,13 +1,13 @@
 internal import CFFmpeg
 
-/// A decoded picture or block of samples. Frozen once made: threads share it by reference and nobody writes to it.
+/// A decoded video frame or block of audio samples. Immutable: threads share it by reference.
 ///
 /// `@unchecked Sendable`: the underlying `AVFrame` is not changed after `init`, and libav counts references to its
 /// buffers atomically.
 public final class Frame: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<AVFrame>
 
-    /// Takes over a filled frame.
+    /// Takes ownership of a filled frame.
     init(adopting pointer: UnsafeMutablePointer<AVFrame>) { self.pointer = pointer }
 
     deinit {
@@ -23,7 +23,7 @@ public final class Frame: @unchecked Sendable {
     public var width: Int { Int(pointer.pointee.width) }
     /// Height in pixels.
     public var height: Int { Int(pointer.pointee.height) }
-    /// libav's number of the pixel or sample format.
+    /// libav's value of the pixel or sample format.
     public var format: Int32 { pointer.pointee.format }
     /// libav's name of the pixel format.
     public var pixelFormatName: String {
@@ -39,7 +39,7 @@ public final class Frame: @unchecked Sendable {
     public var isInterlaced: Bool { clairo_frame_is_interlaced(pointer) != 0 }
     /// Whether it was coded as a key frame.
     public var isKey: Bool { clairo_frame_is_key(pointer) != 0 }
-    /// The decoder concealed errors in it.
+    /// Whether the decoder concealed errors in it.
     public var isDamaged: Bool { clairo_frame_is_damaged(pointer) != 0 }
     /// Color primaries (H.273).
     public var colorPrimaries: Int32 { Int32(bitPattern: pointer.pointee.color_primaries.rawValue) }
@@ -69,7 +69,7 @@ public final class Frame: @unchecked Sendable {
         }
     }
 
-    /// Lends one row of a plane of an 8-bit picture.
+    /// Lends one row of a plane of an 8-bit frame.
     public func withRow<R>(plane: Int, row: Int, width: Int, _ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows
         -> R?
     {
@@ -81,7 +81,7 @@ public final class Frame: @unchecked Sendable {
         return try body(UnsafeBufferPointer(start: data + row * Int(stride), count: width))
     }
 
-    /// A frame of planar float samples for an encoder.
+    /// Makes a frame of planar float samples for an encoder.
     public static func audio(channels samples: [ArraySlice<Float>], sampleRate: Int, pts: Int64) throws(AVError)
         -> Frame
     {

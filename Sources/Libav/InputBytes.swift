@@ -1,7 +1,7 @@
 internal import CFFmpeg
 internal import Synchronization
 
-/// Random access to the bytes of an input; libav opens no file, URL or second resource by itself.
+/// Random access to the bytes of an input. libav opens no file, URL or second resource on its own.
 public protocol InputBytes: Sendable {
     /// Size in bytes.
     var size: Int64 { get }
@@ -13,9 +13,9 @@ public protocol InputBytes: Sendable {
 public final class Interrupt: Sendable {
     private let flag = Atomic<Bool>(false)
     public init() {}
-    /// Ends the blocking call that is running, and each that follows.
+    /// Ends the running blocking call and all later ones.
     public func trigger() { flag.store(true, ordering: .relaxed) }
-    /// Lets calls run again.
+    /// Allows calls to run again.
     public func reset() { flag.store(false, ordering: .relaxed) }
     /// Whether it was triggered.
     public var isTriggered: Bool { flag.load(ordering: .relaxed) }
@@ -26,7 +26,7 @@ final class InputContext {
     private(set) var pointer: UnsafeMutablePointer<AVIOContext>?
     private let box: Box
 
-    /// What the C callbacks see. Only libav's calling thread touches it, one call at a time.
+    /// The state for the C callbacks. Only libav's calling thread accesses it, one call at a time.
     private final class Box {
         let bytes: any InputBytes
         let interrupt: Interrupt
@@ -83,7 +83,7 @@ final class InputContext {
         }
     }
 
-    /// Throws what went wrong in the byte source during the last calls, if anything did.
+    /// Throws the error of the byte source during the last calls, if any.
     func rethrowStash() throws {
         if let error = box.stash {
             box.stash = nil

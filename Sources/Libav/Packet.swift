@@ -2,7 +2,7 @@ internal import CFFmpeg
 
 public import struct Foundation.Data
 
-/// Compressed data of one frame with its times. Not Sendable: it goes from a demuxer to a decoder on one thread.
+/// The compressed data of one frame with its times. Not Sendable: demuxer and decoder use it on one thread.
 public final class Packet {
     let pointer: UnsafeMutablePointer<AVPacket>
 
@@ -13,9 +13,9 @@ public final class Packet {
         av_packet_free(&packet)
     }
 
-    /// The stream that it belongs to.
+    /// The index of its stream.
     public var streamIndex: Int { Int(pointer.pointee.stream_index) }
-    /// Presentation and decoding time in the stream's time base.
+    /// The presentation time in the stream's time base; nil if unknown.
     public var pts: Int64? { timestamp(pointer.pointee.pts) }
     /// Decoding time, in the time base of its stream; nil if unknown.
     public var dts: Int64? { timestamp(pointer.pointee.dts) }
@@ -25,9 +25,9 @@ public final class Packet {
     public var size: Int { Int(pointer.pointee.size) }
     /// Whether it is a key frame.
     public var isKey: Bool { pointer.pointee.flags & AV_PKT_FLAG_KEY != 0 }
-    /// The demuxer knows it to be incomplete, as the last one of a truncated file.
+    /// Whether the demuxer marked it as incomplete, such as the last packet of a truncated file.
     public var isCorrupt: Bool { pointer.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 }
-    /// Outside an edit list: decoded but not shown.
+    /// Whether it is outside the edit list: decoded but not shown.
     public var isDiscarded: Bool { pointer.pointee.flags & AV_PKT_FLAG_DISCARD != 0 }
 
     /// A copy of its bytes.

@@ -1,6 +1,6 @@
 internal import CFFmpeg
 
-/// What libav has found the processor to be able to do.
+/// The processor features that libav detected.
 public enum Processor {
     /// Whether this processor has AVX-512.
     public static var hasAVX512: Bool {

@@ -1,6 +1,6 @@
 internal import CFFmpeg
 
-/// libav's `AVRational`: a time base, a frame rate or an aspect ratio, as a header gave it and so possibly 0/0.
+/// libav's `AVRational`: a time base, a frame rate or an aspect ratio. A value from a header may be 0/0.
 public struct Ratio: Hashable, Sendable {
     /// Numerator.
     public var num: Int32
@@ -19,9 +19,9 @@ public struct Ratio: Hashable, Sendable {
 
     var av: AVRational { AVRational(num: num, den: den) }
 
-    /// Whether it can be divided by and into.
+    /// Whether numerator and denominator are positive.
     public var isUsable: Bool { num > 0 && den > 0 }
 }
 
-/// An optional timestamp: libav marks "none" with a special value.
+/// Converts libav's special value for "no timestamp" to nil.
 func timestamp(_ value: Int64) -> Int64? { value == clairo_nopts ? nil : value }

@@ -1,31 +1,31 @@
 internal import CFFmpeg
 
-/// What a container and its first packets say of one stream. Values come from strangers: nothing here is checked.
+/// The description of a stream from its container and first packets. The values are untrusted and unchecked.
 public struct StreamInfo: Sendable, Hashable {
-    /// What a stream carries.
+    /// The kind of a stream.
     public enum Kind: String, Sendable, Hashable { case video, audio, subtitle, other }
 
-    /// Number of the stream in the file.
+    /// The index of the stream in the file.
     public var index: Int
-    /// What it carries.
+    /// The kind of the stream.
     public var kind: Kind
     /// libav's codec name, such as `h264`.
     public var codecName: String
     /// Name of the codec profile, for people.
     public var profileName: String?
-    /// libav's number of the profile; negative if unknown.
+    /// libav's value of the profile; negative if unknown.
     public var profile: Int32
     /// Level of the profile; negative if unknown.
     public var level: Int32
-    /// The unit of its timestamps, in seconds.
+    /// The time base of its timestamps.
     public var timeBase: Ratio
     /// Time of the first sample in `timeBase`.
     public var startTime: Int64?
     /// Declared length in `timeBase`.
     public var duration: Int64?
-    /// Declared number of samples, 0 where unknown.
+    /// The declared number of samples; 0 if unknown.
     public var declaredFrames: Int64
-    /// Rate that the container claims, bits per second; 0 if unknown.
+    /// The declared rate in bits per second; 0 if unknown.
     public var bitRate: Int64
     /// Language from the container.
     public var language: String?
@@ -35,7 +35,7 @@ public struct StreamInfo: Sendable, Hashable {
     public var isDefault: Bool
     /// Whether it is a cover image.
     public var isAttachedPicture: Bool
-    /// Whether this program may decode it: a decoder exists and is on the whitelist.
+    /// Whether the program can decode it: a decoder exists and is on the allow-list.
     public var canDecode: Bool
     /// Whether its content is encrypted.
     public var isEncrypted: Bool
@@ -54,7 +54,7 @@ public struct StreamInfo: Sendable, Hashable {
     public var pixelFormatName: String?
     /// `r_frame_rate`: the lowest rate that can represent all timestamps, a guess.
     public var baseFrameRate: Ratio
-    /// Frame rate that the container claims.
+    /// The frame rate that the container declares.
     public var averageFrameRate: Ratio
     /// Whether it is marked as interlaced.
     public var isInterlaced: Bool
@@ -108,7 +108,7 @@ public struct StreamInfo: Sendable, Hashable {
             String(decoding: bytes.filter { $0 >= 32 && $0 < 127 }, as: UTF8.self)
         }
         codecTag = tag
-        // A codec that libav does not know is called by what the container says.
+        // For a codec unknown to libav, use the name from the container.
         codecName =
             parameters.codec_id == AV_CODEC_ID_NONE && !tag.isEmpty
             ? tag : String(cString: avcodec_get_name(parameters.codec_id))

@@ -37,7 +37,7 @@ public struct KafkaConfiguration: Sendable, Hashable {
             // The rest of the assignment may be a secret.
             let name = assignment.prefix { $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" }
             throw KafkaError(
-                RD_KAFKA_RESP_ERR__INVALID_ARG, "expected NAME=VALUE; there is no \"=\" after \"\(name)\""
+                RD_KAFKA_RESP_ERR__INVALID_ARG, "expected NAME=VALUE: no \"=\" after \"\(name)\""
             )
         }
         try set(

@@ -2,7 +2,7 @@ internal import CRDKafka
 
 /// An error reported by librdkafka or a broker. It contains no secrets from the configuration.
 public struct KafkaError: Error, Hashable, Sendable {
-    /// What a caller can decide by.
+    /// The properties that decide how a caller reacts.
     public enum Category: String, Sendable, CaseIterable {
         /// No broker could be resolved or connected to, or the connection was lost.
         case unreachable

@@ -61,7 +61,7 @@ public struct KafkaRecord: Sendable, Hashable {
     }
 }
 
-/// Where a sent message was stored.
+/// The location of a sent message.
 public struct KafkaReceipt: Sendable, Hashable {
     /// Where the record is.
     public var partition: KafkaPartition

@@ -59,7 +59,7 @@ struct CredentialChainTests {
         #expect(error.kind == .missing)
         #expect(
             error.description == "no AWS credentials: environment: AWS_ACCESS_KEY_ID is not set; "
-                + "profile default: there is no such profile in /home/me/.aws/credentials or /home/me/.aws/config; "
+                + "profile default: not found in /home/me/.aws/credentials or /home/me/.aws/config; "
                 + "container: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set; "
                 + "instance metadata: the service does not answer: nobody is there")
     }
@@ -84,7 +84,7 @@ struct CredentialChainTests {
 
     // MARK: Renewal
 
-    /// A container whose credentials are taken in turn.
+    /// A container that returns its credentials in turn.
     private static func container(_ documents: String...) -> World {
         World { contents in
             contents.environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://localhost/role"
@@ -154,7 +154,7 @@ struct CredentialChainTests {
         #expect(world.requests.count == 2)
     }
 
-    /// Holds whoever fetches until all callers are there.
+    /// Blocks fetches until all callers have arrived.
     private final class Crowd: Sendable {
         private let missing: Mutex<Int>
         private let isHeld = Mutex(false)

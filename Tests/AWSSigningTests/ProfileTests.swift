@@ -112,7 +112,7 @@ struct ProfileTests {
         for name in ["work", "home"] {
             let error = try #require(world.find(profile: name).error)
             #expect(error.kind == .invalid)
-            #expect(error.description.contains("profile \(name): there is no such profile"))
+            #expect(error.description.contains("profile \(name): not found in "))
         }
     }
 

@@ -70,7 +70,7 @@ internal import Testing
     }
 
     @Test(arguments: kinds)
-    func anotherFileThanWasPromisedIsRefusedAndGone(kind: S3Server.Kind) async throws {
+    func aFileThatDiffersFromItsDeclarationIsRejectedAndDeleted(kind: S3Server.Kind) async throws {
         let (server, store) = try await start(kind)
         let film = try Data(contentsOf: try await Clip(seconds: 1).make())
         let created = try await create(server, size: film.count, sha256: String(repeating: "0", count: 64))

@@ -6,7 +6,7 @@ internal import Testing
 
 @testable internal import ClairoAPI
 
-/// Everything but the bytes: who comes in, what is answered, what is never told.
+/// Everything except the bytes: access control, replies, and what is never disclosed.
 @Suite struct ServerTests {
     private let scratch: Scratch
     private let store: DirectoryStore
@@ -43,7 +43,7 @@ internal import Testing
         return video
     }
 
-    @Test func withoutATokenNobodyGetsBeyondHealth() async throws {
+    @Test func withoutATokenOnlyHealthIsAccessible() async throws {
         let server = try await startWithTokens()
         for path in ["/v1/videos", "/v1/videos/x", "/v1/uploads", "/v1/uploads/tus", "/nothing"] {
             for header in [
@@ -172,7 +172,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func whatIsNotPossibleIsSaidWithTheRightStatus() async throws {
+    @Test func impossibleRequestsGetTheRightStatus() async throws {
         let server = try await start()
         let patch = try await server.curl("-X", "PATCH", "/v1/videos")
         #expect(patch.status == 405)
@@ -223,7 +223,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aDatabaseThatIsAwayIsSaidWithoutItsAddress() async throws {
+    @Test func anUnavailableDatabaseIsReportedWithoutItsAddress() async throws {
         let server = try await start()
         let film = try await Clip(seconds: 1).make()
         metadata.setAway(true)

@@ -30,7 +30,7 @@ final class TestServer: Sendable {
         options.port = 0
         // Of one caller: tests may be quick.
         (options.requestsPerSecond, options.requestBurst) = (10_000, 10_000)
-        // Nor is anybody dropped or given up because the machine is slow.
+        // No client is dropped because the machine is slow.
         (options.minimumRateSeconds, options.idleSeconds, options.shutdownSeconds) = (3600, 3600, 1200)
         options.readinessSeconds = 600
         configure(&options)
@@ -121,7 +121,7 @@ struct Answer: CustomStringConvertible {
     var code: String? { get throws { (try json["error"] as? [String: Any])?["code"] as? String } }
 }
 
-/// A connection whose bytes a test decides itself.
+/// A connection with bytes chosen by the test.
 final class RawConnection: Sendable {
     private let descriptor: Int32
 

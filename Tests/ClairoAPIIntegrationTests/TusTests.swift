@@ -47,7 +47,7 @@ internal import Testing
         return answer.headers["upload-offset"].flatMap { Int($0) }
     }
 
-    @Test func whatIsPossibleIsTold() async throws {
+    @Test func supportedFeaturesAreReported() async throws {
         let server = try await start()
         let answer = try await server.curl("-X", "OPTIONS", "/v1/uploads/tus")
         #expect(answer.status == 204)
@@ -141,7 +141,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func ofTwoSendersAtOnceTheLaterGoesOnAndTheOtherIsRefused() async throws {
+    @Test func ofTwoConcurrentSendersTheLaterContinuesAndTheOtherIsRejected() async throws {
         let film = try Data(contentsOf: try await Clip(seconds: 1).make())
         let server = try await start()
         let path = try await create(server, "-H", "Upload-Length: \(film.count)")
@@ -240,7 +240,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func theSweepRemovesWhatNobodyWentOnWith() async throws {
+    @Test func theSweepRemovesAbandonedUploads() async throws {
         let prober = ProberOfNothing()
         let registration = UploadRegistration(store: store, metadata: metadata, prober: prober)
         let uploads = ResumableUploads(registration)

@@ -204,7 +204,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func moreThanTheLimitIsRefusedWhereTheLengthIsNotTold() async throws {
+    @Test func moreThanTheLimitIsRefusedWithoutALength() async throws {
         let server = try await start { $0.maxUploadSize = 9 << 20 }
         let film = try await paddedClip(10 << 20, in: scratch)
         for arguments in [
@@ -218,7 +218,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aSenderThatGoesAwayLeavesNothing() async throws {
+    @Test func aSenderThatDisconnectsLeavesNothing() async throws {
         let server = try await start()
         for head in [
             "Content-Length: 30000000\r\n\r\n",

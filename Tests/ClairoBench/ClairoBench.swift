@@ -55,7 +55,7 @@ struct ClairoBench {
             // A video from anywhere: the newest before a moment at random.
             let moment = Timestamp(microseconds: .random(in: 1_600_000_000_000_000...1_600_999_000_000_000))
             guard let video = try await store.videos(VideoFilter(before: .make(at: moment), limit: 1)).first else {
-                throw ClairoError.noInput("There are no videos in the database")
+                throw ClairoError.noInput("The database has no videos")
             }
             try await status.measure {
                 _ = try await store.video(video.id)

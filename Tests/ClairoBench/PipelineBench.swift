@@ -63,13 +63,13 @@ struct PipelineBench {
         let count = Count(jobs: jobs) { drain.cancel() }
         let isLocal = queue == "local:"
         let queue: any MessageQueue =
-            isLocal ? LocalQueue(records: metadata) : try KafkaQueue(url: queue, log: Self.say)
+            isLocal ? LocalQueue(records: metadata) : try KafkaQueue(url: queue, log: Self.log)
         let messages = JobMessages()
         let worker = Worker(
             Worker.Services(
                 metadata: metadata, output: NullStore(), openSource: { _ in EmptySource() }, executor: IdleExecutor(),
-                messages: messages), owner: "bench", say: count.note)
-        // With Kafka the relay is another process, which nobody here can wake.
+                messages: messages), owner: "bench", report: count.note)
+        // With Kafka the relay is another process, which cannot be woken from here.
         let wakeSignal = WakeSignal()
         let consumer = Consumer(
             metadata: metadata, queue: queue,
@@ -77,13 +77,13 @@ struct PipelineBench {
                 metadata: metadata,
                 start: JobStart(metadata: metadata, policy: QueuePolicy(), messages: messages), events: nil),
             worker: worker, options: Consumer.Options(concurrency: slots), wakeSignal: wakeSignal,
-            say: { Self.say("\($0)") })
+            report: { Self.log("\($0)") })
         try await queue.prepare(topics: Topic.all)
         let producer = try await queue.producer()
         let relay = Relay(metadata: metadata, producer: producer, webhook: nil, owner: "bench")
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await relay.follow(wakeSignal: isLocal ? wakeSignal : WakeSignal(), log: { Self.say("\($0)") })
+                try await relay.follow(wakeSignal: isLocal ? wakeSignal : WakeSignal(), log: { Self.log("\($0)") })
             }
             try await consumer.run(drain: drain, stop: stop)
             group.cancelAll()
@@ -94,7 +94,7 @@ struct PipelineBench {
         return count.figures
     }
 
-    private static func say(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
+    private static func log(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
 }
 
 /// Hears what the worker does, and knows when all jobs are ready.

@@ -122,7 +122,7 @@ import Testing
         #expect(outcome.errors.contains("clairo.json"))
     }
 
-    @Test func aFileInTheWayCannotBeAnOutput() async throws {
+    @Test func anExistingFileCannotBeAnOutputFolder() async throws {
         try scratch.write("in the way", to: "out")
         let source = try await Clip(seconds: 1).make().path
         #expect(try await ClairoProcess.run("transcode", source, "-o", scratch.path("out")).status == 73)
@@ -131,7 +131,7 @@ import Testing
     }
 
     @Test(.enabled(if: Unprivileged.canRunClairo, "the binary lies where only root may read"))
-    func aPlaceWithoutPermissionSaysSo() async throws {
+    func aLocationWithoutPermissionIsReported() async throws {
         let source = try await Clip(seconds: 1).make()
         let secret = scratch.path("secret.mp4")
         try FileManager.default.copyItem(atPath: source.path, toPath: secret)

@@ -107,7 +107,7 @@ extension Clip {
         let free = bytes - data.count
         data.append(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: free >> (24 - 8 * $0)) })
         data.append(contentsOf: Array("free".utf8))
-        // Not all the same, so that parts that were swapped are seen.
+        // Not all the same, so that swapped parts are detected.
         data.append(MemoryMedia.noise(bytes - data.count))
         try data.write(to: file)
         return file

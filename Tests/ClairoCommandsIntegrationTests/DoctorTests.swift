@@ -116,7 +116,7 @@ import Testing
         #expect(outcome.text.contains("FAIL  settings") && outcome.text.contains(words), "\(outcome)")
     }
 
-    @Test(arguments: wrong) func aWrongSettingIsSaidWithoutItsSecrets(_ arguments: [String], _ words: String)
+    @Test(arguments: wrong) func anInvalidSettingIsReportedWithoutItsSecrets(_ arguments: [String], _ words: String)
         async throws
     {
         let outcome = try await ClairoProcess.run(

@@ -26,7 +26,7 @@ import Testing
     @Test func aDamagedSourceIsRefusedTheSecondTimeToo() async throws {
         let source = try await Clip(width: 320, height: 180, seconds: 4).make()
         var bytes = try Data(contentsOf: source)
-        // Every sixteenth byte of the middle: headers stay, pictures and sound do not.
+        // Every sixteenth byte in the middle: headers are kept, frames and audio are damaged.
         for index in stride(from: bytes.count / 8, to: bytes.count * 7 / 8, by: 16) { bytes[index] ^= 0x5A }
         let damaged = scratch.url("damaged.mp4")
         try bytes.write(to: damaged)

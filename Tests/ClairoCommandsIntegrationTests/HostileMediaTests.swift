@@ -4,8 +4,8 @@ import Foundation
 import Testing
 
 /// Files that name other files and addresses, in every way that a demuxer of libav knows. They are refused, and nothing
-/// that they name is opened: system calls are watched from outside, and somebody listens where they would call. That holds
-/// by the whitelists of formats alone, without any walls.
+/// that they name is opened: system calls are watched from outside, and somebody listens where they would call. That
+/// holds by the allow-lists of formats alone, without a sandbox.
 @Suite(.sharesMachine, .enabled(if: TestTools.path(of: "strace") != nil, "strace is not installed"))
 struct HostileMediaTests {
     let scratch: Scratch
@@ -83,7 +83,7 @@ struct HostileMediaTests {
             }
         }
         // A film whose samples are said to lie in another file (QuickTime File Format, data reference atoms).
-        let film = try Data(contentsOf: await Clip(seconds: 2, sound: .none, suffix: "mov").make())
+        let film = try Data(contentsOf: await Clip(seconds: 2, audio: .none, suffix: "mov").make())
         for (name, reference) in [
             ("alias.mov", DataReference.alias(victim)), ("url.mov", .url("file://\(victim)")),
             ("http.mov", .url(address)),
@@ -198,7 +198,8 @@ extension Data {
             + content
     }
 
-    /// The film with every entry of its `dref` boxes replaced; its index lies behind its samples, which stay where they are.
+    /// The film with every entry of its `dref` boxes replaced; its index lies behind its samples, which stay where they
+    /// are.
     fileprivate func replacingDataReferences(by reference: DataReference) -> Data {
         var result = Data()
         var rest = self[...]

@@ -20,13 +20,13 @@ struct ImageTests {
         try await BaseImage.make(on: daemon, in: scratch)
         let image = try await build(on: daemon)
         let version = try await ClairoProcess.run("--version").text.trimmingCharacters(in: .newlines)
-        let walls = ["--read-only", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-        let told = try await daemon.docker(["run", "--rm"] + walls + [image, "--version"])
-        #expect(told.text == version + "\n", "\(told)")
+        let isolation = ["--read-only", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+        let printed = try await daemon.docker(["run", "--rm"] + isolation + [image, "--version"])
+        #expect(printed.text == version + "\n", "\(printed)")
 
         // The health check of the image, asked more often.
         let server = try await daemon.docker(
-            ["run", "--detach", "--health-interval", "1s"] + walls
+            ["run", "--detach", "--health-interval", "1s"] + isolation
                 + [image, "serve", "--allow-anonymous"]
         ).text.trimmingCharacters(in: .newlines)
         try await eventually {

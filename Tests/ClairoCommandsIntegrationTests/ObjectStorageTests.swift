@@ -124,7 +124,7 @@ struct ObjectStorageTests {
         #expect(third.status == 73, "a complete output is not replaced")
     }
 
-    @Test func whatIsNotThereIsSaid() async throws {
+    @Test func aMissingObjectIsReported() async throws {
         let bucket = try await bucket()
         for (url, status) in [("s3://\(bucket.name)/none.mp4", Int32(66)), ("s3://\(bucket.name)", 66)] {
             let outcome = try await ClairoProcess.run("probe", url, environment: bucket.environment)

@@ -106,7 +106,7 @@ import Testing
         .enabled(if: browser != nil, "Chromium is not installed"),
         arguments: [nil, 5.0] as [Double?])
     func chromiumPlaysTheMasterPlaylist(seek: Double?) async throws {
-        let clip = Clip(width: 640, height: 360, seconds: 8, picture: .numbers)
+        let clip = Clip(width: 640, height: 360, seconds: 8, video: .numbers)
         let out = scratch.path("out")
         let made = try await ClairoProcess.run(
             "transcode", clip.make().path, "-o", out, "--preset", "ultrafast", "--segment-seconds", "2")
@@ -130,7 +130,7 @@ import Testing
 
     @Test(.enabled(if: browser != nil, "Chromium is not installed"))
     func chromiumPlaysTheProgressiveFile() async throws {
-        let clip = Clip(width: 640, height: 360, seconds: 4, picture: .numbers)
+        let clip = Clip(width: 640, height: 360, seconds: 4, video: .numbers)
         let out = scratch.path("out")
         let made = try await ClairoProcess.run(
             "transcode", clip.make().path, "-o", out, "--preset", "ultrafast", "--format", "mp4")
@@ -141,7 +141,7 @@ import Testing
         #expect(report.shown.allSatisfy { abs($0.time * 25 - Double($0.number)) < 0.51 })
     }
 
-    /// What the browser showed last; kept where `CLAIRO_TEST_PICTURES` names a folder, to be looked at.
+    /// The last frame in the browser. It is kept for inspection if `CLAIRO_TEST_PICTURES` names a folder.
     private func keepPicture(_ report: Report, name: String) throws {
         let picture = try #require(report.picture?.split(separator: ",").last)
         let data = try #require(Data(base64Encoded: String(picture)))

@@ -3,12 +3,12 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// A run that was stopped, in whatever way, goes on where it was and ends with the result of an unbroken one.
+/// A run that was stopped in any way resumes and gives the same result as an uninterrupted one.
 @Suite(.sharesMachine) struct ResumeTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    /// Ten segments in three rungs and sound: long enough to be stopped in the middle.
+    /// Ten segments in three rungs and audio: long enough to be stopped in the middle.
     static let clip = Clip(width: 640, height: 360, seconds: 20)
     static let options = ["--heights", "360,240,144", "--segment-seconds", "2", "--preset", "medium"]
 
@@ -33,13 +33,14 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])
-    func killedAtAnyMomentItGoesOnWithTheSameResult(seed: UInt64) async throws {
+    func killedAtAnyMomentItResumesWithTheSameResult(seed: UInt64) async throws {
         let source = try await Self.clip.make()
         let expected = try await Self.unbroken.value
         let out = scratch.path("out")
         var generator = SeededGenerator(seed: seed)
         var kills = 0
-        // Each round is killed a few finished segments after the last, then twice while playlists and files are written.
+        // Each round is killed a few finished segments after the last, then twice while playlists and files are
+        // written.
         for _ in 0..<5 {
             let before = Self.finished(out)
             let wanted = before.count + Int.random(in: 0...12, using: &generator)
@@ -90,7 +91,7 @@ import Testing
     }
 
     @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, Int32(143))])
-    func aSignalStopsItPromptlyAndItGoesOn(signal: Int32, status: Int32) async throws {
+    func aSignalStopsItPromptlyAndItResumes(signal: Int32, status: Int32) async throws {
         let source = try await Self.clip.make()
         let out = scratch.path("out")
         let process = try start(source, into: "out")
@@ -134,7 +135,7 @@ import Testing
         #expect(try await process.outcome().signal == SIGKILL)
     }
 
-    @Test func aChangedOptionStartsOverAndSaysSo() async throws {
+    @Test func aChangedOptionStartsOverAndReportsIt() async throws {
         let source = try await Self.clip.make()
         try await interrupt(source)
         let kept = Self.finished(scratch.path("out"))
@@ -145,7 +146,7 @@ import Testing
         for (name, identity) in kept { #expect(after[name] != identity, "\(name) was kept") }
     }
 
-    @Test func aChangedSourceStartsOverAndSaysSo() async throws {
+    @Test func aChangedSourceStartsOverAndReportsIt() async throws {
         try await interrupt(try await Self.clip.make())
         let other = try await Clip(width: 640, height: 360, seconds: 3).make()
         let outcome = try await start(other, into: "out").outcome()
@@ -177,7 +178,7 @@ import Testing
     }
 
     @Test(.enabled(if: SmallDisk.isPossible, "a small file system can only be mounted by root"))
-    func aFullDiskIsExplainedAndTheJobGoesOnWhenThereIsRoom() async throws {
+    func aFullDiskIsExplainedAndTheJobContinuesWhenThereIsSpace() async throws {
         let source = try await Self.clip.make()
         let disk = try await SmallDisk(scratch, kilobytes: 700)
         let full = try await start(source, into: "disk/out").outcome()

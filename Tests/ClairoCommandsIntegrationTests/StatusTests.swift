@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// How a job gets on, as `clairo status` shows it.
+/// The progress of a job, as `clairo status` shows it.
 @Suite struct StatusTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }

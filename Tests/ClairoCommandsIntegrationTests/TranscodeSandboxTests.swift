@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Commands by hand decode in a child behind walls, and nobody sees it by the result.
+/// Interactive commands decode in a sandboxed child, with the same result.
 @Suite(.sharesMachine) struct TranscodeSandboxTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -32,7 +32,7 @@ import Testing
             }
     }
 
-    @Test func theOutputIsTheSameWithAndWithoutWalls() async throws {
+    @Test func theOutputIsTheSameWithAndWithoutASandbox() async throws {
         let source = try await Clip(width: 640, height: 360, seconds: 6).make()
         for mode in ["auto", "off"] {
             let outcome = try await ClairoProcess.run(
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test func whatIsSaidOnTheWayIsTheSameToo() async throws {
+    @Test func theMessagesAreTheSameToo() async throws {
         let source = try await Clip(seconds: 4).make()
         var said: [String] = []
         for mode in ["auto", "off"] {
@@ -69,7 +69,7 @@ import Testing
         #expect(said[0] == said[1])
     }
 
-    @Test func theChildHasItsWallsAndTheParentIsClosed() async throws {
+    @Test func theChildIsSandboxedAndTheParentIsClosed() async throws {
         let source = try await Clip(width: 640, height: 360, seconds: 20).make()
         let process = try ClairoProcess.start(["transcode", source.path, "-o", scratch.path("out")])
         let child = try await child(of: process)
@@ -83,8 +83,8 @@ import Testing
         try await eventually { kill(child, 0) != 0 }
     }
 
-    /// There is nothing wrong with the source. Only the child is in the group: where it is slow to die, because the machine is
-    /// busy, the kernel would take the parent as well.
+    /// There is nothing wrong with the source. Only the child is in the group: where it is slow to die, because the
+    /// machine is busy, the kernel would take the parent as well.
     @Test(.enabled(if: MemoryGroup.isPossible, "a control group for memory can only be made by root"))
     func aChildForWhichThereIsNoMemoryMayBeTriedAgain() async throws {
         let source = try await Clip(width: 1920, height: 1080, seconds: 4).make()
@@ -98,7 +98,7 @@ import Testing
         #expect(outcome.errors.contains("ran out of memory, and the kernel ended the task's process"), "\(outcome)")
     }
 
-    @Test func aChildThatDiesIsADefectAndTheJobGoesOn() async throws {
+    @Test func aChildThatDiesIsADefectAndTheJobContinues() async throws {
         let source = try await Clip(width: 640, height: 360, seconds: 10).make()
         let options = [
             "transcode", source.path, "-o", scratch.path("out"), "--segment-seconds", "2", "--preset", "faster",

@@ -52,7 +52,7 @@ struct UploadFailureTests {
         ("SlowDown", 503, 75), ("AccessDenied", 403, 77), ("NoSuchBucket", 404, 78), ("RequestTimeTooSkewed", 403, 78),
     ]
 
-    @Test(arguments: lasting.indices) func aFaultThatLastsIsSaidAndRegistersNothing(_ index: Int) async throws {
+    @Test(arguments: lasting.indices) func aLastingFaultIsReportedAndRegistersNothing(_ index: Int) async throws {
         let fault = Self.lasting[index]
         let (site, proxy) = try await site(.init(.answer(status: fault.status, code: fault.code), times: 10_000))
         let source = try await Clip(seconds: 1).make()
@@ -108,7 +108,7 @@ struct UploadFailureTests {
         #expect(!outcome.description.contains("hunter2"))
     }
 
-    @Test func aDatabaseThatIsAwayIsSaid() async throws {
+    @Test func anUnavailableDatabaseIsReported() async throws {
         let (site, _) = try await site()
         let outcome = try await site.clairo("status", "--database", "mysql://clairo@127.0.0.1:1/clairo")
         #expect(outcome.status == 69, "\(outcome)")
@@ -162,7 +162,7 @@ struct UploadFailureTests {
     }
 
     @Test(.enabled(if: Unprivileged.canRunClairo, "the binary lies where only root may read"))
-    func aDatabaseFileThatMayNotBeWrittenIsSaidAndNothingIsSent() async throws {
+    func aReadOnlyDatabaseFileIsReportedAndNothingIsSent() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         #expect(try await site.clairo("status").status == 0)
         let source = try await Clip(seconds: 1).make().path
@@ -178,7 +178,7 @@ struct UploadFailureTests {
     }
 
     @Test(.enabled(if: ReadOnlyMount.isPossible, "only root can mount"))
-    func aDatabaseOnAReadOnlyFileSystemIsSaidAndNothingIsSent() async throws {
+    func aDatabaseOnAReadOnlyFileSystemIsReportedAndNothingIsSent() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let database = scratch.path("rows/clairo.db")
         let place = ["CLAIRO_DATABASE": "sqlite:" + database]
@@ -192,7 +192,7 @@ struct UploadFailureTests {
         #expect(again.status == 0, "\(again)")
     }
 
-    @Test func aDatabaseThatBecomesReadOnlyDuringAnUploadIsSaidAndTheUploadGoesOnLater() async throws {
+    @Test func aDatabaseThatBecomesReadOnlyDuringAnUploadIsReportedAndTheUploadContinuesLater() async throws {
         let server = try await MariaDBServer(folder: scratch.path("mariadb"))
         scratch.onCleanup { server.kill() }
         let (site, proxy) = try await site(.init(.stall, "PUT", query: "partNumber=3", times: 100))
@@ -224,7 +224,7 @@ struct UploadFailureTests {
     }
 
     @Test(.enabled(if: SmallDisk.isPossible, "a small file system can only be mounted by root"))
-    func aFullDiskIsSaidAndTheUploadGoesOnWhenThereIsRoom() async throws {
+    func aFullDiskIsReportedAndTheUploadContinuesWhenThereIsSpace() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let disk = try await SmallDisk(scratch, kilobytes: 20_000)

@@ -124,7 +124,7 @@ import Testing
         #expect(try await watch.outcome().status == 143)
     }
 
-    @Test func statusOfAnUnknownVideoSaysSo() async throws {
+    @Test func statusOfAnUnknownVideoReportsIt() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         #expect(try await site.clairo("status", VideoID.make().rawValue).status == 66)
         #expect(try await site.clairo("status", "../../etc/passwd").status == 64)
@@ -163,7 +163,7 @@ import Testing
         #expect(try await site.truth() == .init(videos: 2, messages: 2, objects: 2, openUploads: 0))
     }
 
-    /// Not told of by a run that was killed after all else, or found by its content.
+    /// Not reported by a run that was killed at the very end, or found by its content.
     @Test(arguments: Deployment.Kind.available)
     func aVideoThatHasComeToNothingIsUploadedAnew(_ kind: Deployment.Kind) async throws {
         let site = try await Deployment.make(kind, in: scratch)
@@ -229,7 +229,7 @@ import Testing
         #expect(table.text.split(separator: "\n").count == 2, "a name cannot break the table")
     }
 
-    @Test func aResultThatCannotBeWrittenIsSaid() async throws {
+    @Test func aResultThatCannotBeWrittenIsReported() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let shell = try ChildProcess(
             "/bin/sh", ["-c", "\"$0\" status >/dev/full", ClairoProcess.path], environment: site.environment)
@@ -284,7 +284,7 @@ import Testing
         if step == "upload.parts" || step == "upload.told" { #expect(report.sentBytes == 0, "all had arrived") }
     }
 
-    @Test func anUploadThatGoesOnTakesTheNameOfThisRun() async throws {
+    @Test func aResumedUploadTakesTheNameOfThisRun() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let link = scratch.path("summer.mp4")

@@ -35,7 +35,7 @@ import Testing
                 grid.time(ofFrame: grid.frames(ofSegment: $0).lowerBound)
             }
             let covered = (grid.duration * Rational(48_000)).ceil
-            // Sound may end before, with or a moment after the picture.
+            // Audio may end before, with or shortly after the video.
             for samples in [Int(covered), Int(covered) - 1, Int(covered) + 4800, Int(covered) / 2] {
                 let plan = Self.plan(samples: samples, boundaries: boundaries)
                 let units = (0..<plan.segmentCount).flatMap { Array(plan.packets(ofSegment: $0)) }

@@ -5,8 +5,8 @@ import Testing
     @Test func descriptionEndsWithTheAdvice() {
         #expect(ClairoError.usage("--heights is empty").description == "--heights is empty")
         #expect(
-            ClairoError.noInput("There is no a.mp4", advice: "Check the name.").description
-                == "There is no a.mp4. Check the name.")
+            ClairoError.noInput("a.mp4 does not exist", advice: "Check the name.").description
+                == "a.mp4 does not exist. Check the name.")
     }
 
     @Test(

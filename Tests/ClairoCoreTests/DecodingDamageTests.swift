@@ -7,11 +7,11 @@ import Testing
         let damage = DecodingDamage(frames: frames, errors: errors)
         #expect(!damage.isTooMuch)
         let warning = try damage.warning(source: "a.mp4", allowPartial: false)
-        #expect(warning == (errors > 0 ? "the decoder met \(errors) errors in \(frames) frames" : nil))
+        #expect(warning == (errors > 0 ? "the decoder reported \(errors) errors in \(frames) frames" : nil))
     }
 
     @Test(arguments: [(0, 4), (100, 4), (1000, 21)])
-    func moreThanOnePictureInFiftyIsRefusedUnlessAPartWillDo(frames: Int, errors: Int) throws {
+    func moreThanOneDamagedFrameInFiftyIsRefusedUnlessPartialOutputIsAllowed(frames: Int, errors: Int) throws {
         let damage = DecodingDamage(frames: frames, errors: errors)
         #expect(damage.isTooMuch)
         #expect {

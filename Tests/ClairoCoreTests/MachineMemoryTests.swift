@@ -31,7 +31,7 @@ import Testing
         #expect(bytes(own.merging([unit: "4294967296\n", slice: "1073741824\n"]) { $1 }) == 1 << 30)
     }
 
-    @Test func killsAreCountedWhereverTheyAreTold() {
+    @Test func killsAreCountedWhereverTheyAreReported() {
         func kills(_ files: [String: String]) -> Int { MachineMemory.outOfMemoryKills { files[$0] } }
         #expect(kills([:]) == 0)
         #expect(kills(["/proc/vmstat": "pgfault 7\noom_kill 3\n"]) == 3)

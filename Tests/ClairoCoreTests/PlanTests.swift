@@ -46,7 +46,7 @@ import Testing
             ])
     }
 
-    @Test func pictureSetsTheDurationAndSoundOnlyWhereItIsAlone() {
+    @Test func videoSetsTheDurationAndAudioOnlyWithoutVideo() {
         #expect(Self.plan(audio: [960_000]).duration == Rational(8))
         #expect(Self.plan(video: false, audio: [48_000, 96_000]).duration == Rational(2))
         #expect(Self.plan(video: false, audio: []).duration == .zero)

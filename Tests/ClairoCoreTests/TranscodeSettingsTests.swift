@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func defaultsAreValidAndSaidInWords() throws {
+    @Test func defaultsAreValidAndDescribed() throws {
         try TranscodeSettings().validate()
         for field in TranscodeSettings.fields where !field.isFlag {
             var settings = TranscodeSettings()

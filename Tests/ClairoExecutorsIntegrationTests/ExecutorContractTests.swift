@@ -79,7 +79,7 @@ import Testing
         for result in results {
             #expect(result.usage.wallSeconds > 0 && result.usage.cpuSeconds > 0 && result.usage.peakMemory > 1 << 20)
         }
-        // Chunks are what decodes pictures; all that their threads do is told of, and the thread that reads does no two things.
+        // Chunks decode frames. All work of their threads is reported, and the reading thread does one thing at a time.
         let chunks = results.filter { $0.decodedFrames > 0 }
         #expect(chunks.count == plan.chunks.count)
         for usage in chunks.map(\.usage) {
@@ -134,7 +134,7 @@ import Testing
     func aStopEndsItWithinSeconds(place: Place) async throws {
         let settings = TranscodeSettings(preset: "medium", segmentSeconds: 6)
         let ground = try await ground(place)
-        let job = try await job(ground, Clip(width: 1280, height: 720, seconds: 12, sound: .none), settings: settings)
+        let job = try await job(ground, Clip(width: 1280, height: 720, seconds: 12, audio: .none), settings: settings)
         let (plan, _) = try await job.plan(ground.runner)
         let stop = StopRequest()
         let stopped = Mutex<ContinuousClock.Instant?>(nil)
@@ -158,7 +158,7 @@ import Testing
     @Test(arguments: Place.here)
     func progressGrowsToAllFramesOfTheChunk(place: Place) async throws {
         let ground = try await ground(place)
-        let job = try await job(ground, Clip(seconds: 6, sound: .none))
+        let job = try await job(ground, Clip(seconds: 6, audio: .none))
         let (plan, _) = try await job.plan(ground.runner)
         let seen = Mutex<[Int]>([])
         let observer = TaskObserver { frames in seen.withLock { $0.append(frames) } }

@@ -9,7 +9,7 @@ struct Misbehaving {
 
     /// - Parameters:
     ///   - target: to what it does it.
-    ///   - layers: the only walls that it builds; all of them where there are none.
+    ///   - layers: The only sandbox layers to enter; empty for all layers.
     init(
         _ misbehaviour: String, target: String = "", limits: ProcessLimits = ProcessLimits(),
         sandbox: SandboxMode = .auto, layers: [SandboxLayer] = []

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// Whatever a task's process does is one failed attempt, and the worker goes on.
+/// Anything that a task's process does is one failed attempt, and the worker continues.
 @Suite(.sharesMachine) struct ProcessExecutorTests {
     /// Runs a process that does something else than its task (a hidden option of debug builds).
     private func run(
@@ -30,18 +30,18 @@ import Testing
     @Test(arguments: [
         ("segv", "crashed (signal 11)"), ("abort", "crashed (signal 6)"), ("exit", "exit 3"),
         ("garbage", "sent a message of kind 72"), ("hugeFrame", "sent a message of"),
-        ("unknownOperation", "sent a message of kind request that cannot be read"),
-        ("forge", "sent a result that cannot be: what it says that it has cost"),
-        ("hurry", "sent progress that cannot be"),
+        ("unknownOperation", "sent an unreadable message of kind request"),
+        ("forge", "sent an invalid result: its usage is out of range"),
+        ("hurry", "sent invalid progress"),
         ("longKey", "named an object"),
     ])
-    func whatItDoesIsADefectThatSaysSo(misbehaviour: String, words: String) async throws {
+    func misbehaviourIsADefectWithItsReason(misbehaviour: String, words: String) async throws {
         let error = try #require(await error(misbehaviour))
         #expect(error.kind == .defect)
         #expect(error.message.contains(words), "\(error)")
     }
 
-    @Test func theEndOfWhatItSaidIsInTheMessage() async throws {
+    @Test func theEndOfItsOutputIsInTheMessage() async throws {
         let error = try #require(await error("waste"))
         #expect(error.message.hasSuffix("xxxthe last words"))
         #expect(error.message.utf8.count < 3000)
@@ -108,7 +108,7 @@ import Testing
     /// A question costs both sides more than the bytes do. A demuxer asks for 64 KiB at a time.
     @Test func theSourceIsAskedForInLargePieces() async throws {
         // Noise, which makes a large file of a few seconds.
-        let clip = try await Clip(seconds: 4, picture: .graph("testsrc2=s=640x360:r=25:d=4,noise=alls=100:allf=t"))
+        let clip = try await Clip(seconds: 4, video: .graph("testsrc2=s=640x360:r=25:d=4,noise=alls=100:allf=t"))
             .make()
         let source = CountingSource(try FileByteSource(path: clip.path))
         try #require(source.size > 4 << 20)
@@ -154,7 +154,7 @@ import Testing
             "\(found)")
     }
 
-    @Test func killedFromOutsideItIsADefectAndStoppedItIsGone() async throws {
+    @Test func killedFromOutsideItIsADefectAndStoppedItHasEnded() async throws {
         let store = MemoryStore()
         async let outcome = error("nest", store: store)
         let (child, grandchild) = try await nested(store)
@@ -166,7 +166,7 @@ import Testing
         #expect(await isGone(grandchild))
     }
 
-    @Test func withItsParentTheProcessIsGone() async throws {
+    @Test func theProcessEndsWithItsParent() async throws {
         let (store, stop) = (MemoryStore(), StopRequest())
         let outcome = Task { try await run("nest", store: store, stop: stop) }
         let (child, grandchild) = try await nested(store)

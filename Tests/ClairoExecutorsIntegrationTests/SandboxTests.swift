@@ -7,7 +7,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// A burglar in a task's process gets nowhere, and the worker goes on.
+/// An attacker in a task's process gains nothing, and the worker continues.
 @Suite(.sharesMachine, .enabled("the kernel or the container lacks a part of it") { await CompleteSandbox.isHere() })
 struct SandboxTests {
     let scratch: Scratch
@@ -40,7 +40,7 @@ struct SandboxTests {
         #expect(tried.count == 2 && succeeded(tried) == [], "\(tried)")
     }
 
-    @Test func itsWallsCannotBeLoweredAgain() async throws {
+    @Test func itsSandboxCannotBeLeft() async throws {
         let tried = try await attempt("undumpable")
         #expect(tried == ["undumpable: Operation not permitted"])
     }
@@ -62,14 +62,15 @@ struct SandboxTests {
     }
 
     #if arch(x86_64)
-        /// The same calls by the numbers of x32 are others' for a filter: libseccomp ends only the thread if it is not told.
+        /// The same calls by the numbers of x32 are others' for a filter: libseccomp ends only the thread if it is not
+        /// told.
         @Test func aCallOfAForeignKindEndsIt() async throws {
             let error = try #require(await Misbehaving("escape", target: "x32").error())
             #expect(error.kind == .defect && error.message.contains("SIGSYS"), "\(error)")
         }
     #endif
 
-    /// Whoever tries these wants no video.
+    /// Attempts that only an attacker makes.
     @Test(arguments: ["fork", "execute", "killParent", "killAll", "trace", "ring", "mount"])
     func anAttemptOnOthersEndsIt(name: String) async throws {
         let error = try #require(await Misbehaving("escape", target: name).error())
@@ -86,7 +87,7 @@ struct SandboxTests {
             #expect(error.kind == .defect && error.message.contains("SIGSYS"), "\(error)")
         }
         #expect(server.connections == 0)
-        // The canary does hear: without walls they all arrive.
+        // Without a sandbox, the canary receives all of them.
         for target in ["tcp:\(server.port)", "unix:\(server.path)", "unix:\(server.abstractName)"] {
             let tried = try await Misbehaving("escape", target: target, sandbox: .off).run().warnings
             #expect(succeeded(tried).count == 1, "\(tried)")
@@ -94,7 +95,7 @@ struct SandboxTests {
         #expect(server.connections == 3)
     }
 
-    /// What one wall does not hold, another does; each is there.
+    /// Each layer of the sandbox is active and stops what the others do not.
     @Test(arguments: [
         (SandboxLayer.landlock, "tcp", "Permission denied"), (.landlock, "abstract", "Operation not permitted"),
         (.landlock, "killParent", "Operation not permitted"), (.landlock, "trace", "Operation not permitted"),
@@ -115,10 +116,10 @@ struct SandboxTests {
     }
 
     @Test(arguments: [SandboxLayer.landlock, .seccomp])
-    func filesAreBehindTwoWalls(layer: SandboxLayer) async throws {
+    func filesAreBehindTwoSandboxLayers(layer: SandboxLayer) async throws {
         try scratch.write("untouched", to: "canary")
         let tried = try await attempt("files:\(scratch.path)", layers: [layer])
-        // Landlock lets a process change the mode of its own files, which it could not open all the same.
+        // Landlock lets a process change the mode of its own files, although it cannot open them.
         #expect(succeeded(tried).filter { !$0.hasPrefix("chmod") || layer != .landlock } == [], "\(tried)")
     }
 

@@ -6,8 +6,8 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Every real, odd and damaged file comes out of a task's process, behind its walls, as it does out of this one: the same
-/// bytes or the same refusal. Never a crash, a hang or a call that the walls should have let through.
+/// For every real, odd and damaged file, a sandboxed task process gives the same bytes or the same error as this
+/// process. It never crashes, hangs or makes a system call that the sandbox should allow.
 @Suite(.sharesMachine, .enabled(if: MediaFolder.shared != nil, "there is no ../shared/media and no CLAIRO_TEST_MEDIA"))
 struct SandboxedMediaTests {
     static let entries = (try? MediaFolder.shared?.entries()) ?? []
@@ -35,7 +35,7 @@ struct SandboxedMediaTests {
         return outcome
     }
 
-    @Test(arguments: entries) func comesOutAsItDoesWithoutWalls(_ entry: MediaFolder.Entry) async throws {
+    @Test(arguments: entries) func comesOutAsItDoesWithoutASandbox(_ entry: MediaFolder.Entry) async throws {
         let inside = try await outcome(
             entry, ProcessExecutor(limits: ProcessLimits(stallSeconds: 600), executable: ClairoProcess.path))
         let outside = try await outcome(entry, InlineExecutor(engine: MediaTaskEngine()))

@@ -28,7 +28,7 @@ import Testing
         ("silence", ProcessLimits(wallSeconds: 1), .wallTime), ("spin", ProcessLimits(cpuSeconds: 1), .cpuTime),
         ("memory", ProcessLimits(memory: 512 << 20), .memory), ("forge", ProcessLimits(), .badProtocol),
     ])
-    func aKillIsToldOnceWithItsReason(_ misbehaviour: String, _ limits: ProcessLimits, _ reason: TaskKill) async {
+    func aKillIsReportedOnceWithItsReason(_ misbehaviour: String, _ limits: ProcessLimits, _ reason: TaskKill) async {
         #expect(await kills(misbehaviour, limits) == [reason])
     }
 

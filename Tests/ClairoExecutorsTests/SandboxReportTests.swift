@@ -3,13 +3,13 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// What is told of the walls is what they hold.
+/// The sandbox report describes the actual layers.
 @Suite struct SandboxReportTests {
     private func landlock(_ version: Int) -> String {
         SandboxReport(gaps: [], landlockVersion: version).layers
     }
 
-    @Test func whatAnOlderLandlockLeavesToOtherWallsIsTold() {
+    @Test func anOlderLandlockReportsWhatItLacks() {
         #expect(
             landlock(2).contains(
                 "landlock (version 2, without ports, signals, abstract sockets: covered by namespaces and seccomp"))

@@ -9,7 +9,7 @@ import Testing
         TaskPermissions(work).allow(RequestHead(operation: operation, key: key))
     }
 
-    @Test func whoLooksIntoASourceHasNoOutput() {
+    @Test func aProbeTaskHasNoOutput() {
         for work in [TaskSpec.Work.probe(name: "x"), .inspect(name: "x")] {
             #expect(allowed(work, .source, nil))
             for operation in [RequestHead.Operation.get, .put, .list, .info, .delete] {
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test func whoVerifiesWritesNothing() {
+    @Test func aVerifyTaskWritesNothing() {
         for operation in [RequestHead.Operation.get, .open, .info, .list] {
             #expect(allowed(.verify, operation, "clairo.json"))
         }

@@ -2,7 +2,7 @@ import ClairoCore
 import ClairoTestSupport
 import Testing
 
-/// What an executor gives back may come from whoever made the media: only what a task can have made is let through.
+/// An attacker may control the result of an executor. Only results that a task can produce are accepted.
 @Suite struct TaskResultTests {
     private static let plan = Plan.sample(chunks: 3, segmentsPerChunk: 2)
     private static let request = TaskSpec.PlanRequest(source: plan.source, settings: plan.settings)

@@ -30,7 +30,7 @@ import Testing
         return answers
     }
 
-    /// A store with one object of 2 GiB, which nobody may load.
+    /// A store with one object of 2 GiB, which must not be loaded.
     private struct LargeStore: ObjectStore {
         let base = FailingStore(error: .cancelled)
 

@@ -24,7 +24,7 @@ import Testing
 
     @Test(arguments: ["25", "30000/1001", "24000/1001"], [1, 4])
     func everyFrameOfEveryRungShowsItsOwnNumber(rate: String, jobs: Int) async throws {
-        let clip = Clip(rate: rate, seconds: 9.1, picture: .numbers)
+        let clip = Clip(rate: rate, seconds: 9.1, video: .numbers)
         let output = try await Transcoded(
             clip.make(), into: scratch.path("out"), settings: Self.manyChunks,
             resources: TranscodeResources(jobs: jobs))
@@ -44,7 +44,7 @@ import Testing
     @Test(arguments: ["mkv", "mp4"])
     func longGOPsWithBFramesAreSoughtIntoWithoutLoss(suffix: String) async throws {
         let clip = Clip(
-            seconds: 9, picture: .numbers,
+            seconds: 9, video: .numbers,
             options: ["-preset", "medium", "-g", "60", "-bf", "3", "-sc_threshold", "0"],
             suffix: suffix)
         let output = try await Transcoded(
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test func aPartOfTheSourceBeginsAndEndsOnTheAskedFrames() async throws {
-        let clip = Clip(seconds: 9, picture: .numbers)
+        let clip = Clip(seconds: 9, video: .numbers)
         let output = try await Transcoded(
             clip.make(), into: scratch.path("out"),
             settings: Self.heights.with {
@@ -71,11 +71,11 @@ import Testing
         }
     }
 
-    @Test func aVariableRateBecomesConstantAndEachPictureKeepsItsInstant() async throws {
-        // Half a second without a picture, and every fifth left out now and then: what was shown stays on.
+    @Test func aVariableRateBecomesConstantAndEachFrameKeepsItsTime() async throws {
+        // Half a second without a frame, and sometimes every fifth dropped: the last frame stays visible.
         let dropped: @Sendable (Int) -> Bool = { ($0 >= 40 && $0 < 52) || ($0 > 60 && $0 % 5 == 2) }
         let clip = Clip(
-            seconds: 6, picture: .numbers, filter: "select='not(between(n,40,51)+gt(n,60)*eq(mod(n,5),2))'",
+            seconds: 6, video: .numbers, filter: "select='not(between(n,40,51)+gt(n,60)*eq(mod(n,5),2))'",
             options: ["-fps_mode", "vfr"])
         let output = try await Transcoded(clip.make(), into: scratch.path("out"), settings: Self.heights)
         let grid = try #require(output.plan.video?.grid)
@@ -95,7 +95,7 @@ import Testing
 
     @Test func irregularTimestampsAreConformedWithoutChangingTheLength() async throws {
         let clip = Clip(
-            seconds: 6, picture: .numbers, filter: "settb=1/1000,setpts='(N+0.45*sin(N*1.7))*40'",
+            seconds: 6, video: .numbers, filter: "settb=1/1000,setpts='(N+0.45*sin(N*1.7))*40'",
             options: ["-fps_mode", "vfr", "-enc_time_base", "1:1000", "-video_track_timescale", "1000"])
         let source = try await clip.make()
         #expect(try await probe(source).primaryVideo?.isVariableFrameRate == true)
@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test func aHundredAndTwentyFramesASecondBecomeEverySecondOne() async throws {
-        let clip = Clip(rate: "120", seconds: 2, picture: .numbers)
+        let clip = Clip(rate: "120", seconds: 2, video: .numbers)
         let output = try await Transcoded(clip.make(), into: scratch.path("out"), settings: Self.heights)
         #expect(output.plan.video?.grid.frameRate == Rational(60))
         let numbers = try await FrameNumbers.read(output.path(try #require(output.rungs.last).playlistKey))
@@ -158,7 +158,7 @@ import Testing
 
     @Test func everySegmentDecodesByItselfAndBeginsWithAnIDR() async throws {
         let output = try await Transcoded(
-            Clip(seconds: 9, picture: .numbers).make(), into: scratch.path("out"),
+            Clip(seconds: 9, video: .numbers).make(), into: scratch.path("out"),
             settings: Self.heights.with { $0.preset = "medium" })
         let grid = try #require(output.plan.video?.grid)
         for rung in output.rungs {

@@ -4,7 +4,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// The picture comes out upright, square, progressive and in the colours that a player expects.
+/// Frames come out upright, with square pixels, progressive and in the colours that a player expects.
 @Suite(.sharesMachine) struct PictureTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -33,7 +33,7 @@ import Testing
         var matrix: DisplayMatrix
         var orientation: Orientation
 
-        /// Where the matrix itself puts each quarter of the stored picture.
+        /// The position of each quarter of the stored frame, from the matrix.
         var quarters: [String] {
             let stored = [(-1, -1, "red"), (1, -1, "green"), (-1, 1, "blue"), (1, 1, "white")]
             var shown = ["", "", "", ""]
@@ -71,8 +71,8 @@ import Testing
     ]
 
     @Test(arguments: turns)
-    func aTurnedPictureComesOutUpright(_ turn: Turn) async throws {
-        let source = try await Clip(seconds: 1, picture: .quarters, matrix: turn.matrix).make()
+    func aRotatedFrameComesOutUpright(_ turn: Turn) async throws {
+        let source = try await Clip(seconds: 1, video: .quarters, matrix: turn.matrix).make()
         let info = try await probe(source)
         #expect(info.primaryVideo?.orientation == turn.orientation)
         let output = try await Transcoded(source, into: scratch.path("out"))
@@ -91,7 +91,7 @@ import Testing
     ])
     func everyShapeKeepsItsShape(width: Int, height: Int, expected: FrameSize) async throws {
         let source = try await Clip(
-            width: width, height: height, seconds: 1, picture: .quarters, options: ["-pix_fmt", "yuv444p"]
+            width: width, height: height, seconds: 1, video: .quarters, options: ["-pix_fmt", "yuv444p"]
         ).make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         let rung = try #require(output.rungs.first)
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test func aLadderNeverChangesTheShape() async throws {
-        let source = try await Clip(width: 1280, height: 720, seconds: 1, picture: .quarters, options: ["-g", "1"])
+        let source = try await Clip(width: 1280, height: 720, seconds: 1, video: .quarters, options: ["-g", "1"])
             .make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         #expect(output.rungs.map(\.name) == ["720p", "480p", "360p", "240p"])
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test func wideSamplesBecomeSquare() async throws {
-        let source = try await Clip(width: 360, height: 288, seconds: 1, picture: .quarters, filter: "setsar=16/11")
+        let source = try await Clip(width: 360, height: 288, seconds: 1, video: .quarters, filter: "setsar=16/11")
             .make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         let rung = try #require(output.rungs.first)
@@ -124,10 +124,10 @@ import Testing
         #expect(try await quarters(output.path(rung.mp4Key)) == ["red", "green", "blue", "white"])
     }
 
-    @Test func aStillPictureStaysRecognisable() async throws {
+    @Test func aStillImageStaysRecognisable() async throws {
         // One key frame and then nothing: the source's rate is no measure of what a key frame every two seconds needs.
         let source = try await Clip(
-            width: 1280, height: 720, seconds: 6, picture: .quarters, options: ["-g", "250", "-preset", "medium"]
+            width: 1280, height: 720, seconds: 6, video: .quarters, options: ["-g", "250", "-preset", "medium"]
         ).make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         var found: [String: [String?]] = [:]
@@ -137,7 +137,8 @@ import Testing
 
     // MARK: Interlacing
 
-    /// How much more neighbouring lines differ than lines of the same field: above 1 where two fields are woven together.
+    /// How much more neighbouring lines differ than lines of the same field: above 1 where two fields are woven
+    /// together.
     private func combing(_ path: String) async throws -> Double {
         let (width, height) = (320, 180)
         let bytes = [UInt8](
@@ -163,7 +164,7 @@ import Testing
         let bar = "color=black:s=320x180:r=50:d=3,drawbox=x='mod(t*300,280)':y=0:w=40:h=ih:c=white:t=fill"
         let order = first == "top" ? "tff" : "bff"
         let source = try await Clip(
-            seconds: 3, picture: .graph(bar),
+            seconds: 3, video: .graph(bar),
             filter:
                 "geq=lum='if(between(mod(N*6,280)-X,-40,0),235,16)':cb=128:cr=128,tinterlace=interleave_\(first),setfield=\(order)",
             options: ["-c:v", "mpeg2video", "-q:v", "2", "-flags", "+ildct+ilme", "-g", "12"], suffix: "ts"
@@ -182,7 +183,7 @@ import Testing
 
     // MARK: Colour
 
-    /// Raw luma in the middle of the left and of the right half of the first picture.
+    /// Raw luma in the middle of the left and the right half of the first frame.
     private func halves(_ path: String) async throws -> (left: Int, right: Int) {
         let bytes = [UInt8](
             try await Oracle.pictures(path, format: "yuv420p", options: ["-frames:v", "1"]).prefix(320 * 180))
@@ -191,7 +192,7 @@ import Testing
 
     @Test func fullRangeBecomesLimited() async throws {
         let source = try await Clip(
-            seconds: 1, picture: .graph("color=black:s=320x180:r=25:d=1,drawbox=x=iw/2:w=iw/2:h=ih:c=white:t=fill"),
+            seconds: 1, video: .graph("color=black:s=320x180:r=25:d=1,drawbox=x=iw/2:w=iw/2:h=ih:c=white:t=fill"),
             filter: "scale=out_range=pc,format=yuvj420p", options: ["-pix_fmt", "yuvj420p", "-color_range", "pc"]
         ).make()
         #expect(try await probe(source).primaryVideo?.color.isFullRange == true)
@@ -208,7 +209,7 @@ import Testing
         // Reference white: 58 % of the PQ signal, 75 % of the HLG signal (ITU-R BT.2408).
         let white = transfer == "smpte2084" ? 572 : 721
         let source = try await Clip(
-            seconds: 1, picture: .graph("color=black:s=320x180:r=25:d=1,format=yuv420p10le"),
+            seconds: 1, video: .graph("color=black:s=320x180:r=25:d=1,format=yuv420p10le"),
             filter: "geq=lum='if(lt(X,W/2),64,\(white))':cb=512:cr=512",
             options: [
                 "-c:v", "libx265", "-pix_fmt", "yuv420p10le", "-color_primaries", "bt2020", "-color_trc", transfer,
@@ -233,7 +234,7 @@ import Testing
 
     @Test func tenBitsBecomeEight() async throws {
         let output = try await Transcoded(
-            Clip(seconds: 1, picture: .quarters, options: ["-pix_fmt", "yuv420p10le"]).make(), into: scratch.path("out")
+            Clip(seconds: 1, video: .quarters, options: ["-pix_fmt", "yuv420p10le"]).make(), into: scratch.path("out")
         )
         let file = output.path(try #require(output.rungs.first).mp4Key)
         let stream = try await Oracle.probe(file, "streams", "-select_streams", "v").first

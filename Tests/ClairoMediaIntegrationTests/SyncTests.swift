@@ -4,7 +4,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Sound and picture keep their place: white flashes and beeps at the same instants are found again in what a player gets.
+/// Audio and video stay in sync: white flashes and beeps at the same times are found at these times in the output.
 @Suite(.sharesMachine) struct SyncTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -14,29 +14,29 @@ import Testing
     struct Case: CustomTestStringConvertible, Sendable {
         var testDescription: String
         var rate = "25"
-        var sound = (from: 0.0, to: 7.0)
+        var audio = (from: 0.0, to: 7.0)
         var suffix = "mp4"
         var options: [String] = []
 
         var clip: Clip {
             Clip(
-                rate: rate, seconds: 7, picture: .flashes(SyncTests.instants),
-                sound: .beeps(SyncTests.instants, from: sound.from, to: sound.to),
+                rate: rate, seconds: 7, video: .flashes(SyncTests.instants),
+                audio: .beeps(SyncTests.instants, from: audio.from, to: audio.to),
                 options: ["-preset", "medium", "-bf", "2"] + options, suffix: suffix)
         }
-        /// Those instants that the sound covers.
-        var heard: [Double] { SyncTests.instants.filter { $0 >= sound.from && $0 < sound.to } }
+        /// The times that the audio covers.
+        var heard: [Double] { SyncTests.instants.filter { $0 >= audio.from && $0 < audio.to } }
     }
 
     static let cases = [
         Case(testDescription: "as long as the picture"),
         Case(testDescription: "at 30000/1001 frames a second", rate: "30000/1001"),
-        Case(testDescription: "late in MP4", sound: (0.6, 7)),
-        Case(testDescription: "late in Matroska", sound: (0.6, 7), suffix: "mkv"),
-        Case(testDescription: "very late", sound: (3.3, 7)),
-        Case(testDescription: "short", sound: (0, 4.5)),
-        Case(testDescription: "long", sound: (0, 9)),
-        Case(testDescription: "late and long", sound: (1.5, 9), suffix: "mkv"),
+        Case(testDescription: "late in MP4", audio: (0.6, 7)),
+        Case(testDescription: "late in Matroska", audio: (0.6, 7), suffix: "mkv"),
+        Case(testDescription: "very late", audio: (3.3, 7)),
+        Case(testDescription: "short", audio: (0, 4.5)),
+        Case(testDescription: "long", audio: (0, 9)),
+        Case(testDescription: "late and long", audio: (1.5, 9), suffix: "mkv"),
         Case(testDescription: "in a transport stream", suffix: "ts"),
         Case(testDescription: "in AVI with MP3", suffix: "avi", options: ["-bf", "0", "-c:a", "libmp3lame"]),
         Case(testDescription: "Opus in Matroska", suffix: "mkv", options: ["-c:a", "libopus"]),
@@ -71,8 +71,8 @@ import Testing
         }
     }
 
-    @Test func longSoundHoldsTheLastPicture() async throws {
-        let sample = Case(testDescription: "", sound: (0, 9))
+    @Test func longAudioHoldsTheLastFrame() async throws {
+        let sample = Case(testDescription: "", audio: (0, 9))
         let output = try await Transcoded(sample.clip.make(), into: scratch.path("out"))
         #expect(abs(output.plan.duration.doubleValue - 9) < 0.05)
         let packets = try await Oracle.probe(
@@ -80,7 +80,7 @@ import Testing
         #expect(packets.count == output.plan.video?.grid.frameCount)
     }
 
-    @Test func aCutInTheMiddleKeepsSoundAndPictureTogether() async throws {
+    @Test func aCutInTheMiddleKeepsAudioAndVideoInSync() async throws {
         let output = try await Transcoded(
             Case(testDescription: "").clip.make(), into: scratch.path("out"),
             settings: .quick.with { $0.start = Rational(3, 2) })
@@ -95,16 +95,16 @@ import Testing
 
     @Test func monoStaysMono() async throws {
         let output = try await Transcoded(
-            Clip(sound: .tone(channels: 1)).make(), into: scratch.path("out"))
+            Clip(audio: .tone(channels: 1)).make(), into: scratch.path("out"))
         #expect(output.plan.audio.map(\.channels) == [1])
         let streams = try await Oracle.probe(
             output.path(try #require(output.rungs.first).mp4Key), "streams", "-select_streams", "a")
         #expect(streams.map { $0["channels"] } == ["1"])
     }
 
-    @Test func theCentreOfSurroundSoundIsHeardOnBothSides() async throws {
+    @Test func theCentreOfSurroundAudioIsHeardOnBothSides() async throws {
         let source = try await Clip(
-            sound: .graph("aevalsrc='0|0|0.5*sin(880*2*PI*t)|0|0|0':c=5.1:s=48000:d=4")
+            audio: .graph("aevalsrc='0|0|0.5*sin(880*2*PI*t)|0|0|0':c=5.1:s=48000:d=4")
         ).make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         #expect(output.plan.audio.map(\.channels) == [2])
@@ -114,24 +114,24 @@ import Testing
         #expect(abs(levels[0] - levels[1]) < 0.005)
     }
 
-    @Test func aFilmWithoutSoundHasNone() async throws {
-        let output = try await Transcoded(Clip(sound: .none).make(), into: scratch.path("out"))
+    @Test func aVideoWithoutAudioHasNone() async throws {
+        let output = try await Transcoded(Clip(audio: .none).make(), into: scratch.path("out"))
         #expect(output.plan.audio == [])
         #expect(try await Oracle.probe(output.master, "streams").map { $0["codec_type"] } == ["video"])
     }
 
     @Test func silenceIsKeptAsSilence() async throws {
         let output = try await Transcoded(
-            Clip(sound: .graph("anullsrc=r=48000:cl=stereo:d=4")).make(), into: scratch.path("out"))
+            Clip(audio: .graph("anullsrc=r=48000:cl=stereo:d=4")).make(), into: scratch.path("out"))
         let samples = try await Oracle.samples(output.master)[0]
         #expect(abs(Double(samples.count) / 48_000 - 4) < 0.04)
         #expect(samples.allSatisfy { abs($0) < 0.001 })
     }
 
     @Test(arguments: ["m4a", "wav", "mkv"])
-    func soundAloneBecomesAnAudioOutput(suffix: String) async throws {
+    func audioAloneBecomesAnAudioOutput(suffix: String) async throws {
         let source = try await Clip(
-            seconds: 7, picture: .none, sound: .beeps([1, 3, 6], from: 0, to: 7), suffix: suffix
+            seconds: 7, video: .none, audio: .beeps([1, 3, 6], from: 0, to: 7), suffix: suffix
         ).make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         #expect(output.plan.video == nil)
@@ -146,7 +146,7 @@ import Testing
 
     @Test func everyLanguageIsATrackOfItsOwn() async throws {
         let source = try await Clip(
-            sound: .tone(channels: 2),
+            audio: .tone(channels: 2),
             options: [
                 "-map", "1", "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu", "-ac:a:1", "1",
             ], suffix: "mkv"

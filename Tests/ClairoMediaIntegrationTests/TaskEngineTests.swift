@@ -36,8 +36,8 @@ import Testing
     }
 
     @Test(arguments: [
-        Clip(seconds: 7), Clip(seconds: 5, sound: .none), Clip(seconds: 5, picture: .none, suffix: "m4a"),
-        Clip(rate: "30000/1001", seconds: 5, sound: .tone(channels: 1)),
+        Clip(seconds: 7), Clip(seconds: 5, audio: .none), Clip(seconds: 5, video: .none, suffix: "m4a"),
+        Clip(rate: "30000/1001", seconds: 5, audio: .tone(channels: 1)),
     ])
     func tasksGiveTheBytesOfAWholeJob(clip: Clip) async throws {
         let job = try await job(clip)
@@ -48,7 +48,7 @@ import Testing
         #expect(made.keys.sorted() == expected.keys.sorted())
         #expect(made.filter { expected[$0.key] != $0.value }.keys.sorted() == [])
         #expect(results.last?.renditions == whole.manifest.renditions)
-        #expect(results.last?.renditions.isEmpty == (clip.picture == .none))
+        #expect(results.last?.renditions.isEmpty == (clip.video == .none))
         for result in results {
             #expect(result.usage.wallSeconds > 0 && result.usage.cpuSeconds > 0 && result.usage.peakMemory > 1 << 20)
         }
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test func copiedRungsComeFromTheFirstChunk() async throws {
-        let clip = Clip(seconds: 6, sound: .none, options: ["-bf", "2", "-crf", "45", "-flags", "+cgop"])
+        let clip = Clip(seconds: 6, audio: .none, options: ["-bf", "2", "-crf", "45", "-flags", "+cgop"])
         let settings = Self.settings.with {
             $0.copyCompatible = true
             $0.heights = [180, 96]
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func progressCountsTheFramesOfAllRungs() async throws {
-        let job = try await job(Clip(seconds: 4, sound: .none))
+        let job = try await job(Clip(seconds: 4, audio: .none))
         let (plan, _) = try await job.plan(Self.engine)
         let seen = Mutex<[Int]>([])
         let (spec, io) = (job.spec(.chunk(plan, index: 1)), job.io)
@@ -218,8 +218,8 @@ import Testing
     // MARK: Failures
 
     @Test func aSourceThatEndsEarlyIsBadInput() async throws {
-        // Its index promises pictures whose bytes are noise.
-        let clip = Clip(seconds: 6, sound: .none)
+        // Its index describes frames, but their bytes are noise.
+        let clip = Clip(seconds: 6, audio: .none)
         var data = try Data(contentsOf: await clip.make())
         var job = try await job(clip)
         let (plan, _) = try await job.plan(Self.engine)
@@ -246,7 +246,7 @@ import Testing
     }
 
     @Test func aStopEndsTheWork() async throws {
-        let job = try await job(Clip(width: 1280, height: 720, seconds: 6, sound: .none))
+        let job = try await job(Clip(width: 1280, height: 720, seconds: 6, audio: .none))
         let (plan, _) = try await job.plan(Self.engine)
         let stop = StopRequest()
         let (spec, io) = (job.spec(.chunk(plan, index: 0)), job.io)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ClairoMedia
 
-/// `verify` passes a sound output and finds each kind of damage, also where the recorded checksums were made to fit it.
+/// `verify` passes an intact output and finds each kind of damage, even if the recorded checksums match it.
 @Suite(.sharesMachine) struct VerifierTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -225,7 +225,7 @@ import Testing
         try await onDedicatedThread(name: "test verify") { try Verifier(store: output.store).run() }
     }
 
-    @Test func aSoundOutputPasses() async throws {
+    @Test func anIntactOutputPasses() async throws {
         let output = try await makeOutput()
         let report = try await verify(output)
         #expect(report.passed)

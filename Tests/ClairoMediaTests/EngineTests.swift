@@ -6,7 +6,7 @@ import Testing
 @testable import ClairoMedia
 
 @Suite struct JobControlTests {
-    @Test func cancelledJobSaysSo() throws {
+    @Test func aCancelledJobReportsIt() throws {
         let control = JobControl()
         try control.checkCancellation()
         control.cancel()
@@ -84,7 +84,7 @@ import Testing
         #expect(CostModel.lookahead("slower", gopFrames: 120) == 60)
     }
 
-    @Test func longerLookaheadAndLargerPicturesNeedMoreMemory() {
+    @Test func longerLookaheadAndLargerFramesNeedMoreMemory() {
         let needs = [0, 10, 25, 40, 60].map {
             ResourceBudget.chunkMemory(rungs: Self.ladder, source: Self.source, lookahead: $0)
         }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ClairoMedia
 
-/// A fragment of two samples whose every byte is known.
+/// A fragment of two samples with known bytes.
 enum TinySegment {
     static let samples = [
         Sample(data: Data([0xAA]), duration: 100, compositionOffset: 0, isSync: true),

@@ -8,8 +8,8 @@ import Testing
 @Suite struct FrameTimelineTests {
     private static let timeBase = Rational(1, 1000)
 
-    /// Runs pictures through a timeline at 25 frames per second. A picture is its number in the list.
-    /// - Returns: for each frame of `frames` the picture shown, from what was given out; and how many frames are covered.
+    /// Runs source frames through a timeline at 25 frames per second. A source frame is its index in the list.
+    /// - Returns: The source frame shown at each of `frames`, and the number of covered frames.
     private static func shown(
         _ times: [Int64?], frames: Range<Int>, origin: Rational = .zero
     ) throws -> (pictures: [Int], covered: Int, isComplete: Bool) {
@@ -42,15 +42,15 @@ import Testing
         #expect(try Self.shown([1, 59, 61, 119], frames: 0..<4).pictures == [0, 1, 2, 3])
     }
 
-    @Test func missingPicturesAreFilledWithTheOneBefore() throws {
+    @Test func missingFramesRepeatTheOneBefore() throws {
         #expect(try Self.shown([0, 40, 200, 240], frames: 0..<7).pictures == [0, 1, 1, 1, 1, 2, 3])
     }
 
-    @Test func ofPicturesThatShareAFrameTheLastIsShown() throws {
+    @Test func theLastOfSeveralSourceFramesForOneOutputFrameIsShown() throws {
         #expect(try Self.shown([0, 41, 44, 48, 80], frames: 0..<3).pictures == [0, 3, 4])
     }
 
-    @Test func firstPictureIsShownFromTheStartAndTheLastToTheEnd() throws {
+    @Test func theFirstFrameIsShownFromTheStartAndTheLastToTheEnd() throws {
         let result = try Self.shown([80, 120], frames: 0..<6)
         #expect(result.pictures == [0, 0, 0, 1, 1, 1])
         #expect(result.covered == 4)
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    /// The point of the grid: which picture is shown does not depend on where decoding begins.
+    /// The purpose of the grid: the shown source frame does not depend on where decoding begins.
     @Test func chunksShowWhatTheWholeShows() throws {
         var generator = SeededGenerator(seed: 31)
         for _ in 0..<200 {
@@ -91,7 +91,7 @@ import Testing
             let whole = try Self.shown(times, frames: 0..<70).pictures
             #expect(whole.count == 70)
             for frames in [0..<20, 20..<40, 40..<70] {
-                // A chunk's decoding begins with a picture at or before its first frame.
+                // A chunk's decoding begins with a source frame at or before its first frame.
                 let first = times.lastIndex { (($0 ?? 0) + 20) / 40 <= frames.lowerBound - 1 } ?? 0
                 let part = try Self.shown(Array(times[first...]), frames: frames).pictures
                 #expect(part.map { $0 + first } == Array(whole[frames]))

@@ -110,7 +110,7 @@ extension Data {
         for (color, box) in [(ColorDescription.unspecified, nil), (known, Data(hex: "6e636c78 0009 0010 0009 80"))] {
             let boxes = Boxes(data: FragmentWriter.initSegment(Self.video(color: color)))
             let description = try #require(boxes.payload("moov/trak/mdia/minf/stbl/stsd"))
-            // Behind version and entry count lies avc1, whose fields take 78 bytes before its boxes.
+            // After version and entry count comes avc1, with 78 bytes of fields before its boxes.
             let entry = try #require(Boxes(data: description.subdata(in: 8..<description.count)).payload("avc1"))
             #expect(entry.subdata(in: 24..<28) == Data(hex: "0500 02d0"))
             let inner = Boxes(data: entry.subdata(in: 78..<entry.count))

@@ -66,7 +66,7 @@ struct ToneTrack {
         return ProgressiveMP4.Track(description: description, duration: duration, chunks: chunks)
     }
 
-    /// Video whose samples are not pictures but can be told apart: 2 segments of 2 GOPs of 3 frames.
+    /// Video with distinguishable samples that are not coded pictures: 2 segments of 2 GOPs of 3 frames.
     private func picture() throws -> (track: ProgressiveMP4.Track, samples: [Sample]) {
         let samples = (0..<12).map { index in
             Sample(
@@ -148,7 +148,7 @@ struct ToneTrack {
                 == Data(hex: "00000000 0000aff5 00000000 000003e9 00010000"))
     }
 
-    @Test func soundHasNoTablesForWhatItDoesNotNeed() throws {
+    @Test func audioHasNoTablesThatItDoesNotNeed() throws {
         let tone = try ToneTrack()
         let boxes = Boxes(data: try write([track(tone.description, folder: "a", segments: tone.segments, duration: 1)]))
         #expect(boxes.payload("moov/trak/mdia/minf/stbl/stss") == nil)
@@ -164,7 +164,7 @@ struct ToneTrack {
             let co64 = try #require(Boxes(data: trak).payload("mdia/minf/stbl/co64"))
             return (0..<co64.integer(at: 4, 4)).map { co64.integer(at: 8 + $0 * 8, 8) }
         }
-        // Pictures at 0, 0.125, 0.25 and 0.375 s; sound at 0 and 0.512 s.
+        // Frames at 0, 0.125, 0.25 and 0.375 s; audio at 0 and 0.512 s.
         let order = (offsets[0].map { ($0, "v") } + offsets[1].map { ($0, "a") }).sorted { $0.0 < $1.0 }.map(\.1)
         #expect(order == ["v", "a", "v", "v", "v", "a"])
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import ClairoMedia
 
 @Suite struct SamplePlacementTests {
-    /// What is done with blocks of sound, each given by its start and length.
+    /// The placement of blocks of audio, each given by its start and length.
     private static func place(_ blocks: [(Int, Int)], limit: Int = 1_000_000) -> (steps: [[Int]], position: Int) {
         var placement = SamplePlacement(limit: limit)
         let steps = blocks.map { start, count in
@@ -26,7 +26,7 @@ import Testing
         #expect(Self.place([(48_000, 100)]).steps == [[48_000, 0, 100]])
     }
 
-    @Test func soundBeforeTheStartIsLeftOut() {
+    @Test func audioBeforeTheStartIsDropped() {
         let result = Self.place([(-1500, 1024), (-476, 1024), (548, 1024)])
         #expect(result.steps == [[0, 1024, 0], [0, 476, 548], [0, 0, 1024]])
         #expect(result.position == 1572)

@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func soundAloneStaysAsLong() async throws {
+    @Test func audioAloneKeepsItsLength() async throws {
         let outcome = try await transcode(MemoryMedia.wav(samples: 20_000), name: "saw.wav")
         #expect(outcome.manifest.state == .complete && outcome.verification?.passed == true)
         #expect(outcome.manifest.renditions.isEmpty)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ClairoMedia
 
-/// Grey pictures as H.264 in our own segments: 50 frames at 24000/1001 in two segments of one GOP and a rest.
+/// Grey frames as H.264 in Clairo's segments: 50 frames at 24000/1001 in two segments of one GOP and a rest.
 struct GreyTrack {
     static let grid = SegmentGrid(frameRate: Rational(24000, 1001), frameCount: 50, segmentSeconds: 1)
     static let size = FrameSize(width: 64, height: 48)
@@ -106,7 +106,7 @@ struct GreyTrack {
         #expect(errors == 0)
         #expect(frames.map(\.pts) == (0..<50).map { Int64($0) * 1001 })
         #expect(frames.enumerated().filter(\.element.isKey).map(\.offset) == [0, 48])
-        // Each picture is a little lighter than the one before.
+        // Each frame is slightly lighter than the one before.
         let luma = frames.compactMap { $0.withRow(plane: 0, row: 20, width: 64) { $0[20] } }
         #expect(zip(luma, luma.dropFirst()).allSatisfy { $0 < $1 })
     }
@@ -137,12 +137,12 @@ struct GreyTrack {
         }
     }
 
-    /// Damage costs the picture that is damaged and no other, and however many threads decode.
+    /// Damage affects only the damaged frame, for any number of decoding threads.
     @Test(arguments: [1, 2, 4] as [Int32])
     func picturesBehindDamageAreDecodedToTheEnd(threads: Int32) throws {
         let track = try GreyTrack()
         var samples = track.samples(ofSegment: 0)
-        // A unit of no known kind: the decoder says that there is no picture in it.
+        // A unit of unknown type: the decoder reports that it holds no picture.
         for index in [44, 46] { samples[index].data = Data(hex: "00000002 1f00") }
         let (frames, errors) = try track.frames(of: [track.segment(0, samples: samples)], threads: threads)
         #expect(errors >= 2)

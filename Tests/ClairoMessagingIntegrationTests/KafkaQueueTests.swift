@@ -22,7 +22,7 @@ import Testing
         try await promise.check(.init(queue: try queue(cluster.brokers), topic: topic))
     }
 
-    @Test func brokersThatAreAwayAreAnErrorOfEachMessage() async throws {
+    @Test func unavailableBrokersAreAnErrorForEachMessage() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
         let producer = try await queue(cluster.brokers, "message.timeout.ms=2500").producer()
@@ -56,7 +56,7 @@ import Testing
         try await queue.check()
     }
 
-    @Test func whoMayMakeNoTopicsIsToldOfThemByTheCheck() async throws {
+    @Test func theCheckReportsTopicsThatMayNotBeCreated() async throws {
         let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
         controller.refuse(.init(.topicAuthorizationFailed, "Not you"))
         let queue = try queue(controller.brokers)
@@ -67,7 +67,7 @@ import Testing
         #expect(error?.message.hasSuffix(Topic.all.joined(separator: ", ")) == true, "\(String(describing: error))")
     }
 
-    @Test func whyTopicsCannotBeMadeIsTold() async throws {
+    @Test func theReasonWhyTopicsCannotBeCreatedIsReported() async throws {
         let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
         controller.refuse(.init(.invalidReplicationFactor, "Replication factor: 3 larger than available brokers: 1."))
         let queue = try queue(controller.brokers)
@@ -79,7 +79,7 @@ import Testing
     }
 
     /// The mock cluster itself has no controller.
-    @Test func aClusterThatMakesNoTopicsSaysSoAndIsAskedForNoneThatItHas() async throws {
+    @Test func aClusterThatCreatesNoTopicsIsReportedAndNotAskedForExistingOnes() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let queue = try queue(cluster.brokers, timeout: .seconds(10))
         for topic in Topic.all { _ = try await cluster.makeTopic(topic) }

@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(.enabled(if: MariaDBServer.isInstalled))
-    func aDatabaseThatIsAwayIsAnErrorOfEachMessage() async throws {
+    func anUnavailableDatabaseIsAnErrorForEachMessage() async throws {
         let server = try await MariaDBServer(folder: scratch.path("mariadb"))
         scratch.onCleanup { server.kill() }
         let store = try await MetadataDatabase.open(url: try await server.makeDatabase().url, environment: [:])

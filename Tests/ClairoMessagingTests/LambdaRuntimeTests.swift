@@ -75,7 +75,7 @@ import Testing
         #expect(api.answers.map(\.path).last == "/2018-06-01/runtime/invocation/request-1/error")
     }
 
-    @Test func aFunctionThatCannotStartSaysSo() async throws {
+    @Test func aFunctionThatCannotStartReportsIt() async throws {
         let api = try LambdaRuntimeAPI([])
         defer { api.stop() }
         try await LambdaRuntime(environment: api.environment).reportInitFailure(.configuration("No such bucket"))
@@ -87,7 +87,7 @@ import Testing
             ])
     }
 
-    @Test func aRuntimeAPIThatIsAwayOrTalksNonsenseEndsTheLoop() async throws {
+    @Test func anUnavailableOrInvalidRuntimeAPIEndsTheLoop() async throws {
         let server = try StubServer { _, _ in HTTPResponse(200, "no id") }
         let place = ["AWS_LAMBDA_RUNTIME_API": "127.0.0.1:\(server.port)"]
         let runtime = try LambdaRuntime(environment: place)

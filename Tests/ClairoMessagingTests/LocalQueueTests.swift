@@ -27,7 +27,7 @@ import Testing
         try await check(promise, store)
     }
 
-    @Test func whatADeadConsumerHeldComesToAnotherAfterItsLease() async throws {
+    @Test func messagesOfADeadConsumerAreRedeliveredAfterItsLease() async throws {
         let store = MemoryMetadata()
         let message = MetadataSamples.message(of: .make(), topic: "topic", key: "key")
         try await store.enqueue([message])

@@ -119,7 +119,7 @@ import Testing
         #expect(!error.description.contains("secret"), "\(error)")
     }
 
-    @Test func aReceiverThatIsAwayIsAskedAgain() async throws {
+    @Test func anUnavailableReceiverIsRetried() async throws {
         let server = try StubServer { _, _ in nil }
         let sender = try webhook(server.url + "/path-secret")
         let message = try message()
@@ -153,7 +153,7 @@ import Testing
         #expect(error.kind == .transient)
     }
 
-    @Test func aReceiverThatTalksWithoutEndHasStillSaidYes() async throws {
+    @Test func aReceiverWithAnEndlessBodyHasStillAccepted() async throws {
         let server = try RawServer { connection in
             let head = connection.readHead()
             _ = connection.read(head?.length ?? 0)

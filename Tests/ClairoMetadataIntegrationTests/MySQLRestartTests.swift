@@ -56,7 +56,7 @@ import Testing
         await store.close()
     }
 
-    @Test func aServerThatStaysAwayIsUnavailableAfterAWhileAndNotForEver() async throws {
+    @Test func anUnavailableServerIsReportedAfterAWhileAndNotForEver() async throws {
         let scratch = try Scratch()
         let server = try await MariaDBServer(folder: scratch.path("mariadb"))
         let store = try await MetadataDatabase.open(url: try await server.makeDatabase().url, environment: [:])

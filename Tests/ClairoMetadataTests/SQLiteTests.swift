@@ -92,7 +92,7 @@ import Testing
         #expect(try String(contentsOf: scratch.url("notes.txt"), encoding: .utf8) == text)
     }
 
-    @Test func aFolderInThePlaceOfTheFileAndAFileInThePlaceOfTheFolderAreSaid() async throws {
+    @Test func aFolderInPlaceOfTheFileAndAFileInPlaceOfTheFolderAreReported() async throws {
         try FileManager.default.createDirectory(atPath: scratch.path("dir"), withIntermediateDirectories: true)
         #expect(await failure { _ = try await open("dir") }?.exitCode == .cannotCreate)
         try scratch.write("x", to: "file")
@@ -124,7 +124,7 @@ import Testing
         await store.close()
     }
 
-    @Test func aCancelledCallerGetsAnErrorAndTheStoreGoesOn() async throws {
+    @Test func aCancelledCallerGetsAnErrorAndTheStoreContinues() async throws {
         let store = try await open()
         for _ in 0..<20 {
             let video = MetadataSamples.video()

@@ -10,7 +10,7 @@ struct DiskTests {
         return page.text.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("#") }
     }
 
-    @Test func aDiskIsToldOfOnceUnderTheFirstOfItsFolders() throws {
+    @Test func aDiskIsReportedOnceUnderTheFirstOfItsFolders() throws {
         let scratch = try Scratch()
         let lines = lines([
             .init(label: "data", path: scratch.path("not/there/yet")), .init(label: "raw", path: scratch.path),

@@ -2,15 +2,15 @@ internal import ClairoCore
 internal import ClairoExecutors
 internal import Glibc
 
-/// A task's process that does something else than its task, for tests of what is around it: it is started in the place of
-/// `clairo run-task`, takes the same options and builds the same sandbox.
+/// A task's process that does something else than its task, for tests of what is around it: it is started in the place
+/// of `clairo run-task`, takes the same options and builds the same sandbox.
 ///
 /// ```
 /// clairo-misbehaving --misbehave WHAT [--target TO-WHAT] [--layer LAYER]... --sandbox MODE (--parent PID | --connect SOCKET)
 /// ```
 @main
 struct ClairoMisbehaving {
-    /// Stays on the thread that it is called on, the process's only one until its sandbox stands.
+    /// Runs on the calling thread, which is the only thread of the process until the sandbox is complete.
     static func main() throws {
         var options: [String: [String]] = [:]
         var arguments = CommandLine.arguments.dropFirst()
@@ -30,6 +30,6 @@ struct ClairoMisbehaving {
             }
         if let refusal = report.refusal(of: sandbox) { TaskChild.fail(refusal) }
         let engine = MisbehavingEngine(misbehaviour: misbehaviour, target: last("--target") ?? "")
-        TaskChild(engine: engine, walls: report).serve()
+        TaskChild(engine: engine, sandbox: report).serve()
     }
 }

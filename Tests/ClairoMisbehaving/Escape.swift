@@ -56,7 +56,7 @@ enum Escape {
         return unsafeBitCast(dlsym(nil, "syscall"), to: Call.self)(number, isFork ? 17 : first, second, 0, 0, 0, 0)
     }
 
-    /// Opens for reading what is nobody's business, and for writing whatever could fill a disk.
+    /// Opens private files for reading, and files that could fill a disk for writing.
     private static func files(parent: pid_t, folder: String) -> [String] {
         let read = [
             "/etc/passwd", "/etc/shadow", "/proc/\(parent)/environ", "/proc/\(parent)/mem",

@@ -63,7 +63,7 @@ struct MisbehavingEngine: TaskEngine {
             }
         case .hurry:
             observer.progress(.max)
-            observer.news(.progress(JobProgress(framesDone: .max)))
+            observer.update(.progress(JobProgress(framesDone: .max)))
             return TaskResult()
         case .empties:
             var count = 0
@@ -112,7 +112,7 @@ struct MisbehavingEngine: TaskEngine {
         _ = write(3, bytes, bytes.count)
     }
 
-    /// A plan that looks well but for its chunk, whose segments nobody can multiply by anything.
+    /// A plan that is valid except for its chunk, with segment indexes that overflow any multiplication.
     private static func forgedPlan(_ request: TaskSpec.PlanRequest) -> Plan {
         let grid = SegmentGrid(
             frameRate: Rational(25), frameCount: 150, segmentSeconds: request.settings.segmentSeconds)

@@ -51,13 +51,13 @@ struct ClairoMockKafka {
             let cluster = rd_kafka_mock_cluster_new(client, count),
             let brokers = rd_kafka_mock_cluster_bootstraps(cluster)
         else { exit(70) }
-        say(String(cString: brokers))
+        reply(String(cString: brokers))
         while let line = readLine() {
             do {
                 try obey(line, cluster, brokers: count)
-                say("ok")
+                reply("ok")
             } catch {
-                say("error \(error)")
+                reply("error \(error)")
             }
         }
         rd_kafka_mock_cluster_destroy(cluster)
@@ -65,7 +65,7 @@ struct ClairoMockKafka {
     }
 
     /// Without a buffer: somebody waits for it.
-    private static func say(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
+    private static func reply(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 
     struct Refusal: Error, CustomStringConvertible {
         var description: String
@@ -117,7 +117,7 @@ struct ClairoMockKafka {
             try check(rd_kafka_mock_coordinator_set(cluster, words[1], words[2], try number(3)))
         case ("api-versions", 4):
             try check(rd_kafka_mock_set_apiversion(cluster, try number(1), try number(2), try number(3)))
-        default: throw Refusal(description: "there is no such command: \(line)")
+        default: throw Refusal(description: "unknown command: \(line)")
         }
     }
 

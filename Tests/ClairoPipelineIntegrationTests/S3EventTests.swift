@@ -29,7 +29,7 @@ import Testing
         let intake = ObjectEventHandler(
             ownStores: [try StoreURL.open("s3://\(bucket)/raw", environment: environment)], metadata: metadata,
             prober: EngineProber(MediaTaskEngine()), openBucket: openBucket)
-        // AWS's documentation, version 2.1, without what nobody reads.
+        // AWS's documentation, version 2.1, without unused fields.
         let event = Data(
             """
             {"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put",

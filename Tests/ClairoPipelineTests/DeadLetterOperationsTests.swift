@@ -57,7 +57,7 @@ import Testing
         #expect(try await letters() == [letter] && metadata.messages.isEmpty)
     }
 
-    @Test func theTaskOfAVideoThatIsGoneIsNobodys() async throws {
+    @Test func theTaskOfADeletedVideoIsNotClaimed() async throws {
         let letter = MetadataSamples.deadLetter(of: .make(), topic: Topic.tasks)
         try await metadata.addDeadLetter(letter, messages: [])
         #expect(try await desk().redrive(letter) == .videoIsGone)

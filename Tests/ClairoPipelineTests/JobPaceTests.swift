@@ -4,7 +4,7 @@ import Testing
 
 @testable import ClairoPipeline
 
-/// How fast a job gets on, at fixed times.
+/// The speed of a job, at fixed times.
 @Suite struct JobPaceTests {
     /// 48 seconds of media in four chunks of 300 frames.
     private let plan = Plan.sample(chunks: 4, segmentsPerChunk: 2)
@@ -18,7 +18,7 @@ import Testing
             plan: plan, traceID: "t", createdAt: at(-5))
     }
 
-    /// A chunk task, of whose frames so many were done when somebody last told of it.
+    /// A chunk task with the number of finished frames at its last report.
     private func chunk(
         _ index: Int, _ state: WorkTask.State, done: Int = 0, told seconds: Double = 0, due: Double = 0,
         claimed: Double? = nil
@@ -88,7 +88,7 @@ import Testing
         #expect(JobPace(of: job(), tasks: others, now: at(600)) == nil)
     }
 
-    @Test func nothingIsSaidBeforeThereIsAnythingToMeasure() {
+    @Test func nothingIsEstimatedBeforeThereIsAnythingToMeasure() {
         let waiting = (0..<4).map { chunk($0, .pending) }
         #expect(JobPace(of: job(), tasks: waiting, now: at(60)) == nil)
         #expect(JobPace(of: job(), tasks: [], now: at(60)) == nil)
@@ -101,7 +101,7 @@ import Testing
         #expect(JobPace(of: job(state), tasks: tasks, now: at(11)) == nil)
     }
 
-    @Test func whenAllFramesAreDoneNothingIsLeftToSay() {
+    @Test func nothingIsEstimatedWhenAllFramesAreDone() {
         let done = (0..<4).map { chunk($0, .succeeded, done: 300, told: 10) }
         #expect(JobPace(of: job(), tasks: done, now: at(11)) == nil)
     }

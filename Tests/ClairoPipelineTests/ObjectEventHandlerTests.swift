@@ -23,7 +23,7 @@ import Testing
         let stores = [raw, output, incoming]
         return intake { (name) throws(ClairoError) in
             guard let store = stores.first(where: { $0.location(of: "x").bucket == name }) else {
-                throw .configuration("There is no bucket \(name)")
+                throw .configuration("The bucket \(name) does not exist")
             }
             return store
         }
@@ -76,7 +76,7 @@ import Testing
             #expect(Set(summaries.flatMap { $0.registered + $0.known }.map(\.videoID)).count == 1)
         }
         #expect(metadata.videos.count == 1 && metadata.messages.count == 1)
-        // By hand too, where nobody knows the ETag.
+        // By hand too, without a known ETag.
         #expect(try await intake.handle(bucket: "incoming", key: "a.wav").known.count == 1)
         #expect(metadata.messages.count == 1)
     }
@@ -122,7 +122,7 @@ import Testing
         )
     }
 
-    @Test func anObjectThatIsGoneIsNotedAndTheOthersComeIn() async throws {
+    @Test func aMissingObjectIsNotedAndTheOthersAreRegistered() async throws {
         try incoming.put(clip, at: "b.wav")
         let summary = try await intake().handle(event: event(record("a.wav", of: clip), record("b.wav", of: clip)))
         #expect(summary.ignored.map(\.object) == ["s3://incoming/a.wav"])
@@ -142,7 +142,7 @@ import Testing
         #expect(try incoming.list(prefix: "").count == 2)
     }
 
-    @Test func aStoreThatIsAwayIsTriedAgain() async throws {
+    @Test func anUnavailableStoreIsRetried() async throws {
         try incoming.put(clip, at: "a.wav")
         let store = incoming
         let isAway = Mutex(true)
@@ -157,7 +157,7 @@ import Testing
         #expect(try await intake.handle(event: event).registered.count == 1)
     }
 
-    @Test func aDatabaseThatIsAwayIsTriedAgain() async throws {
+    @Test func anUnavailableDatabaseIsRetried() async throws {
         try incoming.put(clip, at: "a.wav")
         metadata.setAway(true)
         let event = event(record("a.wav", of: clip))
@@ -168,7 +168,7 @@ import Testing
         #expect(try await intake.handle(event: event).registered.count == 1)
     }
 
-    @Test func aBucketThatCannotBeUsedIsToldAfterTheOthersCameIn() async throws {
+    @Test func anUnusableBucketIsReportedAfterTheOthersCameIn() async throws {
         try incoming.put(clip, at: "a.wav")
         let event = event(record("x.wav", bucket: "nowhere", of: clip), record("a.wav", of: clip))
         let intake = intake()

@@ -25,7 +25,7 @@ import Testing
         #expect(Set(positions).count == 3)
     }
 
-    @Test func whoHasWaitedLongEnoughIsNotOvertakenAnyMore() {
+    @Test func aTaskThatHasWaitedLongEnoughIsNotOvertaken() {
         let patient = job(.low, at: now)
         let late = job(.high, at: now.advanced(bySeconds: 601))
         #expect(position(.plan, 0, patient) < position(.plan, 0, late))

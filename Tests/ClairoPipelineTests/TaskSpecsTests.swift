@@ -5,7 +5,7 @@ import Testing
 
 @testable import ClairoPipeline
 
-/// How the attempts that made a job's segments are told to the task that ends it.
+/// How the finish task learns the attempts that made the job's segments.
 @Suite struct TaskSpecsTests {
     private let plan = Plan.sample(chunks: 3, segmentsPerChunk: 2)
 

@@ -77,7 +77,7 @@ import Testing
         #expect(told.map(\.kind) == [.transient] && metadata.messages.last?.topic == Topic.uploads)
     }
 
-    @Test func whatIsNoVideoIsTold() async throws {
+    @Test func aFileThatIsNoVideoIsReported() async throws {
         try incoming.put(Data("no film".utf8), at: "notes.txt")
         let record = UploadDialectTests.record(key: "notes.txt", eTag: Checksum.md5(Data("no film".utf8)))
         let told = try await intake().handle(message(event(record)))

@@ -51,7 +51,7 @@ import Testing
         try expectBothOrNeither()
     }
 
-    @Test func whatWasGoneOnWithMeanwhileIsDiscardedAsItIsNow() async throws {
+    @Test func anUploadResumedMeanwhileIsDiscardedInItsCurrentState() async throws {
         let session = try await arrived()
         var changed = session
         changed.offset = 2

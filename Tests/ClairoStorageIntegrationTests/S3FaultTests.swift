@@ -125,7 +125,7 @@ import Testing
 
     @Test(arguments: kinds) func aStallIsRepeated(kind: S3Server.Kind) async throws {
         var options = Self.options
-        // Longer than a sound server needs on a busy machine.
+        // Longer than a healthy server needs on a busy machine.
         options.stallTimeout = 15
         let (broken, sound, proxy) = try await stores(kind, options)
         proxy.add(

@@ -100,7 +100,7 @@ import Testing
         #expect(!"\(refused)".contains("X-Amz"), "nothing of the URL is told")
     }
 
-    @Test func aSourceThatIsGoneOrReplacedIsTold() async throws {
+    @Test func aMissingOrReplacedSourceIsReported() async throws {
         let store = try await emptyS3Store(on: .moto)
         try store.put(Data("film".utf8), at: "film")
         let source = try store.open("film")
@@ -256,7 +256,7 @@ import Testing
 
     // MARK: What is wrong, in words
 
-    @Test func refusedCredentialsAreSaidSo() async throws {
+    @Test func rejectedCredentialsAreReported() async throws {
         guard S3Server.isInstalled(.rclone) else { return }
         let server = try await S3Server.shared(.rclone)
         let bucket = try await server.makeBucket()
@@ -275,7 +275,7 @@ import Testing
         }
     }
 
-    @Test(arguments: kinds) func aMissingBucketIsSaidSo(kind: S3Server.Kind) async throws {
+    @Test(arguments: kinds) func aMissingBucketIsReported(kind: S3Server.Kind) async throws {
         let server = try await S3Server.shared(kind)
         let store = try S3Store(url: "s3://no-such-bucket", environment: server.environment, options: .quick)
         for error in [
@@ -288,7 +288,7 @@ import Testing
         }
     }
 
-    @Test func missingCredentialsAreSaidSo() throws {
+    @Test func missingCredentialsAreReported() throws {
         let store = try S3Store(
             url: "s3://bucket",
             environment: [
@@ -298,7 +298,7 @@ import Testing
         #expect(failure { try store.check() }?.exitCode == .noPermission)
     }
 
-    @Test func anEndpointWhereNobodyListensIsUnavailable() throws {
+    @Test func anEndpointWithoutAListenerIsUnavailable() throws {
         let proxy = try FaultProxy(to: 1)
         let environment = S3Server.environment(endpoint: proxy.endpoint)
         proxy.stop()
@@ -309,7 +309,7 @@ import Testing
         #expect(error?.message.contains(proxy.endpoint) == true)
     }
 
-    @Test func aServerThatIsNotS3IsSaidSo() async throws {
+    @Test func aServerThatIsNotS3IsReported() async throws {
         let server = try StubServer { _, _ in HTTPResponse(200, "<html>Welcome!</html>") }
         scratch.onCleanup { server.stop() }
         let store = try S3Store(
@@ -325,7 +325,7 @@ func failure(_ body: () throws -> Void) -> ClairoError? {
     } catch { return error as? ClairoError }
 }
 
-/// Bytes in which every place can be told from the others.
+/// Bytes in which every position is distinguishable.
 func pattern(_ count: Int) -> Data { Data(wholePattern.prefix(count)) }
 
 private let wholePattern: Data = {

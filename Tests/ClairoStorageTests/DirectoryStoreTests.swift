@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func unfinishedObjectIsHiddenAndGoneAfterAnError() throws {
+    @Test func anUnfinishedObjectIsHiddenAndDeletedAfterAnError() throws {
         try withFolder { folder in
             let store = DirectoryStore(root: folder)
             #expect(throws: ClairoError.cancelled) {

@@ -97,7 +97,7 @@ import Testing
         #expect(server.requests.count == 3)
     }
 
-    @Test func aClockThatCannotBeAllowedForIsSaidSo() throws {
+    @Test func aClockThatCannotBeCorrectedIsReported() throws {
         let (store, server) = try store { _, _ in
             HTTPResponse(
                 403, Data(Self.error("RequestTimeTooSkewed", "<Message>too far</Message>").utf8),
@@ -165,7 +165,7 @@ import Testing
 
     // MARK: Words
 
-    @Test func aServerThatIsNotS3IsSaidSo() throws {
+    @Test func aServerThatIsNotS3IsReported() throws {
         let (store, _) = try store { _, _ in HTTPResponse(404, "<html><body>404 page not found</body></html>") }
         let upload = MultipartUpload(key: "k", id: "u", partSize: 1)
         for error in [
@@ -185,7 +185,7 @@ import Testing
     }
 
     @Test(arguments: ["", "<NextContinuationToken/><NextPartNumberMarker/><NextKeyMarker/><NextUploadIdMarker/>"])
-    func aListThatGoesOnNowhereIsNotTakenForWhole(marker: String) throws {
+    func aListWithoutAContinuationIsNotTakenForComplete(marker: String) throws {
         let (store, _) = try store { _, _ in
             HTTPResponse(
                 200,
@@ -198,7 +198,7 @@ import Testing
         #expect(failure { _ = try store.openUploads(prefix: "") }?.exitCode == .configuration)
     }
 
-    @Test func aBucketElsewhereIsSaidSo() throws {
+    @Test func aBucketInAnotherRegionIsReported() throws {
         let (store, _) = try store { _, _ in
             HTTPResponse(400, Self.error("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"))
         }

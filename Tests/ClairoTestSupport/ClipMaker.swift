@@ -2,7 +2,7 @@ public import Foundation
 
 /// Describes a short clip that Debian's `ffmpeg` generates. Equal clips are generated once per test run.
 public struct Clip: Hashable, Sendable {
-    public enum Picture: Hashable, Sendable {
+    public enum Video: Hashable, Sendable {
         /// A moving test pattern with fine and coarse detail.
         case pattern
         /// Each frame shows its index (see `FrameNumbers`).
@@ -16,7 +16,7 @@ public struct Clip: Hashable, Sendable {
         case none
     }
 
-    public enum Sound: Hashable, Sendable {
+    public enum Audio: Hashable, Sendable {
         case none
         /// A continuous tone with `channels` channels.
         case tone(channels: Int)
@@ -31,8 +31,8 @@ public struct Clip: Hashable, Sendable {
     /// In ffmpeg's notation, such as `30000/1001`.
     public var rate: String
     public var seconds: Double
-    public var picture: Picture
-    public var sound: Sound
+    public var video: Video
+    public var audio: Audio
     /// A filter applied to the frames before encoding.
     public var filter: String?
     /// Output options such as a codec, tags or a pixel format. They follow, and override, the defaults.
@@ -42,16 +42,16 @@ public struct Clip: Hashable, Sendable {
     public var suffix: String
 
     public init(
-        width: Int = 320, height: Int = 180, rate: String = "25", seconds: Double = 4, picture: Picture = .pattern,
-        sound: Sound = .tone(channels: 2), filter: String? = nil, options: [String] = [], matrix: DisplayMatrix? = nil,
+        width: Int = 320, height: Int = 180, rate: String = "25", seconds: Double = 4, video: Video = .pattern,
+        audio: Audio = .tone(channels: 2), filter: String? = nil, options: [String] = [], matrix: DisplayMatrix? = nil,
         suffix: String = "mp4"
     ) {
         self.width = width
         self.height = height
         self.rate = rate
         self.seconds = seconds
-        self.picture = picture
-        self.sound = sound
+        self.video = video
+        self.audio = audio
         self.filter = filter
         self.options = options
         self.matrix = matrix
@@ -109,7 +109,7 @@ actor ClipMaker {
             maps += ["-map", "\(inputs)"]
             inputs += 1
         }
-        switch clip.picture {
+        switch clip.video {
         case .none: break
         case .pattern: add(graph: "testsrc2=s=\(size):r=\(clip.rate):d=\(length)")
         case .graph(let graph): add(graph: graph)
@@ -129,7 +129,7 @@ actor ClipMaker {
             maps += ["-map", "\(inputs)"]
             inputs += 1
         }
-        switch clip.sound {
+        switch clip.audio {
         case .none: break
         case .tone(let channels):
             let tones = (0..<channels).map { "0.3*sin(\(440 + 110 * $0)*2*PI*t)" }.joined(separator: "|")
@@ -142,16 +142,16 @@ actor ClipMaker {
         }
         if let filter = clip.filter { arguments += ["-vf", filter] }
         arguments += maps
-        if clip.picture != .none {
+        if clip.video != .none {
             arguments += ["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p"]
         }
-        if clip.picture == .numbers {
+        if clip.video == .numbers {
             // Padded to a constant bit rate, so that caps derived from the source's bit rate do not influence tests.
             arguments += [
                 "-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr",
             ]
         }
-        if clip.sound != .none, clip.suffix != "wav" { arguments += ["-c:a", "aac"] }
+        if clip.audio != .none, clip.suffix != "wav" { arguments += ["-c:a", "aac"] }
         let outcome = try await ChildProcess("ffmpeg", arguments + clip.options + [path]).outcome()
         guard outcome.status == 0 else { throw ClipFailed(reason: outcome.errors) }
         if let matrix = clip.matrix { try matrix.write(into: path, width: clip.width, height: clip.height) }

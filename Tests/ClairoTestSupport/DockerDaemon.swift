@@ -7,7 +7,7 @@ internal import Synchronization
 ///
 /// Tests share one daemon, started on first use and stopped with the process.
 public struct DockerDaemon: Sendable {
-    /// What is missing to run a daemon, or nil if nothing is.
+    /// What is missing to run a daemon, or nil.
     public static let lacking: String? = {
         guard getuid() == 0 else { return "root" }
         return ["dockerd", "containerd", "runc", "docker"].first { TestTools.path(of: $0) == nil }
@@ -43,7 +43,7 @@ public struct DockerDaemon: Sendable {
     public static func start(folder: String, data: String? = nil) async throws -> DockerDaemon {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let path = "\(folder)/docker.sock"
-        // Not killed at once, so that it can unmount what it has mounted.
+        // Not killed at once, so that it can remove its mounts.
         let (service, _) = try await ServiceProcess.start(
             "dockerd",
             [

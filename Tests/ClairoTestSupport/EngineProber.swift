@@ -1,6 +1,6 @@
 public import ClairoCore
 
-/// A `MediaProber` that lets an engine look at the source in this process, with the default settings for every profile.
+/// A `MediaProber` that probes in this process with an engine, with the default settings for every profile.
 public struct EngineProber: MediaProber {
     private let engine: any TaskEngine
 

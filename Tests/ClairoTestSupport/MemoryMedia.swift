@@ -15,7 +15,7 @@ public enum MemoryMedia {
         return data
     }
 
-    /// Bytes in which every place can be told from the others: random blocks, each with its number. Cheap without the
+    /// Bytes in which every position is distinguishable: random blocks, each with its index. Cheap without the
     /// optimizer, too: a loop over single bytes takes a second for 10 MB.
     public static func noise(_ count: Int, seed: Int = 1) -> Data {
         var state = UInt64(truncatingIfNeeded: seed)

@@ -5,9 +5,9 @@ extension MemoryMetadata {
         async throws(ClairoError) -> Bool
     {
         try change { (state) throws(ClairoError) in
-            guard let video = state.videos[job.videoID] else { throw .noInput("There is no video \(job.videoID)") }
+            guard let video = state.videos[job.videoID] else { throw .noInput("Video \(job.videoID) does not exist") }
             guard states.contains(video.state) else { return false }
-            guard state.jobs[job.id] == nil else { throw .defect("There is a job \(job.id) already") }
+            guard state.jobs[job.id] == nil else { throw .defect("Job \(job.id) already exists") }
             if states.contains(.processing) {
                 for other in state.jobs.values where other.videoID == video.id && !other.state.isFinal {
                     state.stop(other.id, as: .cancelled)
@@ -154,7 +154,7 @@ extension MemoryMetadata.State {
 
     mutating func add(_ new: [WorkTask]) throws(ClairoError) {
         for task in new {
-            guard tasks[task.id] == nil else { throw .defect("There is a task \(task.id) already") }
+            guard tasks[task.id] == nil else { throw .defect("Task \(task.id) already exists") }
             tasks[task.id] = task
         }
     }

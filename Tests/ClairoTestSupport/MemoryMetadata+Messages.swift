@@ -166,13 +166,13 @@ extension MemoryMetadata.State {
     mutating func post(_ messages: [OutboxMessage], about video: VideoID?) throws(ClairoError) {
         for message in messages {
             guard !outbox.contains(where: { $0.message.id == message.id }) else {
-                throw .defect("There is a message \(message.id) already")
+                throw .defect("Message \(message.id) already exists")
             }
             outbox.append(.init(message: message, video: video, claimableAt: message.dueAt))
         }
     }
 
-    /// - Returns: false where it is there already.
+    /// - Returns: False if it exists.
     mutating func add(_ letter: DeadLetter) -> Bool {
         if deadLetters.contains(where: { $0.id == letter.id }) { return false }
         deadLetters.append(letter)

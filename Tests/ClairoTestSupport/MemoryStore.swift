@@ -38,7 +38,7 @@ public final class MemoryStore: DurableStore {
     }
 
     public func get(_ key: ObjectKey) throws(ClairoError) -> Data {
-        guard let data = objects.withLock({ $0[key] }) else { throw .noInput("There is no \(key)") }
+        guard let data = objects.withLock({ $0[key] }) else { throw .noInput("\(key) does not exist") }
         return data
     }
 
@@ -85,18 +85,18 @@ public final class MemoryStore: DurableStore {
             uploads[upload]?[number] = data
             return uploads[upload] != nil
         }
-        guard isKnown else { throw .noInput("There is no upload \(upload.id)") }
+        guard isKnown else { throw .noInput("Upload \(upload.id) does not exist") }
         return Self.part(number, data)
     }
 
     public func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] {
-        guard let parts = uploads.withLock({ $0[upload] }) else { throw .noInput("There is no upload \(upload.id)") }
+        guard let parts = uploads.withLock({ $0[upload] }) else { throw .noInput("Upload \(upload.id) does not exist") }
         return parts.sorted { $0.key < $1.key }.dropLast(faults.withLock { $0.unlistedParts })
             .map { Self.part($0.key, $0.value) }
     }
 
     public func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
-        guard let stored = uploads.withLock({ $0[upload] }) else { throw .noInput("There is no upload \(upload.id)") }
+        guard let stored = uploads.withLock({ $0[upload] }) else { throw .noInput("Upload \(upload.id) does not exist") }
         guard !parts.isEmpty,
             parts.enumerated().allSatisfy({ index, part in
                 part.number == index + 1 && stored[part.number].map(Checksum.md5) == part.etag

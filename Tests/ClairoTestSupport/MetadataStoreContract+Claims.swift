@@ -83,7 +83,7 @@ extension MetadataStoreContract {
     ]
 
     /// Tasks of one job, created one after another.
-    /// - Parameter places: in the queue, in seconds after 1970; (default: in their order, a moment ago).
+    /// - Parameter places: The positions in the queue, in seconds after 1970 (default: in order, just before now).
     public static func create(
         _ kinds: [WorkTask.Kind], priorities: [Priority] = [], delays: [Double] = [], places: [Double] = [],
         in store: any MetadataStore

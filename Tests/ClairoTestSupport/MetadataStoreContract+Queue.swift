@@ -174,13 +174,13 @@ extension MetadataStoreContract {
                     hooks[0].id
                 ])
             #expect(try await store.purge(olderThanSeconds: 3600, webhookSeconds: 3600) == 0)
-            // A moment ahead, so that what was written now is older.
+            // Slightly in the future, so that rows written now are older.
             #expect(try await store.purge(olderThanSeconds: -3600, webhookSeconds: 3600) == 2)
             #expect(try await store.queuedCounts() == [Topic.uploads: 1, Topic.tasks: 1, "held": 1])
             #expect(try await store.deadLetters(topic: nil, all: true, limit: 10).map(\.id) == [letters[1].id])
             #expect(try await store.video(video.id) == video)
             #expect(try await store.unsentMessages() == 3)
-            // Neither one that is held nor what is for the queue.
+            // Neither leased messages nor messages for the queue.
             #expect(try await store.purge(olderThanSeconds: 3600, webhookSeconds: -3600) == 1)
             #expect(try await store.unsentMessages() == 2)
         },

@@ -12,7 +12,7 @@ extension MetadataStoreContract {
             let result = TaskResult(plan: MetadataSamples.plan, warnings: ["no audio"], decodedFrames: 7)
             let messages = [MetadataSamples.message(of: job.videoID, topic: "clairo.tasks", key: "t")]
             for _ in 0..<2 {
-                // The second time is a call whose answer was lost.
+                // The second call repeats one with a lost reply.
                 #expect(
                     try await store.succeedPlan(
                         plan.claim, result: result, plan: MetadataSamples.plan, tasks: tasks, messages: messages))

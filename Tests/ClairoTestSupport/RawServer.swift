@@ -2,7 +2,7 @@ public import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// A server whose replies a test scripts byte by byte, including malformed ones.
+/// A server with replies that a test scripts byte by byte, including malformed ones.
 public final class RawServer: Sendable {
     public enum Place: Sendable {
         /// A free port on the loopback address.

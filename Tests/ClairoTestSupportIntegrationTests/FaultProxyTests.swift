@@ -61,7 +61,7 @@ struct FaultProxyTests {
         #expect(server.requests.isEmpty)
     }
 
-    @Test(arguments: [0, 1000, nil]) func aRequestThatIsCutReachesNobody(limit: Int?) async throws {
+    @Test(arguments: [0, 1000, nil]) func aTruncatedRequestReachesNoHandler(limit: Int?) async throws {
         let proxy = try proxy(.init(.cutRequest(after: limit)))
         #expect(await put(proxy) == nil)
         #expect(server.requests.isEmpty)

@@ -70,7 +70,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
     }
 
     @Test(arguments: ["PUT", "POST", "DELETE", "HEAD", "GET"])
-    func aRequestWithoutABodySaysSo(method: String) throws {
+    func aRequestWithoutABodyDeclaresIt(method: String) throws {
         let server = try server { connection in
             guard let head = connection.readHead() else { return }
             connection.send(
@@ -288,7 +288,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
 
     @Test func transfersRunSideBySide() async throws {
         let waiting = Mutex(0)
-        // Nobody is answered before all are there.
+        // No request is answered before all have arrived.
         let everybody = DispatchSemaphore(value: 0)
         let server = try server { connection in
             guard let head = connection.readHead() else { return }

@@ -147,7 +147,7 @@ import Testing
 @Suite struct VideoCodecTests {
     private static let grey: [UInt8] = (0..<30).map { 20 + $0 * 7 }
 
-    /// Pictures in 4:2:0, each of one grey, as an encoder wants them.
+    /// Frames in 4:2:0, each of one grey, for an encoder.
     private static func pictures(width: Int = 64, height: Int = 48) throws -> [Frame] {
         let frames = try Demuxer(MemoryMedia.gif(width: width, height: height, grey: grey)).frames()
         let first = try #require(frames.first)
@@ -215,7 +215,8 @@ import Testing
         }
     }
 
-    /// What a source's frames are flagged as is not for the encoder to repeat: neither fields nor key frames nor colour.
+    /// What a source's frames are flagged as is not for the encoder to repeat: neither fields nor key frames nor
+    /// colour.
     @Test func interlacedKeyFramesOfASourceAreEncodedAsPlainFrames() throws {
         let pictures = try Self.pictures()
         let graph = try FilterGraph(
@@ -238,8 +239,9 @@ import Testing
         #expect(frames.allSatisfy { !$0.isInterlaced && $0.colorMatrix == 2 })
     }
 
-    /// From FFmpeg 7 on, filters negotiate colour space and range, and go by those that the graph's source was given. Before, a
-    /// scaler went by each frame. A range that is asked for gives the same values either way, and the matrix stays.
+    /// From FFmpeg 7 on, filters negotiate colour space and range, and go by those that the graph's source was given.
+    /// Before, a scaler went by each frame. A range that is asked for gives the same values either way, and the matrix
+    /// stays.
     @Test(arguments: [true, false], ["bt709", "smpte170m", "bt2020nc"])
     func scalerConvertsTheRangeAndKeepsTheMatrix(isFullRange: Bool, matrix: String) throws {
         let picture = try Self.pictures()[3]
@@ -329,7 +331,7 @@ import Testing
             try graph.push(picture, pts: Int64(index))
             while let frame = try graph.pull().value { times.append(frame.pts) }
         }
-        // The filter looks one picture ahead.
+        // The filter looks one frame ahead.
         #expect(times.count == pictures.count - 1)
         try graph.push(nil)
         while let frame = try graph.pull().value { times.append(frame.pts) }

@@ -124,7 +124,7 @@ import Testing
         #expect(try demuxer.read()?.pts == 0)
     }
 
-    @Test func seekGoesWhereItIsToldAgainAndAgain() throws {
+    @Test func seekGoesWhereItIsAskedToAgainAndAgain() throws {
         let file = MemoryMedia.wav(samples: 200_000)
         let demuxer = try Demuxer(file)
         for wanted: Int64 in [150_000, 0, 70_001, 199_999, 1, 150_000] {

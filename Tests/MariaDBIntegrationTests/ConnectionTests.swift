@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func whatWasRolledBackIsGoneAndWhatWasCommittedStays() async throws {
+    @Test func rolledBackChangesAreDroppedAndCommittedOnesStay() async throws {
         try await connected { connection in
             try connection.execute("CREATE TABLE t (i BIGINT)")
             for isKept in [false, true] {

@@ -16,7 +16,7 @@ import Testing
 
     @Test func aTopicIsMadeAsItIsOrderedAndThenLeftAsItIs() async throws {
         let cluster = try await KafkaCluster.shared()
-        // Brokers of others make topics by themselves.
+        // Other brokers create topics automatically.
         let controller = KafkaCluster.external == nil ? try KafkaController(of: cluster) : nil
         let admin = KafkaAdmin(
             try KafkaConfiguration(brokers: controller?.brokers ?? cluster.brokers), limit: .seconds(300))
@@ -38,7 +38,7 @@ import Testing
         (.policyViolation, .forbidden, false), (.invalidReplicationFactor, .configuration, false),
         (.notController, .unavailable, true), (.throttlingQuotaExceeded, .unavailable, true),
     ])
-    func whyATopicIsNotMadeIsToldInTheBrokersWords(
+    func theBrokersReasonForNotCreatingATopicIsReported(
         code: KafkaCluster.Code, category: KafkaError.Category, isRetriable: Bool
     ) async throws {
         let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
@@ -53,7 +53,7 @@ import Testing
     }
 
     /// The mock cluster has no controller, which is who makes topics.
-    @Test func aTopicThatNobodyMakesIsAnErrorInTime() async throws {
+    @Test func aTopicThatIsNeverCreatedIsAnErrorInTime() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .seconds(5))
         let error = try await #require(throws: KafkaError.self) { try await admin.createTopic("t", partitions: 2) }
@@ -70,7 +70,7 @@ import Testing
         #expect(error.category == .unknownTopic)
     }
 
-    @Test func brokersThatAreAwayAreAnErrorInTime() async throws {
+    @Test func unavailableBrokersAreAnErrorInTime() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         try await cluster.takeDown()
         let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .milliseconds(500))

@@ -105,7 +105,7 @@ import Testing
         let two = try await take(consumer)
         #expect(one.partition != two.partition)
         let third = Task { try await consumer.next() }
-        // Whole fetches have come, and still nobody gets a third.
+        // Whole fetches have arrived, and still no third message is delivered.
         try await produce(40..<80, to: topic, cluster)
         #expect(consumer.status.unfinished == 2)
         #expect(consumer.done(two))
@@ -301,7 +301,7 @@ import Testing
 
     @Test func aTopicThatIsNotThereIsAnErrorAndMayComeLater() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
-        // Brokers that make topics for whoever asks do so here too.
+        // Brokers that create topics automatically do so here too.
         try await cluster.send("topic-error later 3")
         let consumer = try consumer(cluster, "later", ["topic.metadata.refresh.interval.ms": "300"])
         let error = try await #require(throws: KafkaError.self) { try await consumer.next() }
@@ -313,7 +313,7 @@ import Testing
         await consumer.close()
     }
 
-    @Test func whoMayNotReadIsTold() async throws {
+    @Test func missingReadPermissionIsReported() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
         try await cluster.fail(.joinGroup, Array(repeating: .groupAuthorizationFailed, count: 100))
@@ -375,7 +375,7 @@ import Testing
         #expect(try await lag(cluster, topic) == 1)
     }
 
-    @Test func aCloseIsBoundedWhereTheBrokersAreGone() async throws {
+    @Test func aCloseIsBoundedWhenTheBrokersAreUnavailable() async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic()
         try await produce(0..<2, to: topic, cluster)

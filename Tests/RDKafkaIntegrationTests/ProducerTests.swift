@@ -61,8 +61,8 @@ import Testing
     func whatBrokersRefuseForAWhileArrivesOnce(codes: [KafkaCluster.Code]) async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic(partitions: 3)
-        // One request at a time: the mock cluster checks no sequence numbers, so unlike Kafka it takes the requests that are
-        // on their way behind one that it has refused.
+        // One request at a time: the mock cluster checks no sequence numbers, so unlike Kafka it takes the requests
+        // that are on their way behind one that it has refused.
         let producer = try KafkaProducer(try configuration(cluster, ["max.in.flight.requests.per.connection": "1"]))
         try await producer.send(KafkaRecord(topic: topic, key: nil, payload: "first"))
         try await cluster.fail(.produce, codes)
@@ -72,10 +72,10 @@ import Testing
         await producer.close()
     }
 
-    /// Where requests for several partitions are on their way to one broker, as is usual, the mock cluster loses the answers
-    /// of those before the one whose connection it cuts, and appends those behind it all the same; sent again, it appends
-    /// them again. Kafka would know them by the producer's number and their sequence numbers. kcat's messages double here
-    /// in the same way, so all that can be seen is that nothing is lost.
+    /// Where requests for several partitions are on their way to one broker, as is usual, the mock cluster loses the
+    /// answers of those before the one whose connection it cuts, and appends those behind it all the same; sent again,
+    /// it appends them again. Kafka would know them by the producer's number and their sequence numbers. kcat's
+    /// messages double here in the same way, so all that can be seen is that nothing is lost.
     @Test(.enabled(if: Kcat.isInstalled)) func aCutConnectionLosesNothing() async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic(partitions: 5)
@@ -137,10 +137,11 @@ import Testing
         await producer.close()
     }
 
-    @Test func whatForbidsTheClientAltogetherIsTold() async throws {
+    @Test func aFatalErrorOfTheClientIsReported() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
-        // The client asks for its number when it connects, and a refusal is fatal: for every client that is made anew too.
+        // The client asks for its number when it connects, and a refusal is fatal: for every client that is made anew
+        // too.
         try await cluster.fail(.initProducerID, Array(repeating: .clusterAuthorizationFailed, count: 100))
         let producer = try KafkaProducer(try configuration(cluster))
         let error = try await #require(throws: KafkaError.self) {
@@ -232,7 +233,7 @@ import Testing
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic()
         let producer = try KafkaProducer(try configuration(cluster, ["statistics.interval.ms": "50"]))
-        // A round trip is told of the interval that it fell into.
+        // A round trip is reported in the interval in which it ended.
         try await eventually {
             try await producer.send(KafkaRecord(topic: topic, key: nil, payload: "x"))
             return producer.status.statistics?.brokers.contains { $0.state == "UP" && $0.meanRoundTrip != nil } == true

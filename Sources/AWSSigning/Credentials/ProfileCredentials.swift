@@ -21,7 +21,7 @@ struct ProfileCredentials: CredentialProvider {
         let keys = files.credentials(of: profileName)
         let configuration = files.configuration(of: profileName)
         if keys == nil, configuration == nil {
-            let reason = "there is no such profile in \(places)"
+            let reason = "not found in \(places)"
             if profile != nil || system.profileVariable != nil { throw .invalid(reason) }
             throw .nothing(reason)
         }

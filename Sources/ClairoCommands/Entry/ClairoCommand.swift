@@ -40,8 +40,8 @@ public struct ClairoCommand: AsyncParsableCommand {
 
     /// Parses the process's arguments, runs the command and ends the process with its exit code.
     ///
-    /// On the main actor, and so on the main thread: a command that does not suspend has the process to itself, which
-    /// `run-task` needs for its sandbox.
+    /// Runs on the main actor and therefore on the main thread: if a command does not suspend, no other thread runs,
+    /// which `run-task` needs for its sandbox.
     @MainActor public static func start() async {
         let environment = CommandEnvironment.process
         ProcessMemory.tune()
@@ -65,7 +65,7 @@ public struct ClairoCommand: AsyncParsableCommand {
         }
     }
 
-    /// Reports an error: a line or two on stderr, and with `--json` an object on stdout.
+    /// Reports an error: one or two lines on stderr, and with `--json` an object on stdout.
     static func report(_ error: ClairoError, asJSON: Bool, _ environment: CommandEnvironment) -> Int32 {
         environment.error(
             "clairo: \(Render.printable(error.message))\n" + (error.advice.map { "        \($0)\n" } ?? ""))

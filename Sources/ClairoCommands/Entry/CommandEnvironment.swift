@@ -9,7 +9,7 @@ struct CommandEnvironment: Sendable {
     var output: @Sendable (String) -> Void
     /// Writes messages to stderr.
     var error: @Sendable (String) -> Void
-    /// Whether stderr is a terminal, on which a line may be redrawn.
+    /// Whether stderr is a terminal, where lines can be redrawn.
     var isTerminal: Bool
     /// Whether stdout is a terminal.
     var isOutputTerminal: Bool

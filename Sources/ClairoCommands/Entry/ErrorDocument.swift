@@ -1,11 +1,11 @@
 internal import ClairoCore
 
-/// Ends the process with the exit code of an error that has been reported already.
+/// Ends the process with the exit code of an error that was already reported.
 struct AlreadyReported: Error {
     var exitCode: ClairoError.ExitCode
 }
 
-/// What a command prints on stdout when it fails and `--json` is given.
+/// The output on stdout of a failed command with `--json`.
 struct ErrorDocument: Codable {
     struct Content: Codable {
         var kind: ClairoError.Kind

@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Numbers and tables as people read them.
+/// Formats numbers and tables for people.
 enum Render {
     static func bytes(_ count: Int64) -> String {
         let units = ["bytes", "kB", "MB", "GB", "TB"]
@@ -43,7 +43,7 @@ enum Render {
         rate.den == 1 ? "\(rate.num) fps" : String(format: "%.3f fps (%lld/%lld)", rate.doubleValue, rate.num, rate.den)
     }
 
-    /// Untrusted text without control characters, which a terminal would obey.
+    /// Removes control characters from untrusted text, because a terminal would interpret them.
     static func printable(_ text: String) -> String {
         String(
             text.unicodeScalars.filter { !$0.properties.isWhitespace || $0 == " " }.filter {
@@ -51,7 +51,7 @@ enum Render {
             })
     }
 
-    /// Columns as wide as their widest cell; numbers (cells that begin with a digit) to the right.
+    /// A table with columns as wide as their widest cell. Numbers (cells that begin with a digit) are right-aligned.
     static func table(_ header: [String], _ rows: [[String]]) -> String {
         let widths = header.indices.map { column in
             ([header] + rows).map { column < $0.count ? $0[column].count : 0 }.max() ?? 0

@@ -1,20 +1,19 @@
 internal import Foundation
 internal import Glibc
 
-/// Notifies systemd that a daemon is ready, stopping and alive (sd_notify(3), sd_watchdog_enabled(3)). Without NOTIFY_SOCKET
-/// it does nothing.
+/// Notifies systemd that a daemon is ready, stopping and alive (sd_notify(3), sd_watchdog_enabled(3)). Without
+/// NOTIFY_SOCKET it does nothing.
 ///
-/// Keep-alive messages are sent by a task like the daemon's own tasks. If tasks are not scheduled any more, because every
-/// thread is blocked or deadlocked, the messages stop, and systemd restarts the daemon. An unavailable service does not
-/// stop them.
+/// A Swift task sends the keep-alive messages. If tasks are no longer scheduled, because all threads are blocked or
+/// deadlocked, the messages stop, and systemd restarts the daemon. An unavailable service does not stop them.
 struct ServiceManager: Sendable {
     private let address: [UInt8]?
     /// Time between keep-alive messages: half of the watchdog's timeout.
     let interval: Duration?
 
-    /// - Parameter process: this process, as WATCHDOG_PID names it.
+    /// - Parameter process: The process id to compare with WATCHDOG_PID.
     init(_ variables: [String: String], process: Int32 = getpid()) {
-        // A path, or with @ a name in the abstract namespace (unix(7)); other kinds of sockets are for virtual machines.
+        // A path, or with @ an abstract socket name (unix(7)). Other kinds of sockets are for virtual machines.
         let name = variables["NOTIFY_SOCKET"] ?? ""
         address = name.hasPrefix("/") || name.hasPrefix("@") ? Array(name.utf8) : nil
         let microseconds = variables["WATCHDOG_USEC"].flatMap(Int64.init) ?? 0
@@ -22,7 +21,7 @@ struct ServiceManager: Sendable {
         interval = address != nil && isMeant && microseconds > 0 ? .microseconds(microseconds / 2) : nil
     }
 
-    /// - Parameter status: what `systemctl status` shows.
+    /// - Parameter status: The text that `systemctl status` shows.
     func ready(_ status: String) { tell("READY=1", "STATUS=\(status)") }
 
     func stopping() { tell("STOPPING=1", "STATUS=Stopping") }

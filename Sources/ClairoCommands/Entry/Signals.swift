@@ -3,11 +3,11 @@ internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
-/// Turns signals into requests to stop.
+/// Converts signals to stop requests.
 ///
-/// - A command by hand (`stopping`) ends on SIGINT and SIGTERM, with that signal's exit code.
-/// - A daemon (`runningDaemon`) starts no more work on SIGINT and SIGTERM, gives running tasks some seconds and then hands
-///   them back; on SIGUSR1 it finishes them first. The service manager is notified.
+/// - An interactive command (`stopping`) ends on SIGINT and SIGTERM, with the exit code for that signal.
+/// - A daemon (`runningDaemon`) starts no more work on SIGINT and SIGTERM. It gives running tasks some seconds and then
+///   releases them; on SIGUSR1 it finishes them first. The service manager is notified.
 ///
 /// A second SIGINT or SIGTERM ends the process at once.
 enum Signals {
@@ -16,7 +16,7 @@ enum Signals {
     // MARK: Commands
 
     /// Runs `body`. If a signal stops it, the error has that signal's exit code.
-    /// - Parameter canContinue: whether the same command continues what was stopped.
+    /// - Parameter canContinue: Whether running the same command again continues the work.
     static func stopping<R: Sendable>(
         _ stop: StopRequest, canContinue: Bool = true, _ body: () async throws -> R
     ) async throws -> R {
@@ -30,7 +30,7 @@ enum Signals {
         }
     }
 
-    /// The same for a body that blocks the calling thread.
+    /// The same as `stopping`, for a body that blocks the calling thread.
     static func stopping<R>(_ stop: StopRequest, blocking body: () throws(ClairoError) -> R) throws(ClairoError) -> R {
         let received = Received(canContinue: true)
         let handlers = SignalHandlers.registerBlocking(ending) { received.handle($0, stop) }
@@ -68,16 +68,16 @@ enum Signals {
 
     // MARK: Daemons
 
-    /// Seconds between the signal and the moment when running tasks are handed back. Supervisors wait 30 (ECS) or 90
-    /// (systemd) before they kill.
+    /// Seconds from the signal until running tasks are released. Supervisors wait 30 s (ECS) or 90 s (systemd) before
+    /// they kill the process.
     private static let grace = 12
-    /// Seconds after which the process ends in any case. Nothing is lost, as no crash loses anything.
+    /// Seconds after which the process always ends. Nothing is lost, because the pipeline is crash-safe.
     private static let limit = 19
 
-    /// Runs a daemon, and tells the service manager that it is ready once signals are handled.
+    /// Runs a daemon, and reports it as ready to the service manager once signals are handled.
     /// - Parameters:
-    ///   - finishesTasks: SIGINT and SIGTERM wait for running tasks as SIGUSR1 does.
-    ///   - status: what the daemon does, for the service manager.
+    ///   - finishesTasks: Whether SIGINT and SIGTERM wait for running tasks, like SIGUSR1.
+    ///   - status: The status text for the service manager.
     static func runningDaemon<R: Sendable>(
         finishesTasks: Bool, log: PipelineLog, manager: ServiceManager, status: String,
         stop: StopRequest = StopRequest(),
@@ -107,8 +107,8 @@ enum Signals {
 
     // MARK: Servers
 
-    /// Calls `stop` at the first SIGINT or SIGTERM and ends the process at the second. Until this returns, the default action
-    /// ends the process.
+    /// Calls `stop` at the first SIGINT or SIGTERM and ends the process at the second. Until this returns, the default
+    /// action ends the process.
     static func stoppingServer(_ stop: @escaping @Sendable () -> Void) async -> SignalHandlers {
         let count = Atomic<Int>(0)
         return await SignalHandlers.register(ending) { number in
@@ -118,13 +118,13 @@ enum Signals {
     }
 }
 
-/// Handlers of signals, which run on a queue of libdispatch until they are cancelled.
+/// Signal handlers that run on a dispatch queue until they are cancelled.
 struct SignalHandlers {
     private let sources: [any DispatchSourceSignal]
     private let numbers: [Int32]
     private let registered = DispatchGroup()
 
-    /// Returns once the signals are handled: libdispatch registers a source late, and one that arrives before is lost.
+    /// Returns once the handlers are active, because libdispatch registers sources late and loses signals before that.
     static func register(
         _ numbers: [Int32], _ handle: @escaping @Sendable (Int32) -> Void
     ) async -> SignalHandlers {
@@ -135,7 +135,7 @@ struct SignalHandlers {
         return handlers
     }
 
-    /// The same, and blocks the calling thread for that moment.
+    /// The same as `register`, but blocks the calling thread.
     static func registerBlocking(
         _ numbers: [Int32], _ handle: @escaping @Sendable (Int32) -> Void
     ) -> SignalHandlers {
@@ -144,7 +144,7 @@ struct SignalHandlers {
         return handlers
     }
 
-    /// Returns before the signals are handled.
+    /// Returns before the handlers are active.
     private init(_ numbers: [Int32], _ handle: @escaping @Sendable (Int32) -> Void) {
         let registered = registered
         self.numbers = numbers

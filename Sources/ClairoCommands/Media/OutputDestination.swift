@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import ClairoStorage
 internal import Foundation
 
-/// The folder or the place in a bucket that an output goes to.
+/// Cleans up the destination of an output, a folder or a bucket prefix.
 enum OutputDestination {
     /// Removes objects that a killed run left incomplete.
     static func tidy(_ store: any MultipartStore) throws(ClairoError) {
@@ -10,7 +10,7 @@ enum OutputDestination {
             try folder.removePartialObjects()
             return
         }
-        // Others may write below the same prefix: only objects of this output are removed.
+        // Other programs may write below the same prefix, so only objects of this output are removed.
         guard let manifest = try? JSONDecoder().decode(OutputManifest.self, from: store.get(OutputLayout.manifest))
         else {
             return

@@ -3,7 +3,7 @@ internal import ClairoCore
 internal import ClairoMedia
 internal import Foundation
 
-/// `clairo plan`: shows what a transcode would make, and why.
+/// `clairo plan`: shows the plan of a transcode with the reasons.
 struct PlanCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
@@ -33,7 +33,7 @@ struct PlanCommand: EnvironmentCommand {
         let fingerprint = try await onDedicatedThread(name: "plan") { try SourceFingerprint(of: source, name: name) }
         let result = try await CommandTask(sandbox: sandboxOptions.sandbox, limits: limitOptions.limits).run(
             .plan(TaskSpec.PlanRequest(source: fingerprint, settings: settings)), source: source,
-            say: environment.warn)
+            log: environment.warn)
         guard let plan = result.plan else { throw ClairoError.defect("Planning \(name) gave no result") }
         if json {
             environment.output(String(decoding: try JSON.encode(plan), as: UTF8.self) + "\n")

@@ -3,7 +3,7 @@ internal import ClairoCore
 internal import ClairoMedia
 internal import Foundation
 
-/// `clairo probe`: shows what is in a file.
+/// `clairo probe`: shows the contents of a file.
 struct ProbeCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "probe",
@@ -29,8 +29,8 @@ struct ProbeCommand: EnvironmentCommand {
         let source = try await input.open(environment)
         let name = input.name
         let result = try await CommandTask(sandbox: sandboxOptions.sandbox, limits: limitOptions.limits).run(
-            .inspect(name: name), source: source, say: environment.warn)
-        guard let info = result.media else { throw ClairoError.defect("\(name) was looked into without a result") }
+            .inspect(name: name), source: source, log: environment.warn)
+        guard let info = result.media else { throw ClairoError.defect("Probing \(name) gave no result") }
         if json {
             environment.output(String(decoding: try JSON.encode(info), as: UTF8.self) + "\n")
         } else {

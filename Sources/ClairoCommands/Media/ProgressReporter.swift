@@ -6,7 +6,7 @@ internal import Foundation
 internal import Synchronization
 
 enum ProgressStyle: String, ExpressibleByArgument, CaseIterable, Sendable {
-    /// A bar on a terminal, else a line every few seconds.
+    /// A bar on a terminal, otherwise a line every few seconds.
     case auto
     case bar
     case json
@@ -15,8 +15,8 @@ enum ProgressStyle: String, ExpressibleByArgument, CaseIterable, Sendable {
 
 /// Shows the progress of a job on stderr.
 ///
-/// `@unchecked Sendable`: the timer is made and cancelled by the command that owns the reporter; everything that its handler
-/// touches is in `state`.
+/// `@unchecked Sendable`: only the command that owns the reporter creates and cancels the timer, and the timer's
+/// handler accesses only `state`.
 final class ProgressReporter: @unchecked Sendable {
     private struct State {
         var began: ContinuousClock.Instant?
@@ -53,7 +53,7 @@ final class ProgressReporter: @unchecked Sendable {
         if state.withLock({ $0.hasDrawn }) { environment.error("\r\u{1B}[K") }
     }
 
-    /// Takes a state of the job. Several threads report; a state that is older than the last one is ignored.
+    /// Updates the displayed state. Several threads report; a state older than the last one is ignored.
     func take(_ progress: JobProgress) {
         state.withLock { state in
             let last = state.latest
@@ -64,8 +64,8 @@ final class ProgressReporter: @unchecked Sendable {
         }
     }
 
-    /// Prints a message between two states of the display.
-    func say(_ text: String) {
+    /// Prints a message between two updates of the display.
+    func log(_ text: String) {
         guard style != .none else { return }
         if style == .json {
             environment.error(Self.line(["message": text]))
@@ -100,12 +100,12 @@ final class ProgressReporter: @unchecked Sendable {
         (try? String(decoding: JSON.encode(object, pretty: false), as: UTF8.self)).map { $0 + "\n" } ?? ""
     }
 
-    /// A state of a job, as shown.
+    /// The displayed values of a job's progress.
     struct Figures {
         let snapshot: JobProgress
-        /// Share of all frames, 0 to 1.
+        /// The share of finished frames, from 0 to 1.
         let share: Double
-        /// Seconds of output per second of this run; nil while there is nothing to measure.
+        /// Seconds of output per second of this run; nil before there are measurements.
         let speed: Double?
         let secondsLeft: Double?
 

@@ -4,9 +4,9 @@ internal import ClairoExecutors
 internal import ClairoMedia
 internal import Foundation
 
-/// `clairo run-task`: the process that `ProcessExecutor` and `DockerExecutor` start for each task. It talks to its parent over
-/// descriptor 3 or over a unix socket, and is not meant for people. With `--spec` it is the main process of a container on
-/// ECS, and such a parent itself.
+/// `clairo run-task`: the process that `ProcessExecutor` and `DockerExecutor` start for each task. It communicates with
+/// its parent over descriptor 3 or a Unix socket, and is not for interactive use. With `--spec` it is the main process
+/// of a container on ECS, and starts such a child itself.
 struct RunTaskCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run-task", abstract: "Do one task for the process that started this one.", shouldDisplay: false)
@@ -30,7 +30,7 @@ struct RunTaskCommand: ParsableCommand {
         guard isOne else { throw ValidationError("Only Clairo itself calls this command.") }
     }
 
-    /// Stays on the calling thread, which is the process's only one until the sandbox is complete.
+    /// Runs on the calling thread, which is the only thread of the process until the sandbox is complete.
     func run() throws {
         if let spec { return try runInContainer(spec) }
         let engine = MediaTaskEngine(limits: limitOptions.limits)
@@ -42,11 +42,11 @@ struct RunTaskCommand: ParsableCommand {
             }
         if tellSandbox { TaskChild.tell(report) }
         if let refusal = report.refusal(of: sandbox) { TaskChild.fail(refusal) }
-        TaskChild(engine: engine, walls: report).serve()
+        TaskChild(engine: engine, sandbox: report).serve()
     }
 
-    /// The whole life of a task's container on Amazon ECS.
-    /// - Parameter url: of the document that the worker has written.
+    /// Runs a task in its container on Amazon ECS.
+    /// - Parameter url: The URL of the document that the worker wrote.
     private func runInContainer(_ url: String) throws(ClairoError) {
         guard url.hasPrefix("s3://"), let slash = url.lastIndex(of: "/"), url[slash...] == "/spec.json" else {
             throw .usage("--spec is not the URL of a task", advice: "Workers with --executor ecs give it.")
@@ -59,7 +59,7 @@ struct RunTaskCommand: ParsableCommand {
         try Signals.stopping(stop, blocking: { () throws(ClairoError) in try task.run(stop: stop) })
     }
 
-    /// The command line that does a task on a source within `limits`.
+    /// The arguments for running a task on a source within `limits`.
     static func arguments(_ limits: InputLimits) -> [String] {
         let options: [(String, String)] = [
             ("--max-pixels", "\(limits.maxPixels)"), ("--max-streams", "\(limits.maxStreams)"),

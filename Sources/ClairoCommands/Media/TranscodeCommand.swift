@@ -69,14 +69,14 @@ struct TranscodeCommand: EnvironmentCommand {
             reporter.start()
             defer { reporter.stop() }
             let request = try await onDedicatedThread(name: "transcode") {
-                // Only in a folder that is an output already: other files are not ours to remove.
+                // Only in an existing output folder; other files must not be removed.
                 if try store.size(of: OutputLayout.manifest) != nil { try OutputDestination.tidy(store) }
                 return TaskSpec.TranscodeRequest(
                     source: try SourceFingerprint(of: source, name: name, check: stop.check), settings: settings,
                     resources: resources)
             }
             let result = try await CommandTask(sandbox: sandboxOptions.sandbox, limits: limitOptions.limits).run(
-                .transcode(request), source: source, output: store, stop: stop, say: reporter.say,
+                .transcode(request), source: source, output: store, stop: stop, log: reporter.log,
                 progress: reporter.take)
             let manifest = try await onDedicatedThread(name: "transcode") { try store.get(OutputLayout.manifest) }
             return TranscodeReport(
@@ -87,7 +87,7 @@ struct TranscodeCommand: EnvironmentCommand {
             json ? String(decoding: try JSON.encode(report), as: UTF8.self) + "\n" : Self.render(report))
     }
 
-    /// A source below the output folder could be replaced by its own output.
+    /// Rejects a source inside the output folder, because its own output could overwrite it.
     private func refuseSourceInside(_ folder: String) throws(ClairoError) {
         let inside = URL(fileURLWithPath: input.input).resolvingSymlinksInPath().path
         let outside = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
@@ -150,7 +150,7 @@ struct TranscodeCommand: EnvironmentCommand {
     }
 }
 
-/// What `clairo transcode --json` prints.
+/// The output of `clairo transcode --json`.
 struct TranscodeReport: Codable {
     var output: String
     var manifest: OutputManifest

@@ -23,12 +23,12 @@ struct VerifyCommand: EnvironmentCommand {
 
     @OptionGroup var sandboxOptions: SandboxOptions
 
-    /// An empty store and a missing folder look alike to the verifier.
+    /// Checks that the folder exists, because the verifier cannot distinguish a missing folder from an empty one.
     private func checkFolder() throws(ClairoError) {
         if folder.hasPrefix("s3://") { return }
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
-            throw .noInput("There is no folder \(folder)", advice: "Check the name.")
+            throw .noInput("The folder \(folder) does not exist", advice: "Check the name.")
         }
         guard isFolder.boolValue else {
             throw .noInput("\(folder) is not a folder", advice: "Give the folder that clairo transcode wrote.")
@@ -41,7 +41,7 @@ struct VerifyCommand: EnvironmentCommand {
         let store = try Stores(environment, stop: stop).output(folder)
         let result = try await Signals.stopping(stop) {
             try await CommandTask(sandbox: sandboxOptions.sandbox).run(
-                .verify, output: store, stop: stop, say: environment.warn)
+                .verify, output: store, stop: stop, log: environment.warn)
         }
         guard let report = result.verification else {
             throw ClairoError.defect("Verifying \(folder) gave no result")

@@ -9,13 +9,13 @@ internal import ClairoPipeline
 internal import ClairoStorage
 internal import CoreMetrics
 
-/// Counts the events of a daemon's parts. The parts do not know about metrics: events flow one way.
+/// Counts the events of a daemon's components. The components do not depend on metrics; events flow one way.
 final class DaemonMetrics: Sendable {
     private let registry = PrometheusRegistry(MetricFamily.daemon)
 
     private static let taskKinds = WorkTask.Kind.allCases.map(\.rawValue)
     private static let errorKinds = ClairoError.Kind.allCases.map(\.rawValue)
-    /// Those of the ladder (`LadderPlanner.standardHeights`).
+    /// The standard rungs of the ladder (`LadderPlanner.standardHeights`).
     private static let renditions: Set<String> = ["2160p", "1440p", "1080p", "720p", "480p", "360p", "240p"]
     private static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -24,7 +24,7 @@ final class DaemonMetrics: Sendable {
 
     private let folders: [DiskMetrics.Folder]
 
-    /// - Parameter folders: folders that this process writes to; the free space of their disks is a metric.
+    /// - Parameter folders: The folders that this process writes to. The free space of their disks is a metric.
     init(folders: [DiskMetrics.Folder] = []) {
         self.folders = folders
         // Alerts and dashboards use rates, so counters must be zero before the first event.
@@ -113,7 +113,7 @@ final class DaemonMetrics: Sendable {
                 add(to: .deadLetters)
                 add(to: .jobs, "failed")
             case .failure: add(to: .jobs, "failed")
-            case .handedBack: break
+            case .released: break
             }
         }
     }
@@ -122,7 +122,7 @@ final class DaemonMetrics: Sendable {
         switch consequence {
         case .retry: "retried"
         case .failure, .deadLetter: "failed"
-        case .handedBack: "released"
+        case .released: "released"
         }
     }
 

@@ -4,9 +4,9 @@ internal import Logging
 
 /// The format of a daemon's log.
 enum LogFormat: String, CaseIterable, Sendable {
-    /// `2026-11-23T01:43:01.120045Z info task began job.id=… attempt=1`, for people; a value with blanks is in quotes.
+    /// For people: `2026-11-23T01:43:01.120045Z info task began job.id=… attempt=1`. Values with spaces are quoted.
     case text
-    /// One JSON object per line, with `time`, `level`, `message`, and the metadata by their names; numbers are numbers.
+    /// One JSON object per line, with `time`, `level`, `message` and the metadata keys. Numbers are JSON numbers.
     case json
 }
 
@@ -46,7 +46,7 @@ enum LogValue: Encodable, ExpressibleByStringLiteral {
     }
 }
 
-/// Seconds as metadata: written for people in a text log, as a number in a JSON log.
+/// Seconds as metadata: formatted for people in a text log, a number in a JSON log.
 struct LogDuration: CustomStringConvertible, Sendable {
     var seconds: Double
     var description: String { Render.duration(seconds) }
@@ -92,7 +92,7 @@ struct LineLogHandler: LogHandler {
         }
     }
 
-    /// Quoted if it would be unclear otherwise where the value ends.
+    /// Quotes a value if its end would be ambiguous otherwise.
     private static func quoted(_ value: String) -> String {
         let isPlain = !value.isEmpty && !value.contains { $0.isWhitespace || "\"=\\".contains($0) }
         if isPlain { return value }

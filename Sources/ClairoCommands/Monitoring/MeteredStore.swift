@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// A store whose bytes are counted as they are read and written.
+/// A store that counts the bytes that are read and written.
 struct MeteredStore: DurableStore {
     let base: any DurableStore
     let read: @Sendable (Int) -> Void
@@ -20,7 +20,8 @@ struct MeteredStore: DurableStore {
 
     func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
         try base.put(at: key) { write in
-            // `body` gets one closure that counts and writes: the compiler cannot see that two would not overlap.
+            // A single closure counts and writes, because the compiler cannot prove that two closures would not
+            // overlap.
             try withoutActuallyEscaping(write) { write in
                 try body { (data: Data) throws(ClairoError) in
                     try write(data)
@@ -70,7 +71,7 @@ struct MeteredStore: DurableStore {
     func check() throws(ClairoError) { try base.check() }
 }
 
-/// A source whose bytes are counted as they are read.
+/// A source that counts the bytes that are read.
 struct MeteredSource: ByteSource {
     let base: any ByteSource
     let read: @Sendable (Int) -> Void

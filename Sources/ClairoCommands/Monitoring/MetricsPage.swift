@@ -3,15 +3,15 @@ internal import ClairoMetrics
 
 /// One source of a metrics page, such as the database or the brokers.
 ///
-/// The source is read at most once every `freshness`, and a page waits for it no longer than `patience`. After that the page
-/// shows the last values and their age. If reading fails, the page says so and leaves the values out. An expensive source is
-/// read only by `keepFresh`, independently of pages.
+/// The source is read at most once every `freshness`, and a page waits for it no longer than `timeout`. After that the
+/// page shows the last values and their age. If reading fails, the page says so and omits the values. An expensive
+/// source is read only by `keepFresh`, independently of pages.
 actor MetricsPage {
     /// The value of the label `source`.
     nonisolated let name: String
     private let freshness: Duration
     /// Nil if pages do not read the source.
-    private let patience: Duration?
+    private let timeout: Duration?
     private let read: @Sendable () async throws(ClairoError) -> Exposition
     private let onTrouble: @Sendable (ClairoError?) -> Void
 
@@ -24,22 +24,22 @@ actor MetricsPage {
     private var last: Answer?
     private var running: Task<Void, Never>?
 
-    /// - Parameter onTrouble: called when reading fails for a new reason, and with nil when it succeeds again.
+    /// - Parameter onTrouble: Called when reading fails for a new reason, and with nil when it succeeds again.
     init(
-        _ name: String, freshness: Duration, patience: Duration? = .seconds(4),
+        _ name: String, freshness: Duration, timeout: Duration? = .seconds(4),
         onTrouble: @escaping @Sendable (ClairoError?) -> Void = { _ in },
         read: @escaping @Sendable () async throws(ClairoError) -> Exposition
     ) {
         self.name = name
         self.freshness = freshness
-        self.patience = patience
+        self.timeout = timeout
         self.onTrouble = onTrouble
         self.read = read
     }
 
-    /// Adds the source's metrics, and those about the source.
+    /// Adds the source's metrics and the metrics about the source.
     func write(to page: Exposition) async -> Exposition {
-        if let patience, last.map({ .now - $0.began >= freshness }) ?? true { await refresh(patience) }
+        if let timeout, last.map({ .now - $0.began >= freshness }) ?? true { await refresh(timeout) }
         var page = page
         var isGood = false
         if let last {
@@ -62,8 +62,8 @@ actor MetricsPage {
         }
     }
 
-    /// Reads the source, unless that is under way already, and waits up to `patience`.
-    private func refresh(_ patience: Duration) async {
+    /// Starts reading the source unless a read is in progress, and waits up to `timeout`.
+    private func refresh(_ timeout: Duration) async {
         let task = running ?? begin()
         let (over, end) = AsyncStream<Never>.makeStream()
         Task {
@@ -72,7 +72,7 @@ actor MetricsPage {
         }
         // This ends only the wait; reading continues.
         let limit = Task {
-            try? await Task.sleep(for: patience)
+            try? await Task.sleep(for: timeout)
             end.finish()
         }
         for await _ in over {}

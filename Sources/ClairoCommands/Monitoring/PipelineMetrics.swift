@@ -12,10 +12,10 @@ struct PipelineMetrics: Sendable {
     private let slowSources: [MetricsPage]
 
     /// - Parameters:
-    ///   - open: opens the database; called until it succeeds.
-    ///   - kafka: nil if the queue is a table of the database.
-    ///   - stores: stores whose objects are counted every `usageInterval`, by role.
-    ///   - ecs: nil if no tasks run on ECS.
+    ///   - open: Opens the database. Called until it succeeds.
+    ///   - kafka: Nil if the queue is a table of the database.
+    ///   - stores: The stores, by role. Their objects are counted every `usageInterval`.
+    ///   - ecs: Nil if no tasks run on ECS.
     init(
         open: @escaping @Sendable () async throws(ClairoError) -> any MetadataStore, kafka: KafkaQueue?,
         stores: [(role: DaemonMetrics.StoreRole, store: any BackingStore)] = [],
@@ -41,12 +41,12 @@ struct PipelineMetrics: Sendable {
         ]
         var slowSources = stores.map { role, store in
             MetricsPage(
-                "\(role)_store", freshness: usageInterval, patience: nil, onTrouble: trouble("the \(role) store")
+                "\(role)_store", freshness: usageInterval, timeout: nil, onTrouble: trouble("the \(role) store")
             ) { () throws(ClairoError) in Self.page(try await Self.usage(of: store), role) }
         }
-        // It reads every task there is.
+        // It reads all tasks.
         slowSources.append(
-            MetricsPage("finished_tasks", freshness: .seconds(60), patience: nil) { () throws(ClairoError) in
+            MetricsPage("finished_tasks", freshness: .seconds(60), timeout: nil) { () throws(ClairoError) in
                 try await database.reading { (store) throws(ClairoError) in
                     var page = Exposition()
                     for (kind, states) in try await store.finishedTasks() {
@@ -58,13 +58,13 @@ struct PipelineMetrics: Sendable {
         if let kafka {
             // Every partition is queried, which takes seconds if there are many.
             slowSources.append(
-                MetricsPage("kafka", freshness: .seconds(5), patience: nil, onTrouble: trouble("Kafka")) {
+                MetricsPage("kafka", freshness: .seconds(5), timeout: nil, onTrouble: trouble("Kafka")) {
                     () throws(ClairoError) in
                     Self.page(try await kafka.metrics())
                 })
             // Brokers that do not support this request must not hide the lag.
             slowSources.append(
-                MetricsPage("kafka_groups", freshness: .seconds(15), patience: nil) { () throws(ClairoError) in
+                MetricsPage("kafka_groups", freshness: .seconds(15), timeout: nil) { () throws(ClairoError) in
                     var page = Exposition()
                     page.add(.kafkaMembers, try await kafka.memberCounts().map { .init(Double($1), $0) })
                     return page
@@ -72,7 +72,7 @@ struct PipelineMetrics: Sendable {
         }
         if let ecs {
             slowSources.append(
-                MetricsPage("ecs", freshness: .seconds(30), patience: nil, onTrouble: trouble("ECS")) {
+                MetricsPage("ecs", freshness: .seconds(30), timeout: nil, onTrouble: trouble("ECS")) {
                     () throws(ClairoError) in
                     Self.page(try await ecs())
                 })
@@ -81,7 +81,7 @@ struct PipelineMetrics: Sendable {
         self.sources = sources + slowSources
     }
 
-    /// Keeps the sources up to date that pages do not read, until the task is cancelled.
+    /// Refreshes the sources that pages do not read, until the task is cancelled.
     func keepFresh() async {
         await withTaskGroup { group in
             for source in slowSources { group.addTask { await source.keepFresh() } }

@@ -51,7 +51,7 @@ struct ConfigCommand: EnvironmentCommand {
     }
 }
 
-/// What `clairo config --json` prints.
+/// The output of `clairo config --json`.
 struct ConfigReport: Codable {
     struct Row: Codable {
         var name: String

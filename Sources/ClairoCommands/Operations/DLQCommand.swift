@@ -36,7 +36,7 @@ struct DLQListCommand: EnvironmentCommand {
                 let list = DeadLetterList(deadLetters: letters.map(DeadLetterDocument.init))
                 environment.output(String(decoding: try JSON.encode(list), as: UTF8.self) + "\n")
             } else if letters.isEmpty {
-                environment.output("There are no dead letters.\n")
+                environment.output("No dead letters.\n")
             } else {
                 environment.output(
                     Render.table(
@@ -125,13 +125,13 @@ struct DLQRedriveCommand: EnvironmentCommand {
     }
 }
 
-/// What `clairo dlq list --json` prints.
+/// The output of `clairo dlq list --json`.
 struct DeadLetterList: Codable {
     var schema = 1
     var deadLetters: [DeadLetterDocument]
 }
 
-/// A dead letter as JSON: with its payload as text if it is text, else in base64.
+/// A dead letter as JSON. The payload is text if possible, otherwise base64.
 struct DeadLetterDocument: Codable {
     var id: MessageID
     var topic: String

@@ -49,7 +49,7 @@ struct DoctorCommand: EnvironmentCommand {
     private static func check(_ store: any BackingStore) async throws {
         try await onDedicatedThread(name: "doctor") {
             try store.check()
-            try store.tryOut()
+            try store.checkRoundTrip()
         }
     }
 
@@ -89,7 +89,7 @@ struct DoctorCommand: EnvironmentCommand {
             }
             try await services.queue(metadata).check()
         }
-        // Asked again: a configuration that cannot be read is the check's own failure.
+        // Ignores errors, because the check above reports them.
         if let warning = (try? services.kafkaQueue())?.warning { report.warn(warning) }
         await metadata?.close()
         await report.note("sandbox", orElse: "tasks of consume and run") {
@@ -119,14 +119,14 @@ struct DoctorCommand: EnvironmentCommand {
     }
 }
 
-/// What `clairo doctor --json` prints.
+/// The output of `clairo doctor --json`.
 struct DoctorReport: Codable {
     struct Check: Codable {
         var name: String
-        /// What was checked.
+        /// The checked item.
         var subject: String
         var error: ErrorDocument.Content?
-        /// What works now and may not elsewhere, or why it fails.
+        /// A restriction that may cause failures elsewhere, or the cause of this failure.
         var warning: String?
     }
 
@@ -146,8 +146,8 @@ struct DoctorReport: Codable {
     }
 
     /// - Parameters:
-    ///   - subject: shown if the check fails.
-    ///   - body: runs the check and returns the subject.
+    ///   - subject: The subject to show if the check fails.
+    ///   - body: Runs the check and returns the subject.
     mutating func note(_ name: String, orElse subject: String, _ body: () async throws -> String) async {
         var subject = subject
         var failure: (any Error)?

@@ -3,9 +3,9 @@ internal import ClairoPipeline
 
 /// Runs an operation on several independent arguments.
 enum ForEachArgument {
-    /// An error of one item is reported, and the others are processed all the same.
-    /// - Returns: the first error that was reported.
-    /// - Throws: errors that the other items would have too: an unavailable service, a request to stop.
+    /// Runs the operation on each item. If it fails for one item, the error is reported and the next item follows.
+    /// - Returns: The first reported error.
+    /// - Throws: Errors that affect all items, such as an unavailable service or a stop request.
     static func run<Item>(
         _ items: [Item], _ environment: CommandEnvironment, _ body: (Item) async throws(ClairoError) -> Void
     ) async throws(ClairoError) -> AlreadyReported? {

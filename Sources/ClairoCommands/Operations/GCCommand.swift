@@ -5,7 +5,7 @@ internal import ClairoMedia
 internal import ClairoPipeline
 internal import Foundation
 
-/// `clairo gc`: removes what is not needed any more.
+/// `clairo gc`: removes unreferenced objects, abandoned uploads and old rows.
 struct GCCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "gc",
@@ -46,15 +46,15 @@ struct GCCommand: EnvironmentCommand {
                 let collection = GarbageCollection(
                     metadata: metadata, output: try services.outputStore(), olderThanSeconds: age, isDryRun: dryRun,
                     removesUnknown: unknown)
-                // Abandoned uploads of sources have rows of their own, which the sweep goes by.
+                // The upload sweep uses the rows of abandoned uploads.
                 if !dryRun { try await UploadSweep(try services.registration(metadata, limits: InputLimits())).run() }
                 let (dryRun, json) = (dryRun, json)
-                @Sendable func say(_ key: ObjectKey) {
+                @Sendable func onRemove(_ key: ObjectKey) {
                     if dryRun, !json { environment.output("\(Render.printable(key.rawValue))\n") }
                 }
-                var report = try await collection.run(onRemove: say)
+                var report = try await collection.run(onRemove: onRemove)
                 if settings.value(.ecsCluster) != nil {
-                    let left = try await Self.sweep(try services.ecsExchange(), age, dryRun, say)
+                    let left = try await Self.sweep(try services.ecsExchange(), age, dryRun, onRemove)
                     report.objects += left.objects
                     report.bytes += left.bytes
                 }
@@ -74,12 +74,13 @@ struct GCCommand: EnvironmentCommand {
     }
 
     private static func sweep(
-        _ exchange: any ObjectStore, _ age: Double, _ isDryRun: Bool, _ say: @escaping @Sendable (ObjectKey) -> Void
+        _ exchange: any ObjectStore, _ age: Double, _ isDryRun: Bool,
+        _ onRemove: @escaping @Sendable (ObjectKey) -> Void
     ) async throws -> StoreUsage {
         try await onDedicatedThread(name: "sweep") {
             var removed = StoreUsage()
             try ExchangeSweep(exchange, olderThanSeconds: age).run { object throws(ClairoError) in
-                say(object.key)
+                onRemove(object.key)
                 if !isDryRun { try exchange.delete(object.key) }
                 removed.add(bytes: object.size)
             }
@@ -98,7 +99,7 @@ struct GCCommand: EnvironmentCommand {
     }
 }
 
-/// What `clairo gc --json` prints.
+/// The output of `clairo gc --json`.
 struct GCReport: Codable {
     var schema = 1
     var report: GarbageCollection.Report

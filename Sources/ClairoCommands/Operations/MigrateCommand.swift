@@ -43,7 +43,7 @@ struct MigrateCommand: EnvironmentCommand {
     }
 }
 
-/// What `clairo migrate --json` prints.
+/// The output of `clairo migrate --json`.
 struct MigrationReport: Codable {
     var schema: Int
     var from: Int

@@ -2,7 +2,7 @@ public import ArgumentParser
 public import ClairoCore
 public import ClairoExecutors
 
-// Types of other modules, which are written on the command line as in JSON and SQL.
+// Types of other modules that have the same form on the command line as in JSON and SQL.
 
 extension Priority: ExpressibleByArgument {}
 

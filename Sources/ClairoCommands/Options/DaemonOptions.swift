@@ -6,7 +6,7 @@ internal import ClairoStorage
 
 extension LogFormat: ExpressibleByArgument {}
 
-/// Monitoring, the same for all daemons.
+/// The monitoring options of all daemons.
 struct DaemonOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -25,7 +25,7 @@ struct DaemonOptions: ParsableArguments {
         }
     }
 
-    /// Nil where metrics are not served.
+    /// The metrics; nil if they are not served.
     func metrics(_ settings: Settings) -> DaemonMetrics? {
         if metricsListen == nil { return nil }
         let stores: [(String, Settings.Key)] = [("raw", .rawStore), ("output", .outputStore)]
@@ -37,7 +37,7 @@ struct DaemonOptions: ParsableArguments {
 
     func log(_ environment: CommandEnvironment) -> PipelineLog { PipelineLog(logFormat, environment) }
 
-    /// Runs a daemon and serves its metrics. With a JSON log, the error that ends it is written as such a line too.
+    /// Runs a daemon and serves its metrics. With a JSON log, the error that ends it is a JSON line too.
     func running<R: Sendable>(
         _ metrics: DaemonMetrics?, log: PipelineLog, _ body: () async throws -> R
     ) async throws -> R {
@@ -55,7 +55,7 @@ struct DaemonOptions: ParsableArguments {
 }
 
 extension MetricsServer {
-    /// Runs `body` once connections are accepted, and ends the server after it.
+    /// Runs `body` once the server accepts connections, and stops the server afterwards.
     func running<R: Sendable>(log: PipelineLog, _ body: () async throws -> R) async throws -> R {
         let (listening, tell) = AsyncThrowingStream<ListenAddress, any Error>.makeStream()
         let server = Task {

@@ -30,7 +30,7 @@ struct DockerOptions: ParsableArguments {
         help: ArgumentHelp("CPUs that each task's container may use (default: all).", valueName: "count"))
     var dockerCpus: String?
 
-    /// The settings that these options are the flags of.
+    /// The values of these options by setting.
     var flags: [(Settings.Key, String?)] {
         [
             (.dockerImage, dockerImage), (.dockerSocket, dockerSocket), (.dockerFolder, dockerFolder),

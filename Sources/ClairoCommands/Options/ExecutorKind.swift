@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// Where `consume` and `run` execute tasks.
+/// How `consume` and `run` execute tasks.
 enum ExecutorKind: String, CaseIterable, Sendable, ExpressibleByArgument {
     /// In this process: for tests, and for trusted media.
     case inline

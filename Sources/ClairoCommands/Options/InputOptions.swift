@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import ClairoCore
 internal import Foundation
 
-/// The source, the same for every command that opens media.
+/// The source of commands that open media.
 struct InputOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp("Media file, or s3://BUCKET/KEY.", valueName: "input"), completion: .file())
@@ -11,7 +11,8 @@ struct InputOptions: ParsableArguments {
     /// The file's name without its folder.
     var name: String { (input as NSString).lastPathComponent }
 
-    /// - Parameter stop: ends a request to an object store at once.
+    /// Opens the source.
+    /// - Parameter stop: Cancels requests to an object store.
     func open(
         _ environment: CommandEnvironment, stop: StopRequest = StopRequest()
     ) async throws(ClairoError) -> any ByteSource {

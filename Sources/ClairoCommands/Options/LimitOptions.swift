@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import ClairoMedia
 
-/// Limits that a source must keep to.
+/// Limits on a source.
 struct LimitOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Largest frame size, in pixels.", valueName: "count"))
     var maxPixels: Int64 = InputLimits().maxPixels

@@ -9,6 +9,6 @@ struct ListenOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Require one of the tokens in this file.", valueName: "file"), completion: .file())
     var tokenFile: String?
 
-    /// The settings that these options are the flags of.
+    /// The values of these options by setting.
     var flags: [(Settings.Key, String?)] { [(.listen, listen), (.tokenFile, tokenFile)] }
 }

@@ -34,7 +34,7 @@ struct QueueOptions: ParsableArguments {
         completion: .file())
     var profiles: String?
 
-    /// The settings that these options are the flags of.
+    /// The values of these options by setting.
     var flags: [(Settings.Key, String?)] {
         [
             (.queue, queue), (.kafkaConfig, kafkaConfig), (.tenantWeights, tenantWeights), (.profiles, profiles),

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import ClairoExecutors
 
-/// Where a command by hand decodes: in a sandboxed child process, or in its own process.
+/// Whether an interactive command decodes in a sandboxed child process or in its own process.
 struct SandboxOptions: ParsableArguments {
     @Option(
         help:

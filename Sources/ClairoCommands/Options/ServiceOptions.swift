@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import ClairoCore
 
-/// The services that a command works with.
+/// The services that a command uses.
 struct ServiceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -28,7 +28,7 @@ struct ServiceOptions: ParsableArguments {
         completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
-    /// - Parameter own: settings that only some commands have flags for.
+    /// - Parameter own: The settings that only some commands have options for.
     func settings(
         _ environment: CommandEnvironment, own: [(Settings.Key, String?)] = []
     ) async throws(ClairoError) -> Settings {

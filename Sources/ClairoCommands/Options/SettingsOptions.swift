@@ -1,8 +1,8 @@
 internal import ArgumentParser
 internal import ClairoCore
 
-/// What is to be made, for `plan` and `transcode` alike: an option for each field of `TranscodeSettings`, which has their
-/// names, help, defaults and ranges. Tests compare the names in this file with the table.
+/// The output settings of `plan` and `transcode`: one option for each field of `TranscodeSettings`, which defines name,
+/// help, default and range. Tests compare the names in this file with the table.
 struct SettingsOptions: ParsableArguments {
     @Option(setting: "formats") var format: String?
     @Option(help: "Video codecs, comma-separated; h264 is the one there is.") var codec: String = "h264"
@@ -16,7 +16,7 @@ struct SettingsOptions: ParsableArguments {
     @Flag(setting: "allow-partial") var allowPartial = false
     @Flag(setting: "copy-compatible") var copyCompatible = false
 
-    /// What was given, by the names of the fields.
+    /// The given values, by the name of the field.
     var texts: [String: String?] {
         [
             "formats": format, "heights": heights, "quality": quality, "preset": preset,
@@ -46,7 +46,7 @@ struct SettingsOptions: ParsableArguments {
 }
 
 extension Option {
-    /// The option of a field of `TranscodeSettings`. It is text: the field reads it, in the words it has everywhere.
+    /// The option for a field of `TranscodeSettings`. Its value is text, which the field parses.
     fileprivate init(setting name: String) where Value == String? {
         let field = TranscodeSettings.field(name)
         self.init(name: .customLong(field?.option ?? name), help: field?.argumentHelp)

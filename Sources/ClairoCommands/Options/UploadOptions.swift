@@ -3,7 +3,7 @@ internal import ClairoCore
 internal import ClairoPipeline
 internal import Foundation
 
-/// What is uploaded, the same for `upload` and `run`.
+/// The files to upload and their properties, for `upload` and `run`.
 struct UploadOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp("Media files, or s3://BUCKET/KEY; - reads standard input.", valueName: "file"),
@@ -28,7 +28,7 @@ struct UploadOptions: ParsableArguments {
         }
     }
 
-    /// - Parameter name: the file's, as its owner has it.
+    /// - Parameter name: The original name of the file.
     func request(name: String) throws(ClairoError) -> UploadRequest {
         try UploadRequest(originalName: name, title: title, profile: profile, priority: priority, tenant: tenant)
     }

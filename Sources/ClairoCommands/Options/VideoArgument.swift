@@ -1,6 +1,6 @@
 internal import ClairoCore
 
-/// Ids as they stand on the command line.
+/// Parses ids on the command line.
 enum VideoArgument {
     static func ids(_ texts: [String]) throws(ClairoError) -> [VideoID] {
         var ids: [VideoID] = []

@@ -3,7 +3,7 @@ internal import ClairoCore
 internal import ClairoExecutors
 internal import Foundation
 
-/// How tasks are run, the same for `consume` and `run`.
+/// How `consume` and `run` run tasks.
 struct WorkOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Tasks to run at once (default: one for every two cores).", valueName: "count"))
     var concurrency: Int?
@@ -26,7 +26,7 @@ struct WorkOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Seconds without a sign of life after which other workers take over this process's tasks.",
+            "Seconds without a heartbeat after which other workers take over this process's tasks.",
             valueName: "seconds"))
     var lease: Double = 30
 
@@ -34,7 +34,7 @@ struct WorkOptions: ParsableArguments {
 
     @OptionGroup var ecs: ECSOptions
 
-    /// The settings that these options are the flags of.
+    /// The values of these options by setting.
     var flags: [(Settings.Key, String?)] { docker.flags + ecs.flags }
 
     func validate() throws {
@@ -48,7 +48,7 @@ struct WorkOptions: ParsableArguments {
         }
     }
 
-    /// A chunk's encoders keep about two cores busy.
+    /// The number of concurrent tasks. The encoders of a chunk use about two cores.
     var slots: Int { concurrency ?? Self.defaultSlots }
     static var defaultSlots: Int { max(1, (ProcessInfo.processInfo.activeProcessorCount + 1) / 2) }
 }

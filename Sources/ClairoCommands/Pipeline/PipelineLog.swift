@@ -2,12 +2,12 @@ internal import ClairoCore
 internal import ClairoPipeline
 internal import Logging
 
-/// The log of the pipeline's daemons on stderr: a line for each milestone, with the ids to search for.
+/// The log of the pipeline's daemons on stderr: one line for each milestone, with its ids.
 struct PipelineLog: Sendable {
     let logger: Logger
     let format: LogFormat
 
-    /// - Parameter milestones: false for warnings and errors only.
+    /// - Parameter milestones: False to log only warnings and errors.
     init(_ format: LogFormat = .text, milestones: Bool = true, _ environment: CommandEnvironment) {
         self.format = format
         logger = Logger(label: "clairo") { _ in
@@ -19,23 +19,23 @@ struct PipelineLog: Sendable {
 
     func warn(_ text: String) { logger.warning("\(text)") }
 
-    /// What has ended the process.
+    /// Logs the error that ended the process.
     func end(_ error: ClairoError) {
         logger.critical(
             "\(error.description)",
-            metadata: ["kind": "\(error.kind.rawValue)", "exit": .stringConvertible(error.exitCode.rawValue)])
+            metadata: ["error_kind": "\(error.kind.rawValue)", "exit": .stringConvertible(error.exitCode.rawValue)])
     }
 
-    /// For libraries: no milestones of theirs.
+    /// The logger for libraries, without their info messages.
     var quietLogger: Logger {
         var logger = logger
         logger.logLevel = max(.notice, logger.logLevel)
         return logger
     }
 
-    /// An error that passes, or that is reported elsewhere too.
+    /// Logs an error that is temporary or is reported elsewhere too.
     func warn(_ error: ClairoError) {
-        logger.warning("\(error.description)", metadata: ["kind": "\(error.kind.rawValue)"])
+        logger.warning("\(error.description)", metadata: ["error_kind": "\(error.kind.rawValue)"])
     }
 
     /// Logs errors and counts them.
@@ -63,14 +63,15 @@ struct PipelineLog: Sendable {
             logger.warning(
                 "task failed",
                 metadata: ids.merging([
-                    "kind": "\(error.kind.rawValue)", "error": "\(error.message)", "then": "\(consequence.rawValue)",
+                    "error_kind": "\(error.kind.rawValue)", "error": "\(error.message)",
+                    "then": "\(consequence.rawValue)",
                 ]) { $1 })
             if [.failure, .deadLetter].contains(consequence) {
                 logger.error(
                     "job failed",
                     metadata: Self.metadata(ofJob: event).merging(["error": "\(error.message)"]) { $1 })
             }
-        case .released: logger.info("task handed back", metadata: ids)
+        case .released: logger.info("task released", metadata: ids)
         case .lost: logger.warning("claim lost, result dropped", metadata: ids)
         }
     }
@@ -78,7 +79,7 @@ struct PipelineLog: Sendable {
     private static func metadata(_ event: WorkerEvent) -> Logger.Metadata {
         let task = event.task
         return metadata(ofJob: event).merging([
-            "task": "\(task.kind.rawValue)", "index": .stringConvertible(task.index),
+            "kind": "\(task.kind.rawValue)", "index": .stringConvertible(task.index),
             "attempt": .stringConvertible(task.attempt),
         ]) { $1 }
     }

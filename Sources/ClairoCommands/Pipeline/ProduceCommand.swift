@@ -143,7 +143,7 @@ struct ProduceCommand: EnvironmentCommand {
         if !summary.refused.isEmpty || !summary.unreadable.isEmpty { throw AlreadyReported(exitCode: .badMedia) }
     }
 
-    /// Runs as a Lambda function. An error at the start is reported to Lambda, for its log and metrics.
+    /// Runs as a Lambda function. Startup errors are reported to Lambda, for its log and metrics.
     private func serveLambda(_ environment: CommandEnvironment) async throws {
         let runtime = try LambdaRuntime(environment: environment.variables)
         let isStarted = Atomic<Bool>(false)
@@ -160,7 +160,7 @@ struct ProduceCommand: EnvironmentCommand {
                     finishesTasks: false, log: log, manager: environment.manager, status: "serving events"
                 ) { drain, _ in
                     try await runtime.run(until: drain) { event throws(ClairoError) in
-                        // An object that is not a video is not an error of the function: Lambda must not send it again.
+                        // An object that is not a video must not fail the function, because Lambda would retry it.
                         let summary = try await intake.handle(
                             event: event.payload, limit: LambdaRuntime.largestEvent, traceID: event.traceID)
                         return (try? JSON.encode(summary, pretty: false)) ?? Data("{}".utf8)
@@ -183,7 +183,7 @@ struct ProduceCommand: EnvironmentCommand {
         return lines.isEmpty ? "Nothing to register.\n" : lines.map { Render.printable($0) + "\n" }.joined()
     }
 
-    /// Reads an event, which has a bounded size.
+    /// Reads an event of bounded size.
     private static func document(_ name: String) throws(ClairoError) -> Data {
         let handle = name == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: name)
         let data: Data
@@ -217,7 +217,7 @@ struct ProduceCommand: EnvironmentCommand {
     }
 }
 
-/// What `clairo produce --once --json` prints.
+/// The output of `clairo produce --once --json`.
 struct RelayReport: Codable {
     var schema = 1
     var delivered: Int

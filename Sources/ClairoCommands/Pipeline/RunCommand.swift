@@ -3,7 +3,7 @@ internal import ClairoCore
 internal import ClairoPipeline
 internal import Foundation
 
-/// `clairo run`: the whole pipeline in one process, for trying it out.
+/// `clairo run`: the whole pipeline in one process, for evaluation.
 struct RunCommand: EnvironmentCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
@@ -33,7 +33,7 @@ struct RunCommand: EnvironmentCommand {
         try await services.checkSandbox(work, log: log)
         try await Signals.stopping(stop) {
             try await services.withMetadata { metadata in
-                // This process's own worker has to know it.
+                // The worker in this process needs the profile.
                 _ = try services.profiles().settings(of: options.profile)
                 let loop = UploadLoop(
                     options: options, services: services,
@@ -48,7 +48,7 @@ struct RunCommand: EnvironmentCommand {
                     do {
                         try await pipeline.run(relays: true, drain: drain, stop: stop)
                     } catch {
-                        // There is nothing left to wait for; this error is the one to report.
+                        // Nothing is left to wait for. Report this error.
                         stop.cancel()
                         throw error
                     }
@@ -64,7 +64,7 @@ struct RunCommand: EnvironmentCommand {
                         sessions.append(outcome.session)
                     }
                     try await watch.untilFinal(ids, stop: stop)
-                    // Until now the same file was the same video: a run that was stopped continues with it.
+                    // Until here a repeated run continues with the same video for the same file.
                     for session in sessions { try await loop.acknowledge(session) }
                 } catch {
                     failure = failure ?? error

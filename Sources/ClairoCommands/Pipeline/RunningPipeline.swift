@@ -29,10 +29,10 @@ struct RunningPipeline: Sendable {
             intake: try services.intake(metadata, limits: limits, sandbox: work.sandbox),
             worker: try services.worker(
                 metadata, work: work, limits: limits, log: log),
-            options: options, wakeSignal: wakeSignal, say: log.warning(services.metrics))
+            options: options, wakeSignal: wakeSignal, report: log.warning(services.metrics))
     }
 
-    /// Runs until `drain` or `stop`, or until the options end it.
+    /// Runs until `drain` or `stop` is requested, or until the options end it.
     func run(relays: Bool, drain: StopRequest, stop: StopRequest) async throws {
         try await queue.prepare(untilReached: drain, log: log)
         guard relays else { return try await consumer.run(drain: drain, stop: stop) }

@@ -113,7 +113,7 @@ struct ServeCommand: EnvironmentCommand {
     }
 }
 
-/// The server, and what has to know that it stops.
+/// The server, with the components to notify when it stops.
 private struct ManagedServer: Service {
     let server: UploadServer
     let manager: ServiceManager
@@ -129,11 +129,11 @@ private struct ManagedServer: Service {
     }
 }
 
-/// Ends a server that was told to stop, whatever its store and its database do: when the time of running requests is over,
-/// requests to the store are cancelled, and some seconds later the process exits in any case. Nothing is lost, as no crash
-/// loses anything.
+/// Ensures that a stopping server ends even if its store or database hangs. After the time for running requests,
+/// requests to the store are cancelled, and some seconds later the process exits. Nothing is lost, because the server
+/// is crash-safe.
 private final class ServerEnding: Sendable {
-    /// For the cleanup of cancelled requests.
+    /// Seconds for the cleanup of cancelled requests.
     private static let limit = 5.0
 
     private let seconds: Double

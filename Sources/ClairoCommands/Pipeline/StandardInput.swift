@@ -3,9 +3,10 @@ internal import ClairoPipeline
 internal import Foundation
 internal import Glibc
 
-/// Uploads standard input. It can be read only once, so it is probed in the store; what is not a video is removed from there.
+/// Uploads standard input. It can be read only once, so it is probed in the store, and removed from there if it is not
+/// a video.
 enum StandardInput {
-    /// 10 000 parts of 32 MiB, a few of which are in memory.
+    /// 10 000 parts of 32 MiB, of which a few are in memory.
     private static let largestLength: Int64 = 10_000 << 25
 
     static func upload(
@@ -43,11 +44,11 @@ enum StandardInput {
         }
     }
 
-    /// Up to a megabyte, or nil at the end.
+    /// Reads up to 1 MiB; nil at the end.
     private static func read(_ stop: StopRequest) throws(ClairoError) -> Data? {
         var data = Data(count: 1 << 20)
         while true {
-            // A request to stop must not wait for an idle writer.
+            // A stop request must not wait for an idle writer.
             var descriptor = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
             let ready = poll(&descriptor, 1, 100)
             try stop.check()

@@ -67,14 +67,14 @@ struct UploadCommand: EnvironmentCommand {
                     try await VideoWatch(metadata: metadata, environment: environment, json: json)
                         .untilFinal(videos, stop: stop)
                 }
-                // Uploads that others abandoned long ago; what fails here is done by the next upload.
+                // Removes abandoned uploads. The next upload retries failures.
                 _ = try? await UploadSweep(registration).run(limit: 10)
                 if let failure { throw failure }
             }
         }
     }
 
-    /// Refuses a profile that does not exist. Where no profiles are set here, only the workers know them.
+    /// Rejects a profile that does not exist. Without the setting `profiles`, only the workers can check it.
     private func checkProfile(_ services: Services) throws(ClairoError) {
         _ = try options.request(name: "video")
         if services.settings.value(.profiles) != nil {
@@ -106,11 +106,11 @@ struct UploadCommand: EnvironmentCommand {
     }
 }
 
-/// What `clairo upload --json` prints.
+/// The output of `clairo upload --json`.
 struct UploadReport: Codable {
     var schema: Int
     var video: VideoDocument
-    /// Bytes that this run sent.
+    /// The bytes that this run sent.
     var sentBytes: Int64
     var sameContentAs: VideoID?
 }

@@ -3,7 +3,7 @@ internal import ClairoPipeline
 internal import Foundation
 internal import Glibc
 
-/// Uploads the files of a command line one after the other, for `upload` and `run`.
+/// Uploads the files of a command line in sequence, for `upload` and `run`.
 struct UploadLoop {
     let options: UploadOptions
     let services: Services
@@ -17,8 +17,8 @@ struct UploadLoop {
     var continuesAfterErrors = false
 
     /// Uploads each file. An error that does not end the loop is reported.
-    /// - Parameter uploaded: receives each file's name and outcome.
-    /// - Returns: the first error that was reported.
+    /// - Parameter uploaded: Receives the name and outcome of each file.
+    /// - Returns: The first reported error.
     func run(_ uploaded: (_ file: String, FileUpload.Outcome) async throws -> Void) async throws -> AlreadyReported? {
         var failure: AlreadyReported?
         for file in options.files {
@@ -32,7 +32,7 @@ struct UploadLoop {
         return failure
     }
 
-    /// To be called when the user knows the video's id: from then on the same file is another video.
+    /// Call when the user has received the video's id. After that, uploading the same file creates another video.
     func acknowledge(_ session: UploadID?) async throws(ClairoError) {
         guard let session else { return }
         try await FileUpload(registration: registration, stop: services.stop).acknowledge(session)
@@ -59,7 +59,7 @@ struct UploadLoop {
             || (error.exitCode == .noPermission && !FileManager.default.isReadableFile(atPath: file))
     }
 
-    /// The same for the same file, as far as can be told without reading it, and for the same words about it.
+    /// Identifies an upload of the same file with the same properties, as far as possible without reading the file.
     private static func fingerprint(
         of file: String, source: any ByteSource, request: UploadRequest
     ) throws(ClairoError) -> String {
@@ -68,7 +68,7 @@ struct UploadLoop {
             parts += [file, etag]
         } else {
             var status = stat()
-            guard stat(file, &status) == 0 else { throw .noInput("\(file) has gone", advice: "Check the name.") }
+            guard stat(file, &status) == 0 else { throw .noInput("\(file) no longer exists", advice: "Check the name.") }
             let path = URL(fileURLWithPath: file).resolvingSymlinksInPath().path
             let (modified, changed) = (status.st_mtim, status.st_ctim)
             parts += [

@@ -8,7 +8,7 @@ final class UploadMeter: Sendable {
     private struct State {
         var began = ContinuousClock.now
         var shown: ContinuousClock.Instant?
-        /// Bytes that were in the store when this run began.
+        /// The bytes in the store when this run began.
         var first: Int64?
         var hasDrawn = false
     }
@@ -41,7 +41,7 @@ final class UploadMeter: Sendable {
         }
         guard let elapsed else { return }
         let first = state.withLock { $0.first } ?? 0
-        // Bytes of the first report were sent at an unknown rate.
+        // The rate of the bytes before the first report is unknown.
         let speed = elapsed > 0.2 && progress.done > first ? Double(progress.done - first) / elapsed : nil
         switch style {
         case .bar, .auto:

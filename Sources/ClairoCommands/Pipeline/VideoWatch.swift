@@ -8,14 +8,14 @@ struct VideoWatch {
     let environment: CommandEnvironment
     let json: Bool
 
-    /// What `clairo status --json` prints without a video.
+    /// The output of `clairo status --json` without a video.
     struct List: Codable {
         var schema = 2
         var videos: [VideoDocument]
     }
 
     /// The current state: the named videos with their jobs, or a list.
-    /// - Returns: the text, and whether all named videos are final.
+    /// - Returns: The text, and whether all named videos are final.
     func page(_ ids: [VideoID], filter: VideoFilter, pretty: Bool) async throws -> (text: String, isFinal: Bool) {
         guard !ids.isEmpty else { return (try await list(filter, pretty: pretty), false) }
         let reports = try await reports(ids)
@@ -51,7 +51,7 @@ struct VideoWatch {
     }
 
     /// Waits until all videos are final.
-    /// - Throws: the failure of the first that did not become ready.
+    /// - Throws: The failure of the first video that did not become ready.
     func untilFinal(_ ids: [VideoID], stop: StopRequest) async throws {
         var states: [VideoID: Video.State] = [:]
         while true {
@@ -78,14 +78,15 @@ struct VideoWatch {
         var reports: [VideoReport] = []
         for id in ids {
             guard let report = try await VideoReport(id, in: metadata, for: .operator) else {
-                throw ClairoError.noInput("There is no video \(id)", advice: "clairo status lists the videos.")
+                throw ClairoError.noInput("Video \(id) does not exist", advice: "clairo status lists the videos.")
             }
             reports.append(report)
         }
         return reports
     }
 
-    /// Why a final video is not ready. Never of the kind `cancelled`, which means that this command was stopped.
+    /// The error for a final video that is not ready. Never of the kind `cancelled`, which means that this command was
+    /// stopped.
     private static func failure(of video: VideoDocument) -> ClairoError {
         guard video.state != .cancelled else {
             return .temporary("Video \(video.id) is cancelled", advice: "clairo retry \(video.id) continues it.")
@@ -135,8 +136,8 @@ struct VideoWatch {
         ]
         if let media = video.media {
             var parts = [media.containerName, Render.duration(media.duration)]
-            if let picture = media.primaryVideo {
-                parts += ["\(picture.codec) \(picture.displaySize)", Render.frameRate(picture.frameRate)]
+            if let stream = media.primaryVideo {
+                parts += ["\(stream.codec) \(stream.displaySize)", Render.frameRate(stream.frameRate)]
             }
             parts += media.primaryAudio.map { "\($0.codec) \($0.layout)" }
             rows.append(["media", parts.joined(separator: ", ")])
@@ -170,9 +171,9 @@ struct VideoWatch {
                     })
             }
             // The errors of the video, the job and a task are often the same.
-            var told: Set = [video.error?.message]
+            var shown: Set = [video.error?.message]
             for failure in [job.error].compactMap(\.self) + tasks.compactMap(\.error)
-            where told.insert(failure.message).inserted {
+            where shown.insert(failure.message).inserted {
                 text += "error: \(Render.printable(failure.message))\n"
             }
         }

@@ -15,20 +15,22 @@ struct CommandTask: Sendable {
         }
     }
 
-    /// Does `work`. There is no time limit as long as it makes progress.
-    /// - Parameter progress: receives the progress of a whole job, on any thread.
+    /// Runs `work`. There is no time limit as long as it makes progress.
+    /// - Parameters:
+    ///   - log: Receives messages for people, on any thread.
+    ///   - progress: Receives the progress of a whole job, on any thread.
     func run(
         _ work: TaskSpec.Work, source: (any ByteSource)? = nil, output: (any ObjectStore)? = nil,
-        stop: StopRequest = StopRequest(), say: @escaping @Sendable (String) -> Void,
+        stop: StopRequest = StopRequest(), log: @escaping @Sendable (String) -> Void,
         progress: @escaping @Sendable (JobProgress) -> Void = { _ in }
     ) async throws(ClairoError) -> TaskResult {
         let spec = TaskSpec(
             taskID: .make(), jobID: .make(), videoID: .make(), attempt: 1, traceID: "", work: work)
-        let observer = TaskObserver(news: { news in
-            switch news {
+        let observer = TaskObserver(update: { update in
+            switch update {
             case .progress(let state): progress(state)
-            // A child that runs untrusted code may say anything.
-            case .note(let text): say(Render.printable(text))
+            // A child that runs untrusted code may log anything.
+            case .note(let text): log(Render.printable(text))
             }
         })
         return try await executor.run(

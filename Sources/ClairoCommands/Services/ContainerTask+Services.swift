@@ -5,8 +5,8 @@ internal import ClairoPipeline
 internal import ClairoStorage
 
 extension ContainerTask.Services {
-    /// The services of a task's container on Amazon ECS. It has no settings of its own: the worker's document names the rest.
-    /// - Parameter exchange: the URL of the folder that holds the document.
+    /// The services of a task's container on Amazon ECS. It has no settings; the worker's document contains everything.
+    /// - Parameter exchange: The URL of the folder with the document.
     init(
         exchange: String, limits: InputLimits, sandbox: SandboxMode, stop: StopRequest,
         environment: CommandEnvironment

@@ -21,7 +21,7 @@ extension Services {
             folder: URL(fileURLWithPath: folder).path,
             limits: DockerLimits(task: ProcessLimits(memory: memory), cpus: try positive(.dockerCPUs, atLeast: 0.01)),
             sandbox: sandbox, arguments: RunTaskCommand.arguments(limits))
-        if sandbox != .off { Sandbox.hideThisProcess() }
+        if sandbox != .off { Sandbox.makeProcessNondumpable() }
         return try DockerExecutor(
             options, onKill: { [metrics] in metrics?.count($0) },
             onOrphans: { [log] count in log?.warn("removed \(count) containers of workers that ended") })

@@ -6,7 +6,7 @@ internal import ClairoMedia
 internal import ClairoStorage
 internal import Foundation
 
-/// Tasks on Amazon ECS, on the side of the worker.
+/// Tasks on Amazon ECS, for the worker.
 extension Services {
     func ecsPlacement() throws(ClairoError) -> ECSPlacement {
         ECSPlacement(
@@ -59,8 +59,8 @@ extension Services {
             environment: region.map { ["AWS_REGION": $0] } ?? [:])
     }
 
-    /// Where workers and their tasks exchange documents. `stop` does not end its requests: a task that is stopped is told so
-    /// through it.
+    /// The store for documents between workers and tasks. `stop` does not cancel its requests, because stopping a task
+    /// needs them.
     func ecsExchange() throws(ClairoError) -> any ExchangeStore {
         let url =
             settings.value(.ecsExchange)

@@ -4,7 +4,7 @@ internal import ClairoPipeline
 
 /// The message queue, and the relay from the outbox to it.
 extension Services {
-    /// - Parameter leaseSeconds: how long a dead consumer's messages are withheld from others.
+    /// - Parameter leaseSeconds: How long messages of a dead consumer stay leased.
     func queue(_ metadata: any MetadataStore, leaseSeconds: Double = 30) throws(ClairoError) -> any MessageQueue {
         try kafkaQueue() ?? LocalQueue(records: metadata, leaseSeconds: leaseSeconds)
     }

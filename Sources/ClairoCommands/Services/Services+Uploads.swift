@@ -3,7 +3,7 @@ internal import ClairoExecutors
 internal import ClairoMedia
 internal import ClairoPipeline
 
-/// Uploads: how sources are registered, whether this program stored them or they were in a bucket already.
+/// The registration of sources, both uploaded ones and existing objects.
 extension Services {
     func registration(
         _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode = .auto
@@ -31,7 +31,7 @@ extension Services {
             openBucket: { (name) throws(ClairoError) in try openStore("s3://\(name)") }, stop: stop)
     }
 
-    /// Probes sources in a child process. A profile that is unknown here may be known to workers.
+    /// Probes sources in a child process. Workers may know profiles that are unknown here.
     func prober(_ limits: InputLimits, sandbox: SandboxMode = .auto) throws(ClairoError) -> any MediaProber {
         let profiles = try profiles()
         // Several uploads may be probed at once.

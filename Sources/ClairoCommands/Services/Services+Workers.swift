@@ -16,7 +16,7 @@ extension Services {
                 executor: try taskExecutor(work, limits: limits), profiles: try profiles(), policy: try policy(),
                 messages: messages),
             owner: Self.processName, threads: work.threads, leaseSeconds: work.lease,
-            say: { [metrics] event in
+            report: { [metrics] event in
                 log.note(event)
                 metrics?.count(event)
             })
@@ -37,8 +37,8 @@ extension Services {
         }
     }
 
-    /// Warns once if parts of the sandbox around tasks are missing on this system. Call it before work starts.
-    /// - Throws: if all parts are required, or if tasks cannot run at all.
+    /// Warns once if layers of the task sandbox are missing on this system. Call before work starts.
+    /// - Throws: An error if all layers are required, or if tasks cannot run.
     func checkSandbox(_ work: WorkOptions, log: PipelineLog) async throws(ClairoError) {
         let (missing, refusal): (String?, ClairoError?)
         switch work.executor {
@@ -68,7 +68,7 @@ extension Services {
 
     /// Opens a source in the raw store, or in the bucket that an event named.
     private var openSource: @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource {
-        // Kept, because the next task can use their connections and credentials.
+        // Kept, because later tasks can reuse their connections and credentials.
         let buckets = Mutex<[String: any ObjectStore]>([:])
         return { (location: ObjectLocation) throws(ClairoError) in
             if location.bucket.isEmpty { return metered(try FileByteSource(path: location.key)) }

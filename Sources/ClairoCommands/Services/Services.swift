@@ -2,19 +2,19 @@ internal import ClairoCore
 internal import ClairoMetadata
 internal import Foundation
 
-/// The composition root: makes the services that the settings name.
+/// The composition root: creates the services that the settings name.
 ///
-/// Everything that a command works with is made here, one topic in each file of this folder, and handed on as a port. What
-/// needs no settings, such as a source that is named on the command line, is opened by `Stores`.
+/// It creates everything that a command uses, one topic per file of this folder, and passes it on as ports. `Stores`
+/// opens everything that needs no settings, such as a source on the command line.
 struct Services: Sendable {
     let settings: Settings
     let environment: CommandEnvironment
     let stop: StopRequest
-    /// Properties of librdkafka as the command line gave them, `property=value`.
+    /// The librdkafka properties from the command line, as `property=value`.
     let kafkaProperties: [String]
-    /// Counts for Prometheus; nil where metrics are not served.
+    /// The metrics for Prometheus; nil if they are not served.
     let metrics: DaemonMetrics?
-    /// Receives librdkafka's warnings; nil writes them to stderr as they are.
+    /// Receives librdkafka's warnings; nil writes them to stderr unchanged.
     let log: PipelineLog?
 
     init(
@@ -44,11 +44,11 @@ struct Services: Sendable {
         return metrics?.metered(store, as: role) ?? store
     }
 
-    /// A store without a role, such as a bucket that an event names.
+    /// Opens a store without a role, such as a bucket that an event names.
     func openStore(_ url: String) throws(ClairoError) -> any DurableStore { try stores.open(url) }
 
-    /// Runs `body` with the database and ends its connections afterwards.
-    /// - Parameter updatesSchema: false to leave an SQLite file's tables as they are.
+    /// Runs `body` with the database and closes its connections afterwards.
+    /// - Parameter updatesSchema: False to leave the tables of an SQLite file unchanged.
     func withMetadata<R: Sendable>(
         updatesSchema: Bool = true, _ body: (any MetadataStore) async throws -> R
     ) async throws -> R {
@@ -79,7 +79,8 @@ struct Services: Sendable {
             observe: metrics?.observeDatabase)
     }
 
-    /// Names this process among all workers. The last part is random, as containers on one host network may share the others.
+    /// A unique name of this process among all workers. The last part is random, because containers on a host network
+    /// may share the others.
     static let processName =
         "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
         + ":\(String(UInt16.random(in: .min ... .max), radix: 16))"

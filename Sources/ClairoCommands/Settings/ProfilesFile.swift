@@ -3,8 +3,8 @@ internal import ClairoPipeline
 internal import Foundation
 internal import Yams
 
-/// The file that names settings for processing: a mapping of names to settings. `TranscodeSettings.fields` says which there
-/// are and reads their values, as it does for the options of `clairo transcode`.
+/// The profiles file: a mapping of profile names to settings. `TranscodeSettings.fields` defines the settings and
+/// parses their values, as for the options of `clairo transcode`.
 ///
 /// ```yaml
 /// mobile:
@@ -13,7 +13,8 @@ internal import Yams
 ///   formats: [hls]
 /// ```
 enum ProfilesFile {
-    /// - Throws: `configuration` (78) for a file that cannot be read, or a setting that does not exist or is out of range.
+    /// - Throws: `configuration` (78) for a file that cannot be read, or a setting that does not exist or is out of
+    ///   range.
     static func read(_ file: String) throws(ClairoError) -> Profiles {
         guard let data = FileManager.default.contents(atPath: file), let text = String(data: data, encoding: .utf8)
         else { throw .configuration("The profiles file \(file) cannot be read") }
@@ -58,7 +59,7 @@ enum ProfilesFile {
                 if let scalar = node.scalar {
                     try field.set(scalar.string, in: &settings)
                 } else {
-                    // An item that is no text is not valid either, whatever it is.
+                    // An item that is not text is never valid.
                     try field.set((node.sequence ?? []).map { $0.scalar?.string ?? "?" }, in: &settings)
                 }
             } catch {

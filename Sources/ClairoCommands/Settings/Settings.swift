@@ -76,14 +76,14 @@ struct Settings: Sendable {
         func masked(_ value: String) -> String {
             if isSecret { return "***" }
             if self == .webhookURL { return MaskedURL.origin(value) + "/***" }
-            // NAME@sha256:DIGEST is no address with a user.
+            // NAME@sha256:DIGEST is not a URL with a user name.
             return self == .dockerImage ? value : MaskedURL.text(value, hidesUser: self != .database)
         }
 
         var environmentName: String { "CLAIRO_" + rawValue.uppercased().replacing("-", with: "_") }
     }
 
-    /// Where a value came from.
+    /// The origin of a value.
     enum Origin: Sendable, Hashable, CustomStringConvertible {
         case flag(String)
         case environment(String)
@@ -116,8 +116,8 @@ struct Settings: Sendable {
     subscript(_ key: Key) -> String { value(key) ?? "" }
 
     /// - Parameters:
-    ///   - flags: values from the command line.
-    ///   - configFile: a file that must exist; nil to search the usual places.
+    ///   - flags: The values from the command line.
+    ///   - configFile: A file that must exist; nil to search the default locations.
     /// - Throws: `configuration` (78) for a file that cannot be read or names a setting that does not exist.
     init(flags: [Key: String], configFile: String?, environment: [String: String]) async throws(ClairoError) {
         let home = try Self.home(environment)
@@ -161,10 +161,10 @@ struct Settings: Sendable {
 
     private static func home(_ environment: [String: String]) throws(ClairoError) -> String {
         if let home = environment["CLAIRO_HOME"], !home.isEmpty { return URL(fileURLWithPath: home).path }
-        // The XDG specification says to ignore a relative path.
+        // The XDG specification requires ignoring relative paths.
         if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return data + "/clairo" }
         guard let home = environment["HOME"], !home.isEmpty else {
-            throw .configuration("There is no home directory for the data", advice: "Set CLAIRO_HOME to a folder.")
+            throw .configuration("No home directory for the data", advice: "Set CLAIRO_HOME to a folder.")
         }
         return home + "/.local/share/clairo"
     }

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Yams
 
-/// What a `clairo.yaml` may hold: one mapping of settings to text or numbers.
+/// Checks a `clairo.yaml`, which is a mapping of settings to text or numbers.
 enum SettingsFile {
     /// Whether the file has any settings. A mistyped name is an error.
     /// - Throws: `configuration` (78) with the name, or for a file that is not a mapping.
@@ -37,7 +37,7 @@ enum SettingsFile {
         return !mapping.isEmpty
     }
 
-    /// Only the line: the rest of the parser's message quotes the file, which may contain a password.
+    /// Returns only the line of a parser error, because the rest quotes the file, which may contain a password.
     private static func line(of error: any Error) -> String {
         switch error as? YamlError {
         case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): "line \(mark.line)"

@@ -5,11 +5,11 @@ public struct AudioPlan: Sendable, Codable, Hashable {
     /// Samples per second of every audio track.
     public static let sampleRate = 48_000
 
-    /// Stream of the source that it is made from.
+    /// The index of the source stream.
     public var streamIndex: Int
     /// A BCP 47 or ISO 639-2 code; `und` if the source has none.
     public var language: String
-    /// Title of the source.
+    /// The title from the source.
     public var title: String?
     /// Number of channels, 1 or 2.
     public var channels: Int
@@ -17,12 +17,12 @@ public struct AudioPlan: Sendable, Codable, Hashable {
     public var bitRate: Int64
     /// Presented samples per channel, without priming.
     public var sampleCount: Int
-    /// Of them, those that the source's audio is to reach; what follows is silence. Nil in plans from before it was kept,
-    /// which promise nothing.
+    /// The number of samples that the source's audio covers; silence follows. Nil in plans of older versions, which did
+    /// not record it.
     public var sourceSampleCount: Int?
     /// The video's segment boundaries. Each audio segment ends with the first access unit at or after the boundary.
     public var segmentBoundaries: [Rational]
-    /// The attempt that made it, if not the first; see `Rung.laterAttempts`.
+    /// The attempt that made the track, if not the first; see `Rung.laterAttempts`.
     public var laterAttempt: Int?
 
     public init(
@@ -59,7 +59,7 @@ public struct AudioPlan: Sendable, Codable, Hashable {
 extension AudioPlan: SegmentedRendition {
     /// Always audio.
     public var kind: RenditionKind { .audio }
-    /// Language and rate, such as `eng-128k`. The name of its folder.
+    /// The language and rate, such as `eng-128k`. Also the name of the folder.
     public var name: String { "\(language)-\(bitRate / 1000)k" }
     public func attempt(ofSegment index: Int) -> Int { laterAttempt ?? 1 }
     /// Number of segments.

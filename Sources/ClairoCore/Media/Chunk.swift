@@ -1,10 +1,10 @@
 /// A run of whole segments that one worker decodes and encodes in one task.
 public struct Chunk: Sendable, Codable, Hashable {
-    /// Number of the chunk, from 0.
+    /// The index of the chunk.
     public var index: Int
-    /// Its segments, from 0.
+    /// The indexes of its segments.
     public var segments: Range<Int>
-    /// Where the demuxer seeks, in the video stream's time base; nil to read from the start.
+    /// The seek target in the video stream's time base; nil to read from the start.
     public var seekTimestamp: Int64?
 
     public init(index: Int, segments: Range<Int>, seekTimestamp: Int64?) {

@@ -1,12 +1,12 @@
 /// The progress of a job. Frames are counted over all rungs and chunks.
 public struct JobProgress: Sendable, Hashable, Codable {
-    /// What a job is doing.
+    /// The phase of a job.
     public enum Phase: String, Sendable, Codable {
-        /// In this order.
+        /// In chronological order.
         case reading, encoding, packaging, verifying, done
     }
 
-    /// What the job is doing.
+    /// The current phase.
     public var phase: Phase
     /// Finished frames, with those of an earlier run.
     public var framesDone: Int
@@ -29,9 +29,9 @@ public struct JobProgress: Sendable, Hashable, Codable {
     }
 }
 
-/// What a job reports while it runs.
-public enum JobNews: Sendable, Hashable, Codable {
-    /// How far the job is.
+/// A report of a running job.
+public enum JobUpdate: Sendable, Hashable, Codable {
+    /// The progress of the job.
     case progress(JobProgress)
     /// A message for people, for example that finished segments were found.
     case note(String)

@@ -22,7 +22,7 @@ public struct MediaInfo: Sendable, Codable, Hashable {
     public var audio: [AudioStream]
     /// Its subtitle streams.
     public var subtitles: [SubtitleStream]
-    /// Codec or kind of streams that never reach an output: data, attachments, time code and others.
+    /// The codec or kind of streams that are never part of an output: data, attachments, time code and others.
     public var otherStreams: [String]
     /// The index of the stream that a transcode uses, or nil.
     public var selectedVideo: Int?
@@ -32,7 +32,7 @@ public struct MediaInfo: Sendable, Codable, Hashable {
     public var truncation: String?
     /// Whether decoding can start in the middle: the container has an index and marks key frames.
     public var isSeekable: Bool
-    /// What a reader should know.
+    /// Warnings for the user.
     public var warnings: [String]
 
     public init(
@@ -83,7 +83,7 @@ public struct FrameSize: Sendable, Codable, Hashable, CustomStringConvertible {
     public var description: String { "\(width)x\(height)" }
 }
 
-/// How light is coded, which decides whether frames must be tone-mapped for an SDR ladder.
+/// The dynamic range, which decides whether frames must be tone-mapped for an SDR ladder.
 public enum DynamicRange: String, Sendable, Codable, Hashable {
     /// Standard dynamic range.
     case sdr
@@ -115,11 +115,11 @@ public struct ColorDescription: Sendable, Codable, Hashable {
     public static let unspecified = ColorDescription(primaries: 2, transfer: 2, matrix: 2, isFullRange: false)
 }
 
-/// How the stored frame is turned before it is shown: first mirrored left to right, then rotated clockwise.
+/// How a stored frame is oriented for display: first mirrored left to right, then rotated clockwise.
 public struct Orientation: Sendable, Codable, Hashable {
     /// 0, 90, 180 or 270 degrees clockwise.
     public var rotation: Int
-    /// Whether it is mirrored left to right first.
+    /// Whether the frame is mirrored left to right before rotation.
     public var isMirrored: Bool
 
     public init(rotation: Int, isMirrored: Bool) {
@@ -129,7 +129,7 @@ public struct Orientation: Sendable, Codable, Hashable {
 
     /// Shown as stored.
     public static let upright = Orientation(rotation: 0, isMirrored: false)
-    /// Whether width and height change places.
+    /// Whether rotation swaps width and height.
     public var swapsSides: Bool { rotation == 90 || rotation == 270 }
 }
 
@@ -145,21 +145,21 @@ public struct VideoStream: Sendable, Codable, Hashable {
     public var pixelFormat: String
     /// Bits per component.
     public var bitDepth: Int
-    /// Size as stored.
+    /// The size as stored.
     public var codedSize: FrameSize
     /// Shape of a pixel.
     public var sampleAspectRatio: Rational
-    /// How it is turned before it is shown.
+    /// The orientation for display.
     public var orientation: Orientation
     /// The display size after rotation, in square pixels.
     public var displaySize: FrameSize
-    /// Exact for a constant rate. For a variable rate, the constant rate that the output would have.
+    /// The exact rate if it is constant; otherwise the constant rate of the output.
     public var frameRate: Rational
     /// Whether the frame rate varies.
     public var isVariableFrameRate: Bool
     /// Whether it is interlaced.
     public var isInterlaced: Bool
-    /// How its colors are coded.
+    /// The color description.
     public var color: ColorDescription
     /// Standard or high dynamic range.
     public var dynamicRange: DynamicRange
@@ -167,7 +167,7 @@ public struct VideoStream: Sendable, Codable, Hashable {
     public var frameCount: Int
     /// Rate of the stream.
     public var bitRate: Int64
-    /// Presentation time of the first frame and end of the last, on the container's timeline.
+    /// The presentation time of the first frame, on the container's timeline.
     public var start: Double
     /// End of the last frame.
     public var end: Double
@@ -232,7 +232,7 @@ public struct AudioStream: Sendable, Codable, Hashable {
     public var start: Double
     /// End of the last sample.
     public var end: Double
-    /// ISO 639-2 code as the container gives it, or nil.
+    /// The ISO 639-2 code from the container, or nil.
     public var language: String?
     /// Title from the container.
     public var title: String?

@@ -1,11 +1,10 @@
-/// The kind of a rendition. The raw value is the word in documents.
+/// The kind of a rendition. The raw value is used in documents.
 public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
-    /// The word is the name of its folder.
+    /// The raw value is also the name of the folder.
     case video, audio
 }
 
-/// Makes every key that Clairo writes, in the output folder and in the buckets, and is the only place that knows their
-/// shape.
+/// Makes all keys that Clairo writes, in the output folder and in the buckets. No other code knows their format.
 ///
 /// ```
 /// raw bucket      videos/<videoID>/source
@@ -17,8 +16,8 @@ public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
 ///                                          poster.jpg, clairo.json
 /// ```
 ///
-/// Keys inside an output folder are relative to it; `JobFolder` places the folder in the output bucket. Players keep these
-/// names in their caches and other programs link to them, so a name that was once published does not change.
+/// Keys inside an output folder are relative to it; `JobFolder` places the folder in the output bucket. Players cache
+/// these names and other programs link to them, so published names never change.
 public enum OutputLayout {
     // MARK: The output folder
 
@@ -26,12 +25,12 @@ public enum OutputLayout {
     public static let masterPlaylist: ObjectKey = "master.m3u8"
     /// The DASH manifest.
     public static let dashManifest: ObjectKey = "manifest.mpd"
-    /// A frame of the video.
+    /// The poster image.
     public static let poster: ObjectKey = "poster.jpg"
     /// The `OutputManifest`.
     public static let manifest: ObjectKey = "clairo.json"
 
-    /// What players are given, in the order in which people are told of it.
+    /// The files to give to players, in the order of display.
     public static let entryPoints = [masterPlaylist, dashManifest]
 
     /// The folder of the progressive files.
@@ -48,17 +47,18 @@ public enum OutputLayout {
     /// The folder of one rendition: `video/720p`.
     public static func folder(_ kind: RenditionKind, _ name: String) -> String { "\(folder(of: kind))/\(name)" }
 
-    /// - Parameter attempt: that made it; see `ObjectKey.ofAttempt`.
+    /// The key of an init segment.
+    /// - Parameter attempt: The attempt that made it; see `ObjectKey.ofAttempt`.
     public static func initSegment(_ kind: RenditionKind, _ name: String, attempt: Int = 1) -> ObjectKey {
         ObjectKey("\(folder(kind, name))/init.mp4").ofAttempt(attempt)
     }
 
-    /// Whether a key is that of an init segment of a rendition, whatever attempt made it.
+    /// Whether a key is an init segment of a rendition, of any attempt.
     public static func isInitSegment(_ key: ObjectKey, _ kind: RenditionKind, _ name: String) -> Bool {
         key.rawValue.hasPrefix("\(folder(kind, name))/init")
     }
 
-    /// Segments are counted from 0 here and named from 1, with five digits or as many more as it takes.
+    /// The key of a segment. Indexes start at 0 and names at 1, with at least five digits.
     public static func segment(_ kind: RenditionKind, _ name: String, _ index: Int, attempt: Int = 1) -> ObjectKey {
         let number = String(index + 1)
         let digits = String(repeating: "0", count: max(0, 5 - number.count)) + number
@@ -75,7 +75,7 @@ public enum OutputLayout {
         ObjectKey("\(folder(kind, name))/iframes.m3u8")
     }
 
-    /// What may be written of a rendition beside its segments.
+    /// The keys that may be written for a rendition in addition to its segments.
     public static func companions(_ kind: RenditionKind, _ name: String) -> [ObjectKey] {
         switch kind {
         case .video: [playlist(kind, name), iframePlaylist(kind, name), progressive(name)]
@@ -86,7 +86,7 @@ public enum OutputLayout {
     /// The progressive MP4 of a rung, or of audio without video.
     public static func progressive(_ name: String) -> ObjectKey { ObjectKey("\(progressiveFolder)/\(name).mp4") }
 
-    /// Whether a key is that of a progressive MP4.
+    /// Whether a key is a progressive MP4.
     public static func isProgressive(_ key: ObjectKey) -> Bool { key.rawValue.hasPrefix("\(progressiveFolder)/") }
 
     /// DASH's templates for the keys of the first attempt (ISO/IEC 23009-1, 5.3.9.4.4).
@@ -95,7 +95,7 @@ public enum OutputLayout {
         return ("\(folder)/init.mp4", "\(folder)/$Number%05d$.m4s")
     }
 
-    /// Whether a key may be part of an output: the folder may hold other people's files beside it.
+    /// Whether a key may be part of an output. The folder may hold other files too.
     public static func contains(_ key: ObjectKey) -> Bool {
         if [masterPlaylist, dashManifest, poster, manifest].contains(key) { return true }
         let parts = key.rawValue.split(separator: "/")
@@ -105,12 +105,12 @@ public enum OutputLayout {
 
     // MARK: References between files
 
-    /// The name by which a playlist refers to a file beside it.
+    /// The name that a playlist uses for a file in its folder.
     public static func fileName(of key: ObjectKey) -> String {
         key.rawValue.split(separator: "/").last.map(String.init) ?? key.rawValue
     }
 
-    /// The key of what a playlist calls `name`.
+    /// The key of the file that a playlist calls `name`.
     public static func key(of name: String, in playlist: ObjectKey) -> ObjectKey {
         let folder = playlist.rawValue.split(separator: "/").dropLast().joined(separator: "/")
         return ObjectKey(folder.isEmpty ? name : "\(folder)/\(name)")
@@ -118,17 +118,17 @@ public enum OutputLayout {
 
     // MARK: The buckets
 
-    /// The prefix of everything that belongs to videos, in both buckets.
+    /// The prefix of all videos, in both buckets.
     public static let videos: ObjectKey = "videos/"
 
-    /// The prefix of everything that belongs to a video.
+    /// The prefix of a video.
     public static func folder(of video: VideoID) -> String { "\(videos)\(video)/" }
 
     /// The key of a video's source in the raw store. Its original name is metadata, never a key.
     public static func source(of video: VideoID) -> ObjectKey { ObjectKey("\(folder(of: video))source") }
 }
 
-/// Where a job's output folder lies in the output bucket.
+/// The location of a job's output folder in the output bucket.
 public struct JobFolder: Sendable, Hashable {
     /// The video.
     public var video: VideoID
@@ -140,7 +140,7 @@ public struct JobFolder: Sendable, Hashable {
         self.job = job
     }
 
-    /// The folder that an object of the output bucket lies in; nil for one that lies in no job's folder.
+    /// The folder of an object in the output bucket; nil if the object is in no job's folder.
     public init?(containing key: ObjectKey) {
         let parts = key.rawValue.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
         guard parts.count == 4, "\(parts[0])/" == OutputLayout.videos.rawValue, let video = VideoID(String(parts[1])),
@@ -149,7 +149,7 @@ public struct JobFolder: Sendable, Hashable {
         self.init(video: video, job: job)
     }
 
-    /// What the keys of the output begin with.
+    /// The prefix of the output's keys.
     public var prefix: String { "\(OutputLayout.folder(of: video))\(job)/" }
 
     /// The bucket's key for a key of the output folder.
@@ -159,8 +159,7 @@ public struct JobFolder: Sendable, Hashable {
 extension ObjectKey {
     /// `video/720p/00007.m4s` for the first attempt, `video/720p/00007-2.m4s` for the second.
     ///
-    /// Segments of later attempts have names of their own, so that a worker whose claim has passed to another cannot
-    /// overwrite what is believed.
+    /// Each attempt has its own names, so that a worker that lost its claim cannot overwrite segments in use.
     public func ofAttempt(_ attempt: Int) -> ObjectKey {
         guard attempt > 1, let dot = rawValue.lastIndex(of: ".") else { return self }
         return ObjectKey("\(rawValue[..<dot])-\(attempt)\(rawValue[dot...])")

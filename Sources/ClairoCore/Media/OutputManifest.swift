@@ -12,11 +12,11 @@ public struct OutputManifest: Sendable, Codable, Hashable {
     public var generator: String
     /// SHA-256 over everything that determines the output's bytes: source, settings, rungs, generator.
     public var planID: String
-    /// What was planned.
+    /// The plan.
     public var plan: Plan
-    /// What was made of each rung, largest first.
+    /// The finished rungs, the largest first.
     public var renditions: [RenditionRecord]
-    /// What was made of each audio track.
+    /// The finished audio tracks.
     public var audio: [AudioRecord]
     /// Every other file of the output, sorted by key.
     public var files: [FileRecord]
@@ -50,11 +50,11 @@ public struct RenditionRecord: Sendable, Codable, Hashable {
     public var frameRate: Rational
     /// Number of frames.
     public var frameCount: Int
-    /// In seconds.
+    /// The duration in seconds.
     public var duration: Double
-    /// Average and peak in bits per second.
+    /// The average rate in bits per second.
     public var averageRate: Int64
-    /// Highest rate of a segment.
+    /// The peak rate in bits per second.
     public var peakRate: Int64
     /// Size of all segments.
     public var bytes: Int64
@@ -75,7 +75,7 @@ public struct RenditionRecord: Sendable, Codable, Hashable {
     }
 }
 
-/// An audio track that was made.
+/// A finished audio track.
 public struct AudioRecord: Sendable, Codable, Hashable {
     /// Name of the track, such as `eng-128k`.
     public var name: String

@@ -4,21 +4,21 @@ public struct Plan: Sendable, Codable, Hashable {
     /// Incremented when the same settings would give different bytes.
     public static let currentVersion = 1
 
-    /// Raised when the same settings would give other bytes.
+    /// The version of the plan; see `currentVersion`.
     public var version: Int
-    /// The source that it is made for.
+    /// The source of the plan.
     public var source: SourceFingerprint
-    /// What was asked for.
+    /// The requested settings.
     public var settings: TranscodeSettings
     /// The time on the container's timeline, in seconds, that becomes 0 in the output.
     public var origin: Rational
-    /// Nil for audio without video.
+    /// The video; nil for audio without video.
     public var video: VideoPlan?
-    /// The default track first. Empty for video without audio.
+    /// The audio tracks, the default track first. Empty for video without audio.
     public var audio: [AudioPlan]
     /// The chunks, in order.
     public var chunks: [Chunk]
-    /// What the output will cost.
+    /// The predicted cost of the output.
     public var prediction: Prediction
 
     public init(

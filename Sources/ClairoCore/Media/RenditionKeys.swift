@@ -1,23 +1,23 @@
-/// What `OutputLayout` has to know of a rendition to name its objects.
+/// The properties of a rendition that determine the names of its objects.
 public protocol RenditionKeys: Sendable {
     /// Kind of the rendition.
     var kind: RenditionKind { get }
     /// The folder's name, unique among the renditions of its kind.
     var name: String { get }
-    /// The attempt that made segment `index`: 1 unless several workers shared the job and one of them had to begin again.
+    /// The attempt that made segment `index`: 1 unless the task was retried.
     func attempt(ofSegment index: Int) -> Int
 }
 
 extension RenditionKeys {
     /// Folder of its segments.
     public var folder: String { OutputLayout.folder(kind, name) }
-    /// Written by the attempt that made the first segment.
+    /// The key of the init segment, which the attempt that made the first segment wrote.
     public var initKey: ObjectKey { OutputLayout.initSegment(kind, name, attempt: attempt(ofSegment: 0)) }
     /// Its HLS media playlist.
     public var playlistKey: ObjectKey { OutputLayout.playlist(kind, name) }
     /// Its progressive MP4 file.
     public var mp4Key: ObjectKey { OutputLayout.progressive(name) }
-    /// What may be written of it beside its segments.
+    /// The keys that may be written in addition to its segments.
     public var companionKeys: [ObjectKey] { OutputLayout.companions(kind, name) }
 
     /// - Parameter index: Counts from 0. File names count from 1.

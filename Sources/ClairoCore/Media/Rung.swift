@@ -8,11 +8,11 @@ public struct Rung: Sendable, Codable, Hashable {
     public var maxRate: Int64
     /// The VBV buffer in bits.
     public var bufferSize: Int64
-    /// Set where the source's own coded pictures are taken and not encoded again: frames by which their decoding order runs ahead
-    /// of the order of presentation.
+    /// Set if the source's coded pictures are copied: the number of frames by which decoding order is ahead of
+    /// presentation order.
     public var copyReorderDelay: Int?
-    /// Segments that a later attempt than the first made, where several workers shared the job: their names say so, so
-    /// that a worker whose claim has passed to another cannot change them. Nil where every first attempt went well.
+    /// Segments made by a later attempt than the first. Their names contain the attempt, so that a worker that lost its
+    /// claim cannot change them. Nil if all first attempts succeeded.
     public var laterAttempts: [SegmentAttempt]?
 
     public init(name: String, size: FrameSize, maxRate: Int64, bufferSize: Int64, copyReorderDelay: Int? = nil) {
@@ -23,14 +23,14 @@ public struct Rung: Sendable, Codable, Hashable {
         self.copyReorderDelay = copyReorderDelay
     }
 
-    /// Whether the source's video is taken without encoding it.
+    /// Whether the source's video is copied without encoding.
     public var isCopy: Bool { copyReorderDelay != nil }
 }
 
 extension Rung: RenditionKeys {
     /// Always video.
     public var kind: RenditionKind { .video }
-    /// Its HLS playlist of key frames.
+    /// The key of its I-frame playlist.
     public var iframePlaylistKey: ObjectKey { OutputLayout.iframePlaylist(kind, name) }
 
     public func attempt(ofSegment index: Int) -> Int {
@@ -40,9 +40,9 @@ extension Rung: RenditionKeys {
 
 /// The attempt that made a range of segments.
 public struct SegmentAttempt: Sendable, Codable, Hashable {
-    /// Segments, from 0.
+    /// The indexes of the segments.
     public var segments: Range<Int>
-    /// Attempt that made them; it is part of their names.
+    /// The attempt that made them, which is part of their names.
     public var attempt: Int
 
     public init(segments: Range<Int>, attempt: Int) {
@@ -51,11 +51,11 @@ public struct SegmentAttempt: Sendable, Codable, Hashable {
     }
 }
 
-/// A rung that was considered, and why it was kept or not.
+/// A rung that was considered, and the reason for keeping or dropping it.
 public struct LadderDecision: Sendable, Codable, Hashable {
-    /// What became of a rung.
+    /// The decision about a rung.
     public enum Verdict: String, Sendable, Codable, Hashable {
-        /// Encoded; encoded with the rate of the source; taken without encoding; left out.
+        /// Encoded; encoded with the rate of the source; copied without encoding; not made.
         case kept, capped, copied, dropped
     }
 
@@ -63,9 +63,9 @@ public struct LadderDecision: Sendable, Codable, Hashable {
     public var name: String
     /// Width and height.
     public var size: FrameSize
-    /// What became of it.
+    /// The decision.
     public var verdict: Verdict
-    /// Why, for people.
+    /// The reason, for people.
     public var reason: String
 
     public init(name: String, size: FrameSize, verdict: Verdict, reason: String) {

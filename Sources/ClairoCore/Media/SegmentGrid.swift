@@ -1,8 +1,9 @@
-/// Where frames, GOPs and segments lie on the output timeline.
+/// The positions of frames, GOPs and segments on the output timeline.
 ///
-/// Frame `k` is shown at `k / frameRate`, whichever worker encodes it. GOPs are closed and `round(2·frameRate)` frames long, segments
-/// are whole GOPs, so every rung and every worker cuts at the same instants. All arithmetic is exact: at 24000/1001 a
-/// GOP has 48 frames and lasts 2.002 s, a nominal 6-second segment has three of them and lasts 6.006 s.
+/// Frame `k` is shown at `k / frameRate`, whichever worker encodes it. GOPs are closed and have `round(2·frameRate)`
+/// frames. Segments consist of whole GOPs, so all rungs and workers cut at the same instants. All arithmetic is exact:
+/// at 24000/1001 a GOP has 48 frames and lasts 2.002 s, and a nominal 6-second segment has three GOPs and lasts 6.006
+/// s.
 public struct SegmentGrid: Hashable, Sendable, Codable {
     /// Frames per second of the output.
     public let frameRate: Rational
@@ -10,7 +11,7 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
     public let frameCount: Int
     /// Frames from one IDR to the next.
     public let gopFrames: Int
-    /// Frames in each segment but the last: a multiple of `gopFrames`.
+    /// The number of frames in each segment except the last: a multiple of `gopFrames`.
     public let segmentFrames: Int
 
     /// - Parameter segmentSeconds: The nominal segment length. The actual length is the nearest number of whole GOPs,
@@ -35,8 +36,8 @@ public struct SegmentGrid: Hashable, Sendable, Codable {
     /// The segment that contains `frame`.
     public func segment(ofFrame frame: Int) -> Int { frame / segmentFrames }
 
-    /// The frame at which a source frame begins: the one nearest to its time. It may lie outside the grid.
-    /// - Parameter origin: the source's time that is 0 on the output timeline.
+    /// The output frame nearest to a source time. It may be outside the grid.
+    /// - Parameter origin: The source time that is 0 on the output timeline.
     public func frame(at time: Rational, origin: Rational) -> Int {
         Int(max(min(((time - origin) * frameRate).rounded, 1 << 40), -(1 << 40)))
     }

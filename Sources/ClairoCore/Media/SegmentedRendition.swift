@@ -1,7 +1,7 @@
 /// A rendition of a plan that is made of segments: a rung of the ladder or an audio track.
 ///
-/// Code that needs to know which objects a rendition consists of, and how long it is, loops over `Plan.renditions` and
-/// does not ask for the kind. `ClairoMedia` adds what depends on the kind.
+/// Code that needs the objects or the duration of renditions loops over `Plan.renditions`, independently of their kind.
+/// `ClairoMedia` adds the operations that depend on the kind.
 public protocol SegmentedRendition: RenditionKeys {
     /// Number of segments.
     var segmentCount: Int { get }
@@ -9,7 +9,7 @@ public protocol SegmentedRendition: RenditionKeys {
     var duration: Rational { get }
     /// Ticks per second of the timestamps in its segments.
     var timescale: Int64 { get }
-    /// The length of a frame or an access unit in seconds: nothing can be measured more finely.
+    /// The duration of a frame or an access unit in seconds, which is the resolution of all measurements.
     var unitDuration: Rational { get }
 }
 
@@ -20,11 +20,11 @@ extension SegmentedRendition {
     /// Every object that must exist before playlists may be written: the init segment, then the segments in order.
     public var objectKeys: [ObjectKey] { [initKey] + segmentKeys }
 
-    /// Whether all names follow from the number of the segment alone, as no later attempt made any.
+    /// Whether all segment names depend on the index alone, because first attempts made all segments.
     public var hasPlainNames: Bool { (0..<segmentCount).allSatisfy { attempt(ofSegment: $0) == 1 } }
 }
 
-/// A rung together with the video plan, whose grid all rungs share.
+/// A rung with its video plan, which has the grid.
 public struct PlannedRung: SegmentedRendition, Hashable {
     /// The rung.
     public var rung: Rung
@@ -57,10 +57,10 @@ extension VideoPlan {
 }
 
 extension Plan {
-    /// Everything that is made of segments: the rungs from the largest, then the tracks.
+    /// All segmented renditions: the rungs from the largest to the smallest, then the tracks.
     public var renditions: [any SegmentedRendition] { (video?.renditions ?? []) + tracks }
 
-    /// What is made whole by one `track` task each. Its index is the one here.
+    /// The tracks, each of which one `track` task makes. The task's index is the index here.
     public var tracks: [AudioPlan] { audio }
 
     /// Every object that must exist before playlists may be written.
@@ -69,8 +69,8 @@ extension Plan {
     /// Init segments that every chunk's encoders write, and that must be the same in all of them.
     public var sharedInitKeys: Set<ObjectKey> { Set((video?.rungs ?? []).map(\.initKey)) }
 
-    /// Notes the attempt that made a task's segments, which are named after it. The first chunk makes all of the rungs that
-    /// are copied.
+    /// Notes the attempt that made a task's segments, which are named after it. The first chunk makes all of the rungs
+    /// that are copied.
     public mutating func note(attempt: Int, of kind: WorkTask.Kind, index: Int) {
         guard attempt > 1 else { return }
         switch kind {

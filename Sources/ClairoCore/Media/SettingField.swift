@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// One setting of `TranscodeSettings`: how it is called, what it may be, and how it is read from text and from documents.
+/// A setting of `TranscodeSettings`: its names, its valid values, and its parsing from text and documents.
 public struct SettingField: Sendable {
     /// The name in a profile: `segment-seconds`.
     public let name: String
@@ -8,18 +8,18 @@ public struct SettingField: Sendable {
     public let option: String
     /// One or two sentences.
     public let help: String
-    /// Stands for the value in help; nil for flags and where the name says it.
+    /// The placeholder for the value in help; nil for flags and if the name is clear.
     public let valueName: String?
-    /// What it may be, in words that follow "Give": `a number from 0 to 51`. Empty for a flag.
+    /// The valid values, as the continuation of "Give": `a number from 0 to 51`. Empty for a flag.
     public let words: String
-    /// In words: `23`, `all that fit`; `false` for flags.
+    /// The default as text: `23`, `all that fit`; `false` for flags.
     public let defaultText: String
     /// Whether it is true or false.
     public let isFlag: Bool
-    /// Whether profiles have it: what concerns one source only, they do not.
+    /// Whether profiles have it. They do not have settings that concern a single source.
     public let isInProfiles: Bool
 
-    /// Sets it from what a person wrote: one text, or the items of a list.
+    /// Parses user input: one text, or the items of a list.
     let read: @Sendable (_ texts: [String], inout TranscodeSettings) throws(SettingProblem) -> Void
     let validate: @Sendable (TranscodeSettings) throws(SettingProblem) -> Void
     let isEqual: @Sendable (TranscodeSettings, TranscodeSettings) -> Bool
@@ -35,14 +35,14 @@ public struct SettingField: Sendable {
         init?(intValue: Int) { nil }
     }
 
-    /// Sets the setting from what a person wrote.
-    /// - Parameter texts: the items of a list, or one text.
+    /// Parses user input and sets the setting.
+    /// - Parameter texts: The items of a list, or one text.
     public func set(_ texts: [String], in settings: inout TranscodeSettings) throws(SettingProblem) {
         try read(texts, &settings)
         try validate(settings)
     }
 
-    /// The same of one text, in which commas part the items of a list.
+    /// The same for one text, in which commas separate the items of a list.
     public func set(_ text: String, in settings: inout TranscodeSettings) throws(SettingProblem) {
         try set(
             text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty },
@@ -50,13 +50,13 @@ public struct SettingField: Sendable {
     }
 }
 
-/// What is wrong with a setting. The words are the same wherever it was given.
+/// An invalid setting. The message is the same on the command line, in profiles and in documents.
 public struct SettingProblem: Error, Sendable, Hashable {
     /// Name of the field in a profile.
     public let field: String
     /// Name of the option on the command line.
     public let option: String
-    /// What follows the name of the setting: `52 is out of range`.
+    /// The text after the name of the setting: `52 is out of range`.
     public let problem: String
     /// What to give instead.
     public let advice: String
@@ -64,7 +64,7 @@ public struct SettingProblem: Error, Sendable, Hashable {
     /// As an option of the command line.
     public var usageError: ClairoError { .usage("--\(option) \(problem)", advice: advice) }
 
-    /// - Parameter place: where it was found, such as `The profile mobile`.
+    /// - Parameter place: The origin of the setting, such as `The profile mobile`.
     public func configurationError(in place: String) -> ClairoError {
         .configuration("\(place): \(field) \(problem)", advice: advice)
     }
@@ -173,13 +173,13 @@ extension SettingField {
             fault: { _ in nil })
     }
 
-    /// What is wrong, in the words that follow the setting's name.
+    /// The problem, as the text after the setting's name.
     private struct Fault: Error {
         var text: String
         init(_ text: String) { self.text = text }
     }
 
-    /// How a property is kept in documents.
+    /// Encodes and decodes a property in documents.
     private struct Coding {
         var encode: @Sendable (TranscodeSettings, inout KeyedEncodingContainer<Key>) throws -> Void
         var decode: @Sendable (KeyedDecodingContainer<Key>, inout TranscodeSettings) throws -> Void
@@ -198,8 +198,8 @@ extension SettingField {
     }
 
     /// - Parameters:
-    ///   - parse: reads the items of a list, or one text.
-    ///   - fault: says what is wrong with a value; nil if it is good.
+    ///   - parse: Parses the items of a list, or one text.
+    ///   - fault: Returns the problem of a value; nil if it is valid.
     private static func make<Value: Equatable & Sendable>(
         _ name: String, option: String? = nil, _ path: any Path<Value>, _ coding: Coding, words: String,
         default defaultText: String, help: String, valueName: String? = nil, isFlag: Bool = false,

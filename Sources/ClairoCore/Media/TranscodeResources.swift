@@ -1,8 +1,8 @@
 internal import Foundation
 
-/// How the work of a whole job is done; none of this changes the result.
+/// The resources of a whole job. They do not change the result.
 ///
-/// What is not given is looked up here and not where the job runs, which may be a sandbox that hides it.
+/// Defaults are determined here, and not in the process that runs the job, because its sandbox may hide them.
 public struct TranscodeResources: Sendable, Hashable, Codable {
     /// The number of concurrent chunks, or nil to derive it from cores and memory.
     public var jobs: Int?

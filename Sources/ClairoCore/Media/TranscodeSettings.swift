@@ -10,8 +10,8 @@ public enum OutputFormat: String, Sendable, Codable, Hashable, CaseIterable {
 
 /// The settings that determine a job's result. How it is processed (jobs, memory, progress) is not part of them.
 ///
-/// `fields` is the table of them: it has the name, the range, the default and the help of each. The command line, profiles,
-/// JSON and the comparison of two runs read it.
+/// `fields` is the table of all settings with name, range, default and help. The command line, profiles, JSON and the
+/// comparison of two runs use it.
 public struct TranscodeSettings: Sendable, Hashable {
     /// How the output is packaged.
     public var formats = OutputFormat.allCases
@@ -23,7 +23,7 @@ public struct TranscodeSettings: Sendable, Hashable {
     public var preset = "medium"
     /// Nominal segment duration.
     public var segmentSeconds = 6.0
-    /// Approximate CPU seconds of a chunk, the unit of parallel work and of repetition after an interruption.
+    /// The approximate CPU seconds of a chunk, the unit of parallel work and of retries.
     public var chunkCPUSeconds = 60.0
     /// Seconds from the start of the source at which the output begins.
     public var start: Rational?
@@ -53,13 +53,13 @@ public struct TranscodeSettings: Sendable, Hashable {
 }
 
 extension TranscodeSettings {
-    /// x264 presets that may be chosen, fastest first.
+    /// The allowed x264 presets, the fastest first.
     public static let presets = [
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
     ]
 
-    /// All settings, in the order in which help and manual show them. A new setting is a property and a line here; the
-    /// command line has an option for each (`SettingsOptions`).
+    /// All settings, in the order of help and manual. A new setting needs a property, a line here, and an option on the
+    /// command line (`SettingsOptions`).
     public static let fields: [SettingField] = [
         .choices(
             "formats", option: "format", \.formats, of: OutputFormat.allCases.map { ($0.rawValue, $0) },
@@ -74,25 +74,26 @@ extension TranscodeSettings {
         .choice("preset", \.preset, of: presets, help: "Speed of the encoder."),
         .number(
             "segment-seconds", \.segmentSeconds, key: "segmentSeconds", 1...60, valueName: "seconds",
-            help: "Nominal segment length; the real one is whole GOPs."),
+            help: "Nominal segment length; segments consist of whole GOPs."),
         .number(
             "chunk-cpu-seconds", \.chunkCPUSeconds, key: "chunkCPUSeconds", 0.001...86_400, valueName: "seconds",
-            help: "CPU time of a chunk, roughly. Chunks are encoded in parallel, and repeated when interrupted."),
+            help: "Approximate CPU time of a chunk. Chunks are encoded in parallel, and repeated when interrupted."),
         .time(
             "start", \.start, 0...9_999_999, help: "Seconds from the start of the source to begin at.", absent: "0"),
-        .time("duration", \.duration, 0.001...9_999_999, help: "Seconds to take.", absent: "all"),
+        .time("duration", \.duration, 0.001...9_999_999, help: "Seconds of the source to transcode.", absent: "all"),
         .flag(
             "allow-partial", \.allowPartial, key: "allowPartial",
-            help: "Take what can be read of a source that is cut short or damaged."),
+            help: "Transcode the readable part of a truncated or damaged source."),
         .flag(
             "copy-compatible", \.copyCompatible, key: "copyCompatible",
-            help: "Put a source that already is what a rung asks for into the ladder without encoding it."),
+            help: "Copy a source that already has the format of a rung, without encoding."),
     ]
 
-    /// The field with a name; nil where there is none.
+    /// The field with a name; nil if there is none.
     public static func field(_ name: String) -> SettingField? { fields.first { $0.name == name } }
 
-    /// - Throws: what is wrong with the first setting that is out of range: a document may come from another program.
+    /// Checks all ranges, because documents may come from other programs.
+    /// - Throws: The problem of the first invalid setting.
     public func validate() throws(SettingProblem) {
         for field in Self.fields { try field.validate(self) }
     }
@@ -104,7 +105,7 @@ extension TranscodeSettings {
 }
 
 extension TranscodeSettings: Codable {
-    /// A setting that the document does not have keeps its default: documents outlive the program that wrote them.
+    /// Missing settings keep their defaults, because documents outlive the version that wrote them.
     public init(from decoder: any Decoder) throws {
         self.init()
         let container = try decoder.container(keyedBy: SettingField.Key.self)

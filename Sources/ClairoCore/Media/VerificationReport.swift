@@ -4,11 +4,11 @@ public struct VerificationReport: Sendable, Codable, Hashable {
     public struct Check: Sendable, Codable, Hashable {
         /// A stable name, for example `segment-boundaries`.
         public var name: String
-        /// What was checked: a rendition, a playlist, a file.
+        /// The checked item: a rendition, a playlist or a file.
         public var subject: String
         /// Whether it passed.
         public var passed: Bool
-        /// What was found, and for a failed check what was expected.
+        /// The result, and for a failed check the expected result.
         public var detail: String
 
         public init(name: String, subject: String, passed: Bool, detail: String) {

@@ -1,10 +1,11 @@
 /// The video of an output.
 public struct VideoPlan: Sendable, Codable, Hashable {
-    /// Stream of the source that it is made from.
+    /// The index of the source stream.
     public var streamIndex: Int
-    /// Where frames, GOPs and segments are.
+    /// The positions of frames, GOPs and segments.
     public var grid: SegmentGrid
-    /// Frames of the grid that the source's frames cover. Any after them hold the last one while audio goes on.
+    /// The number of output frames that the source's frames cover. Later frames repeat the last one while audio
+    /// continues.
     public var sourceFrameCount: Int
     /// Orientation of the source.
     public var orientation: Orientation
@@ -14,14 +15,15 @@ public struct VideoPlan: Sendable, Codable, Hashable {
     public var dynamicRange: DynamicRange
     /// The output's color tags: the source's, or BT.709 after tone mapping.
     public var color: ColorDescription
-    /// Segments that one encoder makes before the next is opened. Its bytes depend on these segments' frames alone, so a
-    /// chunk is a multiple of it, any worker that makes it gets the same, and a resumed job repeats no more than this.
+    /// The number of segments that one encoder makes before the next is opened. The bytes depend only on the frames of
+    /// these segments, so any worker produces the same bytes. A chunk is a multiple of it, and a resumed job repeats at
+    /// most this.
     public var segmentsPerEncoder: Int
     /// Whether decoding can start in the middle of the source. Otherwise there is only one chunk.
     public var isSeekable: Bool
-    /// From largest to smallest. Each is scaled from the one before.
+    /// The rungs from the largest to the smallest. Each is scaled from the previous one.
     public var rungs: [Rung]
-    /// One entry for each standard height and for the source's own: kept, capped or dropped, and why.
+    /// The decisions for each standard height and for the source's own, with the reasons.
     public var decisions: [LadderDecision]
 
     public init(

@@ -16,15 +16,15 @@ public struct DeadLetter: Sendable, Codable, Hashable {
     public var headers: [String: String]
     /// The original payload, up to 1 MiB. For a task, its `TaskSpec`.
     public var payload: Data
-    /// Why it was given up.
+    /// The error of the last attempt.
     public var failure: Failure
-    /// Attempts that were made.
+    /// The number of attempts.
     public var attempts: Int
     /// The video to process again on a redrive, if any.
     public var videoID: VideoID?
-    /// When it was given up.
+    /// When it was dead-lettered.
     public var createdAt: Timestamp
-    /// When it was last tried again.
+    /// When it was last redriven.
     public var redrivenAt: Timestamp?
 
     public init(

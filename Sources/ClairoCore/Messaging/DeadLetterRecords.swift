@@ -1,4 +1,4 @@
-/// Messages and tasks that were given up, until an operator has them tried again.
+/// Dead letters, which are kept until an operator redrives them.
 public protocol DeadLetterRecords: Sendable {
     /// Stores a dead letter and posts `messages`. Does nothing if its id exists.
     func addDeadLetter(_ letter: DeadLetter, messages: [OutboxMessage]) async throws(ClairoError)

@@ -1,13 +1,13 @@
 public import struct Foundation.Data
 
-/// Carries messages from the outbox to whoever works on them: Kafka, or a table of the metadata database (`local:`).
+/// Delivers messages from the outbox to consumers: Kafka, or a table of the metadata database (`local:`).
 ///
-/// Messages are hints (article Decisions, 4): each is delivered at least once, those of one key in their order.
+/// Messages are hints (article Decisions, 4). Each is delivered at least once, and messages with the same key in order.
 public protocol MessageQueue: Sendable {
     /// Opens a connection to send messages.
     func producer() async throws(ClairoError) -> any MessageProducer
 
-    /// Joins a consumer group, whose members share the messages of the topics.
+    /// Joins a consumer group. Its members share the messages of the topics.
     /// - Parameter inFlight: The maximum number of unfinished messages.
     func consumer(topics: [String], group: String, inFlight: Int) async throws(ClairoError) -> any MessageConsumer
 
@@ -48,9 +48,9 @@ public protocol MessageConsumer: Sendable {
 
 /// A received message. It may come from anyone who can write to the topic.
 public struct ReceivedMessage: Sendable, Hashable {
-    /// The topic that it came from.
+    /// The topic.
     public var topic: String
-    /// The partition that it came from.
+    /// The partition.
     public var partition: Int
     /// Its offset there.
     public var offset: Int64

@@ -1,4 +1,4 @@
-/// The table behind the `local:` queue.
+/// The table of the `local:` queue.
 public protocol QueueRecords: Sendable {
     /// Adds messages to their topics. Messages with an existing id are skipped.
     func enqueue(_ messages: [OutboxMessage]) async throws(ClairoError)

@@ -29,7 +29,7 @@ public struct TaskMessage: Sendable, Codable, Hashable {
     public var jobID: JobID
     /// Its video.
     public var videoID: VideoID
-    /// What the task does.
+    /// The kind of the task.
     public var kind: WorkTask.Kind
 
     public init(_ task: WorkTask) {
@@ -46,7 +46,7 @@ public struct JobEvent: Sendable, Codable, Hashable {
     /// Version of the document.
     public static let currentSchema = 1
 
-    /// What happened to a job.
+    /// The kind of an event.
     public enum Kind: String, Sendable, Codable, CaseIterable {
         /// The job was created.
         case started = "job.started"
@@ -54,7 +54,7 @@ public struct JobEvent: Sendable, Codable, Hashable {
         case planned = "job.planned"
         /// Its output is published.
         case ready = "job.ready"
-        /// It failed for good.
+        /// It failed permanently.
         case failed = "job.failed"
         /// It was stopped.
         case cancelled = "job.cancelled"
@@ -62,13 +62,13 @@ public struct JobEvent: Sendable, Codable, Hashable {
 
     /// Version of the document.
     public var schema: Int
-    /// What happened.
+    /// The kind of the event.
     public var event: Kind
     /// The video.
     public var videoID: VideoID
     /// The job.
     public var jobID: JobID
-    /// Follows the video through logs and messages.
+    /// The trace id of the video, for logs and messages.
     public var traceID: String
     /// When it happened.
     public var time: Timestamp

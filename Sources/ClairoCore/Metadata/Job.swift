@@ -1,8 +1,8 @@
 /// A processing of a video under a profile.
 public struct Job: Sendable, Codable, Hashable {
-    /// What a job is doing.
+    /// The state of a job.
     public enum State: String, Sendable, Codable, CaseIterable {
-        /// In this order; the last three are final.
+        /// In order of progress; the last three are final.
         case planning, running, finishing, succeeded, failed, cancelled
 
         /// Whether the job has ended.
@@ -13,11 +13,11 @@ public struct Job: Sendable, Codable, Hashable {
     public var id: JobID
     /// The video that it processes.
     public var videoID: VideoID
-    /// What the job is doing.
+    /// The state of the job.
     public var state: State
     /// Transcoding profile.
     public var profile: String
-    /// Place in the queue.
+    /// The priority in the queue.
     public var priority: Priority
     /// The tenant, for fair scheduling.
     public var tenant: String
@@ -29,7 +29,7 @@ public struct Job: Sendable, Codable, Hashable {
     public var plan: Plan?
     /// Why it failed.
     public var error: Failure?
-    /// Follows the video through logs and messages.
+    /// The trace id of the video, for logs and messages.
     public var traceID: String
     /// When the job was created.
     public var createdAt: Timestamp

@@ -1,4 +1,4 @@
-/// Jobs and their tasks, to be read.
+/// Reads jobs and their tasks.
 public protocol JobRecords: Sendable {
     /// A job; nil if there is none with this id.
     func job(_ id: JobID) async throws(ClairoError) -> Job?
@@ -9,7 +9,7 @@ public protocol JobRecords: Sendable {
     /// Jobs in these states, oldest first, after `after`.
     func jobs(in states: Set<Job.State>, after: JobID?, limit: Int) async throws(ClairoError) -> [Job]
 
-    /// By kind and index.
+    /// The tasks of a job, sorted by kind and index.
     func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask]
 }
 

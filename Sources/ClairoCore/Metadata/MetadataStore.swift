@@ -1,10 +1,10 @@
-/// The database: all roles of the records in one. Drivers implement it; a use case takes only the roles that it needs.
+/// The database with all its roles. Drivers implement it; a use case depends only on the roles that it needs.
 ///
 /// The database is the source of truth; messages only hint that work may be available (article Decisions, 4).
 ///
-/// Each call is one transaction and is repeated after a lost connection or a deadlock before it throws. Every change of
-/// state is one conditional update that names the version or the attempt it builds on, and says whether it took hold, so
-/// a worker that was thought dead can change nothing. Time is the database's own wherever two machines are compared.
+/// Each call is one transaction, which is retried after a lost connection or a deadlock before it throws. Each state
+/// change is a conditional update on a version or attempt and returns whether it was applied, so a worker that lost its
+/// claim changes nothing. Comparisons between machines use the database's clock.
 public protocol MetadataStore: VideoRecords, UploadRecords, JobRecords, JobLifecycle, TaskRecords, OutboxRecords,
     QueueRecords, DeadLetterRecords, StatisticsRecords, UpkeepRecords, SchemaRecords, DatabaseHealth
 {
@@ -28,11 +28,11 @@ public protocol SchemaRecords: Sendable {
     func migrate() async throws(ClairoError) -> [String]
 }
 
-/// Versions of the schema: that of the database, and the one that this program knows.
+/// The schema versions of the database and of this program.
 public struct SchemaVersions: Sendable, Hashable, Codable {
-    /// Version that the database has.
+    /// The version of the database.
     public var database: Int
-    /// Version that this program needs.
+    /// The version that this program needs.
     public var program: Int
 
     public init(database: Int, program: Int) {
@@ -43,9 +43,8 @@ public struct SchemaVersions: Sendable, Hashable, Codable {
 
 /// For the garbage collection.
 public protocol UpkeepRecords: Sendable {
-    /// Removes rows that are not needed any more: redriven dead letters, and queued messages that nobody holds of topics that
-    /// the pipeline does not consume itself, all older than `seconds`; and webhooks that no relay has sent for
-    /// `webhookSeconds`.
-    /// - Returns: how many rows went.
+    /// Removes obsolete rows: redriven dead letters, and unleased messages of topics that the pipeline does not
+    /// consume, both older than `seconds`; and webhooks that no relay has sent for `webhookSeconds`.
+    /// - Returns: The number of removed rows.
     func purge(olderThanSeconds seconds: Double, webhookSeconds: Double) async throws(ClairoError) -> Int
 }

@@ -2,11 +2,11 @@
 public enum OutboxLane: String, Sendable, CaseIterable {
     /// All topics except `Topic.webhook`.
     case queue
-    /// To the webhook.
+    /// The webhook.
     case webhook
 }
 
-/// The outbox, as those have it who write into it and the relay that empties it.
+/// The outbox, for writers and for the relay.
 public protocol OutboxRecords: Sendable {
     /// Leases due messages, oldest first. A message is not leased while an older one of the same topic and key is
     /// leased or unsent.

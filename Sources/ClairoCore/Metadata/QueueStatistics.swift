@@ -10,7 +10,7 @@ public protocol StatisticsRecords: Sendable {
     func pendingWork() async throws(ClairoError) -> PendingWork
 }
 
-/// What is left to do.
+/// The amount of unfinished work.
 public struct PendingWork: Sendable, Codable, Hashable {
     /// Videos in state `uploaded`.
     public var videos: Int
@@ -33,7 +33,7 @@ public struct PendingWork: Sendable, Codable, Hashable {
 public struct QueueStatistics: Sendable, Hashable {
     /// The items in one state.
     public struct Group: Sendable, Hashable {
-        /// How many there are.
+        /// The number of items.
         public var count: Int
         /// Nil for a final state, or without items.
         public var oldestSeconds: Double?

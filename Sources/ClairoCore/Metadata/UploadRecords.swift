@@ -1,4 +1,4 @@
-/// Uploads that are under way.
+/// Uploads in progress.
 public protocol UploadRecords: Sendable {
     /// Records a new upload.
     func createUpload(_ upload: UploadSession) async throws(ClairoError)

@@ -1,6 +1,6 @@
 /// An upload in progress, with everything needed to resume it.
 public struct UploadSession: Sendable, Codable, Hashable {
-    /// What an upload is doing.
+    /// The state of an upload.
     public enum State: String, Sendable, Codable, CaseIterable {
         /// More bytes may arrive.
         case open
@@ -14,7 +14,7 @@ public struct UploadSession: Sendable, Codable, Hashable {
     public var id: UploadID
     /// The id of the future video. Its source is stored at `Video.sourceKey(videoID)`.
     public var videoID: VideoID
-    /// What it is doing.
+    /// The state of the upload.
     public var state: State
     /// Identifies who may resume the upload. For `clairo upload`, a digest of host, path, size and modification time;
     /// for the API, a salted digest of the token.
@@ -25,7 +25,7 @@ public struct UploadSession: Sendable, Codable, Hashable {
     public var originalName: String
     /// Transcoding profile of the video.
     public var profile: String
-    /// Place of the video in the queue.
+    /// The priority of the video in the queue.
     public var priority: Priority
     /// Tenant of the video, for fair scheduling.
     public var tenant: String

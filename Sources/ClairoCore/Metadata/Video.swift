@@ -1,6 +1,6 @@
 /// An uploaded source and its state.
 public struct Video: Sendable, Codable, Hashable {
-    /// What became of a video.
+    /// The state of a video.
     public enum State: String, Sendable, Codable, CaseIterable {
         /// The source is stored, and its message is certain to be sent.
         case uploaded
@@ -16,7 +16,7 @@ public struct Video: Sendable, Codable, Hashable {
 
     /// Id of the video.
     public var id: VideoID
-    /// What became of the video.
+    /// The state of the video.
     public var state: State
     /// Title for people.
     public var title: String?
@@ -24,7 +24,7 @@ public struct Video: Sendable, Codable, Hashable {
     public var originalName: String
     /// The name of the profile.
     public var profile: String
-    /// Place in the queue.
+    /// The priority in the queue.
     public var priority: Priority
     /// The tenant, for fair scheduling.
     public var tenant: String
@@ -75,14 +75,14 @@ public struct Video: Sendable, Codable, Hashable {
         self.error = error
     }
 
-    /// Tenant of videos that name none.
+    /// The tenant of videos without one.
     public static let defaultTenant = "default"
 
     /// The key of a video's source in the raw store.
     public static func sourceKey(_ id: VideoID) -> ObjectKey { OutputLayout.source(of: id) }
 }
 
-/// Place in the queue.
+/// The priority in the queue.
 public enum Priority: String, Sendable, Codable, CaseIterable, Comparable {
     /// In ascending order.
     case low, normal, high
@@ -107,7 +107,7 @@ public enum Priority: String, Sendable, Codable, CaseIterable, Comparable {
 
 /// The published output of a video.
 public struct ProcessedOutput: Sendable, Codable, Hashable {
-    /// URLs of the HLS multivariant playlist, the DASH manifest and the poster; nil if not made.
+    /// The URL of the HLS multivariant playlist; nil if not made.
     public var masterPlaylist: String?
     /// URL of the DASH manifest.
     public var manifest: String?
@@ -126,9 +126,9 @@ public struct ProcessedOutput: Sendable, Codable, Hashable {
 
 /// A published rendition.
 public struct Rendition: Sendable, Codable, Hashable {
-    /// The video that it belongs to.
+    /// The video.
     public var videoID: VideoID
-    /// Job that made it; not in the upload API.
+    /// The job that made it. Not in the upload API.
     public var jobID: JobID
     /// For example `1080p`.
     public var name: String
@@ -138,9 +138,9 @@ public struct Rendition: Sendable, Codable, Hashable {
     public var height: Int
     /// Codec string, such as `avc1.640028`.
     public var codec: String
-    /// Average and peak in bits per second.
+    /// The average rate in bits per second.
     public var averageRate: Int64
-    /// Highest rate of a segment.
+    /// The peak rate in bits per second.
     public var peakRate: Int64
     /// Size of all segments.
     public var bytes: Int64

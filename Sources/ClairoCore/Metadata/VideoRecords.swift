@@ -1,10 +1,10 @@
-/// Which videos a list shows.
+/// A filter for lists of videos.
 public struct VideoFilter: Sendable, Hashable {
     /// Only videos in this state; nil for all.
     public var state: Video.State?
     /// Only videos older than this one, for paging.
     public var before: VideoID?
-    /// Videos at most.
+    /// The maximum number of videos.
     public var limit: Int
 
     public init(state: Video.State? = nil, before: VideoID? = nil, limit: Int = 50) {
@@ -14,7 +14,7 @@ public struct VideoFilter: Sendable, Hashable {
     }
 }
 
-/// Videos, and the renditions that were made of them.
+/// Videos and their renditions.
 public protocol VideoRecords: Sendable {
     /// A video; nil if there is none with this id.
     func video(_ id: VideoID) async throws(ClairoError) -> Video?

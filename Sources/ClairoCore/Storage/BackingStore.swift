@@ -1,6 +1,6 @@
 internal import struct Foundation.Data
 
-/// A store that is a place of its own, a bucket or a directory, and no view of a part of one.
+/// A store that is a bucket or a directory itself, not a view of a part of one.
 public protocol BackingStore: ObjectStore {
     /// The location of an object, for database rows, messages and display.
     func location(of key: ObjectKey) -> ObjectLocation
@@ -14,7 +14,7 @@ public protocol BackingStore: ObjectStore {
 
 extension BackingStore {
     /// Writes, reads and deletes a small object, which proves permissions and free space. For `doctor`.
-    public func tryOut() throws(ClairoError) {
+    public func checkRoundTrip() throws(ClairoError) {
         let key = ObjectKey(".clairo-check-\(UInt64.random(in: .min ... .max))")
         let data = Data((0..<4096).map { _ in UInt8.random(in: .min ... .max) })
         try put(data, at: key)
@@ -27,11 +27,11 @@ extension BackingStore {
         }
         try delete(key)
         guard read == data else {
-            throw .inputOutput("\(location(of: key).url) did not come back as it was written")
+            throw .inputOutput("\(location(of: key).url) was read back with different content")
         }
     }
 
-    /// For stores whose listing has no sizes.
+    /// An implementation for stores whose listings have no sizes.
     public func usage() throws(ClairoError) -> StoreUsage {
         var usage = StoreUsage()
         for key in try list(prefix: "") {

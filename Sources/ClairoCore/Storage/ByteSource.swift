@@ -7,7 +7,7 @@ public protocol ByteSource: Sendable {
     /// The length in bytes.
     var size: Int64 { get }
 
-    /// The store's version of the bytes, or nil if only reading tells whether two sources are equal.
+    /// The store's version of the bytes, or nil if only their content identifies them.
     var etag: String? { get }
 
     /// Reads up to `buffer.count` bytes at `offset` and returns their number. Returns 0 only at the end.

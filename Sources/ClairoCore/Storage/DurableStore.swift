@@ -1,9 +1,9 @@
 public import struct Foundation.Data
 
-/// Everything that the store behind a URL can do. Drivers implement it; a use case takes only the roles that it needs.
+/// A store behind a URL with all its roles. Drivers implement it; a use case depends only on the roles that it needs.
 public typealias DurableStore = BackingStore & ConditionalStore & MultipartStore & PresigningStore
 
-/// A store on which two writers can find out who was first.
+/// A store on which concurrent writers can determine who was first.
 public protocol ConditionalStore: ObjectStore {
     /// Writes an object atomically unless it exists.
     /// - Returns: Whether it was written.

@@ -1,6 +1,6 @@
 public import struct Foundation.Data
 
-/// A store that takes objects in parts: those of an upload that may be interrupted and gone on with.
+/// A store that accepts objects in parts, so that uploads can be interrupted and resumed.
 public protocol MultipartStore: ObjectStore {
     /// Starts an object that is sent in parts of `partSize` bytes. The last part may have any size. The upload uses
     /// storage until it is completed or aborted.
@@ -27,7 +27,7 @@ public protocol MultipartStore: ObjectStore {
 public struct MultipartUpload: Sendable, Hashable, Codable {
     /// The object that it becomes.
     public var key: ObjectKey
-    /// The store's name for it.
+    /// The store's id of the upload.
     public var id: String
     /// The size of each part except the last.
     public var partSize: Int

@@ -1,6 +1,6 @@
 public import struct Foundation.Data
 
-/// A store of objects: uploaded sources and output. An object appears whole or not at all, so an existing key is
+/// A store of objects: uploaded sources and output. Objects appear atomically, so an existing key is
 /// finished work.
 ///
 /// Calls block. Use a dedicated thread, never the cooperative pool. Retryable errors have been retried with back-off

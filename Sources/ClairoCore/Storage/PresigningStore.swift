@@ -1,4 +1,4 @@
-/// A store that lets others reach its objects without credentials.
+/// A store that can give others access to its objects without credentials.
 public protocol PresigningStore: Sendable {
     /// A URL that allows anyone one operation for a limited time, without credentials; nil if unsupported.
     func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String?

@@ -17,14 +17,14 @@ public protocol TaskEngine: Sendable {
     ) throws(ClairoError) -> TaskResult
 }
 
-/// What a task reads and writes: all that it can reach of the world.
+/// The input and output of a task. A task can access nothing else.
 public struct TaskIO: Sendable {
-    /// Nil for a task that reads what its job wrote, and no source.
+    /// The source; nil for a task that reads only the job's output.
     public var source: (any ByteSource)?
-    /// The job's output folder, by the names of the plan; nil for a task that writes nothing. What an attempt may write, and
-    /// under which names it is kept, is decided by who gives the folder.
+    /// The job's output folder, with the names of the plan; nil for a task that writes nothing. The provider of the
+    /// folder decides what an attempt may write and under which names it is stored.
     public var output: (any ObjectStore)?
-    /// For a task that runs where `output` does not lead, and writes by itself; nil where no task may.
+    /// Direct access to the store for a task on another machine, which cannot use `output`; nil if that is not allowed.
     public var remote: RemoteOutput?
 
     public init(
@@ -36,23 +36,23 @@ public struct TaskIO: Sendable {
     }
 }
 
-/// What the supervisor of a task is told while it runs. Called from any thread.
+/// Callbacks to the supervisor of a task while it runs. They may be called on any thread.
 public struct TaskObserver: Sendable {
-    /// The frames finished so far, over all rungs.
+    /// Receives the number of frames finished so far, over all rungs.
     public var progress: @Sendable (Int) -> Void
-    /// How a whole job gets on.
-    public var news: @Sendable (JobNews) -> Void
-    /// That the settings of this worker are wrong, before the error is thrown: the task is not to blame then, and another
-    /// worker may do it.
+    /// Receives the progress and notes of a whole job.
+    public var update: @Sendable (JobUpdate) -> Void
+    /// Called before an error is thrown that comes from this worker's settings. The task is not at fault, and another
+    /// worker may run it.
     public var refuse: @Sendable (ClairoError) -> Void
 
     public init(
         progress: @escaping @Sendable (Int) -> Void = { _ in },
-        news: @escaping @Sendable (JobNews) -> Void = { _ in },
+        update: @escaping @Sendable (JobUpdate) -> Void = { _ in },
         refuse: @escaping @Sendable (ClairoError) -> Void = { _ in }
     ) {
         self.progress = progress
-        self.news = news
+        self.update = update
         self.refuse = refuse
     }
 }

@@ -11,14 +11,14 @@ public struct TaskClaim: Sendable, Hashable {
     }
 }
 
-/// What a worker does with tasks: claims, leases and outcomes. Every change is one transaction, conditional on the claim, that returns
-/// whether the claim still held; nothing is written otherwise. A call whose answer was lost may be made
-/// again and says the same.
+/// A worker's operations on tasks: claims, leases and outcomes. Each change is one transaction that is conditional on
+/// the claim. It returns whether the claim was still valid; otherwise nothing is written. A call may be repeated after
+/// a lost reply and returns the same result.
 public protocol TaskRecords: Sendable {
-    /// Claims, of the tasks that are due or whose lease has run out, the one with the earliest `queueAt`: state `running`,
-    /// attempt one higher, a lease for `owner`. Where a lease has run out, a worker has died or been cut off: that is not the
-    /// task's fault, so `maxAttempts` goes up too, to `WorkTask.mostAttempts` at most.
-    /// - Returns: the task as it is now, or nil where none can be claimed.
+    /// Claims the task with the earliest `queueAt` among those that are due or have an expired lease. The task becomes
+    /// `running`, its attempt is incremented, and `owner` gets a lease. An expired lease means that a worker died or
+    /// was cut off, which is not the task's fault, so `maxAttempts` is incremented too, up to `WorkTask.mostAttempts`.
+    /// - Returns: The claimed task, or nil if none can be claimed.
     func claimNextTask(kinds: [WorkTask.Kind], owner: String, leaseSeconds: Double) async throws(ClairoError)
         -> WorkTask?
 
@@ -29,7 +29,7 @@ public protocol TaskRecords: Sendable {
     func succeedPlan(_ claim: TaskClaim, result: TaskResult, plan: Plan, tasks: [WorkTask], messages: [OutboxMessage])
         async throws(ClairoError) -> Bool
 
-    /// Completes a chunk or audio task. If it was the job's last, the job becomes `finishing` in the same transaction,
+    /// Completes a chunk or track task. If it was the job's last, the job becomes `finishing` in the same transaction,
     /// and `finish` and `messages` are inserted.
     /// - Parameters:
     ///   - finish: The task that ends the job. It is deterministic, so the last task inserts it exactly once.

@@ -26,10 +26,10 @@ extension TaskResult {
         }
         switch work {
         case .probe, .inspect:
-            guard let media else { throw ImpossibleResult(reason: "it tells nothing of the source") }
+            guard let media else { throw ImpossibleResult(reason: "it does not describe the source") }
             try media.validate()
         case .plan, .chunk, .track, .finish, .transcode, .verify:
-            try expect(media == nil, "it tells of the source")
+            try expect(media == nil, "it describes the source")
         }
         return self
     }
@@ -52,7 +52,7 @@ extension TaskResult {
                 isPlanned && rendition.name.isPlainWord && rendition.codec.isPlainWord
                     && Bounds.counts.contains(rendition.frameCount) && Bounds.seconds.contains(rendition.duration)
                     && [rendition.averageRate, rendition.peakRate, rendition.bytes].allSatisfy(Bounds.bytes.contains),
-                "the rendition \(rendition.name.prefix(40).debugDescription)")
+                "the rendition \(rendition.name.prefix(40).debugDescription) is invalid")
         }
     }
 }
@@ -67,7 +67,7 @@ extension [FileRecord] {
                 && file.sha256.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
             try expect(
                 (1...1024).contains(file.key.utf8.count) && Bounds.bytes.contains(file.bytes) && isDigest,
-                "the file \(file.key.prefix(40).debugDescription)")
+                "the file \(file.key.prefix(40).debugDescription) is invalid")
         }
     }
 }
@@ -109,7 +109,7 @@ extension TaskUsage {
             Bounds.seconds.contains(cpuSeconds) && Bounds.seconds.contains(wallSeconds)
                 && Bounds.bytes.contains(peakMemory) && steps.count <= 64
                 && steps.allSatisfy { $0.key.isPlainWord && Bounds.seconds.contains($0.value) },
-            "what it says that it has cost")
+            "its usage is out of range")
     }
 }
 
@@ -125,7 +125,7 @@ extension MediaInfo {
             size >= 0 && times.allSatisfy { abs($0) <= 1e15 } && counts.allSatisfy(Bounds.counts.contains)
                 && sizes.allSatisfy { (0...1 << 30).contains($0.width) && (0...1 << 30).contains($0.height) }
                 && video.count + audio.count + subtitles.count + otherStreams.count <= 10_000,
-            "what it tells of the source")
+            "its description of the source is out of range")
     }
 }
 
@@ -134,10 +134,10 @@ extension Plan {
         try expect(version == Self.currentVersion, "its plan is of version \(version)")
         try expect(source == request.source, "its plan is of another source")
         try expect(settings == request.settings, "its plan has other settings")
-        try expect(video != nil || !audio.isEmpty, "its plan is of nothing")
+        try expect(video != nil || !audio.isEmpty, "its plan has neither video nor audio")
         try expect(
             abs(origin.doubleValue) <= 1e12 && prediction.bytes >= 0 && prediction.cpuSeconds >= 0
-                && prediction.cpuSeconds <= 1e15, "its plan begins or ends nowhere")
+                && prediction.cpuSeconds <= 1e15, "the start or cost of its plan is out of range")
         try video?.validate(settings)
         try validateChunks()
         for track in audio { try track.validate() }
@@ -157,7 +157,7 @@ extension Plan {
             try expect(
                 rendition.name.isPlainWord && rendition.segmentCount <= Bounds.segments
                     && Bounds.seconds.contains(rendition.duration.doubleValue) && rendition.hasPlainNames,
-                "the rendition \(rendition.name.prefix(40).debugDescription) of its plan")
+                "the rendition \(rendition.name.prefix(40).debugDescription) of its plan is invalid")
         }
     }
 
@@ -179,21 +179,22 @@ extension Plan {
 extension VideoPlan {
     fileprivate func validate(_ settings: TranscodeSettings) throws(ImpossibleResult) {
         let rate = grid.frameRate.doubleValue
-        try expect(rate >= 0.001 && rate <= 1000 && grid.frameCount > 0, "the frames of its plan")
+        try expect(rate >= 0.001 && rate <= 1000 && grid.frameCount > 0, "the frames of its plan are out of range")
         let own = SegmentGrid(
             frameRate: grid.frameRate, frameCount: grid.frameCount, segmentSeconds: settings.segmentSeconds)
-        try expect(grid == own, "the segments of its plan")
+        try expect(grid == own, "the segments of its plan do not follow from its frames")
         try expect(
             (0...grid.frameCount).contains(sourceFrameCount)
                 && (1...Bounds.counts.upperBound).contains(segmentsPerEncoder)
-                && [0, 90, 180, 270].contains(orientation.rotation), "the frames of its plan")
+                && [0, 90, 180, 270].contains(orientation.rotation), "the frames of its plan are out of range")
         try expect(
             !rungs.isEmpty && decisions.count <= 1000, "its plan has \(rungs.count) rungs")
         for rung in rungs {
             try expect(
                 rung.size.isPossible && Bounds.bytes.contains(rung.maxRate)
                     && Bounds.bytes.contains(rung.bufferSize) && (0...10_000).contains(rung.copyReorderDelay ?? 0)
-                    && rung.laterAttempts == nil, "the rung \(rung.name.prefix(40).debugDescription) of its plan")
+                    && rung.laterAttempts == nil,
+                "the rung \(rung.name.prefix(40).debugDescription) of its plan is invalid")
         }
     }
 }
@@ -202,13 +203,13 @@ extension AudioPlan {
     fileprivate func validate() throws(ImpossibleResult) {
         var last = Rational.zero
         for boundary in segmentBoundaries {
-            try expect(boundary > last, "the segments of a track of its plan")
+            try expect(boundary > last, "the segments of a track of its plan are out of order")
             last = boundary
         }
         try expect(
             language.isPlainWord && (1...8).contains(channels) && (1...1 << 30).contains(bitRate)
                 && Bounds.counts.contains(sampleCount) && (0...sampleCount).contains(sourceSampleCount ?? 0)
                 && last.doubleValue <= 1e10 && laterAttempt == nil,
-            "the track \(name.prefix(40).debugDescription) of its plan")
+            "the track \(name.prefix(40).debugDescription) of its plan is invalid")
     }
 }

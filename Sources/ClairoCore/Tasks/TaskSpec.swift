@@ -1,13 +1,13 @@
-/// What a worker is to do, whole: the same document goes to the engine in this process, to a child, to a container. It
-/// holds no credential and names no service; bytes come and go through its `TaskIO`.
+/// The complete description of a task. The engine in this process, a child process and a container get the same
+/// document. It contains no credentials and names no service; the task reads and writes through its `TaskIO`.
 ///
-/// As JSON it has a `schema`, and `work` is an object with one member, named for the kind: `plan`, `chunk`, `track` and
-/// `finish` are the tasks of a job; the others are what a command does by hand.
+/// The JSON form has a `schema`, and `work` is an object with one member, named after the kind. `plan`, `chunk`,
+/// `track` and `finish` are the tasks of a job; commands run the other kinds directly.
 public struct TaskSpec: Sendable, Codable, Hashable {
     /// Version of the document.
     public static let currentSchema = 1
 
-    /// What is to be done, and with what.
+    /// The work of a task and its input.
     public enum Work: Sendable, Codable, Hashable {
         /// Checks whether the source can be transcoded, before it becomes a video. Not a task of a job.
         case probe(name: String, settings: TranscodeSettings = TranscodeSettings())
@@ -17,17 +17,17 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         case plan(PlanRequest)
         /// Makes the segments of `plan.chunks[index]` for all rungs, and decodes them once.
         case chunk(Plan, index: Int)
-        /// Make the track `plan.tracks[index]`.
+        /// Makes the track `plan.tracks[index]`.
         case track(Plan, index: Int)
         /// Makes everything that refers to the segments, verifies it, and writes the master playlist last. The plan
         /// names the attempts that made the segments.
         case finish(FinishRequest)
-        /// Runs a whole job, or what is missing of it.
+        /// Runs a whole job, or its missing parts.
         case transcode(TranscodeRequest)
         /// Decodes and verifies existing output. Has no source.
         case verify
 
-        /// The work of a task that makes segments of a plan; nil for one of another kind, or one that the plan does not have.
+        /// The work of a task that makes segments of a plan; nil for other kinds, or if the plan has no such task.
         public init?(_ kind: WorkTask.Kind, index: Int, of plan: Plan) {
             switch kind {
             case .chunk where plan.chunks.indices.contains(index): self = .chunk(plan, index: index)
@@ -47,9 +47,9 @@ public struct TaskSpec: Sendable, Codable, Hashable {
     public var videoID: VideoID
     /// Number of the attempt.
     public var attempt: Int
-    /// Follows the video through logs and messages.
+    /// The trace id of the video, for logs and messages.
     public var traceID: String
-    /// What is to be done.
+    /// The work to do.
     public var work: Work
     /// Decoding threads, or nil for the engine's choice.
     public var threads: Int?
@@ -71,7 +71,7 @@ public struct TaskSpec: Sendable, Codable, Hashable {
     public struct PlanRequest: Sendable, Codable, Hashable {
         /// The source as recorded with the video, so that it need not be read again.
         public var source: SourceFingerprint
-        /// What to make of the source.
+        /// The requested settings.
         public var settings: TranscodeSettings
 
         public init(source: SourceFingerprint, settings: TranscodeSettings) {
@@ -80,11 +80,11 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         }
     }
 
-    /// What a whole job is made from.
+    /// The input of a whole job.
     public struct TranscodeRequest: Sendable, Codable, Hashable {
         /// The source.
         public var source: SourceFingerprint
-        /// What to make of it.
+        /// The requested settings.
         public var settings: TranscodeSettings
         /// How much of the machine to use.
         public var resources: TranscodeResources
@@ -96,7 +96,7 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         }
     }
 
-    /// What the end of a job is made from.
+    /// The input of a finish task.
     public struct FinishRequest: Sendable, Codable, Hashable {
         /// The plan of the job.
         public var plan: Plan
@@ -114,7 +114,7 @@ public struct TaskSpec: Sendable, Codable, Hashable {
 }
 
 extension TaskSpec {
-    /// Takes the name that older programs gave to `track`, too: dead letters keep documents for long.
+    /// Also accepts the old name of `track`, because dead letters may hold old documents.
     public init(from decoder: any Decoder) throws {
         struct OldWork: Decodable {
             struct Audio: Decodable {
@@ -147,17 +147,17 @@ public struct TaskResult: Sendable, Codable, Hashable {
     public var plan: Plan?
     /// Set by a verification, and by a transcode with verification.
     public var verification: VerificationReport?
-    /// What a reader should know.
+    /// Warnings for the user.
     public var warnings: [String]
     /// The written files, by their names in the output folder. Set by the host that stores them.
     public var files: [FileRecord]
-    /// The number of decoded frames, and of decoder errors.
+    /// The number of decoded frames.
     public var decodedFrames: Int
-    /// Errors of the decoder.
+    /// The number of decoder errors.
     public var decodeErrors: Int
     /// Set by a finish task: the published renditions, largest first.
     public var renditions: [RenditionRecord]
-    /// What the attempt cost.
+    /// The resources that the attempt used.
     public var usage: TaskUsage
 
     public init(

@@ -3,7 +3,7 @@ public struct WorkTask: Sendable, Codable, Hashable {
     /// After this many attempts, the task is the likely cause of lost workers.
     public static let mostAttempts = 25
 
-    /// What a task does.
+    /// The kind of work.
     public enum Kind: String, Sendable, Codable, CaseIterable {
         /// Reads the source and decides what to make.
         case plan
@@ -14,7 +14,7 @@ public struct WorkTask: Sendable, Codable, Hashable {
         /// Writes playlists and everything that refers to segments, and publishes.
         case finish
 
-        /// Whether a task of this kind makes segments. When all of a job have ended well, the finish task follows.
+        /// Whether tasks of this kind make segments. The finish task follows when all of them have succeeded.
         public var makesSegments: Bool {
             switch self {
             case .chunk, .track: true
@@ -36,15 +36,15 @@ public struct WorkTask: Sendable, Codable, Hashable {
         public init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
             guard let kind = Self(storedName: try container.decode(String.self)) else {
-                throw DecodingError.dataCorruptedError(in: container, debugDescription: "unknown kind of task")
+                throw DecodingError.dataCorruptedError(in: container, debugDescription: "Unknown task kind")
             }
             self = kind
         }
     }
 
-    /// What became of a task.
+    /// The state of a task.
     public enum State: String, Sendable, Codable, CaseIterable {
-        /// In this order; the last three are final.
+        /// In order of progress; the last three are final.
         case pending, running, succeeded, failed, cancelled
 
         /// Whether the task has ended.
@@ -57,11 +57,11 @@ public struct WorkTask: Sendable, Codable, Hashable {
     public var jobID: JobID
     /// Its video.
     public var videoID: VideoID
-    /// What the task does.
+    /// The kind of the task.
     public var kind: Kind
     /// The index of the chunk or track within the job; 0 for other kinds.
     public var index: Int
-    /// What became of the task.
+    /// The state of the task.
     public var state: State
     /// Priority of its job.
     public var priority: Priority
@@ -69,7 +69,7 @@ public struct WorkTask: Sendable, Codable, Hashable {
     public var queueAt: Timestamp
     /// The number of claims, which is also the fencing number of the current claim.
     public var attempt: Int
-    /// Attempts that it may take.
+    /// The maximum number of attempts.
     public var maxAttempts: Int
     /// The worker that holds the task, and the end of its lease. After that, any worker may claim it.
     public var owner: String?

@@ -12,7 +12,7 @@ public final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
 
     public init(capacity: Int) { self.capacity = capacity }
 
-    /// Adds an element, and blocks while the queue is full. Returns false if the consumer has given up; the producer
+    /// Adds an element, and blocks while the queue is full. Returns false if the consumer has stopped; the producer
     /// should stop.
     public func push(_ element: Element) -> Bool {
         condition.lock()
@@ -43,7 +43,7 @@ public final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         condition.broadcast()
     }
 
-    /// Gives up from either side: drops queued elements and unblocks both threads.
+    /// Abandons the queue from either side: drops queued elements and unblocks both threads.
     public func abandon() {
         condition.lock()
         defer { condition.unlock() }

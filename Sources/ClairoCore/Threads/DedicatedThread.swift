@@ -3,7 +3,7 @@ internal import Foundation
 
 /// Runs blocking work on a dedicated thread while the caller is suspended.
 ///
-/// It throws what `body` throws. A closure says so itself: `{ () throws(ClairoError) in … }`.
+/// It throws the error type of `body`, which a closure must declare: `{ () throws(ClairoError) in … }`.
 public func onDedicatedThread<R: Sendable, E: Error>(
     name: String, _ body: @escaping @Sendable () throws(E) -> R
 ) async throws(E) -> R {

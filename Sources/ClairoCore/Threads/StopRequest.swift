@@ -12,7 +12,7 @@ public final class StopRequest: Sendable {
 
     public init() {}
 
-    /// Whether somebody asked to stop.
+    /// Whether a stop was requested.
     public var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
     /// Requests a stop. Idempotent.
@@ -38,7 +38,7 @@ public final class StopRequest: Sendable {
         return id
     }
 
-    /// Removes a handler whose work has ended, for requests that live much longer.
+    /// Removes a handler after its work has ended, for stop requests that live much longer.
     public func forget(_ id: Int?) {
         if let id { state.withLock { _ = $0.handlers.removeValue(forKey: id) } }
     }

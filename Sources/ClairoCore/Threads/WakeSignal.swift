@@ -3,7 +3,7 @@ internal import Synchronization
 /// Wakes tasks that wait for work, within one process. A signal without a waiter is remembered; several count as one.
 public final class WakeSignal: Sendable {
     private struct State {
-        var isRung = false
+        var isSignaled = false
         var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
         var next = 0
     }
@@ -12,11 +12,11 @@ public final class WakeSignal: Sendable {
 
     public init() {}
 
-    /// Wakes all waiters, or the next one to come.
-    public func ring() {
+    /// Wakes all waiters. Without waiters, the next call to `wait` returns at once.
+    public func signal() {
         let waiting = state.withLock { state in
             defer { state.waiting = [:] }
-            if state.waiting.isEmpty { state.isRung = true }
+            if state.waiting.isEmpty { state.isSignaled = true }
             return state.waiting.values
         }
         for continuation in waiting { continuation.resume() }
@@ -42,8 +42,8 @@ public final class WakeSignal: Sendable {
                 let isOver = state.withLock { state in
                     // A cancelled task leaves the signal to the next waiter.
                     if Task.isCancelled { return true }
-                    if state.isRung {
-                        state.isRung = false
+                    if state.isSignaled {
+                        state.isSignaled = false
                         return true
                     }
                     state.waiting[id] = continuation

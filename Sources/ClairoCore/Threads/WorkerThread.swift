@@ -12,11 +12,11 @@ public final class WorkerThread: Sendable {
     /// Starts `body`.
     /// - Parameter niceness: The thread's nice value, 0 to 19 (nice(2); on Linux it is per thread).
     public init(name: String, niceness: Int32 = 0, _ body: sending @escaping () throws -> Void) {
-        // The closure is handed to one thread and called once there.
+        // The closure is passed to one thread and called once there.
         nonisolated(unsafe) let body = body
         let thread = Thread { [self] in
-            // Set by the thread itself, so that the system shows it (top -H). Not through Foundation: that loses the name if
-            // the thread runs before its creator's call of `start` has returned.
+            // Set by the thread itself, for tools such as top -H. Foundation loses the name if the thread runs before
+            // its creator's call of `start` returns.
             _ = clairo_set_thread_name(name)
             if niceness > 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
             do {

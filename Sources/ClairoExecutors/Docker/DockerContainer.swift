@@ -58,7 +58,7 @@ final class DockerContainer: TaskRuntime {
 
     func readMessages() {}
 
-    func lastWords() -> String {
+    func finalOutput() -> String {
         guard let log = try? engine.logs(id) else { return "" }
         return MessageTail(log).text
     }
@@ -74,7 +74,7 @@ final class DockerContainer: TaskRuntime {
         try? engine.kill(id)
     }
 
-    func ending() -> TaskExit? {
+    func pollExit() -> TaskExit? {
         if let ending = watch.ending {
             // No process in the container can kill its first process. The daemon stopped, or someone killed it.
             let isForeign = ending == .signaled(SIGKILL) && firstKill == nil

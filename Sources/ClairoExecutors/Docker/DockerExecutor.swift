@@ -124,16 +124,16 @@ public struct DockerExecutor: TaskExecutor {
         while true {
             if let socket = listener.connection() { return socket }
             try stop.check()
-            if let ending = container.ending() {
+            if let ending = container.pollExit() {
                 // The task may have connected and ended meanwhile.
                 if let socket = listener.connection() { return socket }
-                throw startError(ending, container.lastWords())
+                throw startError(ending, container.finalOutput())
             }
             guard begin.duration(to: .now) < .seconds(options.limits.startSeconds) else {
                 onKill(.stalled)
                 throw .crash(
                     "The task's container did not connect within \(Int(options.limits.startSeconds)) s",
-                    container.lastWords())
+                    container.finalOutput())
             }
             wake.wait(or: listener.descriptor, timeout: .milliseconds(250))
         }
@@ -225,7 +225,7 @@ public struct DockerExecutor: TaskExecutor {
             _ = socket.send(try WireMessage(.answer, head: AnswerHead()))
             let report = try? socket.receive(WireLimits.fromChild)?.decodeHead(as: SandboxReport.self)
             guard let report else {
-                throw .crash("A task's container fails before it enters its sandbox", container.lastWords())
+                throw .crash("A task's container fails before it enters its sandbox", container.finalOutput())
             }
             return report
         }

@@ -79,7 +79,7 @@ public struct ContainerTask: Sendable {
     public func run(stop: StopRequest) throws(ClairoError) {
         let exchange = Exchange(store: services.exchange, folder: "")
         guard let version: ExchangeSpec.Version = try exchange.read(ExchangeSpec.key) else {
-            throw .temporary("The task no longer exists: its worker has given it up")
+            throw .temporary("The task no longer exists: its worker abandoned it")
         }
         guard version.schema == ExchangeSpec.currentSchema else {
             throw .configuration(
@@ -87,7 +87,7 @@ public struct ContainerTask: Sendable {
                 advice: "Give the task definition the same image as the worker.")
         }
         guard let document: ExchangeSpec = try exchange.read(ExchangeSpec.key) else {
-            throw .temporary("The task no longer exists: its worker has given it up")
+            throw .temporary("The task no longer exists: its worker abandoned it")
         }
         let metadata = TaskMetadata(environment: services.environment)
         let pulse = try Pulse(
@@ -162,7 +162,7 @@ private final class Pulse: Sendable {
         _ exchange: Exchange, metadata: TaskMetadata?, clock: ECSClock, interval: Double, stop: StopRequest
     ) throws(ClairoError) {
         guard let lease: ExchangeLease = try exchange.read(ExchangeLease.key) else {
-            throw .temporary("The task's worker has given it up")
+            throw .temporary("The worker abandoned the task")
         }
         self.exchange = exchange
         self.metadata = metadata
@@ -211,18 +211,18 @@ private final class Pulse: Sendable {
     }
 
     func run() {
-        var told: ExchangeProgress?
-        var toldAt = -Double.infinity
+        var sent: ExchangeProgress?
+        var sentAt = -Double.infinity
         repeat {
             hear()
             if (try? check()) == nil { return }
             measure()
             let (frames, usage) = state.withLock { ($0.frames, $0.usage) }
-            if frames != told?.frames || clock.now() - toldAt >= Exchange.progressSeconds {
-                let news = ExchangeProgress(
-                    beat: (told?.beat ?? 0) + 1, frames: frames, cpuSeconds: usage?.cpuSeconds,
+            if frames != sent?.frames || clock.now() - sentAt >= Exchange.progressSeconds {
+                let report = ExchangeProgress(
+                    beat: (sent?.beat ?? 0) + 1, frames: frames, cpuSeconds: usage?.cpuSeconds,
                     peakMemory: usage?.memory)
-                if (try? exchange.write(news, ExchangeProgress.key)) != nil { (told, toldAt) = (news, clock.now()) }
+                if (try? exchange.write(report, ExchangeProgress.key)) != nil { (sent, sentAt) = (report, clock.now()) }
             }
         } while clock.sleep(interval, over)
     }

@@ -167,12 +167,12 @@ struct ECSAttempt {
     }
 
     private func listen(_ exchange: Exchange, _ life: inout Life) throws(ClairoError) {
-        let news: ExchangeProgress? = try exchange.read(ExchangeProgress.key)
-        guard let news, news != life.progress else { return }
-        life.progress = news
+        let report: ExchangeProgress? = try exchange.read(ExchangeProgress.key)
+        guard let report, report != life.progress else { return }
+        life.progress = report
         life.lastSign = clock.now()
         life.running = life.running ?? clock.now()
-        observer.progress(news.frames)
+        observer.progress(report.frames)
     }
 
     private func look(_ arn: String, _ exchange: Exchange, _ life: inout Life) throws(ClairoError) -> ExchangeResult? {
@@ -221,7 +221,7 @@ struct ECSAttempt {
             return
         }
         if now - max(running, life.lastSign) > pace.stall {
-            throw .temporary("The ECS task gave no sign of life for \(Int(pace.stall)) s and was stopped")
+            throw .temporary("The ECS task sent no heartbeat for \(Int(pace.stall)) s and was stopped")
         }
     }
 
@@ -237,7 +237,7 @@ struct ECSAttempt {
             try end.files.validate()
             _ = try result.validated(for: spec.work)
         } catch {
-            throw .defect("The ECS task sent a result that cannot be: \(error.reason)")
+            throw .defect("The ECS task sent an invalid result: \(error.reason)")
         }
         try io.remote?.adopt(end.files)
         return result

@@ -6,9 +6,9 @@ internal import Foundation
 
 /// ECS's API: JSON 1.1 over HTTPS, through `AWSClient`. Calls block.
 ///
-/// All calls of one client go through one token bucket, so a worker with many tasks stays below what AWS allows to all of
-/// an account's programs (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html: 20 a second for
-/// RunTask). RunTask has a token that makes it one task, however often it arrives.
+/// All calls of one client go through one token bucket, so a worker with many tasks stays below what AWS allows to all
+/// of an account's programs (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html: 20 a
+/// second for RunTask). RunTask has a token that makes it one task, however often it arrives.
 public final class ECSClient: Sendable {
     private static let target = "AmazonEC2ContainerServiceV20141113"
 
@@ -19,7 +19,7 @@ public final class ECSClient: Sendable {
 
     /// Nothing is asked of the network yet.
     /// - Parameter observe: receives each attempt at a call.
-    /// - Throws: `configuration` (78) where a setting is not what it must be.
+    /// - Throws: `configuration` (78) if a setting is invalid.
     public init(
         _ system: AWSSystem, clock: ECSClock = ECSClock(), observe: (@Sendable (ECSEvent) -> Void)? = nil
     ) throws(ClairoError) {

@@ -18,7 +18,7 @@ public struct ECSEvent: Sendable {
         case success, throttled, serverError, clientError, network, badReply, credentials
     }
 
-    /// What was called.
+    /// The called operation.
     public var operation: Operation
     /// How it ended.
     public var outcome: Outcome

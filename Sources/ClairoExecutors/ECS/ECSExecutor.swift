@@ -18,7 +18,7 @@ internal import Synchronization
 ///
 /// - The task reports its own error: that error.
 /// - ECS has no capacity: `capacity`.
-/// - Its machine was reclaimed (Spot), it was stopped, it vanished, or it gave no sign of life: `transient`.
+/// - Its machine was reclaimed (Spot), it was stopped, it vanished, or it sent no heartbeat: `transient`.
 /// - It ended without a result, ran out of memory, or did not start: `defect`.
 /// - ECS rejects this worker (no such cluster, no permission): the worker ends, and other workers run the task.
 public struct ECSExecutor: TaskExecutor {
@@ -34,7 +34,7 @@ public struct ECSExecutor: TaskExecutor {
         public var unknown = 300.0
         /// How long a task may take to start: provisioning machines and pulling images may take minutes.
         public var start = 900.0
-        /// How long a running task may give no sign of life.
+        /// How long a running task may send no heartbeat.
         public var stall = 180.0
         /// How long to wait for a stopped task to end. Its lease has been deleted by then, so it writes nothing.
         public var stopping = 2.0
@@ -114,7 +114,7 @@ struct ECSService: Sendable {
         let clusters = try client.describeCluster(placement.cluster, stop: stop)
         guard let cluster = clusters.clusters?.first, cluster.status == "ACTIVE" else {
             throw .configuration(
-                "There is no active ECS cluster \(placement.cluster) in \(client.region)",
+                "No active ECS cluster \(placement.cluster) in \(client.region)",
                 advice: "Check --ecs-cluster and AWS_REGION.")
         }
         let own = ["FARGATE", "FARGATE_SPOT"]
@@ -131,7 +131,7 @@ struct ECSService: Sendable {
             definition.status ?? "ACTIVE" == "ACTIVE"
         else {
             throw .configuration(
-                "There is no active ECS task definition \(name)", advice: "Check --ecs-task-definition.")
+                "No active ECS task definition \(name)", advice: "Check --ecs-task-definition.")
         }
         guard definition.containerDefinitions?.contains(where: { $0.name == placement.container }) == true else {
             throw .configuration(

@@ -37,7 +37,7 @@ extension AWSFailure {
             switch refusal.code {
             case "ClusterNotFoundException":
                 return .configuration(
-                    "\(doing): there is no such cluster in \(client.region)",
+                    "\(doing): the cluster does not exist in \(client.region)",
                     advice: "Check --ecs-cluster and AWS_REGION.")
             case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
                 return .noPermission(

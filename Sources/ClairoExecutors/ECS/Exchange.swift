@@ -4,9 +4,9 @@ internal import Foundation
 // Documents that a worker and its ECS task exchange as objects in a shared folder:
 //
 //     spec.json      by the worker, once        the task, and the URL of the output store
-//     lease.json     by the worker, repeatedly  a growing counter and a new URL of the source. While it grows, the attempt
-//                                               is valid; when it stalls or is deleted, the task ends
-//     progress.json  by the task, repeatedly    a growing counter and the finished frames: the sign of life
+//     lease.json     by the worker, repeatedly  a growing counter and a new URL of the source. While it grows, the
+//                                               attempt is valid; when it stalls or is deleted, the task ends
+//     progress.json  by the task, repeatedly    a growing counter and the finished frames: the heartbeat
 //     result.json    by the task, last          the result; never replaced
 //
 // The presigned URL is the only secret, and expires after an hour. The folder has an unguessable name and is deleted by
@@ -78,7 +78,7 @@ struct Exchange: Sendable {
     /// so that a short S3 outage does not cost the task.
     static let beatSeconds = 10.0
     static let leaseSeconds = 60.0
-    /// Seconds between signs of life of a task without news.
+    /// Seconds between heartbeats of a task that makes no progress.
     static let progressSeconds = 15.0
     /// The lifetime of a source URL. Each renewal has a new one.
     static let sourceSeconds = 3600

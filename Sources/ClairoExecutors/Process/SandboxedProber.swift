@@ -19,7 +19,7 @@ public struct SandboxedProber: MediaProber {
         let result = try executor.runHere(
             spec, io: TaskIO(source: source), observer: TaskObserver(), stop: StopRequest())
         guard let media = result.media else {
-            throw .defect("\(name) was looked into without a result")
+            throw .defect("Probing \(name) gave no result")
         }
         return media
     }

@@ -10,12 +10,12 @@ public struct TaskChild {
     static let descriptor: Int32 = 3
 
     private let engine: any TaskEngine
-    private let walls: SandboxReport
+    private let sandbox: SandboxReport
 
-    /// - Parameter walls: The active sandbox layers. Missing ones are reported to the parent.
-    public init(engine: any TaskEngine, walls: SandboxReport) {
+    /// - Parameter sandbox: The active sandbox layers. Missing ones are reported to the parent.
+    public init(engine: any TaskEngine, sandbox: SandboxReport) {
         self.engine = engine
-        self.walls = walls
+        self.sandbox = sandbox
     }
 
     /// Ties this process's lifetime to its parent's.
@@ -104,17 +104,17 @@ public struct TaskChild {
     public func serve() -> Never {
         let channel = TaskChannel(socket: WireSocket(owning: Self.descriptor))
         let start = channel.start()
-        if !walls.isComplete {
-            channel.report(.note("The sandbox is not complete on this system; missing: \(walls.missing)"))
+        if !sandbox.isComplete {
+            channel.report(.note("The sandbox is not complete on this system; missing: \(sandbox.missing)"))
         }
         let report: WireMessage?
         do throws(ClairoError) {
             let source = start.sourceSize.map { RemoteSource(size: $0, etag: start.sourceETag, channel: channel) }
             let result = try engine.run(
                 start.spec, io: TaskIO(source: source, output: RemoteStore(channel: channel)),
-                observer: TaskObserver(progress: channel.reportProgress, news: channel.report), stop: StopRequest())
+                observer: TaskObserver(progress: channel.reportProgress, update: channel.report), stop: StopRequest())
             channel.flushProgress()
-            channel.flushNews()
+            channel.flushUpdate()
             report = try WireMessage(.result, head: result)
         } catch {
             report = try? WireMessage(.failure, head: FailureHead(error))
@@ -138,7 +138,7 @@ final class TaskChannel: Sendable {
         var isPending = false
     }
 
-    private struct News {
+    private struct PendingUpdate {
         var latest: JobProgress?
         var phase: JobProgress.Phase?
         var sent = ContinuousClock.now
@@ -147,7 +147,7 @@ final class TaskChannel: Sendable {
     private let socket: WireSocket
     private let waiters = Mutex<(next: UInt32, waiting: [UInt32: Waiter])>((1, [:]))
     private let progress = Mutex(Progress())
-    private let news = Mutex(News())
+    private let update = Mutex(PendingUpdate())
 
     init(socket: WireSocket) { self.socket = socket }
 
@@ -195,7 +195,7 @@ final class TaskChannel: Sendable {
         return (head, frame.payload)
     }
 
-    /// At most ten times a second.
+    /// Reports progress at most ten times a second.
     func reportProgress(_ frames: Int) {
         let due = progress.withLock { progress in
             progress.frames = max(progress.frames, frames)
@@ -216,38 +216,38 @@ final class TaskChannel: Sendable {
     }
 
     /// Sends notes and phases at once, and frames at the rate above.
-    func report(_ item: JobNews) {
+    func report(_ item: JobUpdate) {
         guard case .progress(let progress) = item else {
-            flushNews()
-            if let frame = try? WireMessage(.news, head: item) { send(frame) }
+            flushUpdate()
+            if let frame = try? WireMessage(.update, head: item) { send(frame) }
             return
         }
-        let due = news.withLock { news in
-            news.latest = progress
-            guard news.phase != progress.phase || news.sent.duration(to: .now) > .milliseconds(100) else {
+        let due = update.withLock { update in
+            update.latest = progress
+            guard update.phase != progress.phase || update.sent.duration(to: .now) > .milliseconds(100) else {
                 return false
             }
-            news.phase = progress.phase
-            news.sent = .now
+            update.phase = progress.phase
+            update.sent = .now
             return true
         }
-        if due { flushNews() }
+        if due { flushUpdate() }
     }
 
-    func flushNews() {
-        let latest = news.withLock { news in
-            defer { news.latest = nil }
-            return news.latest
+    func flushUpdate() {
+        let latest = update.withLock { update in
+            defer { update.latest = nil }
+            return update.latest
         }
-        if let latest, let frame = try? WireMessage(.news, head: JobNews.progress(latest)) { send(frame) }
+        if let latest, let frame = try? WireMessage(.update, head: JobUpdate.progress(latest)) { send(frame) }
     }
 }
 
-/// The source as the child has it.
+/// The source as the child reads it.
 ///
-/// A question costs both sides more than the bytes do, and demuxers ask for a few at a time: more is asked for than is
-/// wanted, and the last answers are kept, of several as readers of sound and pictures go through the source together.
-/// What lies before the wanted bytes is not asked for: it may be far away (`RetainedBytes`).
+/// A request costs both sides more than the bytes do, and demuxers read a few bytes at a time. So each request reads
+/// ahead, and the last replies are cached: several, because audio and video readers share the source.
+/// It never reads before the requested bytes, because they may be far away (`RetainedBytes`).
 final class RemoteSource: ByteSource {
     let size: Int64
     let etag: String?

@@ -15,7 +15,7 @@ final class TaskProcess: TaskRuntime {
     private let errors: Int32
     private var tail = MessageTail()
     private var end: TaskExit?
-    /// Before the child started.
+    /// The number of OOM kills before the child started.
     private let outOfMemoryKills = MachineMemory.outOfMemoryKills
 
     /// - Parameter socket: Becomes descriptor 3 of the child, its only one except /dev/null and stderr.
@@ -89,7 +89,7 @@ final class TaskProcess: TaskRuntime {
             &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
         let arguments = (["clairo"] + arguments).map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
-        // It needs no environment, and what is not there cannot be read.
+        // The task needs no environment, and an empty one leaks nothing.
         let environment: [UnsafeMutablePointer<CChar>?] = [nil]
         var identifier: pid_t = 0
         let code = posix_spawn(&identifier, executable, &actions, &attributes, arguments, environment)
@@ -103,7 +103,7 @@ final class TaskProcess: TaskRuntime {
 
     func readMessages() { tail.drain(errors) }
 
-    func lastWords() -> String {
+    func finalOutput() -> String {
         readMessages()
         return tail.text
     }
@@ -113,7 +113,7 @@ final class TaskProcess: TaskRuntime {
     func kill() { send(SIGKILL) }
 
     /// Reaps the child if it has ended, and kills its descendants before the process id can be reused.
-    func ending() -> TaskExit? {
+    func pollExit() -> TaskExit? {
         guard end == nil else { return end }
         var information = siginfo_t()
         guard waitid(P_PID, id_t(identifier), &information, WEXITED | WNOHANG | WNOWAIT) == 0,
@@ -125,8 +125,8 @@ final class TaskProcess: TaskRuntime {
         let signal = status & 0x7F
         if signal == SIGKILL, MachineMemory.outOfMemoryKills > outOfMemoryKills {
             // Exceeding its own limit fails an allocation; here the machine or the container ran out of memory. The
-            // cause is unknown, so it counts as an attempt: a source that needs more memory than there is must not be
-            // retried forever.
+            // cause is unknown, so it counts as an attempt: a source that needs too much memory must not be retried
+            // forever.
             end = .lost(
                 .temporary(
                     "The machine ran out of memory, and the kernel ended the task's process",
@@ -143,6 +143,6 @@ final class TaskProcess: TaskRuntime {
     /// Kills the child and waits until it has ended.
     func endNow() {
         kill()
-        while ending() == nil { usleep(1000) }
+        while pollExit() == nil { usleep(1000) }
     }
 }

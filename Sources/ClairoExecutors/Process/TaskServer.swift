@@ -2,10 +2,10 @@ internal import ClairoCore
 internal import Foundation
 internal import Synchronization
 
-/// The parent's end of the talk with a task's process: answers its requests with what `TaskIO` gives.
+/// The parent's side of the protocol with a task's process: serves its requests from `TaskIO`.
 ///
-/// One thread reads; a few others answer, so that a slow write does not keep the source waiting. What waits to be answered
-/// is bounded, and a child that asks for more is not read any further.
+/// One thread reads and a few others answer, so that a slow write does not delay reads of the source. The number of
+/// unanswered requests is bounded; beyond that, no more requests are read.
 final class TaskServer: Sendable {
     enum Ending: Sendable {
         case result(TaskResult)
@@ -107,23 +107,23 @@ final class TaskServer: Sendable {
             }
             if isProgress { observer.progress(frames) }
             return false
-        case .news:
-            let news = try frame.decodeHead(as: JobNews.self)
-            if case .progress(let progress) = news, !progress.isPossible {
-                throw BrokenProtocol(reason: "progress that cannot be")
+        case .update:
+            let update = try frame.decodeHead(as: JobUpdate.self)
+            if case .progress(let progress) = update, !progress.isPossible {
+                throw BrokenProtocol(reason: "invalid progress")
             }
             let isWanted = state.withLock { state in
-                if case .note = news { state.notes += 1 }
+                if case .note = update { state.notes += 1 }
                 return state.notes <= Self.mostNotes
             }
-            if isWanted { observer.news(news) }
+            if isWanted { observer.update(update) }
             return false
         case .result:
             let result: TaskResult = try frame.decodeHead()
             do throws(ImpossibleResult) {
                 end(.result(try result.validated(for: work)))
             } catch {
-                throw BrokenProtocol(reason: "a result that cannot be: \(error.reason)")
+                throw BrokenProtocol(reason: "an invalid result: \(error.reason)")
             }
             return true
         case .failure:
@@ -257,7 +257,7 @@ final class TaskServer: Sendable {
     private func range(_ request: RequestHead) throws(ClairoError) -> (Int64, Int) {
         guard let offset = request.offset, let count = request.count, offset >= 0,
             (0...WireLimits.piece).contains(count)
-        else { throw .defect("A task asked for a range that cannot be") }
+        else { throw .defect("A task asked for an invalid range") }
         return (offset, count)
     }
 

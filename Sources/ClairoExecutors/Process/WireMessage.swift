@@ -4,13 +4,13 @@ internal import Foundation
 // The protocol between a task's process and its parent over a socket pair.
 //
 // A message has a kind, the number of the request it belongs to, a head in JSON and a payload of raw bytes. The parent
-// sends `start`. The child sends requests, each of which gets one reply, `progress` and `news`; `result` or `failure`
+// sends `start`. The child sends requests, each of which gets one reply, `progress` and `update`; `result` or `failure`
 // ends the connection. The child may be under an attacker's control, so the parent bounds every length before reading
 // and validates everything.
 
 /// One message.
 struct WireMessage: Sendable {
-    enum Kind: UInt8, Sendable { case start = 1, request, answer, progress, result, failure, news }
+    enum Kind: UInt8, Sendable { case start = 1, request, answer, progress, result, failure, update }
 
     var kind: Kind
     /// The number of the request; 0 for other messages.
@@ -40,7 +40,7 @@ struct WireMessage: Sendable {
         do {
             return try JSONDecoder().decode(type, from: head)
         } catch {
-            throw BrokenProtocol(reason: "a message of kind \(kind) that cannot be read")
+            throw BrokenProtocol(reason: "an unreadable message of kind \(kind)")
         }
     }
 }
@@ -65,7 +65,7 @@ struct WireLimits: Sendable {
         switch kind {
         case .request: WireLimits(head: 8 << 10, payload: piece)
         case .progress: WireLimits(head: 1 << 10, payload: 0)
-        case .news: WireLimits(head: 8 << 10, payload: 0)
+        case .update: WireLimits(head: 8 << 10, payload: 0)
         // A plan of two days has boundaries for each segment of each track, and its verification several checks.
         case .result: WireLimits(head: 64 << 20, payload: 0)
         case .failure: WireLimits(head: 64 << 10, payload: 0)
@@ -77,15 +77,15 @@ struct WireLimits: Sendable {
     static func fromParent(_ kind: WireMessage.Kind) -> WireLimits? {
         switch kind {
         case .start, .answer: WireLimits(head: 1 << 30, payload: whole)
-        case .request, .progress, .result, .failure, .news: nil
+        case .request, .progress, .result, .failure, .update: nil
         }
     }
 }
 
-/// The head of `start`: everything that a task is told.
+/// The head of `start`: the complete description of a task.
 struct StartHead: Codable {
     var spec: TaskSpec
-    /// Nil where the task reads no source.
+    /// Nil if the task reads no source.
     var sourceSize: Int64?
     var sourceETag: String?
 }

@@ -29,7 +29,7 @@ public enum Sandbox {
 
     /// Protects a process that holds credentials: other processes of its user cannot read it (/proc/PID/mem, environ,
     /// ptrace(2)), and it writes no core files.
-    public static func hideThisProcess() { _ = clairo_set_dumpable(0) }
+    public static func makeProcessNondumpable() { _ = clairo_set_dumpable(0) }
 
     /// Enters the sandbox as far as possible and reports the gaps.
     /// - Parameters:

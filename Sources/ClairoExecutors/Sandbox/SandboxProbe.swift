@@ -19,7 +19,7 @@ struct SandboxProbe {
         let report = try? socket.receive(WireLimits.fromChild)?.decodeHead(as: SandboxReport.self)
         process.endNow()
         guard let report else {
-            throw .crash("A task's process fails before it enters its sandbox", process.lastWords())
+            throw .crash("A task's process fails before it enters its sandbox", process.finalOutput())
         }
         return report
     }

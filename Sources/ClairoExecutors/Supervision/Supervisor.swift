@@ -8,8 +8,8 @@ internal import Glibc
 protocol TaskRuntime {
     /// The word for it in messages.
     static var noun: String { get }
-    /// How it ended, or nil while it runs.
-    func ending() -> TaskExit?
+    /// Checks whether it has ended, without waiting. Returns nil while it runs.
+    func pollExit() -> TaskExit?
     /// Asks it to end. `kill` follows if it does not end in time.
     func terminate()
     /// Kills it. Called repeatedly until it has ended.
@@ -19,7 +19,7 @@ protocol TaskRuntime {
     /// Reads available output from `messages`.
     func readMessages()
     /// The end of its output as one line. Called after it has ended.
-    func lastWords() -> String
+    func finalOutput() -> String
 }
 
 /// How a task's process or container ended.
@@ -77,7 +77,7 @@ struct Supervisor {
         var killAt: ContinuousClock.Instant?
         var last = begin
         while true {
-            if let ending = place.ending() { return (verdict, ending) }
+            if let ending = place.pollExit() { return (verdict, ending) }
             let now = ContinuousClock.now
             // If this process was suspended, the task may have been too, or waited for a reply.
             if last.duration(to: now) > .seconds(5) { server.forgiveSilence() }
@@ -116,10 +116,10 @@ struct Supervisor {
         case .stalled:
             onKill(.stalled)
             throw .crash(
-                "\(subject) made no progress for \(Int(limits.stallSeconds)) s and was killed", place.lastWords())
+                "\(subject) made no progress for \(Int(limits.stallSeconds)) s and was killed", place.finalOutput())
         case .tookTooLong:
             onKill(.wallTime)
-            throw .crash("\(subject) ran for \(Int(limits.wallSeconds)) s and was killed", place.lastWords())
+            throw .crash("\(subject) ran for \(Int(limits.wallSeconds)) s and was killed", place.finalOutput())
         case .broken, nil: break
         }
         if let kill = TaskKill(server.ending, ending) { onKill(kill) }
@@ -129,8 +129,8 @@ struct Supervisor {
             onKill(.memory)
             throw lackOfMemory(error.message, advice: error.advice)
         case .failure(let error): throw error
-        case .broken(let reason): throw .crash("\(subject) sent \(reason)", place.lastWords())
-        case nil: throw error(of: subject, ending, place.lastWords())
+        case .broken(let reason): throw .crash("\(subject) sent \(reason)", place.finalOutput())
+        case nil: throw error(of: subject, ending, place.finalOutput())
         }
     }
 

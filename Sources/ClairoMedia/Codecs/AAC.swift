@@ -2,10 +2,10 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// What is particular to AAC-LC: its AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), the `mp4a` sample entry, and libav's
-/// encoder.
+/// Everything specific to AAC-LC: its AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), the `mp4a` sample entry, and
+/// libav's encoder.
 enum AAC {
-    /// RFC 6381: `mp4a.40.` and the audio object type.
+    /// The RFC 6381 codec string: `mp4a.40.` and the audio object type.
     static func codecString(configuration: Data) -> String? {
         guard let first = configuration.first else { return nil }
         let type = first >> 3
@@ -18,7 +18,7 @@ enum AAC {
 // MARK: In MP4
 
 extension AAC {
-    /// `mp4a` with an `esds` (ISO/IEC 14496-14, 5.6).
+    /// Writes `mp4a` with an `esds` (ISO/IEC 14496-14, 5.6).
     static func writeSampleEntry(
         channels: Int, sampleRate: Int, configuration: Data, bitRate: Int64, to writer: inout BoxWriter
     ) {
@@ -44,9 +44,10 @@ extension AAC {
         }
     }
 
-    /// The AudioSpecificConfig in `esds`, where the init segment has one of our own layout.
+    /// Reads the AudioSpecificConfig from `esds`; nil if the init segment has none in Clairo's own layout.
     static func configuration(initSegment: Data) -> Data? {
-        // version and flags, ES_Descriptor header and ids, DecoderConfigDescriptor, then tag and length of what we want
+        // Version and flags, ES_Descriptor header and ids, DecoderConfigDescriptor, then the tag and length of the
+        // config.
         guard let esds = InitSegment.payload(of: "esds", in: initSegment), esds.count > 26 else { return nil }
         let bytes = Array(esds)
         let length = Int(bytes[25])
@@ -62,12 +63,12 @@ extension AAC {
         let encoder = try Encoder(
             audio: "aac", channels: track.channels, sampleRate: AudioPlan.sampleRate, bitRate: track.bitRate)
         guard encoder.frameSize == AudioPlan.frameSamples, encoder.initialPadding == AudioPlan.frameSamples else {
-            throw ClairoError.defect("This libav's AAC encoder has another frame size than 1024 samples")
+            throw ClairoError.defect("The frame size of libav's AAC encoder is not 1024 samples")
         }
         return encoder
     }
 
-    /// The init segment of what the encoder makes.
+    /// Makes the init segment for the encoder's output.
     static func initSegment(of encoder: Encoder, _ track: AudioPlan) -> Data {
         FragmentWriter.initSegment(
             TrackDescription(

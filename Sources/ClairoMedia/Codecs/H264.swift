@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// What is particular to H.264 (ITU-T H.264): its NAL units, the `avc1` sample entry, and x264 as its encoder.
+/// Everything specific to H.264 (ITU-T H.264): its NAL units, the `avc1` sample entry, and x264 as its encoder.
 enum H264 {
     enum NALType {
         static let idr: UInt8 = 5
@@ -33,7 +33,7 @@ enum H264 {
         }
     }
 
-    /// Splits an access unit whose NAL units have a length in front; nil if a length is wrong.
+    /// Splits an access unit with length-prefixed NAL units. Returns nil if a length is wrong.
     static func nalUnits(lengthPrefixed data: Data, lengthSize: Int) -> [Data]? {
         var units: [Data] = []
         var position = data.startIndex
@@ -50,8 +50,8 @@ enum H264 {
 
     static func type(of unit: Data) -> UInt8 { (unit.first ?? 0) & 0x1F }
 
-    /// An access unit as `avc1` stores it: four-byte lengths, without the units that the sample entry holds or that no decoder needs
-    /// (parameter sets, delimiters, filler, SEI such as the encoder's own advertisement in every IDR).
+    /// Makes an `avc1` sample: four-byte lengths, without units that the sample entry holds or no decoder needs
+    /// (parameter sets, delimiters, filler, SEI such as the encoder's banner in every IDR).
     static func sample(from units: [Data]) -> Data {
         var sample = Data()
         for unit in units where isKept(type(of: unit)) {
@@ -63,7 +63,7 @@ enum H264 {
 
     private static func isKept(_ type: UInt8) -> Bool { (1...5).contains(type) }
 
-    /// AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) for High and lower profiles in 4:2:0 at 8 bits.
+    /// Makes an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) for High and lower profiles in 8-bit 4:2:0.
     static func configuration(sps: [Data], pps: [Data]) -> Data? {
         guard let first = sps.first, first.count >= 4 else { return nil }
         let header = Array(first.prefix(4))
@@ -75,14 +75,14 @@ enum H264 {
         return Data(record)
     }
 
-    /// `avcC` from an encoder's Annex B parameter sets.
+    /// Makes the payload of `avcC` from an encoder's Annex B parameter sets.
     static func configuration(annexB extradata: Data) -> Data? {
         let units = nalUnits(annexB: extradata)
         return configuration(
             sps: units.filter { type(of: $0) == NALType.sps }, pps: units.filter { type(of: $0) == NALType.pps })
     }
 
-    /// RFC 6381: `avc1.` and profile, constraints and level in hexadecimal, from bytes 1 to 3 of `avcC`.
+    /// The RFC 6381 codec string: `avc1.` and bytes 1 to 3 of `avcC` (profile, constraints and level) in hexadecimal.
     static func codecString(configuration: Data) -> String? {
         guard configuration.count >= 4 else { return nil }
         let bytes = configuration.dropFirst().prefix(3)
@@ -93,7 +93,7 @@ enum H264 {
 // MARK: In MP4
 
 extension H264 {
-    /// `avc1` (ISO/IEC 14496-15, 5.4.2).
+    /// Writes `avc1` (ISO/IEC 14496-15, 5.4.2).
     static func writeSampleEntry(
         size: FrameSize, configuration: Data, color: ColorDescription, to writer: inout BoxWriter
     ) {
@@ -127,10 +127,10 @@ extension H264 {
         }
     }
 
-    /// The payload of `avcC`, where the init segment has one.
+    /// The payload of `avcC`, or nil if the init segment has none.
     static func configuration(initSegment: Data) -> Data? { InitSegment.payload(of: "avcC", in: initSegment) }
 
-    /// Of the visual sample entry (ISO/IEC 14496-12, 12.1.3), or nil where there is none.
+    /// The frame size in the visual sample entry (ISO/IEC 14496-12, 12.1.3), or nil if there is none.
     static func frameSize(initSegment: Data) -> FrameSize? {
         guard let entry = InitSegment.payload(of: "avc1", in: initSegment), entry.count >= 28 else { return nil }
         let bytes = Array(entry.prefix(28))
@@ -138,7 +138,7 @@ extension H264 {
             width: Int(bytes[24]) << 8 | Int(bytes[25]), height: Int(bytes[26]) << 8 | Int(bytes[27]))
     }
 
-    /// Whether an access unit as `avc1` stores it holds an IDR picture, from which decoding can begin.
+    /// Whether an `avc1` sample holds an IDR picture, where decoding can begin.
     static func holdsIDR(sample: Data) -> Bool {
         nalUnits(lengthPrefixed: sample, lengthSize: 4)?.contains { type(of: $0) == NALType.idr } ?? false
     }
@@ -147,7 +147,7 @@ extension H264 {
 // MARK: Encoding
 
 extension H264 {
-    /// An encoder for one run of a rung's segments: closed GOPs of a fixed length, so that runs join.
+    /// Opens an encoder for one run of a rung's segments, with closed GOPs of fixed length, so that runs can be joined.
     static func openEncoder(
         _ rung: Rung, of video: VideoPlan, settings: TranscodeSettings, first frame: Frame
     ) throws -> Encoder {
@@ -172,19 +172,19 @@ extension H264 {
             first: frame)
     }
 
-    /// The last build of x264 that is known to have the error which `instructionSets` works around.
+    /// The last x264 build known to have the bug that `instructionSets` works around.
     private static let lastFaultyX264 = 164
 
-    /// Up to build 164, the macroblock tree of x264 handles eight macroblocks at a time with AVX-512 and reads stale memory
-    /// beyond the end of a row: the same frames give other bytes on the next run. Frames whose rows end in the middle of
-    /// eight, such as 854x480 and 426x240, are encoded without AVX-512.
+    /// Up to build 164, x264's macroblock tree processes eight macroblocks at a time with AVX-512 and reads stale
+    /// memory past the end of a row, so the same frames give different bytes on the next run. Sizes with a row length
+    /// that is not a multiple of eight macroblocks, such as 854x480 and 426x240, are encoded without AVX-512.
     private static func instructionSets(width: Int) -> String {
         let macroblocks = (width + 15) / 16
         guard Processor.hasAVX512, X264.build ?? 0 <= lastFaultyX264, macroblocks % 8 != 0 else { return "" }
         return ":asm=MMX2,SSE2Fast,LZCNT,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2"
     }
 
-    /// The init segment of what the encoder makes.
+    /// Makes the init segment for the encoder's output.
     static func initSegment(of encoder: Encoder, _ rung: Rung, of video: VideoPlan) throws -> Data {
         guard let configuration = configuration(annexB: encoder.extradata) else {
             throw ClairoError.defect("\(rung.name): x264 gave no parameter sets")

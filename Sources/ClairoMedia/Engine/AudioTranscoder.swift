@@ -2,11 +2,11 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// Encodes one audio track, whole and in one go, and writes its segments as they fill.
+/// Encodes one audio track in one pass and writes each segment when it is complete.
 ///
-/// Decoded audio is placed on the output timeline by its timestamps: a late start, a gap or a short end becomes silence,
-/// overlap is left out. The encoder's priming goes into the first segment and is taken away again by an edit list, so
-/// sample 0 is heard at time 0.
+/// Timestamps place decoded audio on the output timeline. Silence fills a late start, a gap or a short end; overlapping
+/// audio is dropped. The first segment contains the encoder's priming, and an edit list removes it, so sample 0 plays
+/// at time 0.
 struct AudioTranscoder {
     let source: any ByteSource
     let limits: InputLimits
@@ -15,8 +15,8 @@ struct AudioTranscoder {
     let sink: SegmentSink
     let control: JobControl
 
-    /// - Throws: `badInput` (65) where less can be decoded than asked for. What lies behind has then not been written, so that
-    ///   the next run meets the same.
+    /// - Throws: `badInput` (65) if less can be decoded than planned. Nothing after that point is written, so the next
+    ///   run fails in the same way.
     func run() throws {
         let encoder = try AAC.openEncoder(track)
         let initSegment = AAC.initSegment(of: encoder, track)
@@ -42,7 +42,7 @@ struct AudioTranscoder {
             }
         }
         func encode(silence count: Int) throws {
-            // A little at a time: there may be hours of it.
+            // In small blocks, because there may be hours of silence.
             for start in stride(from: 0, to: count, by: 1 << 14) {
                 buffer.append(silence: min(1 << 14, count - start))
                 try encode(final: false)
@@ -72,15 +72,15 @@ struct AudioTranscoder {
         try writer.finish()
     }
 
-    /// Samples that decoded audio has to cover; what is missing behind them becomes silence. Containers promise a little
-    /// more than there is.
+    /// The number of samples that must be decoded. Silence replaces the rest, because containers declare slightly more
+    /// than they hold.
     private var leastSamples: Int {
         guard !plan.settings.allowPartial, let promised = track.sourceSampleCount else { return 0 }
         return max(0, promised - max(AudioPlan.sampleRate / 2, promised / 50))
     }
 
-    /// Gives out planar float blocks at 48 kHz in the track's channels, each with its first sample's place on the output
-    /// timeline, until `body` says it has enough.
+    /// Decodes the track and passes planar float blocks at 48 kHz to `body`, each with the position of its first sample
+    /// on the output timeline. Stops when `body` returns false.
     private func decode(_ body: (Frame, Int) throws -> Bool) throws {
         let demuxer = try Demuxer(
             SourceBytes(source), options: limits.demuxerOptions, interrupt: control.interrupt)
@@ -135,21 +135,21 @@ struct AudioTranscoder {
         }
     }
 
-    /// Surround is folded down with centre and surrounds at -3 dB and scaled so that it cannot clip.
+    /// Mixes surround audio down, with centre and surround channels at -3 dB, and scales it so that it cannot clip.
     private var conversion: String {
         "[in]aresample=\(AudioPlan.sampleRate):rematrix_maxval=1.0,"
             + "aformat=sample_fmts=fltp:channel_layouts=\(track.channels == 1 ? "mono" : "stereo")[out0]"
     }
 }
 
-/// Decides what happens to each block of audio so that everything lies where its timestamp says. Pure arithmetic in samples.
+/// Places blocks of audio at their timestamps by inserting silence and dropping overlap. Pure arithmetic on samples.
 struct SamplePlacement {
-    /// A block this close to where the last one ended follows it directly: clocks of containers are coarse, and 15 ms is less
-    /// than a frame of the fastest video.
+    /// A block that starts this close to the end of the last one is appended without a gap. Container clocks are
+    /// coarse, and 15 ms is shorter than a frame at 60 fps.
     static let tolerance = AudioPlan.sampleRate * 15 / 1000
 
     private let limit: Int
-    /// Samples placed so far, silence included.
+    /// Samples placed so far, including silence.
     private(set) var position = 0
     private var hasStarted = false
 
@@ -157,7 +157,7 @@ struct SamplePlacement {
 
     var isFull: Bool { position >= limit }
 
-    /// - Returns: samples of silence to insert, then the part of the block to use.
+    /// - Returns: The number of silent samples to insert, and the part of the block to use after them.
     mutating func place(at start: Int, count: Int) -> (silence: Int, taken: Range<Int>) {
         let gap = start - position
         let isExact = !hasStarted || abs(gap) > Self.tolerance
@@ -170,7 +170,7 @@ struct SamplePlacement {
     }
 }
 
-/// Samples waiting to fill an access unit.
+/// Buffers samples until they fill an access unit.
 struct SampleBuffer {
     private var channels: [[Float]]
     private var start = 0
@@ -191,12 +191,12 @@ struct SampleBuffer {
         }
     }
 
-    /// The next `count` samples of each channel, filled up with silence at the end.
+    /// Removes and returns the next `count` samples of each channel, padded with silence at the end.
     mutating func take(_ count: Int) -> [ArraySlice<Float>] {
         append(silence: count - self.count)
         let taken = channels.map { $0[start..<start + count] }
         start += count
-        // Moving what is left is cheap when it is rare.
+        // Compact rarely, because it moves all remaining samples.
         if start > 1 << 16 {
             for index in channels.indices { channels[index].removeFirst(start) }
             start = 0
@@ -205,7 +205,7 @@ struct SampleBuffer {
     }
 }
 
-/// Cuts the stream of access units into the planned segments; those that exist already are not written again.
+/// Groups access units into the planned segments and writes those that do not exist yet.
 private struct AudioSegmentWriter {
     let track: AudioPlan
     let initSegment: Data

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// Makes the video segments of one run: one decode feeds every rung.
+/// Makes the video segments of one run. A single decode feeds all rungs.
 ///
 /// ```
 /// caller's thread                          one thread per rung
@@ -10,8 +10,8 @@ internal import Libav
 ///                             └─ queue ─► encode  720 ─► …
 /// ```
 ///
-/// The queues are bounded, so the slowest encoder sets the pace and the memory. A stage that fails abandons its queue,
-/// which stops the others.
+/// The queues are bounded, so the slowest encoder limits both throughput and memory use. A thread that fails abandons
+/// the queues, which stops the others.
 struct ChunkTranscoder {
     let source: any ByteSource
     let limits: InputLimits
@@ -19,12 +19,12 @@ struct ChunkTranscoder {
     let video: VideoPlan
     let sink: SegmentSink
     let control: JobControl
-    /// Frames waiting before each encoder.
+    /// Capacity of the queue before each encoder, in frames.
     static let queueLength = 4
 
     /// - Parameters:
-    ///   - segments: whole encoder runs, in which every segment that some rung lacks lies.
-    ///   - missing: for each rung of the plan (by position), the segments to make.
+    ///   - segments: Whole encoder runs that contain all missing segments.
+    ///   - missing: The segments to make, by the index of the rung in the plan.
     func run(segments: Range<Int>, seek: Int64?, missing: [Int: Set<Int>], threads: Int32) throws {
         let grid = video.grid
         let encoded = video.rungs.indices.filter { !video.rungs[$0].isCopy }
@@ -37,7 +37,7 @@ struct ChunkTranscoder {
             let encoder = RungEncoder(
                 rung: video.rungs[index], plan: plan, video: video, missing: missing[index] ?? [], sink: sink,
                 control: control)
-            // The largest rung is about half of the work and one thread: whenever it has a frame it is to have a core.
+            // The largest rung is about half of the work in one thread, so it gets a core whenever it has a frame.
             let niceness: Int32 = index == encoded.first ? 0 : 5
             return WorkerThread(name: "encode-\(encoder.rung.name)", niceness: niceness) {
                 do {
@@ -48,7 +48,7 @@ struct ChunkTranscoder {
                 }
             }
         }
-        // An encoder is fed all of its run, even where some of the run's segments exist: only so its bytes are the same.
+        // An encoder gets its whole run, even if some of its segments exist, so that its output bytes stay the same.
         let fed = encoded.map { index in
             Set((missing[index] ?? []).map { video.encoderRun(ofSegment: $0).lowerBound })
         }
@@ -79,7 +79,7 @@ struct ChunkTranscoder {
             queues.forEach { $0.abandon() }
             failure = error
         }
-        // A worker's own error says more than "another stage stopped".
+        // The error of an encoder thread is more specific than `StageStopped`.
         let workerFailures = workers.compactMap { $0.join() }
         if let error = workerFailures.first(where: { !($0 is StageStopped) && ($0 as? ClairoError) != .cancelled }) {
             throw error
@@ -89,6 +89,6 @@ struct ChunkTranscoder {
         if let error = workerFailures.first { throw error }
     }
 
-    /// Another stage has failed and tells why itself.
+    /// Another thread failed, and its error is reported.
     private struct StageStopped: Error {}
 }

@@ -1,10 +1,10 @@
 internal import ClairoCore
 internal import Libav
 
-/// Turns decoded frames into what the encoders want: upright, square pixels, SDR, limited range, 4:2:0 at 8 bits, in
-/// every rung's size. Each rung is scaled from the one above it.
+/// Converts decoded frames to the encoders' input format: upright, square pixels, SDR, limited range, 8-bit 4:2:0, in
+/// the size of each rung. Each rung is scaled from the one above it.
 ///
-/// Filter graphs are rebuilt when the source changes its format in the middle.
+/// If the source changes its format midway, the filter graph is rebuilt.
 final class Conformer {
     private let plan: VideoPlan
     private let sizes: [FrameSize]
@@ -29,13 +29,13 @@ final class Conformer {
         }
     }
 
-    /// - Parameter sizes: of the rungs to make, from the largest to the smallest.
+    /// - Parameter sizes: The sizes of the rungs to make, from the largest to the smallest.
     init(plan: VideoPlan, sizes: [FrameSize]) {
         self.plan = plan
         self.sizes = sizes
     }
 
-    /// One frame for each rung.
+    /// Returns one frame for each rung.
     func conform(_ frame: Frame) throws -> [Frame] {
         let current = Shape(frame)
         if current != shape {
@@ -56,7 +56,7 @@ final class Conformer {
     private func description(for frame: Frame) -> String {
         var filters: [String] = []
         if plan.toneMap {
-            // Scaling first spares the costly part; tone mapping works in linear light with floating point. 203 nits are the
+            // Scale first: tone mapping works in linear light with floating point, which is expensive. 203 nits is the
             // reference white of ITU-R BT.2408.
             let first = turnedBack(sizes[0])
             let transfer = plan.dynamicRange == .hlg ? "arib-std-b67" : "smpte2084"
@@ -80,7 +80,7 @@ final class Conformer {
         filters += ["format=yuv420p", "setsar=1"]
         var text = "[in]" + filters.joined(separator: ",")
         for index in sizes.indices.dropFirst() {
-            // The rung above goes to its encoder and, by reference, into the next scaler.
+            // The frame of the rung above goes to its encoder and, by reference, to the next scaler.
             text += ",split[out\(index - 1)][c\(index)];[c\(index)]\(scale(sizes[index])),setsar=1"
         }
         return text + "[out\(sizes.count - 1)]"

@@ -2,9 +2,9 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// Writes the segments of rungs that take the source's own coded pictures: demux, regroup, mux, with no decoding.
+/// Writes the segments of copied rungs: it demuxes, regroups and muxes the source's coded pictures without decoding.
 enum CopyRung {
-    /// - Parameter missing: for each rung of the plan (by position), the segments to make.
+    /// - Parameter missing: The segments to make, by the index of the rung in the plan.
     static func writeMissing(
         plan: Plan, video: VideoPlan, missing: [Int: Set<Int>], source: any ByteSource, limits: InputLimits,
         sink: SegmentSink, control: JobControl

@@ -1,11 +1,11 @@
 internal import ClairoCore
 internal import Libav
 
-/// Decodes a run of the source and says for each source frame at which frames of the output grid it is shown.
+/// Decodes a run of the source and maps each source frame to the frames of the output grid that show it.
 ///
-/// A source frame at time `t` begins at output frame `round((t - origin) · rate)` and is shown until the next one begins.
-/// Which one is shown at output frame `k` therefore depends on the source alone and not on where decoding began, so
-/// chunks join without a seam. Variable rates become constant the same way: source frames are repeated or left out.
+/// A source frame at time `t` begins at output frame `round((t - origin) · rate)` and is shown until the next one
+/// begins. So the source frame at output frame `k` depends on the source alone, not on where decoding began, and chunks
+/// join seamlessly. Variable frame rates become constant in the same way: source frames are repeated or dropped.
 struct FrameReader {
     let source: any ByteSource
     let limits: InputLimits
@@ -13,11 +13,12 @@ struct FrameReader {
     let video: VideoPlan
     let control: JobControl
 
-    /// A codec may owe the last frame or two of an undamaged file. More than this is a source that ends early.
+    /// A decoder may not return the last frame or two of an intact file. If more are missing, the source ended early.
     private static let missingFramesTolerated = 3
 
-    /// Reads the source frames for `frames` and gives each, with the output frames it is shown at, to `body`.
-    /// - Parameter seek: where the demuxer is to go first, from the plan's chunk.
+    /// Reads the source frames for the output frames `frames` and passes each to `body` with the output frames that
+    /// show it.
+    /// - Parameter seek: The timestamp to seek to first, from the chunk in the plan.
     func read(
         frames: Range<Int>, seek: Int64?, threads: Int32, _ body: (Frame, Range<Int>) throws -> Void
     ) throws {
@@ -25,7 +26,7 @@ struct FrameReader {
             let demuxer = try open()
             try demuxer.seek(stream: video.streamIndex, to: seek)
             if try decode(demuxer, frames: frames, mustStartBy: frames.lowerBound, threads: threads, body) { return }
-            // The index pointed behind the place: start over from the beginning.
+            // The seek went too far: start again from the beginning.
         }
         _ = try decode(open(), frames: frames, mustStartBy: nil, threads: threads, body)
     }
@@ -37,8 +38,8 @@ struct FrameReader {
         return demuxer
     }
 
-    /// - Parameter mustStartBy: if the first source frame lies behind this frame, nothing is given out.
-    /// - Returns: whether decoding began early enough.
+    /// - Parameter mustStartBy: If the first source frame is after this output frame, nothing is passed on.
+    /// - Returns: Whether decoding began early enough.
     private func decode(
         _ demuxer: Demuxer, frames: Range<Int>, mustStartBy: Int?, threads: Int32,
         _ body: (Frame, Range<Int>) throws -> Void
@@ -47,7 +48,7 @@ struct FrameReader {
         var timeline = FrameTimeline(frames: frames, origin: plan.origin, grid: video.grid)
         let deinterlacer = video.deinterlace ? Deinterlacer(timeBase: decoder.timeBase) : nil
         var decodedCount = 0
-        // After a seek, frames before the first that is wanted may lack their references. They are not shown.
+        // After a seek, frames before the first needed one may lack their references. They are not shown.
         var unseen: (frames: Int, errors: Int)?
         var isLate = false
 
@@ -104,15 +105,15 @@ struct FrameReader {
     }
 }
 
-/// Decoding ended before the frames that the packets promised.
+/// The decoder returned fewer frames than the packets declared.
 struct SourceEndedEarly: Error {
-    /// Frames of the grid that decoded frames cover, counted from 0.
+    /// The number of output frames, from 0, that decoded frames cover.
     var coveredFrames: Int
 
-    /// In words for people, where what is missing may not be left out.
+    /// The error to report if partial output is not allowed.
     /// - Parameters:
-    ///   - length: of what there should be, in seconds.
-    ///   - start: frame at which decoding began.
+    ///   - length: The expected length in seconds.
+    ///   - start: The output frame at which decoding began.
     func error(of plan: Plan, length: Double, start: Int = 0) -> ClairoError {
         func time(_ frame: Int) -> String {
             clock(Double(frame) / (plan.video?.grid.frameRate ?? Rational(25)).doubleValue)
@@ -128,7 +129,7 @@ struct SourceEndedEarly: Error {
     }
 }
 
-/// Assigns source frames to frames of the output grid. One is held back until the next tells how long it is shown.
+/// Maps source frames to frames of the output grid. Each is held until the next one determines how long it is shown.
 struct FrameTimeline {
     private let frames: Range<Int>
     private let origin: Rational
@@ -143,26 +144,27 @@ struct FrameTimeline {
     }
 
     var isEmpty: Bool { lastPosition == nil }
-    /// Whether every frame that was asked for has been given out.
+    /// Whether all requested frames have been returned.
     private(set) var isComplete = false
 
     var coveredFrames: Int { max(0, (lastPosition ?? -1) + 1) }
 
-    /// The output frame at which a source frame begins. One without a time follows the one before.
+    /// The output frame at which a source frame begins. A frame without a timestamp follows the previous one.
     func position(pts: Int64?, timeBase: Rational) -> Int {
         guard let pts else { return (lastPosition ?? -1) + 1 }
         return grid.frame(at: Rational(pts) * timeBase, origin: origin)
     }
 
-    /// Makes `frame` the current one and returns the one before, with the output frames it is shown at, if any are wanted.
+    /// Makes `frame` the current frame and returns the previous one with the output frames that show it, if any are
+    /// needed.
     mutating func replaceCurrent(with frame: Frame, at position: Int) -> (Frame, Range<Int>)? {
-        // Output time does not run backwards: such a frame is left out.
+        // Output time never goes backwards, so the frame is dropped.
         if let lastPosition, position < lastPosition { return nil }
         defer {
             current = (frame, position)
             lastPosition = position
         }
-        // The first source frame is shown from the start, however late it comes.
+        // The first source frame is shown from the start, however late it begins.
         let start = current?.position ?? frames.lowerBound
         let shown = current?.frame ?? frame
         let range = max(start, frames.lowerBound)..<max(min(position, frames.upperBound), max(start, frames.lowerBound))
@@ -170,7 +172,7 @@ struct FrameTimeline {
         return range.isEmpty || range.lowerBound >= frames.upperBound ? nil : (shown, range)
     }
 
-    /// The last source frame, shown to the end of what was asked for.
+    /// Returns the last source frame, shown until the end of the requested frames.
     mutating func finish() -> (Frame, Range<Int>)? {
         defer { current = nil }
         guard let current, !isComplete else { return nil }
@@ -179,7 +181,7 @@ struct FrameTimeline {
     }
 }
 
-/// Makes progressive frames of fields, one for each frame that comes in.
+/// Deinterlaces frames, one output frame for each input frame.
 final class Deinterlacer {
     private let timeBase: Ratio
     private var graph: FilterGraph?
@@ -208,7 +210,7 @@ final class Deinterlacer {
         return try outputs + pull()
     }
 
-    /// The frame that waits for a successor.
+    /// Returns the frame that was still waiting for its successor.
     func finish() throws -> [(Frame, Int64?)] {
         guard graph != nil else { return [] }
         try graph?.push(nil)

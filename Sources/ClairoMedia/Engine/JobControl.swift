@@ -3,7 +3,7 @@ internal import Foundation
 internal import Libav
 internal import Synchronization
 
-/// The two lines between a running job and its observer: progress out, "stop" in.
+/// Connects a running job to its observer: the job reports progress, the observer cancels the job.
 public final class JobControl: Sendable {
     private struct State {
         var phase = JobProgress.Phase.reading
@@ -27,14 +27,14 @@ public final class JobControl: Sendable {
     public convenience init() { self.init(onFrame: nil) }
 
     /// - Parameters:
-    ///   - onFrame: is told the frames finished so far, from any thread.
-    ///   - onChange: is told of each frame and phase, from any thread.
+    ///   - onFrame: Receives the number of frames finished so far, on any thread.
+    ///   - onChange: Receives the progress after each frame and phase, on any thread.
     init(onFrame: (@Sendable (Int) -> Void)?, onChange: (@Sendable (JobProgress) -> Void)? = nil) {
         frameObserver = onFrame
         observer = onChange
     }
 
-    /// Asks the job to stop as soon as it can. What is finished stays.
+    /// Asks the job to stop as soon as possible. Finished segments are kept.
     public func cancel() {
         isQuietStop.store(false, ordering: .relaxed)
         interrupt.trigger()
@@ -47,7 +47,7 @@ public final class JobControl: Sendable {
         if interrupt.isTriggered { throw .cancelled }
     }
 
-    /// Stops the other threads of a job that has failed, without calling it cancelled.
+    /// Stops the other threads of a failed job without marking it as cancelled.
     func stopQuietly() {
         if !interrupt.isTriggered {
             isQuietStop.store(true, ordering: .relaxed)
@@ -55,7 +55,7 @@ public final class JobControl: Sendable {
         }
     }
 
-    /// Called when all threads have ended.
+    /// Call when all threads have ended.
     func resumeAfterQuietStop() {
         if isQuietStop.exchange(false, ordering: .relaxed) { interrupt.reset() }
     }
@@ -90,8 +90,8 @@ public final class JobControl: Sendable {
         DecodingDamage(frames: decoded.load(ordering: .relaxed), errors: damaged.load(ordering: .relaxed))
     }
 
-    /// What an error that ended the work means to the caller.
-    /// - Parameter source: its name, for messages.
+    /// Converts an error that ended the work to an error for the caller.
+    /// - Parameter source: The name of the source, for messages.
     func explain(_ error: any Error, source: String, memoryAdvice: String? = nil) -> ClairoError {
         switch error {
         case _ where isCancelled: .cancelled
@@ -101,7 +101,7 @@ public final class JobControl: Sendable {
                 kind: .capacity, exitCode: .temporary, "\(source): out of memory", advice: memoryAdvice)
         case let error as AVError where error == .invalidData:
             .badMedia("\(source) cannot be decoded: \(error)")
-        case let error as AVError: .defect("\(source): libav refused: \(error)")
+        case let error as AVError: .defect("\(source): libav failed: \(error)")
         default: .defect("\(source): \(error)")
         }
     }

@@ -2,14 +2,14 @@ public import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// Does one task where it stands: a whole `TranscodeJob`, or the steps of one, each by itself, for workers that share a job.
+/// Runs one task in this process: a whole `TranscodeJob`, or one step of a job that several workers share.
 ///
-/// What tells these apart is whom they trust. `TranscodeJob` owns its folder, continues what lies there and decodes it all
-/// at the end. A task writes all of its own part and decodes it before it says done; the finish task believes what was
-/// recorded of the segments and decodes nothing.
+/// The two differ in what they trust. `TranscodeJob` owns its folder, continues from existing segments and decodes the
+/// whole output at the end. A task writes all of its own segments and decodes them before it succeeds; the finish task
+/// trusts the records of the segments and decodes nothing.
 public struct MediaTaskEngine: TaskEngine {
     private let limits: InputLimits
-    /// Asked for at once, for it takes files that are out of reach where the task runs.
+    /// Read early, because the sandbox denies access to the files that this reads.
     private let cores = ProcessInfo.processInfo.activeProcessorCount
 
     public init(limits: InputLimits = InputLimits()) { self.limits = limits }
@@ -17,11 +17,11 @@ public struct MediaTaskEngine: TaskEngine {
     public func run(
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
     ) throws(ClairoError) -> TaskResult {
-        let control = JobControl(onFrame: observer.progress, onChange: { observer.news(.progress($0)) })
+        let control = JobControl(onFrame: observer.progress, onChange: { observer.update(.progress($0)) })
         stop.onCancel { [weak control] in control?.cancel() }
         let meter = UsageMeter()
         let work = TaskWork(
-            io: io, news: observer.news, limits: limits, threads: spec.threads ?? max(1, min(4, cores / 2)),
+            io: io, update: observer.update, limits: limits, threads: spec.threads ?? max(1, min(4, cores / 2)),
             control: control)
         do {
             try control.checkCancellation()
@@ -40,7 +40,7 @@ public struct MediaTaskEngine: TaskEngine {
                 case .verify:
                     TaskResult(verification: try Verifier(store: work.output, control: control).run())
                 }
-            // Libraries take a broken-off input for a short one.
+            // Libraries treat an interrupted input as a short one.
             try control.checkCancellation()
             result.usage = meter.usage(control.clock.steps)
             return result
@@ -51,7 +51,7 @@ public struct MediaTaskEngine: TaskEngine {
 }
 
 extension TaskSpec.Work {
-    /// As people know it.
+    /// The name of the source, for messages.
     var sourceName: String {
         switch self {
         case .probe(let name, _), .inspect(let name): name
@@ -67,7 +67,7 @@ extension TaskSpec.Work {
 /// The work of each kind of task.
 private struct TaskWork {
     let io: TaskIO
-    let news: @Sendable (JobNews) -> Void
+    let update: @Sendable (JobUpdate) -> Void
     let limits: InputLimits
     let threads: Int
     let control: JobControl
@@ -90,7 +90,7 @@ private struct TaskWork {
         get throws(ClairoError) { SegmentSink(store: try output, manner: .sharing, control: control) }
     }
 
-    /// A source is good where a plan can be made for it.
+    /// Accepts a source if a plan can be made for it.
     func probe(_ name: String, _ settings: TranscodeSettings) throws -> TaskResult {
         let source = try source
         let scan = try SourceAnalyzer(source: source, name: name, limits: limits, interrupt: control.interrupt).scan()
@@ -109,7 +109,7 @@ private struct TaskWork {
         let outcome = try TranscodeJob(
             source: source, sourceName: request.source.name, fingerprint: request.source,
             settings: request.settings, limits: limits, resources: request.resources, store: output,
-            control: control, say: { [news] in news(.note($0)) }
+            control: control, log: { [update] in update(.note($0)) }
         ).run()
         return TaskResult(verification: outcome.verification, renditions: outcome.manifest.renditions)
     }
@@ -130,7 +130,7 @@ private struct TaskWork {
             throw ClairoError.defect("The plan has no chunk \(index)")
         }
         control.begin(.encoding)
-        // Copying is one pass over the whole source, and a short one.
+        // Copying is one short pass over the whole source.
         if chunk.segments.lowerBound == 0 {
             try CopyRung.writeMissing(
                 plan: plan, video: video,
@@ -175,7 +175,7 @@ private struct TaskWork {
     }
 }
 
-/// What this process has used since the meter was made.
+/// Measures what this process has used since the meter was created.
 private struct UsageMeter {
     private let start = Self.now
     private let begin = ContinuousClock.now
@@ -192,7 +192,7 @@ private struct UsageMeter {
         var usage = rusage()
         getrusage(RUSAGE_SELF.rawValue, &usage)
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
-        // Linux counts in KiB (getrusage(2)).
+        // Linux reports KiB (getrusage(2)).
         return (seconds(usage.ru_utime) + seconds(usage.ru_stime), Int64(usage.ru_maxrss) * 1024)
     }
 }

@@ -1,26 +1,26 @@
 internal import ClairoCore
 internal import Foundation
 
-/// What follows the last segment of a job: everything that refers to the segments, verification, `clairo.json`, and the
-/// master playlist as the commit point.
+/// Finishes a job after its last segment: it writes everything that refers to the segments, verifies the output, and
+/// writes `clairo.json` and then the master playlist, which is the commit point.
 struct OutputFinisher {
-    /// How much of the output is looked at before it is published.
+    /// How the output is verified before it is published.
     enum Check {
         case none
-        /// Everything is read back and decoded.
+        /// Reads everything back and decodes it.
         case whole
-        /// The tasks that made the segments have decoded them: their bytes are compared with what was recorded of them, and
-        /// the rest is checked without decoding. Segments that are not recorded are removed.
+        /// Compares the segments with their records, because the tasks that made them have decoded them, and checks the
+        /// rest without decoding. Removes segments without a record.
         case records(SegmentRecords)
     }
 
-    /// Of the job, with its plan and warnings so far.
+    /// The job's manifest with its plan and the warnings so far.
     let manifest: OutputManifest
     let store: any ObjectStore
     let control: JobControl
     let check: Check
 
-    /// - Returns: the manifest as it was published, and what was checked, if anything.
+    /// - Returns: The published manifest, and the verification report if the output was verified.
     func run() throws -> (manifest: OutputManifest, verification: VerificationReport?) {
         control.begin(.packaging)
         var records: SegmentRecords?
@@ -59,7 +59,7 @@ struct OutputFinisher {
         return report
     }
 
-    /// Segments of attempts that were lost lie beside those that count.
+    /// Removes the segments of lost attempts, which lie beside the ones in use.
     private func removeLeftovers(of manifest: OutputManifest) throws {
         let known = Set(manifest.files.map(\.key))
         for folder in manifest.plan.renditions.map(\.folder) {

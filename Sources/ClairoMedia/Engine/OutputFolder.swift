@@ -1,12 +1,12 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Decides what may be done with the place an output goes to: new, to be continued, to be started over, or not ours.
+/// Decides how to treat the output folder: start, continue, start over, or refuse because it is not Clairo's.
 struct OutputFolder {
     let store: any ObjectStore
 
-    /// Leaves the place ready for `manifest`, whose `running` state is on the store afterwards.
-    func prepare(for manifest: OutputManifest, force: Bool, say: (String) -> Void) throws {
+    /// Prepares the folder for `manifest` and writes the manifest with state `running`.
+    func prepare(for manifest: OutputManifest, force: Bool, log: (String) -> Void) throws {
         switch try existing() {
         case .nothing: break
         case .foreign(let example):
@@ -21,7 +21,7 @@ struct OutputFolder {
                     "The output folder's clairo.json cannot be read",
                     advice: "Give --force to start over, or choose another folder with -o.")
             }
-            // What lies where the new output goes is of unknown origin.
+            // The existing objects at these keys are of unknown origin.
             try remove(manifest)
         case .manifest(let old):
             if try isComplete(old) {
@@ -35,7 +35,7 @@ struct OutputFolder {
                 }
                 try remove(old)
             } else if old.planID != manifest.planID {
-                say("Starting over: \(difference(old, manifest)).")
+                log("Starting over: \(difference(old, manifest)).")
                 try remove(old)
             } else if force {
                 try remove(old)
@@ -61,14 +61,14 @@ struct OutputFolder {
         return .foreign(example: example.rawValue)
     }
 
-    /// Whether the commit point was reached: everything it names is there.
+    /// Whether the output was committed and everything that it names exists.
     private func isComplete(_ manifest: OutputManifest) throws -> Bool {
         guard manifest.state == .complete else { return false }
         return try manifest.files.allSatisfy { try store.size(of: ObjectKey($0.key)) == $0.bytes }
     }
 
-    /// Removes what an output of this plan consists of, and nothing else: the folder may hold other files too. The master
-    /// playlist goes first, so that no player finds one that points at nothing.
+    /// Removes the objects of an output of this plan and nothing else, because the folder may hold other files. The
+    /// master playlist is removed first, so that no player finds one that refers to missing objects.
     private func remove(_ manifest: OutputManifest) throws {
         let plan = manifest.plan
         var keys: [ObjectKey] = [OutputLayout.masterPlaylist, OutputLayout.dashManifest, OutputLayout.poster]
@@ -77,7 +77,7 @@ struct OutputFolder {
         for key in keys + [OutputLayout.manifest] { try store.delete(key) }
     }
 
-    /// What changed since the run that is being given up, in words.
+    /// Describes what changed since the earlier run.
     private func difference(_ old: OutputManifest, _ new: OutputManifest) -> String {
         if old.plan.source.identity != new.plan.source.identity { return "the source has changed" }
         if old.generator != new.generator { return "it was begun by \(old.generator)" }

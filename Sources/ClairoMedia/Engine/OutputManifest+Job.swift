@@ -2,14 +2,14 @@ internal import ClairoCore
 internal import Foundation
 
 extension OutputManifest {
-    /// Of a job that is about to begin.
+    /// The manifest of a job that is about to start.
     init(of plan: Plan, warnings: [String]) throws {
         self.init(
             state: .running, generator: TranscodeJob.generator, planID: try Self.planID(plan), plan: plan,
             warnings: warnings)
     }
 
-    /// SHA-256 over what decides the bytes of the output.
+    /// A SHA-256 of everything that determines the bytes of the output.
     private static func planID(_ plan: Plan) throws -> String {
         var essence = plan
         essence.source.name = ""
@@ -18,7 +18,7 @@ extension OutputManifest {
         return Checksum.sha256(try JSON.encode(essence) + Data(TranscodeJob.generator.utf8))
     }
 
-    /// Takes over what was measured.
+    /// Adds the measured properties of the renditions.
     mutating func describe(_ presentation: Presentation) {
         let target = HLSPlaylist.targetDuration(of: presentation)
         let frames = plan.video?.grid.frameCount ?? 0

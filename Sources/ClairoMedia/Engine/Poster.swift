@@ -4,14 +4,15 @@ internal import Libav
 
 /// Makes `poster.jpg` from a key frame of the finished top rung.
 struct Poster {
-    /// A poster is a still: larger than this gives nothing to a page.
+    /// A larger poster has no benefit on a web page.
     private static let maxWidth = 1280
 
     let plan: Plan
     let video: VideoPlan
     let store: any ObjectStore
 
-    /// The first key frame after a tenth of the video that is not nearly black or of one colour; else the brightest seen.
+    /// Chooses the first key frame after a tenth of the video that is neither nearly black nor of one colour, or else
+    /// the brightest one.
     func make() throws -> Data? {
         guard let rung = video.rungs.first else { return nil }
         let grid = video.grid
@@ -39,7 +40,7 @@ struct Poster {
         return nil
     }
 
-    /// Standard deviation of the luma: near zero for black, white and plain colour.
+    /// The standard deviation of the luma: near zero for black, white and plain colours.
     private func spread(of frame: Frame) -> Double {
         var sum = 0.0
         var squares = 0.0
@@ -61,7 +62,7 @@ struct Poster {
     private func jpeg(_ frame: Frame) throws -> Data {
         let width = min(frame.width, Self.maxWidth)
         let height = max(2, frame.height * width / frame.width / 2 * 2)
-        // JPEG knows only the matrix of BT.601; where a stream names none, players go by its size.
+        // JPEG has only the BT.601 matrix. If a stream declares no matrix, players choose one by its size.
         let isHD = plan.video?.rungs.first.map { $0.size.shortSide >= 720 } ?? false
         let matrix =
             switch frame.colorMatrix {
@@ -91,7 +92,7 @@ struct Poster {
     }
 }
 
-/// Bytes in memory as a demuxer reads them.
+/// Lets a demuxer read from memory.
 struct InMemoryBytes: InputBytes {
     private let data: Data
     init(_ data: Data) { self.data = data }

@@ -1,7 +1,8 @@
 internal import Libav
 
-/// Memory settings of a process that transcodes; to be called once, before its threads start.
+/// Memory settings of a process that transcodes.
 public enum ProcessMemory {
-    /// Makes the allocator return large blocks to the system as soon as they are freed. Call it once, at the start.
+    /// Makes the allocator return large blocks to the system as soon as they are freed. Call once, before threads
+    /// start.
     public static func tune() { Allocator.returnLargeBlocks() }
 }

@@ -1,12 +1,12 @@
 internal import ClairoCore
 internal import Foundation
 
-/// How many chunks run at once, from cores and memory.
+/// Decides how many chunks run at once, from cores and memory.
 struct ResourceBudget {
-    /// Bytes that may be used.
+    /// The memory limit in bytes.
     let memory: Int64
 
-    /// One chunk with a thread for each rung keeps about two cores busy: the largest rung is half of the work.
+    /// One chunk uses about two cores, because its largest rung is half of the work and each rung has one thread.
     func jobs(asked: Int?, cores: Int, video: VideoPlan, source: FrameSize?, preset: String) -> Int {
         let byCores = asked ?? max(1, cores / 2)
         let perChunk = Self.chunkMemory(
@@ -16,8 +16,8 @@ struct ResourceBudget {
         return max(1, min(byCores, byMemory))
     }
 
-    /// Bytes that one chunk needs: x264 holds its lookahead in about twice the size of the frames, queues and decoder
-    /// hold some more.
+    /// Estimates the memory of one chunk in bytes: x264's lookahead takes about twice the size of its frames; queues
+    /// and decoder take some more.
     static func chunkMemory(rungs: [Rung], source: FrameSize?, lookahead: Int) -> Int64 {
         let perPicture = 1.5
         let encoders = rungs.reduce(0.0) {

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// A conformed frame on its way to an encoder, with its number on the grid.
+/// A conformed frame for an encoder, with its index on the output grid.
 struct GridFrame: Sendable {
     var frame: Frame
     var index: Int
@@ -10,19 +10,19 @@ struct GridFrame: Sendable {
 
 /// Encodes the frames of one rung and writes its segments.
 ///
-/// A fresh encoder is opened for every run of `segmentsPerEncoder` segments and drained at its end, so their bytes depend on
-/// their frames and the plan alone. That is what lets any worker make any chunk, and a killed job go on where it
-/// stopped with the same result.
+/// A new encoder is opened for every run of `segmentsPerEncoder` segments and drained at its end, so the bytes depend
+/// only on the frames and the plan. Therefore any worker can make any chunk, and a killed job can continue with the
+/// same result.
 struct RungEncoder {
     let rung: Rung
     let plan: Plan
     let video: VideoPlan
-    /// Segments to write; the others of a run are encoded only because the encoder has to see them.
+    /// Segments to write. The others of a run are encoded only because the encoder needs their frames.
     let missing: Set<Int>
     let sink: SegmentSink
     let control: JobControl
 
-    /// Takes frames until the queue ends. They come in order; whole encoder runs may be missing between them.
+    /// Encodes frames until the queue ends. Frames are in order; whole encoder runs may be missing between them.
     func run(_ queue: BoundedQueue<GridFrame>) throws {
         let grid = video.grid
         var encoder: Encoder?
@@ -39,7 +39,7 @@ struct RungEncoder {
                     try H264.openEncoder(rung, of: video, settings: plan.settings, first: next.frame)
                 }
                 let description = try H264.initSegment(of: opened, rung, of: video)
-                // Every encoder of a rung must have the same parameter sets.
+                // All encoders of a rung must produce the same parameter sets.
                 if initSegment == nil { try sink.write(initSegment: description, at: rung.initKey) }
                 guard initSegment ?? description == description else {
                     throw ClairoError.defect("\(rung.name): the encoder's parameter sets changed between segments")
@@ -60,7 +60,7 @@ struct RungEncoder {
         }
     }
 
-    /// Takes what the encoder has finished. GOPs are closed, so a segment's coded pictures come one behind the other.
+    /// Receives finished access units. GOPs are closed, so the access units of a segment are consecutive.
     private func collect(_ encoder: Encoder, into samples: inout [TimedSample], _ initSegment: Data) throws {
         while case .value(let packet) = try control.clock.measure(.encode, { try encoder.receive() }) {
             try control.checkCancellation()
@@ -81,7 +81,7 @@ struct RungEncoder {
     }
 }
 
-/// An access unit and the frame of the grid that it shows.
+/// An access unit and its frame on the output grid.
 struct TimedSample {
     var data: Data
     var frame: Int
@@ -91,9 +91,9 @@ struct TimedSample {
 /// Lays out the access units of one video segment.
 enum VideoSegment {
     /// - Parameters:
-    ///   - samples: in decoding order, one for each frame of the segment.
-    ///   - reorderDelay: frames that all presentation times are put off by, so that no composition offset is negative;
-    ///     the edit list in the init segment takes them away again. Players that read negative offsets differ.
+    ///   - samples: One access unit for each frame of the segment, in decoding order.
+    ///   - reorderDelay: The number of frames that delay all presentation times, so that no composition offset is
+    ///     negative, which players treat differently. The edit list in the init segment removes the delay.
     static func bytes(
         _ samples: [TimedSample], segment: Int, grid: SegmentGrid, reorderDelay: Int, name: String
     ) throws(ClairoError) -> Data {
@@ -103,7 +103,7 @@ enum VideoSegment {
                 "\(name): segment \(segment + 1) has \(samples.count) frames instead of \(frames.count), or no IDR first"
             )
         }
-        // Decoding times count up one frame a sample; what is shown later or earlier has a composition offset.
+        // Decoding times increase by one frame per sample; composition offsets express reordering.
         var fragments: [[Sample]] = []
         for (position, sample) in samples.enumerated() {
             guard frames.contains(sample.frame) else {

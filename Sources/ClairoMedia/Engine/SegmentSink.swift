@@ -1,11 +1,11 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Takes finished segments to the store, in one of two manners.
+/// Writes finished segments to the store, in one of two ways.
 ///
-/// A job that runs alone goes on where an earlier run was stopped, so it keeps what is there, and decodes the whole output at
-/// its end. A task shares the job with other workers: it relies on nothing that it did not make itself, and decodes each
-/// segment before it is written, so that it need not be decoded again.
+/// A job that runs alone continues after an earlier run, so it keeps existing segments and decodes the whole output at
+/// the end. A task shares the job with other workers, so it relies only on its own segments and decodes each one before
+/// writing it; nothing decodes it again.
 struct SegmentSink: Sendable {
     enum Manner: Sendable { case resuming, sharing }
 
@@ -13,7 +13,7 @@ struct SegmentSink: Sendable {
     let manner: Manner
     let control: JobControl
 
-    /// Whether the object has to be written.
+    /// Whether the object must be written.
     func wants(_ key: ObjectKey) throws(ClairoError) -> Bool {
         switch manner {
         case .resuming: try store.size(of: key) == nil
@@ -21,7 +21,7 @@ struct SegmentSink: Sendable {
         }
     }
 
-    /// - Throws: `defect` where an earlier run has written another one: its segments would not go with ours.
+    /// - Throws: `defect` if an earlier run wrote a different init segment, because its segments would not match.
     func write(initSegment: Data, at key: ObjectKey) throws(ClairoError) {
         if try wants(key) {
             try put(initSegment, at: key)

@@ -1,8 +1,8 @@
 internal import ClairoCore
 internal import Synchronization
 
-/// Adds up the time that threads spend in the steps of a task. Two looks at the clock cost a tenth of a microsecond; the
-/// steps of one frame take thousands of times as long.
+/// Sums the time that threads spend in each step of a task. A measurement takes a tenth of a microsecond; the steps of
+/// one frame take thousands of times longer.
 final class StepClock: Sendable {
     private let total = Mutex<[TaskStep: Duration]>([:])
 
@@ -15,11 +15,11 @@ final class StepClock: Sendable {
         return try body()
     }
 
-    /// In seconds.
+    /// The time of each step in seconds.
     var steps: [TaskStep: Double] { total.withLock { $0.mapValues { $0 / .seconds(1) } } }
 }
 
-/// A source whose reads are waited for by the clock.
+/// A source that adds the time of its reads to a clock.
 struct TimedSource: ByteSource {
     let base: any ByteSource
     let clock: StepClock

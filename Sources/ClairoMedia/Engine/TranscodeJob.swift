@@ -2,20 +2,19 @@ public import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// One source into one output folder, from the first byte to the master playlist.
+/// Transcodes one source into one output folder, from the first byte to the master playlist.
 ///
-/// The order of writing is what makes it safe: `clairo.json` with state `running` first, then segments, then everything
-/// that refers to them, then verification, then `clairo.json` with state `complete`, and the master playlist last. A run
-/// that was killed at any point is continued by the same call: an object that exists is whole and has the bytes that it
-/// would get again.
+/// The write order makes it crash-safe: `clairo.json` with state `running`, segments, everything that refers to them,
+/// then, after verification, `clairo.json` with state `complete`, and finally the master playlist. After a crash at any
+/// point, the same call continues: every existing object is complete and has the bytes that it would get again.
 public struct TranscodeJob: Sendable {
-    /// What a job made.
+    /// The result of a job.
     public struct Outcome: Sendable {
-        /// Content of `clairo.json`.
+        /// The content of `clairo.json`.
         public var manifest: OutputManifest
-        /// Nil where verification was switched off.
+        /// The verification report; nil if verification was disabled.
         public var verification: VerificationReport?
-        /// Objects that an earlier run had finished.
+        /// The number of objects that an earlier run had finished.
         public var resumedSegments: Int
     }
 
@@ -27,15 +26,15 @@ public struct TranscodeJob: Sendable {
     private let resources: TranscodeResources
     private let store: any ObjectStore
     private let control: JobControl
-    private let say: @Sendable (String) -> Void
+    private let log: @Sendable (String) -> Void
 
     /// - Parameters:
-    ///   - fingerprint: of the source; nil to find out.
-    ///   - say: is given what a person should know on the way, such as that finished segments were found.
+    ///   - fingerprint: The fingerprint of the source; nil to compute it.
+    ///   - log: Receives messages for people, such as that finished segments were found.
     public init(
         source: any ByteSource, sourceName: String, fingerprint: SourceFingerprint? = nil, settings: TranscodeSettings,
         limits: InputLimits = InputLimits(), resources: TranscodeResources = TranscodeResources(),
-        store: any ObjectStore, control: JobControl = JobControl(), say: @escaping @Sendable (String) -> Void = { _ in }
+        store: any ObjectStore, control: JobControl = JobControl(), log: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.fingerprint = fingerprint
         self.source = source
@@ -45,10 +44,10 @@ public struct TranscodeJob: Sendable {
         self.resources = resources
         self.store = store
         self.control = control
-        self.say = say
+        self.log = log
     }
 
-    /// Does the job. Blocks; call it on a thread of its own.
+    /// Runs the job. Blocks: call it on a dedicated thread.
     public func run() throws(ClairoError) -> Outcome {
         do {
             return try runSteps()
@@ -65,14 +64,14 @@ public struct TranscodeJob: Sendable {
             try fingerprint ?? SourceFingerprint(of: source, name: sourceName, check: control.checkCancellation)
         let scan = try SourceAnalyzer(source: source, name: sourceName, limits: limits, interrupt: control.interrupt)
             .scan(inspectsCopy: settings.copyCompatible)
-        // A scan that was broken off must not pass for a shorter source.
+        // An interrupted scan must not be mistaken for a shorter source.
         try control.checkCancellation()
         var plan = try TranscodePlanner.plan(
             scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
         var manifest = try OutputManifest(of: plan, warnings: scan.info.planWarnings)
-        try OutputFolder(store: store).prepare(for: manifest, force: resources.force, say: say)
+        try OutputFolder(store: store).prepare(for: manifest, force: resources.force, log: log)
         let resumed = try finishedSegments(plan)
-        if resumed > 0 { say("Continuing: \(resumed) of \(plan.segmentKeys.count) objects are finished already.") }
+        if resumed > 0 { log("Continuing: \(resumed) of \(plan.segmentKeys.count) objects are finished already.") }
 
         do {
             try encode(plan, scan: scan)
@@ -96,7 +95,7 @@ public struct TranscodeJob: Sendable {
 
     // MARK: Steps
 
-    /// Makes every segment that is missing: audio on a thread of its own, video in as many runs as resources allow.
+    /// Makes all missing segments: audio on its own thread, video in as many parallel runs as resources allow.
     private func encode(_ plan: Plan, scan: SourceScan) throws {
         let missing = try missingSegments(plan)
         let done = (plan.video?.rungs.indices ?? 0..<0).reduce(0) { total, rung in
@@ -128,7 +127,7 @@ public struct TranscodeJob: Sendable {
         }
         let audioFailure = audio.join()
         control.resumeAfterQuietStop()
-        // The side that was merely stopped says "cancelled"; the other tells why.
+        // The side that was stopped reports `cancelled`; the other side has the cause.
         let failures = [failure, audioFailure].compactMap { $0 }
         if let error = failures.first(where: { ($0 as? ClairoError) != .cancelled }) ?? failures.first { throw error }
     }
@@ -160,7 +159,7 @@ public struct TranscodeJob: Sendable {
             preset: plan.settings.preset)
         let runs: [Chunk]
         if jobs == 1 || plan.chunks.count < 2 {
-            // One run after the other would leave cores idle at every seam: one long run does not.
+            // One long run keeps all cores busy; consecutive short runs would leave some idle between them.
             let seek = plan.chunks.last { $0.segments.lowerBound <= first }?.seekTimestamp
             let segments = video.encoderRun(ofSegment: first).lowerBound..<video.encoderRun(ofSegment: last).upperBound
             runs = [Chunk(index: 0, segments: segments, seekTimestamp: seek)]
@@ -174,7 +173,7 @@ public struct TranscodeJob: Sendable {
         }
     }
 
-    /// Works through `items` on so many threads; the first failure stops the taking of more.
+    /// Processes `items` on `workers` threads. After the first failure no more items are started.
     private func inParallel(_ items: [Chunk], workers: Int, _ body: @escaping @Sendable (Chunk) throws -> Void) throws {
         let queue = BoundedQueue<Chunk>(capacity: max(items.count, 1))
         for item in items { _ = queue.push(item) }
@@ -190,13 +189,13 @@ public struct TranscodeJob: Sendable {
             }
         }
         let failures = threads.compactMap { $0.join() }
-        // Where several runs met the end of the source, the earliest tells how much there is.
+        // If several runs reached the end of the source, the earliest one determines its length.
         let ends = failures.compactMap { $0 as? SourceEndedEarly }
         if let error = failures.first(where: { !($0 is SourceEndedEarly) }) { throw error }
         if let end = ends.min(by: { $0.coveredFrames < $1.coveredFrames }) { throw end }
     }
 
-    /// The plan for what could be decoded, where that was allowed.
+    /// The plan for the decodable part, if partial output is allowed.
     private func shortened(_ plan: Plan, to end: SourceEndedEarly, scan: SourceScan) throws -> Plan {
         guard settings.allowPartial, end.coveredFrames > 0 else {
             throw end.error(of: plan, length: scan.info.duration)
@@ -207,7 +206,7 @@ public struct TranscodeJob: Sendable {
         var shorter = try TranscodePlanner.plan(
             scan: scan, fingerprint: plan.source, settings: partial, limits: limits)
         shorter.settings = settings
-        // Segments behind the end, and those of the encoder that met it, were made for another length.
+        // Segments after the end, and those of the encoder run that reached it, were made for another length.
         let lastSegment = end.coveredFrames / (plan.video?.grid.segmentFrames ?? 1)
         let kept = plan.video?.encoderRun(ofSegment: lastSegment).lowerBound ?? 0
         for rendition in plan.renditions {
@@ -219,7 +218,7 @@ public struct TranscodeJob: Sendable {
     private func checkDamage(_ manifest: inout OutputManifest) throws {
         let damage = control.damage
         if damage.isTooMuch, !settings.allowPartial {
-            // The next run counts only what it decodes: it must not find these segments and call them good.
+            // The next run counts only what it decodes itself, so it must not find and accept these segments.
             for key in manifest.plan.video?.renditions.flatMap(\.segmentKeys) ?? [] { try store.delete(key) }
         }
         if let warning = try damage.warning(source: sourceName, allowPartial: settings.allowPartial) {
@@ -245,11 +244,11 @@ public struct TranscodeJob: Sendable {
         try plan.segmentKeys.reduce(0) { count, key in try count + (store.size(of: key) == nil ? 0 : 1) }
     }
 
-    /// Program and library versions, as `clairo.json` names them.
+    /// The version of libav, as `clairo.json` records it.
     public static var libraryVersion: String { libavVersion }
-    /// Versions of Clairo and libav, as they stand in the manifest.
+    /// The versions of Clairo and libav, as the manifest records them.
     public static var generator: String { "clairo \(clairoVersion) libav \(libavVersion)" }
-    /// The libraries that decode and encode, with their versions.
+    /// The libraries for decoding and encoding, with their versions.
     public static var libraries: String {
         "FFmpeg \(libavVersion), x264 \(X264.build.map { "build \($0)" } ?? "missing")"
     }

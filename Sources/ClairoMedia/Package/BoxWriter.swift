@@ -1,10 +1,11 @@
 internal import Foundation
 
-/// Writes ISO base media file format boxes (ISO/IEC 14496-12) into a buffer: sizes are filled in when a box is closed.
+/// Writes boxes of the ISO base media file format (ISO/IEC 14496-12) to a buffer. A box gets its size when it is
+/// closed.
 struct BoxWriter {
     private(set) var data: Data
 
-    /// - Parameter capacity: bytes to expect; a good guess spares copies while a large buffer grows.
+    /// - Parameter capacity: The expected number of bytes. A good estimate avoids copies while a large buffer grows.
     init(capacity: Int = 0) { data = Data(capacity: capacity) }
 
     mutating func box(_ type: String, _ body: (inout BoxWriter) -> Void) {
@@ -15,7 +16,7 @@ struct BoxWriter {
         patch(UInt32(data.count - start), at: start)
     }
 
-    /// A box with a version and flags.
+    /// Writes a box with a version and flags.
     mutating func fullBox(_ type: String, version: UInt8 = 0, flags: UInt32 = 0, _ body: (inout BoxWriter) -> Void) {
         box(type) { writer in
             writer.u32(UInt32(version) << 24 | flags)
@@ -32,7 +33,7 @@ struct BoxWriter {
     mutating func zeros(_ count: Int) { data.append(contentsOf: repeatElement(0, count: count)) }
     mutating func text(_ text: String) { data.append(contentsOf: text.utf8) }
 
-    /// Overwrites four bytes, for values known only later.
+    /// Overwrites four bytes, for values that become known later.
     mutating func patch(_ value: UInt32, at offset: Int) {
         withUnsafeBytes(of: value.bigEndian) { data.replaceSubrange(offset..<offset + 4, with: $0) }
     }

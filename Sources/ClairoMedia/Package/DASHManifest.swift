@@ -1,11 +1,12 @@
 import ClairoCore
 
-/// Writes the DASH manifest (ISO/IEC 23009-1): a static MPD of one period on the same segments as the HLS playlists.
+/// Writes the DASH manifest (ISO/IEC 23009-1): a static MPD with one period that uses the segments of the HLS
+/// playlists.
 ///
-/// Segments are addressed by `$Number$` from 1, which are their names, and timed by a SegmentTimeline in exact ticks of
-/// the segments' own timescale. The live profile is the one with a template, its name notwithstanding. A rendition with
-/// segments of later attempts, whose names follow no template, lists them one by one, which is the main profile. The CMAF
-/// profile is not claimed: it would promise brands and switching-set rules for renditions that are copied as they come.
+/// `$Number$`, counted from 1, addresses the segments by their names. A SegmentTimeline gives their times in exact
+/// ticks of the segments' timescale. Despite its name, the live profile is the one for templates. If a rendition has
+/// segments of later attempts, their names fit no template, so the manifest lists them and declares the main profile.
+/// It does not declare the CMAF profile, because copied renditions may violate its rules for brands and switching sets.
 enum DASHManifest {
     static func mpd(_ presentation: Presentation) -> String {
         let target = HLSPlaylist.targetDuration(of: presentation)
@@ -17,7 +18,7 @@ enum DASHManifest {
                 ("profiles", "urn:mpeg:dash:profile:isoff-\(isRegular ? "live" : "main"):2011"),
                 ("type", "static"),
                 ("mediaPresentationDuration", isoDuration(presentation.duration)),
-                // Peak rates are measured over about a segment, so two of them are enough to begin with.
+                // Peak rates are measured over about one segment, so two segments are enough to start with.
                 ("minBufferTime", isoDuration(Rational(Int64(target) * 2))),
             ])
         var period = Element("Period", [("id", "0"), ("start", "PT0S")])
@@ -151,8 +152,8 @@ enum DASHManifest {
         return timeline
     }
 
-    /// Equal durations in a row. Each segment ends at the tick nearest to its exact end, so that a duration which is no
-    /// whole number of ticks (there should be none) does not let the rest drift.
+    /// Groups consecutive segments of equal duration. Each segment ends at the tick nearest to its exact end, so
+    /// durations that are not whole ticks (none are expected) do not accumulate drift.
     private static func runs(of segments: [MeasuredSegment], timescale: Int64) -> [(ticks: Int64, count: Int)] {
         var runs: [(ticks: Int64, count: Int)] = []
         var exact = Rational.zero
@@ -170,12 +171,12 @@ enum DASHManifest {
         return runs
     }
 
-    /// `24000/1001`, and `25` for whole numbers: the manifest's FrameRateType.
+    /// Formats the manifest's FrameRateType: `24000/1001`, or `25` for whole numbers.
     private static func fraction(_ value: Rational) -> String {
         value.den == 1 ? String(value.num) : value.description
     }
 
-    /// `PT12.012S`: seconds to the microsecond without trailing zeros.
+    /// Formats a duration as `PT12.012S`: seconds to the microsecond, without trailing zeros.
     private static func isoDuration(_ seconds: Rational) -> String {
         var text = HLSPlaylist.decimal(seconds, places: 6)
         while text.hasSuffix("0") { text.removeLast() }
@@ -184,7 +185,7 @@ enum DASHManifest {
     }
 }
 
-/// As much of XML as a manifest needs.
+/// An XML element, as far as a manifest needs it.
 private struct Element {
     var name: String
     var attributes: [(String, String)]
@@ -205,7 +206,7 @@ private struct Element {
         return "\(start)>\n" + children.map { $0.text(indent: indent + 1) }.joined() + "\(margin)</\(name)>\n"
     }
 
-    /// Text for content and attributes alike; characters that XML 1.0 cannot hold at all are left out.
+    /// Escapes text for content and attributes. Characters that XML 1.0 does not allow are dropped.
     private static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {

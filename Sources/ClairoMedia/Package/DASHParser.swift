@@ -1,17 +1,17 @@
 import ClairoCore
 import Foundation
 
-/// Reads a DASH manifest back as a player would, for `clairo verify`: one static period of SegmentTemplates or
-/// SegmentLists with a SegmentTimeline each, which is what Clairo writes. Anything else is an error with its line, not a guess.
+/// Parses a DASH manifest as a player would, for `clairo verify`. It supports what Clairo writes: one static period of
+/// SegmentTemplates or SegmentLists with a SegmentTimeline each. Anything else is an error with its line.
 ///
-/// The XML may be hostile. A document type declaration is refused, and with it every entity; only UTF-8 is read, so
-/// that none can hide in another encoding. Sizes and counts are limited, and arithmetic is checked for overflow.
-/// File names are returned as written, not resolved.
+/// The XML is untrusted. A document type declaration is rejected, which excludes entities; only UTF-8 is accepted, so
+/// that none can hide in another encoding. Sizes and counts are limited, and arithmetic is checked for overflow. File
+/// names are returned as written, not resolved.
 enum DASHParser {
     static let maximumBytes = 16 << 20
-    /// Over all representations together.
+    /// The maximum number of segments over all representations.
     static let maximumSegments = 1_000_000
-    /// UTF-8 bytes of one file name, and of all.
+    /// The maximum number of UTF-8 bytes in one file name, and in all of them.
     static let maximumNameBytes = 1024
     static let maximumNamesBytes = 128 << 20
 
@@ -55,7 +55,8 @@ enum DASHParser {
         try refuse(data.range(of: Data("<!ENTITY".utf8)) != nil, "an entity declaration")
     }
 
-    /// `PT1H2M3.5S` in seconds. Years and months have no fixed length and are refused.
+    /// Parses a duration such as `PT1H2M3.5S` to seconds. Years and months are rejected, because they have no fixed
+    /// length.
     static func seconds(isoDuration text: String) -> Rational? {
         var rest = text.utf8[...]
         guard rest.popFirst() == UInt8(ascii: "P") else { return nil }
@@ -86,7 +87,7 @@ enum DASHParser {
     }
 }
 
-/// Where a manifest breaks the rules, and how.
+/// A violation of the rules in a manifest, with its line.
 struct DASHParseError: Error, Equatable, CustomStringConvertible {
     /// Counted from 1.
     var line: Int
@@ -95,27 +96,27 @@ struct DASHParseError: Error, Equatable, CustomStringConvertible {
     var description: String { "line \(line): \(reason)" }
 }
 
-/// What a manifest says.
+/// A parsed manifest.
 struct DASHDocument: Equatable {
-    /// mediaPresentationDuration in seconds.
+    /// The value of mediaPresentationDuration in seconds.
     var duration = Rational.zero
     var profiles: [String] = []
     var adaptationSets: [DASHAdaptationSet] = []
 }
 
-/// Representations that a player switches between.
+/// A set of representations between which a player can switch.
 struct DASHAdaptationSet: Equatable {
     /// `video` or `audio`.
     var contentType: String
     var language: String?
-    /// Values of the DASH role scheme, for example `main`.
+    /// Values of the DASH role scheme, such as `main`.
     var roles: [String] = []
-    /// Value of AudioChannelConfiguration.
+    /// The value of AudioChannelConfiguration.
     var channels: String?
     var representations: [DASHRepresentation] = []
 }
 
-/// One rendition with its files.
+/// A rendition and its files.
 struct DASHRepresentation: Equatable {
     var id: String
     /// Bits per second.
@@ -127,21 +128,21 @@ struct DASHRepresentation: Equatable {
     var audioSamplingRate: Int?
     /// Ticks per second.
     var timescale: Int64 = 1
-    /// Name of the initialization segment, relative to the manifest.
+    /// The name of the initialization segment, relative to the manifest.
     var initialization = ""
     var segments: [DASHSegment] = []
 }
 
 struct DASHSegment: Equatable {
-    /// Relative to the manifest.
+    /// The file name, relative to the manifest.
     var name: String
-    /// On the period's timeline, in seconds.
+    /// The start on the period's timeline in seconds.
     var start: Rational
-    /// Seconds.
+    /// The duration in seconds.
     var duration: Rational
 }
 
-/// A SegmentTemplate or SegmentList and its SegmentTimeline before they are resolved for a representation.
+/// A SegmentTemplate or SegmentList with its SegmentTimeline, before they are resolved for a representation.
 private struct Addresses {
     enum Names {
         case template(initialization: String, media: String, startNumber: Int64)
@@ -150,12 +151,13 @@ private struct Addresses {
 
     var timescale: Int64
     var names: Names
-    /// Segments of one duration in a row, in ticks. They stay unexpanded until a representation is charged for them.
+    /// Runs of segments of equal duration, in ticks. They are expanded only after a representation's limits are
+    /// checked.
     var runs: [(start: Int64, duration: Int64, count: Int64)] = []
     var end: Int64 = 0
 }
 
-/// Collects the document from the events of the XML.
+/// Builds the document from XML events.
 private final class Reader {
     var document = DASHDocument()
     var hasPeriod = false
@@ -166,7 +168,7 @@ private final class Reader {
     private var representation: DASHRepresentation?
     private var addresses: Addresses?
     private var ids: Set<String> = []
-    /// What is left of the limits for the whole document.
+    /// The remaining limits for the whole document.
     private var segmentsLeft = DASHParser.maximumSegments
     private var nameBytesLeft = DASHParser.maximumNamesBytes
 
@@ -298,7 +300,7 @@ private final class Reader {
     private func appendToList(media: String) throws(DASHParseError) {
         guard case .list(let initialization, var names) = addresses?.names else { return }
         guard names.count < segmentsLeft else { throw tooManySegments }
-        // Only one owner of the array: it would be copied for each name otherwise.
+        // Keeps the array uniquely referenced; otherwise each appended name would copy it.
         addresses?.names = .list(initialization: nil, media: [])
         names.append(try charged(media))
         addresses?.names = .list(initialization: initialization, media: names)
@@ -358,7 +360,7 @@ private final class Reader {
             guard run.count <= segmentsLeft else { throw tooManySegments }
             segmentsLeft -= Int(run.count)
             for index in 0..<run.count {
-                // Within `addresses.end`, which was checked.
+                // Cannot overflow: within `addresses.end`, which was checked.
                 let start = run.start + index * run.duration
                 representation.segments.append(
                     DASHSegment(
@@ -368,11 +370,11 @@ private final class Reader {
         }
     }
 
-    /// Replaces the identifiers of ISO/IEC 23009-1 section 5.3.9.4.4.
+    /// Replaces the identifiers of a template (ISO/IEC 23009-1, 5.3.9.4.4).
     private func fill(
         _ template: String, _ representation: DASHRepresentation, number: Int64?, time: Int64?
     ) throws(DASHParseError) -> String {
-        // Between dollar signs, in turn: text, identifier, text…
+        // Splitting at dollar signs gives text, identifier, text…
         let parts = template.split(separator: "$", maxSplits: 64, omittingEmptySubsequences: false)
         guard parts.count % 2 == 1, parts.count < 64 else { throw error("a $ without its partner in a template") }
         var name = ""
@@ -396,7 +398,7 @@ private final class Reader {
         return try charged(name)
     }
 
-    /// A file name, taken off what is left of the limits.
+    /// Returns a file name after deducting it from the remaining limits.
     private func charged(_ name: String) throws(DASHParseError) -> String {
         nameBytesLeft -= name.utf8.count
         guard name.utf8.count <= DASHParser.maximumNameBytes, nameBytesLeft >= 0 else {
@@ -405,7 +407,7 @@ private final class Reader {
         return name
     }
 
-    /// `05d` after the percent sign: at least so many digits. Nil for a plain number.
+    /// Formats a number with `05d` (the text after the percent sign) as its minimum width; nil means no padding.
     private func padded(_ value: Int64, _ format: Substring?) throws(DASHParseError) -> String {
         let digits = String(value)
         guard let format else { return digits }

@@ -1,19 +1,19 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Reads back the fragments that `FragmentWriter` wrote: where each sample lies and when it is shown.
+/// Reads the fragments that `FragmentWriter` wrote: the position and times of each sample.
 ///
-/// Only our own layout is understood (one track, one `trun` per `moof` with all fields). Anything else is an error, never
-/// a trap: the file may have been damaged since.
+/// It supports Clairo's own layout only (one track, one `trun` per `moof` with all fields). Anything else is an error,
+/// never a trap, because the file may be damaged.
 enum FragmentReader {
     struct Fragment: Hashable, Sendable {
-        /// Of the `moof` box in the segment.
+        /// The offset of the `moof` box in the segment.
         var offset: Int
         var decodeTime: Int64
         var samples: [Entry]
     }
 
-    /// A sample by its place in the segment.
+    /// A sample and its position in the segment.
     struct Entry: Hashable, Sendable {
         var offset: Int
         var size: Int
@@ -46,7 +46,7 @@ enum FragmentReader {
         .inputOutput("A segment is damaged: \(what)", advice: "Run the transcode again with --force.")
     }
 
-    /// What a `moof` says before it is known where its `mdat` lies.
+    /// The contents of a `moof`, before the position of its `mdat` is known.
     private struct Run {
         var decodeTime: Int64 = 0
         var dataOffset = 0
@@ -125,7 +125,7 @@ struct ByteReader {
         return value
     }
 
-    /// The next box: its type and a reader of its body.
+    /// Reads the next box. Returns its type and a reader for its body.
     mutating func box() throws(ClairoError) -> (type: String, body: ByteReader) {
         let start = position
         let size = Int(try u32())

@@ -5,15 +5,15 @@ internal import Foundation
 struct Sample: Hashable, Sendable {
     var data: Data
     var duration: UInt32
-    /// Presentation minus decoding time.
+    /// Presentation time minus decoding time.
     var compositionOffset: Int32
     var isSync: Bool
 }
 
-/// Writes CMAF (ISO/IEC 23000-19) init and media segments: one track, one fragment per GOP, times that follow from the
-/// frame numbers alone. The same samples always give the same bytes.
+/// Writes CMAF (ISO/IEC 23000-19) init and media segments with one track and one fragment per GOP. Times depend only on
+/// frame indexes, so the same samples always give the same bytes.
 enum FragmentWriter {
-    /// `init.mp4`: `ftyp` and a `moov` without samples.
+    /// Makes `init.mp4`: `ftyp` and a `moov` without samples.
     static func initSegment(_ track: TrackDescription) -> Data {
         var writer = BoxWriter()
         writer.box("ftyp") { box in
@@ -55,15 +55,15 @@ enum FragmentWriter {
         }
     }
 
-    /// A media segment of `fragments`, each a list of samples in decoding order.
+    /// Makes a media segment from `fragments`, each a list of samples in decoding order.
     /// - Parameters:
-    ///   - firstSequence: `mfhd` number of the first fragment. Each fragment's number is that of its first sample in the
-    ///     rendition, so numbers grow from segment to segment whatever the GOPs are.
-    ///   - decodeTime: of the first sample, in ticks.
+    ///   - firstSequence: The `mfhd` number of the first fragment. A fragment has the number of its first sample in the
+    ///     rendition, so numbers increase from segment to segment for any GOP length.
+    ///   - decodeTime: The decoding time of the first sample in ticks.
     static func segment(
         fragments: [[Sample]], firstSequence: Int, decodeTime: Int64
     ) -> Data {
-        // Sixteen bytes of tables a sample and a few boxes a fragment.
+        // Sixteen bytes of tables per sample, and a few boxes per fragment.
         let size = fragments.reduce(64) { $0 + 128 + $1.reduce(0) { $0 + 16 + $1.data.count } }
         var writer = BoxWriter(capacity: size)
         writer.box("styp") { box in
@@ -95,7 +95,8 @@ enum FragmentWriter {
                 // default-base-is-moof
                 traf.fullBox("tfhd", flags: 0x020000) { $0.u32(1) }
                 traf.fullBox("tfdt", version: 1) { $0.u64(UInt64(decodeTime)) }
-                // Data offset, then per sample duration, size, flags and (version 1) a signed composition offset.
+                // Data offset; then for each sample duration, size, flags and, in version 1, a signed composition
+                // offset.
                 traf.fullBox("trun", version: 1, flags: 0x000F01) { trun in
                     trun.u32(UInt32(samples.count))
                     dataOffsetPosition = trun.count

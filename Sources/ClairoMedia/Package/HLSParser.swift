@@ -1,12 +1,12 @@
 import ClairoCore
 
-/// Reads HLS playlists back as a player would, for `clairo verify`.
+/// Parses HLS playlists as a player would, for `clairo verify`.
 ///
-/// A violation of RFC 8216's syntax is an error with its line; tags and attributes that are not known are passed over,
-/// as the RFC asks of clients. Tags that change what is played and that Clairo never writes (encryption,
-/// discontinuities, partial segments) are refused rather than misread. Whether the values make sense together (EXTINF
-/// within the target duration, files that exist) is for the caller. The text may be hostile: sizes are limited, all
-/// arithmetic is checked, and URIs are returned as written, not resolved.
+/// A violation of RFC 8216's syntax is an error with its line. Unknown tags and attributes are ignored, as the RFC
+/// requires of clients. Tags that change playback and that Clairo never writes (encryption, discontinuities, partial
+/// segments) are rejected. The caller checks whether the values are consistent (EXTINF within the target duration,
+/// existing files). The text is untrusted: sizes are limited, arithmetic is checked, and URIs are returned as written,
+/// not resolved.
 enum HLSParser {
     static let maximumBytes = 32 << 20
     static let maximumEntries = 1_000_000
@@ -27,7 +27,7 @@ enum HLSParser {
 
     // MARK: Multivariant playlist
 
-    /// Reads a multivariant playlist from its UTF-8 text.
+    /// Parses a multivariant playlist from UTF-8 text.
     static func master(_ utf8: some BidirectionalCollection<UInt8>) throws(HLSParseError) -> HLSMaster {
         var master = HLSMaster()
         var once: Set<Substring> = []
@@ -73,7 +73,7 @@ enum HLSParser {
 
     // MARK: Media playlist
 
-    /// Reads a media playlist (also one of I-frames) from its UTF-8 text.
+    /// Parses a media playlist, or an I-frame playlist, from UTF-8 text.
     static func media(_ utf8: some BidirectionalCollection<UInt8>) throws(HLSParseError) -> HLSMediaPlaylist {
         var playlist = HLSMediaPlaylist()
         var once: Set<Substring> = []
@@ -156,7 +156,7 @@ enum HLSParser {
         return (length, offset, line)
     }
 
-    /// A range without an offset continues the one before in the same file.
+    /// Parses a byte range. Without an offset it continues the previous range of the same file.
     private static func byteRange(
         _ range: (length: Int64, offset: Int64?, line: Line), of uri: String, after previous: HLSSegment?
     ) throws(HLSParseError) -> Range<Int64> {
@@ -170,19 +170,19 @@ enum HLSParser {
 
     // MARK: Lines and attribute lists
 
-    /// One line that is neither empty nor a comment.
+    /// A line that is neither empty nor a comment.
     struct Line {
         var number: Int
         var text: Substring
 
-        /// The tag's name with its `#`, or nil for a URI.
+        /// The name of the tag including `#`, or nil for a URI.
         var tag: Substring? { text.hasPrefix("#EXT") ? text.prefix { $0 != ":" } : nil }
 
         func error(_ reason: String) -> HLSParseError {
             HLSParseError(line: number, text: String(text.prefix(200)), reason: reason)
         }
 
-        /// What follows the colon.
+        /// The text after the colon.
         func value() throws(HLSParseError) -> Substring {
             guard let colon = text.firstIndex(of: ":") else { throw error("no value") }
             return text[text.index(after: colon)...]
@@ -213,7 +213,7 @@ enum HLSParser {
         if refusedTags.contains(tag) { throw line.error("a tag that Clairo does not write and does not read") }
     }
 
-    /// The tags and URIs of a playlist, after the checks that concern all text: size, encoding, first line.
+    /// Splits a playlist into tags and URIs after checking its size, encoding and first line.
     private static func lines(_ utf8: some BidirectionalCollection<UInt8>) throws(HLSParseError) -> [Line] {
         func failure(_ number: Int, _ reason: String) -> HLSParseError {
             HLSParseError(line: number, text: "", reason: reason)
@@ -221,7 +221,7 @@ enum HLSParser {
         guard utf8.count <= maximumBytes else { throw failure(1, "larger than \(maximumBytes) bytes") }
         var lines: [Line] = []
         var number = 0
-        // Slices of an array cost much less than those of Data.
+        // Slices of an array are much cheaper than slices of Data.
         var rest = Array(utf8)[...]
         repeat {
             number += 1
@@ -249,7 +249,7 @@ enum HLSParser {
         return lines
     }
 
-    /// Parses an attribute list, RFC 8216 section 4.2.
+    /// Parses an attribute list (RFC 8216, 4.2).
     static func attributes(_ line: Line) throws(HLSParseError) -> HLSAttributes {
         var attributes = HLSAttributes(line: line, values: [:])
         var rest = try line.value().utf8[...]
@@ -281,27 +281,27 @@ enum HLSParser {
         }
     }
 
-    /// `A`…`Z`, `0`…`9` and `-`.
+    /// Whether a byte is `A`…`Z`, `0`…`9` or `-`.
     private static func isNameByte(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
             || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "-")
     }
 }
 
-/// Where a playlist breaks the rules, and how.
+/// A violation of the rules in a playlist, with its line.
 struct HLSParseError: Error, Equatable, CustomStringConvertible {
     /// Counted from 1.
     var line: Int
-    /// The line as written, cut to 200 characters; empty where the problem is not in one line.
+    /// The line as written, cut to 200 characters; empty if the problem is not in a single line.
     var text: String
     var reason: String
 
     var description: String { "line \(line): \(reason)" + (text.isEmpty ? "" : " (\(text))") }
 }
 
-/// What a multivariant playlist says.
+/// A parsed multivariant playlist.
 struct HLSMaster: Equatable {
-    /// 1 where the tag is missing (RFC 8216 section 4.3.1.2).
+    /// The version; 1 if the tag is missing (RFC 8216, 4.3.1.2).
     var version = 1
     var hasIndependentSegments = false
     var media: [HLSMedia] = []
@@ -309,7 +309,7 @@ struct HLSMaster: Equatable {
     var iframeStreams: [HLSIFrameStream] = []
 }
 
-/// EXT-X-MEDIA.
+/// An EXT-X-MEDIA tag.
 struct HLSMedia: Equatable {
     /// `AUDIO`, `VIDEO`, `SUBTITLES` or `CLOSED-CAPTIONS`.
     var type: String
@@ -325,7 +325,7 @@ struct HLSMedia: Equatable {
     init(_ attributes: HLSAttributes) throws(HLSParseError) {
         type = try attributes.required("TYPE", attributes.enumerated("TYPE"))
         guard ["AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"].contains(type) else {
-            throw attributes.line.error("TYPE is none of the four that there are")
+            throw attributes.line.error("TYPE is not AUDIO, VIDEO, SUBTITLES or CLOSED-CAPTIONS")
         }
         groupID = try attributes.required("GROUP-ID", attributes.quoted("GROUP-ID"))
         name = try attributes.required("NAME", attributes.quoted("NAME"))
@@ -335,12 +335,12 @@ struct HLSMedia: Equatable {
         channels = try attributes.quoted("CHANNELS")
         uri = try attributes.quoted("URI")
         line = attributes.line.number
-        // RFC 8216 section 4.3.4.1.
+        // RFC 8216, 4.3.4.1.
         guard !isDefault || isAutoselect else { throw attributes.line.error("DEFAULT=YES with AUTOSELECT=NO") }
     }
 }
 
-/// EXT-X-STREAM-INF and its URI.
+/// An EXT-X-STREAM-INF tag and its URI.
 struct HLSVariant: Equatable {
     var uri: String
     /// Bits per second.
@@ -366,7 +366,7 @@ struct HLSVariant: Equatable {
     }
 }
 
-/// EXT-X-I-FRAME-STREAM-INF.
+/// An EXT-X-I-FRAME-STREAM-INF tag.
 struct HLSIFrameStream: Equatable {
     var uri: String
     /// Bits per second.
@@ -388,9 +388,9 @@ struct HLSIFrameStream: Equatable {
     }
 }
 
-/// What a media playlist says.
+/// A parsed media playlist.
 struct HLSMediaPlaylist: Equatable {
-    /// 1 where the tag is missing (RFC 8216 section 4.3.1.2).
+    /// The version; 1 if the tag is missing (RFC 8216, 4.3.1.2).
     var version = 1
     /// Seconds.
     var targetDuration = 0
@@ -408,17 +408,17 @@ struct HLSMediaPlaylist: Equatable {
 /// A segment of a media playlist.
 struct HLSSegment: Equatable {
     var uri: String
-    /// EXTINF's duration as written.
+    /// The duration in EXTINF as written.
     var durationText: String
     /// Seconds.
     var duration: Rational
-    /// Bytes of the file, or nil for all of it.
+    /// The byte range in the file, or nil for the whole file.
     var byteRange: Range<Int64>?
-    /// Of the URI.
+    /// The line of the URI.
     var line: Int
 }
 
-/// An attribute list and the line that it stands in. The accessors check an attribute's kind; a missing one is nil.
+/// An attribute list and its line. The accessors check an attribute's type and return nil for a missing one.
 struct HLSAttributes {
     struct Value: Equatable {
         var text: String
@@ -445,7 +445,7 @@ struct HLSAttributes {
         return value.text
     }
 
-    /// `YES` or `NO`; missing means no.
+    /// Reads `YES` or `NO`; a missing attribute means no.
     func flag(_ name: String) throws(HLSParseError) -> Bool {
         switch try enumerated(name) {
         case "YES": return true
@@ -485,7 +485,7 @@ struct HLSAttributes {
     }
 }
 
-/// Numbers as playlists and manifests write them: ASCII digits only, no sign, nothing that overflows.
+/// Parses numbers of playlists and manifests: ASCII digits only, no sign, no overflow.
 enum StrictNumber {
     static func integer(_ text: some StringProtocol) -> Int64? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
@@ -494,7 +494,7 @@ enum StrictNumber {
         return Int64(text)
     }
 
-    /// `6`, `6.006` with at most nine digits before the point and nine after it.
+    /// Parses `6` or `6.006`, with at most nine digits before the point and nine after it.
     static func decimal(_ text: some StringProtocol) -> Rational? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count <= 2, parts.allSatisfy({ (1...9).contains($0.utf8.count) }),

@@ -1,27 +1,27 @@
 import ClairoCore
 
-/// Writes HLS playlists as pure functions of what was measured.
+/// Writes HLS playlists. All functions are pure functions of the measurements.
 ///
 /// Sources: RFC 8216bis,
 /// https://developer.apple.com/documentation/http-live-streaming/hls-authoring-specification-for-apple-devices
 ///
-/// The multivariant playlist lies at the root of the output, media playlists beside their segments; all URIs are
-/// relative. Rates are those of the written segments, so a player's estimate is never better than the truth. Titles and
-/// languages are untrusted: everything that goes into a quoted string passes `quoted`.
+/// The multivariant playlist is at the root of the output, media playlists are beside their segments, and all URIs are
+/// relative. Rates are measured on the written segments, so players never underestimate them. Titles and languages are
+/// untrusted: every quoted string passes through `quoted`.
 enum HLSPlaylist {
-    /// The group that every audio rendition belongs to.
+    /// The group of all audio renditions.
     private static let audioGroup = "audio"
 
-    /// Apple's default variant for a viewer whose network is not known yet: the one nearest to 2000 kbit/s.
+    /// The target rate of the default variant, for an unknown network, from Apple's guidelines: 2000 kbit/s.
     private static let defaultRate: Int64 = 2_000_000
 
     // MARK: Multivariant playlist
 
-    /// The multivariant playlist: the default variant first, the others from the largest to the smallest.
+    /// Makes the multivariant playlist: the default variant first, then the others from the largest to the smallest.
     static func master(_ presentation: Presentation) -> String {
         let target = targetDuration(of: presentation)
         let audio = presentation.audio
-        // Of audio alone with one track there is nothing to choose, so no group is made.
+        // A single audio track without video offers no choice and needs no group.
         let hasGroup = !audio.isEmpty && (!presentation.video.isEmpty || audio.count > 1)
         var lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
         if hasGroup { lines += audioGroupLines(audio) }
@@ -62,8 +62,8 @@ enum HLSPlaylist {
         return audio.enumerated().map { index, rendition in
             let track = rendition.track
             let language = LanguageTag(track.language)
-            // A second track of a language (a commentary, say) is for the viewer to choose, not for the player:
-            // RFC 8216bis wants AUTOSELECT members distinct.
+            // The viewer, not the player, selects a second track of a language, such as a commentary: RFC 8216bis
+            // requires AUTOSELECT members to be distinct.
             let isFirstOfLanguage = languages.insert(language.text).inserted
             let attributes = [
                 "TYPE=AUDIO",
@@ -79,7 +79,7 @@ enum HLSPlaylist {
         }
     }
 
-    /// The track's title, else its language's name; NAME must be unique within a group.
+    /// Returns the track's title or the name of its language, made unique, because NAME must be unique within a group.
     private static func unusedName(
         for track: AudioPlan, _ language: LanguageTag, among names: inout Set<String>
     ) -> String {
@@ -108,7 +108,7 @@ enum HLSPlaylist {
         return "#EXT-X-I-FRAME-STREAM-INF:" + attributes.joined(separator: ",")
     }
 
-    /// The rung whose average rate is nearest to `defaultRate`, then the rest in their order.
+    /// Moves the rung with the average rate nearest to `defaultRate` to the front.
     private static func defaultFirst(_ video: [VideoRendition]) -> [VideoRendition] {
         let distances = video.map { abs($0.segments.averageRate - defaultRate) }
         guard let nearest = distances.indices.min(by: { distances[$0] < distances[$1] }) else { return [] }
@@ -117,15 +117,15 @@ enum HLSPlaylist {
 
     // MARK: Media playlists
 
-    /// The media playlist of one rendition.
+    /// Makes the media playlist of one rendition.
     /// - Parameters:
-    ///   - targetDuration: seconds, the same for every rendition of a presentation: see `targetDuration(of:)`.
-    ///   - initName: the name, relative to the playlist, of the init segment.
-    ///   - fileName: the same of the segment with an index counted from 0.
+    ///   - targetDuration: The target duration in seconds, the same for all renditions: see `targetDuration(of:)`.
+    ///   - initName: The name of the init segment, relative to the playlist.
+    ///   - fileName: Returns the name of a segment, relative to the playlist, from its index.
     static func media(
         segments: [MeasuredSegment], targetDuration: Int, initName: String, fileName: (Int) -> String
     ) -> String {
-        // Numbers begin at 1 as the files' names and the DASH manifest do, so a player's log names the file.
+        // Numbers start at 1, as in file names and in the DASH manifest, so that a player's log matches the file.
         var lines = [
             "#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:\(targetDuration)", "#EXT-X-MEDIA-SEQUENCE:1",
             "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-MAP:URI=\(quoted(initName))",
@@ -139,7 +139,8 @@ enum HLSPlaylist {
         return text(lines)
     }
 
-    /// The I-frame playlist of one rung: each key frame as a byte range of its segment, shown until the next.
+    /// Makes the I-frame playlist of one rung: each key frame is a byte range of its segment and is shown until the
+    /// next.
     static func iframes(segments: [MeasuredSegment], initName: String, fileName: (Int) -> String) -> String {
         var lines = [
             "#EXTM3U", "#EXT-X-VERSION:7",
@@ -158,7 +159,7 @@ enum HLSPlaylist {
         return text(lines)
     }
 
-    /// EXT-X-TARGETDURATION for all media playlists of a presentation, in seconds: Apple has audio and video agree.
+    /// The EXT-X-TARGETDURATION of all media playlists, in seconds. Apple requires audio and video to agree.
     static func targetDuration(of presentation: Presentation) -> Int {
         targetDuration(of: presentation.renditions.flatMap(\.segments))
     }
@@ -166,7 +167,7 @@ enum HLSPlaylist {
     /// The longest segment rounded to the nearest second, at least 1.
     private static func targetDuration(of segments: [MeasuredSegment]) -> Int {
         let longest = segments.map(\.duration).max() ?? .zero
-        // A printed EXTINF may lie above the exact value, by less than a microsecond; rounding starts from there.
+        // Rounds the printed EXTINF, which may be above the exact value by less than a microsecond.
         let printed = Rational((longest * Rational(1_000_000)).ceil, 1_000_000)
         return max(1, Int(printed.rounded))
     }
@@ -176,7 +177,7 @@ enum HLSPlaylist {
     /// The peak segment bit rate as RFC 8216 section 4.1 defines it, in bits per second: the largest rate of any run of
     /// segments that lasts between half and one and a half target durations.
     ///
-    /// A last segment of a few frames holds an IDR picture and hardly any time; alone it says little about the network.
+    /// This excludes a short last segment on its own: an IDR picture in very little time says little about the network.
     static func peakRate(of segments: [MeasuredSegment], targetDuration: Int) -> Int64 {
         let shortest = Rational(Int64(targetDuration), 2)
         let longest = Rational(Int64(targetDuration) * 3, 2)
@@ -191,7 +192,7 @@ enum HLSPlaylist {
                 if duration >= shortest { peak = max(peak, (Rational(Int64(bytes) * 8) / duration).ceil) }
             }
         }
-        // Shorter than half a target duration as a whole: one run, all of it.
+        // The whole rendition is shorter than half a target duration: use all of it as one run.
         return peak > 0 ? peak : segments.averageRate
     }
 
@@ -204,19 +205,19 @@ enum HLSPlaylist {
 
     private static func text(_ lines: [String]) -> String { lines.joined(separator: "\n") + "\n" }
 
-    /// A CODECS value: each codec once, in the order given.
+    /// Makes a CODECS value: each codec once, in the given order.
     private static func codecs(_ codecs: [String]) -> String {
         var seen: Set<String> = []
         return quoted(codecs.filter { seen.insert($0).inserted }.joined(separator: ","))
     }
 
-    /// A quoted-string of RFC 8216 section 4.2, which has no escapes: what it cannot hold is replaced or left out.
+    /// Makes a quoted-string (RFC 8216, 4.2). It has no escapes, so forbidden characters are replaced or dropped.
     private static func quoted(_ text: String) -> String {
         let scalars = text.unicodeScalars.filter { $0.properties.generalCategory != .control }
         return "\"" + String(String.UnicodeScalarView(scalars.map { $0 == "\"" ? "'" : $0 })) + "\""
     }
 
-    /// An untrusted title as one short line of text: no control characters or line breaks, at most 100 code points.
+    /// Makes an untrusted title printable: no control characters or line breaks, at most 100 code points.
     static func printable(_ title: String) -> String {
         let scalars = title.unicodeScalars.prefix(1000).map { scalar -> Unicode.Scalar in
             switch scalar.properties.generalCategory {
@@ -228,7 +229,7 @@ enum HLSPlaylist {
         return String(String.UnicodeScalarView(words.prefix(100)))
     }
 
-    /// A non-negative number with a fixed count of decimals, rounded to the nearest.
+    /// Formats a non-negative number with a fixed number of decimals, rounded to the nearest.
     static func decimal(_ value: Rational, places: Int) -> String {
         let unit = (0..<places).reduce(Int64(1)) { unit, _ in unit * 10 }
         return decimal((value * Rational(unit)).rounded, unit: unit, places: places)
@@ -240,8 +241,8 @@ enum HLSPlaylist {
     }
 }
 
-/// Prints durations to the microsecond such that their sum follows the exact sum: each ends where the exact instant,
-/// rounded, lies, so a remainder goes into the next one and is never lost.
+/// Prints durations to the microsecond without accumulating rounding errors: each duration ends at the rounded exact
+/// instant, so a remainder carries over to the next one.
 private struct MicrosecondClock {
     private var exact = Rational.zero
     private var printed: Int64 = 0
@@ -254,13 +255,13 @@ private struct MicrosecondClock {
     }
 }
 
-/// A language as BCP 47 (RFC 5646) wants it: the shortest code there is, `en` and not `eng`.
+/// A BCP 47 (RFC 5646) language tag: the shortest available code, `en` and not `eng`.
 ///
-/// Containers carry ISO 639-2 codes, in both the terminological (`deu`) and the bibliographic (`ger`) kind, or anything
-/// at all; what is no tag becomes `und`.
+/// Containers carry terminological (`deu`) or bibliographic (`ger`) ISO 639-2 codes, or arbitrary text. Anything that
+/// is not a tag becomes `und`.
 struct LanguageTag {
     let text: String
-    /// What the language calls itself where it is a common one, else the tag; `Audio` where it is not known.
+    /// The language's own name for a common language, otherwise the tag; `Audio` if the language is unknown.
     let name: String
 
     init(_ code: String) {
@@ -279,7 +280,7 @@ struct LanguageTag {
         name = known?.name ?? text
     }
 
-    /// ISO 639-1 code first, then those of ISO 639-2.
+    /// The ISO 639-1 code comes first, then the ISO 639-2 codes.
     private static let common: [(codes: [String], name: String)] = [
         (["ar", "ara"], "العربية"), (["bg", "bul"], "Български"), (["bn", "ben"], "বাংলা"), (["ca", "cat"], "Català"),
         (["cs", "ces", "cze"], "Čeština"), (["cy", "cym", "wel"], "Cymraeg"), (["da", "dan"], "Dansk"),

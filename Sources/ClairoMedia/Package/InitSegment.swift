@@ -1,8 +1,8 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Reads decoder configurations back from our own init segments, so that playlists and MP4 files are made from what is on
-/// the store and not from what was meant to be there.
+/// Reads decoder configurations from Clairo's own init segments, so that playlists and MP4 files describe what is on
+/// the store.
 enum InitSegment {
     /// The payload of `avcC`, or the AudioSpecificConfig in `esds`.
     static func configuration(of initSegment: Data) throws(ClairoError) -> Data {
@@ -14,7 +14,7 @@ enum InitSegment {
         throw FragmentReader.damaged("its init.mp4 has no decoder configuration")
     }
 
-    /// RFC 6381 codec string.
+    /// The RFC 6381 codec string.
     static func codecString(of initSegment: Data) throws(ClairoError) -> String {
         let configuration = try configuration(of: initSegment)
         let isVideo = H264.configuration(initSegment: initSegment) != nil
@@ -25,9 +25,9 @@ enum InitSegment {
         return codec
     }
 
-    /// Ticks at the start that the edit list takes away: the delay of reordering or of an audio encoder.
+    /// The ticks that the edit list removes at the start: the delay of frame reordering or of the audio encoder.
     static func priming(of initSegment: Data) -> Int64 {
-        // version and flags, entry count, segment duration, media time
+        // Version and flags, entry count, segment duration, media time.
         guard let list = payload(of: "elst", in: initSegment), list.count >= 24 else { return 0 }
         return Int64(clamping: list.dropFirst(16).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
     }

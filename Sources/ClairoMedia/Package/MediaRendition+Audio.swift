@@ -17,7 +17,7 @@ extension AudioPlan: MediaRendition {
         return MeasuredSegment(duration: Rational(Int64(presented), timescale), bytes: bytes)
     }
 
-    /// Half a second at a time, so that players of the progressive file read on evenly.
+    /// Returns chunks of half a second, so that players read the progressive file evenly.
     func progressiveChunks(_ fragments: [FragmentReader.Fragment], index: Int) -> [ProgressiveMP4.Chunk] {
         let (key, first) = (segmentKey(index), packets(ofSegment: index).lowerBound)
         let samples = fragments.flatMap(\.samples)

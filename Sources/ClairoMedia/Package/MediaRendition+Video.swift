@@ -15,7 +15,7 @@ extension PlannedRung: MediaRendition {
         throws(ClairoError) -> MeasuredSegment
     {
         let frames = grid.frames(ofSegment: index)
-        // Decoding goes on where the segment before ended, and each frame is shown once.
+        // Decoding continues where the previous segment ended, and each frame is shown once.
         guard fragments.isGapless(from: Int64(frames.lowerBound) * grid.ticksPerFrame),
             fragments.presentationTimes == frames.map({ Int64($0) * grid.ticksPerFrame + priming })
         else { throw FragmentReader.damaged("\(segmentKey(index)) does not hold frames \(frames)") }
@@ -29,7 +29,7 @@ extension PlannedRung: MediaRendition {
             duration: Rational(Int64(frames.count)) / grid.frameRate, bytes: bytes, keyFrames: keyFrames)
     }
 
-    /// A GOP at a time.
+    /// Returns one chunk per GOP.
     func progressiveChunks(_ fragments: [FragmentReader.Fragment], index: Int) -> [ProgressiveMP4.Chunk] {
         let key = segmentKey(index)
         return fragments.map {

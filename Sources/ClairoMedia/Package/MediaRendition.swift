@@ -2,48 +2,48 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// A rendition with what has to be known of its kind to check, measure, package and verify its bytes.
+/// A rendition with the operations that depend on its kind: checking, measuring, packaging and verifying its bytes.
 ///
-/// There is one conformance for each kind. Everything else loops over `Plan.mediaRenditions`.
+/// Each kind has one conformance. All other code loops over `Plan.mediaRenditions`.
 protocol MediaRendition: SegmentedRendition {
-    /// - Throws: where the init segment is not that of this rendition.
+    /// Checks that the init segment belongs to this rendition.
     func check(initSegment: Data) throws(ClairoError)
 
-    /// Measures segment `index` as it lies on the store.
+    /// Measures segment `index` as it is on the store.
     /// - Parameters:
-    ///   - fragments: of the segment.
-    ///   - bytes: its size.
-    ///   - priming: of the init segment, in ticks.
-    /// - Throws: where it does not hold what was planned, at the planned times.
+    ///   - fragments: The fragments of the segment.
+    ///   - bytes: The size of the segment.
+    ///   - priming: The priming from the init segment, in ticks.
+    /// - Throws: An error if the segment does not hold the planned samples at the planned times.
     func measure(_ fragments: [FragmentReader.Fragment], bytes: Int, index: Int, priming: Int64)
         throws(ClairoError) -> MeasuredSegment
 
-    /// The samples of segment `index` in the runs in which a progressive file interleaves them.
+    /// The samples of segment `index`, grouped into the chunks of a progressive file.
     func progressiveChunks(_ fragments: [FragmentReader.Fragment], index: Int) -> [ProgressiveMP4.Chunk]
 
-    /// The track as an MP4 file describes it.
+    /// The description of the track for an MP4 file.
     func trackDescription(initSegment: Data) throws(ClairoError) -> TrackDescription
 
-    /// Adds what was measured to a presentation.
+    /// Adds the measurements to a presentation.
     func add(to presentation: inout Presentation, codec: String, initBytes: Int, segments: [MeasuredSegment])
 
-    /// Decodes segment `index` by itself.
-    /// - Parameter data: the init segment and the segment.
-    /// - Returns: what is wrong with it, or nil.
+    /// Decodes segment `index` on its own.
+    /// - Parameter data: The init segment followed by the segment.
+    /// - Returns: The problem found, or nil.
     func problem(ofSegment index: Int, in data: Data, interrupt: Interrupt) throws -> String?
 
-    /// Decodes the whole rendition and records what was found.
-    /// - Returns: nil where there is nothing to decode.
+    /// Decodes the whole rendition and records the checks.
+    /// - Returns: Nil if there is nothing to decode.
     func decode(with verifier: Verifier, _ checks: inout Checks) throws -> CheckedRendition?
 }
 
 extension Plan {
-    /// Everything that is made of segments, in the order of `renditions`.
+    /// All segmented renditions, in the order of `renditions`.
     var mediaRenditions: [any MediaRendition] { (video?.renditions ?? []) + tracks }
 }
 
 extension [FragmentReader.Fragment] {
-    /// Whether each fragment is decoded where the one before it ended, beginning at `start`.
+    /// Whether the decoding times of the fragments are contiguous from `start`.
     func isGapless(from start: Int64) -> Bool {
         var time = start
         for fragment in self {
@@ -53,7 +53,7 @@ extension [FragmentReader.Fragment] {
         return true
     }
 
-    /// Of all samples, sorted.
+    /// The sorted presentation times of all samples.
     var presentationTimes: [Int64] {
         flatMap { fragment in
             var time = fragment.decodeTime

@@ -1,25 +1,25 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Measures finished segments and makes everything that refers to them: playlists, manifest, progressive files.
+/// Measures finished segments and makes everything that refers to them: playlists, the manifest and progressive files.
 ///
-/// It reads what is on the store, not what was meant to be there, so it can run anywhere once the segments exist.
+/// It depends only on the objects on the store, so it can run anywhere once the segments exist.
 struct Packager {
     let plan: Plan
     let store: any ObjectStore
     let control: JobControl
-    /// What the tasks recorded of the segments they made; nil where this process made them all.
+    /// The records that the tasks made of their segments; nil if this process made all segments.
     var records: SegmentRecords?
 
-    /// A finished output but for its commit point.
+    /// A finished output without its commit point.
     struct Result {
         var presentation: Presentation
         var files: [FileRecord]
-        /// The text that is written last.
+        /// The master playlist, which is written last.
         var master: Data?
     }
 
-    /// One rendition as it was read: its measurements and where its samples lie.
+    /// The measurements of one rendition and the positions of its samples.
     private struct Measured {
         var initSegment: Data
         var segments: [MeasuredSegment] = []
@@ -31,7 +31,7 @@ struct Packager {
         var files: [FileRecord] = []
         var presentation = Presentation(video: [], audio: [], duration: plan.duration)
         let renditions = plan.mediaRenditions
-        // The default audio goes into every progressive file, so it is measured before the rungs.
+        // Every progressive file contains the default audio, so it is measured before the rungs.
         var defaultAudio: ProgressiveMP4.Track?
         for rendition in renditions.filter({ $0.kind == .audio }) + renditions.filter({ $0.kind != .audio }) {
             let measured = try measure(rendition)
@@ -45,7 +45,7 @@ struct Packager {
             case .video: files.append(try writeMP4([track] + [defaultAudio].compactMap { $0 }, to: rendition.mp4Key))
             case .audio where defaultAudio == nil:
                 defaultAudio = track
-                // Without video it is a file of its own.
+                // Without video, the audio gets its own file.
                 if plan.video == nil { files.append(try writeMP4([track], to: rendition.mp4Key)) }
             case .audio: break
             }
@@ -56,7 +56,7 @@ struct Packager {
 
     // MARK: Measuring
 
-    /// A segment's bytes and their record, which is what was recorded of them before, if anything was.
+    /// Reads a segment and returns its bytes and their record, checked against an earlier record if there is one.
     private func read(_ key: ObjectKey) throws -> (Data, FileRecord) {
         try control.checkCancellation()
         let data: Data

@@ -1,13 +1,13 @@
 public import ClairoCore
 
-/// A finished presentation as playlists and manifests describe it: what was planned, joined with what was measured in
-/// the written segments. Playlist writers are pure functions of this value.
+/// A finished presentation as playlists and manifests describe it: the plan, combined with measurements of the written
+/// segments. Playlist writers are pure functions of this value.
 public struct Presentation: Sendable, Hashable {
-    /// From the largest to the smallest.
+    /// The rungs from the largest to the smallest.
     public var video: [VideoRendition]
-    /// The default track first.
+    /// The audio tracks, the default track first.
     public var audio: [AudioRendition]
-    /// Duration of the output.
+    /// The duration of the output.
     public var duration: Rational
 
     public init(video: [VideoRendition], audio: [AudioRendition], duration: Rational) {
@@ -17,13 +17,13 @@ public struct Presentation: Sendable, Hashable {
     }
 }
 
-/// A written segment: its length on the timeline and its size.
+/// A written segment: its duration on the timeline and its size.
 public struct MeasuredSegment: Sendable, Hashable {
-    /// Presented duration in seconds.
+    /// The presented duration in seconds.
     public var duration: Rational
-    /// Size of the segment.
+    /// The size of the segment in bytes.
     public var bytes: Int
-    /// For video, the parts of the file that hold each GOP's `moof` and its IDR picture, in order.
+    /// For video, the byte ranges of each GOP's `moof` with its IDR picture, in order.
     public var keyFrames: [KeyFrameRange]
 
     public init(duration: Rational, bytes: Int, keyFrames: [KeyFrameRange] = []) {
@@ -33,13 +33,13 @@ public struct MeasuredSegment: Sendable, Hashable {
     }
 }
 
-/// Where an I-frame playlist finds one key frame inside a segment.
+/// The byte range of a key frame in a segment, for I-frame playlists.
 public struct KeyFrameRange: Sendable, Hashable {
-    /// Of the `moof` box in the segment file.
+    /// The offset of the `moof` box in the segment file.
     public var offset: Int
-    /// From there to the end of the IDR sample in `mdat`.
+    /// The number of bytes from there to the end of the IDR sample in `mdat`.
     public var length: Int
-    /// Time to the next key frame, or to the end.
+    /// The time until the next key frame, or until the end.
     public var duration: Rational
 
     public init(offset: Int, length: Int, duration: Rational) {
@@ -49,11 +49,11 @@ public struct KeyFrameRange: Sendable, Hashable {
     }
 }
 
-/// A rung and the segments that were made of it.
+/// A rung and its written segments.
 public struct VideoRendition: Sendable, Hashable {
-    /// What was planned.
+    /// The planned rung.
     public var rung: Rung
-    /// RFC 6381, read from the bitstream: `avc1.640028`.
+    /// The RFC 6381 codec string from the bitstream, such as `avc1.640028`.
     public var codec: String
     /// Frames per second.
     public var frameRate: Rational
@@ -61,9 +61,9 @@ public struct VideoRendition: Sendable, Hashable {
     public var videoRange: String
     /// Ticks per second in the segments.
     public var timescale: Int64
-    /// Size of the init segment.
+    /// The size of the init segment in bytes.
     public var initBytes: Int
-    /// Its media segments, in order.
+    /// The media segments in order.
     public var segments: [MeasuredSegment]
 
     public init(
@@ -80,15 +80,15 @@ public struct VideoRendition: Sendable, Hashable {
     }
 }
 
-/// An audio track and the segments that were made of it.
+/// An audio track and its written segments.
 public struct AudioRendition: Sendable, Hashable {
-    /// What was planned.
+    /// The planned track.
     public var track: AudioPlan
-    /// RFC 6381: `mp4a.40.2`.
+    /// The RFC 6381 codec string, such as `mp4a.40.2`.
     public var codec: String
-    /// Size of the init segment.
+    /// The size of the init segment in bytes.
     public var initBytes: Int
-    /// Its media segments, in order.
+    /// The media segments in order.
     public var segments: [MeasuredSegment]
 
     public init(track: AudioPlan, codec: String, initBytes: Int, segments: [MeasuredSegment]) {
@@ -99,25 +99,25 @@ public struct AudioRendition: Sendable, Hashable {
     }
 }
 
-/// What is known of every rendition of a presentation, whatever its kind.
+/// The properties that all renditions of a presentation have, independent of their kind.
 protocol MeasuredRendition: Sendable {
-    /// Its names in the output folder.
+    /// The names in the output folder.
     var keys: any RenditionKeys { get }
     var codec: String { get }
     var initBytes: Int { get }
     var segments: [MeasuredSegment] { get }
     /// Ticks per second in the segments.
     var timescale: Int64 { get }
-    /// Of its frames; nil for what has none.
+    /// The frame size; nil if there are no frames.
     var size: FrameSize? { get }
-    /// Nil for what has no I-frame playlist.
+    /// The key of the I-frame playlist, or nil if there is none.
     var iframePlaylistKey: ObjectKey? { get }
 }
 
 extension MeasuredRendition {
     var bytes: Int64 { Int64(initBytes + segments.reduce(0) { $0 + $1.bytes }) }
     var duration: Rational { segments.reduce(.zero) { $0 + $1.duration } }
-    /// Whether all names follow from the number of the segment alone.
+    /// Whether all segment names depend on the segment's index alone.
     var hasPlainNames: Bool { segments.indices.allSatisfy { keys.attempt(ofSegment: $0) == 1 } }
 }
 
@@ -135,12 +135,12 @@ extension AudioRendition: MeasuredRendition {
 }
 
 extension Presentation {
-    /// The rungs from the largest, then the audio tracks.
+    /// The rungs from the largest to the smallest, then the audio tracks.
     var renditions: [any MeasuredRendition] { video + audio }
 }
 
 extension [MeasuredSegment] {
-    /// All bits over all time, in bits per second.
+    /// The average rate over all segments in bits per second.
     public var averageRate: Int64 {
         let seconds = reduce(Rational.zero) { $0 + $1.duration }
         let bits = Int64(reduce(0) { $0 + $1.bytes }) * 8

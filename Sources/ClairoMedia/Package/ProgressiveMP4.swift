@@ -1,23 +1,23 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Remuxes finished segments into one MP4 with its index in front ("faststart"): no sample is encoded again.
+/// Remuxes finished segments into one MP4 with its index at the front ("faststart"), without encoding.
 ///
-/// Only the sample tables are held in memory; the samples themselves are copied a fragment at a time.
+/// Only the sample tables are kept in memory. Samples are copied one fragment at a time.
 struct ProgressiveMP4 {
     /// One track: its description and its fragments in order.
     struct Track {
         var description: TrackDescription
-        /// Ticks that are presented.
+        /// The presented duration in ticks.
         var duration: Int64
         var chunks: [Chunk]
     }
 
-    /// The samples of one fragment, which stay together in the file.
+    /// The samples of one fragment, which are contiguous in the file.
     struct Chunk {
         var segment: ObjectKey
         var samples: [FragmentReader.Entry]
-        /// Seconds at which it begins, to interleave by.
+        /// The start in seconds, which determines the interleaving.
         var time: Double
 
         var bytes: Int { samples.reduce(0) { $0 + $1.size } }
@@ -26,7 +26,7 @@ struct ProgressiveMP4 {
     private static let movieTimescale: Int64 = 90_000
 
     private let tracks: [Track]
-    /// All chunks in file order, as track and position in it.
+    /// All chunks in file order, as index of the track and index in the track.
     private let order: [(track: Int, chunk: Int)]
 
     init(tracks: [Track]) {
@@ -37,7 +37,7 @@ struct ProgressiveMP4 {
             .map { (track: $0.0, chunk: $0.1) }
     }
 
-    /// Writes the file to `key` and calls `observe` with every piece, for its checksum.
+    /// Writes the file to `key` and passes every piece to `observe`, for the checksum.
     func write(to key: ObjectKey, in store: any ObjectStore, observe: (Data) -> Void) throws {
         let payload = tracks.reduce(0) { $0 + $1.chunks.reduce(0) { $0 + $1.bytes } }
         var header = BoxWriter()
@@ -46,7 +46,7 @@ struct ProgressiveMP4 {
             box.u32(0x200)
             for brand in ["isom", "iso2", "avc1", "mp41"] { box.text(brand) }
         }
-        // The index holds absolute offsets and so depends on its own length, which does not depend on them.
+        // The index holds absolute offsets, which depend on its length. Its length does not depend on their values.
         let mdatHeader = payload + 8 > Int(UInt32.max) ? 16 : 8
         let indexLength = movie(firstOffset: 0).count
         header.bytes(movie(firstOffset: header.count + indexLength + mdatHeader))
@@ -69,7 +69,7 @@ struct ProgressiveMP4 {
                 guard let data = open[track]?.data, first.offset + chunk.bytes <= data.count else {
                     throw FragmentReader.damaged("\(chunk.segment) has become shorter")
                 }
-                // A fragment's samples lie one behind the other.
+                // The samples of a fragment are contiguous.
                 let piece = data.subdata(in: first.offset..<first.offset + chunk.bytes)
                 observe(piece)
                 try write(piece)
@@ -138,7 +138,7 @@ struct ProgressiveMP4 {
         }
     }
 
-    /// Run-length pairs of count and value, as `stts` and `ctts` have them.
+    /// Writes run-length pairs of count and value, for `stts` and `ctts`.
     private func writeRuns(_ values: some Sequence<UInt32>, to box: inout BoxWriter) {
         var runs: [(count: UInt32, value: UInt32)] = []
         for value in values {

@@ -1,36 +1,37 @@
 internal import ClairoCore
 internal import Foundation
 
-/// One track as its `trak` box describes it, the same in an init segment and in a progressive MP4.
+/// The description of a track in its `trak` box, used in init segments and progressive MP4 files.
 struct TrackDescription: Hashable, Sendable {
     enum Media: Hashable, Sendable {
         /// `configuration` is the payload of `avcC`.
         case h264(size: FrameSize, configuration: Data, color: ColorDescription)
-        /// `configuration` is the AudioSpecificConfig; `bitRate` in bits per second.
+        /// `configuration` is the AudioSpecificConfig; `bitRate` is in bits per second.
         case aac(channels: Int, sampleRate: Int, configuration: Data, bitRate: Int64)
     }
 
     var media: Media
     /// Ticks per second.
     var timescale: Int64
-    /// ISO 639-2/T code of three letters.
+    /// The three-letter ISO 639-2/T code.
     var language: String
-    /// Ticks at the start that are not presented: AAC priming, and the delay of picture reordering. Written as an edit list.
+    /// Ticks at the start that are not presented: AAC priming, or the delay of frame reordering. Written as an edit
+    /// list.
     var priming: Int64
 
     private var isVideo: Bool { if case .h264 = media { true } else { false } }
 
     /// Writes `trak`.
     /// - Parameters:
-    ///   - duration: ticks that are presented; 0 in an init segment, where fragments carry the time.
-    ///   - sampleTables: writes the boxes after `stsd` in `stbl`.
+    ///   - duration: The presented duration in ticks; 0 in an init segment, because fragments have the times.
+    ///   - sampleTables: Writes the boxes after `stsd` in `stbl`.
     func write(
         to writer: inout BoxWriter, trackID: UInt32, movieTimescale: Int64, duration: Int64, mediaDuration: Int64,
         sampleTables: (inout BoxWriter) -> Void
     ) {
         let movieDuration = (Rational(duration, timescale) * Rational(movieTimescale)).rounded
         writer.box("trak") { trak in
-            // Enabled and in the movie.
+            // Flags: the track is enabled and used in the presentation.
             trak.fullBox("tkhd", version: 1, flags: 3) { box in
                 box.u64(0)
                 box.u64(0)
@@ -102,7 +103,7 @@ struct TrackDescription: Hashable, Sendable {
         }
     }
 
-    /// Three letters of five bits each, as `mdhd` wants them.
+    /// The language for `mdhd`: three letters of five bits each.
     private var packedLanguage: UInt16 {
         let letters = language.lowercased().utf8.filter { (97...122).contains($0) }
         let code = letters.count == 3 ? letters : Array("und".utf8)

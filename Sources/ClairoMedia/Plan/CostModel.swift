@@ -1,9 +1,9 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Predicts bytes and CPU time before anything is encoded, from measurements of x264 on one core (BBB, 1080p, 25 fps).
+/// Predicts output size and CPU time before encoding. Based on measurements of x264 on one core (BBB, 1080p, 25 fps).
 enum CostModel {
-    /// CPU seconds to encode a million pixels.
+    /// CPU seconds to encode one million pixels.
     private static func encodeCost(_ preset: String) -> Double {
         switch preset {
         case "ultrafast": 0.005
@@ -18,9 +18,9 @@ enum CostModel {
         }
     }
 
-    /// Frames that x264 looks ahead with a preset (`--fullhelp` of x264), at most half a GOP: GOPs are closed, so what lies
-    /// behind the next IDR tells the encoder nothing. Measured on three clips the limit costs 0.2 to 0.8 % of the rate
-    /// at equal PSNR and saves a quarter of the memory at `medium`.
+    /// The lookahead of an x264 preset in frames (`x264 --fullhelp`), at most half a GOP. GOPs are closed, so frames
+    /// after the next IDR do not help the encoder. On three clips the limit cost 0.2 to 0.8 % bit rate at equal PSNR
+    /// and saved a quarter of the memory at `medium`.
     static func lookahead(_ preset: String, gopFrames: Int) -> Int {
         let usual =
             switch preset {
@@ -38,14 +38,14 @@ enum CostModel {
     private static let decodeCost = 0.0037
     private static let scaleCost = 0.0012
 
-    /// CPU seconds for one frame on its way from the demuxer through all rungs.
+    /// CPU seconds per source frame, from demuxing to the encoding of all rungs.
     static func cpuSecondsPerFrame(source: FrameSize, rungs: [Rung], preset: String) -> Double {
         let encoded = rungs.filter { !$0.isCopy }.reduce(0.0) { $0 + Double($1.size.pixels) / 1e6 }
         let scaled = rungs.dropFirst().reduce(0.0) { $0 + Double($1.size.pixels) / 1e6 }
         return Double(source.pixels) / 1e6 * decodeCost + scaled * scaleCost + encoded * encodeCost(preset)
     }
 
-    /// Bits per second of a rung for content of ordinary difficulty at this CRF: six steps of CRF halve the rate.
+    /// The expected bit rate of a rung for average content at this CRF. A CRF higher by six halves the rate.
     static func expectedRate(_ rung: Rung, frameRate: Rational, quality: Double) -> Double {
         let pixels = Double(rung.size.pixels)
         let bitsPerPixel = 0.055 * pow(pixels / 921_600, -0.25) * pow(2, (23 - quality) / 6)

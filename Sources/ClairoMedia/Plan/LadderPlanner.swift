@@ -1,28 +1,28 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Chooses the rungs for a source. Pure: the same source and settings always give the same ladder.
+/// Chooses the rungs of a source's ladder. A pure function of the source and the settings.
 enum LadderPlanner {
-    /// Short sides of a full ladder.
+    /// The short sides of a full ladder.
     static let standardHeights = [2160, 1440, 1080, 720, 480, 360, 240]
 
-    /// A standard rung this close to the top one (as a share of its short side) would be the same rendition twice.
+    /// A standard rung whose short side is at least this share of the top rung's is a near duplicate and is dropped.
     private static let nearDuplicate = 0.92
 
     struct Source {
-        /// After rotation, in square pixels.
+        /// The size after rotation, in square pixels.
         var size: FrameSize
-        /// Of the output.
+        /// The frame rate of the output.
         var frameRate: Rational
-        /// Of the source's video stream in bits per second; 0 where unknown.
+        /// The bit rate of the source's video stream in bits per second; 0 if unknown.
         var bitRate: Int64
-        /// Length of the output's segments in seconds, or of the whole output where that is shorter.
+        /// The length of the output's segments in seconds, or of the whole output if that is shorter.
         var segmentSeconds: Double
-        /// Average size of the source's key frames in bits; 0 where unknown.
+        /// The average size of the source's key frames in bits; 0 if unknown.
         var keyFrameBits: Double = 0
     }
 
-    /// Seconds of the largest rate that the decoder's buffer holds.
+    /// The size of the decoder buffer, in seconds at the maximum rate.
     private static let bufferSeconds = 1.0
 
     static func plan(_ source: Source, heights: [Int]?) -> (rungs: [Rung], decisions: [LadderDecision]) {
@@ -31,7 +31,7 @@ enum LadderPlanner {
             if list.last != height { list.append(height) }
         }
         let fitting = candidates.filter { $0 <= source.size.shortSide }
-        // The whole ladder always has the source's own size; chosen heights only where none of them fits.
+        // The full ladder always includes the source's own size; requested heights only if none of them fits.
         let addsOwnSize = heights == nil ? !candidates.contains(own.shortSide) : fitting.isEmpty
         if addsOwnSize {
             candidates.append(own.shortSide)
@@ -57,11 +57,11 @@ enum LadderPlanner {
             let limit = capRate(size, frameRate: source.frameRate)
             let isCapped = source.bitRate > 0 && source.bitRate < limit
             let area = Double(size.pixels) / Double(max(source.size.pixels, 1))
-            // However small the source's rate is, a key frame every two seconds has to be possible.
+            // A key frame every two seconds must be possible, however low the source's rate is.
             let least = Int64(clampedFrom: leastKeyFrame(size))
             let rates = encoderRates(
                 cap: isCapped ? max(source.bitRate, least) : limit, segmentSeconds: source.segmentSeconds,
-                // x264 may need a little more for the same frame than the source's encoder did.
+                // x264 may need slightly more bits for a frame than the source's encoder did.
                 keyFrameBits: isCapped ? max(source.keyFrameBits * pow(area, 0.75) * 1.2, leastKeyFrame(size)) : 0)
             rungs.append(Rung(name: name, size: size, maxRate: rates.maxRate, bufferSize: rates.bufferSize))
             var reason =
@@ -77,10 +77,11 @@ enum LadderPlanner {
         return (rungs, decisions)
     }
 
-    /// The encoder's largest rate and its buffer, such that no segment is above the cap on average.
+    /// Chooses the encoder's maximum rate and buffer size so that no segment exceeds the cap on average.
     ///
-    /// A segment may begin with a buffer that is nine tenths full (x264's default) and spend that too. The buffer holds a
-    /// second of the rate, or more where a key frame would not fit: a still image is nothing but its key frames.
+    /// A segment may start with a buffer that is 90 % full (x264's default) and use that too. The buffer holds one
+    /// second at the maximum rate, or more if a key frame would not fit: nearly all bits of a still image are in its
+    /// key frames.
     static func encoderRates(
         cap: Int64, segmentSeconds: Double, keyFrameBits: Double = 0
     ) -> (maxRate: Int64, bufferSize: Int64) {
@@ -91,21 +92,21 @@ enum LadderPlanner {
             buffer = keyFrameBits / 0.9
             rate = Double(cap) - keyFrameBits / seconds
         }
-        // Below a few kbit/s x264's rate control has nothing to work with.
+        // x264's rate control does not work below a few kbit/s.
         return (
             max(16_000, Int64(clampedFrom: rate.rounded(.down))), max(16_000, Int64(clampedFrom: buffer.rounded(.up)))
         )
     }
 
-    /// Bits that x264 needs for a key frame of next to nothing: two bytes a macroblock.
+    /// The bits that x264 needs for a nearly empty key frame: two bytes per macroblock.
     private static func leastKeyFrame(_ size: FrameSize) -> Double {
         Double((size.width + 15) / 16 * ((size.height + 15) / 16)) * 16
     }
 
-    /// Largest rate worth spending on a size, in bits per second, for H.264.
+    /// The highest useful H.264 bit rate for a frame size, in bits per second.
     ///
-    /// The points follow Apple's HLS authoring specification and the defaults of MediaConvert and Shaka Streamer; sizes
-    /// between them lie on the line between (in logarithms). Above 30 frames per second it is half as much again, as in
+    /// The points follow Apple's HLS authoring specification and the defaults of MediaConvert and Shaka Streamer. Sizes
+    /// between them are interpolated on a logarithmic scale. Above 30 frames per second the cap is 50 % higher, as in
     /// YouTube's table.
     static func capRate(_ size: FrameSize, frameRate: Rational) -> Int64 {
         let points: [(pixels: Double, rate: Double)] = [
@@ -122,7 +123,7 @@ enum LadderPlanner {
         return Int64((rate * factor / 1000).rounded()) * 1000
     }
 
-    /// The size with this short side and the source's shape; both sides even, as 4:2:0 wants them.
+    /// The size with this short side and the source's aspect ratio. Both sides are even, as 4:2:0 requires.
     static func scaled(_ size: FrameSize, shortSide: Int) -> FrameSize {
         let ratio = Double(shortSide) / Double(size.shortSide)
         func even(_ value: Int) -> Int { max(2, Int((Double(value) * ratio / 2).rounded()) * 2) }

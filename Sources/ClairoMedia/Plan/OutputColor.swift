@@ -1,8 +1,8 @@
 internal import ClairoCore
 
-/// Chooses what an output is tagged with (H.273 code points).
+/// Chooses the colour tags of an output (H.273 code points).
 enum OutputColor {
-    /// The source's own colour in limited range; BT.709 after tone mapping; and for RGB what sizes of that kind usually have.
+    /// The source's own colour in limited range; BT.709 after tone mapping; for RGB the usual colour of its size.
     static func choose(for stream: VideoStream) -> ColorDescription {
         let bt709 = ColorDescription(primaries: 1, transfer: 1, matrix: 1, isFullRange: false)
         let bt601 = ColorDescription(primaries: 6, transfer: 6, matrix: 6, isFullRange: false)

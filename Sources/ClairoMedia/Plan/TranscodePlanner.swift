@@ -1,13 +1,14 @@
 public import ClairoCore
 internal import Foundation
 
-/// Turns what is known of a source and what is asked for into a `Plan`. Pure, except that the source was scanned before.
+/// Makes a `Plan` from the scan of a source and the settings. A pure function.
 public enum TranscodePlanner {
-    /// Audio that leads or outlasts the video by no more than this is priming and interleave, not content to be kept.
+    /// Audio that starts before or ends after the video by at most this much is priming or interleaving, and is
+    /// dropped.
     private static let slack = Rational(1, 10)
 
-    /// - Throws: `badInput` (65) where the source cannot be transcoded as asked, `configuration` (78) where a setting is out
-    ///   of range.
+    /// - Throws: `badInput` (65) if the source cannot be transcoded as requested, `configuration` (78) if a setting is
+    ///   out of range.
     public static func plan(
         scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings,
         limits: InputLimits = InputLimits()
@@ -62,7 +63,8 @@ public enum TranscodePlanner {
         }
     }
 
-    /// The instant that becomes 0: where the video starts, or the audio if that comes clearly earlier; then `--start`.
+    /// The source time that becomes 0: the start of the video, or of the audio if that is clearly earlier, plus
+    /// `--start`.
     private static func origin(
         _ info: MediaInfo, scan: SourceScan, settings: TranscodeSettings, name: String
     ) throws(ClairoError) -> Rational {
@@ -88,7 +90,7 @@ public enum TranscodePlanner {
         guard let end = scan.video?.end else { return nil }
         let rate = FrameTiming.outputRate(stream.frameRate)
         var frames = max(1, ((end - origin) * rate).rounded)
-        // Up to where the last source frame begins; a slow source shows it for many frames of ours.
+        // Up to the start of the last source frame, which a low frame rate shows for many output frames.
         let last = Rational(scan.video?.pts.last ?? 0) * (scan.video?.timeBase ?? .zero)
         var sourceFrames = max(0, ((last - origin) * rate).rounded + 1)
         if let audioEnd, audioEnd - end > slack { frames = ((audioEnd - origin) * rate).ceil }
@@ -122,8 +124,8 @@ public enum TranscodePlanner {
             decisions: ladder.decisions)
     }
 
-    /// The source's own rate, had it a key frame as often as our GOPs have one. Where its GOPs are longer, the same frames
-    /// at the same quality need that much.
+    /// The bit rate of the source if it had as many key frames as the output. The output needs this rate for the same
+    /// frames at the same quality.
     private static func ownRate(_ stream: VideoStream, keyFrameBits: Double, grid: SegmentGrid) -> Int64 {
         let seconds = stream.end - stream.start
         guard seconds > 0, stream.keyFrameCount > 0 else { return stream.bitRate }
@@ -133,7 +135,7 @@ public enum TranscodePlanner {
         return max(stream.bitRate, Int64(clampedFrom: ours))
     }
 
-    /// Seconds of the output.
+    /// The length of the output in seconds.
     private static func outputLength(
         video: VideoPlan?, audioEnd: Rational?, origin: Rational, settings: TranscodeSettings, name: String
     ) throws(ClairoError) -> Rational {
@@ -147,7 +149,7 @@ public enum TranscodePlanner {
         _ stream: AudioStream, length: Rational, origin: Rational, grid: SegmentGrid?, settings: TranscodeSettings
     ) -> AudioPlan {
         let channels = stream.channels == 1 ? 1 : 2
-        // Audio that ends a moment after the last frame is kept; shorter audio is filled up with silence.
+        // Audio that ends shortly after the last frame is kept; shorter audio is padded with silence.
         let own = Rational(seconds: stream.end) - origin
         let covered = settings.duration == nil && own > length && own - length <= slack ? own : length
         let rate = Int64(AudioPlan.sampleRate)
@@ -164,7 +166,8 @@ public enum TranscodePlanner {
             streamIndex: stream.index, language: ISO639.code(stream.language), title: stream.title, channels: channels,
             bitRate: channels == 1 ? 64_000 : 128_000, sampleCount: Int((covered * Rational(rate)).ceil),
             sourceSampleCount: Int(max(0, (min(own, covered) * Rational(rate)).floor)), segmentBoundaries: boundaries)
-        // A last segment of a frame or two may be too short for an access unit: its audio ends with the one before.
+        // A last segment of one or two frames may be too short for an access unit. Its audio ends with the segment
+        // before.
         while !track.segmentBoundaries.isEmpty, track.packets(ofSegment: track.segmentCount - 1).isEmpty {
             track.segmentBoundaries.removeLast()
         }
@@ -183,7 +186,7 @@ public enum TranscodePlanner {
             return ([Chunk(index: 0, segments: 0..<grid.segmentCount, seekTimestamp: nil)], total)
         }
         let size = video.segmentsPerEncoder
-        // Deinterlacing looks at the frames before, so a chunk's decoding begins a little earlier.
+        // Deinterlacing needs earlier frames, so decoding starts a few frames before the chunk.
         let margin = video.deinterlace ? 4 : 1
         let usesDecodeTime = scan.info.container.hasPrefix("mov")
         let keyFrames = timing.keyFrames.sorted { $0.pts < $1.pts }
@@ -207,7 +210,7 @@ public enum TranscodePlanner {
             $0 + CostModel.expectedRate($1, frameRate: video?.grid.frameRate ?? Rational(25), quality: settings.quality)
         }
         let audioRate = audio.reduce(0.0) { $0 + Double($1.bitRate) }
-        // The progressive files repeat every rung, each with the default audio.
+        // Each progressive file repeats a rung with the default audio.
         let rungCount = Double(video?.rungs.count ?? 1)
         let hasStreams = settings.formats.contains(.hls) || settings.formats.contains(.dash)
         let streams = hasStreams ? videoRate + audioRate : 0

@@ -1,12 +1,12 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Finds out from a container's outermost structure whether the file was cut short.
+/// Detects truncated files from the top-level structure of the container.
 ///
-/// Demuxers read what is there and say nothing; an MP4 whose last box, a Matroska file whose segment or an AVI or WAV file
-/// whose outermost chunk ends beyond the end of the file is known to be incomplete before a packet is read.
+/// Demuxers read a truncated file without an error. A file is incomplete if the last box of an MP4, the segment of a
+/// Matroska file, or the outermost chunk of an AVI or WAV file extends beyond the end of the file.
 enum ContainerExtent {
-    /// Bytes that are missing at the end, or nil where nothing is known to be.
+    /// The number of bytes missing at the end, or nil if none are known to be missing.
     static func missingBytes(in source: any ByteSource, format: String) throws(ClairoError) -> Int64? {
         if format.hasPrefix("mov") { return try missingInMP4(source) }
         if format.hasPrefix("matroska") { return try missingInMatroska(source) }
@@ -14,7 +14,7 @@ enum ContainerExtent {
         return nil
     }
 
-    /// Where the media data of an MP4 lies that has one index for all of it; nil for others.
+    /// The byte ranges of the media data in an MP4 with a single index; nil for other files.
     static func payloads(in source: any ByteSource, format: String) throws(ClairoError) -> [Range<Int64>]? {
         guard format.hasPrefix("mov") else { return nil }
         var payloads: [Range<Int64>] = []
@@ -23,7 +23,7 @@ enum ContainerExtent {
         var isFragmented = false
         try walkMP4(source) { name, range in
             count += 1
-            // The header of the box is read as it is; one of 16 bytes would reach into what counts as payload otherwise.
+            // Headers must be read unchanged, and a box header may have 16 bytes.
             if name == "mdat", range.upperBound - range.lowerBound > 16 {
                 payloads.append(range.lowerBound + 16..<range.upperBound)
             }
@@ -34,7 +34,7 @@ enum ContainerExtent {
         return hasIndex && !isFragmented && count <= 256 ? payloads : nil
     }
 
-    /// Whether this is an MP4 whose index is not there, or not whole: it was cut short while it was written or sent.
+    /// Whether this is an MP4 with a missing or incomplete index, because writing or sending it was interrupted.
     static func lacksIndex(_ source: any ByteSource) throws(ClairoError) -> Bool {
         var names: Set<String> = []
         try walkMP4(source) { name, range in
@@ -53,7 +53,7 @@ enum ContainerExtent {
         return missing
     }
 
-    /// Walks the top-level boxes of ISO/IEC 14496-12 until `visit` says no, the file ends or something is no such box.
+    /// Visits the top-level boxes (ISO/IEC 14496-12) until `visit` returns false, the file ends or a box is unknown.
     private static func walkMP4(
         _ source: any ByteSource, _ visit: (_ name: String, _ range: Range<Int64>) -> Bool
     ) throws(ClairoError) {
@@ -62,14 +62,14 @@ enum ContainerExtent {
             "prft", "pnot", "udta",
         ]
         var offset: Int64 = 0
-        // A file of a million boxes is not made by any camera; stop looking, the demuxer has its own limits.
+        // No camera writes a million boxes. Stop there; the demuxer has its own limits.
         for _ in 0..<1_000_000 {
             guard source.size - offset >= 8 else { return }
             let header = try read(source, at: offset, count: 16)
             guard header.count >= 8 else { return }
             var size = integer(header.prefix(4))
             guard let name = String(bytes: header[4..<8], encoding: .ascii), known.contains(name) else { return }
-            // Zero means: to the end of the file.
+            // A size of zero means until the end of the file.
             if size == 0 { size = source.size - offset }
             if size == 1 {
                 guard header.count == 16 else { return }
@@ -98,7 +98,7 @@ enum ContainerExtent {
                 allOnes = allOnes && byte == 0xFF
             }
             position += length
-            // A size of all ones means unknown.
+            // A size with all bits set means unknown.
             return !keepMarker && allOnes ? nil : value
         }
         guard vint(keepMarker: true) == 0x1A45_DFA3, let header = vint(keepMarker: false), header < 4000 else {
@@ -111,8 +111,8 @@ enum ContainerExtent {
         return end > source.size ? end - source.size : nil
     }
 
-    /// Walks the outermost chunks of a RIFF file; a long AVI has several (OpenDML). Live writers leave sizes of zero or of
-    /// all ones, which say nothing.
+    /// Checks the outermost chunks of a RIFF file; a long AVI has several (OpenDML). Live writers leave sizes of zero
+    /// or with all bits set, which mean unknown.
     private static func missingInRIFF(_ source: any ByteSource) throws(ClairoError) -> Int64? {
         var offset: Int64 = 0
         while source.size - offset >= 12 {
@@ -126,7 +126,7 @@ enum ContainerExtent {
         return nil
     }
 
-    /// The bytes at `offset`, fewer only where the source ends.
+    /// Reads `count` bytes at `offset`, or fewer at the end of the source.
     private static func read(_ source: any ByteSource, at offset: Int64, count: Int) throws(ClairoError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
@@ -151,7 +151,7 @@ enum ContainerExtent {
 }
 
 extension Int64 {
-    /// The sum, or nil where it does not fit.
+    /// The sum, or nil on overflow.
     func addingChecked(_ other: Int64) -> Int64? {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? nil : sum

@@ -2,17 +2,17 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// The access units of a video stream in decoding order, as far as it matters for taking them over without encoding.
+/// The access units of a video stream in decoding order, with the properties that decide whether they can be copied.
 struct CopyInspection: Sendable {
     struct Unit: Sendable, Hashable {
-        /// In ticks of the stream.
+        /// The presentation time in ticks of the stream.
         var pts: Int64
         var bytes: Int
         var isIDR: Bool
     }
 
     var units: [Unit] = []
-    /// Why the stream cannot be copied whatever the grid is, or nil.
+    /// Why the stream can never be copied, or nil.
     var problem: String?
 
     init(units: [Unit], problem: String? = nil) {
@@ -53,11 +53,11 @@ struct CopyInspection: Sendable {
     }
 }
 
-/// What an `avcC` record (ISO/IEC 14496-15) says of the samples.
+/// The sample format that an `avcC` record (ISO/IEC 14496-15) describes.
 struct AVCFormat: Sendable {
     var lengthSize: Int
     var parameterSets: [Data]
-    /// The record with four-byte lengths, as our samples have them.
+    /// The record changed to four-byte lengths, which Clairo's samples use.
     var record: Data
 
     init?(record bytes: Data) {
@@ -83,16 +83,16 @@ struct AVCFormat: Sendable {
     }
 }
 
-/// Decides whether the source's own coded pictures can be a rung of its ladder.
+/// Decides whether the source's coded pictures can be copied as a rung of the ladder.
 struct CopyDecision {
     let stream: VideoStream
     let scan: SourceScan
     let grid: SegmentGrid
     let origin: Rational
-    /// The whole source is taken, and nothing is held at its end.
+    /// Whether the whole source is used and its last frame is not extended.
     let isWhole: Bool
 
-    /// Marks the rung of the source's size as copied, or says in its decision why it is not.
+    /// Marks the rung with the source's size as copied, or adds the reason against it to the rung's decision.
     func apply(to ladder: inout (rungs: [Rung], decisions: [LadderDecision])) {
         guard let index = ladder.rungs.firstIndex(where: { $0.size == stream.codedSize }),
             let decision = ladder.decisions.firstIndex(where: { $0.name == ladder.rungs[index].name })
@@ -103,7 +103,7 @@ struct CopyDecision {
             ladder.rungs[index].copyReorderDelay = delay
             ladder.decisions[decision].verdict = .copied
             ladder.decisions[decision].reason =
-                "the source already is what this rung asks for; taken over without encoding"
+                "the source already has the format of this rung; copied without encoding"
         case .encode(let reason):
             ladder.decisions[decision].reason += "; not copied, because \(reason)"
         }
@@ -115,7 +115,7 @@ struct CopyDecision {
     }
 
     func judge(cap: Int64) -> Judgement {
-        guard let copy = scan.copy, let timing = scan.video else { return .encode(reason: "it was not looked at") }
+        guard let copy = scan.copy, let timing = scan.video else { return .encode(reason: "it was not inspected") }
         if let problem = copy.problem { return .encode(reason: problem) }
         let profiles = ["Baseline", "Constrained Baseline", "Main", "High"]
         guard profiles.contains(stream.profile ?? ""), stream.pixelFormat == "yuv420p", stream.bitDepth == 8 else {
@@ -125,7 +125,7 @@ struct CopyDecision {
         guard stream.orientation == .upright, stream.sampleAspectRatio == Rational(1) else {
             return .encode(reason: "its frames have to be rotated or reshaped")
         }
-        guard isWhole else { return .encode(reason: "only a part of it is taken, or its last frame is held") }
+        guard isWhole else { return .encode(reason: "only a part of it is used, or its last frame is extended") }
         guard !stream.isVariableFrameRate, stream.frameRate == grid.frameRate, copy.units.count == grid.frameCount
         else {
             return .encode(reason: "its frame rate is not constant")
@@ -133,7 +133,7 @@ struct CopyDecision {
         return judgeStructure(copy.units, timeBase: timing.timeBase, cap: cap)
     }
 
-    /// GOPs must be closed and begin at every segment, each coded picture at its own frame.
+    /// GOPs must be closed, one must begin at every segment, and each coded picture must have its own output frame.
     private func judgeStructure(_ units: [CopyInspection.Unit], timeBase: Rational, cap: Int64) -> Judgement {
         var delay = 0
         var seen = Set<Int>()
@@ -145,7 +145,7 @@ struct CopyDecision {
                 return .encode(reason: "its frame rate is not constant")
             }
             if unit.isIDR {
-                // Everything decoded so far must be shown before it.
+                // All frames decoded so far must be shown before it.
                 guard frame == position else { return .encode(reason: "its GOPs are not closed") }
                 gopStart = frame
             }

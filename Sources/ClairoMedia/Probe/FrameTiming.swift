@@ -1,16 +1,17 @@
 internal import ClairoCore
 
-/// Finds the exact frame rate of a stream in the timestamps of its frames.
+/// Determines the exact frame rate of a stream from the timestamps of its frames.
 ///
-/// Headers say 24 where the film has 24000/1001, and containers with millisecond clocks make every rate look variable. So
-/// a rate counts as exact if all timestamps lie on its grid within the rounding of the container's clock.
+/// Headers may declare 24 for a film with 24000/1001, and containers with millisecond clocks make every rate look
+/// variable. So a rate is accepted as exact if all timestamps lie on its grid within the rounding of the container's
+/// clock.
 enum FrameTiming {
     struct Result: Hashable {
         var rate: Rational
         var isVariable: Bool
     }
 
-    /// Rates that equipment and editors make.
+    /// The rates that cameras and editors produce.
     static let standardRates: [Rational] = [
         Rational(24000, 1001), Rational(24), Rational(25), Rational(30000, 1001), Rational(30), Rational(48),
         Rational(50), Rational(60000, 1001), Rational(60), Rational(120_000, 1001), Rational(120), Rational(100),
@@ -22,8 +23,8 @@ enum FrameTiming {
     static let slowest = Rational(1)
 
     /// - Parameters:
-    ///   - pts: presentation times in ticks, sorted.
-    ///   - declared: what the container claims, most trusted first.
+    ///   - pts: The sorted presentation times in ticks.
+    ///   - declared: The rates that the container declares, the most trusted first.
     static func analyze(pts: [Int64], timeBase: Rational, declared: [Rational]) -> Result {
         let claims = declared.map(snapped).filter { $0 > Rational(1, 10_000) && $0 <= Rational(1000) }
         guard let first = pts.first, let last = pts.last, pts.count > 1, last > first else {
@@ -42,8 +43,8 @@ enum FrameTiming {
         return Result(rate: nearest.first ?? Rational(25), isVariable: true)
     }
 
-    /// The rate to encode at: the source's own, at most 60 and at least 1. A rate above 60 is divided evenly where that gives
-    /// a usual rate, so that motion keeps its rhythm.
+    /// The frame rate of the output: the source's own, between 1 and 60. A rate above 60 is divided by a whole number
+    /// if that gives a standard rate, so that motion stays even.
     static func outputRate(_ rate: Rational) -> Rational {
         if rate < slowest { return slowest }
         if rate <= fastest { return rate }
@@ -54,7 +55,7 @@ enum FrameTiming {
         return fastest
     }
 
-    /// A usual rate in place of a claim that means it, such as 2997/100, and a printable fraction in place of a huge one.
+    /// Replaces an approximation such as 2997/100 by the standard rate, and a huge fraction by a short one.
     private static func snapped(_ rate: Rational) -> Rational {
         if let standard = standardRates.first(where: { distance($0, rate) < 1e-4 }) { return standard }
         if rate.num > 1_000_000 || rate.den > 1_000_000 {
@@ -68,11 +69,11 @@ enum FrameTiming {
         return abs(a.doubleValue / b.doubleValue - 1)
     }
 
-    /// Whether every frame lies on the grid of `rate`, with single steps in the majority (else the rate is a multiple).
+    /// Whether every frame lies on the grid of `rate` and most steps are one frame (otherwise `rate` is a multiple).
     private static func fits(_ pts: [Int64], timeBase: Rational, rate: Rational) -> Bool {
         let tick = timeBase.doubleValue
         let step = 1 / rate.doubleValue
-        // Both ends of a distance may be rounded by a tick; a fine clock still jitters by a few microseconds.
+        // Rounding may move both ends of an interval by a tick. A fine clock still jitters by a few microseconds.
         let tolerance = min(max(tick * 1.5, 20e-6), step * 0.3)
         var position = 0.0
         var singleSteps = 0

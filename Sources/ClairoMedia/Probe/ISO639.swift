@@ -1,4 +1,4 @@
-/// Language codes as containers give them and as boxes want them.
+/// Converts language codes between containers and MP4 boxes.
 enum ISO639 {
     private static let threeByTwo = [
         "en": "eng", "de": "deu", "fr": "fra", "es": "spa", "it": "ita", "pt": "por", "nl": "nld", "sv": "swe",
@@ -7,7 +7,8 @@ enum ISO639 {
         "zh": "zho", "vi": "vie", "th": "tha", "id": "ind", "ro": "ron", "bg": "bul",
     ]
 
-    /// A source's language, or `und`. It becomes a folder's name, so only what a code can be made of is let through.
+    /// A source's language code, or `und`. It becomes part of a folder name, so only characters of language codes are
+    /// accepted.
     static func code(_ language: String?) -> String {
         let code = (language ?? "").lowercased()
         let isCode = (2...3).contains(code.utf8.count) && code.utf8.allSatisfy { (97...122).contains($0) }

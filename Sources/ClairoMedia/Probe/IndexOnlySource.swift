@@ -1,17 +1,17 @@
 internal import ClairoCore
 internal import Glibc
 
-/// An MP4 whose media data reads as zeros and costs nothing: its index says all there is to know about packets but their
-/// content, so a scan of a large file in a bucket reads its headers only.
+/// An MP4 source that returns zeros for media data without reading it. The index describes everything about packets
+/// except their content, so scanning a large file in a bucket reads only its headers.
 struct IndexOnlySource: ByteSource {
     private let source: any ByteSource
-    /// Where zeros are read, in order.
+    /// The ranges that read as zeros, in order.
     private let payloads: [Range<Int64>]
 
     var size: Int64 { source.size }
     var etag: String? { source.etag }
 
-    /// Nil for a container that is no MP4, and for one whose index is spread over fragments.
+    /// Returns nil for a container other than MP4 and for a fragmented MP4.
     init?(_ source: any ByteSource, format: String) throws(ClairoError) {
         guard let payloads = try ContainerExtent.payloads(in: source, format: format) else { return nil }
         self.source = source
@@ -23,7 +23,7 @@ struct IndexOnlySource: ByteSource {
             return try source.read(at: offset, into: buffer)
         }
         if payload.contains(offset) {
-            // A payload that is cut short ends where the file does.
+            // A truncated payload ends with the file.
             let count = Int(min(Int64(buffer.count), min(payload.upperBound, size) - offset))
             guard count > 0, let start = buffer.baseAddress else { return 0 }
             memset(start, 0, count)

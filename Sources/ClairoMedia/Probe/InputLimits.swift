@@ -1,16 +1,16 @@
 internal import Libav
 
-/// What an input may be and how much of it is read. Media is untrusted: everything that is not named is refused.
+/// Limits on untrusted input. Everything that is not explicitly allowed is rejected.
 public struct InputLimits: Sendable, Hashable {
-    /// Pixels of one frame. The default lets 8K through.
+    /// The maximum number of pixels per frame. The default allows 8K.
     public var maxPixels: Int64
-    /// Streams of a file.
+    /// The maximum number of streams.
     public var maxStreams: Int
-    /// Frames in the source. The default is two days at 60 frames a second.
+    /// The maximum number of frames in the source. The default is two days at 60 frames per second.
     public var maxFrames: Int
-    /// Seconds of output; with the frame-rate cap it bounds the frames too.
+    /// The maximum duration of the output in seconds. With the frame-rate limit it also bounds the number of frames.
     public var maxDuration: Double
-    /// Bytes read to find out what is in the file.
+    /// The maximum number of bytes to read to detect the format.
     public var probeBytes: Int64
 
     public init(
@@ -24,7 +24,7 @@ public struct InputLimits: Sendable, Hashable {
         self.probeBytes = probeBytes
     }
 
-    /// Containers that hold their media themselves. Playlists, scripts, documents and device formats are not among them.
+    /// Self-contained container formats. Playlists, scripts, documents and device formats are excluded.
     static let formats = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mp3,wav,aac,flac,gif"
 
     static let codecs = [

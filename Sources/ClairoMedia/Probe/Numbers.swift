@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// `h:mm:ss.mmm` without leading zeros, for messages.
+/// Formats a time as `h:mm:ss.mmm` without leading zeros, for messages.
 func clock(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "no time" }
     if seconds < 60 { return String(format: "%.2f s", seconds) }
@@ -17,7 +17,7 @@ extension Rational {
 }
 
 extension Int64 {
-    /// The nearest integer to a double that may be anything.
+    /// The integer nearest to any double, clamped to the range of the type.
     init(clampedFrom value: Double) {
         self = value.isFinite ? Int64(Swift.min(Swift.max(value.rounded(), -9e18), 9e18)) : 0
     }

@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Libav
 
-/// Counts and times of all packets, by stream.
+/// The counts and timestamps of all packets, by stream.
 struct PacketTally {
     struct Stream {
         var count = 0
@@ -28,13 +28,13 @@ struct PacketTally {
                 packet = next
             } catch let error as AVError {
                 if error == .exitRequested { throw error }
-                // What was read before counts; the caller decides whether it is enough.
+                // Packets read before the error count. The caller decides whether they are enough.
                 endedByError = true
                 break reading
             }
             if packet.isCorrupt { corrupt += 1 }
             let isVideo = kinds[packet.streamIndex]?.kind == .video
-            // In place: a copy of the stream would copy all its times with every packet.
+            // Updated in place: a copy would copy all timestamps for every packet.
             try Self.record(
                 packet, isVideo: isVideo, limits: limits, in: &streams[packet.streamIndex, default: Stream()])
         }
@@ -53,7 +53,7 @@ struct PacketTally {
         }
         if packet.pts == nil { stream.lacksTimes += 1 }
         if isVideo || stream.pts.isEmpty { stream.pts.append(time) }
-        // The last sample of an MP4 may have no duration of its own: it lasts as long as the one before.
+        // The last sample of an MP4 may have no duration. It then lasts as long as the one before.
         if packet.duration > 0 { stream.lastDuration = packet.duration }
         if let end = time.addingChecked(stream.lastDuration) { stream.endTime = max(stream.endTime ?? end, end) }
         guard isVideo else { return }

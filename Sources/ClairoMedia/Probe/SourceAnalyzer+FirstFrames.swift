@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Libav
 
 extension SourceAnalyzer {
-    /// Decodes the first frames: size, shape, interlacing and colour as the bitstream has them.
+    /// Decodes the first frames to read size, pixel shape, interlacing and colour from the bitstream.
     func refine(
         _ video: inout VideoStream, scan: SourceScan.VideoScan?, warnings: inout [String]
     ) throws {

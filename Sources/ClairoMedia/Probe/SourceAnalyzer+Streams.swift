@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Libav
 
-/// How streams are described, and which of them are transcoded.
+/// Describes streams and selects the ones to transcode.
 extension SourceAnalyzer {
     func describe(video stream: StreamInfo, tally: PacketTally) -> (VideoStream, SourceScan.VideoScan?) {
         let packets = tally.streams[stream.index] ?? PacketTally.Stream()
@@ -10,7 +10,7 @@ extension SourceAnalyzer {
         let timing = FrameTiming.analyze(
             pts: pts, timeBase: timeBase,
             declared: [Rational(stream.baseFrameRate), Rational(stream.averageFrameRate)].sorted {
-                // A usual rate is a better claim than an average over the first seconds.
+                // A standard rate is more reliable than an average over the first seconds.
                 FrameTiming.standardRates.contains($0) && !FrameTiming.standardRates.contains($1)
             })
         let start = Rational(pts.first ?? 0) * timeBase
@@ -57,7 +57,7 @@ extension SourceAnalyzer {
             isDefault: stream.isDefault, canDecode: stream.canDecode && packets.count > 0)
     }
 
-    /// The largest video stream that can be decoded. A cover image is never the video.
+    /// Selects the largest decodable video stream, never a cover image.
     func selectVideo(_ streams: [VideoStream]) -> Int? {
         streams.filter { !$0.isAttachedPicture && $0.canDecode && $0.frameCount > 0 && $0.codedSize.pixels > 0 }
             .max {
@@ -66,7 +66,7 @@ extension SourceAnalyzer {
             }?.index
     }
 
-    /// The best track of each language, the default one first.
+    /// Selects the best audio track of each language, the default one first.
     func selectAudio(_ streams: [AudioStream]) -> [Int] {
         let usable = streams.filter { $0.canDecode && $0.channels > 0 && $0.sampleRate > 0 && $0.end > $0.start }
         let byLanguage = Dictionary(grouping: usable) { ISO639.code($0.language) }
@@ -81,7 +81,7 @@ extension SourceAnalyzer {
 }
 
 extension DynamicRange {
-    /// By the transfer characteristics of H.273.
+    /// Converts transfer characteristics (H.273).
     init(transfer: Int) {
         switch transfer {
         case 16: self = .hdr10
@@ -92,7 +92,7 @@ extension DynamicRange {
 }
 
 extension VideoStream {
-    /// Computes the display size from the coded one, the pixel shape and the orientation.
+    /// Computes the display size from the coded size, the pixel shape and the orientation.
     mutating func apply(sampleAspectRatio ratio: Ratio?) {
         let shape = ratio.map { Rational($0) } ?? Rational(1)
         let isSane = shape > Rational(1, 10) && shape < Rational(10)
@@ -106,8 +106,8 @@ extension VideoStream {
 }
 
 extension Orientation {
-    /// The nearest of the eight upright orientations to a display matrix (ISO/IEC 14496-12, 6.2.2); upright where the
-    /// matrix is missing or empty.
+    /// The right-angle orientation nearest to a display matrix (ISO/IEC 14496-12, 6.2.2); upright if the matrix is
+    /// missing or empty.
     init(displayMatrix matrix: [Int32]?) {
         guard let matrix, matrix.count == 9 else {
             self = .upright
@@ -115,7 +115,7 @@ extension Orientation {
         }
         let (a, b, c, d) = (Double(matrix[0]), Double(matrix[1]), Double(matrix[3]), Double(matrix[4]))
         let isMirrored = a * d - b * c < 0
-        // Undo the mirroring (it negates the first row), then see where the x axis points.
+        // Undo the mirroring, which negates the first row. Then the direction of the x axis gives the rotation.
         let (x, y) = isMirrored ? (-a, -b) : (a, b)
         let rotation: Int
         if abs(x) >= abs(y) { rotation = x >= 0 ? 0 : 180 } else { rotation = y > 0 ? 90 : 270 }

@@ -2,14 +2,14 @@ public import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// Looks into a source: opens it behind whitelists, reads every packet and decodes the first frames.
+/// Analyzes a source: opens it with format and codec allow-lists, reads every packet and decodes the first frames.
 public struct SourceAnalyzer {
     let source: any ByteSource
     let name: String
     let limits: InputLimits
     let interrupt: Interrupt
 
-    /// - Parameter name: of the source, for messages.
+    /// - Parameter name: The name of the source, for messages.
     public init(source: any ByteSource, name: String, limits: InputLimits = InputLimits()) {
         self.init(source: source, name: name, limits: limits, interrupt: Interrupt())
     }
@@ -21,8 +21,9 @@ public struct SourceAnalyzer {
         self.interrupt = interrupt
     }
 
-    /// - Parameter inspectsCopy: look also at what is needed to decide whether the video can be copied into the ladder.
-    /// - Throws: `badInput` (65) where this is no media that Clairo takes.
+    /// Scans the source.
+    /// - Parameter inspectsCopy: Whether to collect what decides whether the video can be copied into the ladder.
+    /// - Throws: `badInput` (65) if Clairo does not support the file.
     public func scan(inspectsCopy: Bool = false) throws(ClairoError) -> SourceScan {
         guard source.size > 0 else { throw .badMedia("\(name) is empty") }
         do {
@@ -36,17 +37,17 @@ public struct SourceAnalyzer {
         }
     }
 
-    /// What it means that libav does not open the source.
+    /// Converts the error of libav when it could not open the source.
     private func refusal(_ error: AVError) throws(ClairoError) -> ClairoError {
         if error == .exitRequested { return .cancelled }
         if try ContainerExtent.lacksIndex(source) {
             return .badMedia("\(name) ends before its index: it is cut short", advice: "Get it again, whole.")
         }
-        // libav says so of one stream too many, and of tables without end.
+        // libav also reports this for too many streams and for oversized tables.
         if error == .outOfMemory {
             return .badMedia(
                 "\(name) is not a media file that Clairo takes: it has more streams than the limit of "
-                    + "\(limits.maxStreams), or asks for more memory than there is",
+                    + "\(limits.maxStreams), or needs more memory than available",
                 advice: "Raise the limit with --max-streams if you trust the file.")
         }
         let reason =
@@ -89,7 +90,7 @@ public struct SourceAnalyzer {
             missing: missing, declared: declared, format: demuxer.formatName, tally: tally, readable: duration, end: end
         )
         if truncation == nil, let declared, abs(declared - duration) > max(1, duration * 0.1), abs(declared - end) > 1 {
-            warnings.append("the header claims \(clock(declared)), but there are \(clock(duration)) of media")
+            warnings.append("the header declares \(clock(declared)), but the media lasts \(clock(duration))")
         }
         let info = MediaInfo(
             container: demuxer.formatName, containerName: demuxer.formatLongName, size: source.size, duration: duration,
@@ -112,7 +113,7 @@ public struct SourceAnalyzer {
         return SourceScan(info: info, video: selectedVideo.flatMap { scans[$0] }, copy: copy)
     }
 
-    /// Counts all packets: by the index alone where the container has one for all of them.
+    /// Counts all packets, from the index alone if the container has a complete one.
     private func tally(_ demuxer: Demuxer) throws -> PacketTally {
         guard let index = try IndexOnlySource(source, format: demuxer.formatName) else {
             return try PacketTally(reading: demuxer, limits: limits)

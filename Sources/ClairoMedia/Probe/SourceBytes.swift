@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Libav
 
-/// A `ByteSource` as libav's wrapper wants it.
+/// Adapts a `ByteSource` to libav's wrapper.
 struct SourceBytes: InputBytes {
     private let source: any ByteSource
     init(_ source: any ByteSource) { self.source = source }
@@ -12,7 +12,7 @@ struct SourceBytes: InputBytes {
 }
 
 extension Demuxer {
-    /// A decoder for a stream of a source; one that cannot be opened is the source's fault.
+    /// Opens a decoder for a stream of a source. A failure is `badInput`.
     func openDecoder(stream index: Int, of source: String, threads: Int32 = 1) throws(ClairoError) -> Decoder {
         let stream = streams.first { $0.index == index }
         if let stream, Int64(stream.width) * Int64(stream.height) > maxPixels {
@@ -30,7 +30,7 @@ extension Demuxer {
 }
 
 extension Demuxer {
-    /// The next packet of any stream; nil at the end, and where the rest cannot be read.
+    /// Reads the next packet of any stream. Returns nil at the end, or if the rest cannot be read.
     func nextReadable(_ control: JobControl) throws -> Packet? {
         try control.checkCancellation()
         do {

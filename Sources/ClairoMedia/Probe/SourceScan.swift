@@ -1,23 +1,23 @@
 public import ClairoCore
 internal import Libav
 
-/// What reading all packets of a source has shown, beyond what `MediaInfo` tells people.
+/// The result of scanning a source: `MediaInfo` for display, and what planning needs beyond it.
 public struct SourceScan: Sendable {
-    /// What the file contains, as `clairo probe` shows it.
+    /// The contents of the file, as `clairo probe` shows them.
     public let info: MediaInfo
     let video: VideoScan?
-    /// Filled where the caller asked whether the video could be taken over without encoding.
+    /// Present if the caller asked whether the video can be copied without encoding.
     let copy: CopyInspection?
 
-    /// Times of the selected video stream in ticks of its time base.
+    /// The timestamps of the selected video stream, in ticks of its time base.
     struct VideoScan: Sendable {
         let timeBase: Rational
-        /// Presentation times of all frames, sorted.
+        /// The sorted presentation times of all frames.
         let pts: [Int64]
         let keyFrames: [KeyFrame]
-        /// Of all key frames together.
+        /// The total size of all key frames.
         let keyFrameBytes: Int64
-        /// Of the last frame.
+        /// The end of the last frame.
         let end: Rational
         let start: Rational
         let stream: StreamInfo
@@ -30,6 +30,6 @@ public struct SourceScan: Sendable {
 }
 
 extension MediaInfo {
-    /// What a reader of the output is to know of its source.
+    /// The warnings about the source that are added to the output.
     var planWarnings: [String] { warnings + (truncation.map { ["the source is cut short: \($0)"] } ?? []) }
 }

@@ -2,9 +2,9 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// One video segment as libav reads and decodes it.
+/// A video segment as libav demuxes and decodes it.
 struct VideoContent {
-    /// Presentation times of the decoded frames, in the order in which the decoder gives them.
+    /// The presentation times of the decoded frames, in the decoder's output order.
     private(set) var times: [Rational] = []
     private(set) var size: FrameSize?
     private(set) var codec: String?
@@ -12,7 +12,7 @@ struct VideoContent {
     private(set) var errors = 0
     private let smallestPacketTime: Rational?
 
-    /// - Parameter data: an init segment and one media segment behind it.
+    /// - Parameter data: An init segment followed by one media segment.
     init(_ data: Data, interrupt: Interrupt) throws {
         let demuxer = try Demuxer(
             InMemoryBytes(data), options: InputLimits().demuxerOptions, interrupt: interrupt)
@@ -42,7 +42,7 @@ struct VideoContent {
         smallestPacketTime = smallest
     }
 
-    /// What is wrong with the segment if it is to hold `frames` of this size, or nil.
+    /// The problem with the segment if it should hold `frames` of this size, or nil.
     func problem(frames: Range<Int>, rate: Rational, size wanted: FrameSize) -> String? {
         if errors > 0 { return "\(errors) decoding errors" }
         if !beginsWithKeyFrame { return "it does not begin with an IDR" }
@@ -55,15 +55,15 @@ struct VideoContent {
     }
 }
 
-/// One audio segment as libav reads and decodes it.
+/// An audio segment as libav demuxes and decodes it.
 struct AudioContent {
     private(set) var start: Rational?
-    /// Blocks of 1024 samples, one for each access unit.
+    /// The number of blocks of 1024 samples, one for each access unit.
     private(set) var blocks = 0
     private(set) var errors = 0
     private var gaps = 0
 
-    /// - Parameter data: an init segment and one media segment behind it.
+    /// - Parameter data: An init segment followed by one media segment.
     init(_ data: Data, interrupt: Interrupt) throws {
         let demuxer = try Demuxer(
             InMemoryBytes(data), options: InputLimits().demuxerOptions, interrupt: interrupt)
@@ -91,11 +91,11 @@ struct AudioContent {
         Rational(Int64(count * AudioPlan.frameSamples), Int64(AudioPlan.sampleRate))
     }
 
-    /// What is wrong with the segment if it is to hold these access units of its track, or nil.
+    /// The problem with the segment if it should hold these access units of its track, or nil.
     func problem(packets: Range<Int>) -> String? {
         if errors > 0 { return "\(errors) decoding errors" }
         if blocks != packets.count { return "\(blocks) access units instead of \(packets.count)" }
-        // The first unit of a track is priming and lies before zero.
+        // The first access unit of a track is priming and starts before zero.
         let wanted = Self.length(ofBlocks: packets.lowerBound - 1)
         if let start, start != wanted { return "it begins at \(start) s instead of \(wanted) s" }
         return gaps > 0 ? "\(gaps) gaps" : nil

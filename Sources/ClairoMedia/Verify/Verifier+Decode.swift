@@ -2,19 +2,19 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// What reading a rendition whole has shown.
+/// The properties found by reading a whole rendition.
 struct CheckedRendition {
-    /// Instant of the first frame or sample and end of the last, in seconds.
+    /// The start of the first frame or sample and the end of the last, in seconds.
     var start: Rational
     var end: Rational
     var codec: String?
     var size: FrameSize?
-    /// Bytes of each media segment as they lie on the store.
+    /// The size in bytes of each media segment on the store.
     var segmentBytes: [Int]
 }
 
 extension Verifier {
-    /// What was measured, in the words of what is decoded otherwise. By folder.
+    /// Converts measurements to the form that decoding gives, by folder.
     func renditions(_ measured: Presentation) -> [String: CheckedRendition] {
         var renditions: [String: CheckedRendition] = [:]
         for rendition in measured.renditions {
@@ -25,7 +25,7 @@ extension Verifier {
         return renditions
     }
 
-    /// Decodes everything. By folder.
+    /// Decodes all renditions. Returns the results by folder.
     func decodeRenditions(_ manifest: OutputManifest, _ checks: inout Checks) throws -> [String: CheckedRendition] {
         var decoded: [String: CheckedRendition] = [:]
         for rendition in manifest.plan.mediaRenditions {
@@ -40,8 +40,8 @@ extension Verifier {
         return decoded
     }
 
-    /// Decodes every segment on its own, as a player does after a seek: it must begin with an IDR, need nothing from the
-    /// segment before it, and hold exactly its frames at exactly their times.
+    /// Decodes each segment on its own, as a player does after a seek. A segment must begin with an IDR, not depend on
+    /// the previous segment, and hold exactly its frames at exactly their times.
     func decode(_ planned: PlannedRung, _ checks: inout Checks) throws -> CheckedRendition? {
         let (rung, grid) = (planned.rung, planned.video.grid)
         guard let initSegment = try bytes(of: rung.initKey) else { return nil }
@@ -83,7 +83,7 @@ extension Verifier {
         return result
     }
 
-    /// Decodes the track whole, through the edit list that takes the priming away.
+    /// Decodes the whole track and applies the edit list that removes the priming.
     func decode(_ track: AudioPlan, _ checks: inout Checks) throws -> CheckedRendition? {
         guard var whole = try bytes(of: track.initKey) else { return nil }
         var result = CheckedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
@@ -109,7 +109,7 @@ extension Verifier {
             func take() throws {
                 while case .value(let frame) = try decoder.receive() {
                     let time = Rational(frame.pts ?? 0) * base
-                    // Priming lies before zero; the edit list takes it away, and libav leaves that to us in fragments.
+                    // Priming starts before zero. The edit list removes it, which libav does not apply to fragments.
                     if position == nil { result.start = time < .zero && time >= -priming ? .zero : time }
                     if let position, abs((time - position).doubleValue) > 0.001 { gaps += 1 }
                     position = time + Rational(Int64(frame.sampleCount), Int64(max(frame.sampleRate, 1)))
@@ -138,7 +138,7 @@ extension Verifier {
         return result
     }
 
-    /// Video and audio begin together, within one frame.
+    /// Checks that video and audio begin within one frame of each other.
     func checkOffsets(_ manifest: OutputManifest, _ decoded: [String: CheckedRendition], _ checks: inout Checks) {
         guard let video = manifest.plan.video, let rung = video.rungs.first, let checkedVideo = decoded[rung.folder]
         else {

@@ -41,7 +41,7 @@ extension Verifier {
             targets.count <= 1, "target-duration", OutputLayout.masterPlaylist.rawValue, "the same everywhere",
             "differs: \(targets.sorted().map(String.init).joined(separator: ", "))")
 
-        // The rate of a variant is its video's and that of the largest track of its audio group.
+        // The rate of a variant is the sum of its video and the largest track of its audio group.
         let audioRates = plan.audio.compactMap { track in
             playlists[track.playlistKey.rawValue].map {
                 Rates(segments: $0.segments, bytes: decoded[track.folder]?.segmentBytes ?? [])
@@ -75,7 +75,7 @@ extension Verifier {
         }
     }
 
-    /// Parses a media playlist and sees that what it names exists.
+    /// Parses a media playlist and checks that the files it names exist.
     private func readPlaylist(_ uri: String, _ manifest: OutputManifest, _ checks: inout Checks) throws
         -> HLSMediaPlaylist?
     {
@@ -86,7 +86,7 @@ extension Verifier {
         do {
             let playlist = try HLSParser.media(data)
             let names = Set(playlist.segments.map(\.uri) + (playlist.map.map { [$0] } ?? []))
-            // What was measured is there.
+            // Measured segments are known to exist.
             let known = Set(measured == nil ? [] : manifest.plan.segmentKeys)
             let missing = try names.filter { name in
                 let key = OutputLayout.key(of: name, in: ObjectKey(uri))
@@ -119,7 +119,7 @@ extension Verifier {
         checks.expect(
             names == (0..<grid.segmentCount).map(rung.segmentKey), "segment-boundaries", rung.folder,
             "\(names.count) segments in order", "the playlist does not name every segment in order")
-        // The printed durations may be rounded, but no boundary may be off by as much as a millisecond.
+        // Printed durations may be rounded, but every boundary must be accurate to a millisecond.
         var position = Rational.zero
         var misplaced: Int?
         for (index, segment) in playlist.segments.enumerated() {
@@ -177,7 +177,7 @@ extension Verifier {
             String(format: "%@ says %.0f, measured are %.0f", name, declared, measured))
     }
 
-    /// Every entry of an I-frame playlist lies where a key frame was measured.
+    /// Checks that every entry of an I-frame playlist matches a measured key frame.
     private func checkIFrames(_ rendition: VideoRendition, _ playlist: HLSMediaPlaylist?, _ checks: inout Checks) {
         guard let playlist else { return }
         let wanted = rendition.segments.enumerated().flatMap { index, segment in
@@ -198,7 +198,7 @@ extension Verifier {
             isSame ? "EXT-X-I-FRAMES-ONLY is missing" : "its entries are not the key frames of the segments")
     }
 
-    /// Every entry of an I-frame playlist is a `moof` and one IDR that decodes by itself.
+    /// Checks that every entry of an I-frame playlist is a `moof` and an IDR that decodes on its own.
     private func checkIFrames(_ rung: Rung, _ playlist: HLSMediaPlaylist?, _ checks: inout Checks) throws {
         guard let playlist else { return }
         let initSegment = try bytes(of: rung.initKey) ?? Data()
@@ -223,7 +223,7 @@ extension Verifier {
             problems.isEmpty ? "EXT-X-I-FRAMES-ONLY is missing" : problems.prefix(3).joined(separator: "; "))
     }
 
-    /// The range ends inside `mdat`, behind the first sample.
+    /// Whether the range holds a key frame. It ends inside `mdat`, after the first sample.
     private static func isKeyFrame(_ part: Data, of initSegment: Data) -> Bool {
         guard part.count > 16, part.dropFirst(4).prefix(4) == Data("moof".utf8) else { return false }
         let moof = part.prefix(4).reduce(0) { $0 << 8 | Int($1) }
@@ -232,7 +232,7 @@ extension Verifier {
         return H264.holdsIDR(sample: part.subdata(in: part.startIndex + payload..<part.endIndex))
     }
 
-    /// Rates of a rendition as its segments lie on the store.
+    /// The rates of a rendition, from its segments on the store.
     private struct Rates {
         var peak = 0.0
         var average = 0.0
@@ -248,7 +248,7 @@ extension Verifier {
 
     // MARK: DASH
 
-    /// The MPD describes exactly the segments that are there.
+    /// Checks that the MPD describes exactly the existing segments.
     func checkDASH(_ manifest: OutputManifest, _ checks: inout Checks) throws {
         let plan = manifest.plan
         guard let data = try bytes(of: OutputLayout.dashManifest) else {
@@ -301,7 +301,7 @@ extension Verifier {
 
     // MARK: MP4
 
-    /// Each progressive file has its index in front and the very samples of its rung.
+    /// Checks that each progressive file has its index at the front and exactly the samples of its rung.
     func checkProgressive(_ manifest: OutputManifest, _ checks: inout Checks) throws {
         let plan = manifest.plan
         for rung in plan.video?.rungs ?? [] {
@@ -330,7 +330,7 @@ extension Verifier {
                     counts[kinds[packet.streamIndex] ?? .other, default: 0] += 1
                 }
             } else {
-                // The samples were copied a moment ago: what the index says of them is enough.
+                // The samples were just copied, so the counts in the index are enough.
                 for stream in demuxer.streams { counts[stream.kind, default: 0] += Int(stream.declaredFrames) }
             }
             let hasIndexInFront = try Self.boxes(of: source).prefix(2) == ["ftyp", "moov"]
@@ -349,7 +349,7 @@ extension Verifier {
         }
     }
 
-    /// Names of the first boxes of a file.
+    /// The names of the first boxes of a file.
     private static func boxes(of source: any ByteSource) throws -> [String] {
         var names: [String] = []
         var offset: Int64 = 0

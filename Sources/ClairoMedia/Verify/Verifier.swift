@@ -2,24 +2,24 @@ public import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// Checks a finished output as a player would meet it: from the master playlist down, through an independent demuxer and
-/// decoder, against `clairo.json`.
+/// Checks a finished output against `clairo.json` as a player would read it: from the master playlist down, with an
+/// independent demuxer and decoder.
 ///
-/// Every check is recorded with what was found, so that the report of a good output can be read too.
+/// Each check records what was found, so that the report of a good output is informative too.
 public struct Verifier {
     let store: any ObjectStore
     let control: JobControl
-    /// Objects that are not on the store yet: what a job is about to publish.
+    /// Objects that a job is about to publish and that are not on the store yet.
     private let pending: [ObjectKey: Data]
-    /// Segments that were read, compared with their records and measured a moment ago; nil where this is left to us. They
-    /// are not read again then, and nothing is decoded.
+    /// The measurements of segments that were already compared with their records. The verifier then neither reads nor
+    /// decodes the segments. Nil if the verifier must check them.
     let measured: Presentation?
 
     /// Declared and measured rates may differ by this much (Apple's HLS authoring rules 1.26 and 1.27).
     static let rateTolerance = 0.1
 
     /// Checks the output in `store`.
-    /// - Parameter control: receives progress, and stops the verifier.
+    /// - Parameter control: Receives progress and can cancel the verification.
     public init(store: any ObjectStore, control: JobControl = JobControl()) {
         self.init(store: store, pending: [:], measured: nil, control: control)
     }
@@ -31,11 +31,11 @@ public struct Verifier {
         self.control = control
     }
 
-    /// - Throws: only where the output cannot be looked at at all: `noInput` (66) where there is none, or cancellation. What
-    ///   is wrong with it is in the report.
+    /// Runs all checks. Problems of the output are in the report.
+    /// - Throws: Only if the output cannot be checked: `noInput` (66) if there is none, or cancellation.
     public func run() throws(ClairoError) -> VerificationReport {
         guard let manifest = try readManifest() else {
-            throw .noInput("There is no finished output here: clairo.json is missing", advice: "Name an output folder.")
+            throw .noInput("No finished output here: clairo.json is missing", advice: "Name an output folder.")
         }
         do {
             var checks = Checks()
@@ -55,7 +55,7 @@ public struct Verifier {
         } catch let error as ClairoError {
             throw error
         } catch {
-            throw .defect("Verification broke off: \(error)")
+            throw .defect("Verification failed: \(error)")
         }
     }
 
@@ -81,7 +81,7 @@ public struct Verifier {
 
     // MARK: Files
 
-    /// Every file is there with the checksum that was recorded, and nothing else is in the folders of the output.
+    /// Checks that every file exists with its recorded checksum and that the output folders hold no other files.
     private func checkFiles(_ manifest: OutputManifest, _ checks: inout Checks) throws {
         let segments = Set(manifest.plan.segmentKeys.map(\.rawValue))
         for file in manifest.files where measured == nil || !segments.contains(file.key) {
@@ -95,7 +95,7 @@ public struct Verifier {
             if let data = pending[key] {
                 found = (Int64(data.count), Checksum.sha256(data))
             } else if let size = try store.size(of: key) {
-                // A progressive file's checksum was taken of what was written; it is the one large file here.
+                // The checksum of a progressive file was computed while it was written. It is the only large file here.
                 let isTrusted = measured != nil && OutputLayout.isProgressive(key)
                 found = (
                     size,
@@ -118,7 +118,7 @@ public struct Verifier {
         checks.expect(
             segments.isSubset(of: known), "manifest", "clairo.json", "every planned segment is recorded",
             "planned but not recorded: \(segments.subtracting(known).sorted().prefix(3).joined(separator: ", "))")
-        // Where several workers write, one that was given up may do so at any time.
+        // With several workers, one that lost its claim may write at any time.
         guard measured == nil else { return }
         let folders = manifest.plan.renditions.map(\.folder) + [OutputLayout.progressiveFolder]
         let present = try folders.flatMap { try store.list(prefix: $0 + "/") }.map(\.rawValue)
@@ -128,14 +128,14 @@ public struct Verifier {
             "not recorded: \(unknown.prefix(3).joined(separator: ", "))")
     }
 
-    /// A relative path that stays where it is.
+    /// Whether a name is a relative path that stays within the folder.
     func isPlain(_ name: String) -> Bool {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         return !parts.isEmpty && !name.contains(":") && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
     }
 }
 
-/// The checks so far.
+/// Collects the checks.
 struct Checks {
     private(set) var report = VerificationReport()
 

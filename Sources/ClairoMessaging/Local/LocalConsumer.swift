@@ -62,14 +62,14 @@ actor LocalConsumer: MessageConsumer {
         guard let id = mine(message) else { return }
         _ = try await records.removeQueued(id, owner: owner)
         held[id] = nil
-        wakeSignal.ring()
+        wakeSignal.signal()
     }
 
     func release(_ message: ReceivedMessage) async throws(ClairoError) {
         guard let id = mine(message) else { return }
         held[id] = nil
         try await records.releaseQueued(id, owner: owner)
-        wakeSignal.ring()
+        wakeSignal.signal()
     }
 
     func close() async {
@@ -77,7 +77,7 @@ actor LocalConsumer: MessageConsumer {
         renewal?.cancel()
         for id in held.keys { try? await records.releaseQueued(id, owner: owner) }
         held = [:]
-        wakeSignal.ring()
+        wakeSignal.signal()
     }
 
     /// The id of a message that this consumer still holds under the same receipt.

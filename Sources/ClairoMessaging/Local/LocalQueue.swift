@@ -45,7 +45,7 @@ struct LocalProducer: MessageProducer {
         if messages.isEmpty { return [] }
         do throws(ClairoError) {
             try await records.enqueue(messages)
-            wakeSignal.ring()
+            wakeSignal.signal()
             return messages.map { _ in nil }
         } catch {
             return messages.map { _ in error }

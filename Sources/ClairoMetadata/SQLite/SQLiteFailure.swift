@@ -41,7 +41,7 @@ enum SQLiteFailure {
         case .SQLITE_MISUSE:
             return .defect("The database \(path) is closed already")
         default:
-            return .defect("The database \(path) refused a statement: \(reason)")
+            return .defect("The database \(path) rejected a statement: \(reason)")
         }
     }
 

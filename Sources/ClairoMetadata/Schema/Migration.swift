@@ -14,7 +14,7 @@ struct Migration: Sendable {
             dialect in
             Schema1.tables(dialect).flatMap { $0.statements(dialect) }
         },
-        // Nothing ever read it: who takes a message does its work by conditional updates, which a second copy finds done.
+        // The table was never read. Conditional updates make duplicate messages harmless.
         Migration(version: 2, name: "drop inbox") { _ in ["DROP TABLE IF EXISTS inbox"] },
         Migration(version: 3, name: "tasks of the kind audio are of the kind track") { _ in
             ["UPDATE tasks SET kind = 'track' WHERE kind = 'audio'"]

@@ -19,14 +19,14 @@ extension SQLMetadataStore {
                     + states.map { SQLValue($0) })
             guard count > 0 else {
                 guard try connection.video(job.videoID) != nil else {
-                    throw ClairoError.noInput("There is no video \(job.videoID)")
+                    throw ClairoError.noInput("Video \(job.videoID) does not exist")
                 }
                 return try connection.mayHaveCommitted && connection.job(job.id) != nil
             }
             let left = tasks.count { $0.countsForFinish && $0.state != .succeeded }
             guard try connection.insert(job, tasksLeft: left) else {
                 if connection.mayHaveCommitted { return true }
-                throw ClairoError.defect("There is a job \(job.id) already")
+                throw ClairoError.defect("Job \(job.id) already exists")
             }
             if states.contains(.processing) {
                 let others = "SELECT * FROM jobs WHERE video_id = ? AND id <> ?"

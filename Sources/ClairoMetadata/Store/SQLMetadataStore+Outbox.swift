@@ -92,7 +92,7 @@ extension SQLConnection {
                 "due_at": SQLValue(min(message.dueAt, now.advanced(bySeconds: delay))),
                 "attempts": SQLValue(message.attempts),
             ])
-        if !isNew { throw ClairoError.defect("There is a message \(message.id) already") }
+        if !isNew { throw ClairoError.defect("Message \(message.id) already exists") }
     }
 }
 

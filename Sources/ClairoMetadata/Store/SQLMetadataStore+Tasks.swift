@@ -205,7 +205,7 @@ extension SQLConnection {
                 "failure": try .json(task.error), "created_at": SQLValue(task.createdAt),
                 "updated_at": SQLValue(task.updatedAt),
             ])
-        if !isNew { throw ClairoError.defect("There is a task \(task.id) already") }
+        if !isNew { throw ClairoError.defect("Task \(task.id) already exists") }
     }
 }
 

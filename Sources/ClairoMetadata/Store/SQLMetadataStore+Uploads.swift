@@ -17,7 +17,7 @@ extension SQLMetadataStore {
                     "expires_at": SQLValue(upload.expiresAt),
                 ])
             if !isNew, !connection.mayHaveCommitted {
-                throw ClairoError.defect("There is an upload \(upload.id) already")
+                throw ClairoError.defect("Upload \(upload.id) already exists")
             }
         }
     }

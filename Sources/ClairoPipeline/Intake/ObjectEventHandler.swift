@@ -95,7 +95,7 @@ public struct ObjectEventHandler: Sendable {
         let outcome = try await handle(notice)
         switch outcome {
         case .refused(let error): throw error
-        case .gone: throw .noInput("There is no s3://\(bucket)/\(key)", advice: "Check the names.")
+        case .gone: throw .noInput("s3://\(bucket)/\(key) does not exist", advice: "Check the names.")
         case .ignored(let reason): throw .usage("s3://\(bucket)/\(key) is not registered: \(reason)")
         case .registered, .known: break
         }

@@ -75,6 +75,6 @@ public struct JobOperations: Sendable {
     }
 
     private static func unknown(_ id: VideoID) -> ClairoError {
-        .noInput("There is no video \(id)", advice: "clairo status lists the videos.")
+        .noInput("Video \(id) does not exist", advice: "clairo status lists the videos.")
     }
 }

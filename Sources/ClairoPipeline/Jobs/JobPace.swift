@@ -23,7 +23,7 @@ public struct JobPace: Sendable, Hashable {
         let open = chunks.filter { !$0.state.isFinal }
         guard job.state == .running, let plan = job.plan,
             let again = job.attempt == 1 ? chunks.map(\.createdAt).min() : open.map(\.notBefore).min(),
-            let news = chunks.map(\.updatedAt).max()
+            let lastUpdate = chunks.map(\.updatedAt).max()
         else { return nil }
         let planned = chunks.reduce(0) { $0 + $1.framesPlanned }
         let left = planned - chunks.reduce(0) { $0 + $1.framesDone }
@@ -31,7 +31,7 @@ public struct JobPace: Sendable, Hashable {
         let made = working.reduce(0) { $0 + $1.framesDone }
         // Before that, the chunks waited for a worker.
         let begin = max(again, working.compactMap(\.claimedAt).min() ?? again)
-        let seconds = (now.seconds(since: news) > Self.silence ? now : news).seconds(since: begin)
+        let seconds = (now.seconds(since: lastUpdate) > Self.silence ? now : lastUpdate).seconds(since: begin)
         guard left > 0, made > 0, seconds > 0 else { return nil }
         framesPerSecond = Double(made) / seconds
         speed = plan.duration.doubleValue * Double(made) / Double(planned) / seconds

@@ -16,7 +16,7 @@ public struct Profiles: Sendable, Hashable {
     public func settings(of name: String) throws(ClairoError) -> TranscodeSettings {
         guard let settings = named[name] else {
             throw .configuration(
-                "There is no profile \(name)",
+                "Profile \(name) does not exist",
                 advice:
                     "The profiles are \(names.joined(separator: ", ")). Define others in the file named by the setting profiles."
             )

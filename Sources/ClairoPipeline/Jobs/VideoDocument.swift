@@ -1,10 +1,10 @@
 public import ClairoCore
 
-/// Who a document is for.
+/// The audience of a document.
 public enum DocumentReader: Sendable {
-    /// Whoever runs the pipeline: the command line.
+    /// Operators of the pipeline: the command line.
     case `operator`
-    /// Whoever uploads videos: the HTTP API. Places, workers and internal errors are left out.
+    /// Uploaders: the HTTP API. Locations, workers and internal errors are omitted.
     case client
 }
 
@@ -12,41 +12,41 @@ public enum DocumentReader: Sendable {
 public struct VideoDocument: Sendable, Codable, Hashable {
     /// Id of the video.
     public var id: VideoID
-    /// What became of the video.
+    /// The state of the video.
     public var state: Video.State
     /// Title for people.
     public var title: String?
-    /// The file's name as its owner had it.
+    /// The original file name.
     public var name: String
     /// Transcoding profile.
     public var profile: String
-    /// Place in the queue.
+    /// The priority in the queue.
     public var priority: Priority
     /// Tenant, for fair scheduling.
     public var tenant: String
-    /// Bytes of the source.
+    /// The size of the source in bytes.
     public var size: Int64
-    /// Of the source, in hexadecimal.
+    /// The SHA-256 of the source in hexadecimal.
     public var sha256: String
-    /// As `clairo probe --json` prints it.
+    /// The probe result, as `clairo probe --json` prints it.
     public var media: MediaInfo?
     /// When the upload was complete.
     public var uploadedAt: Timestamp
     /// When this record last changed.
     public var updatedAt: Timestamp
-    /// Video output, once a job has succeeded.
+    /// The output, once a job has succeeded.
     public var output: ProcessedOutput?
-    /// Failure of the last job.
+    /// The error of the last job.
     public var error: Failure?
-    /// Where the source is. For operators.
+    /// The location of the source. For operators.
     public var source: ObjectLocation?
-    /// Follows the video through logs and messages. For operators.
+    /// The trace id of the video, for logs and messages. For operators.
     public var traceID: String?
     /// The current job, or the last one. For operators.
     public var jobID: JobID?
-    /// Newest first. Only where one video is asked for through the API.
+    /// The jobs, newest first. Only in the API's reply for a single video.
     public var jobs: [JobDocument]?
-    /// Largest first. Only where one video is asked for through the API.
+    /// The renditions, largest first. Only in the API's reply for a single video.
     public var renditions: [RenditionDocument]?
 
     /// The video without its jobs and renditions.
@@ -76,11 +76,11 @@ public struct VideoDocument: Sendable, Codable, Hashable {
 public struct JobDocument: Sendable, Codable, Hashable {
     /// Id of the job.
     public var id: JobID
-    /// What the job is doing.
+    /// The state of the job.
     public var state: Job.State
     /// Transcoding profile.
     public var profile: String
-    /// 1, and one more for each time that the job was retried.
+    /// 1 plus the number of retries of the job.
     public var attempt: Int
     /// When the job was created.
     public var createdAt: Timestamp
@@ -94,7 +94,7 @@ public struct JobDocument: Sendable, Codable, Hashable {
     public var framesDone: Int
     /// Frames to encode.
     public var framesPlanned: Int
-    /// Of `JobPace`; like `speed` and `etaSeconds` only of a running job.
+    /// The encoding rate from `JobPace`. Like `speed` and `etaSeconds`, only for a running job.
     public var framesPerSecond: Double?
     /// Seconds of output per second.
     public var speed: Double?
@@ -102,10 +102,10 @@ public struct JobDocument: Sendable, Codable, Hashable {
     public var etaSeconds: Double?
     /// Why it failed.
     public var error: Failure?
-    /// Each task. For operators.
+    /// The tasks. For operators.
     public var taskList: [TaskDocument]?
 
-    /// - Parameter tasks: all of the job's.
+    /// - Parameter tasks: All tasks of the job.
     public init(_ job: Job, tasks: [WorkTask], for reader: DocumentReader, now: Timestamp = .now) {
         id = job.id
         state = job.state
@@ -124,19 +124,19 @@ public struct JobDocument: Sendable, Codable, Hashable {
     }
 }
 
-/// A task as JSON, without its own documents, which are for workers.
+/// A task as JSON, without the documents for workers.
 public struct TaskDocument: Sendable, Codable, Hashable {
     /// Id of the task.
     public var id: TaskID
-    /// What the task does.
+    /// The kind of the task.
     public var kind: WorkTask.Kind
-    /// Number of the chunk or track within the job, from 0; 0 for the others.
+    /// The index of the chunk or track within the job; 0 for other kinds.
     public var index: Int
-    /// What became of the task.
+    /// The state of the task.
     public var state: WorkTask.State
-    /// Number of claims so far; the fencing number of the current one.
+    /// The number of claims, which is also the fencing number of the current claim.
     public var attempt: Int
-    /// The worker that runs it, or did last.
+    /// The worker that runs the task, or ran it last.
     public var owner: String?
     /// Encoded frames, over all rungs.
     public var framesDone: Int
@@ -160,7 +160,7 @@ public struct TaskDocument: Sendable, Codable, Hashable {
 
 /// A rendition as JSON, the same in the HTTP API and on the command line.
 public struct RenditionDocument: Sendable, Codable, Hashable {
-    /// Such as `1080p`.
+    /// The name, such as `1080p`.
     public var name: String
     /// Width in pixels.
     public var width: Int
@@ -168,9 +168,9 @@ public struct RenditionDocument: Sendable, Codable, Hashable {
     public var height: Int
     /// Codec string, such as `avc1.640028`.
     public var codec: String
-    /// Bits per second.
+    /// The average rate in bits per second.
     public var averageRate: Int64
-    /// Highest rate of a segment.
+    /// The peak rate in bits per second.
     public var peakRate: Int64
     /// Size of all segments.
     public var bytes: Int64
@@ -192,18 +192,18 @@ public struct RenditionDocument: Sendable, Codable, Hashable {
     }
 }
 
-/// One video with its jobs and renditions: what `clairo status VIDEO --json` prints.
+/// A video with its jobs and renditions: the output of `clairo status VIDEO --json`.
 public struct VideoReport: Sendable, Codable, Hashable {
-    /// 2.
+    /// The version of the document: 2.
     public var schema: Int
     /// The video.
     public var video: VideoDocument
-    /// Newest first.
+    /// The jobs, newest first.
     public var jobs: [JobDocument]
-    /// Largest first.
+    /// The renditions, largest first.
     public var renditions: [RenditionDocument]
 
-    /// Reads it from the database; nil where there is no such video.
+    /// Reads the report from the database; nil if the video does not exist.
     public init?(_ id: VideoID, in metadata: any VideoRecords & JobRecords, for reader: DocumentReader)
         async throws(ClairoError)
     {
@@ -217,7 +217,7 @@ public struct VideoReport: Sendable, Codable, Hashable {
         }
     }
 
-    /// The same in one document, as the HTTP API shows it.
+    /// The report as a single document, for the HTTP API.
     public var document: VideoDocument {
         var document = video
         (document.jobs, document.renditions) = (jobs, renditions)
@@ -226,7 +226,7 @@ public struct VideoReport: Sendable, Codable, Hashable {
 }
 
 extension Failure {
-    /// The failure as the reader may see it: clients get what is theirs to mend, and no internals.
+    /// The error for an audience: clients see only errors that they can fix, without internals.
     init(_ failure: Failure, for reader: DocumentReader) {
         guard reader == .client else {
             self = failure
@@ -244,6 +244,6 @@ extension Failure {
 }
 
 extension Video.State {
-    /// Whether the state changes no more by itself.
+    /// Whether the state changes only on request.
     public var isFinal: Bool { [.ready, .failed, .cancelled].contains(self) }
 }

@@ -5,7 +5,7 @@ public struct DeadLetterOperations: Sendable {
     private let metadata: any VideoRecords & DeadLetterRecords
     private let jobs: JobOperations
 
-    /// What became of a redrive.
+    /// The outcome of a redrive.
     public enum Outcome: Sendable {
         /// It is tried again now.
         case redriven
@@ -29,7 +29,7 @@ public struct DeadLetterOperations: Sendable {
     /// - Throws: `noInput` (66) if there is none with this id.
     public func letter(_ id: MessageID) async throws(ClairoError) -> DeadLetter {
         guard let letter = try await metadata.deadLetter(id) else {
-            throw .noInput("There is no dead letter \(id)", advice: "clairo dlq list shows all dead letters.")
+            throw .noInput("Dead letter \(id) does not exist", advice: "clairo dlq list shows all dead letters.")
         }
         return letter
     }

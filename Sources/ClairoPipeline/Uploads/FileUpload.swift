@@ -7,7 +7,7 @@ internal import Foundation
 /// arrived. The upload's row remains until the caller has reported the video's id to its user. So the same call resumes
 /// a run that was killed at any point, and never creates a second video from the same file.
 public struct FileUpload: Sendable {
-    /// What became of an upload.
+    /// The outcome of an upload.
     public struct Outcome: Sendable {
         /// The video.
         public var video: Video

@@ -2,7 +2,7 @@ public import ClairoCore
 
 /// Deletes a video with its output.
 public struct VideoRemoval: Sendable {
-    /// What became of a removal.
+    /// The outcome of a removal.
     public enum Outcome: Sendable {
         /// The video, its source and its output are gone.
         case removed

@@ -48,18 +48,18 @@ public struct Consumer: Sendable {
     private let worker: Worker
     private let options: Options
     private let wakeSignal: WakeSignal
-    private let say: @Sendable (ClairoError) -> Void
+    private let report: @Sendable (ClairoError) -> Void
 
     /// Ends the consumer with an error that waiting cannot fix.
     private typealias Failing = @Sendable (ClairoError) -> Void
 
     /// - Parameters:
     ///   - wakeSignal: Signalled when this process has new work. Shared with its relay.
-    ///   - say: Called for recovered errors.
+    ///   - report: Called for recovered errors.
     public init(
         metadata: any StatisticsRecords, queue: any MessageQueue, intake: UploadMessageHandler, worker: Worker,
         options: Options,
-        wakeSignal: WakeSignal, say: @escaping @Sendable (ClairoError) -> Void
+        wakeSignal: WakeSignal, report: @escaping @Sendable (ClairoError) -> Void
     ) {
         self.metadata = metadata
         self.queue = queue
@@ -67,7 +67,7 @@ public struct Consumer: Sendable {
         self.worker = worker
         self.options = options
         self.wakeSignal = wakeSignal
-        self.say = say
+        self.report = report
     }
 
     /// Runs until `drain` is cancelled (running tasks are finished), `stop` is cancelled (running tasks are released),
@@ -109,12 +109,12 @@ public struct Consumer: Sendable {
     private func takeIn(_ message: ReceivedMessage, _ consumer: any MessageConsumer) async {
         CrashPoint.reach("intake.received")
         do throws(ClairoError) {
-            for trouble in try await intake.handle(message) { say(trouble) }
-            wakeSignal.ring()
+            for trouble in try await intake.handle(message) { report(trouble) }
+            wakeSignal.signal()
             CrashPoint.reach("intake.started")
             try await consumer.done(message)
         } catch {
-            say(error)
+            report(error)
             try? await Task.sleep(for: .seconds(.random(in: 0.5...1.5)))
             try? await consumer.release(message)
         }
@@ -128,9 +128,9 @@ public struct Consumer: Sendable {
                 try? await Task.sleep(for: .seconds(.random(in: 45...75)))
                 if Task.isCancelled { return }
                 do throws(ClairoError) {
-                    if try await intake.startMissedJobs(olderThanSeconds: 300) > 0 { wakeSignal.ring() }
+                    if try await intake.startMissedJobs(olderThanSeconds: 300) > 0 { wakeSignal.signal() }
                 } catch {
-                    say(error)
+                    report(error)
                 }
             }
         }
@@ -171,13 +171,13 @@ public struct Consumer: Sendable {
                 if let claimed {
                     try await worker.perform(claimed, stop: stop)
                     // Follow-up tasks may be for other slots of this process.
-                    wakeSignal.ring()
+                    wakeSignal.signal()
                     if options.once { drain.cancel() }
                 } else {
                     ticket = await waitForTicket(consumer, drain, fail)
                 }
             } catch  where error.kind == .transient || error.kind == .capacity {
-                say(error)
+                report(error)
                 await wakeSignal.wait(seconds: .random(in: 0.5...1.5))
             } catch {
                 fail(error)
@@ -213,7 +213,7 @@ public struct Consumer: Sendable {
             do throws(ClairoError) {
                 return try await consumer.next()
             } catch  where error.kind == .transient {
-                say(error)
+                report(error)
                 try? await Task.sleep(for: .seconds(1))
             } catch {
                 fail(error)
@@ -235,7 +235,7 @@ public struct Consumer: Sendable {
                 await body(consumer)
                 await consumer.close()
             } catch  where error.kind == .transient {
-                say(error)
+                report(error)
                 try? await Task.sleep(for: .seconds(1))
             } catch {
                 fail(error)
@@ -254,7 +254,7 @@ public struct Consumer: Sendable {
                     return drain.cancel()
                 }
             } catch {
-                say(error)
+                report(error)
             }
             await wakeSignal.wait(seconds: 0.25)
         }

@@ -14,9 +14,9 @@ enum FailurePolicy {
         case releaseAndEnd
     }
 
-    /// A defect is retried, because it may have been a fluke: a flipped bit, a worker of another version. But it is
-    /// given up this many attempts before the limit, so after three of five. (`maxAttempts` grows with attempts that do
-    /// not count: lost workers, lack of capacity.)
+    /// A defect is retried, because it may be a fluke: a flipped bit, a worker of another version. But it is
+    /// dead-lettered this many attempts before the limit, so after three of five. (`maxAttempts` grows with attempts
+    /// that do not count: lost workers, lack of capacity.)
     static let attemptsSparedForDefects = 2
     static let capacityDelay = 30.0
     /// At half a minute each, resources have been short for a whole night. The task then fails, and can be retried by

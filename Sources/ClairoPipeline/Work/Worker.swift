@@ -18,7 +18,7 @@ public struct Worker: Sendable {
         public var executor: any TaskExecutor
         /// The transcoding profiles.
         public var profiles: Profiles
-        /// Where tasks stand in the queue.
+        /// The positions of tasks in the queue.
         public var policy: QueuePolicy
         /// Writes the messages that follow from changes.
         public var messages: JobMessages
@@ -43,22 +43,22 @@ public struct Worker: Sendable {
     private let owner: String
     private let threads: Int?
     private let leaseSeconds: Double
-    /// Told what happened, for the log.
-    private let say: @Sendable (WorkerEvent) -> Void
+    /// Receives events, for the log.
+    private let report: @Sendable (WorkerEvent) -> Void
 
     /// - Parameters:
     ///   - owner: A unique name of this worker in the database.
     ///   - threads: Decoding threads per task.
-    ///   - leaseSeconds: Time without a sign of life after which other workers may claim this worker's tasks.
+    ///   - leaseSeconds: Time without a heartbeat after which other workers may claim this worker's tasks.
     public init(
         _ services: Services, owner: String, threads: Int? = nil, leaseSeconds: Double = 30,
-        say: @escaping @Sendable (WorkerEvent) -> Void = { _ in }
+        report: @escaping @Sendable (WorkerEvent) -> Void = { _ in }
     ) {
         self.services = services
         self.owner = owner
         self.threads = threads
         self.leaseSeconds = leaseSeconds
-        self.say = say
+        self.report = report
     }
 
     /// A claimed task.
@@ -91,7 +91,7 @@ public struct Worker: Sendable {
                 try await succeed(task, job: job, result)
             }
             CrashPoint.reach("\(task.kind).recorded")
-            say(WorkerEvent(holds ? .succeeded(result) : .lost, task, job))
+            report(WorkerEvent(holds ? .succeeded(result) : .lost, task, job))
         case .failure(let error):
             try await untilLost(lease) { () throws(ClairoError) in
                 try await fail(task, of: job, error, lease: lease, stop: stop)
@@ -121,10 +121,10 @@ public struct Worker: Sendable {
     ) async -> (job: Job?, outcome: Result<(Job, TaskResult), ClairoError>) {
         do throws(ClairoError) {
             let job = try await services.metadata.job(task.jobID)
-            say(WorkerEvent(.began, task, job))
+            report(WorkerEvent(.began, task, job))
             return (job, await execute(task, of: job, lease))
         } catch {
-            say(WorkerEvent(.began, task, nil))
+            report(WorkerEvent(.began, task, nil))
             return (nil, .failure(error))
         }
     }
@@ -134,7 +134,7 @@ public struct Worker: Sendable {
     ) async -> Result<(Job, TaskResult), ClairoError> {
         do throws(ClairoError) {
             guard task.attempt <= task.maxAttempts else {
-                throw .defect("\(task.attempt - 1) attempts began and none came to an end: their workers died")
+                throw .defect("\(task.attempt - 1) attempts started and none finished: their workers died")
             }
             guard let job, let video = try await services.metadata.video(task.videoID) else { throw .cancelled }
             let tasks = task.kind == .finish ? try await services.metadata.tasks(of: job.id) : []
@@ -174,7 +174,7 @@ public struct Worker: Sendable {
             }
         }
         let observer = TaskObserver(
-            // More frames than there are to do are not believed.
+            // Clamp implausible frame counts.
             progress: { lease.framesDone = min($0, task.framesPlanned) },
             refuse: { folder.note(refusal: $0) })
         return try await services.executor.run(spec, io: io, observer: observer, stop: lease.stop)
@@ -249,9 +249,9 @@ public struct Worker: Sendable {
         _ task: WorkTask, of known: Job?, _ error: ClairoError, lease: Lease, stop: StopRequest
     ) async throws(ClairoError) {
         // A lost claim needs no update; a released task does.
-        if error.kind == .cancelled, !stop.isCancelled { return say(WorkerEvent(.lost, task, known)) }
+        if error.kind == .cancelled, !stop.isCancelled { return report(WorkerEvent(.lost, task, known)) }
         let metadata = services.metadata
-        guard let job = try await metadata.job(task.jobID) else { return say(WorkerEvent(.lost, task, known)) }
+        guard let job = try await metadata.job(task.jobID) else { return report(WorkerEvent(.lost, task, known)) }
         let verdict = FailurePolicy.verdict(on: error, task: task)
         let holds: Bool
         let consequence: WorkerEvent.Consequence
@@ -272,12 +272,12 @@ public struct Worker: Sendable {
                 messages: services.messages.event(.failed, job: job, error: failure)
                     + [letter].compactMap { $0 }.map(JobMessages.deadLetter), deadLetter: letter)
         case .release, .releaseAndEnd:
-            consequence = .handedBack
+            consequence = .released
             holds = try await metadata.releaseTask(
                 task.claim, messages: [services.messages.task(task, traceID: job.traceID)])
         }
-        guard holds else { return say(WorkerEvent(.lost, task, job)) }
-        say(WorkerEvent(verdict == .release ? .released : .failed(error, consequence), task, job))
+        guard holds else { return report(WorkerEvent(.lost, task, job)) }
+        report(WorkerEvent(verdict == .release ? .released : .failed(error, consequence), task, job))
         if verdict == .releaseAndEnd { throw error }
     }
 

@@ -2,13 +2,13 @@ public import ClairoCore
 
 /// A worker's event about a task, for logs and metrics.
 public struct WorkerEvent: Sendable {
-    /// What happened to a task.
+    /// The content of an event.
     public enum Content: Sendable {
         /// A worker has claimed it.
         case began
-        /// It has ended well.
+        /// The attempt has succeeded.
         case succeeded(TaskResult)
-        /// The attempt has failed, with what follows.
+        /// The attempt has failed, with the consequence.
         case failed(ClairoError, Consequence)
         /// Released unfinished.
         case released
@@ -16,7 +16,7 @@ public struct WorkerEvent: Sendable {
         case lost
     }
 
-    /// What follows a failed attempt.
+    /// The consequence of a failed attempt.
     public enum Consequence: String, Sendable, Hashable {
         /// The task will be retried.
         case retry
@@ -25,10 +25,10 @@ public struct WorkerEvent: Sendable {
         /// The job has failed, and the task was dead-lettered.
         case deadLetter
         /// The task was released, and this worker ends.
-        case handedBack
+        case released
     }
 
-    /// What happened.
+    /// The content.
     public var content: Content
     /// The task as claimed.
     public var task: WorkTask

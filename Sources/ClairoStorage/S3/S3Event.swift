@@ -19,7 +19,7 @@ public struct S3Event: Sendable {
         case success, notFound, denied, conflict, throttled, serverError, clientError, network, badReply, credentials
     }
 
-    /// What was requested.
+    /// The operation.
     public var operation: Operation
     /// How the attempt ended.
     public var outcome: Outcome

@@ -59,10 +59,10 @@ extension AWSFailure {
             switch refusal.code {
             case "NoSuchBucket":
                 return .configuration(
-                    "\(doing): there is no bucket \(transport.bucket) at \(transport.client.endpoint)",
+                    "\(doing): the bucket \(transport.bucket) does not exist at \(transport.client.endpoint)",
                     advice: "Make the bucket, or check its name and AWS_ENDPOINT_URL_S3.")
             case "NoSuchKey", "NotFound":
-                return .noInput("\(doing): there is no such object", advice: "Check the name.")
+                return .noInput("\(doing): the object does not exist", advice: "Check the name.")
             case "NoSuchUpload": return .noInput("\(doing): the upload is completed, aborted or unknown")
             case "InvalidBucketName", "IllegalLocationConstraintException", "PermanentRedirect", "TemporaryRedirect",
                 "AuthorizationHeaderMalformed", "InvalidRegion":

@@ -141,7 +141,7 @@ public struct S3Store: DurableStore {
 
     public func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource {
         guard let info = try info(of: key) else {
-            throw .noInput("There is no \(name(key))", advice: "Check the name.")
+            throw .noInput("\(name(key)) does not exist", advice: "Check the name.")
         }
         let (path, name) = (path(key), name(key))
         return RangeSource(

@@ -67,7 +67,7 @@ struct LogLineTests {
         let job = try #require(video.jobID)
         let ofJob = lines.filter { $0["job.id"] != nil }
         let tasks = try await pipeline.tasks(id)
-        // Each task began once and succeeded once, the job got ready, and nothing else is told of it.
+        // Each task began once and succeeded once, the job became ready, and nothing else is logged about it.
         #expect(ofJob.count == 2 * tasks.count + 1, "\(ofJob)")
         #expect(ofJob.last?["message"] == "job ready", "\(ofJob)")
         #expect(ofJob.allSatisfy { $0["job.id"] == .text(job.rawValue) && $0["trace.id"] == .text(video.traceID) })
@@ -105,6 +105,6 @@ struct LogLineTests {
         #expect(outcome.status == 78)
         let last = try #require(outcome.errors.split(separator: "\n").last)
         let object = try JSONDecoder().decode([String: Field].self, from: Data(last.utf8))
-        #expect(object["level"] == "critical" && object["kind"] == "usage" && object["exit"] == 78, "\(object)")
+        #expect(object["level"] == "critical" && object["error_kind"] == "usage" && object["exit"] == 78, "\(object)")
     }
 }

@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test(.enabled(if: AlertmanagerServer.isInstalled))
-    func aWorkerThatDiesIsToldOf() async throws {
+    func aWorkerThatDiesIsReported() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let workers = try (0..<2).map { _ in try pipeline.start(["consume", "--metrics-listen", "127.0.0.1:0"]) }
         var addresses: [String] = []
@@ -135,7 +135,7 @@ import Testing
         try await eventually("\(told.withLock { $0 })") {
             told.withLock { $0.contains { $0.contains("ClairoDaemonDown") && $0.contains(addresses[0]) } }
         }
-        // The worker that lives is not told of, or only while it was late.
+        // The living worker is not reported, except while it was late.
         var alerts: [AlertmanagerServer.Alert] = []
         try await eventually("\(alerts)") {
             alerts = try await manager.alerts().filter { $0.labels["alertname"] == "ClairoDaemonDown" }
@@ -146,7 +146,8 @@ import Testing
         #expect(alert.annotations["summary"] == "clairo-consume on \(addresses[0]) does not answer")
     }
 
-    /// The mock brokers know no groups' members, nothing fails here, no cluster is set, and a queue without Kafka has no lag.
+    /// The mock brokers know no groups' members, nothing fails here, no cluster is set, and a queue without Kafka has
+    /// no lag.
     private static func isExpected(_ query: String, _ kind: PipelineSite.Kind) throws -> Bool {
         let unknown = ["kafka_consumergroup_members", "> 0", "clairo_ecs_task", #"outcome!~"success|notFound""#]
         let withServices = ["kafka", "consumergroup_lag", "clairo_s3_"]
@@ -177,8 +178,8 @@ import Testing
         try rules(kind: alerts ? "alert" : "record").compactMap { $0["expr"] }
     }
 
-    /// The rules as Prometheus's own tool reads them would be YAML; ours are regular enough to be read line by line: a rule
-    /// begins with `- alert:` or `- record:`, and its expression is one line or a folded block.
+    /// The rules as Prometheus's own tool reads them would be YAML; ours are regular enough to be read line by line: a
+    /// rule begins with `- alert:` or `- record:`, and its expression is one line or a folded block.
     private static func rules(kind: String) throws -> [[String: String]] {
         var found: [[String: String]] = []
         var folding = false
@@ -245,7 +246,7 @@ import Testing
         String(decoding: try await HTTPClient.send("GET", "http://\(address)/metrics").body, as: UTF8.self)
     }
 
-    @Test func aSourceThatIsAwayLeavesTheRestOfThePage() async throws {
+    @Test func anUnavailableSourceLeavesTheRestOfThePage() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         _ = try await pipeline.clairo("migrate")
         // Nobody listens on port 1.
@@ -262,7 +263,7 @@ import Testing
         #expect(try await exporter.outcome().status == 0)
     }
 
-    @Test func aDatabaseThatIsAwayAtTheStartIsFoundLater() async throws {
+    @Test func aDatabaseThatIsUnavailableAtTheStartIsFoundLater() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let file = scratch.path("late/clairo.db")
         // A file where the folder should be.

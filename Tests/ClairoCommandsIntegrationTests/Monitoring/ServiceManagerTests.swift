@@ -46,7 +46,7 @@ import Testing
     }
 
     /// On SIGUSR1 tasks are finished however long they take, which no manager would wait for.
-    @Test func whoFinishesItsTasksIsNotSaidToStop() async throws {
+    @Test func aConsumerThatFinishesItsTasksIsNotReportedAsStopped() async throws {
         let manager = try NotifySocket(scratch.path("notify"))
         let process = try start(manager, ["consume"])
         _ = try await manager.message { $0.contains("READY=1") }

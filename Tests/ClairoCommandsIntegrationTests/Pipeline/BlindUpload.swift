@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 
 extension PipelineSite {
-    /// Makes a video of a file that nobody has looked into, as if whoever looks into uploads had been deceived.
+    /// Registers a file without probing it, as if the probe had been deceived.
     func uploadBlindly(_ path: String) async throws -> VideoID {
         let id = VideoID.make()
         let data = try Data(contentsOf: URL(fileURLWithPath: path))

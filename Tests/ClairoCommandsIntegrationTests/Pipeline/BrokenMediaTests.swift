@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Every damaged file goes through a worker behind walls, all at once: each costs one job, and the worker nothing.
+/// A sandboxed worker processes all damaged files at once. Each fails its job and never the worker.
 @Suite(.sharesMachine, .enabled(if: MediaFolder.shared != nil, "there is no ../shared/media and no CLAIRO_TEST_MEDIA"))
 struct BrokenMediaTests {
     let scratch: Scratch

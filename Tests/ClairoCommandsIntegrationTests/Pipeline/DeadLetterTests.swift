@@ -51,7 +51,7 @@ import Testing
 
     @Test func lettersAreListedAndShown() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
-        #expect(try await pipeline.clairo("dlq", "list").text == "There are no dead letters.\n")
+        #expect(try await pipeline.clairo("dlq", "list").text == "No dead letters.\n")
         let task = MetadataSamples.deadLetter(of: .make(), topic: Topic.tasks)
         let letters = try await write([Self.text(), MetadataSamples.deadLetter(), task], to: pipeline)
 

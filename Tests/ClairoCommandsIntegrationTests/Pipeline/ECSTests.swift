@@ -55,11 +55,11 @@ struct ECSTests {
         let ecs = try await ECSStandIn.start(environment: pipeline.site.environment.containerPart, in: scratch)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(
-            try await Clip(width: 1280, height: 720, seconds: 120, picture: .graph("testsrc2=s=1280x720:r=25:d=120"))
+            try await Clip(width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
                 .make())
         let worker = try pipeline.start(
             ["consume", "--executor", "ecs", "--lease", "30"], more: ecs.settings)
-        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
+        #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
         try await eventually { ecs.calls("RunTask").count > 1 }
         #expect(try await pipeline.clairo("cancel", id.rawValue).status == 0)
         #expect(await worker.line(on: .messages) { $0.contains("claim lost") } != nil)
@@ -90,7 +90,7 @@ struct ECSTests {
             environment: ["CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path].merging(environment) { $1 })
     }
 
-    @Test func whatIsMissingInTheSettingsIsSaidBeforeAnyWork() async throws {
+    @Test func missingSettingsAreReportedBeforeAnyWork() async throws {
         let ecs = ["CLAIRO_ECS_CLUSTER": "c", "CLAIRO_ECS_TASK_DEFINITION": "t"]
         let s3 = ["CLAIRO_RAW_STORE": "s3://b/raw", "CLAIRO_OUTPUT_STORE": "s3://b/out"]
         let wrong: [([String: String], String)] = [
@@ -116,7 +116,7 @@ struct ECSTests {
         let well = try await clairo(["doctor"], environment)
         #expect(well.status == 0 && well.text.contains("ok    ecs: \(ecs.cluster)"), "\(well)")
         let none = try await clairo(["doctor", "--ecs-cluster", "none"], environment)
-        #expect(none.status == 78 && none.text.contains("no active ECS cluster none"), "\(none)")
+        #expect(none.status == 78 && none.text.contains("No active ECS cluster none"), "\(none)")
         let other = try await clairo(["doctor", "--ecs-container", "other"], environment)
         #expect(other.status == 78 && other.text.contains("no container other"), "\(other)")
     }

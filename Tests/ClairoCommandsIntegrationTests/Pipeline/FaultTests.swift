@@ -88,7 +88,7 @@ import Testing
         let pipeline = try await PipelineSite.make(.services, in: scratch, chunkSeconds: 1)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(
-            try await Clip(width: 640, height: 360, seconds: 60, picture: .graph("testsrc2=s=640x360:r=25:d=60")).make()
+            try await Clip(width: 640, height: 360, seconds: 60, video: .graph("testsrc2=s=640x360:r=25:d=60")).make()
         )
         let zombie = try pipeline.consumer(
             "--concurrency", "1", lease: PipelineSite.lease, more: ["CLAIRO_STOP_AT": "chunk.executed"])
@@ -140,7 +140,7 @@ import Testing
             ids.append(try await pipeline.upload(try await Clip(seconds: 4 + Double(index % 2)).make()))
         }
         let worker = try pipeline.consumer(lease: PipelineSite.lease)
-        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") } != nil)
+        #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") } != nil)
         try await database.restart()
         try await pipeline.untilFinal(ids)
         try await pipeline.audit(ids)
@@ -171,7 +171,7 @@ import Testing
     }
 
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
-    func brokersThatAreGoneForAMinuteAreWaitedFor() async throws {
+    func brokersUnavailableForAMinuteAreWaitedFor() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let kafka = try #require(pipeline.kafka)
         let relay = try #require(try pipeline.relay())

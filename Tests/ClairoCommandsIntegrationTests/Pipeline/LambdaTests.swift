@@ -4,8 +4,8 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// `clairo produce --lambda` as AWS Lambda runs it: the built program, a stand-in for the runtime API, a bucket with objects
-/// that S3 tells of.
+/// `clairo produce --lambda` as AWS Lambda runs it: the built program, a stand-in for the runtime API, a bucket with
+/// objects that S3 tells of.
 @Suite(.sharesMachine) struct LambdaTests {
     private let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -82,7 +82,7 @@ import Testing
         let videos = try await pipeline.site.inspect { try await $0.videos(VideoFilter(limit: 100)) }
         #expect(
             Set(videos.map(\.source.url)) == ["s3://\(bucket)/2026/talk.mp4", "s3://\(bucket)/red%20flower.mp4"])
-        // Lambda's trace goes on.
+        // Lambda's trace continues.
         #expect(videos.allSatisfy { $0.traceID == Self.traceID })
         #expect(try await pipeline.site.inspect { try await $0.unsentMessages() } == 2)
         let sent = try await pipeline.clairo("produce", "--once", "--json")
@@ -114,7 +114,7 @@ import Testing
         #expect(failure.errorMessage.contains("oracle"), "\(answer)")
     }
 
-    @Test func aFunctionThatWaitsEndsWhenItIsToldTo() async throws {
+    @Test func aFunctionThatWaitsEndsWhenItIsStopped() async throws {
         let api = try LambdaRuntimeAPI([])
         defer { api.stop() }
         let function = try ClairoProcess.start(

@@ -128,10 +128,10 @@ import Testing
         _ = try pipeline.relay()
         // Longer than the grace that SIGTERM gives; the second one ends the worker at once.
         let id = try await pipeline.upload(
-            try await Clip(width: 1280, height: 720, seconds: 120, picture: .graph("testsrc2=s=1280x720:r=25:d=120"))
+            try await Clip(width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
                 .make())
         let worker = try pipeline.start(["consume", "--concurrency", "1", "--lease", "3000"])
-        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
+        #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
         let begin = ContinuousClock.now
         worker.send(SIGTERM)
         let outcome = try await worker.outcome()
@@ -149,11 +149,11 @@ import Testing
         let pipeline = try await PipelineSite.make(kind, in: scratch, chunkSeconds: 60)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(
-            try await Clip(width: 1280, height: 720, seconds: 120, picture: .graph("testsrc2=s=1280x720:r=25:d=120"))
+            try await Clip(width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
                 .make())
         // It asks each tenth of its lease whether the task is still its own.
         let worker = try pipeline.consumer(lease: 30)
-        #expect(await worker.line(on: .messages) { $0.contains("task=chunk") && $0.contains("began") } != nil)
+        #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
         #expect(try await pipeline.clairo("cancel", id.rawValue).status == 0)
         #expect(await worker.line(on: .messages) { $0.contains("claim lost") } != nil)
         let chunks = try await pipeline.tasks(id).filter { $0.kind == .chunk }
@@ -228,7 +228,7 @@ import Testing
         try await pipeline.audit([id])
     }
 
-    @Test func aVideoThatWasDeletedInBetweenIsNobodysTask() async throws {
+    @Test func aVideoDeletedInBetweenHasNoTask() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         #expect(try await pipeline.site.inspect { try await $0.deleteVideo(id) })
@@ -242,12 +242,12 @@ import Testing
         for (command, done) in [("cancel", "is cancelled"), ("retry", "is processed again")] {
             let outcome = try await pipeline.clairo(command, unknown.rawValue, id.rawValue)
             #expect(outcome.status == 66 && outcome.text.hasPrefix("\(id) \(done)"), "\(outcome)")
-            #expect(outcome.errors.contains("There is no video \(unknown)"))
+            #expect(outcome.errors.contains("Video \(unknown) does not exist"))
         }
         #expect(try await pipeline.video(id).state == .processing)
     }
 
-    @Test func whoWaitsForAVideoIsToldThatSomebodyCancelledIt() async throws {
+    @Test func waitingForAVideoReportsItsCancellation() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let waiting = try pipeline.start(
             ["upload", try await Clip(seconds: 2).make().path, "--wait", "--progress", "none"])
@@ -262,7 +262,7 @@ import Testing
     @Test func runSendsNothingWithAProfileThatDoesNotExist() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.clairo("run", try await Clip(seconds: 2).make().path, "--profile", "nobody")
-        #expect(outcome.status == 78 && outcome.errors.contains("There is no profile nobody"), "\(outcome)")
+        #expect(outcome.status == 78 && outcome.errors.contains("Profile nobody does not exist"), "\(outcome)")
         #expect(try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }.isEmpty)
     }
 
@@ -270,7 +270,7 @@ import Testing
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.clairo(
             "upload", try await Clip(seconds: 2).make().path, "--profile", "nobody")
-        #expect(outcome.status == 78 && outcome.errors.contains("There is no profile nobody"), "\(outcome)")
+        #expect(outcome.status == 78 && outcome.errors.contains("Profile nobody does not exist"), "\(outcome)")
         #expect(try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }.isEmpty)
     }
 
@@ -301,7 +301,7 @@ import Testing
         let fine = try await pipeline.upload(try await Clip(seconds: 3).make())
         let outcome = try await pipeline.consumer("--until-idle").outcome()
         #expect(outcome.status == 0, "\(outcome)")
-        #expect(try await pipeline.video(lost).error?.message == "There is no profile nobody")
+        #expect(try await pipeline.video(lost).error?.message == "Profile nobody does not exist")
         #expect(try await pipeline.video(fine).state == .ready)
     }
 

@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(.enabled(if: Unprivileged.mayMakeNamespaces, "user namespaces are not allowed"))
-    func whatTheSandboxLacksIsSaidOnceAndWhereAllIsRequiredNothingBegins() async throws {
+    func missingSandboxLayersAreReportedOnceAndStopARequiredSandbox() async throws {
         let required = try await asLonelyRoot("consume", "--until-idle", "--sandbox", "require")
         #expect(required.status == 78, "\(required)")
         #expect(required.errors.contains("missing: user (Operation not permitted)"), "\(required)")

@@ -92,7 +92,7 @@ import Testing
     }
 
     /// It writes more than it reads, so it is encoded.
-    @Test func verificationIsTold() throws {
+    @Test func verificationIsDocumented() throws {
         let check = VerificationReport.Check(name: "a", subject: "b", passed: true, detail: "c")
         let object = try JSONSerialization.jsonObject(with: JSON.encode(VerificationReport(checks: [check])))
         let keys = try #require(object as? [String: Any]).keys
@@ -102,7 +102,7 @@ import Testing
 
     // MARK: Settings
 
-    @Test func everySettingIsTold() async throws {
+    @Test func everySettingIsDocumented() async throws {
         let rows = try ManualPage("man/clairo.yaml.5.md").rows(below: "SETTINGS")
         #expect(rows.map { $0[0] } == Settings.Key.allCases.map(\.rawValue))
         let scratch = try Scratch()
@@ -118,7 +118,7 @@ import Testing
     }
 
     /// Each field of a profile is accepted with the default that the manual tells, and changes nothing.
-    @Test func everyFieldOfAProfileIsTold() throws {
+    @Test func everyFieldOfAProfileIsDocumented() throws {
         let scratch = try Scratch()
         let rows = try ManualPage("man/clairo.yaml.5.md").rows(below: "PROFILES")
         let lines = rows.filter { $0[2] != "all that fit" }.map { "  \($0[0]): \($0[2])" }
@@ -146,7 +146,7 @@ import Testing
         #expect(try ProfilesFile.read(profiles).names == ["archive", "camera-uploads", "default", "mobile"])
     }
 
-    @Test func everyVariableIsTold() throws {
+    @Test func everyVariableIsDocumented() throws {
         let page = try ManualPage("man/clairo.yaml.5.md")
         let told = Set(page.rows(below: "ENVIRONMENT").flatMap { $0[0].split(separator: ", ").map(String.init) })
         let settings = Set(Settings.Key.allCases.map(\.environmentName))
@@ -162,7 +162,7 @@ import Testing
 
     // MARK: Metrics
 
-    @Test func everyMetricIsTold() throws {
+    @Test func everyMetricIsDocumented() throws {
         let page = try ManualPage("man/clairo-deploy.7.md")
         let rows = page.rows(below: "Metrics of a daemon") + page.rows(below: "Metrics of the pipeline")
         let name = #/= (?:MetricFamily\.)?(counter|gauge|histogram)\(\s*"([a-z0-9_]+)"/#

@@ -18,7 +18,7 @@ struct MetricsPageTests {
 
     @Test func aFreshAnswerIsNotAskedForAgain() async {
         let asked = Atomic<Int>(0)
-        let source = MetricsPage("s", freshness: .seconds(3600), patience: .seconds(600)) {
+        let source = MetricsPage("s", freshness: .seconds(3600), timeout: .seconds(600)) {
             [page] () throws(ClairoError) in
             page(Double(asked.add(1, ordering: .relaxed).newValue))
         }
@@ -29,7 +29,7 @@ struct MetricsPageTests {
 
     @Test func anAnswerThatIsOldIsAskedForAgain() async {
         let asked = Atomic<Int>(0)
-        let source = MetricsPage("s", freshness: .zero, patience: .seconds(600)) { [page] () throws(ClairoError) in
+        let source = MetricsPage("s", freshness: .zero, timeout: .seconds(600)) { [page] () throws(ClairoError) in
             page(Double(asked.add(1, ordering: .relaxed).newValue))
         }
         _ = await source.write(to: Exposition())
@@ -39,7 +39,7 @@ struct MetricsPageTests {
     @Test func aSlowSourceHoldsUpNoPageAndIsAskedOnce() async throws {
         let (gate, open) = AsyncStream<Never>.makeStream()
         let asked = Atomic<Int>(0)
-        let source = MetricsPage("s", freshness: .zero, patience: .milliseconds(1)) { [page] () throws(ClairoError) in
+        let source = MetricsPage("s", freshness: .zero, timeout: .milliseconds(1)) { [page] () throws(ClairoError) in
             asked.add(1, ordering: .relaxed)
             for await _ in gate {}
             return page(7)
@@ -56,7 +56,7 @@ struct MetricsPageTests {
     @Test func aSourceThatCostsMuchIsAskedByNoPage() async throws {
         let asked = Atomic<Int>(0)
         let (answers, answered) = AsyncStream<Void>.makeStream()
-        let source = MetricsPage("s", freshness: .seconds(3600), patience: nil) { [page] () throws(ClairoError) in
+        let source = MetricsPage("s", freshness: .seconds(3600), timeout: nil) { [page] () throws(ClairoError) in
             asked.add(1, ordering: .relaxed)
             defer { answered.yield() }
             return page(7)
@@ -72,11 +72,11 @@ struct MetricsPageTests {
         await keeping.value
     }
 
-    @Test func aFailureIsToldOnceAndTheRecoveryToo() async {
+    @Test func aFailureIsReportedOnceAndTheRecoveryToo() async {
         let told = Mutex<[String?]>([])
         let fails = Mutex(true)
         let source = MetricsPage(
-            "s", freshness: .zero, patience: .seconds(600),
+            "s", freshness: .zero, timeout: .seconds(600),
             onTrouble: { error in told.withLock { $0.append(error?.message) } }
         ) {
             [page] () throws(ClairoError) in

@@ -9,23 +9,23 @@ import Testing
         func increment() { mutex.withLock { $0 += 1 } }
     }
 
-    /// So long that a wait which only its end ends fails the test.
+    /// A timeout so long that reaching it fails the test.
     private static let forever = 36_000.0
 
     private let signal = WakeSignal()
 
-    @Test func aRingBeforeAnybodyWaitsIsRemembered() async {
-        signal.ring()
+    @Test func aSignalBeforeAnyWaiterIsRemembered() async {
+        signal.signal()
         await signal.wait(seconds: Self.forever)
     }
 
-    @Test func severalRingsAreOne() async {
-        for _ in 0..<3 { signal.ring() }
+    @Test func severalSignalsCountAsOne() async {
+        for _ in 0..<3 { signal.signal() }
         await signal.wait(seconds: Self.forever)
         #expect(await ContinuousClock().measure { await signal.wait(seconds: 0.01) } >= .milliseconds(10))
     }
 
-    @Test func aRingWakesEverybodyWhoWaits() async {
+    @Test func aSignalWakesAllWaiters() async {
         let woken = Counter()
         await withTaskGroup { group in
             for _ in 0..<3 {
@@ -34,16 +34,16 @@ import Testing
                     woken.increment()
                 }
             }
-            // A ring may come before some of them wait.
+            // A signal may come before some of them wait.
             while woken.count < 3 {
-                signal.ring()
+                signal.signal()
                 await Task.yield()
             }
         }
     }
 
-    @Test func aWaiterThatIsCancelledLeavesTheRingToTheNext() async {
-        signal.ring()
+    @Test func aCancelledWaiterLeavesTheSignalToTheNext() async {
+        signal.signal()
         let cancelled = Task {
             withUnsafeCurrentTask { $0?.cancel() }
             await signal.wait(seconds: Self.forever)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// Whatever happens in a task's container or to it is one failed attempt, and the worker goes on.
+/// Anything that happens in or to a task's container is one failed attempt, and the worker continues.
 @Suite(
     .sharesMachine,
     .enabled(if: DockerDaemon.isPossible, "no Docker daemon of our own here: \(DockerDaemon.lacking ?? "") is lacking"))
@@ -20,7 +20,7 @@ struct DockerExecutorTests {
         var warnings: [String] = []
     }
 
-    /// Runs a process that does something else than its task, with the container's own walls alone.
+    /// Runs a process that does not do its task, with only the container's isolation.
     private func outcome(
         _ misbehaviour: String, target: String = "", limits: DockerLimits = DockerLimits(),
         sandbox: SandboxMode = .off, store: any ObjectStore = MemoryStore(), stop: StopRequest = StopRequest()
@@ -54,7 +54,7 @@ struct DockerExecutorTests {
         ("bomb", DockerLimits(task: ProcessLimits(stallSeconds: 2), processes: 64), .stalled, "made no progress"),
     ]
 
-    @Test(arguments: misbehaviours.indices) func whatItDoesIsADefectThatSaysSo(index: Int) async throws {
+    @Test(arguments: misbehaviours.indices) func misbehaviourIsADefectWithItsReason(index: Int) async throws {
         let (misbehaviour, limits, kill, words) = Self.misbehaviours[index]
         let outcome = try await outcome(misbehaviour, limits: limits)
         #expect(outcome.error?.kind == .defect, "\(misbehaviour): \(outcome)")
@@ -123,7 +123,7 @@ struct DockerExecutorTests {
         #expect(mounts.map { $0["Destination"] as? String } == ["/work"] && mounts.first?["RW"] as? Bool == false)
     }
 
-    /// Behind the container's walls alone: without the child's own.
+    /// With only the container's isolation, without the child's own sandbox.
     @Test func aBurglarFindsNothingInIt() async throws {
         let canary = try scratch.write("untouched", to: "canary")
         let server = try Canary(path: scratch.path("socket"))
@@ -143,7 +143,7 @@ struct DockerExecutorTests {
         ] {
             #expect(try await tried(target) == [], "\(target)")
         }
-        // There is nobody else in it to be signalled or looked into.
+        // The container has no other process to signal or inspect.
         for target in ["killAll", "trace"] { #expect(try await tried(target) == [], "\(target)") }
         #expect(server.connections == 0)
         #expect(try String(contentsOfFile: canary, encoding: .utf8) == "untouched")
@@ -157,9 +157,9 @@ struct DockerExecutorTests {
         #expect((20...100).contains(count))
     }
 
-    /// With both walls an attempt on others ends it, as in a process.
+    /// With both layers, an attempt to access other processes ends it, as in a plain process.
     @Test(arguments: ["fork", "execute", "killAll", "trace", "mount", "tcp:9", "unix:/work/socket"])
-    func theChildsOwnWallsStandInIt(target: String) async throws {
+    func theChildsOwnSandboxWorksInIt(target: String) async throws {
         let outcome = try await outcome("escape", target: target, sandbox: .auto)
         #expect(outcome.error?.kind == .defect && outcome.kills == [.forbiddenCall], "\(target): \(outcome)")
     }
@@ -192,7 +192,7 @@ struct DockerExecutorTests {
         #expect(error.message.contains(scratch.path("none.sock")) && error.advice?.contains("DOCKER_HOST") == true)
     }
 
-    @Test func anImageOfSomethingElseSaysSo() async throws {
+    @Test func anImageOfAnotherProgramIsReported() async throws {
         let daemon = try await DockerDaemon.shared
         try scratch.write("", to: "empty")
         let archive = scratch.path("empty.tar")
@@ -230,7 +230,7 @@ struct DockerExecutorTests {
 
     // MARK: Looking whether it works
 
-    @Test func aCheckTellsWhichWallsStand() async throws {
+    @Test func aCheckReportsTheSandboxLayers() async throws {
         let report = try await DockerExecutor.underTest(in: scratch).check()
         #expect(report.image.hasPrefix("sha256:") && !report.version.isEmpty)
         #expect(report.missingLimits == [])
@@ -249,7 +249,7 @@ struct DockerExecutorTests {
         // A worker that lives, with the same folder.
         async let living = outcome("silence", stop: stop)
         let its = try await containers.running()
-        // One that was killed before it could remove anything: nobody holds its lock.
+        // A worker that was killed before it could remove anything: its lock is free.
         let folder = try DockerWorkFolder(scratch.path("docker"))
         var orphans: [String] = []
         for command in ["create", "run"] {

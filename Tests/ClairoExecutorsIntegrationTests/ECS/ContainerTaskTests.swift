@@ -53,7 +53,7 @@ import Testing
 
     private var result: ExchangeResult? { get throws { try exchange.read(ExchangeResult.key) } }
 
-    @Test func aFailureIsToldWithItsKindAndWords() async throws {
+    @Test func aFailureIsReportedWithItsKindAndMessage() async throws {
         try offer()
         try await run(task(nil))
         let result = try #require(try result)
@@ -61,7 +61,7 @@ import Testing
         #expect(try exchange.read(ExchangeProgress.key, as: ExchangeProgress.self) != nil)
     }
 
-    @Test func aStoreThatRefusesTheTasksRoleIsToldAsSuch() async throws {
+    @Test func aStoreThatDeniesTheTaskRoleIsReported() async throws {
         try offer()
         // What the engine meets then is a matter of settings.
         let refusal = ClairoError.noPermission("AccessDenied", advice: "Look at the role.")
@@ -78,7 +78,7 @@ import Testing
         #expect(result?.isRefusal == true && result?.failure?.error == refusal)
     }
 
-    @Test func aLeaseThatIsGoneEndsTheTaskWithoutAResult() async throws {
+    @Test func aDeletedLeaseEndsTheTaskWithoutAResult() async throws {
         try offer()
         let exchange = exchange
         let running = Task { try await run(task("silence")) }
@@ -170,7 +170,7 @@ import Testing
         }
         let proxy = try FaultProxy(to: server.port, [FaultProxy.Rule(.stall, "GET", path: "raw/source")])
         scratch.onCleanup { proxy.stop() }
-        // Its source is stalled, so it is at work when it is told to stop.
+        // Its source is stalled, so it is working when it is stopped.
         try await onDedicatedThread(name: "through the proxy") {
             let raw = try S3Store(
                 url: "s3://\(bucket)/raw", environment: S3Server.environment(endpoint: proxy.endpoint))

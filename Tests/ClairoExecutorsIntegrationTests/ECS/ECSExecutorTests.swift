@@ -8,8 +8,8 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// What becomes of tasks on ECS that do not end well, and what is asked of ECS meanwhile. Nothing runs here, and no time
-/// passes: `ExecutorContractTests` has tasks that work.
+/// What becomes of tasks on ECS that do not end well, and what is asked of ECS meanwhile. Nothing runs here, and no
+/// time passes: `ExecutorContractTests` has tasks that work.
 @Suite(.enabled(if: ECSStandIn.isAvailable, "there is no moto_server or no rclone")) struct ECSExecutorTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -85,7 +85,7 @@ import Testing
         (.vanishes(afterLooks: 1), .transient, "is lost"),
         (.vanishes(afterLooks: 0), .transient, "is lost"),
         (.stuck("PENDING"), .capacity, "did not begin"),
-        (.stuck("RUNNING"), .transient, "no sign of life"),
+        (.stuck("RUNNING"), .transient, "no heartbeat"),
     ]
 
     @Test(arguments: endings.indices) func howATaskEndsDecidesTheKindOfItsFailure(_ index: Int) async throws {
@@ -103,7 +103,7 @@ import Testing
     static let refusals: [(ECSStandIn.Answer, ClairoError.Kind, ClairoError.ExitCode, String)] = [
         (
             .init("RunTask", code: "ClusterNotFoundException", message: "Cluster not found."), .usage, .configuration,
-            "no such cluster"
+            "the cluster does not exist"
         ),
         (
             .init("RunTask", code: "AccessDeniedException", message: "User is not authorized to perform: ecs:RunTask"),
@@ -139,7 +139,7 @@ import Testing
         (.init("RunTask", code: "ConflictException"), .defect, .software, "ConflictException"),
     ]
 
-    @Test(arguments: refusals.indices) func whatECSRefusesIsSaidWithItsKindAndAdvice(_ index: Int) async throws {
+    @Test(arguments: refusals.indices) func ecsRejectionsAreReportedWithKindAndAdvice(_ index: Int) async throws {
         let (answer, kind, code, words) = Self.refusals[index]
         let ground = try await ECSGround.make(in: scratch)
         ground.standIn.answer(answer)
@@ -264,7 +264,7 @@ import Testing
         try await onDedicatedThread(name: "forger") { try place.write(forged, ExchangeResult.key) }
         await #expect { try await running.value } throws: {
             let error = $0 as? ClairoError
-            return error?.kind == .defect && error?.message.contains("sent a result that cannot be") == true
+            return error?.kind == .defect && error?.message.contains("sent an invalid result") == true
         }
     }
 
@@ -319,7 +319,7 @@ import Testing
             }
         }
         #expect(try await words { _ in }.contains("\(ground.standIn.taskDefinition):1, container clairo"))
-        #expect(try await words { $0.cluster = "none" }.contains("no active ECS cluster none"))
+        #expect(try await words { $0.cluster = "none" }.contains("No active ECS cluster none"))
         #expect(try await words { $0.taskDefinition = "none" }.contains("none"))
         #expect(try await words { $0.container = "none" }.contains("no container none"))
         #expect(try await words { $0.subnets = [] }.contains("--ecs-subnets"))

@@ -59,7 +59,7 @@ struct ECSGround {
             try client(clock: clock), placement: placement ?? self.placement, exchange: try exchange, pace: pace)
     }
 
-    /// A job whose source and output are in S3.
+    /// A job with source and output in S3.
     func job(_ source: Data, name: String, settings: TranscodeSettings) async throws -> TaskJob {
         let (raw, output) = (try store("raw"), try output)
         let opened = try await onDedicatedThread(name: "upload") {

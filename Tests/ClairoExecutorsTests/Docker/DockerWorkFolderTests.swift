@@ -37,7 +37,7 @@ import Testing
         #expect(left == ["id", one.worker, "\(one.worker).lock", other.worker, "\(other.worker).lock"])
     }
 
-    @Test func whatIsInUseOrOfNoWorkerIsNobodysOrphan() throws {
+    @Test func containersInUseOrOfNoWorkerAreNotOrphans() throws {
         let folder = try DockerWorkFolder(scratch.path("docker"))
         let used = try folder.enter().name
         let own = container(of: folder.worker, name: used)
@@ -67,7 +67,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
-    @Test(.enabled(if: getuid() == 0, "needs root")) func aFolderThatCannotBeMadeSaysSo() throws {
+    @Test(.enabled(if: getuid() == 0, "needs root")) func aFolderThatCannotBeCreatedIsReported() throws {
         try scratch.write("", to: "file")
         let error = #expect(throws: ClairoError.self) { try DockerWorkFolder(scratch.path("file/docker")) }
         #expect(error?.exitCode == .cannotCreate && error?.advice?.contains("--docker-folder") == true)

@@ -83,7 +83,7 @@ import Testing
         #expect(server.requests.count == 1)
     }
 
-    @Test func whatIsNotECSIsSaid() async throws {
+    @Test func anEndpointThatIsNotECSIsReported() async throws {
         let server = try StubServer { _, _ in HTTPResponse(404, "<html>") }
         defer { server.stop() }
         let client = try client(server)
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func eachAttemptAtACallIsToldWithWhatBecameOfIt() async throws {
+    @Test func eachAttemptAtACallIsReportedWithItsOutcome() async throws {
         let answers = Mutex([
             HTTPResponse(400, Data(#"{"__type": "ThrottlingException"}"#.utf8)), HTTPResponse(500, "{}"),
             HTTPResponse(200, "{}"), HTTPResponse(400, Data(#"{"__type": "AccessDeniedException"}"#.utf8)),

@@ -64,7 +64,7 @@ import Testing
         #expect(try stored == ["video/180p/00001.m4s"])
     }
 
-    @Test func soundOfALaterAttemptHasNamesOfItsOwnToo() throws {
+    @Test func audioOfALaterAttemptHasNamesOfItsOwnToo() throws {
         let folder = folder(.track, attempt: 2)
         for key in [plan.audio[0].initKey, plan.audio[0].segmentKey(0)] { try folder.put(Data([1]), at: key) }
         #expect(try stored == folder.files.map(\.key))
@@ -291,7 +291,7 @@ import Testing
         #expect(here.files == there.files)
     }
 
-    @Test func whatIsNotThereAsItIsToldIsNotAdopted() throws {
+    @Test func aFileThatDiffersFromItsReportIsNotAdopted() throws {
         let there = remote()
         let key = rung.segmentKey(0)
         try there.put(Data("segment".utf8), at: key)

@@ -37,8 +37,8 @@ import Testing
                 Worker.Services(
                     metadata: metadata, output: store, openSource: { _ in MemorySource(Data([1])) },
                     executor: executor ?? ScriptedExecutor.succeeding(plan)),
-                owner: "test", leaseSeconds: 3600, say: { [log] in log.note($0) }),
-            options: options, wakeSignal: wakeSignal, say: { [said] in said.note($0) })
+                owner: "test", leaseSeconds: 3600, report: { [log] in log.note($0) }),
+            options: options, wakeSignal: wakeSignal, report: { [said] in said.note($0) })
     }
 
     private func chunk() async throws -> WorkTask { try await MetadataStoreContract.chunk(of: plan, in: metadata) }
@@ -70,7 +70,7 @@ import Testing
         async let run: Void = consumer.run(drain: StopRequest(), stop: StopRequest())
         try await idle()
         let task = try await chunk()
-        wakeSignal.ring()
+        wakeSignal.signal()
         try await run
         #expect(try await state(task) == .succeeded)
     }
@@ -178,14 +178,14 @@ import Testing
         #expect(try await metadata.job(task.jobID)?.state == .succeeded)
     }
 
-    @Test func aDatabaseThatIsAwayIsSaidAndAskedAgain() async throws {
+    @Test func anUnavailableDatabaseIsReportedAndRetried() async throws {
         let task = try await chunk()
         metadata.setAway(true)
         let consumer = consumer { $0.once = true }
         async let run: Void = consumer.run(drain: StopRequest(), stop: StopRequest())
         try await eventually { !said.errors.isEmpty }
         metadata.setAway(false)
-        wakeSignal.ring()
+        wakeSignal.signal()
         try await run
         #expect(said.errors.allSatisfy { $0.kind == .transient })
         #expect(try await state(task) == .succeeded)
@@ -203,7 +203,7 @@ import Testing
         #expect(queue.done == [message])
     }
 
-    @Test func aMessageThatCannotBeReadBecomesADeadLetterAndIsSaid() async throws {
+    @Test func anUnreadableMessageIsDeadLetteredAndReported() async throws {
         let drain = StopRequest()
         let consumer = consumer([.plan])
         async let run: Void = consumer.run(drain: drain, stop: StopRequest())

@@ -27,7 +27,7 @@ import Testing
     @Test func aDefectIsTriedThreeTimesAndKeptForItsReader() {
         #expect(verdict(.defect("x"), attempt: 2) == .retry(afterSeconds: 4, countsAsAttempt: true))
         #expect(verdict(.defect("x"), attempt: 3) == .giveUp(isDeadLetter: true))
-        // Of an attempt that did not count, such as one whose worker died, it has another.
+        // An attempt that did not count, such as one of a dead worker, adds another.
         let spared = FailurePolicy.verdict(on: .defect("x"), task: task(attempt: 3, of: 6), jitter: 0.5)
         #expect(spared == .retry(afterSeconds: 8, countsAsAttempt: true))
     }
@@ -44,7 +44,7 @@ import Testing
         #expect(verdict(.noPermission("refused")) == .releaseAndEnd)
     }
 
-    @Test func aSourceThatIsGoneFailsTheJob() {
+    @Test func aMissingSourceFailsTheJob() {
         #expect(verdict(.noInput("gone")) == .giveUp(isDeadLetter: false))
     }
 }

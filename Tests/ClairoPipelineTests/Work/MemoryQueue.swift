@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Synchronization
 
-/// A `MessageQueue` in memory whose consumers are woken by what they wait for, and never by time.
+/// A `MessageQueue` in memory. Events wake its consumers, never timers.
 final class MemoryQueue: MessageQueue {
     private struct Waiter {
         var id: Int

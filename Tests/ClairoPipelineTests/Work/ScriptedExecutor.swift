@@ -59,7 +59,7 @@ extension StopRequest {
     }
 }
 
-/// What a worker told, in words that can be compared: `chunk failed(retry)`.
+/// A worker's events as comparable text: `chunk failed(retry)`.
 final class WorkerLog: Sendable {
     private let mutex = Mutex<[WorkerEvent]>([])
 

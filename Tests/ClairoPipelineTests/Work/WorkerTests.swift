@@ -17,7 +17,7 @@ import Testing
         Worker(
             Worker.Services(
                 metadata: metadata, output: store, openSource: { _ in MemorySource(Data([1])) }, executor: executor),
-            owner: "test", leaseSeconds: 3600, say: { [log] in log.note($0) })
+            owner: "test", leaseSeconds: 3600, report: { [log] in log.note($0) })
     }
 
     /// A running job of one chunk that is due.
@@ -177,7 +177,7 @@ import Testing
         }
         let after = try await now(task)
         #expect(after.state == .pending && after.maxAttempts == task.maxAttempts + 1 && after.error == nil)
-        #expect(log.words.last == "chunk failed(handedBack)")
+        #expect(log.words.last == "chunk failed(released)")
     }
 
     // MARK: Stops and lost claims
@@ -229,7 +229,7 @@ import Testing
         #expect(log.words.last == "chunk lost")
     }
 
-    @Test func aTaskWhoseJobIsGoneIsLost() async throws {
+    @Test func aTaskOfADeletedJobIsLost() async throws {
         let task = try await chunk()
         let worker = worker(ScriptedExecutor.succeeding(plan))
         let claimed = try #require(try await worker.claim([.chunk]))
