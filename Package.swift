@@ -11,14 +11,12 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: ["YAML"]),
-        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
-        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
@@ -47,8 +45,7 @@ let package = Package(
         .target(
             name: "ClairoAPI",
             dependencies: [
-                "ClairoCore", "ClairoPipeline",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "ClairoCore", "ClairoPipeline", "OpenSSL",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -69,12 +66,9 @@ let package = Package(
         .target(name: "ClairoMedia", dependencies: ["ClairoCore", "Libav"]),
         .target(
             name: "ClairoMessaging",
-            dependencies: ["ClairoCore", "Curl", "RDKafka", .product(name: "Crypto", package: "swift-crypto")]
+            dependencies: ["ClairoCore", "Curl", "OpenSSL", "RDKafka"]
         ),
-        .target(
-            name: "ClairoMetadata",
-            dependencies: ["ClairoCore", "MariaDB", .product(name: "GRDB", package: "GRDB.swift")]
-        ),
+        .target(name: "ClairoMetadata", dependencies: ["ClairoCore", "MariaDB", "SQLite"]),
         .target(
             name: "ClairoMetrics",
             dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]
@@ -88,21 +82,25 @@ let package = Package(
         .target(name: "AWSClient", dependencies: ["AWSSigning", "ClairoCore", "Curl"]),
 
         // Core: the model, the ports and the state machine.
-        .target(name: "ClairoCore", dependencies: ["CLinux", .product(name: "Crypto", package: "swift-crypto")]),
+        .target(name: "ClairoCore", dependencies: ["CLinux", "OpenSSL"]),
 
         // Wrappers: Swift over one library or protocol each. They know nothing of Clairo.
-        .target(name: "AWSSigning", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .target(name: "AWSSigning", dependencies: ["OpenSSL"]),
         .target(name: "Curl", dependencies: ["CCurl"]),
         .target(name: "Libav", dependencies: ["CFFmpeg"]),
         .target(name: "MariaDB", dependencies: ["CMariaDB"]),
+        .target(name: "OpenSSL", dependencies: ["COpenSSL"]),
         .target(name: "RDKafka", dependencies: ["CRDKafka"]),
+        .target(name: "SQLite", dependencies: ["CSQLite"]),
 
         // C libraries, from the system's packages.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CFFmpeg", pkgConfig: "libavcodec", providers: [.apt(["libavcodec-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CRDKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
 
         // Tests, and the programs that they and the benchmarks start.
@@ -163,9 +161,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ClairoMetadataTests",
-            dependencies: [
-                "ClairoCore", "ClairoMetadata", "ClairoTestSupport", .product(name: "GRDB", package: "GRDB.swift"),
-            ]
+            dependencies: ["ClairoCore", "ClairoMetadata", "ClairoTestSupport", "SQLite"]
         ),
         .testTarget(
             name: "ClairoMetricsTests",
@@ -182,7 +178,9 @@ let package = Package(
         .testTarget(name: "ClairoStorageTests", dependencies: ["ClairoCore", "ClairoStorage", "ClairoTestSupport"]),
         .testTarget(name: "CurlTests", dependencies: ["ClairoTestSupport", "Curl"]),
         .testTarget(name: "LibavTests", dependencies: ["ClairoTestSupport", "Libav"]),
+        .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"]),
         .testTarget(name: "RDKafkaTests", dependencies: ["CRDKafka", "RDKafka"]),
+        .testTarget(name: "SQLiteTests", dependencies: ["ClairoTestSupport", "SQLite"]),
 
         // Integration tests: real servers, media files, the built program. Scripts/test says which programs each needs.
         .testTarget(
@@ -191,8 +189,7 @@ let package = Package(
             name: "ClairoAPIIntegrationTests",
             dependencies: [
                 "ClairoAPI", "ClairoCore", "ClairoMedia", "ClairoPipeline", "ClairoStorage", "ClairoTestSupport",
-                "clairo",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "OpenSSL", "clairo",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]

@@ -28,8 +28,8 @@ need_swift() {
         "Swift 6.2 or later is needed, found ${version:-unknown}" "install a newer version from https://swift.org/install"
 }
 
-# build_debug [ARGUMENT...]: a debug build without debug information and index, which take a fifth of the compiler's time.
-build_debug() { swift build --disable-index-store -debug-info-format none "$@"; }
+# build_debug [ARGUMENT...]: a debug build without debug information, which takes a fifth of the compiler's time.
+build_debug() { swift build -debug-info-format none "$@"; }
 
 # need_linking: links an empty program with every library that clairo links to, to find what is missing before minutes of
 # compiling.
@@ -39,7 +39,7 @@ need_linking() {
     mapfile -t libraries < <(sed -nE 's/^ *link "([^"]+)"$/-l\1/p' "$sources"/*/module.modulemap | sort -u)
     folder=$(mktemp -d)
     printf 'import Foundation\nprint(Date())\n' >"$folder/main.swift"
-    if ! swiftc -static-stdlib "$folder/main.swift" -o "$folder/main" "${libraries[@]}" -lsqlite3 >"$folder/log" 2>&1; then
+    if ! swiftc -static-stdlib "$folder/main.swift" -o "$folder/main" "${libraries[@]}" >"$folder/log" 2>&1; then
         mapfile -t reasons < <(grep -E 'cannot find|unable to find|undefined|not found|error:' "$folder/log" | head -n 8)
         rm -rf "$folder"
         fail 69 "a program cannot be linked with the libraries that clairo needs:" "${reasons[@]}" \
@@ -105,12 +105,12 @@ need_test_tools() {
 # Libraries that a toolchain from swift.org needs and that a minimal Debian lacks.
 toolchain_packages=(libncurses6 libsqlite3-0 libuuid1 zlib1g)
 
-# Needed to build. Swift's package manager needs git and the certificates that TLS trusts; the C++ in swift-crypto needs g++.
+# Needed to build. Swift's package manager needs git and the certificates that TLS trusts; Foundation needs the C++ library of g++.
 # Debian 12 and 13 have the same names.
 # shellcheck disable=SC2034  # used by the scripts that source this
 build_packages=(
     git ca-certificates g++ pkg-config libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev
-    libcurl4-openssl-dev libsqlite3-dev libmariadb-dev librdkafka-dev libseccomp-dev
+    libcurl4-openssl-dev libsqlite3-dev libmariadb-dev librdkafka-dev libseccomp-dev libssl-dev
 )
 
 # Services and independent clients for the tests. mariadb-server-core has only the programs; mariadb-server would also start a

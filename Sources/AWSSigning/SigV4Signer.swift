@@ -1,5 +1,5 @@
-internal import Crypto
 public import Foundation
+internal import OpenSSL
 
 /// Signs requests with AWS Signature Version 4.
 ///
@@ -85,17 +85,17 @@ public struct SigV4Signer: Sendable {
     }
 
     func stringToSign(_ canonicalRequest: String, at instant: Instant) -> String {
-        let hash = SHA256.hash(data: Data(canonicalRequest.utf8)).hexadecimal
+        let hash = Digest.sha256(canonicalRequest.utf8).hexadecimal
         return [Self.algorithm, instant.time, scope(instant), hash].joined(separator: "\n")
     }
 
     private func signature(of text: String, on day: String) -> String {
         let key = [day, region, service, "aws4_request"].reduce(
-            SymmetricKey(data: Data("AWS4\(credentials.secretAccessKey)".utf8))
+            Array("AWS4\(credentials.secretAccessKey)".utf8)
         ) {
-            SymmetricKey(data: HMAC<SHA256>.authenticationCode(for: Data($1.utf8), using: $0))
+            AuthenticationCode.sha256(of: $1.utf8, key: $0)
         }
-        return HMAC<SHA256>.authenticationCode(for: Data(text.utf8), using: key).hexadecimal
+        return AuthenticationCode.sha256(of: text.utf8, key: key).hexadecimal
     }
 
     private func scope(_ instant: Instant) -> String { "\(instant.day)/\(region)/\(service)/aws4_request" }

@@ -1,13 +1,13 @@
-internal import Crypto
 public import Foundation
+internal import OpenSSL
 
 /// Checksums in lower-case hexadecimal.
 public enum Checksum {
     /// SHA-256 in lower-case hexadecimal.
-    public static func sha256(_ data: Data) -> String { SHA256.hash(data: data).hexadecimal }
+    public static func sha256(_ data: Data) -> String { Digest.sha256(data).hexadecimal }
 
     /// MD5 in lower-case hexadecimal, only for foreign formats that require it, such as S3's ETag.
-    public static func md5(_ data: Data) -> String { Insecure.MD5.hash(data: data).hexadecimal }
+    public static func md5(_ data: Data) -> String { Digest.value(.md5, of: data).hexadecimal }
 
     /// The SHA-256 of a whole source, read piece by piece.
     /// - Parameter check: Called before each piece. Its error ends the computation.
@@ -31,7 +31,7 @@ public enum Checksum {
 
     /// A running SHA-256 over successive pieces.
     public struct Running: Sendable {
-        private var hash = SHA256()
+        private var digest = Digest(.sha256)
         /// Bytes so far.
         public private(set) var bytes: Int64 = 0
 
@@ -39,17 +39,17 @@ public enum Checksum {
 
         /// Adds bytes.
         public mutating func update(_ data: Data) {
-            hash.update(data: data)
+            digest.update(data)
             bytes += Int64(data.count)
         }
 
         /// Adds bytes.
         public mutating func update(_ data: UnsafeRawBufferPointer) {
-            hash.update(bufferPointer: data)
+            digest.update(data)
             bytes += Int64(data.count)
         }
 
         /// The checksum in lower-case hexadecimal. More bytes may follow.
-        public func finish() -> String { hash.finalize().hexadecimal }
+        public func finish() -> String { digest.value().hexadecimal }
     }
 }

@@ -2,8 +2,8 @@ internal import ClairoCore
 internal import ClairoPipeline
 internal import ClairoStorage
 internal import ClairoTestSupport
-internal import Crypto
 internal import Foundation
+internal import OpenSSL
 internal import Testing
 
 @testable internal import ClairoAPI
@@ -167,9 +167,9 @@ internal import Testing
         let path = try await create(server, "-H", "Upload-Length: \(film.count)")
         func checksum(_ data: Data) -> String {
             switch algorithm {
-            case "sha1": Data(Insecure.SHA1.hash(data: data)).base64EncodedString()
-            case "md5": Data(Insecure.MD5.hash(data: data)).base64EncodedString()
-            default: Data(SHA256.hash(data: data)).base64EncodedString()
+            case "sha1": Data(Digest.value(.sha1, of: data)).base64EncodedString()
+            case "md5": Data(Digest.value(.md5, of: data)).base64EncodedString()
+            default: Data(Digest.sha256(data)).base64EncodedString()
             }
         }
         let (half, rest) = (film.prefix(5000), film.dropFirst(5000))

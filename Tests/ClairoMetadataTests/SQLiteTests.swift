@@ -2,7 +2,7 @@ import ClairoCore
 import ClairoMetadata
 import ClairoTestSupport
 import Foundation
-import GRDB
+import SQLite
 import Testing
 
 /// The store on a file of its own.
@@ -59,25 +59,21 @@ import Testing
 
     @Test func aFileOfTheFirstSchemaIsBroughtUp() async throws {
         let (video, job) = (VideoID.make(), JobID.make())
-        let queue = try DatabaseQueue(path: scratch.path("clairo.db"))
-        try await queue.write { database in
-            for statement in Schema1Database.onSQLite(with: video, job: job) { try database.execute(sql: statement) }
-        }
+        let file = try Connection(path: scratch.path("clairo.db"), busyMilliseconds: 1000)
+        for statement in Schema1Database.onSQLite(with: video, job: job) { try file.execute(statement) }
         let store = try await open("clairo.db")
         #expect(try await store.schema() == SchemaVersions(database: 3, program: 3))
         #expect(try await store.video(video)?.originalName == "old.mp4")
-        let tables = try await queue.read { try String.fetchAll($0, sql: "SELECT name FROM sqlite_schema") }
-        #expect(tables.contains("outbox") && !tables.contains { $0.contains("inbox") })
+        let tables = try file.query("SELECT name FROM sqlite_schema").rows.compactMap(\.first)
+        #expect(tables.contains(.text("outbox")) && !tables.contains(.text("inbox")))
         try await Schema1Database.expectTracks(of: job, in: store)
-        try queue.close()
         await store.close()
     }
 
     @Test func aSchemaOfANewerProgramIsRefused() async throws {
         await (try await open("clairo.db")).close()
-        let queue = try DatabaseQueue(path: scratch.path("clairo.db"))
-        try await queue.write { try $0.execute(sql: "INSERT INTO schema_migrations VALUES (999, 'future', 0)") }
-        try queue.close()
+        try Connection(path: scratch.path("clairo.db"), busyMilliseconds: 1000)
+            .execute("INSERT INTO schema_migrations VALUES (999, 'future', 0)")
         let error = await failure { _ = try await open("clairo.db") }
         #expect(error?.exitCode == .configuration)
         #expect(error?.message.contains("999") == true)
@@ -112,16 +108,24 @@ import Testing
 
     @Test func aWriterWaitsForAnotherProgramAndReadersDoNot() async throws {
         let store = try await open("clairo.db")
-        var configuration = Configuration()
-        configuration.allowsUnsafeTransactions = true
-        let holder = try DatabaseQueue(path: scratch.path("clairo.db"), configuration: configuration)
-        try await holder.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
+        let holder = try Connection(path: scratch.path("clairo.db"), busyMilliseconds: 1000)
+        try holder.execute("BEGIN IMMEDIATE")
         let video = MetadataSamples.video()
         async let isNew = store.register(video, message: MetadataSamples.message(of: video.id), upload: nil)
         #expect(try await store.video(video.id) == nil)
-        try await holder.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
+        try holder.execute("ROLLBACK")
         #expect(try await isNew)
         await store.close()
+    }
+
+    /// The last connection to close writes the log into the file and deletes it.
+    @Test func aClosedStoreIsOneFile() async throws {
+        let store = try await open("clairo.db")
+        let video = MetadataSamples.video()
+        #expect(try await store.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
+        #expect(try await store.video(video.id) != nil)
+        await store.close()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("")) == ["clairo.db"])
     }
 
     @Test func aCancelledCallerGetsAnErrorAndTheStoreContinues() async throws {

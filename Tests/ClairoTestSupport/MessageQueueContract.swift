@@ -82,7 +82,7 @@ public enum MessageQueueContract {
         public func check(_ place: Place) async throws { try await body(place) }
     }
 
-    public static let promises = content + endings + sharing + closing
+    public static let promises: [Promise] = content + endings + sharing + closing
 
     /// Sends messages while the service behind the queue is unavailable.
     public static func checkSendingToNobody(_ producer: any MessageProducer, topic: String) async {
@@ -105,7 +105,7 @@ public enum MessageQueueContract {
 // MARK: Content
 
 extension MessageQueueContract {
-    static let content = [
+    static let content: [Promise] = [
         Promise("a message arrives with its key, headers, payload and id") { place async throws in
             var message = place.messages(["Schlüssel \"1\""])[0]
             message.headers = ["schema": "1", "trace-id": "äöü", "empty": ""]
@@ -165,7 +165,7 @@ extension MessageQueueContract {
 // MARK: Done and released
 
 extension MessageQueueContract {
-    static let endings = [
+    static let endings: [Promise] = [
         Promise("a finished message is not delivered again, even to a later consumer") { place async throws in
             let first = try await place.send(keys: keys(6))
             let done = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
@@ -244,7 +244,7 @@ extension MessageQueueContract {
 // MARK: Concurrency
 
 extension MessageQueueContract {
-    static let sharing = [
+    static let sharing: [Promise] = [
         Promise("concurrent waiters get one message each") { place async throws in
             let sent = try await place.send(keys: keys(40))
             try await place.withConsumer(inFlight: 4) { consumer in
@@ -320,7 +320,7 @@ extension MessageQueueContract {
 // MARK: Closing
 
 extension MessageQueueContract {
-    static let closing = [
+    static let closing: [Promise] = [
         Promise("a closed consumer returns nil to current and later callers") { place async throws in
             let consumer = try await place.consumer(inFlight: 3)
             let waiting = (0..<3).map { _ in Task { try await consumer.next() } }

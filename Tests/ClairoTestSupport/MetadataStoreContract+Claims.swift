@@ -2,7 +2,7 @@ public import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static let claims = [
+    static let claims: [Promise] = [
         Promise("a claim gives the task a lease and the next attempt") { store async throws in
             let task = try await create([.chunk], in: store)[0]
             let claimed = try #require(

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static let jobs = [
+    static let jobs: [Promise] = [
         Promise("starting a job inserts it, its tasks and its messages together, and updates the video") {
             store async throws in
             let video = MetadataSamples.video()

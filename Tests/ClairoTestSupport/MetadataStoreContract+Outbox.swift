@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static let outbox = [
+    static let outbox: [Promise] = [
         Promise("a claimed message is unchanged") { store async throws in
             let video = MetadataSamples.video()
             let message = MetadataSamples.message(of: video.id)

@@ -3,7 +3,7 @@ internal import Foundation
 internal import Testing
 
 extension MetadataStoreContract {
-    static let queue = [
+    static let queue: [Promise] = [
         Promise("queued messages are claimed unchanged, in the order of their topic") { store async throws in
             var messages = ["a", "b", "c"].map { message(key: $0) }
             messages[1].payload = Data([0, 255, 10])
@@ -110,7 +110,7 @@ extension MetadataStoreContract {
         },
     ]
 
-    static let deadLetters = [
+    static let deadLetters: [Promise] = [
         Promise("a dead letter is stored once and unchanged, with its messages") { store async throws in
             let letter = MetadataSamples.deadLetter(of: .make())
             let message = message("clairo.uploads.dlq", key: "k")

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static let statistics = [
+    static let statistics: [Promise] = [
         Promise("the statistics of an empty database are zero") { store async throws in
             let statistics = try await store.statistics()
             #expect(

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static let stops = [
+    static let stops: [Promise] = [
         Promise("cancelling a video stops its job and voids its claims") { store async throws in
             let tasks = try await create([.chunk, .chunk, .chunk], in: store)
             #expect(try await succeed(try await claim(tasks[0], in: store), in: store))

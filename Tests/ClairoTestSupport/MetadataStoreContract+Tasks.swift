@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static let tasks = [
+    static let tasks: [Promise] = [
         Promise("a succeeded plan task gives the job its plan and its tasks") { store async throws in
             let plan = try await claim(try await create([.plan], in: store)[0], in: store)
             let job = try #require(try await store.job(plan.jobID))

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static let uploads = [
+    static let uploads: [Promise] = [
         Promise("an upload is read back unchanged, by id and by fingerprint") { store async throws in
             var upload = MetadataSamples.upload(fingerprint: "abc")
             upload.multipart = MultipartUpload(key: "videos/x/source", id: "m-1", partSize: 8 << 20)

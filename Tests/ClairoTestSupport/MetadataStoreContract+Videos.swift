@@ -3,7 +3,7 @@ internal import Foundation
 internal import Testing
 
 extension MetadataStoreContract {
-    static let videos = [
+    static let videos: [Promise] = [
         Promise("a registered video is read back unchanged") { store async throws in
             var video = MetadataSamples.video()
             (video.priority, video.tenant) = (.high, "acme")
@@ -143,7 +143,7 @@ extension MetadataStoreContract {
     ]
 
     /// Names that a path, an SQL text, a terminal or a 3-byte character set would stumble over.
-    static let hostileNames = [
+    static let hostileNames: [String] = [
         "'; DROP TABLE videos; --", "a b \"c\" `d` \\ %2e%2e/../etc/passwd", "line\nbreak\r\n\ttab\u{1B}[31m",
         "Größe é e\u{301} ﬁ", "日本語 🎬👨‍👩‍👧 \u{202E}gpm.exe", String(repeating: "ü🎬", count: 300), "?", "NULL", " trailing  ",
         "",

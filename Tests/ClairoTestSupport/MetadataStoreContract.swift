@@ -18,13 +18,13 @@ public enum MetadataStoreContract {
         public func check(_ store: any MetadataStore) async throws { try await body(store) }
     }
 
-    public static let promises =
+    public static let promises: [Promise] =
         schema + videos + uploads + jobs + claims + tasks + stops + outbox + queue + deadLetters + statistics
 
     /// Lease duration in seconds, long enough not to expire on a busy machine.
     static let lease = 36_000.0
 
-    private static let schema = [
+    private static let schema: [Promise] = [
         Promise("a migrated database has the program's schema, and migrating again changes nothing") {
             store async throws in
             let versions = try await store.schema()

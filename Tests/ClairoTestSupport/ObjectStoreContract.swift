@@ -19,7 +19,7 @@ public enum ObjectStoreContract {
         public func check(_ store: any DurableStore) throws { try body(store) }
     }
 
-    public static let promises = [
+    public static let promises: [Promise] = [
         Promise("get returns what was put") { store in
             for count in [0, 1, 70_000] {
                 let data = bytes(count)
@@ -310,7 +310,7 @@ public enum ObjectStoreContract {
 
     // MARK: Clauses that some servers violate
 
-    public static let below = Promise("a key below an object does not exist and can be deleted") { store in
+    public static let below: Promise = Promise("a key below an object does not exist and can be deleted") { store in
         try store.put(bytes(1), at: "x")
         #expect(try store.info(of: "x/below") == nil)
         #expect(failure { _ = try store.get("x/below") }?.exitCode == .noInput)
@@ -318,19 +318,19 @@ public enum ObjectStoreContract {
         #expect(try store.list(prefix: "") == ["x"])
     }
 
-    public static let firstPart = Promise("deleting a prefix of a key deletes nothing") { store in
+    public static let firstPart: Promise = Promise("deleting a prefix of a key deletes nothing") { store in
         try store.put(bytes(3), at: "video/720p/1.m4s")
         try store.delete("video/720p")
         #expect(try store.list(prefix: "") == ["video/720p/1.m4s"])
     }
 
-    public static let lateParts = Promise("a completed upload accepts no more parts") { store in
+    public static let lateParts: Promise = Promise("a completed upload accepts no more parts") { store in
         let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
         _ = try store.complete(upload, parts: [try store.putPart(bytes(1), number: 1, of: upload)])
         #expect(failure { _ = try store.putPart(bytes(1), number: 1, of: upload) }?.exitCode == .noInput)
     }
 
-    public static let replacedPart = Promise("a repeated part with other bytes replaces the first") { store in
+    public static let replacedPart: Promise = Promise("a repeated part with other bytes replaces the first") { store in
         let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
         let first = try store.putPart(bytes(2 << 20), number: 1, of: upload)
         let second = try store.putPart(bytes(1 << 20), number: 1, of: upload)
@@ -342,7 +342,7 @@ public enum ObjectStoreContract {
         #expect(try store.get("k") == bytes(1 << 20))
     }
 
-    public static let wrongParts = Promise("completing with other parts fails, and the right parts still work") {
+    public static let wrongParts: Promise = Promise("completing with other parts fails, and the right parts still work") {
         store in
         let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
         let part = try store.putPart(bytes(10), number: 1, of: upload)

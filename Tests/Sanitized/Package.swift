@@ -28,7 +28,9 @@ let package = Package(
     targets: wrapper("Libav", "CFFmpeg", pkgConfig: "libavcodec")
         + wrapper("Curl", "CCurl", pkgConfig: "libcurl")
         + wrapper("MariaDB", "CMariaDB", pkgConfig: "libmariadb")
+        + wrapper("OpenSSL", "COpenSSL", pkgConfig: "libcrypto")
         + wrapper("RDKafka", "CRDKafka", pkgConfig: "rdkafka")
+        + wrapper("SQLite", "CSQLite", pkgConfig: "sqlite3")
         + [
             .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
             // The fixtures that these tests use.
@@ -45,7 +47,9 @@ let package = Package(
             tests("CurlTests", of: "Curl"),
             tests("LibavTests", of: "Libav"),
             tests("MariaDBIntegrationTests", of: "MariaDB"),
+            tests("OpenSSLTests", of: "OpenSSL"),
             tests("RDKafkaTests", of: "RDKafka", "CRDKafka"),
+            tests("SQLiteTests", of: "SQLite"),
             tests("RDKafkaIntegrationTests", of: "RDKafka", "clairo-mock-kafka"),
         ],
     swiftLanguageModes: [.v6]

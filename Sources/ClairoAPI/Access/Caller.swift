@@ -1,6 +1,6 @@
 internal import ClairoCore
-internal import Crypto
 internal import Foundation
+internal import OpenSSL
 
 /// The identity of a caller, which owns uploads. Callers with the same owner share uploads; others cannot see them.
 struct Caller: Sendable, Hashable {
@@ -26,7 +26,7 @@ struct Caller: Sendable, Hashable {
     }
 
     private static func fingerprint(_ owner: String, _ purpose: Purpose, salt: String) -> String {
-        let digest = SHA256.hash(data: Data("\(salt)\n\(purpose.rawValue)\n\(owner)".utf8))
+        let digest = Digest.sha256("\(salt)\n\(purpose.rawValue)\n\(owner)".utf8)
         return salt + digest.prefix(24).hexadecimal
     }
 }

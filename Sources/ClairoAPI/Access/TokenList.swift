@@ -1,6 +1,6 @@
 internal import ClairoCore
-internal import Crypto
 internal import Foundation
+internal import OpenSSL
 
 /// The accepted bearer tokens. Only their digests are kept.
 ///
@@ -34,7 +34,7 @@ struct TokenList: Sendable, Equatable {
                     advice: "Use only letters, digits and -._~+/=, for example the output of openssl rand -hex 32.")
             }
             if token.utf8.count < 16 { warnings.append("line \(index + 1) of the token file \(name) is easy to guess") }
-            let digest = Array(SHA256.hash(data: Data(token.utf8)))
+            let digest = Digest.sha256(token.utf8)
             let owner = parts.count == 2 ? "name:\(parts[0])" : "token:\(digest.hexadecimal)"
             entries.append(Entry(digest: digest, caller: Caller(owner: owner)))
         }
@@ -59,7 +59,7 @@ struct TokenList: Sendable, Equatable {
 
     /// The owner of a token. Compares all entries in constant time.
     func caller(token: Substring) -> Caller? {
-        let digest = Array(SHA256.hash(data: Data(token.utf8)))
+        let digest = Digest.sha256(token.utf8)
         var found: Caller?
         for entry in entries {
             var difference: UInt8 = 0

@@ -1,6 +1,5 @@
 internal import ClairoCore
 internal import ClairoPipeline
-internal import Crypto
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird

@@ -1,8 +1,8 @@
-internal import Crypto
 internal import Foundation
 internal import HTTPTypes
 internal import HummingbirdCore
 internal import NIOCore
+internal import OpenSSL
 
 /// The header `Upload-Metadata`: keys with Base64 values.
 struct TusMetadata {
@@ -34,13 +34,7 @@ struct TusMetadata {
 struct TusChecksum {
     enum Algorithm: String, CaseIterable { case sha1, md5, sha256 }
 
-    private enum Hash {
-        case sha1(Insecure.SHA1)
-        case md5(Insecure.MD5)
-        case sha256(SHA256)
-    }
-
-    private var hash: Hash
+    private var digest: Digest
     private let promised: Data
 
     /// Returns nil if the header is absent.
@@ -54,35 +48,17 @@ struct TusChecksum {
             throw .badRequest("Upload-Checksum must be one of \(known), a space, and the checksum in Base64")
         }
         self.promised = promised
-        hash =
+        digest =
             switch algorithm {
-            case .sha1: .sha1(Insecure.SHA1())
-            case .md5: .md5(Insecure.MD5())
-            case .sha256: .sha256(SHA256())
+            case .sha1: Digest(.sha1)
+            case .md5: Digest(.md5)
+            case .sha256: Digest(.sha256)
             }
     }
 
     mutating func update(_ bytes: ByteBuffer) {
-        bytes.withUnsafeReadableBytes { bytes in
-            switch hash {
-            case .sha1(var running):
-                running.update(bufferPointer: bytes)
-                hash = .sha1(running)
-            case .md5(var running):
-                running.update(bufferPointer: bytes)
-                hash = .md5(running)
-            case .sha256(var running):
-                running.update(bufferPointer: bytes)
-                hash = .sha256(running)
-            }
-        }
+        bytes.withUnsafeReadableBytes { digest.update($0) }
     }
 
-    func matches() -> Bool {
-        switch hash {
-        case .sha1(let running): Data(running.finalize()) == promised
-        case .md5(let running): Data(running.finalize()) == promised
-        case .sha256(let running): Data(running.finalize()) == promised
-        }
-    }
+    func matches() -> Bool { Data(digest.value()) == promised }
 }

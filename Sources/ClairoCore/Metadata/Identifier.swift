@@ -1,5 +1,5 @@
-internal import Crypto
 internal import Foundation
+internal import OpenSSL
 
 /// A generated id, typed by `Tag`: a lower-case UUID version 7 (RFC 9562). Ids sort by creation time, so an index on
 /// them grows at its end.
@@ -26,7 +26,7 @@ public struct Identifier<Tag>: Sendable, Hashable, Comparable, Codable, CustomSt
         Identifier(random: hash(of: text), at: time)
     }
 
-    private static func hash(of text: String) -> [UInt8] { Array(SHA256.hash(data: Data(text.utf8)).prefix(16)) }
+    private static func hash(of text: String) -> [UInt8] { Array(Digest.sha256(text.utf8).prefix(16)) }
 
     /// - Parameter random: 16 bytes, of which the first are replaced by the time.
     private init(random: [UInt8], at time: Timestamp) {

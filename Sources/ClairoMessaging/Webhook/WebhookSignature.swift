@@ -1,6 +1,6 @@
 internal import ClairoCore
-internal import Crypto
 public import Foundation
+internal import OpenSSL
 
 /// The signature of a webhook, which proves the sender and the time: `t=<unix seconds>,v1=<hex>`, where `v1` is the
 /// HMAC-SHA256 of `<t>.<body>`. Stripe and Mux use the same form.
@@ -10,8 +10,7 @@ public enum WebhookSignature {
 
     /// - Parameter time: Seconds since 1970.
     public static func sign(_ body: Data, secret: String, time: Int64) -> String {
-        let code = HMAC<SHA256>.authenticationCode(
-            for: Data("\(time).".utf8) + body, using: SymmetricKey(data: Data(secret.utf8)))
+        let code = AuthenticationCode.sha256(of: Data("\(time).".utf8) + body, key: secret.utf8)
         return "t=\(time),v1=\(code.hexadecimal)"
     }
 }

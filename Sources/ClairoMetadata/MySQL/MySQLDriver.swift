@@ -10,7 +10,7 @@ internal import Synchronization
 final class MySQLDriver: SQLDriver {
     let dialect = SQLDialect.mysql
     private let settings: MySQLSettings
-    private let pool: MySQLPool
+    private let pool: ConnectionPool<MySQLWorker>
     /// Before the first connection, an unreachable server means a wrong setting; after it, a restart.
     private let hasConnected = Mutex(false)
 
@@ -19,7 +19,10 @@ final class MySQLDriver: SQLDriver {
 
     init(_ settings: MySQLSettings, connections: Int = 16) {
         self.settings = settings
-        pool = MySQLPool(settings.options, limit: connections)
+        // Idle threads end before the server closes their session.
+        pool = ConnectionPool(
+            name: "mysql", limit: connections, idleSeconds: Double(MySQLConnection.silentSeconds) * 0.75,
+            onThread: { body in ClientThread.run { body() } }, makeWorker: { MySQLWorker(settings.options) })
     }
 
     func read<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R { try await run(.read, body) }
@@ -56,7 +59,7 @@ final class MySQLDriver: SQLDriver {
         }
     }
 
-    func close() async { await pool.close() }
+    func close() async { await pool.close(refusesWaiting: true) }
 
     private func run<R: Sendable>(_ kind: MySQLWorker.Kind, _ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
     {

@@ -1,9 +1,9 @@
 internal import ClairoCore
-internal import GRDB
+internal import SQLite
 
-/// A GRDB database as a connection of the store.
+/// A connection as the store wants it, during one transaction.
 struct SQLiteConnection: SQLConnection {
-    let db: Database
+    let connection: Connection
 
     var dialect: SQLDialect { .sqlite }
 
@@ -14,55 +14,41 @@ struct SQLiteConnection: SQLConnection {
     func now() throws -> Timestamp { .now }
 
     func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int {
-        let statement = try prepare(sql, arguments)
-        try statement.execute()
-        return db.changesCount
+        try connection.execute(sql, arguments.map(Self.value))
     }
 
     func insert(_ sql: String, _ arguments: [SQLValue]) throws -> Bool {
         do {
             return try execute(sql, arguments) > 0
-        } catch let error as DatabaseError
-            where [.SQLITE_CONSTRAINT_PRIMARYKEY, .SQLITE_CONSTRAINT_UNIQUE].contains(error.extendedResultCode)
-        {
+        } catch let error as SQLiteError where error.kind == .duplicateKey {
             return false
         }
     }
 
     func query(_ sql: String, _ arguments: [SQLValue]) throws -> [SQLRow] {
-        let statement = try prepare(sql, arguments)
-        let columns = Dictionary(statement.columnNames.enumerated().map { ($1, $0) }) { first, _ in first }
-        var rows: [SQLRow] = []
-        let cursor = try Row.fetchCursor(statement)
-        while let row = try cursor.next() {
-            rows.append(SQLRow(columns: columns, values: try row.databaseValues.map(Self.value)))
-        }
-        return rows
+        let result = try connection.query(sql, arguments.map(Self.value))
+        let columns = Dictionary(result.columns.enumerated().map { ($1, $0) }) { first, _ in first }
+        return try result.rows.map { SQLRow(columns: columns, values: try $0.map(Self.value)) }
     }
 
     func hasTable(_ name: String) throws -> Bool {
         try !query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [SQLValue(name)]).isEmpty
     }
 
-    private func prepare(_ sql: String, _ arguments: [SQLValue]) throws -> Statement {
-        let statement = try db.cachedStatement(sql: sql)
-        statement.arguments = StatementArguments(
-            arguments.map { argument in
-                switch argument {
-                case .null: DatabaseValue.null
-                case .integer(let value): value.databaseValue
-                case .text(let value): value.databaseValue
-                }
-            })
-        return statement
+    private static func value(_ value: SQLValue) -> Value {
+        switch value {
+        case .null: .null
+        case .integer(let integer): .integer(integer)
+        case .text(let text): .text(text)
+        }
     }
 
-    private static func value(_ value: DatabaseValue) throws(ClairoError) -> SQLValue {
-        switch value.storage {
+    private static func value(_ value: Value) throws(ClairoError) -> SQLValue {
+        switch value {
         case .null: .null
-        case .int64(let integer): .integer(integer)
-        case .string(let text): .text(text)
-        case .double, .blob: throw .defect("The database holds a value of a kind that no column of ours has")
+        case .integer(let integer): .integer(integer)
+        case .text(let text): .text(text)
+        case .real, .bytes: throw .defect("The database holds a value of a kind that no column of ours has")
         }
     }
 }

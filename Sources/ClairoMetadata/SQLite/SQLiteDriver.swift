@@ -1,67 +1,64 @@
 internal import ClairoCore
 internal import Dispatch
 internal import Foundation
-internal import GRDB
+internal import SQLite
 
-/// A driver for SQLite on GRDB: one writer and several readers, each on its own queue, in WAL mode with full sync.
+/// A driver for SQLite: one writer and several readers, each on its own thread, in WAL mode with full sync.
 ///
 /// Opening creates the file, its folder and its tables. Several processes may do so at once.
-struct SQLiteDriver: SQLDriver {
+final class SQLiteDriver: SQLDriver {
     let dialect = SQLDialect.sqlite
     private let path: String
-    private let pool: DatabasePool
+    private let readers: ConnectionPool<SQLiteWorker>
+    private let writers: ConnectionPool<SQLiteWorker>
     private let writer: SQLiteWriter
 
-    /// How long a transaction waits for another process's.
-    private static let busySeconds = 60.0
+    private static let readerLimit = 5
 
     static func open(path: String, updatesSchema: Bool) async throws(ClairoError) -> SQLiteDriver {
+        let driver = SQLiteDriver(path)
         do {
-            return try await onDedicatedThread(name: "sqlite-open") {
-                try SQLiteDriver(path: path, updatesSchema: updatesSchema)
-            }
+            try await driver.writers.run { try prepare($0, path, updatesSchema: updatesSchema) }
         } catch {
+            await driver.close()
             throw SQLiteFailure.clairoError(error, path: path)
         }
+        return driver
     }
 
-    private init(path: String, updatesSchema: Bool) throws {
+    private init(_ path: String) {
         self.path = path
-        try Self.prepareFolder(of: path)
-        let deadline = DispatchTime.now() + Self.busySeconds
-        var pool: DatabasePool?
-        // Changing to WAL mode needs exclusive access and does not use the busy timeout.
-        while pool == nil {
-            do {
-                pool = try DatabasePool(path: path, configuration: Self.configuration())
-            } catch let error as DatabaseError
-                where error.resultCode == .SQLITE_BUSY && DispatchTime.now() < deadline
-            {
-                Thread.sleep(forTimeInterval: .random(in: 0.005...0.05))
-            }
+        readers = ConnectionPool(name: "sqlite-read", limit: Self.readerLimit, idleSeconds: nil) {
+            SQLiteWorker(path: path, isReader: true)
         }
-        guard let pool else { throw ClairoError.defect("No SQLite pool was opened") }
-        self.pool = pool
-        writer = SQLiteWriter(pool: pool)
-        // In WAL mode GRDB does not sync each commit. Here commits must survive a power failure.
-        try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+        writers = ConnectionPool(name: "sqlite-write", limit: 1, idleSeconds: nil) {
+            SQLiteWorker(path: path, isReader: false)
+        }
+        writer = SQLiteWriter(pool: writers)
+    }
+
+    private static func prepare(_ worker: SQLiteWorker, _ path: String, updatesSchema: Bool) throws {
+        try prepareFolder(of: path)
+        let connection = try open(worker)
         guard updatesSchema else { return }
-        if try pool.read({ try Migration.recordedVersion(SQLiteConnection(db: $0)) }) != Migration.programVersion {
-            try pool.writeWithoutTransaction { db in
-                try db.inTransaction(.immediate) {
-                    _ = try Migration.apply(SQLiteConnection(db: db))
-                    return .commit
-                }
+        if try Migration.recordedVersion(SQLiteConnection(connection: connection)) != Migration.programVersion {
+            try worker.transaction(begin: "BEGIN IMMEDIATE") {
+                _ = try Migration.apply(SQLiteConnection(connection: $0))
             }
         }
     }
 
-    private static func configuration() -> Configuration {
-        var configuration = Configuration()
-        configuration.label = "clairo.sqlite"
-        configuration.foreignKeysEnabled = true
-        configuration.busyMode = .timeout(busySeconds)
-        return configuration
+    /// Changing to WAL mode needs exclusive access and does not use the busy timeout.
+    private static func open(_ worker: SQLiteWorker) throws(SQLiteError) -> Connection {
+        let deadline = DispatchTime.now() + Double(SQLiteWorker.busySeconds)
+        while true {
+            do {
+                return try worker.open()
+            } catch {
+                guard error.kind == .busy, DispatchTime.now() < deadline else { throw error }
+            }
+            Thread.sleep(forTimeInterval: .random(in: 0.005...0.05))
+        }
     }
 
     /// SQLite only reports that it cannot open a file, so ask the system for the reason.
@@ -81,15 +78,24 @@ struct SQLiteDriver: SQLDriver {
     }
 
     func read<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
-        try await run { finish in
-            pool.asyncRead { db in
-                finish(Result { try body(SQLiteConnection(db: try db.get())) })
+        do {
+            return try await readers.run { worker in
+                try worker.transaction(begin: "BEGIN") { try body(SQLiteConnection(connection: $0)) }
             }
+        } catch {
+            throw SQLiteFailure.clairoError(error, path: path)
         }
     }
 
     func write<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
-        try await run { finish in writer.add(SQLiteWriter.Work(body, finish)) }
+        if Task.isCancelled { throw .cancelled }
+        do {
+            return try await withCheckedThrowingContinuation { continuation in
+                writer.add(SQLiteWriter.Work(body) { continuation.resume(with: $0) })
+            }
+        } catch {
+            throw SQLiteFailure.clairoError(error, path: path)
+        }
     }
 
     func alone<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R { try await write(body) }
@@ -98,24 +104,10 @@ struct SQLiteDriver: SQLDriver {
         try await read(body)
     }
 
+    /// Finishes waiting work first. The writer closes last and leaves one file without a log.
     func close() async {
-        let pool = pool
-        // GRDB waits for running transactions.
-        _ = try? await onDedicatedThread(name: "sqlite-close") { try pool.close() }
-    }
-
-    /// Runs work on GRDB's queues. GRDB's own async calls would abort a transaction when the caller is cancelled.
-    private func run<R: Sendable>(
-        _ start: (@escaping @Sendable (Result<R, any Error>) -> Void) -> Void
-    ) async throws(ClairoError) -> R {
-        if Task.isCancelled { throw .cancelled }
-        do {
-            return try await withCheckedThrowingContinuation { continuation in
-                start { continuation.resume(with: $0) }
-            }
-        } catch {
-            throw SQLiteFailure.clairoError(error, path: path)
-        }
+        await readers.close(refusesWaiting: false)
+        await writers.close(refusesWaiting: false)
     }
 }
 

@@ -1,46 +1,46 @@
 internal import ClairoCore
 internal import Foundation
-internal import GRDB
+internal import SQLite
 
 /// Maps SQLite's errors. Messages contain no bound values.
 enum SQLiteFailure {
     static func clairoError(_ error: any Error, path: String) -> ClairoError {
         switch error {
         case let error as ClairoError: error
-        case let error as DatabaseError: clairoError(error, path: path)
+        case let error as SQLiteError: clairoError(error, path: path)
         default: .inputOutput("Cannot use the database \(path): \(error.localizedDescription)")
         }
     }
 
-    private static func clairoError(_ error: DatabaseError, path: String) -> ClairoError {
-        let reason = error.message ?? error.resultCode.description
-        switch error.resultCode {
-        case .SQLITE_BUSY, .SQLITE_LOCKED:
+    private static func clairoError(_ error: SQLiteError, path: String) -> ClairoError {
+        let reason = error.message
+        switch error.kind {
+        case .busy, .locked:
             return .temporary(
                 "The database \(path) is locked by another program",
                 advice: "Try again. If it persists, find the program that locks it with fuser.")
-        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
+        case .readOnly, .noPermission:
             return .noPermission(
                 "The database \(path) is not writable", advice: "Check the permissions of the file and its folder.")
-        case .SQLITE_FULL:
+        case .full:
             return ClairoError(
                 kind: .capacity, exitCode: .inputOutput, "The disk is full; the database \(path) cannot be written",
                 advice: "Free some space and try again.")
-        case .SQLITE_NOTADB:
+        case .notADatabase:
             return .configuration("\(path) is not an SQLite database", advice: "Check the setting for the database.")
-        case .SQLITE_CORRUPT:
+        case .corrupt:
             return .inputOutput(
                 "The database \(path) is damaged: \(reason)",
                 advice: "Restore it from a backup, or recover the data with sqlite3's .recover.")
-        case .SQLITE_CANTOPEN:
+        case .cannotOpen:
             return .cannotCreate("Cannot open the database \(path)", advice: "Check its folder.")
-        case .SQLITE_IOERR, .SQLITE_NOLFS:
+        case .inputOutput, .noLargeFiles:
             return .inputOutput("Cannot read or write the database \(path): \(reason)")
-        case .SQLITE_NOMEM:
+        case .outOfMemory:
             return ClairoError(kind: .capacity, exitCode: .temporary, "No memory for the database \(path)")
-        case .SQLITE_MISUSE:
+        case .misuse:
             return .defect("The database \(path) is closed already")
-        default:
+        case .duplicateKey, .constraint, .other:
             return .defect("The database \(path) rejected a statement: \(reason)")
         }
     }

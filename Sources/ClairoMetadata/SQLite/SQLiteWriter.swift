@@ -1,5 +1,5 @@
 internal import ClairoCore
-internal import GRDB
+internal import SQLite
 internal import Synchronization
 
 /// Group commit: runs all waiting writes in one transaction. The time of a write is dominated by the sync at its end,
@@ -24,10 +24,11 @@ final class SQLiteWriter: Sendable {
         }
     }
 
-    private let pool: DatabasePool
+    /// Has one connection, so transactions run one after the other.
+    private let pool: ConnectionPool<SQLiteWorker>
     private let waiting = Mutex<[Work]>([])
 
-    init(pool: DatabasePool) { self.pool = pool }
+    init(pool: ConnectionPool<SQLiteWorker>) { self.pool = pool }
 
     func add(_ work: Work) {
         let isFirst = waiting.withLock { waiting in
@@ -35,20 +36,24 @@ final class SQLiteWriter: Sendable {
             return waiting.count == 1
         }
         // The first caller runs the bodies of all that are waiting.
-        if isFirst { pool.asyncWriteWithoutTransaction { self.writeAll($0) } }
+        guard isFirst else { return }
+        pool.add({ self.writeAll($0) }, refuse: { error in for work in self.takeAll() { work.fail(error) } })
     }
 
-    private func writeAll(_ db: Database) {
-        let all = waiting.withLock { waiting in
+    private func takeAll() -> [Work] {
+        waiting.withLock { waiting in
             defer { waiting.removeAll() }
             return waiting
         }
+    }
+
+    private func writeAll(_ worker: SQLiteWorker) {
+        let all = takeAll()
         var endings: [@Sendable ((any Error)?) -> Void] = []
         do {
             // Immediate, so that nothing changes between reads and writes.
-            try db.inTransaction(.immediate) {
-                for work in all { endings.append(try Self.ending(of: work, db)) }
-                return .commit
+            try worker.transaction(begin: "BEGIN IMMEDIATE") { connection in
+                for work in all { endings.append(try Self.ending(of: work, connection)) }
             }
             for ending in endings { ending(nil) }
         } catch {
@@ -59,17 +64,19 @@ final class SQLiteWriter: Sendable {
 
     /// Runs one body in a savepoint. Throws only if SQLite has rolled back the whole transaction, for example on a full
     /// disk.
-    private static func ending(of work: Work, _ db: Database) throws -> @Sendable ((any Error)?) -> Void {
-        var ending: @Sendable ((any Error)?) -> Void = { _ in }
+    private static func ending(
+        of work: Work, _ connection: Connection
+    ) throws -> @Sendable ((any Error)?) -> Void {
+        try connection.execute("SAVEPOINT work")
         do {
-            try db.inSavepoint {
-                ending = try work.run(SQLiteConnection(db: db))
-                return .commit
-            }
+            let ending = try work.run(SQLiteConnection(connection: connection))
+            try connection.execute("RELEASE work")
+            return ending
         } catch {
-            guard db.isInsideTransaction else { throw error }
-            ending = { _ in work.fail(error) }
+            guard connection.isInTransaction else { throw error }
+            try connection.execute("ROLLBACK TO work")
+            try connection.execute("RELEASE work")
+            return { _ in work.fail(error) }
         }
-        return ending
     }
 }

@@ -1,0 +1,87 @@
+internal import COpenSSL
+
+/// A message digest, computed piece by piece.
+///
+/// OpenSSL fails here only if memory runs out, or if the system forbids MD5 and SHA-1 (FIPS). Both end the process.
+///
+/// `@unchecked Sendable`: copies share a context, and whoever changes it makes its own copy first.
+public struct Digest: @unchecked Sendable {
+    /// The algorithms. MD5 and SHA-1 are only for foreign formats that require them.
+    public enum Algorithm: Sendable, Hashable {
+        case md5, sha1, sha256
+    }
+
+    private final class Context {
+        let pointer: OpaquePointer
+
+        init() {
+            guard let pointer = EVP_MD_CTX_new() else { preconditionFailure("OpenSSL has no memory for a digest") }
+            self.pointer = pointer
+        }
+
+        init(copying other: Context) {
+            guard let pointer = EVP_MD_CTX_new(), EVP_MD_CTX_copy_ex(pointer, other.pointer) == 1 else {
+                preconditionFailure("OpenSSL cannot copy a digest")
+            }
+            self.pointer = pointer
+        }
+
+        deinit { EVP_MD_CTX_free(pointer) }
+    }
+
+    private var context = Context()
+
+    /// Creates the digest of an empty message.
+    public init(_ algorithm: Algorithm) {
+        let type =
+            switch algorithm {
+            case .md5: EVP_md5()
+            case .sha1: EVP_sha1()
+            case .sha256: EVP_sha256()
+            }
+        guard EVP_DigestInit_ex(context.pointer, type, nil) == 1 else {
+            preconditionFailure("OpenSSL does not offer \(algorithm)")
+        }
+    }
+
+    /// Adds a piece.
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        if !isKnownUniquelyReferenced(&context) { context = Context(copying: context) }
+        guard EVP_DigestUpdate(context.pointer, bytes.baseAddress, bytes.count) == 1 else {
+            preconditionFailure("OpenSSL cannot continue a digest")
+        }
+    }
+
+    /// Adds a piece.
+    public mutating func update(_ bytes: some Sequence<UInt8>) {
+        withBytes(of: bytes) { update($0) }
+    }
+
+    /// The digest of the bytes added so far. More can be added afterwards.
+    public func value() -> [UInt8] {
+        let end = Context(copying: context)
+        var length: UInt32 = 0
+        let value = [UInt8](unsafeUninitializedCapacity: Int(EVP_MAX_MD_SIZE)) { buffer, count in
+            guard EVP_DigestFinal_ex(end.pointer, buffer.baseAddress, &length) == 1 else {
+                preconditionFailure("OpenSSL cannot finish a digest")
+            }
+            count = Int(length)
+        }
+        return value
+    }
+
+    /// The digest of `bytes`.
+    public static func value(_ algorithm: Algorithm, of bytes: some Sequence<UInt8>) -> [UInt8] {
+        var digest = Digest(algorithm)
+        digest.update(bytes)
+        return digest.value()
+    }
+
+    /// The SHA-256 of `bytes`.
+    public static func sha256(_ bytes: some Sequence<UInt8>) -> [UInt8] { value(.sha256, of: bytes) }
+}
+
+func withBytes<R>(of bytes: some Sequence<UInt8>, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+    bytes.withContiguousStorageIfAvailable { body(UnsafeRawBufferPointer($0)) }
+        ?? Array(bytes).withUnsafeBytes(body)
+}

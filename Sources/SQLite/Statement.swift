@@ -1,0 +1,78 @@
+internal import CSQLite
+
+/// A prepared statement. It must not outlive its connection.
+final class Statement {
+    private let database: OpaquePointer
+    private let statement: OpaquePointer
+
+    init(_ sql: String, on database: OpaquePointer) throws(SQLiteError) {
+        var statement: OpaquePointer?
+        let status = sqlite3_prepare_v3(database, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        guard status == SQLITE_OK else { throw SQLiteError(status, database) }
+        guard let statement else { throw SQLiteError(code: SQLITE_MISUSE, message: "The statement is empty") }
+        self.database = database
+        self.statement = statement
+    }
+
+    deinit { sqlite3_finalize(statement) }
+
+    /// Runs the statement with a value for each `?`, and reads all of its rows.
+    func run(_ arguments: [Value]) throws(SQLiteError) -> QueryResult {
+        // Until it is reset, a statement holds its locks.
+        defer {
+            sqlite3_reset(statement)
+            sqlite3_clear_bindings(statement)
+        }
+        let count = Int(sqlite3_bind_parameter_count(statement))
+        guard arguments.count == count else {
+            throw SQLiteError(
+                code: SQLITE_MISUSE, message: "The statement takes \(count) values, not \(arguments.count)")
+        }
+        for (index, value) in arguments.enumerated() { try bind(value, at: Int32(index + 1)) }
+        var rows: [[Value]] = []
+        while try step() { rows.append((0..<sqlite3_column_count(statement)).map(value)) }
+        // After the first step, because only then does a statement notice a changed schema.
+        let columns = (0..<sqlite3_column_count(statement)).map { index in
+            sqlite3_column_name(statement, index).map { String(cString: $0) } ?? ""
+        }
+        return QueryResult(columns: columns, rows: rows)
+    }
+
+    /// - Returns: false after the last row.
+    private func step() throws(SQLiteError) -> Bool {
+        switch sqlite3_step(statement) {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE: return false
+        case let status: throw SQLiteError(status, database)
+        }
+    }
+
+    private func bind(_ value: Value, at index: Int32) throws(SQLiteError) {
+        let status =
+            switch value {
+            case .null: sqlite3_bind_null(statement, index)
+            case .integer(let value): sqlite3_bind_int64(statement, index, value)
+            case .real(let value): sqlite3_bind_double(statement, index, value)
+            case .text(let value): clairo_sqlite3_bind_text(statement, index, value, UInt64(value.utf8.count))
+            case .bytes(let value): clairo_sqlite3_bind_blob(statement, index, value, UInt64(value.count))
+            }
+        guard status == SQLITE_OK else { throw SQLiteError(status, database) }
+    }
+
+    private func value(_ column: Int32) -> Value {
+        switch sqlite3_column_type(statement, column) {
+        case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, column))
+        case SQLITE_FLOAT: return .real(sqlite3_column_double(statement, column))
+        case SQLITE_TEXT:
+            // In this order: the first call converts the text, the second returns its length.
+            let text = sqlite3_column_text(statement, column)
+            let bytes = UnsafeBufferPointer(start: text, count: Int(sqlite3_column_bytes(statement, column)))
+            return .text(String(decoding: bytes, as: UTF8.self))
+        case SQLITE_BLOB:
+            let blob = sqlite3_column_blob(statement, column)
+            return .bytes(
+                Array(UnsafeRawBufferPointer(start: blob, count: Int(sqlite3_column_bytes(statement, column)))))
+        default: return .null
+        }
+    }
+}
