@@ -5,20 +5,22 @@ public import Testing
 /// Limits how many heavy tests run at once, across suites, and runs each on its own threads. Otherwise the test runner
 /// would start all of them, because a test that waits for an encoder does not occupy it.
 public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
+    fileprivate let gate: Gate
+
     public var isRecursive: Bool { true }
 
     public func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
-        await Gate.shared.enter()
+        await gate.enter()
         let begin = ContinuousClock.now
         do {
             try await withTaskExecutorPreference(ThreadPerJob.shared, operation: function)
         } catch {
-            await Gate.shared.leave()
+            await gate.leave()
             throw error
         }
-        await Gate.shared.leave()
+        await gate.leave()
         Self.note(test, seconds: (ContinuousClock.now - begin) / .seconds(1))
     }
 
@@ -33,8 +35,9 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
 
     public func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? { testCase == nil ? nil : self }
 
-    private actor Gate {
-        static let shared = Gate(places: max(3, ProcessInfo.processInfo.activeProcessorCount))
+    fileprivate actor Gate {
+        static let encoding = Gate(places: max(3, ProcessInfo.processInfo.activeProcessorCount))
+        static let waiting = Gate(places: 6)
         private var places: Int
         private var queue: [CheckedContinuation<Void, Never>] = []
 
@@ -57,5 +60,8 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
 extension Trait where Self == MachineShare {
     /// For tests that encode. Only a few run at a time. Do not combine it with `.timeLimit`, which would include the
     /// waiting time.
-    public static var sharesMachine: Self { MachineShare() }
+    public static var sharesMachine: Self { MachineShare(gate: .encoding) }
+
+    /// The same for tests that mostly wait for leases, sessions and brokers. They run beside the encoding ones.
+    public static var waitsMostly: Self { MachineShare(gate: .waiting) }
 }
