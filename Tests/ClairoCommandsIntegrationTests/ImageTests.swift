@@ -20,7 +20,9 @@ struct ImageTests {
         try await BaseImage.make(on: daemon, in: scratch)
         let image = try await build(on: daemon)
         let version = try await ClairoProcess.run("--version").text.trimmingCharacters(in: .newlines)
-        let isolation = ["--read-only", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+        let isolation = [
+            "--read-only", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+        ]
         let printed = try await daemon.docker(["run", "--rm"] + isolation + [image, "--version"])
         #expect(printed.text == version + "\n", "\(printed)")
 

@@ -96,7 +96,9 @@ public final class MemoryStore: DurableStore {
     }
 
     public func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
-        guard let stored = uploads.withLock({ $0[upload] }) else { throw .noInput("Upload \(upload.id) does not exist") }
+        guard let stored = uploads.withLock({ $0[upload] }) else {
+            throw .noInput("Upload \(upload.id) does not exist")
+        }
         guard !parts.isEmpty,
             parts.enumerated().allSatisfy({ index, part in
                 part.number == index + 1 && stored[part.number].map(Checksum.md5) == part.etag

@@ -342,7 +342,8 @@ public enum ObjectStoreContract {
         #expect(try store.get("k") == bytes(1 << 20))
     }
 
-    public static let wrongParts: Promise = Promise("completing with other parts fails, and the right parts still work") {
+    public static let wrongParts: Promise = Promise("completing with other parts fails, and the right parts still work")
+    {
         store in
         let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
         let part = try store.putPart(bytes(10), number: 1, of: upload)

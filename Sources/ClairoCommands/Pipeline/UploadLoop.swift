@@ -68,7 +68,9 @@ struct UploadLoop {
             parts += [file, etag]
         } else {
             var status = stat()
-            guard stat(file, &status) == 0 else { throw .noInput("\(file) no longer exists", advice: "Check the name.") }
+            guard stat(file, &status) == 0 else {
+                throw .noInput("\(file) no longer exists", advice: "Check the name.")
+            }
             let path = URL(fileURLWithPath: file).resolvingSymlinksInPath().path
             let (modified, changed) = (status.st_mtim, status.st_ctim)
             parts += [

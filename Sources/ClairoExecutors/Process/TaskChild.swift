@@ -158,7 +158,9 @@ final class TaskChannel: Sendable {
             TaskChild.fail(
                 .configuration(
                     "The task was written by another version of Clairo",
-                    advice: "Run the worker and its tasks from the same version; give --docker-image the worker's version."))
+                    advice:
+                        "Run the worker and its tasks from the same version; give --docker-image the worker's version.")
+            )
         }
         Thread.detachNewThread { [self] in
             while let frame = receive() {
