@@ -5,7 +5,7 @@ internal import ClairoCore
 /// help, default and range. Tests compare the names in this file with the table.
 struct SettingsOptions: ParsableArguments {
     @Option(setting: "formats") var format: String?
-    @Option(help: "Video codecs, comma-separated; h264 is the one there is.") var codec: String = "h264"
+    @Option(help: "Video codecs, comma-separated; only h264 is available.") var codec: String = "h264"
     @Option(setting: "heights") var heights: String?
     @Option(setting: "quality") var quality: String?
     @Option(setting: "preset") var preset: String?

@@ -20,7 +20,7 @@ struct ConsumeCommand: EnvironmentCommand {
 
             With the queue local: a worker also relays the outbox. With Kafka, clairo produce does that.
 
-            On SIGTERM and Ctrl-C a worker starts no more tasks. It hands back the tasks that do not end within twelve \
+            On SIGTERM and Ctrl-C a worker starts no more tasks. It releases the tasks that do not end within twelve \
             seconds, and exits. With --drain, or on SIGUSR1, it finishes its tasks first, however long they take. A second \
             signal ends it at once.
             """)
@@ -40,7 +40,7 @@ struct ConsumeCommand: EnvironmentCommand {
     @Flag(help: "Stop when nothing is left to do: no upload to plan and no unfinished task, here or on other workers.")
     var untilIdle = false
 
-    @Flag(help: "On SIGTERM, finish running tasks instead of handing them back.")
+    @Flag(help: "On SIGTERM, finish running tasks instead of releasing them.")
     var drain = false
 
     @OptionGroup(title: "Work") var work: WorkOptions
