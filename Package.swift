@@ -29,8 +29,7 @@ let package = Package(
             name: "ClairoCommands",
             dependencies: [
                 "AWSClient", "AWSSigning", "ClairoAPI", "ClairoCore", "ClairoExecutors", "ClairoMedia",
-                "ClairoMessaging",
-                "ClairoMetadata", "ClairoMetrics", "ClairoPipeline", "ClairoStorage",
+                "ClairoMessaging", "ClairoMetadata", "ClairoMetrics", "ClairoPipeline", "ClairoStorage", "OpenSSL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),

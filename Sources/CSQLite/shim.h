@@ -15,4 +15,10 @@ static inline int clairo_sqlite3_bind_blob(sqlite3_stmt *statement, int index, c
                        : sqlite3_bind_blob64(statement, index, bytes, length, SQLITE_TRANSIENT);
 }
 
+// Makes a name in double quotes that does not exist an error instead of a string.
+static inline void clairo_sqlite3_forbid_quoted_strings(sqlite3 *database) {
+    sqlite3_db_config(database, SQLITE_DBCONFIG_DQS_DDL, 0, (void *)0);
+    sqlite3_db_config(database, SQLITE_DBCONFIG_DQS_DML, 0, (void *)0);
+}
+
 #endif

@@ -18,12 +18,4 @@ public enum AuthenticationCode {
             }
         }
     }
-
-    /// Whether `code` is the code of a message under a key. Compares in constant time.
-    public static func isSHA256(
-        _ code: [UInt8], of message: some Sequence<UInt8>, key: some Sequence<UInt8>
-    ) -> Bool {
-        let right = sha256(of: message, key: key)
-        return right.count == code.count && CRYPTO_memcmp(right, code, right.count) == 0
-    }
 }

@@ -2,7 +2,7 @@ internal import COpenSSL
 
 /// A message digest, computed piece by piece.
 ///
-/// OpenSSL fails here only if memory runs out, or if the system forbids MD5 and SHA-1 (FIPS). Both end the process.
+/// OpenSSL fails here only if memory runs out, which ends the process.
 ///
 /// `@unchecked Sendable`: copies share a context, and whoever changes it makes its own copy first.
 public struct Digest: @unchecked Sendable {
@@ -39,7 +39,10 @@ public struct Digest: @unchecked Sendable {
             case .sha1: EVP_sha1()
             case .sha256: EVP_sha256()
             }
-        guard EVP_DigestInit_ex(context.pointer, type, nil) == 1 else {
+        // MD5 and SHA-1 are no security measures here, so a system that allows FIPS algorithms only may still compute them.
+        let fetched = algorithm == .sha256 ? nil : EVP_MD_fetch(nil, algorithm == .md5 ? "MD5" : "SHA1", "-fips")
+        defer { EVP_MD_free(fetched) }
+        guard EVP_DigestInit_ex(context.pointer, fetched ?? type, nil) == 1 else {
             preconditionFailure("OpenSSL does not offer \(algorithm)")
         }
     }
@@ -81,7 +84,10 @@ public struct Digest: @unchecked Sendable {
     public static func sha256(_ bytes: some Sequence<UInt8>) -> [UInt8] { value(.sha256, of: bytes) }
 }
 
+/// Calls `body` with the bytes. Their address is never null, because OpenSSL takes null for a missing key.
 func withBytes<R>(of bytes: some Sequence<UInt8>, _ body: (UnsafeRawBufferPointer) -> R) -> R {
-    bytes.withContiguousStorageIfAvailable { body(UnsafeRawBufferPointer($0)) }
-        ?? Array(bytes).withUnsafeBytes(body)
+    bytes.withContiguousStorageIfAvailable { bytes in
+        if bytes.isEmpty { return withUnsafeBytes(of: 0 as UInt8) { body(UnsafeRawBufferPointer(rebasing: $0[..<0])) } }
+        return body(UnsafeRawBufferPointer(bytes))
+    } ?? Array(bytes).withUnsafeBytes(body)
 }

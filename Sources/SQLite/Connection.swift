@@ -10,12 +10,14 @@ public final class Connection {
     /// More than any program needs; bounds the memory.
     private static let statementLimit = 200
 
-    /// Opens the file, or creates it. Foreign keys are enforced.
-    /// - Parameter busyMilliseconds: How long a statement waits for another connection's lock.
-    public init(path: String, busyMilliseconds: Int32) throws(SQLiteError) {
+    /// Opens the file. Foreign keys are enforced. A name in double quotes that does not exist is an error, not a string.
+    /// - Parameters:
+    ///   - busyMilliseconds: How long a statement waits for another connection's lock.
+    ///   - creates: Whether to create the file if it does not exist.
+    public init(path: String, busyMilliseconds: Int32, creates: Bool = true) throws(SQLiteError) {
         var database: OpaquePointer?
         // Without SQLite's mutexes, because one thread at a time uses the connection.
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (creates ? SQLITE_OPEN_CREATE : 0)
         let status = sqlite3_open_v2(path, &database, flags, nil)
         guard status == SQLITE_OK, let database else {
             let error = SQLiteError(status, database)
@@ -24,6 +26,7 @@ public final class Connection {
         }
         self.database = database
         sqlite3_extended_result_codes(database, 1)
+        clairo_sqlite3_forbid_quoted_strings(database)
         sqlite3_busy_timeout(database, busyMilliseconds)
         try execute("PRAGMA foreign_keys = ON")
     }
@@ -33,9 +36,6 @@ public final class Connection {
         statements.removeAll()
         sqlite3_close_v2(database)
     }
-
-    /// The version of the library, such as `3.40.1`.
-    public static var libraryVersion: String { String(cString: sqlite3_libversion()) }
 
     /// Whether a transaction is open. SQLite may roll one back on its own, for example on a full disk.
     public var isInTransaction: Bool { sqlite3_get_autocommit(database) == 0 }

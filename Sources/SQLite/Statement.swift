@@ -7,9 +7,18 @@ final class Statement {
 
     init(_ sql: String, on database: OpaquePointer) throws(SQLiteError) {
         var statement: OpaquePointer?
-        let status = sqlite3_prepare_v3(database, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        var rest = ""
+        let status = sql.withCString { text in
+            var tail: UnsafePointer<CChar>?
+            defer { rest = tail.map { String(cString: $0) } ?? "" }
+            return sqlite3_prepare_v3(database, text, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, &tail)
+        }
         guard status == SQLITE_OK else { throw SQLiteError(status, database) }
         guard let statement else { throw SQLiteError(code: SQLITE_MISUSE, message: "The statement is empty") }
+        guard rest.allSatisfy({ $0.isWhitespace || $0 == ";" }) else {
+            sqlite3_finalize(statement)
+            throw SQLiteError(code: SQLITE_MISUSE, message: "Only one statement can be prepared at a time")
+        }
         self.database = database
         self.statement = statement
     }

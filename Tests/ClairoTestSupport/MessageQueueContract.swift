@@ -105,134 +105,138 @@ public enum MessageQueueContract {
 // MARK: Content
 
 extension MessageQueueContract {
-    static let content: [Promise] = [
-        Promise("a message arrives with its key, headers, payload and id") { place async throws in
-            var message = place.messages(["Schlüssel \"1\""])[0]
-            message.headers = ["schema": "1", "trace-id": "äöü", "empty": ""]
-            try await place.send([message])
-            try await place.withConsumer { consumer in
-                let received = try await take(consumer)
-                #expect(received.topic == place.topic)
-                #expect(received.key == message.key)
-                #expect(received.payload == message.payload)
-                #expect(received.id == message.id)
-                var headers = message.headers
-                headers["message-id"] = message.id.rawValue
-                #expect(received.headers == headers)
-            }
-        },
-        Promise("any payload arrives unchanged: none, every byte, almost a megabyte") { place async throws in
-            let payloads = [
-                Data(), Data((0...255).map { UInt8($0) }),
-                MemoryMedia.noise(900_000),
-                Data("last".utf8),
-            ]
-            // One key, to keep the order.
-            var messages = place.messages(payloads.map { _ in "key" })
-            for index in messages.indices { messages[index].payload = payloads[index] }
-            try await place.send(messages)
-            let taken = try await place.withConsumer { try await place.doNext(payloads.count, $0) }
-            #expect(taken.map(\.payload.count) == payloads.map(\.count))
-            #expect(taken.map(\.payload) == payloads)
-            #expect(taken.map(\.id) == messages.map(\.id))
-        },
-        Promise("the lag is the number of unfinished messages") { place async throws in
-            func lag() async throws -> Int { try await place.queue.lag(of: place.group, topic: place.topic) }
-            #expect(try await lag() == 0)
-            _ = try await place.send(keys: keys(5))
-            #expect(try await lag() == 5)
-            try await place.withConsumer { _ = try await place.doNext(3, $0) }
-            try await eventually { (try? await lag()) == 2 }
-            try await place.withConsumer { _ = try await place.doNext(2, $0) }
-            try await eventually { (try? await lag()) == 0 }
-        },
-        Promise("messages of one key arrive in order") { place async throws in
-            let sent = try await place.send(keys: (0..<60).map { "key \($0 % 7)" })
-            let taken = try await place.withConsumer(inFlight: 3) { try await place.doNext(60, $0) }
-            for key in Set(sent.map(\.key)) {
-                #expect(taken.filter { $0.key == key }.map(\.id) == sent.filter { $0.key == key }.map(\.id))
-            }
-            #expect(Set(taken.map(\.id)) == Set(sent.map(\.id)))
-        },
-        Promise("sending no messages succeeds") { place async throws in
-            let producer = try await place.queue.producer()
-            #expect(await producer.send([]).isEmpty)
-            await producer.close()
-        },
-    ]
+    static var content: [Promise] {
+        [
+            Promise("a message arrives with its key, headers, payload and id") { place async throws in
+                var message = place.messages(["Schlüssel \"1\""])[0]
+                message.headers = ["schema": "1", "trace-id": "äöü", "empty": ""]
+                try await place.send([message])
+                try await place.withConsumer { consumer in
+                    let received = try await take(consumer)
+                    #expect(received.topic == place.topic)
+                    #expect(received.key == message.key)
+                    #expect(received.payload == message.payload)
+                    #expect(received.id == message.id)
+                    var headers = message.headers
+                    headers["message-id"] = message.id.rawValue
+                    #expect(received.headers == headers)
+                }
+            },
+            Promise("any payload arrives unchanged: none, every byte, almost a megabyte") { place async throws in
+                let payloads = [
+                    Data(), Data((0...255).map { UInt8($0) }),
+                    MemoryMedia.noise(900_000),
+                    Data("last".utf8),
+                ]
+                // One key, to keep the order.
+                var messages = place.messages(payloads.map { _ in "key" })
+                for index in messages.indices { messages[index].payload = payloads[index] }
+                try await place.send(messages)
+                let taken = try await place.withConsumer { try await place.doNext(payloads.count, $0) }
+                #expect(taken.map(\.payload.count) == payloads.map(\.count))
+                #expect(taken.map(\.payload) == payloads)
+                #expect(taken.map(\.id) == messages.map(\.id))
+            },
+            Promise("the lag is the number of unfinished messages") { place async throws in
+                func lag() async throws -> Int { try await place.queue.lag(of: place.group, topic: place.topic) }
+                #expect(try await lag() == 0)
+                _ = try await place.send(keys: keys(5))
+                #expect(try await lag() == 5)
+                try await place.withConsumer { _ = try await place.doNext(3, $0) }
+                try await eventually { (try? await lag()) == 2 }
+                try await place.withConsumer { _ = try await place.doNext(2, $0) }
+                try await eventually { (try? await lag()) == 0 }
+            },
+            Promise("messages of one key arrive in order") { place async throws in
+                let sent = try await place.send(keys: (0..<60).map { "key \($0 % 7)" })
+                let taken = try await place.withConsumer(inFlight: 3) { try await place.doNext(60, $0) }
+                for key in Set(sent.map(\.key)) {
+                    #expect(taken.filter { $0.key == key }.map(\.id) == sent.filter { $0.key == key }.map(\.id))
+                }
+                #expect(Set(taken.map(\.id)) == Set(sent.map(\.id)))
+            },
+            Promise("sending no messages succeeds") { place async throws in
+                let producer = try await place.queue.producer()
+                #expect(await producer.send([]).isEmpty)
+                await producer.close()
+            },
+        ]
+    }
 }
 
 // MARK: Done and released
 
 extension MessageQueueContract {
-    static let endings: [Promise] = [
-        Promise("a finished message is not delivered again, even to a later consumer") { place async throws in
-            let first = try await place.send(keys: keys(6))
-            let done = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
-            #expect(Set(done.map(\.id)) == Set(first.map(\.id)))
-            let second = try await place.send(keys: keys(6))
-            let later = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
-            #expect(Set(later.map(\.id)) == Set(second.map(\.id)))
-        },
-        Promise("a released message is delivered again, before later ones") { place async throws in
-            let sent = try await place.send(keys: ["key", "key"])
-            try await place.withConsumer { consumer in
-                for _ in 0..<3 {
-                    let message = try await take(consumer)
-                    #expect(message.id == sent[0].id)
-                    try await consumer.release(message)
-                }
-                #expect(try await place.doNext(2, consumer).map(\.id) == sent.map(\.id))
-            }
-        },
-        Promise("a closed consumer's unfinished messages are delivered to another") { place async throws in
-            let sent = try await place.send(keys: ["key", "key", "key"])
-            try await place.withConsumer { consumer async throws in
-                #expect(try await place.doNext(1, consumer).map(\.id) == [sent[0].id])
-                #expect(try await take(consumer).id == sent[1].id)
-            }
-            let rest = try await place.withConsumer { try await place.doNext(2, $0) }
-            #expect(rest.map(\.id) == sent[1...].map(\.id))
-        },
-        Promise("finishing an earlier delivery has no effect") { place async throws in
-            let sent = try await place.send(keys: ["key", "key"])
-            try await place.withConsumer { consumer in
-                let earlier = try await take(consumer)
-                try await consumer.release(earlier)
-                let later = try await take(consumer)
-                #expect(later.id == earlier.id)
-                #expect(later.receipt != earlier.receipt)
-                try await consumer.done(earlier)
-                try await consumer.release(earlier)
-                try await consumer.done(earlier)
-                // The later delivery still holds the message. Releasing that one delivers it a third time.
-                try await consumer.release(later)
-                #expect(try await take(consumer).id == later.id)
-            }
-            let rest = try await place.withConsumer { try await place.doNext(2, $0) }
-            #expect(rest.map(\.id) == sent.map(\.id))
-        },
-        Promise("at most inFlight messages are unfinished at a time") { place async throws in
-            _ = try await place.send(keys: keys(40))
-            try await place.withConsumer(inFlight: 2) { consumer in
-                let held = [try await take(consumer), try await take(consumer)]
-                let hasCome = Flag()
-                try await withThrowingTaskGroup(of: ReceivedMessage.self) { group in
-                    group.addTask {
+    static var endings: [Promise] {
+        [
+            Promise("a finished message is not delivered again, even to a later consumer") { place async throws in
+                let first = try await place.send(keys: keys(6))
+                let done = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
+                #expect(Set(done.map(\.id)) == Set(first.map(\.id)))
+                let second = try await place.send(keys: keys(6))
+                let later = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
+                #expect(Set(later.map(\.id)) == Set(second.map(\.id)))
+            },
+            Promise("a released message is delivered again, before later ones") { place async throws in
+                let sent = try await place.send(keys: ["key", "key"])
+                try await place.withConsumer { consumer in
+                    for _ in 0..<3 {
                         let message = try await take(consumer)
-                        hasCome.raise()
-                        return message
+                        #expect(message.id == sent[0].id)
+                        try await consumer.release(message)
                     }
-                    // A whole round trip: time enough for a message to reach the waiting consumer.
-                    _ = try await place.send(keys: keys(10))
-                    #expect(!hasCome.isRaised)
-                    try await consumer.done(held[1])
-                    let third = try #require(try await group.next())
-                    #expect(!held.map(\.id).contains(third.id))
+                    #expect(try await place.doNext(2, consumer).map(\.id) == sent.map(\.id))
                 }
-            }
-        },
-    ]
+            },
+            Promise("a closed consumer's unfinished messages are delivered to another") { place async throws in
+                let sent = try await place.send(keys: ["key", "key", "key"])
+                try await place.withConsumer { consumer async throws in
+                    #expect(try await place.doNext(1, consumer).map(\.id) == [sent[0].id])
+                    #expect(try await take(consumer).id == sent[1].id)
+                }
+                let rest = try await place.withConsumer { try await place.doNext(2, $0) }
+                #expect(rest.map(\.id) == sent[1...].map(\.id))
+            },
+            Promise("finishing an earlier delivery has no effect") { place async throws in
+                let sent = try await place.send(keys: ["key", "key"])
+                try await place.withConsumer { consumer in
+                    let earlier = try await take(consumer)
+                    try await consumer.release(earlier)
+                    let later = try await take(consumer)
+                    #expect(later.id == earlier.id)
+                    #expect(later.receipt != earlier.receipt)
+                    try await consumer.done(earlier)
+                    try await consumer.release(earlier)
+                    try await consumer.done(earlier)
+                    // The later delivery still holds the message. Releasing that one delivers it a third time.
+                    try await consumer.release(later)
+                    #expect(try await take(consumer).id == later.id)
+                }
+                let rest = try await place.withConsumer { try await place.doNext(2, $0) }
+                #expect(rest.map(\.id) == sent.map(\.id))
+            },
+            Promise("at most inFlight messages are unfinished at a time") { place async throws in
+                _ = try await place.send(keys: keys(40))
+                try await place.withConsumer(inFlight: 2) { consumer in
+                    let held = [try await take(consumer), try await take(consumer)]
+                    let hasCome = Flag()
+                    try await withThrowingTaskGroup(of: ReceivedMessage.self) { group in
+                        group.addTask {
+                            let message = try await take(consumer)
+                            hasCome.raise()
+                            return message
+                        }
+                        // A whole round trip: time enough for a message to reach the waiting consumer.
+                        _ = try await place.send(keys: keys(10))
+                        #expect(!hasCome.isRaised)
+                        try await consumer.done(held[1])
+                        let third = try #require(try await group.next())
+                        #expect(!held.map(\.id).contains(third.id))
+                    }
+                }
+            },
+        ]
+    }
 
     private final class Flag: Sendable {
         private let state = Mutex(false)
@@ -244,47 +248,49 @@ extension MessageQueueContract {
 // MARK: Concurrency
 
 extension MessageQueueContract {
-    static let sharing: [Promise] = [
-        Promise("concurrent waiters get one message each") { place async throws in
-            let sent = try await place.send(keys: keys(40))
-            try await place.withConsumer(inFlight: 4) { consumer in
-                let taken = try await withThrowingTaskGroup { group in
-                    for _ in 0..<4 { group.addTask { try await take(consumer) } }
-                    return try await group.reduce(into: []) { $0.append($1) }
+    static var sharing: [Promise] {
+        [
+            Promise("concurrent waiters get one message each") { place async throws in
+                let sent = try await place.send(keys: keys(40))
+                try await place.withConsumer(inFlight: 4) { consumer in
+                    let taken = try await withThrowingTaskGroup { group in
+                        for _ in 0..<4 { group.addTask { try await take(consumer) } }
+                        return try await group.reduce(into: []) { $0.append($1) }
+                    }
+                    #expect(Set(taken.map(\.id)).count == 4)
+                    #expect(Set(taken.map(\.receipt)).count == 4)
+                    #expect(Set(taken.map(\.id)).isSubset(of: sent.map(\.id)))
                 }
-                #expect(Set(taken.map(\.id)).count == 4)
-                #expect(Set(taken.map(\.receipt)).count == 4)
-                #expect(Set(taken.map(\.id)).isSubset(of: sent.map(\.id)))
-            }
-        },
-        Promise("two consumers of a group share the messages") { place async throws in
-            let sent = try await place.send(keys: keys(40))
-            let tally = Tally()
-            let consumers = [try await place.consumer(), try await place.consumer()]
-            try await withThrowingTaskGroup { group in
-                for (number, consumer) in consumers.enumerated() {
-                    group.addTask {
-                        while let message = try await consumer.next() {
-                            // Each keeps its first message until the other has one too.
-                            await tally.began(number)
-                            try await consumer.done(message)
-                            await tally.done(message)
+            },
+            Promise("two consumers of a group share the messages") { place async throws in
+                let sent = try await place.send(keys: keys(40))
+                let tally = Tally()
+                let consumers = [try await place.consumer(), try await place.consumer()]
+                try await withThrowingTaskGroup { group in
+                    for (number, consumer) in consumers.enumerated() {
+                        group.addTask {
+                            while let message = try await consumer.next() {
+                                // Each keeps its first message until the other has one too.
+                                await tally.began(number)
+                                try await consumer.done(message)
+                                await tally.done(message)
+                            }
                         }
                     }
+                    await tally.wait(for: Set(sent.compactMap(\.id)))
+                    for consumer in consumers { await consumer.close() }
+                    try await group.waitForAll()
                 }
-                await tally.wait(for: Set(sent.compactMap(\.id)))
-                for consumer in consumers { await consumer.close() }
-                try await group.waitForAll()
-            }
-        },
-        Promise("a message sent while a consumer waits is delivered to it") { place async throws in
-            try await place.withConsumer { consumer in
-                let waiting = Task { try await consumer.next() }
-                let sent = try await place.send(keys: ["key"])
-                #expect(try await waiting.value?.id == sent[0].id)
-            }
-        },
-    ]
+            },
+            Promise("a message sent while a consumer waits is delivered to it") { place async throws in
+                try await place.withConsumer { consumer in
+                    let waiting = Task { try await consumer.next() }
+                    let sent = try await place.send(keys: ["key"])
+                    #expect(try await waiting.value?.id == sent[0].id)
+                }
+            },
+        ]
+    }
 
     /// Messages received by two consumers.
     private actor Tally {
@@ -320,43 +326,45 @@ extension MessageQueueContract {
 // MARK: Closing
 
 extension MessageQueueContract {
-    static let closing: [Promise] = [
-        Promise("a closed consumer returns nil to current and later callers") { place async throws in
-            let consumer = try await place.consumer(inFlight: 3)
-            let waiting = (0..<3).map { _ in Task { try await consumer.next() } }
-            await consumer.close()
-            for wait in waiting { #expect(try await wait.value == nil) }
-            #expect(try await consumer.next() == nil)
-            await consumer.close()
-        },
-        Promise("a cancelled wait returns nil and loses no message") { place async throws in
-            try await place.withConsumer(inFlight: 4) { consumer in
-                // Cancelled at any point: before, while and after a message arrives.
-                var open: [MessageID] = []
-                for round in 0..<30 {
-                    open += try await place.send(keys: ["key \(round)"]).map(\.id)
-                    let waiting = Task { try await consumer.next() }
-                    for _ in 0..<round * 4 { await Task.yield() }
-                    waiting.cancel()
-                    guard let message = try await waiting.value else { continue }
-                    #expect(open.contains { $0 == message.id })
-                    try await consumer.done(message)
-                    open.removeAll { $0 == message.id }
+    static var closing: [Promise] {
+        [
+            Promise("a closed consumer returns nil to current and later callers") { place async throws in
+                let consumer = try await place.consumer(inFlight: 3)
+                let waiting = (0..<3).map { _ in Task { try await consumer.next() } }
+                await consumer.close()
+                for wait in waiting { #expect(try await wait.value == nil) }
+                #expect(try await consumer.next() == nil)
+                await consumer.close()
+            },
+            Promise("a cancelled wait returns nil and loses no message") { place async throws in
+                try await place.withConsumer(inFlight: 4) { consumer in
+                    // Cancelled at any point: before, while and after a message arrives.
+                    var open: [MessageID] = []
+                    for round in 0..<30 {
+                        open += try await place.send(keys: ["key \(round)"]).map(\.id)
+                        let waiting = Task { try await consumer.next() }
+                        for _ in 0..<round * 4 { await Task.yield() }
+                        waiting.cancel()
+                        guard let message = try await waiting.value else { continue }
+                        #expect(open.contains { $0 == message.id })
+                        try await consumer.done(message)
+                        open.removeAll { $0 == message.id }
+                    }
+                    let rest = try await place.doNext(open.count, consumer)
+                    #expect(Set(rest.map(\.id)) == Set(open))
                 }
-                let rest = try await place.doNext(open.count, consumer)
-                #expect(Set(rest.map(\.id)) == Set(open))
-            }
-        },
-        Promise("a task cancelled before the call gets nil or a message, but no error") { place async throws in
-            let sent = try await place.send(keys: ["key"])
-            try await place.withConsumer { consumer in
-                let asked = Task {
-                    withUnsafeCurrentTask { $0?.cancel() }
-                    return try await consumer.next()
+            },
+            Promise("a task cancelled before the call gets nil or a message, but no error") { place async throws in
+                let sent = try await place.send(keys: ["key"])
+                try await place.withConsumer { consumer in
+                    let asked = Task {
+                        withUnsafeCurrentTask { $0?.cancel() }
+                        return try await consumer.next()
+                    }
+                    if let message = try await asked.value { try await consumer.release(message) }
+                    #expect(try await place.doNext(1, consumer).map(\.id) == sent.map(\.id))
                 }
-                if let message = try await asked.value { try await consumer.release(message) }
-                #expect(try await place.doNext(1, consumer).map(\.id) == sent.map(\.id))
-            }
-        },
-    ]
+            },
+        ]
+    }
 }

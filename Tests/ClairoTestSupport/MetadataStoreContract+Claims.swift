@@ -2,85 +2,87 @@ public import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static let claims: [Promise] = [
-        Promise("a claim gives the task a lease and the next attempt") { store async throws in
-            let task = try await create([.chunk], in: store)[0]
-            let claimed = try #require(
-                try await store.claimNextTask(kinds: [.chunk], owner: "w1", leaseSeconds: 60))
-            #expect(claimed.id == task.id)
-            #expect(claimed.state == .running)
-            #expect(claimed.attempt == 1)
-            #expect(claimed.owner == "w1")
-            let lease = try #require(claimed.leaseUntil).seconds(since: claimed.updatedAt)
-            #expect(abs(lease - 60) < 0.001)
-            #expect(try await store.tasks(of: task.jobID) == [claimed])
-        },
-        Promise("a claimed, delayed or ended task cannot be claimed") { store async throws in
-            let tasks = try await create([.chunk, .chunk, .chunk], delays: [0, 0, 3600], in: store)
-            _ = try await claim(tasks[0], in: store)
-            #expect(try await succeed(try await claim(tasks[1], in: store), in: store))
-            #expect(try await claimNext(in: store) == nil)
-        },
-        Promise(
-            "the next task is the one with the earliest queue position, whatever its priority, job or requested kind"
-        ) {
-            store async throws in
-            let first = try await create(
-                [.chunk, .track, .chunk, .chunk], priorities: [.low, .high, .normal, .high], places: [5, 3, 1, 4],
-                in: store)
-            let second = try await create([.plan, .chunk, .finish], places: [2, 0, 6], in: store)
-            var order: [TaskID] = []
-            while let task = try await claimNext([.chunk, .plan, .track], in: store) { order.append(task.id) }
-            #expect(order == [second[1], first[2], second[0], first[1], first[3], first[0]].map(\.id))
-            #expect(try await claimNext([], in: store) == nil)
-            #expect(try await claimNext([.finish], in: store)?.id == second[2].id)
-        },
-        Promise("a retried task keeps its queue position") { store async throws in
-            let tasks = try await create([.chunk, .chunk], places: [0, 1], in: store)
-            let first = try #require(try await claimNext(in: store))
-            #expect(try await store.releaseTask(first.claim, messages: []))
-            #expect(try await claimNext(in: store)?.id == tasks[0].id)
-        },
-        Promise("sixteen concurrent claims get each task once") { store async throws in
-            let tasks = try await create(Array(repeating: .chunk, count: 100), in: store)
-            let claimed = try await together(16) { worker in
-                var mine: [TaskID] = []
-                while let task = try await claimNext(owner: "w\(worker)", in: store) { mine.append(task.id) }
-                return mine
-            }
-            #expect(claimed.flatMap { $0 }.count == tasks.count)
-            #expect(Set(claimed.flatMap { $0 }) == Set(tasks.map(\.id)))
-        },
-        Promise("of concurrent claims of one task, one succeeds") { store async throws in
-            let task = try await create([.chunk], in: store)[0]
-            let claims = try await together(16) { worker in
-                try await claimNext(owner: "w\(worker)", in: store)
-            }
-            #expect(claims.compactMap { $0 }.map(\.id) == [task.id])
-        },
-        Promise("a task with an expired lease can be claimed, and its previous worker cannot change it") {
-            store async throws in
-            let task = try await create([.chunk], in: store)[0]
-            let first = try #require(try await claimNext(owner: "w1", lease: 0, in: store))
-            let second = try #require(try await claimNext(owner: "w2", in: store))
-            #expect(second.id == task.id)
-            #expect(second.attempt == first.attempt + 1)
-            #expect(second.maxAttempts == first.maxAttempts + 1, "a worker's death costs the task nothing")
-            #expect(second.owner == "w2")
-            try await expectVoid(first, in: store)
-            #expect(try await store.tasks(of: task.jobID) == [second])
-            #expect(try await store.renewLease(second.claim, leaseSeconds: lease, framesDone: 7))
-        },
-        Promise("renewing a lease extends it and records progress") { store async throws in
-            let task = try await create([.chunk], in: store)[0]
-            let claimed = try #require(try await claimNext(owner: "w1", lease: -5, in: store))
-            #expect(try await store.renewLease(claimed.claim, leaseSeconds: lease, framesDone: 750))
-            #expect(try await claimNext(in: store) == nil)
-            let now = try await store.tasks(of: task.jobID)[0]
-            #expect(now.framesDone == 750)
-            #expect(now.attempt == 1)
-        },
-    ]
+    static var claims: [Promise] {
+        [
+            Promise("a claim gives the task a lease and the next attempt") { store async throws in
+                let task = try await create([.chunk], in: store)[0]
+                let claimed = try #require(
+                    try await store.claimNextTask(kinds: [.chunk], owner: "w1", leaseSeconds: 60))
+                #expect(claimed.id == task.id)
+                #expect(claimed.state == .running)
+                #expect(claimed.attempt == 1)
+                #expect(claimed.owner == "w1")
+                let lease = try #require(claimed.leaseUntil).seconds(since: claimed.updatedAt)
+                #expect(abs(lease - 60) < 0.001)
+                #expect(try await store.tasks(of: task.jobID) == [claimed])
+            },
+            Promise("a claimed, delayed or ended task cannot be claimed") { store async throws in
+                let tasks = try await create([.chunk, .chunk, .chunk], delays: [0, 0, 3600], in: store)
+                _ = try await claim(tasks[0], in: store)
+                #expect(try await succeed(try await claim(tasks[1], in: store), in: store))
+                #expect(try await claimNext(in: store) == nil)
+            },
+            Promise(
+                "the next task is the one with the earliest queue position, whatever its priority, job or requested kind"
+            ) {
+                store async throws in
+                let first = try await create(
+                    [.chunk, .track, .chunk, .chunk], priorities: [.low, .high, .normal, .high], places: [5, 3, 1, 4],
+                    in: store)
+                let second = try await create([.plan, .chunk, .finish], places: [2, 0, 6], in: store)
+                var order: [TaskID] = []
+                while let task = try await claimNext([.chunk, .plan, .track], in: store) { order.append(task.id) }
+                #expect(order == [second[1], first[2], second[0], first[1], first[3], first[0]].map(\.id))
+                #expect(try await claimNext([], in: store) == nil)
+                #expect(try await claimNext([.finish], in: store)?.id == second[2].id)
+            },
+            Promise("a retried task keeps its queue position") { store async throws in
+                let tasks = try await create([.chunk, .chunk], places: [0, 1], in: store)
+                let first = try #require(try await claimNext(in: store))
+                #expect(try await store.releaseTask(first.claim, messages: []))
+                #expect(try await claimNext(in: store)?.id == tasks[0].id)
+            },
+            Promise("sixteen concurrent claims get each task once") { store async throws in
+                let tasks = try await create(Array(repeating: .chunk, count: 100), in: store)
+                let claimed = try await together(16) { worker in
+                    var mine: [TaskID] = []
+                    while let task = try await claimNext(owner: "w\(worker)", in: store) { mine.append(task.id) }
+                    return mine
+                }
+                #expect(claimed.flatMap { $0 }.count == tasks.count)
+                #expect(Set(claimed.flatMap { $0 }) == Set(tasks.map(\.id)))
+            },
+            Promise("of concurrent claims of one task, one succeeds") { store async throws in
+                let task = try await create([.chunk], in: store)[0]
+                let claims = try await together(16) { worker in
+                    try await claimNext(owner: "w\(worker)", in: store)
+                }
+                #expect(claims.compactMap { $0 }.map(\.id) == [task.id])
+            },
+            Promise("a task with an expired lease can be claimed, and its previous worker cannot change it") {
+                store async throws in
+                let task = try await create([.chunk], in: store)[0]
+                let first = try #require(try await claimNext(owner: "w1", lease: 0, in: store))
+                let second = try #require(try await claimNext(owner: "w2", in: store))
+                #expect(second.id == task.id)
+                #expect(second.attempt == first.attempt + 1)
+                #expect(second.maxAttempts == first.maxAttempts + 1, "a worker's death costs the task nothing")
+                #expect(second.owner == "w2")
+                try await expectVoid(first, in: store)
+                #expect(try await store.tasks(of: task.jobID) == [second])
+                #expect(try await store.renewLease(second.claim, leaseSeconds: lease, framesDone: 7))
+            },
+            Promise("renewing a lease extends it and records progress") { store async throws in
+                let task = try await create([.chunk], in: store)[0]
+                let claimed = try #require(try await claimNext(owner: "w1", lease: -5, in: store))
+                #expect(try await store.renewLease(claimed.claim, leaseSeconds: lease, framesDone: 750))
+                #expect(try await claimNext(in: store) == nil)
+                let now = try await store.tasks(of: task.jobID)[0]
+                #expect(now.framesDone == 750)
+                #expect(now.attempt == 1)
+            },
+        ]
+    }
 
     /// Tasks of one job, created one after another.
     /// - Parameter places: The positions in the queue, in seconds after 1970 (default: in order, just before now).

@@ -1,3 +1,4 @@
+import Foundation
 import OpenSSL
 import Testing
 
@@ -52,14 +53,11 @@ import Testing
     func aMessageHasItsPublishedCode(key: [UInt8], message: String, expected: String) {
         let code = AuthenticationCode.sha256(of: message.utf8, key: key)
         #expect(hex(code) == expected)
-        #expect(AuthenticationCode.isSHA256(code, of: message.utf8, key: key))
-        #expect(!AuthenticationCode.isSHA256(code, of: message.utf8, key: key + [1]))
-        #expect(!AuthenticationCode.isSHA256(Array(code.dropLast()), of: message.utf8, key: key))
     }
 
     @Test func anEmptyKeyAndMessageHaveACode() {
-        #expect(
-            hex(AuthenticationCode.sha256(of: [], key: []))
-                == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad")
+        let expected = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"
+        #expect(hex(AuthenticationCode.sha256(of: [], key: [])) == expected)
+        #expect(hex(AuthenticationCode.sha256(of: Data(), key: Data())) == expected)
     }
 }

@@ -22,6 +22,23 @@ import Testing
         #expect(result.rows == [[value, .text("é")]])
     }
 
+    @Test func onlyOneStatementIsTakenAtATime() throws {
+        let connection = try open()
+        #expect(throws: SQLiteError.self) { try connection.execute("CREATE TABLE a (x); CREATE TABLE b (x)") }
+        #expect(try connection.query("SELECT name FROM sqlite_schema;\n").rows.isEmpty)
+    }
+
+    @Test func aNameThatDoesNotExistIsNoString() throws {
+        #expect(throws: SQLiteError.self) { try open().query("SELECT \"missing\"") }
+    }
+
+    @Test func aConnectionThatDoesNotCreateNeedsTheFile() throws {
+        let error = #expect(throws: SQLiteError.self) {
+            try Connection(path: scratch.path("missing.db"), busyMilliseconds: 0, creates: false)
+        }
+        #expect(error?.kind == .cannotOpen)
+    }
+
     @Test func whatIsWrittenIsCountedAndReadByAnother() throws {
         let connection = try open()
         try connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")

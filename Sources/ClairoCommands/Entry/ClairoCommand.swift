@@ -2,6 +2,7 @@ public import ArgumentParser
 internal import ClairoCore
 internal import ClairoMedia
 internal import Foundation
+internal import OpenSSL
 
 /// The root of the command line.
 public struct ClairoCommand: AsyncParsableCommand {
@@ -45,6 +46,7 @@ public struct ClairoCommand: AsyncParsableCommand {
     @MainActor public static func start() async {
         let environment = CommandEnvironment.process
         ProcessMemory.tune()
+        LibCrypto.keepUntilProcessEnds()
         do {
             let command = try parseAsRoot()
             if let command = command as? any EnvironmentCommand {

@@ -155,12 +155,11 @@ final class TaskChannel: Sendable {
     func start() -> StartHead {
         guard let frame = receive(), frame.kind == .start else { Self.leave() }
         guard let head = try? frame.decodeHead(as: StartHead.self) else {
+            // A defect is retried, and then dead-lettered. A usage error would fail the job as bad media.
             TaskChild.fail(
-                .configuration(
-                    "The task was written by another version of Clairo",
-                    advice:
-                        "Run the worker and its tasks from the same version; give --docker-image the worker's version.")
-            )
+                ClairoError(
+                    kind: .defect, exitCode: .software, "The task was written by another version of Clairo",
+                    advice: "Run workers and tasks from the same version; give --docker-image the worker's version."))
         }
         Thread.detachNewThread { [self] in
             while let frame = receive() {

@@ -78,7 +78,8 @@ final class ConnectionPool<Worker>: @unchecked Sendable {
         }
     }
 
-    private func shut(refusesWaiting: Bool) {
+    /// Accepts no more work, and returns at once. Idle threads end and close their connection.
+    func shut(refusesWaiting: Bool) {
         condition.lock()
         isClosed = true
         let waiting = refusesWaiting ? queue : []

@@ -37,6 +37,12 @@ final class SQLiteDriver: SQLDriver {
         writer = SQLiteWriter(pool: writers)
     }
 
+    deinit {
+        // For a driver that is never closed: idle threads hold their connection and the pool.
+        readers.shut(refusesWaiting: false)
+        writers.shut(refusesWaiting: false)
+    }
+
     private static func prepare(_ worker: SQLiteWorker, _ path: String, updatesSchema: Bool) throws {
         try prepareFolder(of: path)
         let connection = try open(worker)

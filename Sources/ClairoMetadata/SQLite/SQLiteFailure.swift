@@ -33,14 +33,12 @@ enum SQLiteFailure {
                 "The database \(path) is damaged: \(reason)",
                 advice: "Restore it from a backup, or recover the data with sqlite3's .recover.")
         case .cannotOpen:
-            return .cannotCreate("Cannot open the database \(path)", advice: "Check its folder.")
+            return .cannotCreate("Cannot open the database \(path): \(reason)", advice: "Check its folder.")
         case .inputOutput, .noLargeFiles:
             return .inputOutput("Cannot read or write the database \(path): \(reason)")
         case .outOfMemory:
             return ClairoError(kind: .capacity, exitCode: .temporary, "No memory for the database \(path)")
-        case .misuse:
-            return .defect("The database \(path) is closed already")
-        case .duplicateKey, .constraint, .other:
+        case .duplicateKey, .constraint, .misuse, .other:
             return .defect("The database \(path) rejected a statement: \(reason)")
         }
     }

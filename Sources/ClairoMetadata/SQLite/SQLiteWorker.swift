@@ -16,7 +16,8 @@ final class SQLiteWorker {
 
     func open() throws(SQLiteError) -> Connection {
         if let connection { return connection }
-        let connection = try Connection(path: path, busyMilliseconds: Int32(Self.busySeconds * 1000))
+        let connection = try Connection(
+            path: path, busyMilliseconds: Int32(Self.busySeconds * 1000), creates: !isReader)
         if isReader {
             try connection.execute("PRAGMA query_only = ON")
         } else {
@@ -44,7 +45,10 @@ final class SQLiteWorker {
             return value
         } catch {
             // SQLite may have rolled back already.
-            if connection.isInTransaction { _ = try? connection.execute("ROLLBACK") }
+            if connection.isInTransaction {
+                // Closing the connection rolls back too.
+                do { try connection.execute("ROLLBACK") } catch { self.connection = nil }
+            }
             throw error
         }
     }
