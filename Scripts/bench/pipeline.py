@@ -107,7 +107,7 @@ def spread(programs, work, options):
     print(f"a: {options.minutes:g} min of 720p, {options.preset}, "
           f"{'S3, MariaDB, Kafka' if options.services else 'files, SQLite, local:'}; {len(one.tasks['chunk'])} chunks; "
           f"each worker on a core; median of {options.runs} alternating runs\n")
-    table("workers", ["wall s", "chunks CPU s", "plan s", "audio s", "finish s"], [
+    table("workers", ["wall s", "chunks CPU s", "plan s", "track s", "finish s"], [
         (name, [f"{run.wall:.1f}", f"{run.total('chunk', measure='cpuSeconds'):.1f}"] +
          [f"{run.total(kind):.2f}" for kind in ("plan", "track", "finish")]) for name, run in (("1", one), ("2", two))])
     per_hour = 60 / options.minutes

@@ -4,7 +4,7 @@ internal import COpenSSL
 ///
 /// OpenSSL fails here only if memory runs out, which ends the process.
 ///
-/// `@unchecked Sendable`: copies share a context, and whoever changes it makes its own copy first.
+/// `@unchecked Sendable`: a shared context is never changed. `update` first copies a context that another value refers to.
 public struct Digest: @unchecked Sendable {
     /// The algorithms. MD5 and SHA-1 are only for foreign formats that require them.
     public enum Algorithm: Sendable, Hashable {
@@ -33,16 +33,15 @@ public struct Digest: @unchecked Sendable {
 
     /// Creates the digest of an empty message.
     public init(_ algorithm: Algorithm) {
+        // MD5 and SHA-1 are no security measures here, so they are computed even where only FIPS algorithms are allowed.
         let type =
             switch algorithm {
-            case .md5: EVP_md5()
-            case .sha1: EVP_sha1()
-            case .sha256: EVP_sha256()
+            case .md5: EVP_MD_fetch(nil, "MD5", "-fips")
+            case .sha1: EVP_MD_fetch(nil, "SHA1", "-fips")
+            case .sha256: EVP_MD_fetch(nil, "SHA256", nil)
             }
-        // MD5 and SHA-1 are no security measures here, so a system that allows FIPS algorithms only may still compute them.
-        let fetched = algorithm == .sha256 ? nil : EVP_MD_fetch(nil, algorithm == .md5 ? "MD5" : "SHA1", "-fips")
-        defer { EVP_MD_free(fetched) }
-        guard EVP_DigestInit_ex(context.pointer, fetched ?? type, nil) == 1 else {
+        defer { EVP_MD_free(type) }
+        guard type != nil, EVP_DigestInit_ex(context.pointer, type, nil) == 1 else {
             preconditionFailure("OpenSSL does not offer \(algorithm)")
         }
     }

@@ -78,16 +78,13 @@ public struct ContainerTask: Sendable {
     ///   error.
     public func run(stop: StopRequest) throws(ClairoError) {
         let exchange = Exchange(store: services.exchange, folder: "")
-        guard let version: ExchangeSpec.Version = try exchange.read(ExchangeSpec.key) else {
+        guard let versioned: ExchangeSpec.Versioned = try exchange.read(ExchangeSpec.key) else {
             throw .temporary("The task no longer exists: its worker abandoned it")
         }
-        guard version.schema == ExchangeSpec.currentSchema else {
+        guard let document = versioned.current else {
             throw .configuration(
-                "The task was written by another version of Clairo (schema \(version.schema))",
+                "The task was written by another version of Clairo (schema \(versioned.schema))",
                 advice: "Give the task definition the same image as the worker.")
-        }
-        guard let document: ExchangeSpec = try exchange.read(ExchangeSpec.key) else {
-            throw .temporary("The task no longer exists: its worker abandoned it")
         }
         let metadata = TaskMetadata(environment: services.environment)
         let pulse = try Pulse(

@@ -27,9 +27,17 @@ struct ExchangeSpec: Codable {
     /// Seconds between the task's reads of the lease, and between its progress reports.
     var interval: Double
 
-    /// Only the version, which can be read from a document of any version.
-    struct Version: Decodable {
+    /// A document of any version. One of another version has no `current`.
+    struct Versioned: Decodable {
         var schema: Int
+        var current: ExchangeSpec?
+
+        private enum Key: CodingKey { case schema }
+
+        init(from decoder: any Decoder) throws {
+            schema = try decoder.container(keyedBy: Key.self).decode(Int.self, forKey: .schema)
+            current = schema == ExchangeSpec.currentSchema ? try ExchangeSpec(from: decoder) : nil
+        }
     }
 }
 

@@ -64,8 +64,7 @@ struct MySQLConnection: SQLConnection {
 
     func query(_ sql: String, _ arguments: [SQLValue]) throws -> [SQLRow] {
         let result = try connection.execute(sql, arguments.map(Self.value))
-        let columns = Dictionary(result.columns.enumerated().map { ($1, $0) }) { first, _ in first }
-        return try result.rows.map { SQLRow(columns: columns, values: try $0.map(Self.value)) }
+        return try SQLRow.rows(result.rows, columns: result.columns, value: Self.value)
     }
 
     func hasTable(_ name: String) throws -> Bool {

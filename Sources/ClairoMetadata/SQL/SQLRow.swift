@@ -7,6 +7,14 @@ struct SQLRow: Sendable {
     let columns: [String: Int]
     let values: [SQLValue]
 
+    /// The rows of a driver's result. Of columns with the same name, the first is read.
+    static func rows<Value>(
+        _ rows: [[Value]], columns: [String], value: (Value) throws -> SQLValue
+    ) throws -> [SQLRow] {
+        let columns = Dictionary(columns.enumerated().map { ($1, $0) }) { first, _ in first }
+        return try rows.map { SQLRow(columns: columns, values: try $0.map(value)) }
+    }
+
     subscript(column: String) -> SQLValue {
         get throws(ClairoError) {
             guard let index = columns[column] else { throw .defect("The database's answer has no column \(column)") }

@@ -154,6 +154,10 @@ import Testing
         let missing = try await ClairoProcess.run(
             arguments: ["run-task", "--spec", remote.specURL], environment: server.environment)
         #expect(missing.status == 75, "\(missing)")
+        try await onDedicatedThread(name: "another version") { try remote.write(["schema": 99], ExchangeSpec.key) }
+        let foreign = try await ClairoProcess.run(
+            arguments: ["run-task", "--spec", remote.specURL], environment: server.environment)
+        #expect(foreign.status == 78 && foreign.errors.contains("another version of Clairo (schema 99)"), "\(foreign)")
         let film = try Data(contentsOf: try await Clip(seconds: 2).make())
         try await onDedicatedThread(name: "offer") {
             let raw = try S3Store(url: "s3://\(bucket)/raw", environment: server.environment)
