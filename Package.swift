@@ -86,7 +86,7 @@ let package = Package(
         // Wrappers: Swift over one library or protocol each. They know nothing of Clairo.
         .target(name: "AWSSigning", dependencies: ["OpenSSL"]),
         .target(name: "Curl", dependencies: ["CCurl"]),
-        .target(name: "Libav", dependencies: ["CFFmpeg"]),
+        .target(name: "Libav", dependencies: ["CFFmpeg", "CFFmpegLoader"]),
         .target(name: "MariaDB", dependencies: ["CMariaDB"]),
         .target(name: "OpenSSL", dependencies: ["COpenSSL"]),
         .target(name: "RDKafka", dependencies: ["CRDKafka"]),
@@ -94,7 +94,10 @@ let package = Package(
 
         // C libraries, from the system's packages.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .systemLibrary(name: "CFFmpeg", pkgConfig: "libavcodec", providers: [.apt(["libavcodec-dev"])]),
+        // Without pkg-config, which would link the libraries: CFFmpegLoader loads them when they are used. Headers outside the
+        // compiler's own folders need `-Xcc -IFOLDER`.
+        .systemLibrary(name: "CFFmpeg", providers: [.apt(["libavcodec-dev", "libavformat-dev", "libavfilter-dev"])]),
+        .target(name: "CFFmpegLoader", dependencies: ["CFFmpeg"]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -248,8 +251,12 @@ for target in package.targets where target.type != .system {
     ]
 }
 
-// `Scripts/test --quick` builds no program and no integration test.
-if Context.environment["CLAIRO_TESTS"] == "quick" {
+// Builds only these test targets, and no program: the quick ones for `Scripts/test --quick`, and those of the media too for
+// `Scripts/test --on`.
+if let selection = Context.environment["CLAIRO_TESTS"] {
+    let integration = selection == "media" ? ["ClairoMediaIntegrationTests"] : []
     package.products = []
-    package.targets.removeAll { $0.type == .executable || $0.name.hasSuffix("IntegrationTests") }
+    package.targets.removeAll { target in
+        target.type == .executable || target.name.hasSuffix("IntegrationTests") && !integration.contains(target.name)
+    }
 }

@@ -19,10 +19,8 @@
 #include <libavutil/mathematics.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
-#include <stdio.h>
 
 static const int clairo_averror_eof = AVERROR_EOF;
 static const int clairo_averror_eagain = AVERROR(EAGAIN);
@@ -148,19 +146,5 @@ static inline int clairo_frame_plane(const AVFrame *frame, int index, uint8_t **
 static inline AVStream *clairo_stream(const AVFormatContext *context, int index) {
     return context->streams[index];
 }
-
-// X264_BUILD of the libx264 in this process, or 0. The name of x264_encoder_open contains the number. The null handle is
-// RTLD_DEFAULT, which the header defines only for _GNU_SOURCE.
-static inline int clairo_x264_build(void) {
-    char name[40];
-    for (int build = 100; build < 400; build++) {
-        snprintf(name, sizeof name, "x264_encoder_open_%d", build);
-        if (dlsym(NULL, name)) return build;
-    }
-    return 0;
-}
-
-static inline const char *clairo_libav_version(void) { return av_version_info(); }
-static inline unsigned clairo_avcodec_version(void) { return avcodec_version(); }
 
 #endif

@@ -80,6 +80,3 @@ enum LogTap {
         }
     }
 }
-
-/// The version of the loaded libav, for example `5.1.9-0+deb12u1`.
-public var libavVersion: String { String(cString: clairo_libav_version()) }

@@ -1,4 +1,4 @@
-internal import CFFmpeg
+internal import CFFmpegLoader
 
 /// The x264 library that libav uses to encode H.264.
 public enum X264 {

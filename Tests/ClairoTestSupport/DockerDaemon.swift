@@ -114,7 +114,12 @@ public struct DockerDaemon: Sendable {
         chmod(content + "/etc/shadow", 0o600)
         let script = """
             set -e
-            libraries=$(ldd "$1" | grep -o '/[^ ]*' | sort -u)
+            # The program loads FFmpeg's libraries when it uses them.
+            loaded=$(for name in $(grep -aoE 'libav[a-z]+[.]so[.][0-9]+' "$1" | sort -u); do
+                ldconfig -p | grep -o "/[^ ]*/$name$"
+            done)
+            # shellcheck disable=SC2086
+            libraries=$({ ldd "$1" && [ -z "$loaded" ] || ldd $loaded; } | grep -o '/[^ :]*' | sort -u)
             tar -C "$2" -cf "$2.tar" .
             # shellcheck disable=SC2086
             tar -C / -rhPf "$2.tar" --transform "s|^$1\\$|/usr/local/bin/clairo|" $libraries "$1"

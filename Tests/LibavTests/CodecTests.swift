@@ -8,7 +8,7 @@ import Testing
         (start..<start + count).map { Float(sin(Double($0) * 2 * .pi * frequency / 48_000)) * 0.5 }
     }
 
-    /// Encodes a stereo tone of whole frames: 440 Hz left, 1000 Hz right.
+    /// Encodes a stereo tone of complete audio frames: 440 Hz left, 1000 Hz right.
     private static func encode(frames: Int) throws -> (encoder: Encoder, packets: [EncodedPacket]) {
         let encoder = try Encoder(audio: "aac", channels: 2, sampleRate: 48_000, bitRate: 128_000)
         var packets: [EncodedPacket] = []
@@ -26,11 +26,11 @@ import Testing
         return (encoder, packets + (try encoder.packets()))
     }
 
-    @Test func encoderTellsItsFrameSizePrimingAndConfiguration() throws {
+    @Test func encoderReportsItsFrameSizePrimingAndConfiguration() throws {
         let encoder = try Encoder(audio: "aac", channels: 1, sampleRate: 48_000, bitRate: 64_000)
         #expect(encoder.frameSize == 1024)
         #expect(encoder.initialPadding == 1024)
-        // AAC-LC, 48 kHz, one channel; libav may add a word about SBR behind it.
+        // AAC-LC, 48 kHz, one channel. libav may append a word about SBR.
         #expect(Array(encoder.extradata.prefix(2)) == [0x11, 0x88])
     }
 
@@ -50,7 +50,7 @@ import Testing
                 let squares = zip(samples.dropFirst(delay + 4000), expected).map { ($0 - $1) * ($0 - $1) }
                 return (squares.reduce(0, +) / Float(squares.count)).squareRoot()
             }
-            // Without the edit list of a container, the priming is heard first.
+            // Without a container's edit list, the priming samples are decoded first.
             #expect(difference(delay: 1024) < 0.06)
             #expect(difference(delay: 1024 - 5) > 0.1 && difference(delay: 1024 + 5) > 0.1)
         }
@@ -65,14 +65,14 @@ import Testing
         #expect(error?.description.hasPrefix("End of file") == true)
     }
 
-    @Test func encoderWantsInputBeforeItGivesAnything() throws {
+    @Test func encoderNeedsInputBeforeItProducesOutput() throws {
         let encoder = try Encoder(audio: "aac", channels: 1, sampleRate: 48_000, bitRate: 64_000)
         #expect(try encoder.receive().wantsInput)
         try encoder.send(nil)
         #expect(try encoder.receive().isDrained)
     }
 
-    @Test func frameOfAnotherShapeIsRefused() throws {
+    @Test func encoderRefusesAFrameOfAnotherSize() throws {
         let encoder = try Encoder(audio: "aac", channels: 2, sampleRate: 48_000, bitRate: 128_000)
         let silence = [Float](repeating: 0, count: 5000)
         #expect(throws: AVError.self) {
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func decoderGivesEverythingAndIgnoresPacketsAfterTheEnd() throws {
+    @Test func decoderReturnsAllFramesAndIgnoresPacketsAfterTheEnd() throws {
         let demuxer = try Demuxer(MemoryMedia.wav(samples: 5000))
         let decoder = try demuxer.makeDecoder(stream: 0)
         #expect(try decoder.receive().wantsInput)
@@ -111,7 +111,7 @@ import Testing
         #expect(frames >= 18)
     }
 
-    @Test func resamplerFoldsTwoChannelsIntoOneAndKeepsTheTime() throws {
+    @Test func resamplerDownmixesStereoToMonoAndKeepsTimestamps() throws {
         let loud = [Float](repeating: 0.5, count: 4800)
         let quiet = [Float](repeating: 0.1, count: 4800)
         let block = try Frame.audio(channels: [loud[...], quiet[...]], sampleRate: 48_000, pts: 0)
@@ -132,7 +132,7 @@ import Testing
         #expect(samples.dropFirst(1000).dropLast(1000).allSatisfy { abs($0 - 0.3) < 0.01 })
     }
 
-    @Test func samplesAreLentOnlyOfChannelsThatExist() throws {
+    @Test func samplesAreAccessibleOnlyForExistingChannels() throws {
         let frame = try Frame.audio(channels: [[1, 2, 3], [4, 5, 6]], sampleRate: 8000, pts: 9)
         #expect(frame.sampleCount == 3)
         #expect(frame.channels == 2)
@@ -147,8 +147,8 @@ import Testing
 @Suite struct VideoCodecTests {
     private static let grey: [UInt8] = (0..<30).map { 20 + $0 * 7 }
 
-    /// Frames in 4:2:0, each of one grey, for an encoder.
-    private static func pictures(width: Int = 64, height: Int = 48) throws -> [Frame] {
+    /// Frames in 4:2:0, each of a single grey value, for an encoder.
+    private static func greyFrames(width: Int = 64, height: Int = 48) throws -> [Frame] {
         let frames = try Demuxer(MemoryMedia.gif(width: width, height: height, grey: grey)).frames()
         let first = try #require(frames.first)
         let graph = try FilterGraph(
@@ -170,7 +170,7 @@ import Testing
 
     private static func luma(_ frame: Frame) -> UInt8? { frame.withRow(plane: 0, row: 5, width: frame.width) { $0[5] } }
 
-    @Test func gifIsDecodedToItsGreys() throws {
+    @Test func aGIFIsDecodedToItsGreyValues() throws {
         let frames = try Demuxer(MemoryMedia.gif(width: 64, height: 48, grey: Self.grey)).frames()
         #expect(frames.count == Self.grey.count)
         #expect(frames.allSatisfy { $0.width == 64 && $0.height == 48 && !$0.isInterlaced && !$0.isDamaged })
@@ -181,13 +181,13 @@ import Testing
         #expect(frames.map(\.pts) == (0..<30).map { Int64($0) * 10 })
     }
 
-    @Test func picturesSurviveFilterEncoderAndDecoder() throws {
-        let pictures = try Self.pictures()
-        #expect(pictures.allSatisfy { $0.pixelFormatName == "yuv420p" && $0.bitDepth == 8 })
-        let encoder = try Encoder(video: Self.settings(), first: pictures[0])
+    @Test func framesSurviveFilterEncoderAndDecoder() throws {
+        let sources = try Self.greyFrames()
+        #expect(sources.allSatisfy { $0.pixelFormatName == "yuv420p" && $0.bitDepth == 8 })
+        let encoder = try Encoder(video: Self.settings(), first: sources[0])
         var packets: [EncodedPacket] = []
-        for (index, picture) in pictures.enumerated() {
-            try encoder.send(picture, pts: Int64(100 + index))
+        for (index, source) in sources.enumerated() {
+            try encoder.send(source, pts: Int64(100 + index))
             packets += try encoder.packets()
         }
         try encoder.send(nil)
@@ -206,26 +206,25 @@ import Testing
         #expect(info.codecName == "h264" && info.profileName == "High")
         for threads: Int32 in [1, 3] {
             let frames = try Demuxer(stream).frames(threads: threads)
-            #expect(frames.count == pictures.count)
-            for (frame, picture) in zip(frames, pictures) {
-                let (shown, wanted) = try (#require(Self.luma(frame)), #require(Self.luma(picture)))
+            #expect(frames.count == sources.count)
+            for (frame, source) in zip(frames, sources) {
+                let (shown, wanted) = try (#require(Self.luma(frame)), #require(Self.luma(source)))
                 #expect(abs(Int(shown) - Int(wanted)) <= 3)
             }
             #expect(frames.map(\.isKey) == frames.indices.map { $0 % 10 == 0 })
         }
     }
 
-    /// What a source's frames are flagged as is not for the encoder to repeat: neither fields nor key frames nor
-    /// colour.
+    /// The encoder must not copy the flags of source frames: neither interlacing nor key frames nor colour.
     @Test func interlacedKeyFramesOfASourceAreEncodedAsPlainFrames() throws {
-        let pictures = try Self.pictures()
+        let sources = try Self.greyFrames()
         let graph = try FilterGraph(
-            video: "[in]setfield=tff,setparams=colorspace=bt709:range=tv[out0]", like: pictures[0],
+            video: "[in]setfield=tff,setparams=colorspace=bt709:range=tv[out0]", like: sources[0],
             timeBase: Ratio(1, 25), outputs: 1)
-        let encoder = try Encoder(video: Self.settings(), first: pictures[0])
+        let encoder = try Encoder(video: Self.settings(), first: sources[0])
         var packets: [EncodedPacket] = []
-        for (index, picture) in pictures.enumerated() {
-            try graph.push(picture, pts: Int64(index))
+        for (index, source) in sources.enumerated() {
+            try graph.push(source, pts: Int64(index))
             let flagged = try #require(try graph.pull().value)
             #expect(flagged.isInterlaced && flagged.colorMatrix == 1 && !flagged.isFullRange)
             try encoder.send(flagged, pts: Int64(index))
@@ -235,20 +234,19 @@ import Testing
         packets += try encoder.packets()
         #expect(packets.filter(\.isKey).map(\.pts) == [0, 10, 20])
         let frames = try Demuxer(packets.reduce(encoder.extradata) { $0 + $1.data }).frames()
-        #expect(frames.count == pictures.count)
+        #expect(frames.count == sources.count)
         #expect(frames.allSatisfy { !$0.isInterlaced && $0.colorMatrix == 2 })
     }
 
-    /// From FFmpeg 7 on, filters negotiate colour space and range, and go by those that the graph's source was given.
-    /// Before, a scaler went by each frame. A range that is asked for gives the same values either way, and the matrix
-    /// stays.
+    /// From FFmpeg 7 on, filters negotiate colour space and range based on the graph's input parameters. Before, a
+    /// scaler used those of each frame. An explicit range gives the same values either way, and the matrix is kept.
     @Test(arguments: [true, false], ["bt709", "smpte170m", "bt2020nc"])
     func scalerConvertsTheRangeAndKeepsTheMatrix(isFullRange: Bool, matrix: String) throws {
-        let picture = try Self.pictures()[3]
+        let source = try Self.greyFrames()[3]
         let tag = try FilterGraph(
-            video: "[in]setparams=range=\(isFullRange ? "pc" : "tv"):colorspace=\(matrix)[out0]", like: picture,
+            video: "[in]setparams=range=\(isFullRange ? "pc" : "tv"):colorspace=\(matrix)[out0]", like: source,
             timeBase: Ratio(1, 25), outputs: 1)
-        try tag.push(picture)
+        try tag.push(source)
         let tagged = try #require(try tag.pull().value)
         #expect(tagged.isFullRange == isFullRange)
         let range = isFullRange ? ":in_range=pc:out_range=tv" : ""
@@ -262,29 +260,29 @@ import Testing
         #expect(abs(after - (isFullRange ? 16 + before * 219 / 255 : before)) <= 1)
     }
 
-    @Test func sameFrameGoesToManyTakersUnchanged() throws {
-        let pictures = try Self.pictures()
-        let before = pictures.map(Self.luma)
+    @Test func aFrameIsUnchangedByMultipleConsumers() throws {
+        let sources = try Self.greyFrames()
+        let before = sources.map(Self.luma)
         let graph = try FilterGraph(
-            video: "[in]split[out0][c];[c]scale=w=32:h=24:flags=bicubic,setsar=1[out1]", like: pictures[0],
+            video: "[in]split[out0][c];[c]scale=w=32:h=24:flags=bicubic,setsar=1[out1]", like: sources[0],
             timeBase: Ratio(1, 1_000_000), outputs: 2)
-        let encoder = try Encoder(video: Self.settings(), first: pictures[0])
-        for (index, picture) in pictures.enumerated() {
-            try graph.push(picture, pts: 0)
+        let encoder = try Encoder(video: Self.settings(), first: sources[0])
+        for (index, source) in sources.enumerated() {
+            try graph.push(source, pts: 0)
             let (large, small) = try (#require(graph.pull(output: 0).value), #require(graph.pull(output: 1).value))
             #expect(large.width == 64 && large.height == 48 && small.width == 32 && small.height == 24)
-            #expect(Self.luma(large) == Self.luma(picture))
+            #expect(Self.luma(large) == Self.luma(source))
             try encoder.send(large, pts: Int64(index))
             _ = try encoder.packets()
         }
-        #expect(pictures.map(Self.luma) == before)
+        #expect(sources.map(Self.luma) == before)
         #expect(try graph.pull(output: 1).wantsInput)
     }
 
-    @Test func optionThatTheEncoderDoesNotKnowIsAnError() throws {
-        let picture = try Self.pictures()[0]
+    @Test func anUnknownEncoderOptionIsAnError() throws {
+        let source = try Self.greyFrames()[0]
         do {
-            _ = try Encoder(video: Self.settings(options: [("colour", "blue")]), first: picture)
+            _ = try Encoder(video: Self.settings(options: [("colour", "blue")]), first: source)
             Issue.record("the encoder was opened")
         } catch {
             #expect(error == .invalidArgument)
@@ -292,7 +290,7 @@ import Testing
         }
     }
 
-    @Test func encoderThatIsNotThereIsAnError() throws {
+    @Test func anUnknownEncoderIsAnError() throws {
         do {
             _ = try Encoder(audio: "no-such-codec", channels: 2, sampleRate: 48_000, bitRate: 1)
             Issue.record("the encoder was opened")
@@ -302,68 +300,68 @@ import Testing
         }
     }
 
-    @Test func sizeThatCannotBeEncodedIsAnError() throws {
-        let picture = try Self.pictures()[0]
-        // Only what libav refuses: on sizes that x264 itself refuses (odd ones), x264 loses some memory.
+    @Test func anUnencodableSizeIsAnError() throws {
+        let source = try Self.greyFrames()[0]
+        // Only sizes that libav refuses: x264 leaks some memory on sizes that it refuses itself (odd ones).
         for (width, height) in [(0, 48), (-2, 48)] {
             #expect(throws: AVError.self) {
-                try Encoder(video: Self.settings(width: width, height: height), first: picture)
+                try Encoder(video: Self.settings(width: width, height: height), first: source)
             }
         }
     }
 
-    @Test func filtersThatDoNotExistAreAnError() throws {
-        let picture = try Self.pictures()[0]
+    @Test func unknownFiltersAreAnError() throws {
+        let source = try Self.greyFrames()[0]
         for description in ["[in]nosuchfilter[out0]", "[in]scale=w=-5:h=x[out0]", "", "[in]null[out7]"] {
             #expect(throws: AVError.self, "\(description)") {
-                try FilterGraph(video: description, like: picture, timeBase: Ratio(1, 25), outputs: 1)
+                try FilterGraph(video: description, like: source, timeBase: Ratio(1, 25), outputs: 1)
             }
         }
     }
 
-    @Test func graphGivesEverythingBeforeItIsDrained() throws {
-        let pictures = try Self.pictures()
+    @Test func filterGraphReturnsAllFramesBeforeItIsDrained() throws {
+        let sources = try Self.greyFrames()
         let graph = try FilterGraph(
-            video: "[in]bwdif=mode=send_frame:parity=auto:deint=interlaced[out0]", like: pictures[0],
+            video: "[in]bwdif=mode=send_frame:parity=auto:deint=interlaced[out0]", like: sources[0],
             timeBase: Ratio(1, 25), outputs: 1)
         var times: [Int64?] = []
-        for (index, picture) in pictures.enumerated() {
-            try graph.push(picture, pts: Int64(index))
+        for (index, source) in sources.enumerated() {
+            try graph.push(source, pts: Int64(index))
             while let frame = try graph.pull().value { times.append(frame.pts) }
         }
-        // The filter looks one frame ahead.
-        #expect(times.count == pictures.count - 1)
+        // The filter looks ahead by one frame.
+        #expect(times.count == sources.count - 1)
         try graph.push(nil)
         while let frame = try graph.pull().value { times.append(frame.pts) }
-        #expect(times.count == pictures.count)
+        #expect(times.count == sources.count)
         #expect(try graph.pull().isDrained)
     }
 
-    @Test func rowsAreLentOnlyWhereThereAreSome() throws {
-        let picture = try Self.pictures(width: 64, height: 48)[0]
-        #expect(picture.withRow(plane: 0, row: 47, width: 64, \.count) == 64)
-        #expect(picture.withRow(plane: 0, row: 48, width: 64, \.count) == nil)
-        #expect(picture.withRow(plane: 0, row: -1, width: 64, \.count) == nil)
-        #expect(picture.withRow(plane: 3, row: 0, width: 1, \.count) == nil)
-        #expect(picture.withRow(plane: 0, row: 0, width: 100_000, \.count) == nil)
+    @Test func onlyExistingRowsAreAccessible() throws {
+        let source = try Self.greyFrames(width: 64, height: 48)[0]
+        #expect(source.withRow(plane: 0, row: 47, width: 64, \.count) == 64)
+        #expect(source.withRow(plane: 0, row: 48, width: 64, \.count) == nil)
+        #expect(source.withRow(plane: 0, row: -1, width: 64, \.count) == nil)
+        #expect(source.withRow(plane: 3, row: 0, width: 1, \.count) == nil)
+        #expect(source.withRow(plane: 0, row: 0, width: 100_000, \.count) == nil)
     }
 }
 
 @Suite struct AVErrorTests {
-    @Test func descriptionIsThatOfLibav() {
+    @Test func theDescriptionIsThatOfLibav() {
         #expect(AVError.invalidData.description == "Invalid data found when processing input")
         #expect(AVError.exitRequested.description == "Immediate exit requested")
         #expect(AVError.outOfMemory.description == "Cannot allocate memory")
     }
 
-    @Test func errorsAreTheSameByTheirCode() {
+    @Test func errorsAreEqualIfTheirCodesAre() {
         #expect(AVError.invalidData == AVError.invalidData)
         #expect(AVError.invalidData != AVError.exitRequested)
         #expect(Set([AVError.inputOutput, .inputOutput, .decoderNotFound]).count == 2)
     }
 
-    @Test func librariesTellTheirVersions() throws {
-        #expect(libavVersion.first?.isNumber == true)
+    @Test func librariesReportTheirVersions() throws {
+        #expect(Libraries.version?.first?.isNumber == true)
         // Debian 11 has 160; 164 is that of Debian 12 and 13.
         #expect(try #require(X264.build) >= 160)
     }

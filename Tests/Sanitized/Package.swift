@@ -10,10 +10,11 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-func wrapper(_ name: String, _ module: String, pkgConfig: String) -> [Target] {
+func wrapper(_ name: String, _ module: String, pkgConfig: String? = nil, and others: Target.Dependency...) -> [Target] {
     [
         .systemLibrary(name: module, path: "Sources/\(module)", pkgConfig: pkgConfig),
-        .target(name: name, dependencies: [.byName(name: module)], path: "Sources/\(name)", swiftSettings: strict),
+        .target(
+            name: name, dependencies: [.byName(name: module)] + others, path: "Sources/\(name)", swiftSettings: strict),
     ]
 }
 
@@ -25,13 +26,14 @@ func tests(_ name: String, of wrapper: Target.Dependency, _ dependencies: Target
 
 let package = Package(
     name: "sanitized",
-    targets: wrapper("Libav", "CFFmpeg", pkgConfig: "libavcodec")
+    targets: wrapper("Libav", "CFFmpeg", and: "CFFmpegLoader")
         + wrapper("Curl", "CCurl", pkgConfig: "libcurl")
         + wrapper("MariaDB", "CMariaDB", pkgConfig: "libmariadb")
         + wrapper("OpenSSL", "COpenSSL", pkgConfig: "libcrypto")
         + wrapper("RDKafka", "CRDKafka", pkgConfig: "rdkafka")
         + wrapper("SQLite", "CSQLite", pkgConfig: "sqlite3")
         + [
+            .target(name: "CFFmpegLoader", dependencies: ["CFFmpeg"], path: "Sources/CFFmpegLoader"),
             .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
             // The fixtures that these tests use.
             .target(

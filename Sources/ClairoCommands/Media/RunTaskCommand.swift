@@ -34,6 +34,7 @@ struct RunTaskCommand: ParsableCommand {
     func run() throws {
         if let spec { return try runInContainer(spec) }
         let engine = MediaTaskEngine(limits: limitOptions.limits)
+        let loading = Result { () throws(ClairoError) in if !tellSandbox { try MediaTaskEngine.loadLibraries() } }
         let report =
             if let connect {
                 try TaskChild.enclose(connectingTo: connect, sandbox: sandbox)
@@ -42,6 +43,7 @@ struct RunTaskCommand: ParsableCommand {
             }
         if tellSandbox { TaskChild.tell(report) }
         if let refusal = report.refusal(of: sandbox) { TaskChild.fail(refusal) }
+        if case .failure(let error) = loading { TaskChild.fail(error) }
         TaskChild(engine: engine, sandbox: report).serve()
     }
 

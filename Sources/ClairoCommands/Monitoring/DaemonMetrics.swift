@@ -48,18 +48,12 @@ final class DaemonMetrics: Sendable {
         registry.prepare(.s3Retries, S3Event.Outcome.allCases.map { [$0.rawValue] })
         registry.prepare(
             .ecsRequests, ECSEvent.Outcome.allCases.map { [ECSEvent.Operation.runTask.rawValue, $0.rawValue] })
-        Meter(
-            label: MetricFamily.buildInfo.name,
-            dimensions: [
-                ("version", clairoVersion), ("libav", TranscodeJob.libraryVersion),
-                ("librdkafka", KafkaQueue.libraryVersion),
-            ], factory: registry
-        ).set(1)
     }
 
     /// The page for Prometheus.
     var page: String {
         var page = Exposition()
+        page.addBuildInfo()
         registry.write(to: &page)
         ProcessMetrics.write(to: &page)
         DiskMetrics.write(folders, to: &page)

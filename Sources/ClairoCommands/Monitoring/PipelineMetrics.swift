@@ -90,9 +90,7 @@ struct PipelineMetrics: Sendable {
 
     func page() async -> String {
         var page = Exposition()
-        page.add(
-            .buildInfo,
-            [Exposition.Sample(1, clairoVersion, TranscodeJob.libraryVersion, KafkaQueue.libraryVersion)])
+        page.addBuildInfo()
         await withTaskGroup(of: Exposition.self) { group in
             for source in sources { group.addTask { await source.write(to: Exposition()) } }
             for await part in group { page.add(part) }

@@ -67,7 +67,9 @@ struct DoctorCommand: EnvironmentCommand {
             server.tokenFile = settings.value(.tokenFile)
             try server.checkTokens()
         }
-        await report.note("libraries", TranscodeJob.libraries + ", librdkafka \(KafkaQueue.libraryVersion)") {}
+        await report.note("libraries", TranscodeJob.libraries + ", librdkafka \(KafkaQueue.libraryVersion)") {
+            try MediaTaskEngine.loadLibraries()
+        }
         await report.note("raw store", MaskedURL.text(settings[.rawStore], hidesUser: true)) {
             let store = try services.rawStore()
             try await Self.check(store)

@@ -1,6 +1,7 @@
 public import ClairoCore
 internal import Foundation
 internal import Glibc
+internal import Libav
 
 /// Runs one task in this process: a whole `TranscodeJob`, or one step of a job that several workers share.
 ///
@@ -13,6 +14,16 @@ public struct MediaTaskEngine: TaskEngine {
     private let cores = ProcessInfo.processInfo.activeProcessorCount
 
     public init(limits: InputLimits = InputLimits()) { self.limits = limits }
+
+    /// Loads the libraries that decode and encode, because the sandbox denies access to their files.
+    /// - Throws: `unavailable` if they cannot be loaded.
+    public static func loadLibraries() throws(ClairoError) {
+        do { try Libraries.load() } catch {
+            throw .unavailable(
+                "FFmpeg's libraries cannot be loaded: \(error.reason)",
+                advice: "Install FFmpeg's libraries on this machine.")
+        }
+    }
 
     public func run(
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest

@@ -244,12 +244,12 @@ public struct TranscodeJob: Sendable {
         try plan.segmentKeys.reduce(0) { count, key in try count + (store.size(of: key) == nil ? 0 : 1) }
     }
 
-    /// The version of libav, as `clairo.json` records it.
-    public static var libraryVersion: String { libavVersion }
+    /// The version of libav, as `clairo.json` records it, or "missing".
+    public static var libraryVersion: String { Libraries.version ?? "missing" }
     /// The versions of Clairo and libav, as the manifest records them.
-    public static var generator: String { "clairo \(clairoVersion) libav \(libavVersion)" }
+    public static var generator: String { "clairo \(clairoVersion) libav \(libraryVersion)" }
     /// The libraries for decoding and encoding, with their versions.
     public static var libraries: String {
-        "FFmpeg \(libavVersion), x264 \(X264.build.map { "build \($0)" } ?? "missing")"
+        "FFmpeg \(libraryVersion), x264 \(X264.build.map { "build \($0)" } ?? "missing")"
     }
 }
