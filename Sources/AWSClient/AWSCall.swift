@@ -2,17 +2,17 @@ public import AWSSigning
 public import Curl
 public import Foundation
 
-/// A request to a service, before addressing and signing.
+/// A request to a service, before it gets an address and a signature.
 public struct AWSCall: Sendable {
-    /// HTTP method, such as `PUT`.
+    /// The HTTP method, such as `PUT`.
     public var method: String
-    /// The path after the endpoint's own, with a leading slash, not encoded.
+    /// The path after the endpoint's own path, with a leading slash, not encoded.
     public var path: String
-    /// Query parameters, not encoded.
+    /// The query parameters, not encoded.
     public var query: [AWSRequest.QueryItem]
-    /// Header fields that take part in the signature.
+    /// The header fields, which are signed.
     public var headers: [AWSRequest.Header]
-    /// The body; empty for none.
+    /// The body, empty for none.
     public var body: Data
     /// The SHA-256 of the body in hexadecimal, if known.
     public var sha256: String?
@@ -20,17 +20,18 @@ public struct AWSCall: Sendable {
     public var replyLimit = 16 << 20
     /// The connect timeout in seconds.
     public var connectTimeout = 10.0
-    /// Seconds without traffic that end an attempt.
+    /// Seconds without progress after which an attempt fails.
     public var stallTimeout = 60.0
     /// False if libcurl must not resend the request by itself; see `HTTPRequest.reusesConnection`.
     public var reusesConnection = true
-    /// The maximum number of attempts, or nil for the client's.
+    /// The maximum number of attempts, or nil for the client's own maximum.
     public var maxAttempts: Int?
     /// Cancels the current attempt.
     public var cancellation: Cancellation?
-    /// Sleeps on the calling thread between attempts, in seconds. Returning false cancels the call.
+    /// Sleeps for some seconds on the calling thread, between attempts or for the rate limit. If it returns false, the
+    /// call is cancelled.
     public var pause: @Sendable (_ seconds: Double) -> Bool
-    /// Called for each attempt.
+    /// Called after each attempt.
     public var observe: @Sendable (AWSAttempt) -> Void = { _ in }
 
     public init(
@@ -48,9 +49,9 @@ public struct AWSCall: Sendable {
 
 /// One attempt of a call.
 public struct AWSAttempt: Sendable {
-    /// Nil on success.
+    /// Why the attempt failed, or nil if it succeeded.
     public var failure: AWSFailure?
-    /// How long the attempt took.
+    /// The duration of the attempt.
     public var seconds: Double
     /// Whether another attempt follows.
     public var isRepeated: Bool

@@ -4,12 +4,12 @@ public import Curl
 internal import Foundation
 internal import Synchronization
 
-/// Sends all requests to an AWS service, or to a compatible server.
+/// Signs and sends requests to an AWS service or a compatible server, and retries them.
 ///
-/// Requests are signed, sent and retried. Retries use exponential back-off with full jitter
-/// (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), and at least `Retry-After`. Two errors
-/// are corrected at once and retried once per call without a delay: a clock offset and expired credentials. Adapters
-/// add what is specific to a service; see `S3Transport` and `ECSClient`.
+/// Retries use exponential backoff with full jitter
+/// (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). A delay is at least `Retry-After`, of
+/// which up to 60 s count. A clock offset and expired credentials are corrected, and the call is then repeated without
+/// a delay, once for each error code. Adapters add what is specific to a service; see `S3Transport` and `ECSClient`.
 ///
 /// Credentials, region and endpoint come from the same settings as for AWS's own tools; see `AWSSettings`. Calls block
 /// the calling thread.
@@ -25,7 +25,7 @@ public final class AWSClient: Sendable {
     private let maxAttempts: Int
     private let firstDelay: Double
     private let limiter: Limiter?
-    /// The server's clock offset in seconds.
+    /// The server's clock minus this machine's, in seconds.
     private let clockOffset = Mutex(0.0)
 
     /// A limit on the rate of requests.
@@ -35,9 +35,9 @@ public final class AWSClient: Sendable {
         var now: @Sendable () -> Double
 
         /// - Parameters:
-        ///   - burst: The size of a burst.
-        ///   - perSecond: Requests per second after that.
-        ///   - now: Monotonic seconds.
+        ///   - burst: The number of requests that may be sent at once.
+        ///   - perSecond: The number of requests per second after a burst.
+        ///   - now: Seconds on a monotonic clock.
         public init(burst: Double, perSecond: Double, now: @escaping @Sendable () -> Double) {
             self.burst = burst
             self.perSecond = perSecond
@@ -45,13 +45,14 @@ public final class AWSClient: Sendable {
         }
     }
 
-    /// Makes no requests yet.
+    /// Reads the settings. Sends no requests yet.
     /// - Parameters:
     ///   - maxAttempts: The maximum number of attempts per call; nil for `AWS_MAX_ATTEMPTS`, the profile's
     ///     `max_attempts`, or `defaultAttempts`.
-    ///   - firstDelay: The maximum random delay before the first retry, in seconds. It doubles with each retry, up to
-    ///     20.
-    ///   - endpoint: Returns the service's endpoint, from the settings and the region.
+    ///   - firstDelay: The maximum of the random delay before the first retry, in seconds. The maximum doubles with
+    ///     each retry, up to 20 s.
+    ///   - limit: A limit on the rate of all requests of this client, or nil for none.
+    ///   - endpoint: Returns the service's endpoint for the settings and the region.
     /// - Throws: `configuration` (78) if a setting is invalid.
     public init(
         _ service: AWSService, _ system: AWSSystem, maxAttempts: Int? = nil, defaultAttempts: Int,
@@ -82,8 +83,9 @@ public final class AWSClient: Sendable {
 
     /// Sends a call until it succeeds or fails permanently.
     /// - Parameters:
-    ///   - amend: Changes a failed call so that it may succeed, and returns whether it did. It is then sent again.
-    ///   - accept: Converts a 2xx reply to the result. If it throws, the call may be retried.
+    ///   - amend: May change a failed call so that it can succeed, and returns whether it has. The changed call is then
+    ///     sent without a delay and does not count as another attempt.
+    ///   - accept: Converts a 2xx reply to the result. An error that it throws is handled like a failed attempt.
     public func send<R>(
         _ call: AWSCall, amend: (AWSFailure, inout AWSCall) -> Bool = { _, _ in false },
         accept: (HTTPReply) throws(AWSFailure) -> R
@@ -181,14 +183,14 @@ public final class AWSClient: Sendable {
     // MARK: Signing
 
     /// An unsigned request to the service.
-    /// - Parameter path: The path after the endpoint's own, with a leading slash, not encoded.
+    /// - Parameter path: The path after the endpoint's own path, with a leading slash, not encoded.
     public func request(_ method: String, _ path: String, query: [AWSRequest.QueryItem] = []) -> AWSRequest {
         let path = endpoint.basePath + path
         return AWSRequest(
             method: method, scheme: endpoint.scheme, host: endpoint.host, path: path.isEmpty ? "/" : path, query: query)
     }
 
-    /// A URL that executes the request without credentials until it expires.
+    /// A URL with which anyone can execute the request without credentials until the URL expires.
     public func presign(_ request: AWSRequest, expiresIn seconds: Int) throws(AWSFailure) -> String {
         signer(try currentCredentials()).presign(request, at: now, expiresIn: seconds)
     }
@@ -200,7 +202,8 @@ public final class AWSClient: Sendable {
     /// The current time by the server's clock.
     private var now: Date { Date().addingTimeInterval(clockOffset.withLock { $0 }) }
 
-    /// - Returns: Whether the cause was corrected, so that the call should be repeated at once.
+    /// Corrects the clock offset or discards expired credentials, if that is the cause.
+    /// - Returns: Whether the call should be repeated at once.
     private func correct(_ failure: AWSFailure, _ used: AWSCredentials) -> Bool {
         guard case .service(let refusal) = failure.cause else { return false }
         switch refusal.code {
@@ -212,7 +215,8 @@ public final class AWSClient: Sendable {
             clockOffset.withLock { $0 = date.timeIntervalSinceNow }
             return true
         case "InvalidSignatureException", "RequestExpired":
-            // These errors have other causes too. AWS accepts signatures within five minutes of its clock.
+            // These errors also have other causes. AWS accepts signatures within five minutes of its clock, so a
+            // smaller difference is not the cause.
             guard let date = refusal.date, abs(date.timeIntervalSinceNow) > 240 else { return false }
             clockOffset.withLock { $0 = date.timeIntervalSinceNow }
             return true
@@ -230,7 +234,7 @@ public final class AWSClient: Sendable {
             now = limit.now
         }
 
-        /// Takes a token and returns the seconds to wait before using it.
+        /// Takes a token and returns the seconds to wait before the request.
         func take() -> Double { bucket.withLock { $0.take(at: now()) } }
 
         func drain() { bucket.withLock { $0.drain() } }

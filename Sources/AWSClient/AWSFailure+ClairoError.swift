@@ -3,12 +3,12 @@ public import ClairoCore
 internal import Curl
 
 extension AWSFailure {
-    /// The error for users.
+    /// The failure as an error for users.
     /// - Parameters:
-    ///   - doing: For example `Reading s3://bucket/key`.
+    ///   - doing: What was being done, for example `Reading s3://bucket/key`.
     ///   - client: The client that made the call.
-    ///   - specific: Maps an error reply that is specific to the service, given the reply and its message; returns nil
-    ///     for others.
+    ///   - specific: Maps the error replies that are specific to the service, and returns nil for others. Its second
+    ///     argument is the message for the error.
     public func error(
         _ doing: String, _ client: AWSClient,
         _ specific: (AWSRefusal, _ message: String) -> ClairoError? = { _, _ in nil }
@@ -44,7 +44,7 @@ extension AWSFailure {
         }
     }
 
-    /// Error codes that mean that the credentials or the signature are rejected.
+    /// The error codes for rejected credentials or a rejected signature.
     private static let credentialCodes: Set<String> = [
         "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "InvalidToken",
         "TokenRefreshRequired", "InvalidSecurity", "UnrecognizedClientException", "InvalidSignatureException",
@@ -52,7 +52,7 @@ extension AWSFailure {
         "IncompleteSignature", "IncompleteSignatureException", "OptInRequired",
     ]
 
-    /// Maps error replies common to all services.
+    /// Maps the error replies that all services have in common.
     private static func error(_ refusal: AWSRefusal, _ message: String, _ client: AWSClient) -> ClairoError {
         if ["RequestTimeTooSkewed", "RequestExpired"].contains(refusal.code) {
             return .configuration(message, advice: "This machine's clock differs from the server's: set the clock.")
@@ -66,7 +66,7 @@ extension AWSFailure {
         case 501: return .configuration(message, advice: "The server does not support this; use another one.")
         case 507: return .noSpace(message)
         case 409, 429, 500..., ..<300: return .temporary(message, advice: "Try again later.")
-        // The message is not the service's, so the server may not be the service.
+        // The reply has no error code of the service, so it may come from another server.
         case 400..<500 where refusal.code.hasPrefix("HTTP"):
             return .configuration(
                 message, advice: "Check that \(client.service.endpointVariable) is an \(client.service.name) endpoint.")

@@ -11,7 +11,7 @@ public struct AWSService: Sendable {
     public let signingName: String
     /// An example value of `endpointVariable`.
     public let endpointExample: String
-    /// Parses an error reply. The method is the request's.
+    /// Parses an error reply to a request with this method.
     let refusal: @Sendable (_ reply: HTTPReply, _ method: String) -> AWSRefusal
 
     public init(
@@ -24,7 +24,7 @@ public struct AWSService: Sendable {
         self.refusal = refusal
     }
 
-    /// The environment variable that sets another endpoint.
+    /// The environment variable for an endpoint other than AWS's.
     public var endpointVariable: String { "AWS_ENDPOINT_URL_\(signingName.uppercased())" }
 }
 
@@ -32,9 +32,9 @@ public struct AWSService: Sendable {
 public struct AWSEndpoint: Sendable, Hashable, CustomStringConvertible {
     /// `http` or `https`.
     public var scheme: String
-    /// As in the `Host` header.
+    /// The host as in the `Host` header, with the port unless it is the scheme's default.
     public var host: String
-    /// The path before each request's path, without a trailing slash, not encoded.
+    /// A path that precedes the path of each request, without a trailing slash, not encoded.
     public var basePath: String
 
     public init(scheme: String = "https", host: String, basePath: String = "") {
@@ -43,7 +43,9 @@ public struct AWSEndpoint: Sendable, Hashable, CustomStringConvertible {
         self.basePath = basePath
     }
 
-    /// - Throws: `configuration` (78) if the text is not an endpoint URL.
+    /// Parses an endpoint URL.
+    /// - Throws: `configuration` (78) if the text is not an `http` or `https` URL with a host, or if it has a user or a
+    ///   query.
     public init(url: String, of service: AWSService) throws(ClairoError) {
         guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(),
             ["http", "https"].contains(scheme), let name = parts.host, !name.isEmpty, parts.user == nil,

@@ -2,7 +2,8 @@ public import AWSSigning
 public import Curl
 
 extension AWSSystem {
-    /// This machine. Uses curl for the metadata services of ECS and EC2, without proxies and with short timeouts.
+    /// This machine. Requests to the metadata services of ECS and EC2 use curl, without proxies. Their timeout applies
+    /// to connecting and to each wait for bytes.
     /// - Parameter cancellation: Cancels current and later requests.
     public static func here(_ environment: [String: String], cancellation: Cancellation? = nil) -> AWSSystem {
         var configuration = HTTPClient.Configuration()

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// HTTP dates: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
 public enum HTTPDate {
-    /// Returns nil if the text is not a date.
+    /// Parses a date. Returns nil if the text is none.
     public static func date(_ text: String) -> Date? {
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let words = text.split(separator: " ")

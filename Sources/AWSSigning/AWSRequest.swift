@@ -2,16 +2,16 @@ internal import OpenSSL
 
 public import struct Foundation.Data
 
-/// An HTTP request to an AWS service or a compatible server, before and after signing.
+/// An HTTP request to an AWS service or a compatible server, before or after signing.
 ///
-/// Path and query are plain text. `encodedPath` and `encodedQuery` produce what is signed and sent. A client must send
-/// both unchanged, without removing dot segments or following redirects.
+/// Path and query are not encoded. `encodedPath` and `encodedQuery` return the forms that are signed and sent. A client
+/// must send both unchanged: it must not remove dot segments or follow redirects.
 public struct AWSRequest: Sendable, Hashable {
     /// A query parameter, not encoded.
     public struct QueryItem: Sendable, Hashable {
-        /// Name of the parameter.
+        /// The name of the parameter.
         public var name: String
-        /// Value of the parameter; empty if it has none.
+        /// The value of the parameter; empty if it has none.
         public var value: String
 
         public init(_ name: String, _ value: String = "") {
@@ -22,9 +22,9 @@ public struct AWSRequest: Sendable, Hashable {
 
     /// A header field.
     public struct Header: Sendable, Hashable {
-        /// Name of the field.
+        /// The name of the field.
         public var name: String
-        /// Value of the field.
+        /// The value of the field.
         public var value: String
 
         public init(_ name: String, _ value: String) {
@@ -53,20 +53,20 @@ public struct AWSRequest: Sendable, Hashable {
         }
     }
 
-    /// HTTP method, such as `PUT`.
+    /// The HTTP method, such as `PUT`.
     public var method: String
     /// `http` or `https`.
     public var scheme: String
     /// The value of the `Host` header: the host, and the port unless it is the scheme's default.
     public var host: String
-    /// With a leading slash, not encoded.
+    /// The path with a leading slash, not encoded.
     public var path: String
-    /// Not encoded, in any order.
+    /// The query parameters, not encoded, in any order.
     public var query: [QueryItem]
-    /// Without `Host`, which comes from `host`. All are signed, except a few that proxies may change, so a client may
-    /// add others. Values are ASCII.
+    /// The header fields without `Host`, which comes from `host`. All are signed, except a few that proxies may change.
+    /// A client may send further fields, which are not signed. Values are ASCII.
     public var headers: [Header]
-    /// How the body takes part in the signature.
+    /// How the body is covered by the signature.
     public var payload: Payload
 
     public init(
@@ -82,10 +82,10 @@ public struct AWSRequest: Sendable, Hashable {
         self.payload = payload
     }
 
-    /// The path as sent.
+    /// The path as it is sent.
     public var encodedPath: String { path.isEmpty ? "/" : PercentEncoding.path(path) }
 
-    /// The query as sent: sorted, with `=` after each name even without a value.
+    /// The query as it is sent: sorted, with a `=` after each name, even if there is no value.
     public var encodedQuery: String {
         query
             .map { (name: PercentEncoding.component($0.name), value: PercentEncoding.component($0.value)) }

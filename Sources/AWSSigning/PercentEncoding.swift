@@ -1,10 +1,10 @@
-/// Percent-encoding as in SigV4: everything except the unreserved characters of RFC 3986 (section 2.3) becomes `%XX`
-/// with upper-case digits, per byte of UTF-8. What is sent must be encoded like what is signed.
+/// Percent-encoding for SigV4: each UTF-8 byte becomes `%XX` with upper-case digits, except the unreserved characters
+/// of RFC 3986 (section 2.3). A request must be sent in the same encoding in which it was signed.
 public enum PercentEncoding {
-    /// Encodes a query name or value, or a path segment, including slashes.
+    /// Encodes a query name, a query value or a path segment, including its slashes.
     public static func component(_ text: String) -> String { encode(text, sparing: nil) }
 
-    /// Encodes a whole path, but not its slashes.
+    /// Encodes a whole path, except its slashes.
     public static func path(_ text: String) -> String { encode(text, sparing: UInt8(ascii: "/")) }
 
     private static func encode(_ text: String, sparing spared: UInt8?) -> String {

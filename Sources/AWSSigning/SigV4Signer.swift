@@ -3,10 +3,10 @@ internal import OpenSSL
 
 /// Signs requests with AWS Signature Version 4.
 ///
-/// Signing has three steps: the canonical request describes the request, the string to sign adds time and service, and
-/// a key derived from the secret signs it. S3 differs from other services in three ways: its paths are signed as sent
-/// (other services' paths are normalised and encoded again), it requires `x-amz-content-sha256`, and its presigned URLs
-/// do not sign the body. Source:
+/// Signing has three steps: the canonical request describes the request, the string to sign adds the time and the
+/// service, and a key derived from the secret signs that string. S3 differs from other services in three ways: paths
+/// are signed as they are sent (for other services they are normalised and encoded again), the header
+/// `x-amz-content-sha256` is required, and presigned URLs do not cover the body. Source:
 /// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 public struct SigV4Signer: Sendable {
     /// The credentials for signing.
@@ -16,7 +16,7 @@ public struct SigV4Signer: Sendable {
     /// The service's name in signatures, such as `s3`, `ecs`, `ecr`, `sts`.
     public var service: String
 
-    /// The maximum lifetime of a presigned URL: a week.
+    /// The maximum lifetime of a presigned URL in seconds: a week.
     public static let longestExpiry = 604_800
 
     public init(credentials: AWSCredentials, region: String, service: String) {
@@ -46,9 +46,10 @@ public struct SigV4Signer: Sendable {
         return signed
     }
 
-    /// Makes a URL that works without credentials until it expires. A client must send the headers of this request
-    /// unchanged, such as `Content-Type` and `Content-Length` of a PUT, because they are signed too.
-    /// - Parameter seconds: 1 to `longestExpiry`. The URL also expires with the credentials.
+    /// Creates a URL that works without credentials until it expires. A client must send the headers of `request`
+    /// unchanged, such as the `Content-Type` and `Content-Length` of a PUT, because they are signed too.
+    /// - Parameter seconds: The lifetime of the URL, from 1 to `longestExpiry`. It also ends when the credentials
+    ///   expire.
     public func presign(_ request: AWSRequest, at date: Date, expiresIn seconds: Int) -> String {
         var signed = request
         signed.headers.removeAll { $0.name.lowercased() == "host" }
@@ -102,14 +103,14 @@ public struct SigV4Signer: Sendable {
 
     // MARK: Canonical forms
 
-    /// Headers that proxies and clients may change.
+    /// Headers that are not signed, because proxies and clients may change them.
     private static let unsignedHeaders: Set<String> = [
         "connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
         "transfer-encoding", "upgrade", "user-agent", "x-amzn-trace-id",
     ]
 
-    /// The headers sorted by lower-case name. Values of one name are joined by commas in order, and white space is
-    /// collapsed.
+    /// The headers, sorted by lower-case name. Repeated headers are joined with commas in their order, and each run of
+    /// white space becomes one space.
     private func canonicalHeaders(_ request: AWSRequest) -> [(name: String, value: String)] {
         var values: [String: [String]] = [:]
         for header in request.headers {

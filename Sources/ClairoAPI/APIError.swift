@@ -35,7 +35,7 @@ struct APIError: Error {
         APIError(.serviceUnavailable, "unavailable", message, headers: [.retryAfter: String(seconds)])
     }
 
-    /// Maps an internal error to what a client may see.
+    /// Maps an internal error to an error that a client may see.
     init(_ error: any Error) {
         switch error {
         case let error as APIError: self = error
@@ -63,7 +63,7 @@ struct APIError: Error {
 }
 
 extension Response {
-    /// A JSON response. A line break at the end suits terminals.
+    /// A JSON response. The body ends with a line break, for terminals.
     static func json(_ status: HTTPResponse.Status, _ document: some Encodable, headers: HTTPFields = [:]) -> Response {
         guard var data = try? JSON.encode(document) else { return Response(status: .internalServerError) }
         data.append(10)
@@ -75,7 +75,7 @@ extension Response {
 
 extension HTTPField.Name {
     static func named(_ name: String) -> HTTPField.Name {
-        guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is no name of a header") }
+        guard let name = HTTPField.Name(name) else { preconditionFailure("\(name) is not a valid header name") }
         return name
     }
 

@@ -27,7 +27,8 @@ final class RequestContext {
     /// A query parameter, or nil if absent.
     func query(_ name: String) -> String? { request.uri.queryParameters[Substring(name)].map { String($0) } }
 
-    /// Decodes the body as JSON.
+    /// Decodes the body as JSON, up to 64 KiB.
+    /// - Throws: 415 for another Content-Type, 400 for invalid JSON, and the errors of `RequestBodyReader.collect`.
     func json<T: Decodable>(_ type: T.Type) async throws -> T {
         guard let contentType = request.headers[.contentType].flatMap(HeaderValue.init)?.value,
             contentType == "application/json"
@@ -63,7 +64,7 @@ struct APIResponder: HTTPResponder {
     let now: @Sendable () -> Duration
     let observe: @Sendable (RequestEvent) -> Void
 
-    /// How long a rejected sender can read the response before its connection is closed, in seconds.
+    /// Seconds that a client has to read the response before its connection is closed, if its body was not read.
     private static let lingerSeconds: Int64 = 2
 
     func respond(to request: Request, context connection: ConnectionContext) async throws -> Response {
@@ -121,7 +122,7 @@ struct APIResponder: HTTPResponder {
     private func refuse(_ error: any Error, _ context: RequestContext) -> Response {
         let answer = APIError(error)
         if answer.status.kind == .serverError, !(error is APIError) {
-            // The path contains only ids. The query may contain names, so it is omitted.
+            // The query is omitted, because it may contain names and titles.
             services.logger.error(
                 "Request failed",
                 metadata: [

@@ -18,7 +18,7 @@ struct APIServices: Sendable {
     let logger: Logger
 }
 
-/// Limits the number of concurrent uploads, to bound memory.
+/// Limits the number of concurrent uploads, to bound memory use.
 final class UploadSlots: Sendable {
     private let free: Mutex<Int>
 
@@ -37,7 +37,7 @@ final class UploadSlots: Sendable {
     func giveBack() { free.withLock { $0 += 1 } }
 }
 
-/// Creates videos from complete uploads. Each runs once, whatever the number of requests, and to completion even if
+/// Creates videos from complete uploads. Concurrent requests for an upload share one run, which completes even if the
 /// clients disconnect.
 final class Finishing: Sendable {
     private let running = Mutex<[UploadID: Task<Video, any Error>]>([:])

@@ -2,7 +2,7 @@ public import ClairoCore
 internal import Foundation
 internal import NIOCore
 
-/// The address of a server.
+/// A TCP address that a server listens on.
 public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// A host name or an IP address.
     public var host: String
@@ -14,7 +14,8 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
-    /// Parses `host:port`, `[address]:port`, `:port` or `port`.
+    /// Parses `host:port`, `[address]:port`, `:port` (all IPv4 addresses) or `port` (127.0.0.1 only).
+    /// - Throws: `usage` (64) for any other text.
     public init(_ text: String) throws(ClairoError) {
         let colon = text.lastIndex(of: ":")
         let portText = colon.map { text[text.index(after: $0)...] } ?? text[...]
@@ -28,7 +29,8 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         self.port = Int(port)
     }
 
-    /// Maps an error of binding to this address to `configuration` (78). Returns nil for any other error.
+    /// Maps an error from binding to this address to `configuration` (78). Returns nil for any other error.
+    /// - Parameter purpose: Added to the message after the address, such as ` for metrics`.
     func failure(_ error: any Error, for purpose: String = "", advice: String) -> ClairoError? {
         let reason: String
         switch error {
@@ -40,6 +42,6 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         return .configuration("Cannot listen on \(self)\(purpose): \(reason)", advice: advice)
     }
 
-    /// The address as in a URL.
+    /// `host:port` as in a URL, with brackets around an IPv6 address.
     public var description: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 }

@@ -8,13 +8,13 @@ internal import ServiceLifecycle
 
 /// Serves metrics to Prometheus at `/metrics`, and a liveness check at `/healthz`.
 ///
-/// There is no authentication: listen on an address that only the monitoring can reach.
+/// There is no authentication, so listen on an address that only the monitoring system can reach.
 public struct MetricsServer: Sendable {
     private let address: ListenAddress
     private let page: @Sendable () async -> String
     private let logger: Logger
     private let contentType: String
-    /// How long a response in progress may take during shutdown.
+    /// Seconds that a response in progress may still take during a shutdown.
     private static let shutdownSeconds = 2.0
 
     /// - Parameter page: Creates the page for each request.
@@ -66,7 +66,7 @@ public struct MetricsServer: Sendable {
         configuration.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
         let group = ServiceGroup(configuration: configuration)
         do {
-            // Shut down gracefully, because a server logs a cancellation.
+            // Turn a cancellation into a graceful shutdown, because the server would log the cancellation.
             let running = Task { try await group.run() }
             try await withTaskCancellationHandler {
                 try await running.value

@@ -1,8 +1,8 @@
 internal import Hummingbird
 
-/// The OpenAPI document, `openapi.json` beside this file.
+/// The OpenAPI document, from `openapi.json` beside this file.
 ///
-/// It is written by hand as the API's contract, and schemathesis tests the server against it.
+/// The document is written by hand and is the API's contract. schemathesis tests the server against it.
 enum OpenAPI {
     static let response = Response(
         status: .ok, headers: [.contentType: "application/json"],

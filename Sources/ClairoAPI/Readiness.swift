@@ -7,7 +7,7 @@ struct Readiness: Sendable {
 
     struct Report: Encodable {
         var status: State
-        /// The state of each service. Details are in the server's log only.
+        /// The state of each service. Errors appear only in the server's log.
         var checks: [String: State]
     }
 
@@ -25,8 +25,8 @@ struct Readiness: Sendable {
     }
 }
 
-/// Checks one service. Concurrent requests share one check, and its result is cached for a few seconds. If the check
-/// hangs, callers are answered `failed` after a timeout, and no second check starts.
+/// Checks one service. Concurrent requests share one check, and its result is cached for three seconds. If the check
+/// hangs, each caller gets `failed` after the timeout, and no second check starts.
 actor ReadinessCheck {
     private static let kept = Duration.seconds(3)
 

@@ -2,8 +2,8 @@
 public struct RequestEvent: Sendable {
     /// The method as sent by the client. Untrusted.
     public var method: String
-    /// HTTP status of the answer.
+    /// The HTTP status of the response.
     public var status: Int
-    /// Time from the request head until the response was ready, including reading the body.
+    /// Seconds from the request's head until the response was ready, including the time to read the body.
     public var seconds: Double
 }

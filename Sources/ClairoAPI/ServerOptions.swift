@@ -15,35 +15,36 @@ public struct ServerOptions: Sendable {
     /// The maximum size of an S3 object: 5 TiB. Source:
     /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
     public static let largestUploadSize: Int64 = 5 << 40
-    /// Connections at a time.
+    /// The maximum number of concurrent connections.
     public var maxConnections = 512
-    /// The maximum number of concurrent uploads; more get a 503. Each buffers up to three parts in memory: 24 MiB, or
-    /// 0.03 % of `maxUploadSize` if that exceeds 78 GiB.
+    /// The maximum number of concurrent uploads. Further ones get a 503. Each upload buffers up to three parts in
+    /// memory: 24 MiB, or 0.03 % of `maxUploadSize` if that exceeds 78 GiB.
     public var maxUploads = 12
     /// Seconds after which an idle connection is closed.
     public var idleSeconds: Double = 90
-    /// A sender that is slower than this over `minimumRateSeconds` is disconnected.
+    /// The minimum rate of a sender in bytes per second. A sender that is slower over `minimumRateSeconds` gets a 408.
     public var minimumBytesPerSecond = 1024
     /// Seconds over which the rate of a sender is measured.
     public var minimumRateSeconds: Double = 30
-    /// Requests per second and caller, from 0.001 to 1 000 000.
+    /// The maximum rate of each caller in requests per second, from 0.001 to 1 000 000.
     public var requestsPerSecond: Double = 50
     /// Requests that a caller may send at once before the rate applies.
     public var requestBurst: Double = 100
-    /// How long running requests may take during a shutdown, up to a day.
+    /// Seconds that running requests may still take during a shutdown, up to a day.
     public var shutdownSeconds: Double = 20
-    /// How long `/readyz` waits for the database and the store.
+    /// Seconds that `/readyz` waits for the database and the store.
     public var readinessSeconds: Double = 4
 
     public init() {}
 
-    /// Parses `host:port`, `[address]:port`, `:port` or `port`.
+    /// Sets the address from `host:port`, `[address]:port`, `:port` or `port`; see `ListenAddress`.
     public mutating func listen(on text: String) throws(ClairoError) {
         let address = try ListenAddress(text)
         (host, port) = (address.host, address.port)
     }
 
-    /// - Throws: An error if the token file cannot be used.
+    /// Reads the token file, to report errors early.
+    /// - Throws: `configuration` (78) if it cannot be read or is invalid.
     public func checkTokens() throws(ClairoError) { if let tokenFile { _ = try TokenList(path: tokenFile) } }
 
     /// Whether only this machine can connect.
@@ -54,8 +55,8 @@ public struct ServerOptions: Sendable {
     }
 
     /// Validates the options.
-    /// - Throws: `usage` (64) for a number out of range, `configuration` (78) if anonymous access from other machines
-    ///   was not allowed explicitly.
+    /// - Throws: `usage` (64) if a number is out of range, `configuration` (78) if other machines would have anonymous
+    ///   access and `allowsAnonymous` is not set.
     public func check() throws(ClairoError) {
         try Self.check("--max-upload-size", maxUploadSize, in: 1...Self.largestUploadSize)
         try Self.check("--max-uploads", maxUploads, in: 1...10_000)

@@ -8,8 +8,8 @@ public import ServiceLifecycle
 
 /// Serves the upload API on one address until a graceful shutdown.
 ///
-/// A shutdown stops accepting connections, waits up to `shutdownSeconds` for running requests and then aborts them. An
-/// aborted form upload leaves nothing behind; a resumable upload keeps the received bytes.
+/// During a shutdown, the server accepts no more connections, waits up to `shutdownSeconds` for running requests, and
+/// then aborts the rest. The bytes of an aborted form upload are deleted; a resumable upload keeps the received bytes.
 public struct UploadServer: Service {
     private let options: ServerOptions
     private let services: APIServices
@@ -22,7 +22,7 @@ public struct UploadServer: Service {
     /// - Parameters:
     ///   - metadata: The database that `registration` writes to.
     ///   - output: The store of the output, which is deleted with its video. If nil, output is kept.
-    ///   - onListening: Called once, when the server accepts connections.
+    ///   - onListening: Called once, when the server accepts connections, with the bound port.
     ///   - observe: Called for each answered request.
     /// - Throws: `configuration` (78) if the options conflict or the token file is invalid.
     public init(
@@ -43,7 +43,7 @@ public struct UploadServer: Service {
         var tokens: TokenList?
         if let path = options.tokenFile {
             let list = try TokenList(path: path)
-            for warning in list.warnings { logger.warning("Token file", metadata: ["warning": "\(warning)"]) }
+            for warning in list.warnings { logger.warning("Unsafe token file", metadata: ["warning": "\(warning)"]) }
             tokens = list
         }
         accessControl = AccessControl(
@@ -71,7 +71,8 @@ public struct UploadServer: Service {
             slots: UploadSlots(options.maxUploads), logger: logger)
     }
 
-    /// Serves until the task is cancelled or a graceful shutdown begins, and ends running requests first.
+    /// Serves until the task is cancelled or a graceful shutdown has finished running requests.
+    /// - Throws: `configuration` (78) if the address cannot be bound.
     public func run() async throws {
         let application = Application(
             responder: APIResponder(services: services, accessControl: accessControl, now: now, observe: observe),
@@ -100,7 +101,8 @@ public struct UploadServer: Service {
     }
 }
 
-/// Background work: reloads the token file when it changes, and removes expired uploads.
+/// Background work: reloads the token file when it changes (checked every two seconds), and removes expired uploads
+/// every ten minutes.
 private struct UploadUpkeep: Service {
     private static let tokenSeconds = 2.0
     private static let sweepSeconds = 600.0
@@ -128,10 +130,13 @@ private struct UploadUpkeep: Service {
                 accessControl.replace(list)
                 services.logger.info("Token file reloaded")
                 for warning in list.warnings {
-                    services.logger.warning("Token file", metadata: ["warning": "\(warning)"])
+                    services.logger.warning("Unsafe token file", metadata: ["warning": "\(warning)"])
                 }
             } catch {
-                if last != nil { services.logger.error("Token file", metadata: ["error": "\(error)"]) }
+                // Once only, until the file is valid again. The previous tokens stay in force.
+                if last != nil {
+                    services.logger.error("Cannot reload the token file", metadata: ["error": "\(error)"])
+                }
                 last = nil
             }
         }

@@ -9,17 +9,17 @@ public import Foundation
 public struct LambdaRuntime: Sendable {
     /// One invocation of the function.
     public struct Event: Sendable {
-        /// Id of the invocation; the answer names it.
+        /// The id of the invocation. The response must refer to it.
         public var requestID: String
-        /// The event, JSON.
+        /// The event as JSON.
         public var payload: Data
-        /// When Lambda kills the process.
+        /// When Lambda kills the process. If Lambda does not say, 15 minutes after the event arrived.
         public var deadline: Timestamp
-        /// X-Ray's trace header. It is not copied to the environment variable `_X_AMZN_TRACE_ID`, which only AWS SDKs
-        /// read, because `setenv` would race with other threads.
+        /// X-Ray's trace header. It is not copied to the environment variable `_X_AMZN_TRACE_ID`: only AWS SDKs read
+        /// that, and `setenv` would race with other threads.
         public var traceHeader: String?
 
-        /// The trace id in W3C form: `Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700` without version and dashes. Source:
+        /// The trace id in W3C form: `Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700` without `Root=1-` and dashes. Source:
         /// https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids
         public var traceID: String? {
             let root = traceHeader?.split(separator: ";").first { $0.hasPrefix("Root=1-") }
@@ -30,7 +30,7 @@ public struct LambdaRuntime: Sendable {
         }
     }
 
-    /// The maximum size of an event and of a response: 6 MiB.
+    /// The maximum size of an event and of a response: 6 MiB. Source:
     /// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     public static let largestEvent = 6 << 20
 
@@ -54,8 +54,9 @@ public struct LambdaRuntime: Sendable {
     /// Handles events until stopped. A failed event is reported to Lambda, which retries it by its own policy.
     /// - Parameters:
     ///   - stop: Stops waiting for events. An event in progress is still answered.
-    ///   - handle: Handles one event and returns JSON.
-    /// - Throws: An error if the runtime API misbehaves. Lambda then restarts the function.
+    ///   - handle: Handles one event and returns the response as JSON.
+    /// - Throws: An error if the runtime API does not answer or answers with an error. Lambda then restarts the
+    ///   function.
     public func run(
         until stop: StopRequest, _ handle: @Sendable (Event) async throws(ClairoError) -> Data
     ) async throws(ClairoError) {
@@ -78,8 +79,8 @@ public struct LambdaRuntime: Sendable {
         }
     }
 
-    /// Reports to Lambda that the function cannot start. Errors of the report itself are ignored, because `error` is
-    /// the one that matters.
+    /// Reports to Lambda that the function cannot start. If the report fails, that is ignored, because `error` is what
+    /// matters.
     public func reportInitFailure(_ error: ClairoError) async {
         _ = try? await post(error, to: "/init/error")
     }
@@ -131,7 +132,7 @@ public struct LambdaRuntime: Sendable {
     ) async throws(ClairoError) -> HTTPReply {
         var request = HTTPRequest(method, base + path, headers: headers)
         if body != nil { request.headers["Content-Type"] = "application/json" }
-        // Lambda may freeze the process for hours during the wait, so a timeout would be meaningless.
+        // Lambda may freeze the process for hours while it waits for an event, so a timeout would be meaningless.
         request.stallTimeout = 1e9
         let final = request
         do {

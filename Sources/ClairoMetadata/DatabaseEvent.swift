@@ -4,18 +4,18 @@ public import ClairoCore
 public struct DatabaseEvent: Sendable {
     /// What a transaction does.
     public enum Operation: String, Sendable, CaseIterable {
-        /// Whether it changes rows.
+        /// A transaction that only reads, or that changes rows.
         case read, write
         /// A transaction that looks for work.
         case claim
-        /// A change of the schema.
+        /// A migration of the schema.
         case migrate
     }
 
-    /// What the transaction did.
+    /// The operation.
     public var operation: Operation
     /// The kind of error, or nil on success.
     public var failure: ClairoError.Kind?
-    /// Including retries and the wait for a connection.
+    /// The duration in seconds, including retries and the wait for a connection.
     public var seconds: Double
 }

@@ -42,18 +42,18 @@ public enum MetadataDatabase {
     public static func maskedURL(_ url: String) -> String { MaskedURL.text(url) }
 
     private static func sqlitePath(_ rest: String) throws(ClairoError) -> String {
-        // `//` is followed by a host, which is empty for a file (RFC 8089).
+        // After `//` comes the host, which is empty for a local file (RFC 8089).
         let path = rest.hasPrefix("//") ? String(rest.dropFirst(2)) : rest
         guard !path.isEmpty, !rest.hasPrefix("//") || path.hasPrefix("/") else {
             throw .configuration(
-                "sqlite:\(rest) names no file", advice: "Use sqlite:PATH or sqlite:///absolute/path.")
+                "sqlite:\(rest) does not name a file", advice: "Use sqlite:PATH or sqlite:///absolute/path.")
         }
         return path
     }
 
     private static func unknown(_ url: String) -> ClairoError {
         .configuration(
-            "\(maskedURL(url)) is no database that this program knows",
+            "\(maskedURL(url)) is not a supported database URL",
             advice: "Use sqlite:PATH or mysql://user@host/database.")
     }
 }

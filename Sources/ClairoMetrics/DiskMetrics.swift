@@ -10,7 +10,7 @@ public enum DiskMetrics {
 
     /// A folder whose disk is watched.
     public struct Folder: Sendable, Hashable {
-        /// A fixed name, such as `data`.
+        /// The value of the label `folder`: a fixed name, such as `data`.
         public var label: String
         /// Path of the folder.
         public var path: String
@@ -21,8 +21,8 @@ public enum DiskMetrics {
         }
     }
 
-    /// Adds each disk once, under the first of its folders. A folder that does not exist yet counts for its parent's
-    /// disk.
+    /// Adds each disk once, under the label of its first folder. For a folder that does not exist yet, uses the disk of
+    /// its nearest existing parent.
     public static func write(_ folders: [Folder], to page: inout Exposition) {
         var seen: Set<UInt64> = []
         for folder in folders {
@@ -33,7 +33,7 @@ public enum DiskMetrics {
             }
             var disk = statvfs()
             guard statvfs(path, &disk) == 0, seen.insert(UInt64(status.st_dev)).inserted else { continue }
-            // Blocks reserved for root are not free (statvfs(3)).
+            // `f_bavail` excludes the blocks that are reserved for root (statvfs(3)).
             page.add(free, [.init(Double(disk.f_bavail) * Double(disk.f_frsize), folder.label)])
             page.add(size, [.init(Double(disk.f_blocks) * Double(disk.f_frsize), folder.label)])
         }

@@ -4,18 +4,18 @@ public struct Exposition: Sendable {
     /// Content type of the page.
     public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    /// The current value of one series.
+    /// One series and its current value.
     public struct Sample: Sendable, Hashable {
         /// The value of a series.
         public enum Value: Sendable, Hashable {
-            /// Of a counter or a gauge.
+            /// The value of a counter or a gauge.
             case number(Double)
-            /// The number of observations in each bucket, with one more for those above the last bound, and the sum of
-            /// all observations.
+            /// The value of a histogram: the number of observations in each bucket, plus a last one for those above the
+            /// highest bound, and the sum of all observations. The counts are not cumulative.
             case buckets(counts: [Int], sum: Double)
         }
 
-        /// Values in the order of the family's labels.
+        /// The values of the labels, in the order of the family's labels.
         public var labels: [String]
         /// The value.
         public var value: Value
@@ -99,7 +99,7 @@ public struct Exposition: Sendable {
         return escaped
     }
 
-    /// Formats a number for Go's `ParseFloat`.
+    /// Formats a number as Go's `ParseFloat` expects it.
     private static func number(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value > 0 ? "+Inf" : "-Inf" }

@@ -1,8 +1,8 @@
 /// Metrics that each daemon keeps about its own work.
 ///
-/// Label values are those of the database and the logs. `kind` is the kind of a task and `error` the kind of an error
-/// (badInput, transient, capacity, defect, usage, cancelled). `step` is a step within a task. `rendition` is a usual
-/// height of the ladder, such as `720p`; any other height counts as `other`.
+/// Label values are the same as in the database and the logs. `kind` is the kind of a task and `error` the kind of an
+/// error (badInput, transient, capacity, defect, usage, cancelled). `step` is a step within a task. `rendition` is a
+/// standard height of the ladder, such as `720p`, or `other`.
 extension MetricFamily {
     private static let shortTimes = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
     private static let longTimes: [Double] = [1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400]
@@ -96,7 +96,7 @@ extension MetricFamily {
         "Time from a request's head until its response is ready, including reading an upload, in seconds",
         buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300], labels: ["method"])
 
-    /// The families that a daemon shows, in the order of its page.
+    /// The families on a daemon's page, in this order.
     public static let daemon = [
         buildInfo, warnings, tasksRunning, tasksEnded, taskErrors, retries, deadLetters, sandboxKills,
         taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, mediaSeconds, decodeErrors, jobs, jobDuration,

@@ -3,23 +3,23 @@
 /// Names follow https://prometheus.io/docs/practices/naming: base units, `_total` for counters. Label values come from
 /// small closed sets; ids, keys, paths and names of people are never labels.
 public struct MetricFamily: Sendable, Hashable {
-    /// The type of a metric, as Prometheus knows it.
+    /// The Prometheus type of a metric.
     public enum Kind: Sendable, Hashable {
         /// A number that only grows.
         case counter
         /// A number that goes up and down.
         case gauge
-        /// The upper bounds of the buckets, ascending, without infinity.
+        /// A distribution of observations. Has the upper bounds of the buckets, ascending, without infinity.
         case histogram([Double])
     }
 
     /// Name of the metric.
     public let name: String
-    /// A phrase without a full stop.
+    /// The help text: a phrase without a full stop.
     public let help: String
     /// Type of the metric.
     public let kind: Kind
-    /// Names of its labels, in the order of the values of a sample.
+    /// The names of the labels, in the order of the values in a sample.
     public let labels: [String]
     /// The previous name and labels, which are still written for one release.
     public private(set) var alias: Alias?
@@ -28,7 +28,7 @@ public struct MetricFamily: Sendable, Hashable {
     public struct Alias: Sendable, Hashable {
         /// The previous name, or nil if only labels changed.
         public let name: String?
-        /// The previous labels, by their new names.
+        /// The previous name of each renamed label, by its new name.
         public let labels: [String: String]
     }
 
@@ -64,9 +64,10 @@ public struct MetricFamily: Sendable, Hashable {
         alias = renamed.isEmpty && old == nil ? nil : Alias(name: old, labels: renamed)
     }
 
-    /// The labels of each series and where its value is found. Labels that were renamed appear under both names.
+    /// The labels to write for each series, with the index of their value in a sample. A renamed label is written under
+    /// both names.
     ///
-    /// If the name of the family changed too, the series of the old name has the old labels, so this has only the new ones.
+    /// If the name of the family changed too, `predecessor` has the old labels, so this has only the new ones.
     var writtenLabels: [(name: String, index: Int)] {
         let current = labels.enumerated().map { (name: $1, index: $0) }
         guard let alias, alias.name == nil else { return current }

@@ -1,8 +1,8 @@
 internal import Foundation
 internal import Glibc
 
-/// Operating system metrics of this process, under the names common to all Prometheus clients.
-/// Source: https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics, proc(5)
+/// Operating system metrics of this process, under the standard names of Prometheus clients. Source:
+/// https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics, proc(5)
 public enum ProcessMetrics {
     private static let cpu = MetricFamily.counter(
         "process_cpu_seconds_total", "User and system CPU time of this process without its children, in seconds")
@@ -15,7 +15,8 @@ public enum ProcessMetrics {
 
     /// Adds the available metrics. Unreadable ones are omitted.
     public static func write(to page: inout Exposition) {
-        // The name is in parentheses and may contain anything. Fields 3 and up follow it, separated by spaces.
+        // Field 2, the process name, is in parentheses and may contain any character. Fields 3 and up follow, separated
+        // by spaces.
         if let stat = text("/proc/self/stat"), let end = stat.lastIndex(of: ")") {
             let fields = stat[stat.index(after: end)...].split(separator: " ")
             let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
@@ -29,7 +30,7 @@ public enum ProcessMetrics {
             }
         }
         if let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
-            // One of them is the open directory itself.
+            // One entry is the descriptor that lists this folder.
             page.add(openFiles, Double(max(0, names.count - 1)))
         }
         var limit = rlimit()

@@ -1,28 +1,29 @@
 public import CoreMetrics
 internal import Synchronization
 
-/// The backend of swift-metrics: stores the series of declared families and writes them for Prometheus.
+/// A backend for swift-metrics. Stores the series of declared families and adds them to a page for Prometheus.
 ///
-/// Undeclared names or labels are ignored, so that a library cannot add series of its own.
+/// Series with undeclared names or labels are ignored, so that a library cannot add its own.
 public final class PrometheusRegistry: MetricsFactory {
     private let families: [MetricFamily]
     private let byName: [String: MetricFamily]
     private let series = Mutex<[String: [[String]: Series]]>([:])
 
-    /// A registry of these families. Others are not counted.
+    /// Creates a registry of these families. Others are ignored.
     public init(_ families: [MetricFamily]) {
         self.families = families
         byName = Dictionary(families.map { ($0.name, $0) }) { first, _ in first }
-        // Series without labels start at zero: a counter that first appears with its first event has no rate for it.
+        // Series without labels start at zero. If a counter first appeared with its first event, that event would not
+        // count in a rate.
         for family in families where family.labels.isEmpty { _ = find(family.name, []) }
     }
 
-    /// Creates series with the value zero.
+    /// Creates series with the value zero, one for each array of label values.
     public func prepare(_ family: MetricFamily, _ values: [[String]]) {
         for labels in values { _ = find(family.name, Array(zip(family.labels, labels))) }
     }
 
-    /// Adds all series that have a value to a page.
+    /// Adds all series to a page.
     public func write(to page: inout Exposition) {
         let series = series.withLock { $0 }
         for family in families {
@@ -113,14 +114,14 @@ extension Series: CounterHandler, FloatingPointCounterHandler, MeterHandler, Rec
         let index = bounds.firstIndex { value <= $0 } ?? bounds.count
         state.withLock { state in
             guard case .buckets(var counts, let sum) = state else { return }
-            // Moved out and back, so that the counts are not copied.
+            // The state is moved out and back, so that the counts are not copied.
             state = .number(0)
             counts[index] += 1
             state = .buckets(counts: counts, sum: sum + value)
         }
     }
 
-    /// Duration histograms are in seconds.
+    /// Records a duration. Histograms of durations are in seconds.
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }
     func preferDisplayUnit(_ unit: TimeUnit) {}
 }

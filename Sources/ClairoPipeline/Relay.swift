@@ -2,10 +2,10 @@ public import ClairoCore
 
 /// Delivers messages from the outbox to the queue and the webhook, at least once.
 ///
-/// A row leaves the outbox only after its message is acknowledged. If a relay dies in between, another one delivers the
-/// row after its lease. Several relays may run at once. A failed delivery is retried with back-off and only delays
-/// messages of the same key. A message that can never be delivered is dead-lettered. Webhooks are left to relays that
-/// are configured with a URL.
+/// A row is deleted from the outbox only after its message is acknowledged. If a relay dies in between, another one
+/// delivers the message once the lease has expired. Several relays may run at once. A failed delivery is retried with
+/// back-off and delays only messages with the same key. A message that can never be delivered is dead-lettered. Only
+/// relays with a webhook URL deliver webhooks.
 public struct Relay: Sendable {
     /// The outcome of a batch of messages.
     public struct Summary: Sendable {
@@ -27,7 +27,7 @@ public struct Relay: Sendable {
     private let owner: String
     private static let batch = 200
     private static let leaseSeconds = 60.0
-    /// The number of attempts for a webhook, which take about eight hours with back-off.
+    /// The maximum number of attempts at a webhook. With back-off, they take about eight hours.
     private static let webhookAttempts = 20
 
     /// - Parameters:
@@ -61,10 +61,10 @@ public struct Relay: Sendable {
 
     /// Delivers messages as they become due, until the calling task is cancelled.
     /// - Parameters:
-    ///   - wakeSignal: Signalled by code of this process that writes to the outbox.
-    ///   - idleSeconds: The interval between polls of an empty outbox.
+    ///   - wakeSignal: Signalled when this process has written to the outbox.
+    ///   - idleSeconds: Seconds between polls of an empty outbox.
     ///   - count: Called with the result of each batch.
-    ///   - log: Called for errors, once per series of failures.
+    ///   - log: Called for errors, once per series of equal errors.
     public func follow(
         wakeSignal: WakeSignal, idleSeconds: Double = 0.1, count: @escaping @Sendable (Summary) -> Void = { _ in },
         log: @escaping @Sendable (ClairoError) -> Void
@@ -118,7 +118,8 @@ public struct Relay: Sendable {
         }
     }
 
-    /// Delivers a claimed batch even if the task is cancelled. Otherwise it would wait until its lease expires.
+    /// Delivers a claimed batch even if the calling task is cancelled. Otherwise its messages would wait until the
+    /// lease expires.
     private func deliverWholeBatch(_ lane: OutboxLane) async throws(ClairoError) -> Summary? {
         let batch = Task { () async -> Result<Summary?, ClairoError> in
             do throws(ClairoError) { return .success(try await deliverBatch(lane)) } catch { return .failure(error) }
@@ -126,7 +127,7 @@ public struct Relay: Sendable {
         return try await batch.value.get()
     }
 
-    /// - Returns: Nil if nothing is due.
+    /// - Returns: Nil if no message is due.
     private func deliverBatch(_ lane: OutboxLane) async throws(ClairoError) -> Summary? {
         let messages = try await metadata.claimOutbox(
             lane, owner: owner, limit: Self.batch, leaseSeconds: Self.leaseSeconds)
@@ -145,7 +146,7 @@ public struct Relay: Sendable {
         CrashPoint.reach("relay.marked")
         summary.delivered = delivered.count
         for case (let message, let error?) in failures {
-            summary.lastError = error.whileDoing("A message to \(message.topic) is waiting")
+            summary.lastError = error.whileDoing("Delivering a message to \(message.topic)")
             if error.kind == .badInput || (lane == .webhook && message.attempts + 1 >= Self.webhookAttempts) {
                 try await deadLetter(message, error)
                 summary.deadLetters += 1

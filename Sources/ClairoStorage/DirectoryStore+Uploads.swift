@@ -2,8 +2,9 @@ public import ClairoCore
 public import Foundation
 internal import Glibc
 
-/// Multipart uploads: a folder `.uploads/<id>` with the bytes at their final offsets in `data`, and one line per
-/// committed part in `parts`. A part is recorded after its bytes are on disk, so recorded parts exist.
+/// Multipart uploads. An upload is a folder `.uploads/<id>` with two files: `data` holds the bytes at their final
+/// offsets, and `parts` has one line per committed part. A part is recorded after its bytes are on disk, so every
+/// recorded part exists.
 extension DirectoryStore {
     /// The first line of `parts`.
     private struct Header: Codable {
@@ -55,7 +56,7 @@ extension DirectoryStore {
         try Self.writeAll(data, to: descriptor, path: upload.key.rawValue)
         guard fdatasync(descriptor) == 0 else { throw fileError("Cannot write \(upload.key)", errno, reading: false) }
         let md5 = Checksum.md5(data)
-        guard record(folder) != nil else { throw .noInput("The upload \(upload.id) was ended") }
+        guard record(folder) != nil else { throw .noInput("Upload \(upload.id) was completed or aborted") }
         try append(Data("\(number) \(data.count) \(md5)\n".utf8), to: folder + "/parts")
         return UploadedPart(number: number, size: data.count, etag: md5, checksum: .md5(md5))
     }
@@ -77,7 +78,7 @@ extension DirectoryStore {
         let size = parts.reduce(Int64(0)) { $0 + Int64($1.size) }
         let isThere = try info(of: upload.key)?.size == size
         if isThere, access(folder + "/data", F_OK) != 0 {
-            // An earlier run died between the two steps below.
+            // An earlier run died after it had moved the object and before it removed the folder.
             try? FileManager.default.removeItem(atPath: folder)
             if let info = try info(of: upload.key) { return info }
         }
@@ -90,7 +91,9 @@ extension DirectoryStore {
         Self.flushFolder(of: target)
         try? FileManager.default.removeItem(atPath: folder)
         rmdir("\(root.path)/\(Self.uploadsFolder)")
-        guard let info = try info(of: upload.key) else { throw .inputOutput("\(upload.key) vanished") }
+        guard let info = try info(of: upload.key) else {
+            throw .inputOutput("\(upload.key) disappeared after it was written")
+        }
         return info
     }
 
@@ -100,7 +103,7 @@ extension DirectoryStore {
         rmdir("\(root.path)/\(Self.uploadsFolder)")
     }
 
-    /// The content of `parts`, or nil if the upload does not exist. A line truncated by a crash is ignored.
+    /// Returns the content of `parts`, or nil if the upload does not exist. A line truncated by a crash is ignored.
     private func record(_ folder: String) -> (header: Header, parts: [Int: UploadedPart])? {
         guard let data = FileManager.default.contents(atPath: folder + "/parts") else { return nil }
         var lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)

@@ -4,10 +4,10 @@ internal import Glibc
 
 /// A store in a folder: keys are paths below it.
 ///
-/// An object is written beside its place under a hidden name, flushed to disk and then renamed, so that a reader or a
-/// crash sees the whole object or nothing.
+/// An object is written to a hidden file in the same folder, flushed to disk and then renamed. So readers see the whole
+/// object or none, even after a crash.
 public struct DirectoryStore: DurableStore {
-    /// The directory that the keys are relative to.
+    /// The folder that keys are relative to.
     public let root: URL
 
     /// The folder is created with the first object.
@@ -21,7 +21,7 @@ public struct DirectoryStore: DurableStore {
         return ObjectLocation(bucket: "", key: file.path, url: file.absoluteString)
     }
 
-    /// A folder cannot have presigned URLs.
+    /// Always returns nil, because a folder has no presigned URLs.
     public func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? { nil }
 
     public func check() throws(ClairoError) {
@@ -29,11 +29,11 @@ public struct DirectoryStore: DurableStore {
         guard access(root.path, W_OK | X_OK) == 0 else {
             throw fileError("Cannot write to the folder \(root.path)", errno, reading: false)
         }
-        // The disk may be full.
+        // Writes an object, because the disk may be full.
         try checkRoundTrip()
     }
 
-    /// The path of an object. A key that would leave the folder is a defect of the caller.
+    /// Returns the path of an object. A key that points outside the folder is a defect of the caller.
     func path(_ key: ObjectKey) throws(ClairoError) -> String {
         let parts = key.rawValue.split(separator: "/", omittingEmptySubsequences: false)
         guard !parts.isEmpty, parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." && !$0.contains("\0") }),
@@ -81,7 +81,7 @@ public struct DirectoryStore: DurableStore {
         try write(target, body) { (temporary: String) throws(ClairoError) in try Self.move(temporary, to: target) }
     }
 
-    /// Writes a hidden file next to `target` and calls `publish` to move it into place.
+    /// Writes a hidden file beside `target` and calls `publish` to move it into place.
     private func write(
         _ target: String, _ body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void,
         publish: (_ temporary: String) throws(ClairoError) -> Void
@@ -112,8 +112,8 @@ public struct DirectoryStore: DurableStore {
         flushFolder(of: target)
     }
 
-    /// Syncs the folder, so that the name survives a power failure. Errors are ignored, because there is no
-    /// alternative.
+    /// Syncs the folder, so that the name survives a power failure. Errors are ignored, because nothing could be done
+    /// about them.
     static func flushFolder(of target: String) {
         let folder = Glibc.open((target as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if folder >= 0 {
@@ -138,8 +138,8 @@ public struct DirectoryStore: DurableStore {
         if failure != 0 { throw fileError("Cannot write \(path)", failure, reading: false) }
     }
 
-    /// Creates a folder and then, with a system call, something in it. Retries if another process deletes the folder in
-    /// between, because it has removed the folder's last object.
+    /// Creates a folder, then makes a system call that creates something in it. Retries if another process deletes the
+    /// folder in between, as it does after removing the last object in it.
     func inFolder(_ folder: String, _ call: () -> Int32) throws(ClairoError) -> Int32 {
         for _ in 0..<Self.attempts {
             try makeFolder(folder)
@@ -158,11 +158,11 @@ public struct DirectoryStore: DurableStore {
         let hasParent = !parent.isEmpty && parent != path
         let result = hasParent ? try inFolder(parent) { mkdir(path, 0o755) } : mkdir(path, 0o755)
         if result != 0, errno != EEXIST {
-            throw fileError("Cannot make the folder \(path)", errno, reading: false)
+            throw fileError("Cannot create the folder \(path)", errno, reading: false)
         }
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
             throw .cannotCreate(
-                "\(path) exists and is not a folder", advice: "Name another folder, such as with -o.")
+                "\(path) exists and is not a folder", advice: "Use another folder, for example with -o.")
         }
     }
 
@@ -207,7 +207,7 @@ public struct DirectoryStore: DurableStore {
     public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
         // Only the folder that contains the prefix needs to be walked.
         let parts = prefix.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-        // Such a path is never part of a key, and the walk must not leave the root.
+        // No key contains such a component, and the walk must stay below the root.
         guard parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { return [] }
         let folder = parts.joined(separator: "/")
         var keys: [ObjectKey] = []
@@ -255,14 +255,14 @@ public struct DirectoryStore: DurableStore {
         if unlink(target) != 0, errno != ENOENT, errno != ENOTDIR, errno != EISDIR {
             throw fileError("Cannot remove \(target)", errno, reading: false)
         }
-        // Folders are not objects, so delete those that have become empty.
+        // Deletes folders that have become empty, because folders are not objects.
         var folder = (target as NSString).deletingLastPathComponent
         while folder.hasPrefix(root.path + "/"), rmdir(folder) == 0 {
             folder = (folder as NSString).deletingLastPathComponent
         }
     }
 
-    /// Deletes hidden files left behind by killed writers.
+    /// Deletes the hidden files that killed writers left behind.
     public func removePartialObjects() throws(ClairoError) {
         guard let enumerator = FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil) else { return }
         for case let url as URL in enumerator where Self.isTemporary(url.lastPathComponent) {
@@ -270,7 +270,7 @@ public struct DirectoryStore: DurableStore {
         }
     }
 
-    /// Only names created by `put`, which end in a UUID.
+    /// Whether `put` created a file with this name, which ends in a UUID.
     private static func isTemporary(_ name: String) -> Bool {
         name.hasPrefix(temporaryPrefix) && UUID(uuidString: String(name.suffix(36))) != nil
     }

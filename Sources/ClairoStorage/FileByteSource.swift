@@ -2,10 +2,10 @@ public import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// A local file as a `ByteSource`. Its size is read once, when it is opened.
+/// A local file as a `ByteSource`. Its size is read when it is opened and not again.
 public final class FileByteSource: ByteSource {
     private let descriptor: Int32
-    /// Size of the file when it was opened.
+    /// The size of the file in bytes when it was opened.
     public let size: Int64
     private let path: String
 
@@ -13,7 +13,7 @@ public final class FileByteSource: ByteSource {
     /// - Throws: `noInput` (66) if it does not exist, `noPermission` (77) if it is not readable.
     public init(path: String) throws(ClairoError) {
         self.path = path
-        // Non-blocking, because opening a named pipe would otherwise wait for a writer.
+        // Non-blocking: otherwise, opening a named pipe would wait for a writer.
         descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw fileError("Cannot read \(path)", errno, reading: true) }
         var status = stat()
@@ -42,7 +42,7 @@ public final class FileByteSource: ByteSource {
     }
 }
 
-/// Maps `errno` to an error with the right exit code and advice.
+/// Maps an `errno` value to an error with an exit code and advice.
 func fileError(_ action: String, _ code: Int32, reading: Bool) -> ClairoError {
     let reason = String(cString: strerror(code))
     let message = "\(action): \(reason)"

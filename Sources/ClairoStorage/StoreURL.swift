@@ -6,7 +6,7 @@ internal import Foundation
 public enum StoreURL {
     /// - Parameters:
     ///   - url: `file:DIR` or `s3://BUCKET/PREFIX`.
-    ///   - environment: Provides AWS settings and credentials.
+    ///   - environment: The environment variables, which provide AWS settings and credentials.
     ///   - observe: Called for each attempt of an S3 request.
     /// - Throws: `configuration` (78) if the URL is not a store.
     public static func open(
@@ -22,11 +22,11 @@ public enum StoreURL {
             return try S3Store(url: url, environment: environment, options: options, cancellation: token)
         }
         throw .configuration(
-            "\(MaskedURL.text(url, hidesUser: true)) is not the URL of a store",
-            advice: "Give file:DIR or s3://BUCKET/PREFIX.")
+            "\(MaskedURL.text(url, hidesUser: true)) is not a store URL",
+            advice: "Use file:DIR or s3://BUCKET/PREFIX.")
     }
 
-    /// The folder of a `file:` URL in any form (RFC 8089), or nil.
+    /// Returns the folder of a `file:` URL in any form (RFC 8089), or nil for another URL.
     public static func folder(_ url: String) -> String? {
         guard url.hasPrefix("file:") else { return nil }
         var rest = url.dropFirst(5)

@@ -13,10 +13,10 @@ public final class Cancellation: Sendable {
 
     public init() {}
 
-    /// Whether it was cancelled.
+    /// Whether the token was cancelled.
     public var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
-    /// Cancels everything that listens to this token. Takes a lock, so do not call it from a C signal handler.
+    /// Cancels all calls that use this token. Takes a lock, so do not call it from a C signal handler.
     public func cancel() {
         state.withLock { state in
             state.isCancelled = true
@@ -25,7 +25,7 @@ public final class Cancellation: Sendable {
         }
     }
 
-    /// Runs `body` and calls `handler` on cancellation during that time, or at once if already cancelled.
+    /// Runs `body`. Calls `handler` if the token is cancelled meanwhile, or at once if it already is.
     /// - Parameter handler: Runs under the token's lock: it must return quickly and must not use this token.
     public func notifying<R>(_ handler: @escaping @Sendable () -> Void, while body: () throws -> R) rethrows -> R {
         let identifier = state.withLock { state in
@@ -39,7 +39,7 @@ public final class Cancellation: Sendable {
     }
 
     /// Blocks the calling thread for `seconds` or until cancellation.
-    /// - Returns: Whether the whole time has passed.
+    /// - Returns: False if cancelled, true after the whole time.
     public func sleep(seconds: Double) -> Bool {
         let wakeUp = DispatchSemaphore(value: 0)
         return notifying({ wakeUp.signal() }) {

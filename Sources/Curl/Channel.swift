@@ -1,10 +1,10 @@
 internal import CCurl
 internal import Foundation
 
-/// An easy handle in its own multi handle, with its open connections.
+/// A libcurl easy handle in a multi handle of its own, with its open connections.
 ///
 /// `@unchecked Sendable`: it has one owner at a time, either the client's stack (under its lock) or the call that took
-/// it from there. The exception is `wake`, which libcurl allows from any thread while the handle lives.
+/// it from the stack. The exception is `wake`, which any thread may call while the handle exists.
 final class Channel: @unchecked Sendable {
     private let multi: UnsafeMutableRawPointer
     private let easy: UnsafeMutableRawPointer
@@ -30,7 +30,8 @@ final class Channel: @unchecked Sendable {
 
     private func wake() { curl_multi_wakeup(multi) }
 
-    /// Runs one transfer to its end.
+    /// Runs one transfer to its end. Blocks.
+    /// - Throws: `CurlError`, or the error of one of the caller's closures.
     func perform(
         _ transfer: Transfer, _ request: HTTPRequest, _ configuration: HTTPClient.Configuration,
         _ cancellation: Cancellation?
@@ -45,9 +46,9 @@ final class Channel: @unchecked Sendable {
         clairo_curl_set_pointer(easy, CURLOPT_HTTPHEADER, headers)
         return try withExtendedLifetime(transfer) {
             guard curl_multi_add_handle(multi, easy) == CURLM_OK else {
-                throw CurlError(.local, origin: origin.description, "libcurl cannot take the transfer")
+                throw CurlError(.local, origin: origin.description, "libcurl cannot start the transfer")
             }
-            // Also closes the connection unless the transfer is complete.
+            // This also closes the connection if the transfer is incomplete.
             defer { curl_multi_remove_handle(multi, easy) }
             let run = { try self.run(transfer, request, origin, cancellation) }
             if let cancellation { return try cancellation.notifying({ self.wake() }, while: run) }
@@ -78,7 +79,7 @@ final class Channel: @unchecked Sendable {
                     .timeout, code: CURLE_OPERATION_TIMEDOUT, origin: origin.description,
                     "no bytes for \(Int(request.stallTimeout.rounded(.up))) s", hasBegunReply: transfer.hasBegunReply)
             }
-            // Returns early if the socket is ready, if libcurl has a deadline, or on `wake`.
+            // Returns early if the socket is ready, at libcurl's own deadlines, or after `wake`.
             curl_multi_poll(multi, nil, 0, Int32(min(rest * 1000 + 1, 60_000)), nil)
         }
     }
@@ -114,9 +115,10 @@ final class Channel: @unchecked Sendable {
         text(CURLOPT_PROTOCOLS_STR, "http,https")
         text(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
         long(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
-        // Signals belong to the program. libcurl 7.87 and later writes to sockets with MSG_NOSIGNAL, TLS included.
+        // libcurl must not change the program's signal handlers. It need not: since 7.87 it writes to all sockets with
+        // MSG_NOSIGNAL, also for TLS.
         long(CURLOPT_NOSIGNAL, 1)
-        // A cancelled transfer does not wait for DNS.
+        // Do not wait for name resolution after a cancellation.
         long(CURLOPT_QUICK_EXIT, 1)
         long(CURLOPT_CONNECTTIMEOUT_MS, Int(request.connectTimeout * 1000))
         long(CURLOPT_TCP_KEEPALIVE, 1)
@@ -142,7 +144,9 @@ final class Channel: @unchecked Sendable {
         setCallbacks(transfer)
     }
 
-    /// Sends the body of any method as an upload, which reads it piece by piece.
+    /// Sets the method and the length of the body. Any body is sent as an upload, because libcurl reads an upload piece
+    /// by piece.
+    /// - Parameter length: The length in bytes, -1 if unknown, nil without a body.
     private func setMethod(_ method: String, length: Int64?) {
         if let length {
             long(CURLOPT_UPLOAD, 1)
@@ -150,7 +154,7 @@ final class Channel: @unchecked Sendable {
         } else if method == "HEAD" {
             long(CURLOPT_NOBODY, 1)
         } else if ["POST", "PUT", "PATCH"].contains(method) {
-            // These methods announce an empty body (RFC 9110 section 8.6).
+            // These methods send Content-Length even for an empty body (RFC 9110 section 8.6).
             long(CURLOPT_UPLOAD, 1)
             clairo_curl_set_off(easy, CURLOPT_INFILESIZE_LARGE, 0)
         } else {
@@ -191,7 +195,8 @@ final class Channel: @unchecked Sendable {
         Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
     }
 
-    /// The header fields as a libcurl list. Without the empty `Expect:`, libcurl waits a second for "100 Continue".
+    /// The header fields as a libcurl list, which the caller frees. Contains an empty `Expect:`, without which libcurl
+    /// would wait a second for "100 Continue".
     private func list(
         _ request: HTTPRequest, _ configuration: HTTPClient.Configuration, _ origin: Origin
     ) throws(CurlError) -> UnsafeMutablePointer<curl_slist>? {
@@ -201,7 +206,7 @@ final class Channel: @unchecked Sendable {
             else {
                 throw CurlError(.badRequest, origin: origin.description, "a header field contains a control character")
             }
-            // libcurl wants a semicolon after a field without a value (CURLOPT_HTTPHEADER(3)).
+            // libcurl requires a semicolon after the name of a field without a value (CURLOPT_HTTPHEADER(3)).
             lines.append(field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
         }
         var list: UnsafeMutablePointer<curl_slist>?
@@ -211,12 +216,12 @@ final class Channel: @unchecked Sendable {
 
     private func long(_ option: CURLoption, _ value: Int) { clairo_curl_set_long(easy, option, value) }
 
-    /// libcurl keeps a copy.
+    /// Sets an option to a string, of which libcurl keeps a copy.
     private func text(_ option: CURLoption, _ value: String) { clairo_curl_set_text(easy, option, value) }
 }
 
-/// Detects a stalled transfer: one that moved less than a byte per second over the limit. Time spent in the caller's
-/// closures does not count.
+/// Detects a stalled transfer: one that averages less than one byte per second over `limit` seconds. Time spent in the
+/// caller's closures does not count.
 struct StallWatch {
     private let limit: Double
     private var start: Double

@@ -4,17 +4,17 @@ internal import CCurl
 ///
 /// No field contains credentials, paths or query strings. Of the URL, only scheme, host and port are kept.
 public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What failed, for the caller's decision about a retry.
+    /// The kind of error, by which a caller decides about a retry.
     public enum Category: String, Sendable {
         /// The host could not be resolved or connected to in time.
         case unreachable
-        /// The transfer stalled.
+        /// The transfer stalled; see `HTTPRequest.stallTimeout`.
         case timeout
         /// The TLS handshake or a certificate check failed.
         case tls
         /// The connection was lost before the reply was complete.
         case connectionLost
-        /// The reply is not valid HTTP.
+        /// The reply is not valid HTTP, or there were too many redirects.
         case badReply
         /// The reply exceeds the caller's limit.
         case tooLarge
@@ -22,11 +22,11 @@ public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
         case cancelled
         /// The request is invalid.
         case badRequest
-        /// A local resource, such as memory, ran out.
+        /// A local resource such as memory ran out, or libcurl failed for another reason.
         case local
     }
 
-    /// What failed.
+    /// The kind of error.
     public let category: Category
     /// libcurl's CURLcode, for logs.
     public let code: Int32
@@ -34,7 +34,7 @@ public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
     public let origin: String
     /// One clause without a full stop.
     public let reason: String
-    /// Whether bytes of a reply arrived.
+    /// Whether any bytes of a reply have arrived.
     public let hasBegunReply: Bool
 
     /// Whether the same request may succeed later.
@@ -57,7 +57,8 @@ public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
         self.hasBegunReply = hasBegunReply
     }
 
-    /// - Parameter detail: libcurl's error buffer. Omitted if it may contain more of the URL than the host.
+    /// - Parameter detail: libcurl's error message. Replaced by a general one if it may contain more of the URL than
+    ///   the host.
     init(code: CURLcode, detail: String, origin: String, hasBegunReply: Bool) {
         let isHarmless = !detail.isEmpty && !detail.contains("?") && !detail.contains("@") && !detail.contains("://")
         self.init(

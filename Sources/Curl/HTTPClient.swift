@@ -5,24 +5,24 @@ internal import Synchronization
 /// An HTTP/1.1 client on libcurl. Calls block the calling thread, and closures run on that thread. Any number of
 /// threads may call at once.
 ///
-/// Each transfer holds a `Channel`: an easy handle in its own multi handle. That lets a `Cancellation` end a wait at
-/// once, because `curl_multi_wakeup` is the only libcurl call that another thread may make. Idle channels keep their
-/// connections open and wait on a stack for the next transfer.
+/// Each transfer uses a `Channel`: an easy handle in a multi handle of its own. The multi handle lets a `Cancellation`
+/// end a wait at once, because `curl_multi_wakeup` is the only libcurl call that another thread may make. Idle channels
+/// are kept on a stack for later transfers, with their connections open.
 ///
 /// HTTP/2 is disabled on purpose: it would multiplex parallel transfers onto one TCP connection, and uploads over it
 /// stall (https://github.com/curl/curl/issues/10433).
 public final class HTTPClient: Sendable {
     /// How a client connects.
     public struct Configuration: Sendable {
-        /// Sent with each request that sets no `User-Agent`.
+        /// The `User-Agent` of requests that do not set one.
         public var userAgent = "clairo"
-        /// Seconds after which an idle connection is not reused. Servers close idle connections silently: S3 after
-        /// about 20 s.
+        /// Seconds after which an idle connection is no longer reused. Servers close idle connections silently, S3
+        /// after about 20 s.
         public var idleLifetime = 5
-        /// Bytes of each buffer between libcurl and the socket, up to 2 MiB.
+        /// The size of libcurl's send and receive buffers in bytes, up to 2 MiB.
         public var bufferSize = 512 << 10
-        /// The environment that names proxies and certificates: `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`,
-        /// `AWS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE`, `SSL_CERT_DIR`.
+        /// The environment variables that name proxies and certificates: `http_proxy`, `https_proxy`, `all_proxy`,
+        /// `no_proxy`, `AWS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE`, `SSL_CERT_DIR`.
         public var environment = ProcessInfo.processInfo.environment
 
         public init() {}
@@ -31,7 +31,7 @@ public final class HTTPClient: Sendable {
     private let configuration: Configuration
     private let idle = Mutex<[Channel]>([])
     private static let idleLimit = 16
-    /// Must run once per process, before any other call (curl_global_init(3)).
+    /// libcurl's initialization, which must happen once per process, before any other call (curl_global_init(3)).
     private static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
     public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
@@ -45,8 +45,8 @@ public final class HTTPClient: Sendable {
         try transfer(request, body, ResponseReceiver(limit: limit, receive: nil), cancellation)
     }
 
-    /// Sends a request and passes the body of a 2xx reply to `receive` piece by piece. Of any other reply, the first
-    /// `limit` bytes are collected for error messages. Nothing is read from the network while `receive` runs.
+    /// Sends a request and passes the body of a 2xx reply to `receive` piece by piece. Of the body of any other reply,
+    /// the first `limit` bytes are collected for error messages. Nothing is read from the network while `receive` runs.
     /// - Throws: `CurlError`, or the error of one of the closures.
     public func stream(
         _ request: HTTPRequest, body: HTTPBody = .none, limit: Int = 64 << 10, cancellation: Cancellation? = nil,

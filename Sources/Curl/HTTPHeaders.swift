@@ -2,9 +2,9 @@
 public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral, Sequence {
     /// A header field.
     public struct Field: Sendable, Hashable {
-        /// Name of the field; compared without regard to case.
+        /// The name of the field, which is not case-sensitive.
         public var name: String
-        /// Value of the field.
+        /// The value of the field.
         public var value: String
     }
 
@@ -26,7 +26,7 @@ public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral, S
         }
     }
 
-    /// Adds a field, and keeps others of the same name.
+    /// Adds a field and keeps others with the same name.
     public mutating func append(_ name: String, _ value: String) { fields.append(Field(name: name, value: value)) }
 
     public func makeIterator() -> IndexingIterator<[Field]> { fields.makeIterator() }

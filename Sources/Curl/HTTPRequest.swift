@@ -8,10 +8,10 @@ public struct HTTPRequest: Sendable {
     public var url: String
     /// Header fields.
     public var headers: HTTPHeaders
-    /// The connect timeout in seconds, TLS included.
+    /// The connect timeout in seconds, including the TLS handshake.
     public var connectTimeout: Double = 10
-    /// Seconds without progress before the transfer counts as stalled. There is no limit on the total time, because a
-    /// large object on a slow link takes long. Time in the caller's closures does not count.
+    /// Seconds without progress after which the transfer counts as stalled. Time spent in the caller's closures does
+    /// not count. The total time is not limited, because a large object takes long on a slow link.
     public var stallTimeout: Double = 60
     /// A Unix socket to connect to instead of the URL's host.
     public var unixSocket: String?
@@ -34,12 +34,13 @@ public enum HTTPBody {
     case none
     /// A body that is in memory.
     case data(Data)
-    /// Fills the buffer and returns the number of bytes, 0 at the end. Called on the sending thread. Without a length,
-    /// the body uses chunked transfer coding (RFC 9112 section 7.1). It can be read once only, so it is never resent.
+    /// A body from a closure, which fills the buffer and returns the number of bytes, 0 at the end. It is called on the
+    /// sending thread. Without a length, the body is sent with chunked transfer coding (RFC 9112 section 7.1). Because
+    /// the body can be read only once, the request is not resent after its first bytes.
     case stream(length: Int64?, read: (UnsafeMutableRawBufferPointer) throws -> Int)
 }
 
-/// Status and header fields of a final reply. 1xx replies are skipped.
+/// The status and header fields of a final reply; 1xx replies are skipped.
 public struct HTTPHead: Sendable, Hashable {
     /// HTTP status.
     public var status: Int

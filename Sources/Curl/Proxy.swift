@@ -1,9 +1,9 @@
-/// Proxy settings from environment variables, as in curl(1), but from a given environment. libcurl's own `getenv` would
-/// race with `setenv`.
+/// Reads proxy settings from environment variables as curl(1) does, but from a given environment: libcurl's own calls
+/// of `getenv` would race with `setenv`.
 enum Proxy {
-    /// The proxy's URL, or empty for none.
+    /// The URL of the proxy, or an empty string for none.
     static func url(for scheme: String, _ environment: [String: String]) -> String {
-        // A CGI client can set upper-case HTTP_PROXY with a header (httpoxy), so only lower case counts.
+        // HTTP_PROXY is ignored: in a CGI program, a client can set it with the header Proxy (httpoxy).
         let names = scheme == "https" ? ["https_proxy", "HTTPS_PROXY"] : ["http_proxy"]
         return first(names + ["all_proxy", "ALL_PROXY"], environment) ?? ""
     }

@@ -1,14 +1,14 @@
 internal import CCurl
 internal import Foundation
 
-/// Receives a reply: streamed to the caller, or collected up to a limit.
+/// How the body of a reply is received: streamed to a closure, or collected up to a limit in bytes.
 struct ResponseReceiver {
     var limit: Int
     var receive: ((HTTPHead, UnsafeRawBufferPointer) throws -> Void)?
 }
 
-/// The state of one transfer, used by libcurl's callbacks. They run inside `curl_multi_perform`, so only on the
-/// caller's thread. Their errors are stashed and rethrown after the C call.
+/// The state of one transfer, used by libcurl's callbacks. These run only inside `curl_multi_perform`, and therefore on
+/// the caller's thread. Errors in a callback are stashed and rethrown after the C call.
 final class Transfer {
     private let body: HTTPBody
     private let receiver: ResponseReceiver
@@ -32,7 +32,7 @@ final class Transfer {
 
     var reply: HTTPReply? { head.map { HTTPReply(head: $0, body: collected) } }
 
-    /// Bytes to send: nil without a body, -1 if unknown.
+    /// The length of the body to send in bytes: -1 if unknown, nil without a body.
     var uploadLength: Int64? {
         switch body {
         case .none: nil
@@ -63,7 +63,8 @@ final class Transfer {
         return count
     }
 
-    /// Called when libcurl resends the request because an idle connection was dead.
+    /// Continues the body at `offset`. libcurl calls this to resend a request after an idle connection proved dead.
+    /// - Returns: False if that is impossible.
     func rewind(to offset: Int64) -> Bool {
         if case .data(let data) = body, offset >= 0, offset <= data.count {
             sent = Int(offset)
@@ -76,13 +77,13 @@ final class Transfer {
 
     func readHeader(_ line: UnsafeRawBufferPointer) {
         bytes += line.count
-        // Names and values are ASCII. Other bytes become replacement characters; line breaks are trimmed.
+        // Names and values should be ASCII. Invalid UTF-8 becomes replacement characters.
         let text = String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         if text.hasPrefix("HTTP/") {
             statusLine = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
             headers = HTTPHeaders()
         } else if text.isEmpty {
-            // Trailers follow the body and also end with an empty line.
+            // Trailers also end with an empty line, after the body. They are added to the headers.
             if statusLine >= 200 { head = HTTPHead(status: statusLine, headers: headers) }
         } else if let colon = text.firstIndex(of: ":") {
             headers.append(
@@ -103,7 +104,7 @@ final class Transfer {
             isTooLarge = true
             return false
         }
-        // Content-Length is only a hint: it must not reserve more than the limit.
+        // Content-Length is only a hint, so never reserve more than the limit, or 16 MiB.
         if collected.isEmpty, let length = head.headers["Content-Length"].flatMap({ Int($0) }), length > 0 {
             collected.reserveCapacity(min(length, receiver.limit, 16 << 20))
         }

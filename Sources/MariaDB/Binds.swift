@@ -1,6 +1,7 @@
 internal import CMariaDB
 
-/// An array of `MYSQL_BIND` and the memory it points to, which has a stable address for the lifetime of this object.
+/// Owns an array of `MYSQL_BIND` and the memory that it points to. Both keep their address for the lifetime of this
+/// object.
 final class Binds {
     enum Kind { case integer, real, text, bytes }
 
@@ -46,8 +47,8 @@ final class Binds {
         }
     }
 
-    /// Binds the columns of a result. Numbers get a buffer; text and blobs get none and are fetched once their length
-    /// is known.
+    /// Binds the columns of a result. Only numbers get a buffer. Text and blobs are fetched separately, once their
+    /// length is known.
     convenience init(_ fields: UnsafeBufferPointer<MYSQL_FIELD>) {
         self.init(count: fields.count)
         for (index, field) in fields.enumerated() {
@@ -68,7 +69,7 @@ final class Binds {
     func integer(_ index: Int) -> Int64 { pointer[index].buffer.load(as: Int64.self) }
     func real(_ index: Int) -> Double { pointer[index].buffer.load(as: Double.self) }
 
-    /// Lends a copy of one column's bind that writes to `buffer`.
+    /// Lends a copy of one column's bind. The library writes the column's value to `buffer`.
     func withBuffer(
         _ index: Int, _ buffer: UnsafeMutableBufferPointer<UInt8>, _ body: (UnsafeMutablePointer<MYSQL_BIND>) -> Int32
     ) -> Int32 {
@@ -95,7 +96,7 @@ final class Binds {
         case MYSQL_TYPE_FLOAT, MYSQL_TYPE_DOUBLE: .real
         case MYSQL_TYPE_TINY_BLOB, MYSQL_TYPE_BLOB, MYSQL_TYPE_MEDIUM_BLOB, MYSQL_TYPE_LONG_BLOB, MYSQL_TYPE_STRING,
             MYSQL_TYPE_VAR_STRING, MYSQL_TYPE_VARCHAR, MYSQL_TYPE_BIT, MYSQL_TYPE_GEOMETRY:
-            // Character set 63 is `binary`.
+            // Character set 63 is `binary`: these types hold text in any other character set.
             field.charsetnr == 63 ? .bytes : .text
         default: .text
         }

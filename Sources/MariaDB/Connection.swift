@@ -2,27 +2,28 @@ internal import CMariaDB
 
 /// A connection to a MariaDB or MySQL server. Statements are prepared once and cached.
 ///
-/// A connection belongs to one thread, within `ClientThread.run`. It never reconnects, because that would silently lose
-/// session variables, locks and transactions.
+/// A connection belongs to one thread, within one call of `ClientThread.run`. It never reconnects, because that would
+/// silently lose session variables, locks and transactions.
 public final class Connection {
     private let mysql: UnsafeMutablePointer<MYSQL>
     private var statements: [String: Statement] = [:]
 
-    /// An upper bound on cached statements, well above what Clairo uses.
+    /// The maximum number of cached statements, well above the number that Clairo uses. Then the cache is emptied.
     private static let statementLimit = 100
 
     /// Connects with the character set utf8mb4.
+    /// - Throws: The server's or the library's error; `CR_SSL_CONNECTION_ERROR` if TLS is required but not offered.
     public init(_ options: ConnectionOptions) throws(MariaDBError) {
         guard let mysql = mysql_init(nil) else { throw .outOfMemory }
         self.mysql = mysql
         Self.set(options, on: mysql)
-        // CLIENT_FOUND_ROWS makes an update report the rows that matched. Without it, an update that changes nothing
-        // would look like a failed condition.
+        // CLIENT_FOUND_ROWS: an UPDATE reports the rows that match its condition, not the rows that it changes.
+        // Otherwise, an UPDATE that changes nothing would look like one whose condition failed.
         let connected = mysql_real_connect(
             mysql, options.host, options.user, options.password, options.database, UInt32(options.port ?? 0),
             options.socket, UInt(CLIENT_FOUND_ROWS) | UInt(CLIENT_MULTI_STATEMENTS))
         guard connected != nil else { throw MariaDBError(mysql) }
-        // The library treats "enforce" as optional if the server has no TLS at all.
+        // Check again: despite MYSQL_OPT_SSL_ENFORCE, the library connects without TLS if the server has none.
         if options.tls != .disabled, options.tls != .preferred, !isEncrypted {
             throw MariaDBError(
                 code: UInt32(CR_SSL_CONNECTION_ERROR), sqlState: "HY000", message: "The server does not offer TLS")
@@ -30,7 +31,7 @@ public final class Connection {
     }
 
     deinit {
-        // Statements refer to the connection.
+        // Close the statements first, because they refer to the connection.
         statements.removeAll()
         mysql_close(mysql)
     }
@@ -40,7 +41,7 @@ public final class Connection {
 
     /// Runs statements without arguments, separated by `;`, in one round trip. Never build the text from untrusted
     /// input.
-    /// - Returns: The first field of the last returned row, as text.
+    /// - Returns: The first field of the last row that any of the statements returned, as text.
     @discardableResult
     public func run(_ sql: String) throws(MariaDBError) -> String? {
         try check(mysql_real_query(mysql, sql, UInt(sql.utf8.count)))
@@ -52,7 +53,7 @@ public final class Connection {
             } else if mysql_field_count(mysql) > 0 {
                 throw MariaDBError(mysql)
             }
-            // 0: another result follows; -1: none.
+            // 0: another result follows; -1: no more results; above 0: an error.
             let next = mysql_next_result(mysql)
             if next < 0 { return answer }
             try check(next)
@@ -62,7 +63,7 @@ public final class Connection {
     /// Commits the transaction.
     public func commit() throws(MariaDBError) { try check(Int32(mysql_commit(mysql))) }
 
-    /// Rolls the transaction back.
+    /// Rolls back the transaction.
     public func rollback() throws(MariaDBError) { try check(Int32(mysql_rollback(mysql))) }
 
     /// Runs one statement with a value for each `?`, and reads the whole result.
@@ -71,9 +72,9 @@ public final class Connection {
         do {
             return try statement(sql).execute(arguments)
         } catch {
-            // Prepare again next time: the server may have dropped the statement, or the tables may have changed.
+            // Prepare the statement again next time: the server may have dropped it, or the tables may have changed.
             statements[sql] = nil
-            // Columns changed since the statement was prepared; it has returned no rows yet, so run it again.
+            // If the result's columns have changed since it was prepared, it has returned no rows yet. Run it again.
             guard error.code == UInt32(CR_NEW_STMT_METADATA) else { throw error }
             return try statement(sql).execute(arguments)
         }
@@ -103,7 +104,7 @@ public final class Connection {
         set(MYSQL_OPT_WRITE_TIMEOUT, options.writeTimeout)
         set(MYSQL_OPT_RECONNECT, false)
         mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4")
-        // Refuse a server's request for local files.
+        // Refuse to send local files that a server requests (LOAD DATA LOCAL INFILE).
         set(MYSQL_OPT_LOCAL_INFILE, 0)
         if let file = options.optionFile { mysql_options(mysql, MYSQL_READ_DEFAULT_FILE, file) }
         mysql_options(mysql, MYSQL_READ_DEFAULT_GROUP, "client")

@@ -28,7 +28,7 @@ public struct MariaDBError: Error, Hashable, Sendable {
     }
 
     static let outOfMemory = MariaDBError(
-        code: UInt32(CR_OUT_OF_MEMORY), sqlState: "HY001", message: "Client ran out of memory")
+        code: UInt32(CR_OUT_OF_MEMORY), sqlState: "HY001", message: "The client ran out of memory")
 
     /// Removes values from messages such as `Duplicate entry '…' for key 'PRIMARY'` and `Incorrect string value: '…'
     /// for column …`. A value may itself contain quotes.

@@ -21,14 +21,14 @@ final class Statement {
         }
         let parameters = Binds(arguments)
         if count > 0 { try check(Int32(mysql_stmt_bind_param(statement, parameters.pointer))) }
-        // The library reads the bound values during this call.
+        // Keep the bound values alive: the library reads them during this call.
         let result = withExtendedLifetime(parameters) { mysql_stmt_execute(statement) }
         try check(result)
         guard mysql_stmt_field_count(statement) > 0 else {
             return StatementResult(
                 affectedRows: Int(clamping: mysql_stmt_affected_rows(statement)), columns: [], rows: [])
         }
-        // Unread results would block the connection.
+        // Until the result is freed, the connection accepts no other statement.
         defer { mysql_stmt_free_result(statement) }
         return try readRows()
     }
@@ -40,7 +40,7 @@ final class Statement {
         let fields = UnsafeBufferPointer(start: mysql_fetch_fields(metadata), count: count)
         let columns = Binds(fields)
         try check(Int32(mysql_stmt_bind_result(statement, columns.pointer)))
-        // Buffers the whole result, so that the connection is free for the next statement.
+        // Buffer the whole result, so that the connection is free for the next statement.
         try check(mysql_stmt_store_result(statement))
         var rows: [[Value]] = []
         while try fetch() {
@@ -53,10 +53,11 @@ final class Statement {
             affectedRows: rows.count, columns: fields.map { String(cString: $0.name) }, rows: rows)
     }
 
-    /// - Returns: false after the last row.
+    /// Fetches the next row.
+    /// - Returns: False after the last row.
     private func fetch() throws(MariaDBError) -> Bool {
         switch mysql_stmt_fetch(statement) {
-        // Text columns have empty buffers, so truncation is expected.
+        // Columns of text and blobs have no buffer, so truncation is expected.
         case 0, MYSQL_DATA_TRUNCATED: return true
         case MYSQL_NO_DATA: return false
         default: throw MariaDBError(statement)
@@ -73,7 +74,7 @@ final class Statement {
         }
     }
 
-    /// Fetches a text or a blob, now that its length is known.
+    /// Fetches a text or a blob of the current row, whose length is now known.
     private func bytes(_ index: Int, of columns: Binds) throws(MariaDBError) -> [UInt8] {
         let length = columns.length(index)
         if length == 0 { return [] }

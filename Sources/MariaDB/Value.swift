@@ -6,7 +6,7 @@ public enum Value: Sendable, Hashable {
     case integer(Int64)
     /// `FLOAT` or `DOUBLE`.
     case real(Double)
-    /// In results, also types without a case of their own, such as decimals.
+    /// Text. In results, also a value of a type without a case of its own, such as a decimal or a date.
     case text(String)
     /// `BLOB` or `BINARY`.
     case bytes([UInt8])
@@ -14,10 +14,10 @@ public enum Value: Sendable, Hashable {
 
 /// The result of a statement.
 public struct StatementResult: Sendable, Hashable {
-    /// Rows matched by an `UPDATE`, changed or not (`CLIENT_FOUND_ROWS`), or rows inserted or deleted by another
-    /// statement.
+    /// The number of rows that an `UPDATE` matched, changed or not (`CLIENT_FOUND_ROWS`), that another statement
+    /// inserted or deleted, or that a query returned.
     public var affectedRows: Int
-    /// Names of the columns.
+    /// The names of the columns.
     public var columns: [String]
     /// The rows, each with one value per column.
     public var rows: [[Value]]

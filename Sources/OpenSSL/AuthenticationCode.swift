@@ -1,8 +1,8 @@
 internal import COpenSSL
 
-/// HMAC (RFC 2104) with SHA-256.
+/// Message authentication codes: HMAC (RFC 2104) with SHA-256.
 public enum AuthenticationCode {
-    /// The code of a message under a key.
+    /// The HMAC-SHA256 of a message, 32 bytes.
     public static func sha256(of message: some Sequence<UInt8>, key: some Sequence<UInt8>) -> [UInt8] {
         withBytes(of: key) { key in
             withBytes(of: message) { message in

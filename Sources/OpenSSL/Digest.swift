@@ -1,12 +1,13 @@
 internal import COpenSSL
 
-/// A message digest, computed piece by piece.
+/// A message digest that is computed piece by piece.
 ///
-/// OpenSSL fails here only if memory runs out, which ends the process.
+/// OpenSSL fails here only if memory runs out, and that ends the process.
 ///
-/// `@unchecked Sendable`: a shared context is never changed. `update` first copies a context that another value refers to.
+/// `@unchecked Sendable`: a shared context is never changed, because `update` first copies a context to which another
+/// value refers.
 public struct Digest: @unchecked Sendable {
-    /// The algorithms. MD5 and SHA-1 are only for foreign formats that require them.
+    /// The algorithms. MD5 and SHA-1 are only for foreign formats and protocols that require them.
     public enum Algorithm: Sendable, Hashable {
         case md5, sha1, sha256
     }
@@ -15,7 +16,7 @@ public struct Digest: @unchecked Sendable {
         let pointer: OpaquePointer
 
         init() {
-            guard let pointer = EVP_MD_CTX_new() else { preconditionFailure("OpenSSL has no memory for a digest") }
+            guard let pointer = EVP_MD_CTX_new() else { preconditionFailure("OpenSSL cannot allocate a digest") }
             self.pointer = pointer
         }
 
@@ -33,7 +34,7 @@ public struct Digest: @unchecked Sendable {
 
     /// Creates the digest of an empty message.
     public init(_ algorithm: Algorithm) {
-        // MD5 and SHA-1 are no security measures here, so they are computed even where only FIPS algorithms are allowed.
+        // Security does not depend on MD5 and SHA-1 here, so compute them even where only FIPS algorithms are allowed.
         let type =
             switch algorithm {
             case .md5: EVP_MD_fetch(nil, "MD5", "-fips")
@@ -46,7 +47,7 @@ public struct Digest: @unchecked Sendable {
         }
     }
 
-    /// Adds a piece.
+    /// Appends bytes to the message.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
         if !isKnownUniquelyReferenced(&context) { context = Context(copying: context) }
         guard EVP_DigestUpdate(context.pointer, bytes.baseAddress, bytes.count) == 1 else {
@@ -54,12 +55,12 @@ public struct Digest: @unchecked Sendable {
         }
     }
 
-    /// Adds a piece.
+    /// Appends bytes to the message.
     public mutating func update(_ bytes: some Sequence<UInt8>) {
         withBytes(of: bytes) { update($0) }
     }
 
-    /// The digest of the bytes added so far. More can be added afterwards.
+    /// The digest of the message so far. More bytes can be appended afterwards.
     public func value() -> [UInt8] {
         let end = Context(copying: context)
         var length: UInt32 = 0
@@ -83,7 +84,8 @@ public struct Digest: @unchecked Sendable {
     public static func sha256(_ bytes: some Sequence<UInt8>) -> [UInt8] { value(.sha256, of: bytes) }
 }
 
-/// Calls `body` with the bytes. Their address is never null, because OpenSSL takes null for a missing key.
+/// Calls `body` with the bytes. Their address is never null, even if there are none, because OpenSSL takes a null key
+/// for a missing one.
 func withBytes<R>(of bytes: some Sequence<UInt8>, _ body: (UnsafeRawBufferPointer) -> R) -> R {
     bytes.withContiguousStorageIfAvailable { bytes in
         if bytes.isEmpty { return withUnsafeBytes(of: 0 as UInt8) { body(UnsafeRawBufferPointer(rebasing: $0[..<0])) } }

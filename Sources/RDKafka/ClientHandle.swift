@@ -1,15 +1,19 @@
 internal import CRDKafka
 internal import Synchronization
 
-/// Owns a librdkafka client. One thread at a time creates, polls and destroys it.
+/// Owns a librdkafka client. Only one thread at a time creates, polls or destroys it.
 ///
-/// `@unchecked Sendable`: the pointer never changes, and librdkafka is thread-safe for as long as the handle lives.
-/// Each client ensures that `destroy` is called once and that the handle is not used afterwards.
+/// `@unchecked Sendable`: the pointer never changes, and librdkafka is thread-safe until the client is destroyed. The
+/// owner of the handle calls `destroy` once and does not use the handle afterwards.
 final class ClientHandle: @unchecked Sendable {
     let pointer: OpaquePointer
     private let events: Unmanaged<ClientEvents>
 
-    /// - Parameter type: `RD_KAFKA_PRODUCER` or `RD_KAFKA_CONSUMER`.
+    /// - Parameters:
+    ///   - type: `RD_KAFKA_PRODUCER` or `RD_KAFKA_CONSUMER`.
+    ///   - defaults: Properties that `configuration` may override.
+    ///   - fixed: Properties that `configuration` may not override.
+    /// - Throws: An error of category `configuration`.
     init(
         _ type: rd_kafka_type_t, _ configuration: KafkaConfiguration, defaults: [(String, String)],
         fixed: [(String, String)], events: ClientEvents
@@ -30,13 +34,13 @@ final class ClientHandle: @unchecked Sendable {
         self.events = events
     }
 
-    /// Destroys the client. Call once. Blocks until librdkafka's threads have ended. A consumer must close first to
-    /// leave its group cleanly.
+    /// Destroys the client. Call it once. Blocks until librdkafka's threads have ended. To leave its group cleanly, a
+    /// consumer must be closed first.
     func destroy() {
-        // librdkafka 2.0.2 only checks for a fatal error if the consumer has a group.instance.id. Without this flag,
-        // any other consumer with a fatal error would wait forever for a close that was refused.
+        // Without this flag, librdkafka closes a consumer first. After a fatal error that close is refused, and
+        // librdkafka 2.0.2 would wait for it forever: it checks for a fatal error only with a group.instance.id.
         rd_kafka_destroy_flags(pointer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-        // librdkafka's threads could use `events` until now.
+        // Not earlier: until here, librdkafka's threads may use `events`.
         events.release()
     }
 
@@ -103,14 +107,15 @@ struct PollQueue: @unchecked Sendable {
     func destroy() { rd_kafka_queue_destroy(pointer) }
 }
 
-/// librdkafka's callbacks for one client. A closure may only store and return: it must not block or throw.
+/// Handles librdkafka's callbacks for one client. The closures run on librdkafka's threads or on the polling thread.
+/// They must store and return, without blocking; only `onRebalance` may block, because it runs on the polling thread.
 final class ClientEvents: Sendable {
     fileprivate let configuration: KafkaConfiguration
     private let log: KafkaLogHandler?
     fileprivate let onError: @Sendable (KafkaError) -> Void
     private let onStatistics: @Sendable (KafkaStatistics) -> Void
     let onDelivery: @Sendable (UnsafePointer<rd_kafka_message_t>) -> Void
-    /// Must assign or unassign the partitions before it returns.
+    /// Must assign or unassign the partitions before it returns. Runs on the thread that polls or closes the client.
     let onRebalance:
         @Sendable (OpaquePointer, rd_kafka_resp_err_t, UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?) -> Void
 

@@ -1,20 +1,23 @@
 /// The consumer's state machine. It performs no I/O: the owner reports events to it and performs the returned actions
 /// in order.
 ///
-/// A message is *unfinished* from delivery to a taker until it is done or released. A partition has at most one
-/// unfinished message, across assignments. A rebalance often revokes a partition and returns it at once, and librdkafka
-/// then delivers the unfinished message again. That second copy waits here until the first is finished, so one process
-/// never works on a message twice. A lease outside this module decides which copy may write. The first copy belongs to
-/// an old generation, so finishing it stores no offset.
+/// A *taker* is a call that waits for a message. A message is *unfinished* from its delivery to a taker until it is
+/// done or released. A partition has at most one unfinished message, even across assignments.
 ///
-/// Each partition buffers prefetched messages. The partition is paused only while its buffer is full, because
-/// librdkafka 2.0.2 discards prefetched messages on a pause and may take a second to fetch again.
+/// A rebalance often revokes a partition and assigns it again at once, and librdkafka then delivers the unfinished
+/// message again. That second copy waits here until the first is finished, so that one process never works on two
+/// copies at the same time. The first copy belongs to an old generation, so finishing it stores no offset. A lease
+/// outside this module decides which copy may write results.
+///
+/// Each partition has a buffer of prefetched messages. A partition is paused only while its buffer is full, because
+/// librdkafka 2.0.2 discards prefetched messages when a partition is paused, and may take a second to fetch them again.
 struct ConsumerMachine {
     typealias TakerID = Int
 
     enum Action: Equatable {
-        /// Ends a taker's wait, with a message or with nil at the end of the stream.
+        /// Ends a taker's wait with a message, or with nil after `stop`.
         case deliver(KafkaMessage?, to: TakerID)
+        /// Ends a taker's wait with an error.
         case fail(TakerID, KafkaError)
         case pause(KafkaPartition)
         case resume(KafkaPartition)
@@ -22,11 +25,12 @@ struct ConsumerMachine {
         case store(KafkaPartition, offset: Int64)
     }
 
-    /// Bounds on buffered and unfinished messages. `messages` and `bytes` are per partition.
     struct Limits {
+        /// The number of buffered messages at which a partition is paused.
         var messages = 100
+        /// The size of buffered messages in bytes at which a partition is paused.
         var bytes = 1 << 20
-        /// Unfinished messages over all partitions.
+        /// The maximum number of unfinished messages in all partitions.
         var inFlight: Int
     }
 
@@ -50,9 +54,11 @@ struct ConsumerMachine {
     private let limits: Limits
     private var phase = Phase.running
     private var slots: [KafkaPartition: Slot] = [:]
-    /// All partitions, the one that has waited longest first.
+    /// All partitions in the order of delivery: the one that has waited longest comes first.
     private var turn: [KafkaPartition] = []
+    /// Waiting takers, in the order in which they arrived.
     private var takers: [TakerID] = []
+    /// An error for the next taker.
     private var pendingError: KafkaError?
     private var generation = 0
 
@@ -86,6 +92,7 @@ struct ConsumerMachine {
         return [.fail(taker, .cancelled)]
     }
 
+    /// Marks a message as done.
     /// - Returns: Whether the message was unfinished and its partition has stayed assigned, and the actions to perform.
     mutating func done(_ message: KafkaMessage) -> (isCurrent: Bool, actions: [Action]) {
         guard clear(message) else { return (false, []) }
@@ -95,7 +102,8 @@ struct ConsumerMachine {
         return (isCurrent, store + dispatch())
     }
 
-    /// Makes the message the next one of its partition again, here or at the consumer that now owns the partition.
+    /// Releases a message, so that it is the next one of its partition again. If the partition has been revoked, the
+    /// consumer that now owns it receives the message.
     mutating func release(_ message: KafkaMessage) -> [Action] {
         guard clear(message) else { return [] }
         if isCurrent(message), case .running = phase {
@@ -131,7 +139,7 @@ struct ConsumerMachine {
         return [.pause(partition)] + dispatch()
     }
 
-    /// Replaces the assignment. librdkafka starts from the committed offsets.
+    /// Replaces the assignment. librdkafka then delivers messages from the committed offsets on.
     mutating func assign(_ partitions: [KafkaPartition]) -> [Action] {
         revokeAll()
         generation += 1
@@ -151,12 +159,12 @@ struct ConsumerMachine {
         }
     }
 
-    /// Reports an error to takers. A fatal error ends the consumer; any other goes to one taker.
+    /// Reports an error. A fatal error fails all takers, now and later. Any other error goes to one taker.
     mutating func fail(_ error: KafkaError) -> [Action] {
         guard case .running = phase else { return [] }
         if error.isFatal {
             phase = .failed(error)
-            // librdkafka no longer commits or reports rebalances.
+            // From now on, librdkafka neither commits offsets nor reports rebalances.
             revokeAll()
             return endTakers { .fail($0, error) }
         }

@@ -37,7 +37,8 @@ final class Delivery: Sendable {
         }
     }
 
-    /// Waits until all records have a result. A cancelled task returns at once.
+    /// Waits until all records have a result, and returns the results in the order of the records. If the task is
+    /// cancelled, records without a result get `cancelled`, and the call returns at once.
     func results() async -> [Result<KafkaReceipt, KafkaError>] {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in update { $0.waiter = continuation } }

@@ -2,7 +2,7 @@ internal import CRDKafka
 internal import Foundation
 internal import Synchronization
 
-/// Administration and inspection of a cluster. Each call creates a client, so this is not for the hot path.
+/// Administers and inspects a cluster. Each call creates a client, which is slow, so do not call it for each message.
 public struct KafkaAdmin: Sendable {
     private let configuration: KafkaConfiguration
     private let limit: Int32
@@ -13,7 +13,7 @@ public struct KafkaAdmin: Sendable {
         self.limit = Int32(max(1, min(3_600_000, limit / .milliseconds(1))))
     }
 
-    /// Creates a topic. An existing topic is left unchanged.
+    /// Creates a topic unless it exists.
     /// - Parameter replication: Replicas of each partition, or nil for the cluster's default.
     /// - Returns: Whether the topic was created.
     @discardableResult
@@ -25,12 +25,12 @@ public struct KafkaAdmin: Sendable {
         }
     }
 
-    /// All topics except internal ones.
+    /// All topics except internal ones (`__…`) and those with an error, by name.
     public func topics() async throws(KafkaError) -> [KafkaTopic] {
         try await run(RD_KAFKA_PRODUCER, group: nil) { client throws(KafkaError) in try topics(client) }
     }
 
-    /// The committed offsets of a group in the given topics, ordered by partition.
+    /// The progress of a group in each partition of the given topics, ordered by partition.
     /// - Throws: An error of category `unknownTopic` if a topic does not exist.
     public func progress(of group: String, topics names: [String]) async throws(KafkaError) -> [KafkaGroupProgress] {
         try await run(RD_KAFKA_CONSUMER, group: group) { client throws(KafkaError) in
@@ -98,7 +98,7 @@ public struct KafkaAdmin: Sendable {
         }
     }
 
-    // MARK: On the thread
+    // MARK: On the admin thread
 
     private func createTopic(
         _ name: String, _ partitions: Int, _ replication: Int, _ client: ClientHandle
@@ -112,7 +112,7 @@ public struct KafkaAdmin: Sendable {
         let options = rd_kafka_AdminOptions_new(client.pointer, RD_KAFKA_ADMIN_OP_CREATETOPICS)
         defer { rd_kafka_AdminOptions_destroy(options) }
         rd_kafka_AdminOptions_set_request_timeout(options, limit, &errorText, errorText.count)
-        // Waits until all brokers know the topic, so that the first message finds it.
+        // Wait until all brokers know the topic, so that sending the first message does not fail.
         rd_kafka_AdminOptions_set_operation_timeout(options, limit, &errorText, errorText.count)
         let queue = rd_kafka_queue_new(client.pointer)
         defer { rd_kafka_queue_destroy(queue) }
@@ -203,7 +203,7 @@ public struct KafkaAdmin: Sendable {
                     do throws(KafkaError) {
                         return try body(client)
                     } catch {
-                        // These calls do not poll, and errors are only reported during a poll.
+                        // Poll once: librdkafka reports connection errors only then, and `body` does not poll.
                         rd_kafka_poll(client.pointer, 0)
                         throw reason.explain(error)
                     }
@@ -220,7 +220,8 @@ public struct KafkaAdmin: Sendable {
     }
 }
 
-/// The last connection error. librdkafka reports it separately from the request, which only times out.
+/// The last connection error, which explains a failed request. librdkafka reports it separately; the request itself
+/// only times out.
 private final class ConnectionErrors: Sendable {
     private let last = Mutex<KafkaError?>(nil)
 
@@ -255,15 +256,15 @@ public struct KafkaClusterState: Sendable, Hashable {
     public var offsets: [KafkaPartition: Range<Int64>]
 }
 
-/// The committed offset and range of one partition for a group.
+/// The progress of a group in one partition.
 public struct KafkaGroupProgress: Sendable, Hashable {
     /// The partition.
     public var partition: KafkaPartition
     /// The committed offset, or nil if the group has never committed.
     public var committed: Int64?
-    /// The oldest available offset, and the next offset to be written.
+    /// The oldest available offset.
     public var oldest: Int64
-    /// Offset of the next message in the partition.
+    /// The next offset to be written.
     public var end: Int64
 
     /// The number of messages that the group has not finished.

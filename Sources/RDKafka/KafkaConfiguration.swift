@@ -1,7 +1,7 @@
 internal import CRDKafka
 
-/// Broker addresses and librdkafka properties. librdkafka validates each property when it is set. Properties that this
-/// module depends on cannot be set.
+/// Broker addresses and other librdkafka properties. librdkafka validates each property when it is set. A property on
+/// whose value this module depends cannot be set.
 ///
 /// Source of names and values: https://github.com/confluentinc/librdkafka/blob/v2.0.2/CONFIGURATION.md
 public struct KafkaConfiguration: Sendable, Hashable {
@@ -15,7 +15,8 @@ public struct KafkaConfiguration: Sendable, Hashable {
     public init(brokers: String) throws(KafkaError) { try set("bootstrap.servers", brokers) }
 
     /// Sets a property.
-    /// - Throws: An error of category `configuration` if librdkafka rejects the name or the value.
+    /// - Throws: An error of category `configuration` if the property cannot be set, or if librdkafka rejects the name
+    ///   or the value.
     public mutating func set(_ name: String, _ value: String) throws(KafkaError) {
         if let reason = Self.protected[name] {
             throw KafkaError(RD_KAFKA_RESP_ERR__INVALID_ARG, "the property \"\(name)\" cannot be set: \(reason)")
@@ -47,7 +48,7 @@ public struct KafkaConfiguration: Sendable, Hashable {
     /// Loads properties from kcat's file format: one `name=value` per line, blank lines, and comments after `#`.
     /// - Parameters:
     ///   - text: The content of the file.
-    ///   - file: The file name for error messages.
+    ///   - file: The name of the file for error messages.
     public mutating func load(_ text: String, file: String) throws(KafkaError) {
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let line = line.trimming()
@@ -58,7 +59,7 @@ public struct KafkaConfiguration: Sendable, Hashable {
         }
     }
 
-    /// The properties in order, with secrets masked.
+    /// The properties in order of their names, with secrets masked.
     public var masked: [(name: String, value: String)] {
         properties.sorted { $0.key < $1.key }.map { ($0.key, Self.isSecret($0.key) ? "***" : $0.value) }
     }
@@ -66,19 +67,19 @@ public struct KafkaConfiguration: Sendable, Hashable {
     /// The name and version of the library, such as `librdkafka 2.0.2`.
     public static var libraryVersion: String { "librdkafka " + String(cString: rd_kafka_version_str()) }
 
-    /// A known limitation of the linked library with these properties and what to do about it, or nil.
+    /// A known limitation of the linked library that affects these properties, with a remedy, or nil.
     public var warning: String? { warning(libraryVersion: rd_kafka_version()) }
 
-    /// - Parameter libraryVersion: as `rd_kafka_version` has it: 0x020601ff is 2.6.1.
+    /// - Parameter libraryVersion: As returned by `rd_kafka_version`: 0x020601ff is 2.6.1.
     func warning(libraryVersion: CInt) -> String? {
-        // Of a property and its alias, the library takes what was set last: the order of `conf`.
+        // If both are set, `conf` sets `sasl.mechanisms` last, and librdkafka uses the last of two aliases.
         let mechanism = properties["sasl.mechanisms"] ?? properties["sasl.mechanism"] ?? ""
         guard libraryVersion < 0x0206_01ff, mechanism.uppercased().hasPrefix("SCRAM-"),
             properties["security.protocol"]?.lowercased().hasPrefix("sasl") == true
         else { return nil }
         return
-            "\(Self.libraryVersion) cannot log in to Kafka 4 with \(mechanism): the broker says that the credentials are invalid "
-            + "although the password is right. Use librdkafka 2.6.1 or later (Debian 13 has it), or the mechanism PLAIN over TLS."
+            "\(Self.libraryVersion) cannot log in to Kafka 4 with \(mechanism): the broker reports invalid credentials "
+            + "although the password is right. Use librdkafka 2.6.1 or later (Debian 13 has it), or PLAIN over TLS."
     }
 
     // MARK: For the clients
@@ -90,7 +91,7 @@ public struct KafkaConfiguration: Sendable, Hashable {
         guard let conf = rd_kafka_conf_new() else { throw KafkaError(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE) }
         do {
             for (name, value) in defaults { try Self.set(name, value, on: conf) }
-            // Sorted, so that the same one of two aliases always wins.
+            // Sorted, so that it is always the same one of two aliases that is set last and wins.
             for (name, value) in properties.sorted(by: { $0.key < $1.key }) { try Self.set(name, value, on: conf) }
             for (name, value) in fixed { try Self.set(name, value, on: conf) }
         } catch {
@@ -103,7 +104,7 @@ public struct KafkaConfiguration: Sendable, Hashable {
     /// Returns `text` with each secret masked.
     func scrubbing(_ text: String) -> String {
         var text = text
-        // Masking very short values would destroy the text.
+        // Masking a very short value would make the text unreadable.
         for (name, value) in properties where Self.isSecret(name) && value.count > 2 {
             text.replace(value, with: "***")
         }
@@ -125,7 +126,7 @@ public struct KafkaConfiguration: Sendable, Hashable {
 
     private static let deliveryTimeouts: Set = ["message.timeout.ms", "delivery.timeout.ms"]
 
-    /// Protected property names and aliases, each with the reason.
+    /// The names and aliases of properties that cannot be set, each with the reason.
     private static let protected: [String: String] = {
         let done = "an offset is stored only when its message is done"
         let once = "messages are sent idempotently and acknowledged by all replicas"
@@ -148,12 +149,12 @@ public struct KafkaConfiguration: Sendable, Hashable {
 
 extension KafkaConfiguration: CustomStringConvertible, CustomReflectable {
     public var description: String { masked.map { "\($0.name)=\($0.value)" }.joined(separator: " ") }
-    /// Masks secrets in `dump` and in test failures.
+    /// Masks secrets in the output of `dump` and of failed tests.
     public var customMirror: Mirror { Mirror(self, children: masked.map { ($0.name, $0.value) }) }
 }
 
 extension String {
-    /// The string in a null-terminated buffer.
+    /// Decodes a null-terminated buffer.
     init(nullTerminated buffer: [CChar]) {
         self.init(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

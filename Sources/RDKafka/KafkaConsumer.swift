@@ -2,21 +2,22 @@ internal import CRDKafka
 internal import Foundation
 internal import Synchronization
 
-/// A consumer group member that delivers messages one at a time. Each must be finished with `done` or `release`; there
-/// is no time limit.
+/// A member of a consumer group. It delivers messages one at a time. Each message must be finished with `done` or
+/// `release`; there is no time limit.
 ///
-/// One thread owns the librdkafka client and polls it at least once a second, so a message may take hours without the
-/// group revoking its partition. Storing offsets and resuming partitions is queued for that thread, which is then
-/// woken. Offsets are committed once a second, before partitions are revoked, and before the consumer leaves. A message
-/// that was not done is delivered again, here or elsewhere, after a crash, a rebalance or a release. Callers must
-/// therefore tolerate duplicates.
+/// One thread owns the librdkafka client and polls it at least once a second. A message may therefore take hours, and
+/// the group does not revoke its partition. Other threads queue work for this thread (store an offset, pause or resume
+/// a partition) and wake it. Offsets are committed once a second, before partitions are revoked, and before the
+/// consumer leaves the group. A message that was not done is delivered again, here or elsewhere, after a crash, a
+/// rebalance or a release. Callers must therefore tolerate duplicates.
 ///
-/// The thread keeps polling even if the work hangs. Use a lease to detect that; the group does not.
+/// The thread keeps polling even if the work on a message hangs, so the group does not notice. Use a lease to detect
+/// that.
 public final class KafkaConsumer: Sendable {
     private let loop: ConsumerLoop
 
     /// - Parameters:
-    ///   - configuration: `session.timeout.ms` (45 000) is the time until a crashed consumer is noticed.
+    ///   - configuration: `session.timeout.ms` (default: 45 000) is the time until the group notices a crash.
     ///   - maxInFlight: The maximum number of unfinished messages. Each partition has at most one.
     ///   - log: Receives librdkafka's log lines.
     /// - Throws: An error of category `configuration`. Connection errors appear in `status`, missing topics in `next`.
@@ -33,18 +34,18 @@ public final class KafkaConsumer: Sendable {
     /// Waits for a message.
     ///
     /// - Returns: A message that must be finished with `done` or `release`, or nil after `stop` or `close`.
-    /// - Throws: An error that the caller may want to report, such as a missing topic or rejected credentials. Call
-    ///   again unless `isFatal`. An unavailable broker throws nothing; see `status`. A cancelled task throws
-    ///   `cancelled` at once.
+    /// - Throws: An error to report, such as a missing topic or rejected credentials. Unless it `isFatal`, the caller
+    ///   may call again. An unavailable broker is no error here; see `status`. If the task is cancelled, `cancelled` is
+    ///   thrown at once.
     public func next() async throws(KafkaError) -> KafkaMessage? { try await loop.next() }
 
     /// Marks the message as done, so that its offset will be committed.
-    /// - Returns: False if the partition has been revoked since. Nothing is stored then, and the message is delivered
-    ///   again, perhaps to another consumer.
+    /// - Returns: False if the partition has been revoked since the delivery. Then no offset is stored, and the message
+    ///   is delivered again, perhaps to another consumer.
     @discardableResult
     public func done(_ message: KafkaMessage) -> Bool { loop.done(message) }
 
-    /// Returns the message for redelivery, here or elsewhere. Later messages of the partition wait.
+    /// Gives the message back to be delivered again, here or elsewhere, before later messages of the partition.
     public func release(_ message: KafkaMessage) { loop.perform { $0.release(message) } }
 
     /// Whether the partition has stayed assigned since the message was delivered.
@@ -53,12 +54,13 @@ public final class KafkaConsumer: Sendable {
     /// Ends all `next` calls, but stays in the group so that unfinished messages can still be finished.
     public func stop() { loop.perform { $0.stop() } }
 
-    /// Stops, commits finished messages, and leaves the group. Unfinished messages are delivered again elsewhere.
+    /// Stops, commits the offsets of messages that are done, and leaves the group. Unfinished messages are delivered
+    /// again elsewhere.
     ///
-    /// librdkafka 2.0.2 can hang while it leaves, and a broker may be unavailable. After `limit` this call returns, and
-    /// the thread lives on until the process exits. The group then drops the member after the session timeout. Finished
-    /// messages are committed first.
-    /// - Returns: Whether the consumer left in time.
+    /// librdkafka 2.0.2 can hang while it leaves the group, and brokers may be unavailable, so this call returns after
+    /// `limit` in any case. The thread then keeps running until librdkafka returns or the process exits, and the group
+    /// removes the member after the session timeout. Offsets are committed before the consumer leaves.
+    /// - Returns: Whether the consumer left the group in time.
     @discardableResult
     public func close(limit: Duration = .seconds(10)) async -> Bool {
         loop.close(limit: limit)
@@ -71,18 +73,18 @@ public final class KafkaConsumer: Sendable {
 
 /// A snapshot of a consumer's state.
 public struct KafkaConsumerStatus: Sendable, Hashable {
-    /// State of the connection.
+    /// The state of the broker connections.
     public var client: KafkaClientStatus
-    /// Partitions that this consumer reads.
+    /// The partitions that are assigned to this consumer.
     public var assigned: [KafkaPartition]
     /// The number of messages that were delivered and are neither done nor released.
     public var unfinished: Int
-    /// Seconds since the last poll. Normally at most 1, or 30 while newly assigned partitions wait for their
-    /// coordinator. A larger value means that the thread hangs or the machine slept.
+    /// Seconds since the last poll: normally at most 1, or up to 30 while the thread waits for the group's coordinator
+    /// after an assignment. A larger value means that the thread hangs or that the machine was suspended.
     public var secondsSincePoll: Double
 }
 
-/// A consumer's thread and the state it shares with callers.
+/// A consumer's thread and the state that it shares with callers.
 private final class ConsumerLoop: Sendable {
     private typealias Taker = CheckedContinuation<Result<KafkaMessage?, KafkaError>, Never>
 
@@ -122,7 +124,7 @@ private final class ConsumerLoop: Sendable {
             await withCheckedContinuation { (taker: Taker) in
                 state.withLock { $0.takers[number] = taker }
                 perform { $0.take(number) }
-                // `perform` finds no taker if the task was cancelled before this point.
+                // If the task was cancelled before this point, `onCancel` found no taker.
                 if Task.isCancelled { perform { $0.cancel(number) } }
             }
         } onCancel: {
@@ -160,7 +162,7 @@ private final class ConsumerLoop: Sendable {
         }
     }
 
-    /// Runs the state machine, resumes takers, and queues the remaining actions for the thread.
+    /// Reports an event to the state machine, resumes takers, and queues the remaining actions for the thread.
     func perform(_ decide: (inout ConsumerMachine) -> [ConsumerMachine.Action]) {
         let answers = state.withLock { state -> [(Taker, Result<KafkaMessage?, KafkaError>)] in
             var answers: [(Taker, Result<KafkaMessage?, KafkaError>)] = []
@@ -187,7 +189,7 @@ private final class ConsumerLoop: Sendable {
     func start(group: String, topics: [String], log: KafkaLogHandler?) throws(KafkaError) {
         let events = ClientEvents(
             configuration: configuration, log: log,
-            // The client retains these, and the loop, until the thread destroys it at its end.
+            // The client retains these closures, and thereby this loop, until the thread destroys it.
             onError: { self.failed($0) },
             onStatistics: { self.note($0) },
             onRebalance: { self.rebalance($0, $1, $2) })
@@ -195,12 +197,12 @@ private final class ConsumerLoop: Sendable {
             RD_KAFKA_CONSUMER, configuration,
             defaults: [
                 ("statistics.interval.ms", "5000"),
-                // An idle partition's long poll delays the next fetch of the broker's other partitions.
+                // While a broker waits for messages of an idle partition, it serves no other fetch of this client.
                 ("fetch.wait.max.ms", "100"),
                 ("socket.nagle.disable", "true"),
                 ("reconnect.backoff.max.ms", "2000"),
-                // Prefetch little. With a lower message count, librdkafka 2.0.2 waits up to a second whenever one
-                // message is queued.
+                // Prefetch little. With a lower message count, librdkafka 2.0.2 pauses fetching for up to a second
+                // whenever one message is queued.
                 ("queued.min.messages", "1000"),
                 ("queued.max.messages.kbytes", "1024"),
                 ("fetch.message.max.bytes", "262144"),
@@ -242,7 +244,7 @@ private final class ConsumerLoop: Sendable {
 
     private func end(_ client: ClientHandle) {
         if client.fatalError == nil {
-            // Committed explicitly, because librdkafka may crash or hang while it leaves the group.
+            // Commit explicitly, because librdkafka may crash or hang while it leaves the group.
             let limit = state.withLock { $0.closeLimit / 2 }
             if let replies = rd_kafka_queue_new(client.pointer) {
                 rd_kafka_commit_queue(client.pointer, nil, replies, { _, _, _, _ in }, nil)
@@ -275,7 +277,7 @@ private final class ConsumerLoop: Sendable {
                 let list = PartitionList()
                 list.add(partition, offset: offset)
                 let code = list.lend { rd_kafka_offsets_store(client, $0) }
-                // The partition was revoked in the meantime, so the message is delivered again.
+                // An error means that the partition has been revoked. The message is then delivered again.
                 if code != RD_KAFKA_RESP_ERR_NO_ERROR { state.withLock { $0.status.note(KafkaError(code)) } }
             case .deliver, .fail: break
             }
@@ -291,7 +293,7 @@ private final class ConsumerLoop: Sendable {
         case RD_KAFKA_RESP_ERR__PARTITION_EOF: break
         case let code:
             let text = rd_kafka_message_errstr(message).map { configuration.scrubbing(String(cString: $0)) }
-            // librdkafka reports a fatal error generically; ask for its cause.
+            // librdkafka reports a fatal error with a generic code, so ask for the cause.
             failed(client.fatalError ?? KafkaError(code, text))
         }
     }
@@ -299,7 +301,7 @@ private final class ConsumerLoop: Sendable {
     private func note(_ statistics: KafkaStatistics) {
         var statistics = statistics
         state.withLock { state in
-            // librdkafka does not know offsets that this class looked up itself.
+            // librdkafka does not report offsets that this class looked up itself, so add them.
             for index in statistics.partitions.indices where statistics.partitions[index].committedOffset == nil {
                 statistics.partitions[index].committedOffset =
                     state.startOffsets[statistics.partitions[index].partition]
@@ -323,7 +325,7 @@ private final class ConsumerLoop: Sendable {
         _ partitions: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
     ) {
         guard code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, let partitions else {
-            // Store finished offsets before the partitions are revoked; librdkafka then commits them.
+            // Store the offsets of done messages before the partitions are revoked; librdkafka then commits them.
             let work = state.withLock { state in
                 state.machine.revokeAll()
                 defer { state.work = [] }
@@ -334,7 +336,7 @@ private final class ConsumerLoop: Sendable {
             return
         }
         let startOffsets = lookUpOffsets(partitions, client)
-        // librdkafka keeps a partition paused across assignments.
+        // librdkafka keeps a paused partition paused across assignments.
         rd_kafka_resume_partitions(client, partitions)
         rd_kafka_assign(client, partitions)
         let assigned = PartitionList.elements(partitions).map(\.partition)
@@ -345,8 +347,11 @@ private final class ConsumerLoop: Sendable {
         perform { $0.assign(assigned) }
     }
 
-    /// Writes the committed offset of each partition into the list. librdkafka would ask only once: after an error such
-    /// as NOT_COORDINATOR, version 2.0.2 never fetches the partition.
+    /// Writes the committed offset of each partition into the list, or the beginning if there is none. Retries for up
+    /// to 30 seconds.
+    ///
+    /// librdkafka would look the offsets up itself, but 2.0.2 does so only once: after an error such as
+    /// NOT_COORDINATOR, it never fetches the partition.
     /// - Returns: The committed offsets.
     private func lookUpOffsets(
         _ partitions: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>, _ client: OpaquePointer
@@ -370,7 +375,7 @@ private final class ConsumerLoop: Sendable {
                 return startOffsets
             }
             state.withLock { $0.status.note(KafkaError(error)) }
-            // Heartbeats continue meanwhile, and librdkafka finds the coordinator itself.
+            // Meanwhile, librdkafka sends heartbeats and looks for the coordinator on its own threads.
             Thread.sleep(forTimeInterval: 0.1)
         }
         for index in 0..<Int(partitions.pointee.cnt) {

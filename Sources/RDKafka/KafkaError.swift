@@ -2,7 +2,7 @@ internal import CRDKafka
 
 /// An error reported by librdkafka or a broker. It contains no secrets from the configuration.
 public struct KafkaError: Error, Hashable, Sendable {
-    /// The properties that decide how a caller reacts.
+    /// The kind of error, by which a caller decides how to react.
     public enum Category: String, Sendable, CaseIterable {
         /// No broker could be resolved or connected to, or the connection was lost.
         case unreachable
@@ -16,7 +16,7 @@ public struct KafkaError: Error, Hashable, Sendable {
         case timeout
         /// The broker is reachable but cannot serve the request now: no leader, too few replicas, overload.
         case unavailable
-        /// The topic or partition does not exist, or not yet.
+        /// The topic or partition does not exist, or does not exist yet.
         case unknownTopic
         /// The message exceeds a limit of the client, the broker or the topic.
         case tooLarge
@@ -34,7 +34,7 @@ public struct KafkaError: Error, Hashable, Sendable {
         case other
     }
 
-    /// What failed, for the caller's decision.
+    /// The kind of error.
     public let category: Category
     /// `RD_KAFKA_RESP_ERR_…` of rdkafka.h: positive from a broker, negative from the library.
     public let code: Int32

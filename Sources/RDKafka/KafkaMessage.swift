@@ -19,9 +19,9 @@ public struct KafkaPartition: Sendable, Hashable, Comparable, CustomStringConver
 
 /// A header of a message. A name may occur more than once.
 public struct KafkaHeader: Sendable, Hashable {
-    /// Name of the header.
+    /// The name of the header.
     public var name: String
-    /// Nil is distinct from empty.
+    /// The value. Nil is distinct from empty.
     public var value: [UInt8]?
 
     public init(_ name: String, _ value: [UInt8]?) {
@@ -29,22 +29,22 @@ public struct KafkaHeader: Sendable, Hashable {
         self.value = value
     }
 
-    /// A header with text.
+    /// Creates a header with a text value.
     public init(_ name: String, _ value: String) { self.init(name, Array(value.utf8)) }
 
-    /// The value as UTF-8; nil if the header has none.
+    /// The value decoded as UTF-8, or nil if there is none.
     public var text: String? { value.map { String(decoding: $0, as: UTF8.self) } }
 }
 
 /// A message to send. The key selects the partition; messages with the same key keep their order.
 public struct KafkaRecord: Sendable, Hashable {
-    /// The topic it goes to.
+    /// The topic to send to.
     public var topic: String
-    /// The key, which decides the partition.
+    /// The key, which selects the partition. Without a key, librdkafka selects one.
     public var key: [UInt8]?
-    /// Nil is legal and distinct from empty: it deletes the key from a compacted topic.
+    /// The value. Nil (a tombstone) is distinct from empty: it deletes the key from a compacted topic.
     public var payload: [UInt8]?
-    /// Headers, in order.
+    /// The headers, in order.
     public var headers: [KafkaHeader]
 
     public init(topic: String, key: [UInt8]? = nil, payload: [UInt8]?, headers: [KafkaHeader] = []) {
@@ -54,7 +54,7 @@ public struct KafkaRecord: Sendable, Hashable {
         self.headers = headers
     }
 
-    /// A record of text.
+    /// Creates a record with a text key and a text payload.
     public init(topic: String, key: String?, payload: String?, headers: [KafkaHeader] = []) {
         self.init(
             topic: topic, key: key.map { Array($0.utf8) }, payload: payload.map { Array($0.utf8) }, headers: headers)
@@ -63,19 +63,20 @@ public struct KafkaRecord: Sendable, Hashable {
 
 /// The location of a sent message.
 public struct KafkaReceipt: Sendable, Hashable {
-    /// Where the record is.
+    /// The partition of the message.
     public var partition: KafkaPartition
-    /// Its offset there.
+    /// The offset in the partition.
     public var offset: Int64
 }
 
 /// A received message.
 public struct KafkaMessage: Sendable, Hashable {
-    /// Where the message was.
+    /// The partition of the message.
     public var partition: KafkaPartition
-    /// Its offset there.
+    /// The offset in the partition.
     public var offset: Int64
-    /// The number of the consumer's assignment. If it changes, the partition was revoked in between.
+    /// The number of the assignment in which the consumer received the message. If a later copy of the message has
+    /// another number, the partition was revoked in between.
     public var generation: Int
     /// Its key.
     public var key: [UInt8]?
@@ -83,7 +84,7 @@ public struct KafkaMessage: Sendable, Hashable {
     public var payload: [UInt8]?
     /// Its headers, in order.
     public var headers: [KafkaHeader]
-    /// Milliseconds since 1970 UTC, from the producer's or the broker's clock as the topic is configured.
+    /// Milliseconds since 1970 UTC, by the producer's or the broker's clock, depending on the topic's configuration.
     public var timestamp: Int64?
 
     /// Its topic.
@@ -92,7 +93,7 @@ public struct KafkaMessage: Sendable, Hashable {
     /// The value of the first header with this name, as text.
     public func header(_ name: String) -> String? { headers.first { $0.name == name }?.text }
 
-    /// Size in bytes, without fields of constant size.
+    /// The size of key, payload and headers in bytes.
     var size: Int {
         (key?.count ?? 0) + (payload?.count ?? 0)
             + headers.reduce(0) { $0 + $1.name.utf8.count + ($1.value?.count ?? 0) }
@@ -101,7 +102,7 @@ public struct KafkaMessage: Sendable, Hashable {
 
 /// A line of librdkafka's log.
 public struct KafkaLogLine: Sendable, Hashable {
-    /// Syslog level: 0 emergency … 3 error, 4 warning, 6 info, 7 debug.
+    /// The syslog level: 0 emergency … 3 error, 4 warning, 6 info, 7 debug.
     public var level: Int
     /// For example `FAIL` or `REQTMOUT`.
     public var facility: String

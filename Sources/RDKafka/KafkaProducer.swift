@@ -3,16 +3,17 @@ internal import Foundation
 internal import Synchronization
 
 /// Sends messages idempotently, acknowledged by all replicas. A successful result means that the message is stored
-/// exactly once; an error says why that is unknown.
+/// exactly once. After an error, the message may or may not be stored.
 ///
-/// One thread owns the librdkafka client. It enqueues records and polls for delivery reports. After a fatal error (such
-/// as diverging sequence numbers), in-flight records fail with a retriable error although they may have been delivered,
-/// and a new client sends later records. A caller that retries must therefore tolerate duplicates.
+/// One thread owns the librdkafka client. It enqueues records and polls for delivery reports. After a fatal error, such
+/// as an out-of-order sequence number, that client is replaced: records in flight fail with a retriable error although
+/// they may have been delivered, and a new client sends later records. A caller that retries must therefore tolerate
+/// duplicates.
 public final class KafkaProducer: Sendable {
     private let loop: ProducerLoop
 
     /// - Parameters:
-    ///   - configuration: `message.timeout.ms` (30 000) bounds the duration of a send.
+    ///   - configuration: `message.timeout.ms` (default here: 30 000) bounds the duration of a send.
     ///   - log: Receives librdkafka's log lines.
     /// - Throws: An error of category `configuration`. Connection errors appear with the first send.
     public init(_ configuration: KafkaConfiguration, log: KafkaLogHandler? = nil) throws(KafkaError) {
@@ -41,10 +42,11 @@ public final class KafkaProducer: Sendable {
         return try result.get()
     }
 
-    /// Refuses new records, waits for pending ones, and ends the client. Records without a report within `limit` fail.
+    /// Rejects new records, waits for pending ones, and destroys the client. Records without a delivery report after
+    /// `limit` fail with `closed`.
     public func close(limit: Duration = .seconds(10)) async {
         loop.close(limit: limit)
-        // After the limit, the thread needs a moment to fail pending records.
+        // The thread fails pending records after the limit, which takes it a little longer.
         _ = await loop.ended.wait(limit + .seconds(2))
     }
 
@@ -52,14 +54,14 @@ public final class KafkaProducer: Sendable {
     public var status: KafkaClientStatus { loop.status }
 }
 
-/// The state of a client's connections. librdkafka reports when all brokers are down, but not when one is back; that
-/// shows with its next reply.
+/// The state of a client's connections. librdkafka reports when all brokers are down, but not when one is available
+/// again. The client notices that from the broker's next reply.
 public struct KafkaClientStatus: Sendable, Hashable {
-    /// Whether all brokers were last seen as unreachable.
+    /// Whether all brokers were unreachable at the last report.
     public var isDisconnected = false
     /// The last non-fatal error, such as a refused connection.
     public var lastError: KafkaError?
-    /// How often a fatal error forced a new client.
+    /// The number of times that a fatal error required a new client.
     public var rebuilds = 0
     /// The latest statistics, if `statistics.interval.ms` is set.
     public var statistics: KafkaStatistics?
@@ -77,7 +79,7 @@ public struct KafkaClientStatus: Sendable, Hashable {
     }
 }
 
-/// A producer's thread and the state it shares with callers.
+/// A producer's thread and the state that it shares with callers.
 private final class ProducerLoop: Sendable {
     private struct State {
         var inbox: [Delivery] = []
@@ -156,7 +158,7 @@ private final class ProducerLoop: Sendable {
             if client == nil, next < backlog.count { client = renew(failing: &backlog, &next) }
             if let client {
                 while next < backlog.count, produce(backlog[next], client) { next += 1 }
-                // If the queue is full, a delivery report also ends the poll.
+                // If librdkafka's queue is full, try again after the next delivery report, or after 100 ms.
                 rd_kafka_poll(client.pointer, next < backlog.count ? 100 : pause())
             } else {
                 _ = wakeSignal.wait(timeout: .now() + .milliseconds(Int(pause())))
@@ -173,7 +175,7 @@ private final class ProducerLoop: Sendable {
         ended.set()
     }
 
-    /// The maximum time to sleep, in milliseconds.
+    /// The maximum time to wait for an event, in milliseconds: a second, or until the deadline.
     private func pause() -> Int32 {
         let deadline = state.withLock { $0.deadline }
         guard let deadline else { return 1000 }
@@ -200,10 +202,10 @@ private final class ProducerLoop: Sendable {
         }
     }
 
-    /// Enqueues a record in librdkafka.
-    /// - Returns: False if librdkafka's queue is full.
+    /// Enqueues a record in librdkafka, unless its `send` was cancelled.
+    /// - Returns: False if the record must be enqueued later, because librdkafka's queue is full or the client has a
+    ///   fatal error.
     private func produce(_ item: (delivery: Delivery, index: Int), _ client: ClientHandle) -> Bool {
-        // Cancelled in the meantime.
         guard !item.delivery.isOver else { return true }
         let record = item.delivery.records[item.index]
         let number = state.withLock { state in
@@ -214,7 +216,7 @@ private final class ProducerLoop: Sendable {
         let code = record.enqueue(on: client, number: number)
         guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return true }
         state.withLock { _ = $0.pending.removeValue(forKey: number) }
-        // The next poll reports a fatal error; the record then goes to the next client.
+        // After a fatal error, the loop replaces the client, and the next one gets the record.
         if code == RD_KAFKA_RESP_ERR__QUEUE_FULL || code == RD_KAFKA_RESP_ERR__FATAL { return false }
         item.delivery.settle(item.index, .failure(KafkaError(code)))
         return true
@@ -222,7 +224,7 @@ private final class ProducerLoop: Sendable {
 
     private func delivered(_ message: UnsafePointer<rd_kafka_message_t>) {
         let report = message.pointee
-        // After a fatal error librdkafka purges its queues. `discard` then fails these records with the cause.
+        // After a fatal error, librdkafka purges its queues. Ignore that: `discard` fails these records with the cause.
         let isPurge = [
             RD_KAFKA_RESP_ERR__PURGE_QUEUE, RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, RD_KAFKA_RESP_ERR__FATAL,
         ]
@@ -242,7 +244,7 @@ private final class ProducerLoop: Sendable {
         }
     }
 
-    /// Errors about lost sequence state are solved by a new client.
+    /// Maps errors about lost sequence state to `unavailable`, because a new client solves them.
     private static func error(_ code: rd_kafka_resp_err_t) -> KafkaError {
         let isLost = [
             RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID,
@@ -255,7 +257,7 @@ private final class ProducerLoop: Sendable {
     // MARK: The client
 
     private func makeClient() throws(KafkaError) -> ClientHandle {
-        // librdkafka retains these, and the loop, until the thread destroys the client at its end.
+        // The client retains `events`, and thereby this loop, until it is destroyed.
         let events = ClientEvents(
             configuration: configuration, log: log,
             onError: { error in self.state.withLock { $0.status.note(error) } },
@@ -264,10 +266,10 @@ private final class ProducerLoop: Sendable {
         return try ClientHandle(
             RD_KAFKA_PRODUCER, configuration,
             defaults: [
-                // A longer linger makes larger requests, but these messages cannot wait.
+                // A longer delay would allow larger requests, but these messages cannot wait.
                 ("linger.ms", "1"),
                 ("socket.nagle.disable", "true"),
-                // librdkafka 2.0.2 does not check for timed-out messages until its next connection attempt.
+                // librdkafka 2.0.2 notices that messages have timed out only at its next connection attempt.
                 ("reconnect.backoff.max.ms", "2000"),
                 ("message.timeout.ms", "30000"),
             ],
@@ -284,9 +286,9 @@ private final class ProducerLoop: Sendable {
         queue?.destroy()
     }
 
-    /// Removes a client after a fatal error.
+    /// Destroys a client after a fatal error, and fails the records that it had in flight.
     private func discard(_ client: ClientHandle, _ error: KafkaError) {
-        // Delivery reports that have already arrived still count.
+        // Process the delivery reports that have already arrived.
         rd_kafka_poll(client.pointer, 0)
         detach()
         state.withLock { state in
@@ -309,7 +311,7 @@ private final class ProducerLoop: Sendable {
 
     private func destroy(_ client: ClientHandle) {
         rd_kafka_purge(client.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
-        // Blocks; the caller need not wait.
+        // Destroying blocks, and nothing depends on it, so it runs on a thread of its own.
         let thread = Thread { client.destroy() }
         thread.name = "kafka-destroy"
         thread.start()
@@ -325,7 +327,7 @@ private final class ProducerLoop: Sendable {
 }
 
 extension KafkaRecord {
-    /// Copies the record into librdkafka's queue.
+    /// Copies the record into librdkafka's queue. `number` is the opaque value of its delivery report.
     fileprivate func enqueue(on client: ClientHandle, number: Int) -> rd_kafka_resp_err_t {
         var list: OpaquePointer?
         if !headers.isEmpty {
@@ -347,7 +349,8 @@ extension KafkaRecord {
 }
 
 extension [UInt8]? {
-    /// Lends the bytes. The pointer is null for nil, but not for an empty array.
+    /// Lends the bytes. The pointer is null for nil but not for an empty array, because librdkafka treats these
+    /// differently.
     @discardableResult
     fileprivate func withBytes<R>(_ body: (UnsafeRawPointer?, Int) -> R) -> R {
         guard let self else { return body(nil, 0) }

@@ -1,7 +1,7 @@
 internal import Foundation
 
-/// Statistics of a client and its brokers, emitted every `statistics.interval.ms`.
-/// Source: https://github.com/confluentinc/librdkafka/blob/v2.0.2/STATISTICS.md
+/// Statistics of a client and its brokers, which librdkafka emits every `statistics.interval.ms`. Source:
+/// https://github.com/confluentinc/librdkafka/blob/v2.0.2/STATISTICS.md
 public struct KafkaStatistics: Sendable, Hashable {
     /// A broker as the client sees it.
     public struct Broker: Sendable, Hashable {
@@ -13,9 +13,9 @@ public struct KafkaStatistics: Sendable, Hashable {
         public var queuedRequests: Int
         /// Requests waiting for a reply.
         public var requestsInFlight: Int
-        /// The mean and the 99th percentile of the request round trip in seconds, or nil without requests.
+        /// The mean round-trip time of requests in seconds, or nil without requests.
         public var meanRoundTrip: Double?
-        /// The 99th percentile of round-trip times, in seconds.
+        /// The 99th percentile of round-trip times in seconds, or nil without requests.
         public var slowRoundTrip: Double?
     }
 
@@ -27,13 +27,13 @@ public struct KafkaStatistics: Sendable, Hashable {
         public var highWatermark: Int64?
         /// The oldest available offset.
         public var oldestOffset: Int64?
-        /// Offset that the group has committed; nil if it has none.
+        /// The offset that the group has committed, or nil if there is none.
         public var committedOffset: Int64?
         /// The next offset to be committed.
         public var storedOffset: Int64?
 
-        /// The number of unfinished messages, or nil if unknown. librdkafka's own `consumer_lag` counts a message as
-        /// consumed once it leaves librdkafka.
+        /// The number of messages that are not done, or nil if unknown. This is not librdkafka's `consumer_lag`, which
+        /// counts a message as consumed once librdkafka has delivered it.
         public var lag: Int64? {
             let done = [committedOffset, storedOffset, oldestOffset].compactMap { $0 }.max()
             return highWatermark.flatMap { high in done.map { max(0, high - $0) } }
@@ -46,14 +46,14 @@ public struct KafkaStatistics: Sendable, Hashable {
     public var partitions: [Partition]
     /// Messages of a producer that have no delivery report yet.
     public var unsentMessages: Int
-    /// Bytes sent and received since the client was created.
+    /// Bytes sent to all brokers since the client was created.
     public var bytesSent: Int64
-    /// Bytes received from all brokers.
+    /// Bytes received from all brokers since the client was created.
     public var bytesReceived: Int64
 }
 
 extension KafkaStatistics {
-    /// Returns nil if the JSON does not match.
+    /// Parses librdkafka's JSON document. Returns nil if it has another form.
     init?(json: UnsafeRawBufferPointer) {
         guard let raw = try? JSONDecoder().decode(Raw.self, from: Data(json)) else { return nil }
         brokers = raw.brokers.values.map { broker in
@@ -71,14 +71,14 @@ extension KafkaStatistics {
         bytesReceived = raw.rx_bytes ?? 0
     }
 
-    /// The names of librdkafka's JSON document.
+    /// librdkafka's JSON document, with its field names.
     fileprivate struct Raw: Decodable {
         struct Window: Decodable {
             var avg: Double
             var p99: Double
             var cnt: Int
 
-            // In microseconds.
+            // librdkafka reports microseconds.
             var mean: Double? { cnt > 0 ? avg / 1e6 : nil }
             var slow: Double? { cnt > 0 ? p99 / 1e6 : nil }
         }

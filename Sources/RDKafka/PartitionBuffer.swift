@@ -1,7 +1,7 @@
-/// The buffered messages of one partition, in order, with their total size.
+/// The buffered messages of one partition, in order, and their total size in bytes.
 struct PartitionBuffer {
     private var messages: [KafkaMessage] = []
-    /// The index of the first message. Earlier elements have been taken.
+    /// The index of the first buffered message. Earlier elements have been taken.
     private var head = 0
     private(set) var bytes = 0
 
@@ -16,7 +16,7 @@ struct PartitionBuffer {
     mutating func popFirst() -> KafkaMessage? {
         guard head < messages.count else { return nil }
         let message = messages[head]
-        // Frees the payload.
+        // Free the payload now: the element itself is removed later, together with others.
         messages[head].payload = nil
         head += 1
         bytes -= message.size

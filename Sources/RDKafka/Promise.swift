@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// A value awaited by a single task. Only the first value counts.
+/// A value that one task awaits. The first value wins; later ones are ignored.
 final class Promise<Value: Sendable>: Sendable {
     private struct State {
         var value: Value?

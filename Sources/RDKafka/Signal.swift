@@ -25,18 +25,19 @@ final class Signal: Sendable {
             state.nextWaiter += 1
             return state.nextWaiter
         }
-        // The timer may outlive the wait, by at most `limit`; it then finds no waiter.
-        let timer = Task { [self] in
-            try? await Task.sleep(for: limit)
-            state.withLock { $0.waiters.removeValue(forKey: number) }?.resume(returning: false)
-        }
-        defer { timer.cancel() }
+        var timer: Task<Void, Never>?
+        defer { timer?.cancel() }
         return await withCheckedContinuation { continuation in
             let isSet = state.withLock { state in
                 if !state.isSet { state.waiters[number] = continuation }
                 return state.isSet
             }
-            if isSet { continuation.resume(returning: true) }
+            if isSet { return continuation.resume(returning: true) }
+            // Only a registered waiter can be ended by its timer. If it fires after the wait has ended, it finds none.
+            timer = Task { [self] in
+                try? await Task.sleep(for: limit)
+                state.withLock { $0.waiters.removeValue(forKey: number) }?.resume(returning: false)
+            }
         }
     }
 }

@@ -1,22 +1,24 @@
 internal import CSQLite
 
-/// A connection to an SQLite file. Statements are prepared once and kept.
+/// A connection to an SQLite database file. Statements are prepared once and cached.
 ///
-/// Use it from one thread at a time.
+/// Only one thread at a time may use a connection.
 public final class Connection {
     private let database: OpaquePointer
     private var statements: [String: Statement] = [:]
 
-    /// More than any program needs; bounds the memory.
+    /// The maximum number of cached statements, well above the number that Clairo uses. Then the cache is emptied.
     private static let statementLimit = 200
 
-    /// Opens the file. Foreign keys are enforced. A name in double quotes that does not exist is an error, not a string.
+    /// Opens the file. Foreign keys are enforced. An unknown name in double quotes is an error; by default, SQLite
+    /// would take it for a string.
     /// - Parameters:
-    ///   - busyMilliseconds: How long a statement waits for another connection's lock.
+    ///   - busyMilliseconds: Milliseconds that a statement waits for another connection's lock.
     ///   - creates: Whether to create the file if it does not exist.
+    /// - Throws: An error such as `cannotOpen` if the file cannot be opened.
     public init(path: String, busyMilliseconds: Int32, creates: Bool = true) throws(SQLiteError) {
         var database: OpaquePointer?
-        // Without SQLite's mutexes, because one thread at a time uses the connection.
+        // SQLite's mutexes are not needed, because only one thread at a time uses the connection.
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (creates ? SQLITE_OPEN_CREATE : 0)
         let status = sqlite3_open_v2(path, &database, flags, nil)
         guard status == SQLITE_OK, let database else {
@@ -32,16 +34,16 @@ public final class Connection {
     }
 
     deinit {
-        // Statements refer to the database.
+        // Finalize the statements first, because they refer to the database.
         statements.removeAll()
         sqlite3_close_v2(database)
     }
 
-    /// Whether a transaction is open. SQLite may roll one back on its own, for example on a full disk.
+    /// Whether a transaction is open. SQLite may roll back a transaction on its own, for example if the disk is full.
     public var isInTransaction: Bool { sqlite3_get_autocommit(database) == 0 }
 
     /// Runs one statement with a value for each `?`.
-    /// - Returns: The number of rows that an `INSERT`, `UPDATE` or `DELETE` changed.
+    /// - Returns: The number of rows that an `INSERT`, `UPDATE` or `DELETE` changed. Meaningless for other statements.
     @discardableResult
     public func execute(_ sql: String, _ arguments: [Value] = []) throws(SQLiteError) -> Int {
         _ = try statement(sql).run(arguments)

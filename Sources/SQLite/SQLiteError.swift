@@ -1,8 +1,8 @@
 internal import CSQLite
 
-/// An error from SQLite. Never contains a value bound to a statement.
+/// An error reported by SQLite. It contains no bound values.
 public struct SQLiteError: Error, Hashable, Sendable {
-    /// Errors that callers treat differently. Source: https://www.sqlite.org/rescode.html
+    /// The kinds of errors that callers treat differently. Source: https://www.sqlite.org/rescode.html
     public enum Kind: Sendable, Hashable {
         case busy, locked
         case readOnly, noPermission
@@ -29,13 +29,13 @@ public struct SQLiteError: Error, Hashable, Sendable {
     }
 
     init(_ code: Int32, _ database: OpaquePointer?) {
-        // There is no database if memory ran out.
+        // SQLite creates no database handle if memory runs out.
         self.init(
             code: database.map(sqlite3_extended_errcode) ?? code,
             message: String(cString: database.map { sqlite3_errmsg($0) } ?? sqlite3_errstr(code)))
     }
 
-    /// What kind of error the code stands for.
+    /// The kind of error, from the code.
     public var kind: Kind {
         switch code {
         case 1555, 2067: return .duplicateKey  // SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE

@@ -27,7 +27,7 @@ final class Statement {
 
     /// Runs the statement with a value for each `?`, and reads all of its rows.
     func run(_ arguments: [Value]) throws(SQLiteError) -> QueryResult {
-        // Until it is reset, a statement holds its locks.
+        // A statement holds its locks until it is reset.
         defer {
             sqlite3_reset(statement)
             sqlite3_clear_bindings(statement)
@@ -40,14 +40,15 @@ final class Statement {
         for (index, value) in arguments.enumerated() { try bind(value, at: Int32(index + 1)) }
         var rows: [[Value]] = []
         while try step() { rows.append((0..<sqlite3_column_count(statement)).map(value)) }
-        // After the first step, because only then does a statement notice a changed schema.
+        // Read the columns after the first step: only then does a statement notice a changed schema.
         let columns = (0..<sqlite3_column_count(statement)).map { index in
             sqlite3_column_name(statement, index).map { String(cString: $0) } ?? ""
         }
         return QueryResult(columns: columns, rows: rows)
     }
 
-    /// - Returns: false after the last row.
+    /// Advances to the next row.
+    /// - Returns: False after the last row.
     private func step() throws(SQLiteError) -> Bool {
         switch sqlite3_step(statement) {
         case SQLITE_ROW: return true
@@ -73,7 +74,7 @@ final class Statement {
         case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, column))
         case SQLITE_FLOAT: return .real(sqlite3_column_double(statement, column))
         case SQLITE_TEXT:
-            // In this order: the first call converts the text, the second returns its length.
+            // The order matters: the first call converts the text, and the second returns the resulting length.
             let text = sqlite3_column_text(statement, column)
             let bytes = UnsafeBufferPointer(start: text, count: Int(sqlite3_column_bytes(statement, column)))
             return .text(String(decoding: bytes, as: UTF8.self))

@@ -11,6 +11,6 @@ public enum Value: Sendable, Hashable {
 public struct QueryResult: Sendable, Hashable {
     /// The names of the columns.
     public var columns: [String]
-    /// The rows, each with a value for each column.
+    /// The rows, each with one value per column.
     public var rows: [[Value]]
 }

@@ -4,7 +4,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Instance metadata as moto serves it.
+/// Instance metadata served by moto.
 struct MotoMetadataTests {
     @Sendable private static func fetch(
         _ request: AWSSystem.MetadataRequest
@@ -22,7 +22,7 @@ struct MotoMetadataTests {
     }
 
     @Test(.enabled(if: S3Server.isInstalled(.moto), "moto is not installed: Scripts/test does it"))
-    func motosInstanceMetadataGivesCredentials() async throws {
+    func readsCredentialsFromMotosInstanceMetadata() async throws {
         let moto = try await S3Server.shared(.moto)
         let found = try await find(["AWS_EC2_METADATA_SERVICE_ENDPOINT": moto.endpoint])
         #expect(!found.accessKeyID.isEmpty && !found.secretAccessKey.isEmpty && found.sessionToken?.isEmpty == false)

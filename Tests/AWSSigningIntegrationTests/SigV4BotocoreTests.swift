@@ -3,9 +3,9 @@ internal import ClairoTestSupport
 internal import Foundation
 internal import Testing
 
-/// The same requests signed by us and by botocore, AWS's own library for Python.
+/// The same requests, signed by Clairo and by botocore, AWS's own library for Python.
 struct SigV4BotocoreTests {
-    /// What both sides are given. Python gets it as JSON.
+    /// The input of both sides. Python gets it as JSON.
     struct Case: Codable, Sendable {
         var service = "s3"
         var region = "eu-central-1"
@@ -17,7 +17,7 @@ struct SigV4BotocoreTests {
         var body: String?
         var token: String?
         var presign = false
-        /// As it is sent.
+        /// As sent.
         var url = ""
     }
 
@@ -50,7 +50,8 @@ struct SigV4BotocoreTests {
                     item.path = path
                     cases.append(item)
                 }
-                // botocore presigns only the first of several parameters of one name, and moves a body into the query.
+                // botocore presigns only the first of several parameters with one name, and moves a body into the
+                // query.
                 for query in queries where !presign || Set(query.map { $0[0] }).count == query.count {
                     var item = base
                     item.query = query
@@ -80,7 +81,7 @@ struct SigV4BotocoreTests {
     /// 2026-02-03 04:05:06 UTC.
     private static let date = Date(timeIntervalSince1970: 1_770_091_506)
 
-    /// Our Authorization header or our URL, and the case with the URL filled in.
+    /// Clairo's Authorization header or URL, and the case with the URL filled in.
     private static func sign(_ item: inout Case) -> String {
         let request = AWSRequest(
             method: item.method, host: item.host, path: item.path, query: item.query.map { .init($0[0], $0[1]) },
@@ -93,7 +94,7 @@ struct SigV4BotocoreTests {
         return signer.sign(request, at: date).headers.last?.value ?? ""
     }
 
-    @Test func botocoreSignsEveryRequestTheSame() async throws {
+    @Test func everySignatureMatchesBotocores() async throws {
         guard let python = await TestTools.python(with: "botocore.auth") else {
             print("skipped: no python3 can import botocore; Scripts/test installs one")
             return
@@ -109,7 +110,7 @@ struct SigV4BotocoreTests {
         try #require(theirs.count == cases.count)
         for (index, item) in cases.enumerated() {
             if item.presign {
-                // botocore does not sort what it sends: the signature stands for the rest.
+                // botocore does not sort the parameters that it sends, so only the signatures are compared.
                 #expect(Set(ours[index].split { "?&".contains($0) }) == Set(theirs[index].split { "?&".contains($0) }))
             } else {
                 #expect(ours[index] == theirs[index], "\(item)")

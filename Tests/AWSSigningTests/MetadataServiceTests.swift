@@ -4,14 +4,14 @@ internal import ClairoTestSupport
 internal import Foundation
 internal import Testing
 
-/// The endpoints of containers and instances.
+/// The credential endpoints of containers and instances.
 struct MetadataServiceTests {
     // MARK: Containers
 
     private static func container(
-        _ environment: [String: String], answers: [(status: Int, body: String)] = [(200, World.document("C"))]
-    ) -> World {
-        World { contents in
+        _ environment: [String: String], answers: [(status: Int, body: String)] = [(200, FakeSystem.document("C"))]
+    ) -> FakeSystem {
+        FakeSystem { contents in
             contents.environment.merge(environment) { $1 }
             contents.environment["AWS_EC2_METADATA_DISABLED"] = "true"
             let url =
@@ -26,14 +26,14 @@ struct MetadataServiceTests {
     private static let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
     private static let full = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
-    @Test func theRelativeURIComesFirst() throws {
-        let world = Self.container([Self.relative: "/v2/credentials/id", Self.full: "http://elsewhere/"])
-        let found = try world.find().get()
+    @Test func theRelativeURITakesPrecedence() throws {
+        let fake = Self.container([Self.relative: "/v2/credentials/id", Self.full: "http://elsewhere/"])
+        let found = try fake.find().get()
         #expect(found.accessKeyID == "C")
         #expect(found.sessionToken == "TOKEN")
         #expect(found.expiration == nil)
-        #expect(world.requests.map(\.timeout) == [.seconds(2)])
-        #expect(world.requests.first?.headers == [.init("Accept", "application/json")])
+        #expect(fake.requests.map(\.timeout) == [.seconds(2)])
+        #expect(fake.requests.first?.headers == [.init("Accept", "application/json")])
     }
 
     @Test(arguments: [
@@ -41,7 +41,7 @@ struct MetadataServiceTests {
         "http://169.254.170.2/x", "http://169.254.170.23/v1", "http://[fd00:ec2::23]/v1", "http://[::1]:8/",
         "HTTP://LOCALHOST/",
     ])
-    func aFullURIMayBeHereOrEncrypted(url: String) {
+    func aFullURIIsAcceptedIfItIsLocalOrHTTPS(url: String) {
         #expect(Self.container([Self.full: url]).find().key == "C")
     }
 
@@ -52,13 +52,13 @@ struct MetadataServiceTests {
         "x",
     ])
     func anyOtherFullURIIsRefused(url: String) {
-        let world = Self.container([Self.full: url, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "TOKEN"])
-        #expect(world.find().error?.kind == .invalid)
-        #expect(world.find().reason?.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI") == true)
-        #expect(world.requests.isEmpty)
+        let fake = Self.container([Self.full: url, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "TOKEN"])
+        #expect(fake.find().error?.kind == .invalid)
+        #expect(fake.find().reason?.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI") == true)
+        #expect(fake.requests.isEmpty)
     }
 
-    @Test func theTokenFileComesBeforeTheToken() {
+    @Test func theTokenFileTakesPrecedenceOverTheToken() {
         var environment = [Self.relative: "/x", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "VARIABLE"]
         #expect(token(environment) == "VARIABLE")
         environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = "/token"
@@ -68,9 +68,9 @@ struct MetadataServiceTests {
     }
 
     private func token(_ environment: [String: String]) -> String? {
-        let world = Self.container(environment)
-        _ = world.find()
-        return world.requests.first?.headers.first { $0.name == "Authorization" }?.value
+        let fake = Self.container(environment)
+        _ = fake.find()
+        return fake.requests.first?.headers.first { $0.name == "Authorization" }?.value
     }
 
     @Test(arguments: [
@@ -78,30 +78,30 @@ struct MetadataServiceTests {
         ["AWS_CONTAINER_AUTHORIZATION_TOKEN": "a\r\nb"], ["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/broken"],
     ])
     func aTokenWithALineBreakIsRefused(environment: [String: String]) {
-        let world = Self.container(environment.merging([Self.relative: "/x"]) { $1 })
-        #expect(world.find().reason == "container: the authorization token contains a line break")
-        #expect(world.requests.isEmpty)
+        let fake = Self.container(environment.merging([Self.relative: "/x"]) { $1 })
+        #expect(fake.find().reason == "container: the authorization token contains a line break")
+        #expect(fake.requests.isEmpty)
     }
 
-    @Test func aBusyEndpointIsAskedThreeTimes() {
-        let world = Self.container(
-            [Self.relative: "/x"], answers: [(500, ""), (200, "no json"), (200, World.document("C"))])
-        #expect(world.find().key == "C")
-        #expect(world.pauses == [.seconds(1), .seconds(1)])
+    @Test func aBusyEndpointIsTriedThreeTimes() {
+        let fake = Self.container(
+            [Self.relative: "/x"], answers: [(500, ""), (200, "no json"), (200, FakeSystem.document("C"))])
+        #expect(fake.find().key == "C")
+        #expect(fake.pauses == [.seconds(1), .seconds(1)])
 
         let busy = Self.container([Self.relative: "/x"], answers: [(429, "SECRET")])
         #expect(busy.find().error?.kind == .unavailable)
         #expect(busy.find().reason == "container: the endpoint answered HTTP 429")
         #expect(busy.requests.count == 6)
         let silent = Self.container([Self.relative: "/x"], answers: [])
-        #expect(silent.find().reason == "container: the endpoint does not answer: nobody is there")
+        #expect(silent.find().reason == "container: the endpoint does not answer: no reply")
         #expect(silent.requests.count == 3)
     }
 
-    @Test func anEndpointThatRefusesIsAskedOnceAndEndsTheSearch() {
-        let world = Self.container([Self.relative: "/x"], answers: [(403, "")])
-        #expect(world.find().error?.kind == .invalid)
-        #expect(world.requests.count == 1)
+    @Test func anEndpointThatRefusesIsTriedOnceAndEndsTheSearch() {
+        let fake = Self.container([Self.relative: "/x"], answers: [(403, "")])
+        #expect(fake.find().error?.kind == .invalid)
+        #expect(fake.requests.count == 1)
     }
 
     // MARK: Instances
@@ -110,9 +110,9 @@ struct MetadataServiceTests {
 
     private static func instance(
         base: String = base, environment: [String: String] = [:], token: (Int, String)? = (200, "IMDSTOKEN"),
-        roles: (Int, String) = (200, "role"), credentials: (Int, String) = (200, World.document("I", end: 3600))
-    ) -> World {
-        World { contents in
+        roles: (Int, String) = (200, "role"), credentials: (Int, String) = (200, FakeSystem.document("I", end: 3600))
+    ) -> FakeSystem {
+        FakeSystem { contents in
             contents.environment.merge(environment) { $1 }
             contents.answers["PUT \(base)/api/token"] = token.map { [$0] }
             contents.answers["GET \(base)/meta-data/iam/security-credentials/"] = [roles]
@@ -120,18 +120,18 @@ struct MetadataServiceTests {
         }
     }
 
-    @Test func anInstanceIsAskedWithATokenOnly() {
-        let world = Self.instance()
-        #expect(world.find().key == "I")
+    @Test func requestsToInstanceMetadataAlwaysCarryAToken() {
+        let fake = Self.instance()
+        #expect(fake.find().key == "I")
         #expect(
-            world.requests.map(\.headers) == [
+            fake.requests.map(\.headers) == [
                 [.init("X-aws-ec2-metadata-token-ttl-seconds", "21600")],
                 [.init("X-aws-ec2-metadata-token", "IMDSTOKEN")], [.init("X-aws-ec2-metadata-token", "IMDSTOKEN")],
             ])
-        #expect(world.requests.allSatisfy { $0.timeout == .seconds(1) })
+        #expect(fake.requests.allSatisfy { $0.timeout == .seconds(1) })
     }
 
-    @Test func theServiceCanBeElsewhereOrSwitchedOff() {
+    @Test func theServiceCanBeRelocatedOrDisabled() {
         let own = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
         #expect(
             Self.instance(base: "http://127.0.0.1:8/latest", environment: [own: "http://127.0.0.1:8/"]).find().key
@@ -145,30 +145,30 @@ struct MetadataServiceTests {
         #expect(off.requests.isEmpty)
     }
 
-    @Test func timeAndAttemptsCanBeSet() {
-        let world = Self.instance(
+    @Test func timeoutAndAttemptsAreConfigurable() {
+        let fake = Self.instance(
             environment: ["AWS_METADATA_SERVICE_TIMEOUT": "5", "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "3"], token: nil)
-        #expect(world.find().error?.kind == .missing)
-        #expect(world.requests.map(\.timeout) == Array(repeating: .seconds(5), count: 3))
+        #expect(fake.find().error?.kind == .missing)
+        #expect(fake.requests.map(\.timeout) == Array(repeating: .seconds(5), count: 3))
         let wrong = Self.instance(environment: ["AWS_METADATA_SERVICE_TIMEOUT": "soon"])
         #expect(wrong.find().error?.kind == .invalid)
     }
 
-    @Test func whatIsNotEC2OrHasNoRoleHasNoCredentials() {
+    @Test func aMachineThatIsNotEC2OrHasNoRoleHasNoCredentials() {
         #expect(Self.instance(token: nil).find().error?.kind == .missing)
-        #expect(Self.instance(token: (403, "")).find().reason == "instance metadata: it gave no token, HTTP 403")
+        #expect(Self.instance(token: (403, "")).find().reason == "instance metadata: it returned no token (HTTP 403)")
         #expect(Self.instance(roles: (404, "")).find().reason == "instance metadata: the instance has no role")
         #expect(Self.instance(roles: (200, "")).find().error?.kind == .missing)
     }
 
-    @Test func aRoleWithoutCredentialsIsAFailure() {
+    @Test func aRoleWithoutCredentialsIsAnError() {
         #expect(Self.instance(roles: (500, "")).find().error?.kind == .unavailable)
         #expect(Self.instance(credentials: (500, "")).find().error?.kind == .unavailable)
         let failed = Self.instance(credentials: (200, #"{"Code": "AssumeRoleUnauthorizedAccess"}"#)).find()
         #expect(failed.reason == "instance metadata: it answered with the code AssumeRoleUnauthorizedAccess")
     }
 
-    // MARK: Real ones
+    // MARK: Real endpoints
 
     @Sendable private static func fetch(
         _ request: AWSSystem.MetadataRequest
@@ -185,7 +185,7 @@ struct MetadataServiceTests {
         }
     }
 
-    @Test func aContainersEndpointIsAskedOverTheNetwork() async throws {
+    @Test func readsCredentialsOfAContainerOverTheNetwork() async throws {
         let scratch = try Scratch()
         let token = try scratch.write("pod-token", to: "token")
         let server = try StubServer { request, _ in

@@ -8,16 +8,18 @@ struct ProfileTests {
     private static let config = "/home/me/.aws/config"
     private static let keys = "/home/me/.aws/credentials"
 
-    private static func world(config: String = "", keys: String = "", _ environment: [String: String] = [:]) -> World {
-        World { contents in
+    private static func fake(
+        config: String = "", keys: String = "", _ environment: [String: String] = [:]
+    ) -> FakeSystem {
+        FakeSystem { contents in
             contents.files = [Self.config: config, Self.keys: keys]
             contents.environment.merge(environment) { $1 }
             contents.environment["AWS_EC2_METADATA_DISABLED"] = "true"
         }
     }
 
-    @Test func filesMayHaveCommentsSpacesAndLineEndsOfAnyKind() throws {
-        let world = Self.world(
+    @Test func readsFilesWithCommentsSpacesAndAnyLineEndings() throws {
+        let fake = Self.fake(
             config: "\u{FEFF}# mine\r\n[profile  my work]\r\nregion=eu-west-3  ; Paris\r\n",
             keys: """
                 ; keys
@@ -28,36 +30,36 @@ struct ProfileTests {
                     aws_session_token = t=1
                 [empty]
                 """)
-        let found = try world.find(profile: "my work").get()
+        let found = try fake.find(profile: "my work").get()
         #expect(found.accessKeyID == "AKIA#1")
         #expect(found.secretAccessKey == "a/b+c==")
         #expect(found.sessionToken == "t=1")
-        #expect(try AWSSettings(world.system, profile: "my work").region == "eu-west-3")
+        #expect(try AWSSettings(fake.system, profile: "my work").region == "eu-west-3")
     }
 
-    @Test func theFilesMayLieElsewhere() {
+    @Test func theFilesCanBeRelocated() {
         let pair = "[default]\naws_access_key_id=X\naws_secret_access_key=Y"
-        let world = World { contents in
+        let fake = FakeSystem { contents in
             contents.files = ["/etc/keys": pair, "/home/me/config": "[default]\nregion = eu-north-1"]
             contents.environment["AWS_SHARED_CREDENTIALS_FILE"] = "/etc/keys"
             contents.environment["AWS_CONFIG_FILE"] = "~/config"
         }
-        #expect(world.find().key == "X")
-        #expect((try? AWSSettings(world.system))?.region == "eu-north-1")
+        #expect(fake.find().key == "X")
+        #expect((try? AWSSettings(fake.system))?.region == "eu-north-1")
     }
 
-    @Test func keysInTheCredentialsFileComeBeforeAProcessAndThoseInTheConfigurationLast() {
+    @Test func keysInTheCredentialsFilePrecedeAProcessAndConfigurationKeysComeLast() {
         let config = "[default]\naws_access_key_id=C\naws_secret_access_key=S\n"
         let keys = "[default]\naws_access_key_id=K\naws_secret_access_key=S\n"
         let process = "credential_process = /bin/keys --for \"me\"\n"
         func key(_ config: String, _ keys: String) -> String? {
-            let world = Self.world(config: config, keys: keys)
-            world.contents.withLock {
+            let fake = Self.fake(config: config, keys: keys)
+            fake.contents.withLock {
                 $0.commands["/bin/keys --for \"me\""] = """
                     {"Version": 1, "AccessKeyId": "P", "SecretAccessKey": "S", "SessionToken": "T"}
                     """
             }
-            return world.find().key
+            return fake.find().key
         }
         #expect(key(config + process, keys) == "K")
         #expect(key(config + process, "") == "P")
@@ -66,7 +68,7 @@ struct ProfileTests {
     }
 
     @Test(arguments: [
-        (nil, "credential_process failed: nobody is there"), ("", "not a JSON document"),
+        (nil, "credential_process failed: no reply"), ("", "not a JSON document"),
         (#"{"AccessKeyId": "P", "SecretAccessKey": "S"}"#, "Version 1"),
         (#"{"Version": 1, "AccessKeyId": "P"}"#, "lacks AccessKeyId or SecretAccessKey"),
         (#"{"Version": 1, "AccessKeyId": "P", "SecretAccessKey": "S", "Expiration": "soon"}"#, "ISO 8601"),
@@ -75,14 +77,14 @@ struct ProfileTests {
             "have expired"
         ),
     ])
-    func aProcessThatGivesNothingUsefulIsNamed(output: String?, reason: String) {
-        let world = Self.world(config: "[default]\ncredential_process = keys")
-        world.contents.withLock { $0.commands["keys"] = output }
-        #expect(world.find().reason?.contains(reason) == true, "\(world.find())")
+    func theErrorNamesAProcessWithoutUsableOutput(output: String?, reason: String) {
+        let fake = Self.fake(config: "[default]\ncredential_process = keys")
+        fake.contents.withLock { $0.commands["keys"] = output }
+        #expect(fake.find().reason?.contains(reason) == true, "\(fake.find())")
     }
 
-    @Test func aRealProcessIsRunByTheShell() throws {
-        var system = Self.world(
+    @Test func aCredentialProcessRunsInTheShell() throws {
+        var system = Self.fake(
             config: """
                 [default]
                 credential_process = printf '{"Version": 1, "AccessKeyId": "%s", "SecretAccessKey": "S"}' "a b"
@@ -99,18 +101,18 @@ struct ProfileTests {
         #expect(error?.description.contains("SECRET") == false)
     }
 
-    @Test func aProcessThatDoesNotEndIsKilled() {
+    @Test func aProcessThatHangsIsKilled() {
         let error = #expect(throws: AWSConfigurationError.self) {
             try AWSSystem.output(ofCommand: "exec sleep 600", limit: .zero)
         }
         #expect(error?.description.contains("did not end within") == true)
     }
 
-    @Test func aProfileThatIsNamedHasToBeThere() throws {
-        let world = Self.world(config: "[work]\nregion = x", keys: "[profile home]\n")
-        // Each file has its own way to write a section's name.
+    @Test func aNamedProfileMustExist() throws {
+        let fake = Self.fake(config: "[work]\nregion = x", keys: "[profile home]\n")
+        // Each file has its own syntax for a section's name.
         for name in ["work", "home"] {
-            let error = try #require(world.find(profile: name).error)
+            let error = try #require(fake.find(profile: name).error)
             #expect(error.kind == .invalid)
             #expect(error.description.contains("profile \(name): not found in "))
         }
@@ -119,13 +121,13 @@ struct ProfileTests {
     @Test(arguments: [
         ("aws_access_key_id = A", "no aws_secret_access_key"),
         ("aws_secret_access_key = S3CR3T", "no aws_access_key_id"),
-        ("role_arn = r\nsource_profile = default", "taking on a role is not supported"),
-        ("sso_session = s", "signing in is not supported"),
+        ("role_arn = r\nsource_profile = default", "assuming a role is not supported"),
+        ("sso_session = s", "SSO is not supported"),
         ("web_identity_token_file = f", "a web identity is not supported"),
     ])
-    func aProfileThatCannotBeUsedEndsTheSearch(lines: String, reason: String) throws {
-        let world = Self.world(config: "[default]\n\(lines)")
-        let error = try #require(world.find().error)
+    func anUnusableProfileEndsTheSearch(lines: String, reason: String) throws {
+        let fake = Self.fake(config: "[default]\n\(lines)")
+        let error = try #require(fake.find().error)
         #expect(error.kind == .invalid)
         #expect(error.description.contains(reason))
         #expect(!error.description.contains("S3CR3T"))
@@ -136,17 +138,17 @@ struct ProfileTests {
         ("region = x", "\(config), line 1, is neither"),
         ("unreadable", "\(config) cannot be read"),
     ])
-    func aFileThatCannotBeReadIsNamed(text: String, reason: String) throws {
-        let error = try #require(Self.world(config: text).find().error)
+    func theErrorNamesAnUnreadableFile(text: String, reason: String) throws {
+        let error = try #require(Self.fake(config: text).find().error)
         #expect(error.kind == .invalid)
         #expect(error.description.contains(reason))
         #expect(!error.description.contains("S3CR3T"))
     }
 
-    @Test func aProfileWithoutKeysPassesTheSearchOn() {
-        let world = Self.world(config: "[default]\nregion = x")
-        #expect(world.find().error?.kind == .missing)
-        #expect(world.find().error?.attempts.count == 4)
+    @Test func theSearchContinuesAfterAProfileWithoutKeys() {
+        let fake = Self.fake(config: "[default]\nregion = x")
+        #expect(fake.find().error?.kind == .missing)
+        #expect(fake.find().error?.attempts.count == 4)
     }
 
     // MARK: Settings
@@ -172,8 +174,8 @@ struct ProfileTests {
           endpoint_url = http://ecs-here
         """
 
-    @Test func settingsComeFromTheProfile() throws {
-        let settings = try AWSSettings(Self.world(config: Self.settings, ["AWS_PROFILE": "local"]).system)
+    @Test func readsSettingsFromTheProfile() throws {
+        let settings = try AWSSettings(Self.fake(config: Self.settings, ["AWS_PROFILE": "local"]).system)
         #expect(settings.profile == "local")
         #expect(settings.region == "eu-central-1")
         #expect(settings.s3AddressingStyle == .path)
@@ -182,14 +184,14 @@ struct ProfileTests {
         #expect(settings.endpointURL(of: "s3") == "http://s3-here")
         #expect(settings.endpointURL(of: "ecs") == "http://ecs-here")
         #expect(settings.endpointURL(of: "sts") == "http://all")
-        #expect(try AWSSettings(Self.world(config: Self.settings).system).region == "eu-west-1")
-        #expect(try AWSSettings(World().system).region == nil)
+        #expect(try AWSSettings(Self.fake(config: Self.settings).system).region == "eu-west-1")
+        #expect(try AWSSettings(FakeSystem().system).region == nil)
     }
 
-    @Test func theEnvironmentComesBeforeTheProfile() throws {
+    @Test func theEnvironmentTakesPrecedenceOverTheProfile() throws {
         var environment = ["AWS_PROFILE": "local", "AWS_DEFAULT_REGION": "b", "AWS_ENDPOINT_URL": "http://environment"]
         func settings() throws -> AWSSettings {
-            try AWSSettings(Self.world(config: Self.settings, environment).system)
+            try AWSSettings(Self.fake(config: Self.settings, environment).system)
         }
         #expect(try settings().region == "b")
         #expect(try settings().endpointURL(of: "s3") == "http://environment")
@@ -207,7 +209,7 @@ struct ProfileTests {
     }
 
     @Test(arguments: ["[default]\ns3 =\n  addressing_style = sideways", "[default]\nmax_attempts = many"])
-    func aSettingThatIsNoneIsRefused(text: String) {
-        #expect(throws: AWSConfigurationError.self) { try AWSSettings(Self.world(config: text).system) }
+    func anInvalidSettingIsRefused(text: String) {
+        #expect(throws: AWSConfigurationError.self) { try AWSSettings(Self.fake(config: text).system) }
     }
 }

@@ -48,7 +48,7 @@ struct SigV4VectorTests {
             signature: "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"),
     ]
 
-    @Test(arguments: s3Examples) func requestsToS3AreSignedAsPublished(_ example: Example) {
+    @Test(arguments: s3Examples) func signaturesOfS3RequestsMatchThePublishedOnes(_ example: Example) {
         let headers = Self.s3.sign(example.request, at: Self.may).headers
         #expect(headers.last?.name == "Authorization")
         #expect(headers.last?.value.hasSuffix("Signature=\(example.signature)") == true)
@@ -79,7 +79,7 @@ struct SigV4VectorTests {
     }
 
     /// https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
-    @Test func aURLIsPresignedAsPublished() {
+    @Test func aPresignedURLMatchesThePublishedOne() {
         let url = Self.s3.presign(
             AWSRequest(method: "GET", host: Self.bucket, path: "/test.txt"), at: Self.may, expiresIn: 86_400)
         #expect(
@@ -89,7 +89,7 @@ struct SigV4VectorTests {
                 + "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404")
     }
 
-    // MARK: The test suite for every service
+    // MARK: Other services
 
     private static let any = SigV4Signer(
         credentials: AWSCredentials(
@@ -150,12 +150,12 @@ struct SigV4VectorTests {
             signature: "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"),
     ]
 
-    @Test(arguments: suite) func requestsToOtherServicesAreSignedAsPublished(_ example: Example) {
+    @Test(arguments: suite) func signaturesForOtherServicesMatchThePublishedOnes(_ example: Example) {
         let headers = Self.any.sign(example.request, at: Self.august).headers
         #expect(headers.last?.value.hasSuffix("Signature=\(example.signature)") == true, "\(headers)")
     }
 
-    // MARK: What is never shown
+    // MARK: Secrets
 
     @Test func aDescriptionShowsNeitherSecretNorToken() {
         let credentials = AWSCredentials(

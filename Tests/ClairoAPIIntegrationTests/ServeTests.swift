@@ -3,7 +3,7 @@ internal import ClairoTestSupport
 internal import Foundation
 internal import Testing
 
-/// `clairo serve` as a user runs it, on SQLite and a folder.
+/// `clairo serve` as users run it, with SQLite and a folder.
 @Suite struct ServeTests {
     private let scratch: Scratch
 
@@ -25,7 +25,7 @@ internal import Testing
         return try #require(Answer(outcome.output), "\(outcome)")
     }
 
-    @Test func aNewcomersUploadIsThereForStatusAndEndsWithDelete() async throws {
+    @Test func anUploadAppearsInStatusUntilItIsDeleted() async throws {
         let (server, url) = try await start()
         let film = try await Clip(seconds: 1).make()
         let answer = try await curl("-F", "file=@\(film.path)", "\(url)/v1/videos")
@@ -42,7 +42,7 @@ internal import Testing
         #expect(try await server.outcome().status == 0)
     }
 
-    @Test func aResumableUploadSurvivesTheKillingOfTheServer() async throws {
+    @Test func aResumableUploadSurvivesAKilledServer() async throws {
         var (server, url) = try await start()
         let film = try await paddedClip(20 << 20, in: scratch)
         let bytes = try Data(contentsOf: film)
@@ -75,14 +75,14 @@ internal import Testing
         #expect(try await server.outcome().status == 0)
     }
 
-    @Test func everybodyFromEverywhereIsRefused() async throws {
+    @Test func refusesToListenOnAllAddressesWithoutATokenFile() async throws {
         let outcome = try await ClairoProcess.run(
             arguments: ["serve", "--listen", "0.0.0.0:0"], environment: ["CLAIRO_HOME": scratch.path("home")])
         #expect(outcome.status == 78)
         #expect(outcome.errors.contains("--token-file"))
     }
 
-    @Test(.timeLimit(.minutes(10))) func aStoreThatHangsDoesNotKeepTheServer() async throws {
+    @Test(.timeLimit(.minutes(10))) func aHangingStoreDoesNotDelayShutdown() async throws {
         let hanging = try RawServer { $0.waitForStop() }
         scratch.onCleanup { hanging.stop() }
         let (server, url) = try await start(
@@ -96,7 +96,7 @@ internal import Testing
         _ = try await upload.outcome()
     }
 
-    @Test(.timeLimit(.minutes(10))) func aSecondSignalEndsTheServerAtOnce() async throws {
+    @Test(.timeLimit(.minutes(10))) func aSecondSignalStopsTheServerAtOnce() async throws {
         let hanging = try RawServer { $0.waitForStop() }
         scratch.onCleanup { hanging.stop() }
         let (server, url) = try await start(
@@ -113,7 +113,7 @@ internal import Testing
         _ = try await upload.outcome()
     }
 
-    @Test func aNameThatIsNotKnownIsNoAddressToListenOn() async throws {
+    @Test func refusesToListenOnAnUnknownHost() async throws {
         let outcome = try await ClairoProcess.run(
             arguments: ["serve", "--listen", "nosuch.invalid:80", "--allow-anonymous"],
             environment: ["CLAIRO_HOME": scratch.path("home")])
@@ -124,20 +124,20 @@ internal import Testing
     @Test(arguments: [
         ("--max-upload-size", "5497558138881"), ("--max-upload-size", "0"), ("--shutdown-seconds", "1e300"),
         ("--shutdown-seconds", "nan"), ("--rate", "1e-300"), ("--rate", "inf"), ("--max-uploads", "0"),
-    ]) func aLimitThatIsNoneIsRefused(_ option: String, _ value: String) async throws {
+    ]) func anInvalidLimitIsRefused(_ option: String, _ value: String) async throws {
         let outcome = try await ClairoProcess.run(
             arguments: ["serve", option, value], environment: ["CLAIRO_HOME": scratch.path("home")])
         #expect(outcome.status == 64, "\(outcome)")
         #expect(outcome.errors.contains(option), "\(outcome)")
     }
 
-    /// What our answers mean that schemathesis does not know by itself.
+    /// The meaning of our replies that schemathesis cannot know.
     private static let expectations = """
         [checks]
-        # tus asks for 412, and a body or a size beyond the limit for 413.
+        # tus requires 412, and a body or size over the limit requires 413.
         negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "405", "409", "411", "412", "413", "415", "422"]
         missing_required_header.expected-statuses = ["400", "401", "412"]
-        # What it sends is no video, and a folder takes no direct uploads.
+        # It sends data that is not a video, and a folder supports no direct uploads.
         positive_data_acceptance.expected-statuses = ["2xx", "401", "404", "409", "413", "422", "501"]
         not_a_server_error.expected-statuses = ["2xx", "4xx", "501"]
 
@@ -151,7 +151,7 @@ internal import Testing
         include-operation-id = "uploadVideo"
         checks.positive_data_acceptance.enabled = false
 
-        # It sends both a length and the promise of a later one, and takes headers that nobody knows for an error.
+        # It sends both a length and a deferred length, and expects unknown headers to be an error.
         [[operations]]
         include-operation-id = "tusCreate"
         checks.positive_data_acceptance.enabled = false
@@ -159,7 +159,7 @@ internal import Testing
         """
 
     @Test(.enabled(if: ServeTests.schemathesis != nil, "needs schemathesis from PyPI"))
-    func schemathesisFindsNothingWrong() async throws {
+    func schemathesisFindsNoErrors() async throws {
         let tokens = try scratch.write("schemathesis: token-0123456789-abcdef\n", to: "tokens")
         let (server, url) = try await start("--rate", "100000", "--token-file", tokens, deadline: .seconds(3000))
         let configuration = try scratch.write(Self.expectations, to: "schemathesis.toml")

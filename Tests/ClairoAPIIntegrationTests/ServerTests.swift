@@ -6,7 +6,7 @@ internal import Testing
 
 @testable internal import ClairoAPI
 
-/// Everything except the bytes: access control, replies, and what is never disclosed.
+/// Everything except uploading: access control, replies, and what is never disclosed.
 @Suite struct ServerTests {
     private let scratch: Scratch
     private let store: DirectoryStore
@@ -62,7 +62,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aRefusedUploadIsNotRead() async throws {
+    @Test func theBodyOfARefusedUploadIsNotRead() async throws {
         let server = try await startWithTokens()
         let connection = try RawConnection(port: server.port)
         try await connection.send("POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Length: 900000000\r\n\r\n")
@@ -72,7 +72,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func anUploadIsItsOwnersOnly() async throws {
+    @Test func anUploadIsAccessibleToItsOwnerOnly() async throws {
         let server = try await startWithTokens()
         let (one, two) = ("Authorization: Bearer one-token-0123456789", "Authorization: Bearer two-token-0123456789")
         let created = try await server.curl(
@@ -93,7 +93,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func tooManyRequestsAreAskedToWait() async throws {
+    @Test func aCallerWithTooManyRequestsIsToldToRetryLater() async throws {
         let server = try await startWithTokens { ($0.requestsPerSecond, $0.requestBurst) = (0.001, 2) }
         let (one, two) = ("Authorization: Bearer one-token-0123456789", "Authorization: Bearer two-token-0123456789")
         for _ in 0..<2 { #expect(try await server.curl("-H", one, "/v1/videos").status == 200) }
@@ -106,7 +106,7 @@ internal import Testing
     }
 
     @Test(arguments: ["Origin: https://evil.example", "Host: evil.example", "Origin: null"])
-    func aPageOfAnotherSiteCannotUseAServerWithoutTokens(header: String) async throws {
+    func aServerWithoutTokensRefusesCrossSiteRequests(header: String) async throws {
         let server = try await start()
         let answer = try await server.curl("-X", "DELETE", "-H", header, "/v1/videos/\(VideoID.make())")
         #expect(answer.status == 403)
@@ -115,7 +115,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aTokenFileThatChangesIsReadAgain() async throws {
+    @Test func aChangedTokenFileIsReloaded() async throws {
         let server = try await startWithTokens()
         let header = "Authorization: Bearer new-token-0123456789"
         #expect(try await server.curl("-H", header, "/v1/videos").status == 401)
@@ -128,7 +128,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aListIsPagedNewestFirst() async throws {
+    @Test func listsVideosInPagesNewestFirst() async throws {
         let videos = try (0..<5).map { try addVideo(state: $0 == 2 ? .failed : .uploaded, second: Int64($0)) }
         let server = try await start()
         func ids(_ answer: Answer) throws -> [String] {
@@ -148,7 +148,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func headIsGetWithoutTheBody() async throws {
+    @Test func aHEADRequestReturnsTheHeadersOfGET() async throws {
         let video = try addVideo()
         let server = try await start()
         for path in ["/v1/videos/\(video.id)", "/v1/videos", "/healthz"] {
@@ -160,7 +160,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aVideoIsDeletedWithItsSource() async throws {
+    @Test func deletingAVideoDeletesItsSource() async throws {
         let (video, busy) = (try addVideo(), try addVideo(state: .processing))
         let server = try await start()
         #expect(try await server.curl("-X", "DELETE", "/v1/videos/\(video.id)").status == 204)
@@ -172,7 +172,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func impossibleRequestsGetTheRightStatus() async throws {
+    @Test func invalidRequestsGetTheRightStatus() async throws {
         let server = try await start()
         let patch = try await server.curl("-X", "PATCH", "/v1/videos")
         #expect(patch.status == 405)
@@ -211,11 +211,11 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aConnectionWithoutTrafficIsClosed() async throws {
+    @Test func anIdleConnectionIsClosed() async throws {
         let server = try await start { $0.idleSeconds = 10 }
         let connection = try RawConnection(port: server.port)
         try await connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        // The answer ends where the server closes.
+        // The reply ends when the server closes the connection.
         #expect(try await connection.answer().status == 200)
         let silent = try RawConnection(port: server.port)
         try await silent.send("GET /healthz HTTP/1.1\r\nHo")

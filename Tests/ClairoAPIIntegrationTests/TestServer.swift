@@ -9,7 +9,7 @@ internal import Logging
 internal import ServiceLifecycle
 internal import Testing
 
-/// The server in this process, on a port of its own, with a folder as its store.
+/// The server in this process, on its own port, with a folder as its store.
 final class TestServer: Sendable {
     let port: Int
     private let group: ServiceGroup
@@ -28,9 +28,9 @@ final class TestServer: Sendable {
     ) async throws -> TestServer {
         var options = ServerOptions()
         options.port = 0
-        // Of one caller: tests may be quick.
+        // High, because a test is a single fast caller.
         (options.requestsPerSecond, options.requestBurst) = (10_000, 10_000)
-        // No client is dropped because the machine is slow.
+        // Low, so that no client is disconnected on a slow machine.
         (options.minimumRateSeconds, options.idleSeconds, options.shutdownSeconds) = (3600, 3600, 1200)
         options.readinessSeconds = 600
         configure(&options)
@@ -51,13 +51,13 @@ final class TestServer: Sendable {
         throw CancellationError()
     }
 
-    /// Ends it gracefully and waits for that.
+    /// Stops the server gracefully and waits until it has ended.
     func stop() async throws {
         await group.triggerGracefulShutdown()
         try await running.value
     }
 
-    /// Runs curl and reads its answer.
+    /// Runs curl and parses the reply.
     func curl(_ arguments: String..., deadline: Duration = .seconds(600)) async throws -> Answer {
         try await curl(arguments, deadline: deadline)
     }
@@ -82,10 +82,10 @@ struct NoAnswerOnWire: Error {
     var bytes: Int
 }
 
-/// An HTTP answer, as it was on the wire.
+/// An HTTP reply as received.
 struct Answer: CustomStringConvertible {
     var status: Int
-    /// By name in lower case.
+    /// By lower-case name.
     var headers: [String: String] = [:]
     var body: Data
     var head: String
@@ -117,7 +117,7 @@ struct Answer: CustomStringConvertible {
         get throws { try #require(try JSONSerialization.jsonObject(with: body) as? [String: Any]) }
     }
 
-    /// The code of an error.
+    /// The error code.
     var code: String? { get throws { (try json["error"] as? [String: Any])?["code"] as? String } }
 }
 
@@ -142,7 +142,7 @@ final class RawConnection: Sendable {
 
     func send(_ text: String) async throws { try await send(Data(text.utf8)) }
 
-    /// Waits until it is sent, on a thread of its own: the server may need this one to receive it.
+    /// Waits until everything is sent, on a dedicated thread, because the server may need this one to receive it.
     func send(_ data: Data) async throws {
         let descriptor = descriptor
         await onDedicatedThread(name: "send") { Self.send(data, to: descriptor) }
@@ -176,13 +176,13 @@ final class RawConnection: Sendable {
         return answer
     }
 
-    /// Goes away without another word.
+    /// Closes the connection without a further message.
     func cut() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     deinit { close(descriptor) }
 }
 
-/// A film with so many bytes of padding behind it, which a player skips: large and quick to make.
+/// A clip followed by `padding` bytes, which players skip: large, and quick to make.
 func paddedClip(_ padding: Int, in scratch: Scratch, name: String = "film.mp4", of clip: Clip = Clip(seconds: 1))
     async throws -> URL
 {

@@ -47,7 +47,7 @@ internal import Testing
         return answer.headers["upload-offset"].flatMap { Int($0) }
     }
 
-    @Test func supportedFeaturesAreReported() async throws {
+    @Test func reportsItsSupportedFeatures() async throws {
         let server = try await start()
         let answer = try await server.curl("-X", "OPTIONS", "/v1/uploads/tus")
         #expect(answer.status == 204)
@@ -60,7 +60,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func piecesOfAnySizeMakeTheVideoAcrossRestarts() async throws {
+    @Test func piecesOfAnySizeBecomeOneVideoAcrossRestarts() async throws {
         let film = try Data(contentsOf: try await paddedClip(20 << 20, in: scratch))
         var server = try await start()
         let name = Data("Füße.mp4".utf8).base64EncodedString()
@@ -94,7 +94,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aLengthMayComeLate() async throws {
+    @Test func theLengthMayBeDeferred() async throws {
         let film = try Data(contentsOf: try await Clip(seconds: 1).make())
         let server = try await start()
         let path = try await create(server, "-H", "Upload-Defer-Length: 1")
@@ -107,7 +107,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func theFirstBytesMayComeWithTheCreation() async throws {
+    @Test func theCreationMayCarryTheFirstBytes() async throws {
         let film = try await Clip(seconds: 1).make()
         let size = try Data(contentsOf: film).count
         let server = try await start()
@@ -122,7 +122,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func whatArrivedBeforeAConnectionBrokeIsKept() async throws {
+    @Test func bytesReceivedBeforeALostConnectionAreKept() async throws {
         let film = try Data(contentsOf: try await paddedClip(20 << 20, in: scratch))
         let server = try await start()
         let path = try await create(server, "-H", "Upload-Length: \(film.count)")
@@ -141,7 +141,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func ofTwoConcurrentSendersTheLaterContinuesAndTheOtherIsRejected() async throws {
+    @Test func ofTwoConcurrentSendersTheLaterOneWins() async throws {
         let film = try Data(contentsOf: try await Clip(seconds: 1).make())
         let server = try await start()
         let path = try await create(server, "-H", "Upload-Length: \(film.count)")
@@ -161,7 +161,7 @@ internal import Testing
     }
 
     @Test(arguments: ["sha1", "md5", "sha256"])
-    func aChecksumIsHeldTo(algorithm: String) async throws {
+    func aPieceWithTheWrongChecksumIsRefused(algorithm: String) async throws {
         let film = try Data(contentsOf: try await Clip(seconds: 1).make())
         let server = try await start()
         let path = try await create(server, "-H", "Upload-Length: \(film.count)")
@@ -184,7 +184,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func whatDoesNotFitIsRefused() async throws {
+    @Test func refusesInvalidHeadersAndOffsets() async throws {
         let server = try await start { $0.maxUploadSize = 1000 }
         func post(_ arguments: String...) async throws -> Int {
             try await server.curl(["-X", "POST"] + tus + arguments + ["/v1/uploads/tus"]).status
@@ -215,7 +215,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aPromisedSHA256IsHeldTo() async throws {
+    @Test func anUploadWithTheWrongSHA256IsRefused() async throws {
         let film = try Data(contentsOf: try await Clip(seconds: 1).make())
         let server = try await start()
         let wrong = Data(Checksum.sha256(Data("another".utf8)).utf8).base64EncodedString()
@@ -227,7 +227,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func anUploadIsEndedWithAllItsBytes() async throws {
+    @Test func terminatingAnUploadDeletesItsBytes() async throws {
         let server = try await start()
         let path = try await create(server, "-H", "Upload-Length: 20000000")
         #expect(try await patch(server, path, Data(repeating: 1, count: 9_000_000), at: 0).status == 204)
@@ -241,7 +241,7 @@ internal import Testing
     }
 
     @Test func theSweepRemovesAbandonedUploads() async throws {
-        let prober = ProberOfNothing()
+        let prober = RejectingProber()
         let registration = UploadRegistration(store: store, metadata: metadata, prober: prober)
         let uploads = ResumableUploads(registration)
         let request = try UploadRequest(originalName: "film.mp4")
@@ -259,9 +259,9 @@ internal import Testing
         #expect(try store.openUploads(prefix: "").isEmpty)
     }
 
-    /// Debian's python3-tuspy, an independent client, through an interruption and a restart of the server.
+    /// Debian's python3-tuspy, an independent client, with an interruption and a restart of the server.
     @Test(.enabled(if: TusTests.hasClient, "needs Debian's python3-tuspy"))
-    func anotherClientUploadsAcrossARestart() async throws {
+    func anIndependentClientUploadsAcrossARestart() async throws {
         let film = try await paddedClip(30 << 20, in: scratch)
         var server = try await start()
         let port = server.port
@@ -291,7 +291,7 @@ internal import Testing
     private static let hasClient = FileManager.default.fileExists(atPath: "/usr/lib/python3/dist-packages/tusclient")
 }
 
-private struct ProberOfNothing: MediaProber {
+private struct RejectingProber: MediaProber {
     func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo {
         throw .badMedia("no")
     }

@@ -6,7 +6,7 @@ internal import Testing
 
 @testable internal import ClairoAPI
 
-/// `POST /v1/videos` as curl and hostile clients send it.
+/// `POST /v1/videos` with curl and hostile clients.
 @Suite struct UploadTests {
     private let scratch: Scratch
     private let store: DirectoryStore
@@ -29,7 +29,7 @@ internal import Testing
         #expect(metadata.messages.isEmpty)
     }
 
-    @Test func aFormOfCurlBecomesAVideo() async throws {
+    @Test func aFormSentByCurlBecomesAVideo() async throws {
         let server = try await start()
         let film = try await paddedClip(20 << 20, in: scratch, name: "my film.mp4")
         let answer = try await server.curl(
@@ -57,7 +57,7 @@ internal import Testing
         try await server.stop()
     }
 
-    /// The index of ffmpeg's MP4 lies behind the media.
+    /// In MP4 files by ffmpeg, the index follows the media.
     static let noise = Clip(
         width: 1280, height: 720, seconds: 13, filter: "noise=alls=30:allf=t",
         options: ["-preset", "ultrafast", "-b:v", "8M", "-maxrate", "8M", "-bufsize", "1M"])
@@ -65,7 +65,7 @@ internal import Testing
     @Test(arguments: [
         (Clip(seconds: 1), 20 << 20, 0), (noise, 0, 0), (noise, 1 << 20, 0), (noise, 20 << 20, 1),
     ])
-    func theStoreIsOnlyAskedForBytesThatPassedLongAgo(clip: Clip, padding: Int, opens: Int) async throws {
+    func probingReadsFromTheStoreOnlyWhatIsNoLongerInMemory(clip: Clip, padding: Int, opens: Int) async throws {
         let store = MemoryStore()
         let server = try await TestServer.start(store: store, metadata: metadata)
         let film = try await paddedClip(padding, in: scratch, of: clip)
@@ -73,14 +73,14 @@ internal import Testing
         #expect(answer.status == 201, "\(answer)")
         let video = try #require(metadata.videos.first)
         let bytes = try Data(contentsOf: film)
-        if clip == Self.noise { #expect(bytes.count - padding > 11 << 20, "it fits into two parts") }
+        if clip == Self.noise { #expect(bytes.count - padding > 11 << 20, "the media fits into two parts") }
         #expect(try store.get(Video.sourceKey(video.id)) == bytes)
         #expect(video.media?.video.first?.frameCount == (clip == Self.noise ? 325 : 25))
         #expect(store.openCount == opens)
         try await server.stop()
     }
 
-    @Test func aFileSentAsItIsBecomesAVideoUnderItsName() async throws {
+    @Test func aRawBodyBecomesAVideoWithItsFileName() async throws {
         let server = try await start()
         let film = try await paddedClip(9 << 20, in: scratch, name: "Füße 足.mp4")
         let put = try await server.curl("-T", film.path, "/v1/videos/")
@@ -100,7 +100,7 @@ internal import Testing
     }
 
     @Test(arguments: ["a b.mp4", "quote\"d.mp4", "%2e%2e%2fpasswd", "../../up.mp4", String(repeating: "x", count: 300)])
-    func aNameIsNeverAKey(name: String) async throws {
+    func aFileNameIsNeverUsedAsAKey(name: String) async throws {
         let server = try await start()
         let film = try await Clip(seconds: 1).make()
         let escaped = name.replacing("\"", with: "\\\"")
@@ -111,7 +111,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func whatIsNoFilmIsRefusedWithTheReasonAndLeavesNothing() async throws {
+    @Test func refusesAFileThatIsNotAVideoAndSaysWhyAndLeavesNothing() async throws {
         let server = try await start()
         let text = try scratch.write("hello\n", to: "notes.txt")
         for arguments in [["-F", "file=@\(text)"], ["--data-binary", "@\(text)"]] {
@@ -141,7 +141,7 @@ internal import Testing
             "tenant"
         ),
     ])
-    func aBrokenFormIsRefusedAndLeavesNothing(body: String, what: String) async throws {
+    func aMalformedFormIsRefusedAndLeavesNothing(body: String, what: String) async throws {
         let server = try await start()
         let file = try scratch.write(body, to: "body")
         let answer = try await server.curl(
@@ -152,11 +152,11 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func moreThanTheLimitIsRefusedBeforeItIsSent() async throws {
+    @Test func anUploadOverTheLimitIsRefusedBeforeItsBodyIsSent() async throws {
         let server = try await start { $0.maxUploadSize = 100_000 }
         let connection = try RawConnection(port: server.port)
         try await connection.send("POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n")
-        // Nothing of the body has been sent, and the connection is closed.
+        // No byte of the body was sent, and the connection is closed.
         let answer = try await connection.answer()
         #expect(answer.status == 413)
         #expect(answer.headers["connection"] == "close")
@@ -170,10 +170,10 @@ internal import Testing
         try await server.stop()
     }
 
-    /// The largest number that a length can be, and larger ones.
+    /// The largest number that a length can have, and larger ones.
     static let lengths = ["9223372036854775807", "9223372036854775808", "99999999999999999999"]
 
-    @Test(arguments: lengths) func aLengthBeyondAllBoundsIsRefused(length: String) async throws {
+    @Test(arguments: lengths) func anOverflowingLengthIsRefused(length: String) async throws {
         let server = try await start { $0.maxUploadSize = ServerOptions.largestUploadSize }
         let created = try await server.curl(
             "-X", "POST", "-H", "Tus-Resumable: 1.0.0", "-H", "Upload-Length: 100", "/v1/uploads/tus")
@@ -204,7 +204,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func moreThanTheLimitIsRefusedWithoutALength() async throws {
+    @Test func anUploadOfUnknownLengthIsRefusedOnceItExceedsTheLimit() async throws {
         let server = try await start { $0.maxUploadSize = 9 << 20 }
         let film = try await paddedClip(10 << 20, in: scratch)
         for arguments in [
@@ -236,7 +236,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aSenderThatIsTooSlowIsDropped() async throws {
+    @Test func aSenderThatIsTooSlowIsDisconnected() async throws {
         let server = try await start { ($0.minimumBytesPerSecond, $0.minimumRateSeconds) = (1_000_000, 0.5) }
         let connection = try RawConnection(port: server.port)
         try await connection.send(
@@ -248,7 +248,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func aShutdownLetsARunningUploadEndAndTakesNoNewOne() async throws {
+    @Test func aShutdownFinishesRunningUploadsAndAcceptsNoNewOnes() async throws {
         let server = try await start()
         let film = try Data(contentsOf: try await Clip(seconds: 1).make())
         let connection = try RawConnection(port: server.port)
@@ -263,7 +263,7 @@ internal import Testing
         #expect(throws: (any Error).self) { try RawConnection(port: server.port) }
     }
 
-    @Test func aShutdownCutsWhatDoesNotEndAndLeavesNothing() async throws {
+    @Test func aShutdownAbortsUploadsAfterTheGracePeriodAndLeavesNothing() async throws {
         let server = try await start { $0.shutdownSeconds = 0.2 }
         let connection = try RawConnection(port: server.port)
         try await connection.send("POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30000000\r\n\r\n")
@@ -273,7 +273,7 @@ internal import Testing
         try await checkNothingIsLeft()
     }
 
-    @Test func moreUploadsAtOnceThanThereIsRoomForAreAskedToComeBack() async throws {
+    @Test func uploadsOverTheConcurrencyLimitAreToldToRetryLater() async throws {
         let server = try await start { $0.maxUploads = 1 }
         let film = try await Clip(seconds: 1).make()
         let first = try RawConnection(port: server.port)

@@ -11,7 +11,7 @@ internal import Testing
 
     init() throws { scratch = try Scratch() }
 
-    @Test func eachTokenOfTheFileIsItsOwnersAndNoOtherIsAnybodys() throws {
+    @Test func eachTokenIdentifiesItsOwnerAndOtherTextIdentifiesNoOne() throws {
         let list = try TokenList(
             text:
                 "# tokens\n\n first-token-0123456789 \nstudio: second-token-012345678\nstudio:third-token-0123456789\n",
@@ -27,12 +27,12 @@ internal import Testing
     }
 
     @Test(arguments: ["", "# nothing\n", "two words\n", "name:\n", "tökén-with-accents\n"])
-    func aFileWithoutGoodTokensIsAConfigurationError(text: String) {
+    func aFileWithoutValidTokensIsAConfigurationError(text: String) {
         let error = #expect(throws: ClairoError.self) { _ = try TokenList(text: text, name: "tokens") }
         #expect(error?.exitCode == .configuration)
     }
 
-    @Test func aTokenFileThatOthersMayReadIsAWarning() throws {
+    @Test func aTokenFileReadableByOthersCausesAWarning() throws {
         let path = try scratch.write("first-token-0123456789\n", to: "tokens")
         try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
         #expect(try TokenList(path: path).warnings.contains { $0.contains("chmod 600") })
@@ -40,7 +40,7 @@ internal import Testing
         #expect(try TokenList(path: path).warnings.isEmpty)
     }
 
-    @Test func aFingerprintIsItsCallersOnly() {
+    @Test func aFingerprintIsValidForItsCallerOnly() {
         let (one, two) = (Caller(owner: "name:one"), Caller(owner: "name:two"))
         let fingerprint = one.fingerprint(.resumable)
         #expect(fingerprint.count == 64)
@@ -50,7 +50,7 @@ internal import Testing
         #expect(one.purpose(ofFingerprint: "") == nil)
     }
 
-    @Test func aBucketEmptiesAndFillsAgain() throws {
+    @Test func aBucketEmptiesAndRefills() throws {
         let time = Mutex(Duration.zero)
         let limiter = RateLimiter(perSecond: 2, burst: 3) { time.withLock { $0 } }
         for _ in 0..<3 { #expect(limiter.admit("a") == nil) }
@@ -66,14 +66,14 @@ internal import Testing
 
     @Test func onlyTimeSpentWaitingMakesASenderSlow() {
         var meter = IngressMeter(bytesPerSecond: 1000, window: .seconds(30))
-        // A fast sender and a store that takes ten minutes for a piece.
+        // A fast sender, and a store that takes ten minutes per piece.
         for minute in 0..<10 {
             meter.beginWait(at: .seconds(minute * 600))
             meter.endWait(at: .seconds(minute * 600) + .milliseconds(1), bytes: 10)
         }
         meter.check(at: .seconds(6000))
         #expect(!meter.isTooSlow)
-        // One that is slower than the rate over the window.
+        // A sender below the minimum rate during the window.
         meter.beginWait(at: .seconds(6000))
         meter.check(at: .seconds(6029))
         #expect(!meter.isTooSlow)
@@ -100,7 +100,7 @@ internal import Testing
         ("9000", "127.0.0.1", 9000, true), ("0.0.0.0:0", "0.0.0.0", 0, false),
         ("127.example.com.net:1", "127.example.com.net", 1, false), ("localhost:1", "localhost", 1, true),
     ])
-    func addressesAreRead(text: String, host: String, port: Int, isLoopback: Bool) throws {
+    func listenAddressesAreParsed(text: String, host: String, port: Int, isLoopback: Bool) throws {
         var options = ServerOptions()
         try options.listen(on: text)
         #expect((options.host, options.port) == (host, port))
@@ -109,7 +109,7 @@ internal import Testing
         #expect((try? error.get()) != nil || !isLoopback)
     }
 
-    @Test func everybodyFromEverywhereHasToBeAskedFor() throws {
+    @Test func listeningOnAllAddressesWithoutTokensMustBeAllowedExplicitly() throws {
         var options = ServerOptions()
         try options.listen(on: "0.0.0.0:8080")
         let error = #expect(throws: ClairoError.self) { try options.check() }
@@ -119,7 +119,7 @@ internal import Testing
     }
 
     @Test(arguments: ["", "x", "1:2:x", "127.0.0.1:70000", "127.0.0.1:"])
-    func anAddressThatIsNoneIsAUsageError(text: String) {
+    func anInvalidAddressIsAUsageError(text: String) {
         var options = ServerOptions()
         #expect(throws: ClairoError.self) { try options.listen(on: text) }
     }

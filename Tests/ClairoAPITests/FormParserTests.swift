@@ -4,7 +4,7 @@ internal import Testing
 
 @testable internal import ClairoAPI
 
-/// What a form was taken apart into, whatever the pieces were.
+/// A parsed form, independent of how the input was split.
 struct ParsedForm: Equatable {
     var parts: [FormPart] = []
     var contents: [[UInt8]] = []
@@ -32,7 +32,7 @@ struct ParsedForm: Equatable {
 }
 
 @Suite struct FormParserTests {
-    /// With everything that could be mistaken for a boundary in it.
+    /// A form with everything that could be mistaken for a boundary.
     private static let content = Array(
         "\r\n--reference-boundar\r\n--reference-boundarx\r\n-\r\n--\r\r\n\n--reference-boundary\r\n\u{0}\u{1}end\r".utf8
     )
@@ -51,23 +51,23 @@ struct ParsedForm: Equatable {
         #expect(form.contents == [Array("A film".utf8), Self.content, []])
     }
 
-    @Test func aFormIsTakenApart() throws {
+    @Test func aFormIsParsed() throws {
         checkReference(try ParsedForm([Self.reference[...]], contentType: Self.contentType))
     }
 
-    @Test func twoPiecesGiveTheSameWhereverTheyMeet() throws {
+    @Test func twoPiecesParseAlikeWhereverTheFormIsSplit() throws {
         for cut in 0...Self.reference.count {
             let pieces = [Self.reference[..<cut], Self.reference[cut...]]
             checkReference(try ParsedForm(pieces, contentType: Self.contentType))
         }
     }
 
-    @Test func singleBytesGiveTheSame() throws {
+    @Test func singleBytesParseAlike() throws {
         let pieces = Self.reference.indices.map { Self.reference[$0...$0] }
         checkReference(try ParsedForm(pieces, contentType: Self.contentType))
     }
 
-    @Test func randomPiecesGiveTheSame() throws {
+    @Test func randomPiecesParseAlike() throws {
         for seed in 0..<100 as Range<UInt64> { try checkRandomPieces(seed: seed) }
     }
 
@@ -83,8 +83,8 @@ struct ParsedForm: Equatable {
         checkReference(try ParsedForm(pieces, contentType: Self.contentType))
     }
 
-    /// Damaged forms are refused or read, never a crash; and in pieces they fare as in one.
-    @Test func damagedFormsFareTheSameInPiecesAsWhole() throws {
+    /// Damaged forms are refused or read, never crash, and give the same result in pieces as in one.
+    @Test func damagedFormsParseAlikeInPiecesAndAsAWhole() throws {
         for seed in 0..<500 as Range<UInt64> { try checkDamaged(seed: seed) }
     }
 
@@ -109,7 +109,7 @@ struct ParsedForm: Equatable {
         }
     }
 
-    @Test func pieceAfterPieceLeavesAsItComes() throws {
+    @Test func eachPieceIsPassedOnAsSoonAsItArrives() throws {
         var parser = try FormParser(contentType: "multipart/form-data; boundary=B")
         parser.append(ByteBuffer(string: "--B\r\nContent-Disposition: form-data; name=file\r\n\r\n"))
         _ = try parser.next()
@@ -126,7 +126,7 @@ struct ParsedForm: Equatable {
         "multipart/form-data; boundary=a; boundary=b",
         "multipart/form-data; boundary=\(String(repeating: "b", count: 71))", "",
     ])
-    func aBoundaryThatIsNoneIsRefused(contentType: String) {
+    func anInvalidBoundaryIsRefused(contentType: String) {
         #expect(throws: FormParser.Failure.self) { _ = try FormParser(contentType: contentType) }
     }
 
@@ -147,7 +147,7 @@ struct ParsedForm: Equatable {
         "\(head)X: \(String(repeating: "x", count: 20_000))\r\n\r\n\r\n--B--",
         head + String(repeating: "X: y\r\n", count: 40) + "\r\n\r\n--B--",
     ])
-    func aBrokenFormIsRefused(text: String) {
+    func aMalformedFormIsRefused(text: String) {
         #expect(throws: FormParser.Failure.self) { _ = try ParsedForm(text) }
     }
 
@@ -161,13 +161,13 @@ struct ParsedForm: Equatable {
         (#"filename="fallback.mov"; filename*=UTF-8''%C3"#, "fallback.mov"),
         (#"filename="fallback.mov"; filename*=ISO-8859-1''%FC"#, "fallback.mov"),
     ])
-    func aFileNameIsReadAsItWasMeant(parameter: String, name: String) throws {
+    func aFileNameIsDecoded(parameter: String, name: String) throws {
         let form = try ParsedForm(
             "--B\r\nContent-Disposition: form-data; name=\"file\"; \(parameter)\r\n\r\n\r\n--B--\r\n")
         #expect(form.parts == [FormPart(name: "file", fileName: name)])
     }
 
-    @Test func aNameInLatin1IsRead() throws {
+    @Test func aFileNameInLatin1IsDecoded() throws {
         let bytes =
             Array("--B\r\nContent-Disposition: form-data; name=file; filename=\"F".utf8) + [0xFC]
             + Array(".mov\"\r\n\r\n\r\n--B--".utf8)
@@ -182,7 +182,7 @@ struct ParsedForm: Equatable {
             ("/", nil), ("a\r\nb\u{0}\u{1B}[31m.mov", "ab[31m.mov"), ("%2e%2e%2f.mov", "%2e%2e%2f.mov"),
             ("\u{202E}vom.a", "vom.a"), (String(repeating: "ä", count: 300), String(repeating: "ä", count: 300)),
         ] as [(String, String?)])
-    func aFileNameLosesFoldersAndControls(given: String, kept: String?) {
+    func aFileNameLosesFoldersAndControlCharacters(given: String, kept: String?) {
         #expect(FileName.cleaned(given) == kept)
     }
 }

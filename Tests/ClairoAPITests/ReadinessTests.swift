@@ -8,7 +8,7 @@ internal import Testing
 @Suite struct ReadinessTests {
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    @Test func aCheckThatHangsIsMadeOnceAndWhoAsksIsAnswered() async throws {
+    @Test func aHangingCheckRunsOnceAndIsReportedAsFailed() async throws {
         let begun = Mutex(0)
         let (hanging, end) = AsyncStream.makeStream(of: Void.self)
         let store = ReadinessCheck("store", logger: logger, now: { .zero }, timeout: .zero) {
@@ -26,7 +26,7 @@ internal import Testing
         end.finish()
     }
 
-    @Test func anAnswerHoldsForSomeSeconds() async throws {
+    @Test func aResultIsCachedForSomeSeconds() async throws {
         let time = Mutex(Duration.zero)
         let made = Mutex(0)
         let check = ReadinessCheck("store", logger: logger, now: { time.withLock { $0 } }, timeout: .seconds(600)) {

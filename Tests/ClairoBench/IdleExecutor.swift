@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Answers each task at once with what a six-second film of three rungs and one track would have given, without a byte.
+/// Completes each task at once with the result of a six-second video with three rungs and one track, without any data.
 struct IdleExecutor: TaskExecutor {
     func run(
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
@@ -63,7 +63,7 @@ struct EmptySource: ByteSource {
     func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int { 0 }
 }
 
-/// Takes all and keeps nothing.
+/// Accepts all writes and stores nothing.
 struct NullStore: BackingStore {
     func location(of key: ObjectKey) -> ObjectLocation {
         ObjectLocation(bucket: "output", key: key.rawValue, url: "s3://output/\(key)")

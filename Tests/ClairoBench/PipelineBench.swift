@@ -4,18 +4,18 @@ internal import ClairoPipeline
 internal import Foundation
 internal import Synchronization
 
-/// The pipeline as `clairo consume` and `clairo produce --follow` put it together, in one process, with tasks that do
-/// nothing: what is left is what the database and the queue cost.
+/// The pipeline of `clairo consume` and `clairo produce --follow` in one process, with tasks that do nothing. The rest
+/// is the cost of the database and the queue.
 struct PipelineBench {
     let metadata: any MetadataStore
     /// `local:` or `kafka://…`.
     let queue: String
     let jobs: Int
-    /// Tasks at once.
+    /// The number of concurrent tasks.
     let slots: Int
 
     struct Figures: Encodable {
-        /// From the first task's begin to the last job's end.
+        /// From the start of the first task to the end of the last job.
         var seconds: Double
         var tasks: Int
         /// After each tenth of the jobs.
@@ -28,7 +28,7 @@ struct PipelineBench {
         var residentBytes: Int
     }
 
-    /// Writes what an upload writes in the end.
+    /// Writes the rows of a finished upload.
     static func register(_ metadata: any MetadataStore, jobs: Int) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for client in 0..<16 {
@@ -69,7 +69,7 @@ struct PipelineBench {
             Worker.Services(
                 metadata: metadata, output: NullStore(), openSource: { _ in EmptySource() }, executor: IdleExecutor(),
                 messages: messages), owner: "bench", report: count.note)
-        // With Kafka the relay is another process, which cannot be woken from here.
+        // With Kafka, the relay is another process, which cannot be woken from here.
         let wakeSignal = WakeSignal()
         let consumer = Consumer(
             metadata: metadata, queue: queue,
@@ -97,7 +97,7 @@ struct PipelineBench {
     private static func log(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
 }
 
-/// Hears what the worker does, and knows when all jobs are ready.
+/// Observes the worker's events, and knows when all jobs are ready.
 private final class Count: Sendable {
     private struct State {
         var began: ContinuousClock.Instant?

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ClairoCommands
 
-/// What a user meets on the command line: help, options, exit codes, messages and JSON of the built binary.
+/// The command line of the built binary: help, options, exit codes, messages and JSON.
 @Suite(.sharesMachine) struct CommandLineTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -46,11 +46,11 @@ import Testing
         #expect(try await ClairoProcess.run("--version").text.first?.isNumber == true)
     }
 
-    // MARK: Wrong calls
+    // MARK: Usage errors
 
     struct WrongCall: CustomTestStringConvertible, Sendable {
         var arguments: [String]
-        /// What the message has to name.
+        /// The text that the message must contain.
         var names: String
         var testDescription: String { arguments.joined(separator: " ") }
 
@@ -78,7 +78,7 @@ import Testing
         WrongCall("--max-duration", "0", names: "imits"), WrongCall("--unheard-of", names: "--unheard-of"),
         WrongCall("second.mp4", names: "second.mp4"),
     ])
-    func aWrongOptionIsExplained(_ call: WrongCall) async throws {
+    func anInvalidOptionIsExplained(_ call: WrongCall) async throws {
         let source = try await Clip(seconds: 1).make().path
         let outcome = try await ClairoProcess.run(
             arguments: ["transcode", source, "-o", scratch.path("out")] + call.arguments)
@@ -88,7 +88,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: scratch.path("out")))
     }
 
-    @Test func anUnknownCodecIsNamedWithWhatThereIs() async throws {
+    @Test func theErrorForAnUnknownCodecListsTheKnownOnes() async throws {
         let outcome = try await ClairoProcess.run("plan", Clip(seconds: 1).make().path, "--codec", "hevc")
         #expect(outcome.errors == "clairo: --codec hevc is not there yet\n        This version encodes h264 only.\n")
     }
@@ -102,21 +102,21 @@ import Testing
         #expect(try await ClairoProcess.run("transmogrify").status == 64)
     }
 
-    // MARK: Wrong places
+    // MARK: Invalid locations
 
     @Test(arguments: ["probe", "plan", "transcode"])
-    func aFileThatIsNotThereIsNoInput(command: String) async throws {
+    func aMissingFileIsANoInputError(command: String) async throws {
         let outcome = try await ClairoProcess.run(command, scratch.path("missing.mp4"))
         #expect(outcome.status == 66)
         #expect(outcome.errors.contains("missing.mp4"))
     }
 
-    @Test func aFolderIsNoInput() async throws {
+    @Test func aFolderIsANoInputError() async throws {
         #expect(try await ClairoProcess.run("probe", scratch.path).status == 66)
         #expect(try await ClairoProcess.run("probe", "/dev/zero").status == 66)
     }
 
-    @Test func verifyWithoutAnOutputIsNoInput() async throws {
+    @Test func verifyingAFolderWithoutAnOutputIsANoInputError() async throws {
         let outcome = try await ClairoProcess.run("verify", scratch.path)
         #expect(outcome.status == 66)
         #expect(outcome.errors.contains("clairo.json"))
@@ -130,7 +130,7 @@ import Testing
         #expect(try String(contentsOfFile: scratch.path("out"), encoding: .utf8) == "in the way")
     }
 
-    @Test(.enabled(if: Unprivileged.canRunClairo, "the binary lies where only root may read"))
+    @Test(.enabled(if: Unprivileged.canRunClairo, "only root can access the binary"))
     func aLocationWithoutPermissionIsReported() async throws {
         let source = try await Clip(seconds: 1).make()
         let secret = scratch.path("secret.mp4")
@@ -181,7 +181,7 @@ import Testing
         #expect(try JSONDecoder().decode(VerificationReport.self, from: verified.output) == report.verification)
     }
 
-    @Test func aFailureIsJSONTooWhereJSONWasAskedFor() async throws {
+    @Test func errorsAreJSONIfJSONWasRequested() async throws {
         try scratch.write("not a film", to: "film.mp4")
         let outcome = try await ClairoProcess.run("probe", scratch.path("film.mp4"), "--json")
         #expect(outcome.status == 65)
@@ -190,7 +190,7 @@ import Testing
         #expect(outcome.errors.contains(document.error.message))
     }
 
-    @Test func verifyTellsWhatIsWrongAndExitsWith65() async throws {
+    @Test func verifyReportsDamageAndExitsWith65() async throws {
         let source = try await Clip(seconds: 2).make()
         let out = scratch.path("out")
         _ = try await ClairoProcess.run("transcode", source.path, "-o", out, "--preset", "ultrafast")
@@ -203,9 +203,9 @@ import Testing
         #expect(try JSONDecoder().decode(VerificationReport.self, from: json.output).passed == false)
     }
 
-    // MARK: For people
+    // MARK: Readable text
 
-    @Test func probeAndPlanAreReadable() async throws {
+    @Test func probeAndPlanPrintReadableText() async throws {
         let source = try await Clip(seconds: 2).make()
         let info = try await ClairoProcess.run("probe", source.path)
         for word in ["h264", "320x180", "25 fps", "aac", "2.0"] {
@@ -217,7 +217,7 @@ import Testing
         }
     }
 
-    @Test func whatAFileSaysCannotSteerATerminal() async throws {
+    @Test func controlCharactersInAFileNeverReachTheTerminal() async throws {
         let source = try await Clip(
             seconds: 1, options: ["-metadata:s:a", "title=\u{1B}[31mred\u{7}"], suffix: "mkv"
         ).make()
@@ -237,7 +237,7 @@ import Testing
         "back\\slash.mp4",
         "semi;colon|pipe.mp4", "no-suffix", "many.dots.in.it.mp4", ".hidden.mp4",
     ])
-    func aNameIsJustAName(name: String) async throws {
+    func namesWithSpecialCharactersAreAccepted(name: String) async throws {
         let source = try await Clip(seconds: 1).make()
         try FileManager.default.copyItem(atPath: source.path, toPath: scratch.path(name))
         let outcome = try await ClairoProcess.run(
@@ -246,7 +246,7 @@ import Testing
         #expect(try await ClairoProcess.run("verify", "out of " + name, in: scratch.path).status == 0)
     }
 
-    @Test func aLeadingDashIsANameBehindTwoDashes() async throws {
+    @Test func aNameWithALeadingDashIsAcceptedAfterTwoDashes() async throws {
         let source = try await Clip(seconds: 1).make()
         try FileManager.default.copyItem(atPath: source.path, toPath: scratch.path("-dash.mp4"))
         let outcome = try await ClairoProcess.run(

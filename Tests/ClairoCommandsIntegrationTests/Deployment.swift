@@ -5,7 +5,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// The services that a test runs the binary on.
+/// The services that a test runs the binary with.
 struct Deployment: Sendable {
     enum Kind: String, Sendable, CaseIterable, CustomTestStringConvertible {
         /// Nothing configured: a folder and SQLite.
@@ -15,7 +15,7 @@ struct Deployment: Sendable {
 
         var testDescription: String { rawValue }
 
-        /// Those whose servers are installed here.
+        /// The deployments whose servers are installed.
         static var available: [Kind] { allCases.filter(\.isAvailable) }
 
         var isAvailable: Bool {
@@ -24,12 +24,12 @@ struct Deployment: Sendable {
     }
 
     let kind: Kind
-    /// For the binary: where the services are.
+    /// Variables that configure the binary for these services.
     let environment: [String: String]
     let rawStoreURL: String
     let databaseURL: String
 
-    /// - Parameter ownDatabase: a server of this test's own, which it may restart.
+    /// - Parameter ownDatabase: A database server of this test, which it may restart.
     static func make(
         _ kind: Kind, in scratch: Scratch, ownDatabase: MariaDBServer? = nil
     ) async throws -> Deployment {
@@ -53,7 +53,7 @@ struct Deployment: Sendable {
                     "CLAIRO_DATABASE_PASSWORD": MariaDBServer.password, "CLAIRO_HOME": scratch.path("home"),
                     "HOME": scratch.path,
                 ]) { $1 }, rawStoreURL: "s3://\(bucket)/raw", databaseURL: database.url(name, password: nil))
-            // In this process, which is a second cheaper than `clairo migrate`.
+            // In this process, which is a second faster than `clairo migrate`.
             let store = try await MetadataDatabase.open(url: database.url(name), environment: [:])
             _ = try await store.migrate()
             await store.close()
@@ -67,7 +67,7 @@ struct Deployment: Sendable {
 
     func rawStore() throws -> any DurableStore { try StoreURL.open(rawStoreURL, environment: environment) }
 
-    /// What the database holds, read by a connection of its own.
+    /// Reads the database through a separate connection.
     func inspect<R: Sendable>(_ body: (any MetadataStore) async throws -> R) async throws -> R {
         let store = try await MetadataDatabase.open(url: databaseURL, environment: environment)
         do {
@@ -80,34 +80,34 @@ struct Deployment: Sendable {
         }
     }
 
-    /// Everything that has to agree after an upload, however often it was interrupted.
-    struct Truth: Equatable {
+    /// The numbers that must agree after an upload, however often it was interrupted.
+    struct Counts: Equatable {
         var videos: Int
         var messages: Int
         var objects: Int
         var openUploads: Int
     }
 
-    func truth() async throws -> Truth {
+    func counts() async throws -> Counts {
         let (videos, messages) = try await inspect { store in
             (try await store.videos(VideoFilter(limit: 1000)).count, try await store.unsentMessages())
         }
         let raw = try rawStore()
-        let (objects, uploads) = try await onDedicatedThread(name: "truth") {
+        let (objects, uploads) = try await onDedicatedThread(name: "counts") {
             (try raw.list(prefix: "").count, try raw.openUploads(prefix: "").count)
         }
-        return Truth(videos: videos, messages: messages, objects: objects, openUploads: uploads)
+        return Counts(videos: videos, messages: messages, objects: objects, openUploads: uploads)
     }
 }
 
 extension Clip {
-    /// The clip as a file of `bytes` bytes: an MP4 may end with free space (ISO/IEC 14496-12, 8.1.2).
+    /// The clip, padded to `bytes` bytes: an MP4 may end with free space (ISO/IEC 14496-12, 8.1.2).
     func make(paddedTo bytes: Int, as file: URL) async throws -> URL {
         var data = try Data(contentsOf: try await make())
         let free = bytes - data.count
         data.append(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: free >> (24 - 8 * $0)) })
         data.append(contentsOf: Array("free".utf8))
-        // Not all the same, so that swapped parts are detected.
+        // Not constant, so that swapped parts are detected.
         data.append(MemoryMedia.noise(bytes - data.count))
         try data.write(to: file)
         return file

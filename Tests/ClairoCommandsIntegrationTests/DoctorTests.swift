@@ -3,7 +3,7 @@ import ClairoTestSupport
 import RDKafka
 import Testing
 
-/// What `clairo doctor` says of the queue.
+/// The checks of `clairo doctor`.
 @Suite struct DoctorTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -13,7 +13,7 @@ import Testing
             arguments: ["doctor"] + arguments, environment: ["CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path])
     }
 
-    @Test func withoutAnyServiceEverythingIsWell() async throws {
+    @Test func succeedsWithoutAnyService() async throws {
         let outcome = try await doctor()
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.text.contains("ok    queue: local:\n"))
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(.enabled(if: SmallDisk.isPossible, "a small file system can only be mounted by root"))
-    func aFullDiskIsFound() async throws {
+    func reportsAFullDisk() async throws {
         let disk = try await SmallDisk(scratch, kilobytes: 64)
         let command = "mkdir \(disk.path)/raw; cat /dev/zero > \(disk.path)/zeros; true"
         _ = try await ChildProcess("sh", ["-c", command]).outcome()
@@ -33,7 +33,7 @@ import Testing
     @Test(
         .enabled(if: S3Server.isInstalled(.rclone), "rclone is not installed"),
         arguments: ["PUT", "GET", "DELETE"])
-    func aRightToTheBucketThatIsMissingIsFound(method: String) async throws {
+    func reportsAMissingPermissionOnTheBucket(method: String) async throws {
         let s3 = try await S3Server.shared(.rclone)
         let bucket = try await s3.makeBucket()
         let proxy = try FaultProxy(
@@ -53,13 +53,13 @@ import Testing
         #expect(outcome.text.contains("FAIL  raw store: s3://\(bucket)/raw"))
     }
 
-    @Test func aQueueInADatabaseThatCannotBeOpenedFailsWithIt() async throws {
+    @Test func aLocalQueueFailsWithItsDatabase() async throws {
         let outcome = try await doctor("--database", "postgres://host/db")
         #expect(outcome.status == 78, "\(outcome)")
         #expect(outcome.text.contains("FAIL  database: ") && outcome.text.contains("FAIL  queue: local:"))
     }
 
-    @Test func aBrokerThatCannotBeReachedIsNamedInOneLine() async throws {
+    @Test func reportsAnUnreachableBrokerInOneLine() async throws {
         let outcome = try await doctor("--queue", "kafka://127.0.0.1:1")
         #expect(outcome.status == 69, "\(outcome)")
         let lines = outcome.text.split(separator: "\n")
@@ -69,7 +69,7 @@ import Testing
         #expect(outcome.errors.isEmpty)
     }
 
-    @Test func missingTopicsAreNamedAndThenThere() async throws {
+    @Test func reportsMissingTopicsUntilTheyExist() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let missing = try await doctor("--queue", "kafka://\(cluster.brokers)")
         #expect(missing.status == 78, "\(missing)")
@@ -80,8 +80,8 @@ import Testing
         #expect(there.text.contains("\"queue\""))
     }
 
-    /// Before 2.6.1 librdkafka cannot, and Kafka's answer sends one looking for a wrong password.
-    @Test func aLibraryThatCannotLogInBySCRAMIsWarnedOf() async throws {
+    /// librdkafka cannot do it before 2.6.1, and Kafka's error message misleadingly suggests a wrong password.
+    @Test func warnsOfALibraryWithoutSCRAMForKafka4() async throws {
         var configuration = try KafkaConfiguration(brokers: "127.0.0.1:1")
         let properties = [
             "security.protocol=sasl_plaintext", "sasl.mechanisms=SCRAM-SHA-256", "sasl.username=me",
@@ -108,7 +108,7 @@ import Testing
         (["CLAIRO_LISTEN": "nowhere"], "nowhere"), (["CLAIRO_TOKEN_FILE": "/no/such/file"], "/no/such/file"),
         (["CLAIRO_WEBHOOK_URL": "https://hook"], "no secret"),
     ])
-    func whatWouldEndADaemonIsFound(_ settings: [String: String], _ words: String) async throws {
+    func reportsSettingsThatWouldStopADaemon(_ settings: [String: String], _ words: String) async throws {
         let outcome = try await ClairoProcess.run(
             arguments: ["doctor"],
             environment: ["CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path].merging(settings) { $1 })

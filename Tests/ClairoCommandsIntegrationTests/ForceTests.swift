@@ -2,12 +2,12 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// What `--force` and a second run may not do.
+/// What `--force` and repeated runs must not do.
 @Suite(.sharesMachine) struct ForceTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    @Test func forceInAForeignFolderRemovesNothingOfOthers() async throws {
+    @Test func forceRemovesOnlyClairosOwnFiles() async throws {
         let source = try await Clip(width: 320, height: 180, seconds: 1).make()
         for folder in ["lib/video", "lib/mp4"] {
             try FileManager.default.createDirectory(at: scratch.url(folder), withIntermediateDirectories: true)
@@ -23,10 +23,10 @@ import Testing
         #expect(try String(contentsOfFile: scratch.path("lib/mp4/x.txt"), encoding: .utf8) == "mine too")
     }
 
-    @Test func aDamagedSourceIsRefusedTheSecondTimeToo() async throws {
+    @Test func aDamagedSourceIsRefusedAgainOnTheSecondRun() async throws {
         let source = try await Clip(width: 320, height: 180, seconds: 4).make()
         var bytes = try Data(contentsOf: source)
-        // Every sixteenth byte in the middle: headers are kept, frames and audio are damaged.
+        // Every sixteenth byte in the middle: headers stay intact, frames and audio are damaged.
         for index in stride(from: bytes.count / 8, to: bytes.count * 7 / 8, by: 16) { bytes[index] ^= 0x5A }
         let damaged = scratch.url("damaged.mp4")
         try bytes.write(to: damaged)

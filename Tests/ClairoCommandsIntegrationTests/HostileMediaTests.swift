@@ -3,9 +3,9 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Files that name other files and addresses, in every way that a demuxer of libav knows. They are refused, and nothing
-/// that they name is opened: system calls are watched from outside, and somebody listens where they would call. That
-/// holds by the allow-lists of formats alone, without a sandbox.
+/// Files that name other files and addresses, in every way that a demuxer of libav supports. They are refused, and
+/// nothing that they name is opened: strace records system calls, and a canary listens at the named addresses. The
+/// allow-lists of formats suffice for that, without a sandbox.
 @Suite(.sharesMachine, .enabled(if: TestTools.path(of: "strace") != nil, "strace is not installed"))
 struct HostileMediaTests {
     let scratch: Scratch
@@ -15,7 +15,7 @@ struct HostileMediaTests {
         canary = try Canary(path: scratch.path("socket"))
     }
 
-    /// What is named, as it stands in a file: a sibling, whole paths, addresses.
+    /// The names used in the files: a sibling, absolute paths and addresses.
     private var targets: [String] {
         let victim = scratch.path("victim.ts")
         return [
@@ -82,7 +82,7 @@ struct HostileMediaTests {
                 names.append(name)
             }
         }
-        // A film whose samples are said to lie in another file (QuickTime File Format, data reference atoms).
+        // A movie that declares its samples to be in another file (QuickTime File Format, data reference atoms).
         let film = try Data(contentsOf: await Clip(seconds: 2, audio: .none, suffix: "mov").make())
         for (name, reference) in [
             ("alias.mov", DataReference.alias(victim)), ("url.mov", .url("file://\(victim)")),
@@ -94,8 +94,8 @@ struct HostileMediaTests {
         return names
     }
 
-    /// Runs the binary and its children under the eyes of strace.
-    /// - Returns: how it ended, and what of the folder and the network it reached for beside its input.
+    /// Runs the binary and its children under strace.
+    /// - Returns: The outcome, and the accesses to the folder and the network other than to its input.
     private func watched(_ arguments: [String], input: String) async throws -> (ChildProcess.Outcome, reached: [String])
     {
         let log = scratch.path("strace-\(UUID().uuidString)")
@@ -122,11 +122,12 @@ struct HostileMediaTests {
         ["transcode", "--progress", "none", "--force", "-o", "out", "--sandbox", "off"],
         ["upload", "--progress", "none"],
     ])
-    func nothingIsOpenedThatAFileNames(_ command: [String]) async throws {
+    func transcodeOpensNothingThatAFileNames(_ command: [String]) async throws {
         for name in try await makeFiles() {
             let (outcome, reached) = try await watched(command + [name], input: name)
             #expect(reached == [], "\(command) \(name)")
-            // What has its samples and only says that they are elsewhere is a film: its own are taken.
+            // A file that contains its samples but declares them to be elsewhere is a valid movie: its own samples are
+            // used.
             if ["url.mov", "http.mov"].contains(name) { continue }
             if command.first == "probe", name == "alias.mov" {
                 #expect(outcome.text.contains(" 0 frames"), "\(outcome)")
@@ -138,10 +139,10 @@ struct HostileMediaTests {
     }
 
     @Test(arguments: ["process", "inline"])
-    func aWorkerOpensNothingEither(executor: String) async throws {
+    func aWorkerOpensNothingThatAFileNames(executor: String) async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         var ids: [String: VideoID] = [:]
-        for name in try await makeFiles() { ids[name] = try await pipeline.uploadBlindly(scratch.path(name)) }
+        for name in try await makeFiles() { ids[name] = try await pipeline.uploadWithoutProbe(scratch.path(name)) }
         let log = scratch.path("strace")
         let worker = try ChildProcess(
             "strace",
@@ -160,9 +161,9 @@ struct HostileMediaTests {
     }
 }
 
-/// Where the samples of a QuickTime film are said to be.
+/// The declared location of the samples of a QuickTime movie.
 private enum DataReference {
-    /// A Macintosh alias record, as libav reads it.
+    /// A Macintosh alias record, in the format that libav reads.
     case alias(String)
     case url(String)
 
@@ -198,8 +199,8 @@ extension Data {
             + content
     }
 
-    /// The film with every entry of its `dref` boxes replaced; its index lies behind its samples, which stay where they
-    /// are.
+    /// The movie with every entry of its `dref` boxes replaced. Its index follows the samples, whose offsets do not
+    /// change.
     fileprivate func replacingDataReferences(by reference: DataReference) -> Data {
         var result = Data()
         var rest = self[...]

@@ -2,7 +2,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// The image that `Scripts/deploy/Dockerfile` makes, built with the program under test and used.
+/// Builds the image of `Scripts/deploy/Dockerfile` with the program under test, and uses it.
 @Suite(
     .sharesMachine,
     .enabled(if: DockerDaemon.isPossible, "no Docker daemon of our own here: \(DockerDaemon.lacking ?? "") is lacking"),
@@ -11,11 +11,11 @@ struct ImageTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    /// The repository, of which the tests are a part.
+    /// The root of the repository.
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
 
-    @Test func theDockerfileMakesAnImageThatServesAndThatTasksRunIn() async throws {
+    @Test func theImageRunsTheServerAndTasks() async throws {
         let daemon = try await DockerDaemon.shared
         try await BaseImage.make(on: daemon, in: scratch)
         let image = try await build(on: daemon)
@@ -26,7 +26,7 @@ struct ImageTests {
         let printed = try await daemon.docker(["run", "--rm"] + isolation + [image, "--version"])
         #expect(printed.text == version + "\n", "\(printed)")
 
-        // The health check of the image, asked more often.
+        // The image's health check, run more often.
         let server = try await daemon.docker(
             ["run", "--detach", "--health-interval", "1s"] + isolation
                 + [image, "serve", "--allow-anonymous"]
@@ -43,7 +43,7 @@ struct ImageTests {
         #expect(outcome.status == 0, "\(outcome)")
     }
 
-    /// Builds the image with the program that is there, and puts Swift's libraries beside it, which a release has inside.
+    /// Builds the image with the built program, and adds Swift's libraries, which a release build contains.
     private func build(on daemon: DockerDaemon) async throws -> String {
         let context = scratch.path("context")
         let (program, libraries) = (context + "/program", context + "/libraries")
@@ -76,9 +76,10 @@ struct ImageTests {
     }
 }
 
-/// A slim image of the Debian that the program was built on, made from Debian's packages, for no registry may be in reach.
+/// A slim image of the Debian release that the program was built on, made from Debian's packages, because no registry
+/// may be reachable.
 private enum BaseImage {
-    /// The release of this machine, such as `bookworm`.
+    /// This machine's release, such as `bookworm`.
     static let release: String = {
         let lines = (try? String(contentsOfFile: "/etc/os-release", encoding: .utf8))?.split(separator: "\n") ?? []
         return lines.first { $0.hasPrefix("VERSION_CODENAME=") }.map { String($0.dropFirst(17)) } ?? "trixie"

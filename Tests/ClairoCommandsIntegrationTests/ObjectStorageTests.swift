@@ -5,7 +5,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Commands that read from a bucket and write to one.
+/// Commands that read from and write to buckets.
 @Suite(.sharesMachine, .enabled(if: S3Server.isInstalled(.rclone), "rclone is not installed"))
 struct ObjectStorageTests {
     let scratch: Scratch
@@ -21,7 +21,7 @@ struct ObjectStorageTests {
         }
     }
 
-    /// A bucket behind a proxy that sees every request.
+    /// A bucket behind a proxy that records every request.
     private func bucket(holding file: URL? = nil) async throws -> Bucket {
         let server = try await S3Server.shared(.rclone)
         let proxy = try FaultProxy(to: server.port)
@@ -36,15 +36,15 @@ struct ObjectStorageTests {
         return bucket
     }
 
-    @Test func aLargeObjectIsProbedAndPlannedByReadingLittleOfIt() async throws {
+    @Test func probingAndPlanningALargeObjectReadsLittleOfIt() async throws {
         let source = try await Clip(seconds: 2).make(paddedTo: 40 << 20, as: scratch.url("large.mp4"))
         let bucket = try await bucket(holding: source)
         let url = "s3://\(bucket.name)/in/clip.mp4"
         for command in ["probe", "plan"] {
-            let before = bucket.proxy.passages.count
+            let before = bucket.proxy.exchanges.count
             let remote = try await ClairoProcess.run(command, url, "--json", environment: bucket.environment)
             #expect(remote.status == 0, "\(remote)")
-            let asked = bucket.proxy.passages.dropFirst(before).map(\.request)
+            let asked = bucket.proxy.exchanges.dropFirst(before).map(\.request)
             let bytes = asked.compactMap { Self.length(ofRange: $0.headers["range"]) }.reduce(0, +)
             #expect(asked.allSatisfy { $0.method == "HEAD" || $0.headers["range"] != nil })
             #expect(bytes < 16 << 20, "\(command) read \(bytes) of \(40 << 20) bytes")
@@ -57,7 +57,7 @@ struct ObjectStorageTests {
         return ends.count == 2 ? ends[1] - ends[0] + 1 : nil
     }
 
-    @Test func theJobFromBucketToBucketMakesWhatItMakesOnDisk() async throws {
+    @Test func aJobBetweenBucketsProducesTheSameOutputAsOnDisk() async throws {
         let source = try await Clip(seconds: 5).make()
         let bucket = try await bucket(holding: source)
         let options = ["--preset", "ultrafast", "--segment-seconds", "2", "--progress", "none"]
@@ -75,17 +75,17 @@ struct ObjectStorageTests {
             try Dictionary(uniqueKeysWithValues: store.list(prefix: "").map { ($0.rawValue, try store.get($0)) })
         }
         #expect(Set(found.keys) == Set(expected.keys))
-        // The manifest names the source, which is an object there and a file here.
+        // The manifest contains the source, which is an object in one case and a file in the other.
         for (key, data) in expected where key != "clairo.json" { #expect(found[key] == data, "\(key) differs") }
 
-        let written = bucket.proxy.passages.map(\.request).filter { $0.method == "PUT" }.map(\.path)
+        let written = bucket.proxy.exchanges.map(\.request).filter { $0.method == "PUT" }.map(\.path)
         #expect(written.last == "/\(bucket.name)/out/master.m3u8")
         let verified = try await ClairoProcess.run(
             "verify", "s3://\(bucket.name)/out", environment: bucket.environment)
         #expect(verified.status == 0, "\(verified)")
     }
 
-    @Test func aJobIntoABucketLeavesOthersUploadsAlone() async throws {
+    @Test func aJobIntoABucketKeepsForeignUploads() async throws {
         let source = try await Clip(seconds: 1).make()
         let bucket = try await bucket()
         let store = try bucket.store("")
@@ -102,7 +102,7 @@ struct ObjectStorageTests {
             try await onDedicatedThread(name: "list") { try store.openUploads(prefix: "").map(\.id) } == [other.id])
     }
 
-    @Test func aJobIntoABucketThatWasKilledIsContinued() async throws {
+    @Test func aKilledJobIntoABucketResumes() async throws {
         let source = try await Clip(seconds: 12).make()
         let bucket = try await bucket()
         let arguments = [
@@ -111,8 +111,8 @@ struct ObjectStorageTests {
         ]
         bucket.proxy.add(.init(.stall, "PUT", path: "180p/00003.m4s", times: 100))
         let clairo = try ClairoProcess.start(arguments, environment: bucket.environment)
-        // It cannot get past the third segment, however late the signal comes.
-        _ = await bucket.proxy.passage { $0.fault == .stall }
+        // It cannot proceed past the third segment, however late the signal arrives.
+        _ = await bucket.proxy.exchange { $0.fault == .stall }
         clairo.send(SIGKILL)
         _ = try await clairo.outcome()
         bucket.proxy.removeRules()
@@ -143,14 +143,14 @@ struct ObjectStorageTests {
         #expect(away.status == 69, "\(away)")
     }
 
-    @Test func controlCEndsAStalledRequestAtOnce() async throws {
+    @Test func controlCCancelsAStalledRequestAtOnce() async throws {
         let source = try await Clip(seconds: 1).make()
         let bucket = try await bucket(holding: source)
         bucket.proxy.add(.init(.stall, "GET", path: "clip.mp4", times: 100))
         let clairo = try ClairoProcess.start(
             ["transcode", "s3://\(bucket.name)/in/clip.mp4", "-o", scratch.path("out"), "--progress", "none"],
             environment: bucket.environment)
-        _ = await bucket.proxy.passage { $0.fault == .stall }
+        _ = await bucket.proxy.exchange { $0.fault == .stall }
         clairo.send(SIGINT)
         #expect(try await clairo.outcome().status == 130)
     }

@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// What may be done with the place an output goes to.
+/// What commands may do with an output's destination.
 @Suite(.sharesMachine) struct OutputDestinationTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -13,7 +13,7 @@ import Testing
             arguments: ["transcode", source.path, "-o", scratch.path("out"), "--preset", "ultrafast"] + more)
     }
 
-    @Test func aFinishedOutputIsRefusedAndUntouched() async throws {
+    @Test func aFinishedOutputIsNotOverwritten() async throws {
         let source = try await Clip(seconds: 1).make()
         #expect(try await transcode(source).status == 0)
         let before = files(below: scratch.path("out"))
@@ -25,7 +25,7 @@ import Testing
         #expect(files(below: scratch.path("out")) == before)
     }
 
-    @Test func forceReplacesAnOutputAndLeavesNothingOfIt() async throws {
+    @Test func forceReplacesTheWholeOutput() async throws {
         #expect(try await transcode(Clip(seconds: 5).make(), "--segment-seconds", "2").status == 0)
         let old = Set(files(below: scratch.path("out")).keys)
         #expect(try await transcode(Clip(seconds: 1).make(), "--force", "--format", "hls").status == 0)
@@ -35,7 +35,7 @@ import Testing
         #expect(try await ClairoProcess.run("verify", scratch.path("out")).status == 0)
     }
 
-    @Test func aForeignFolderIsRefusedAndUntouched() async throws {
+    @Test func aForeignFolderIsRefusedAndNotChanged() async throws {
         try FileManager.default.createDirectory(atPath: scratch.path("out/video"), withIntermediateDirectories: true)
         try scratch.write("mine", to: "out/video/diary.txt")
         let outcome = try await transcode(Clip(seconds: 1).make())
@@ -44,7 +44,7 @@ import Testing
         #expect(Array(files(below: scratch.path("out")).keys) == ["video/diary.txt"])
     }
 
-    @Test func forceKeepsFilesThatAreNotOurs() async throws {
+    @Test func forceKeepsForeignFiles() async throws {
         try FileManager.default.createDirectory(atPath: scratch.path("out/notes"), withIntermediateDirectories: true)
         try scratch.write("mine", to: "out/notes/diary.txt")
         try scratch.write("mine", to: "out/README.txt")
@@ -53,7 +53,7 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: scratch.path("out/README.txt")))
     }
 
-    @Test func aClairoFileThatCannotBeReadIsNotThrownAway() async throws {
+    @Test func anUnreadableManifestIsNotDeletedWithoutForce() async throws {
         try FileManager.default.createDirectory(atPath: scratch.path("out"), withIntermediateDirectories: true)
         try scratch.write("{", to: "out/clairo.json")
         #expect(try await transcode(Clip(seconds: 1).make()).status == 73)
@@ -61,12 +61,12 @@ import Testing
         #expect(try await transcode(Clip(seconds: 1).make(), "--force").status == 0)
     }
 
-    @Test func anEmptyFolderIsTaken() async throws {
+    @Test func anEmptyFolderIsAccepted() async throws {
         try FileManager.default.createDirectory(atPath: scratch.path("out"), withIntermediateDirectories: true)
         #expect(try await transcode(Clip(seconds: 1).make()).status == 0)
     }
 
-    @Test func twoRunsMakeTheSameBytes() async throws {
+    @Test func twoRunsProduceTheSameBytes() async throws {
         let source = try await Clip(seconds: 3).make()
         #expect(try await transcode(source).status == 0)
         let first = try contents(below: scratch.path("out"))
@@ -74,7 +74,7 @@ import Testing
         #expect(try contents(below: scratch.path("out")) == first)
     }
 
-    @Test func aSourceThatIsRefusedLeavesNoFolder() async throws {
+    @Test func aRefusedSourceCreatesNoFolder() async throws {
         try scratch.write("not a film", to: "film.mp4")
         #expect(try await transcode(scratch.url("film.mp4")).status == 65)
         #expect(!FileManager.default.fileExists(atPath: scratch.path("out")))

@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// The output in a browser, as a viewer has it: Debian's Chromium plays the HLS master by itself.
+/// The output in a browser, as viewers use it: Debian's Chromium plays the HLS master playlist natively.
 @Suite(.sharesMachine) struct PlaybackTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -12,12 +12,12 @@ import Testing
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
-    /// What the page below posts.
+    /// The report that the page below posts.
     struct Report: Decodable {
         struct Shown: Decodable {
-            /// Instant of the frame on the media timeline.
+            /// The time of the frame on the media timeline.
             var time: Double
-            /// The number that the frame carries.
+            /// The number shown by the frame.
             var number: Int
         }
 
@@ -28,10 +28,10 @@ import Testing
         var height: Int
         var shown: [Shown]
         /// JPEG as a data URL.
-        var picture: String?
+        var image: String?
     }
 
-    /// Plays, notes which number each presented frame shows, and reports after a while or on an error.
+    /// Plays, records which number each presented frame shows, and reports after a while or on an error.
     private static func page(_ source: String, seek: Double?) -> String {
         """
         <!doctype html><video id="v" muted autoplay playsinline src="\(source)"></video><canvas id="c"></canvas><script>
@@ -43,7 +43,7 @@ import Testing
             fetch('/report', { method: 'POST', body: JSON.stringify({
                 error: error || null, currentTime: v.currentTime, duration: isFinite(v.duration) ? v.duration : -1,
                 width: v.videoWidth, height: v.videoHeight, shown,
-                picture: shown.length ? c.toDataURL('image/jpeg') : null }) });
+                image: shown.length ? c.toDataURL('image/jpeg') : null }) });
         }
         function look(now, frame) {
             c.width = 320; c.height = 180;
@@ -62,7 +62,7 @@ import Testing
         \(seek.map {
             """
             v.addEventListener('loadedmetadata', () => { v.currentTime = \($0); }, { once: true });
-            // Before it has arrived, the picture and the time that is told with it may be of either side.
+            // During the seek, the frame and its reported time may be from before or after the seek.
             v.addEventListener('seeked', watch, { once: true });
             """
         } ?? "watch();")
@@ -86,7 +86,7 @@ import Testing
         let post = try await withThrowingTaskGroup(of: Data.self) { group in
             group.addTask { await server.nextPost() }
             group.addTask {
-                // Only its end, or its deadline, ends this before the page reports.
+                // Returns before the page reports only if Chromium ends or exceeds its deadline.
                 let outcome = try await chromium.outcome()
                 throw Stopped(messages: outcome.errors)
             }
@@ -116,16 +116,16 @@ import Testing
         #expect(report.currentTime - (seek ?? 0) > 1)
         #expect(abs(report.duration - 8) < 0.1)
         #expect(report.width > 0 && report.height > 0)
-        // Whichever rung it is: 426x240 is not quite 16:9.
+        // Any rung: 426x240 is not exactly 16:9.
         #expect(abs(Double(report.width) / Double(report.height) - 16 / 9) < 0.01)
-        #expect(Set(report.shown.map(\.number)).count > 5, "the picture does not advance")
+        #expect(Set(report.shown.map(\.number)).count > 5, "playback does not advance")
         for shown in report.shown {
             #expect(
                 abs(shown.time * 25 - Double(shown.number)) < 0.51, "frame \(shown.number) is shown at \(shown.time) s")
         }
         #expect(requests.contains("GET /master.m3u8"))
-        #expect(requests.contains { $0.hasPrefix("GET /audio/") && $0.hasSuffix(".m4s") }, "no sound was asked for")
-        try keepPicture(report, name: seek == nil ? "start" : "seek")
+        #expect(requests.contains { $0.hasPrefix("GET /audio/") && $0.hasSuffix(".m4s") }, "no audio was requested")
+        try keepFrame(report, name: seek == nil ? "start" : "seek")
     }
 
     @Test(.enabled(if: browser != nil, "Chromium is not installed"))
@@ -141,12 +141,12 @@ import Testing
         #expect(report.shown.allSatisfy { abs($0.time * 25 - Double($0.number)) < 0.51 })
     }
 
-    /// The last frame in the browser. It is kept for inspection if `CLAIRO_TEST_PICTURES` names a folder.
-    private func keepPicture(_ report: Report, name: String) throws {
-        let picture = try #require(report.picture?.split(separator: ",").last)
-        let data = try #require(Data(base64Encoded: String(picture)))
+    /// The last frame in the browser. It is kept for inspection if `CLAIRO_TEST_FRAMES` names a folder.
+    private func keepFrame(_ report: Report, name: String) throws {
+        let image = try #require(report.image?.split(separator: ",").last)
+        let data = try #require(Data(base64Encoded: String(image)))
         #expect(data.count > 500)
-        if let folder = ProcessInfo.processInfo.environment["CLAIRO_TEST_PICTURES"] {
+        if let folder = ProcessInfo.processInfo.environment["CLAIRO_TEST_FRAMES"] {
             try data.write(to: URL(fileURLWithPath: folder + "/chromium-\(name).jpg"))
         }
     }

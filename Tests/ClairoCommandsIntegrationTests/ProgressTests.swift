@@ -2,7 +2,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// What a run says about itself while it works.
+/// The progress output of a run.
 @Suite(.sharesMachine) struct ProgressTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -23,7 +23,7 @@ import Testing
         var message: String?
     }
 
-    @Test func jsonIsOneObjectALineAndNeverRunsBackwards() async throws {
+    @Test func jsonProgressIsOneObjectPerLineAndNeverDecreases() async throws {
         let outcome = try await transcode("--progress", "json")
         #expect(outcome.status == 0)
         let lines = try outcome.errors.split(separator: "\n").map {
@@ -40,13 +40,13 @@ import Testing
         #expect(states.allSatisfy { (0...100).contains($0.percent ?? -1) })
     }
 
-    @Test func noneIsSilent() async throws {
+    @Test func noneDisablesAllProgress() async throws {
         let outcome = try await transcode("--progress", "none")
         #expect(outcome.status == 0)
         #expect(outcome.errors == "")
     }
 
-    @Test func withoutATerminalThereAreFewPlainLines() async throws {
+    @Test func plainProgressPrintsFewLinesWithoutATerminal() async throws {
         let begin = ContinuousClock.now
         let outcome = try await transcode()
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
@@ -56,7 +56,7 @@ import Testing
         #expect(outcome.text.contains("master.m3u8"))
     }
 
-    @Test func aBarRedrawsItsLineAndClearsItAtTheEnd() async throws {
+    @Test func theBarRedrawsItsLineAndClearsItAtTheEnd() async throws {
         let outcome = try await transcode("--progress", "bar")
         #expect(outcome.status == 0)
         #expect(outcome.errors.contains("\r"))

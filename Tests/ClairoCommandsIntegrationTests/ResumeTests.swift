@@ -3,14 +3,14 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// A run that was stopped in any way resumes and gives the same result as an uninterrupted one.
+/// A run that was stopped in any way resumes, and gives the same result as an uninterrupted run.
 @Suite(.sharesMachine) struct ResumeTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    /// Ten segments in three rungs and audio: long enough to be stopped in the middle.
+    /// Ten segments in three rungs and audio: long enough to be stopped midway.
     static let clip = Clip(width: 640, height: 360, seconds: 20)
-    static let options = ["--heights", "360,240,144", "--segment-seconds", "2", "--preset", "medium"]
+    static let options = ["--heights", "360,240,144", "--segment-seconds", "2", "--preset", "veryfast"]
 
     private func start(_ source: URL, into folder: String, _ more: String...) throws -> ChildProcess {
         try ClairoProcess.start(
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    /// Made once: what an unbroken run gives.
+    /// The result of an uninterrupted run, made once.
     private static let unbroken = Task {
         let scratch = try Scratch()
         let outcome = try await ClairoProcess.run(
@@ -33,14 +33,14 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])
-    func killedAtAnyMomentItResumesWithTheSameResult(seed: UInt64) async throws {
+    func aJobKilledAtAnyMomentResumesWithTheSameResult(seed: UInt64) async throws {
         let source = try await Self.clip.make()
         let expected = try await Self.unbroken.value
         let out = scratch.path("out")
         var generator = SeededGenerator(seed: seed)
         var kills = 0
-        // Each round is killed a few finished segments after the last, then twice while playlists and files are
-        // written.
+        // Each round is killed a few finished segments later than the previous one, then twice while playlists and
+        // files are written.
         for _ in 0..<5 {
             let before = Self.finished(out)
             let wanted = before.count + Int.random(in: 0...12, using: &generator)
@@ -76,7 +76,7 @@ import Testing
         #expect(made.filter { expected[$0.key] != $0.value }.keys.sorted() == [])
     }
 
-    @Test func noMasterPlaylistIsThereBeforeTheEnd() async throws {
+    @Test func theMasterPlaylistIsWrittenLast() async throws {
         let process = try start(try await Self.clip.make(), into: "out")
         let out = scratch.path("out")
         let sawEarlyMaster = await process.wait {
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, Int32(143))])
-    func aSignalStopsItPromptlyAndItResumes(signal: Int32, status: Int32) async throws {
+    func aSignalStopsAJobPromptlyAndItResumes(signal: Int32, status: Int32) async throws {
         let source = try await Self.clip.make()
         let out = scratch.path("out")
         let process = try start(source, into: "out")
@@ -102,7 +102,7 @@ import Testing
         let outcome = try await process.outcome()
         #expect(outcome.status == status, "\(outcome)")
         #expect(outcome.signal == nil)
-        // A second is promised on a machine of its own; the tests beside this one leave it little of theirs.
+        // The documented limit of one second applies to an idle machine; concurrent tests leave this one little of it.
         #expect(sent.duration(to: clock.now) < .seconds(10))
         #expect(outcome.errors.contains("Run the same command again"))
         #expect(!FileManager.default.fileExists(atPath: out + "/master.m3u8"))
@@ -116,7 +116,7 @@ import Testing
         #expect(try contents(below: out) == (await Self.unbroken.value))
     }
 
-    @Test func aSignalStopsTheVerificationToo() async throws {
+    @Test func aSignalStopsTheVerification() async throws {
         let process = try start(try await Self.clip.make(), into: "out")
         let out = scratch.path("out")
         #expect(await process.wait { FileManager.default.fileExists(atPath: out + "/video/144p/playlist.m3u8") })
@@ -126,7 +126,7 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: out + "/master.m3u8") == (outcome.status == 0))
     }
 
-    /// Stops a run in the middle, so that there is something to go on with or to give up.
+    /// Stops a run midway, so that there is something to resume or to discard.
     private func interrupt(_ source: URL) async throws {
         let process = try start(source, into: "out")
         let out = scratch.path("out")
@@ -155,7 +155,7 @@ import Testing
         #expect(try await ClairoProcess.run("verify", scratch.path("out")).status == 0)
     }
 
-    @Test func aRenamedSourceAndOtherResourcesGoOn() async throws {
+    @Test func aJobResumesWithARenamedSourceAndOtherResources() async throws {
         let source = try await Self.clip.make()
         try await interrupt(source)
         let kept = Self.finished(scratch.path("out"))
@@ -168,7 +168,7 @@ import Testing
         for (name, identity) in kept { #expect(after[name] == identity, "\(name) was made again") }
     }
 
-    @Test func whatAKilledWriterLeftBehindIsRemoved() async throws {
+    @Test func leftoversOfAKilledWriterAreRemoved() async throws {
         let source = try await Self.clip.make()
         try await interrupt(source)
         try scratch.write(
@@ -178,7 +178,7 @@ import Testing
     }
 
     @Test(.enabled(if: SmallDisk.isPossible, "a small file system can only be mounted by root"))
-    func aFullDiskIsExplainedAndTheJobContinuesWhenThereIsSpace() async throws {
+    func aFullDiskIsReportedAndTheJobResumesWhenThereIsSpace() async throws {
         let source = try await Self.clip.make()
         let disk = try await SmallDisk(scratch, kilobytes: 700)
         let full = try await start(source, into: "disk/out").outcome()

@@ -2,7 +2,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Where settings come from, as `clairo config` shows it.
+/// The origins of settings, as shown by `clairo config`.
 @Suite struct SettingsTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -39,7 +39,7 @@ import Testing
         #expect(try await config(more: ["XDG_DATA_HOME": "/data", "CLAIRO_HOME": "/c"]).home == "/c")
     }
 
-    @Test func aFlagWinsOverTheEnvironmentOverTheFileOverTheDefault() async throws {
+    @Test func flagsPrecedeTheEnvironmentThenTheFileThenTheDefault() async throws {
         try scratch.write(
             "raw-store: file:/from-file\noutput-store: file:/from-file\ndatabase: sqlite:/from-file\n",
             to: "clairo.yaml")
@@ -52,7 +52,7 @@ import Testing
         #expect(report["raw-store"]?.value == "file:/from-file" && report["raw-store"]?.origin == "clairo.yaml")
     }
 
-    @Test func theServersAddressIsASettingToo() async throws {
+    @Test func theServersAddressIsASetting() async throws {
         #expect(try await config()["listen"]?.value == "127.0.0.1:8080")
         let server = try ClairoProcess.start(
             ["serve"],
@@ -96,7 +96,7 @@ import Testing
         "just words\n",
     ]
 
-    @Test(arguments: damaged) func aFileWithAMistakeIsRefused(_ text: String) async throws {
+    @Test(arguments: damaged) func anInvalidFileIsRefused(_ text: String) async throws {
         try scratch.write(text, to: "clairo.yaml")
         let outcome = try await ClairoProcess.run(
             arguments: ["status"], in: scratch.path, environment: ["HOME": scratch.path])
@@ -106,14 +106,14 @@ import Testing
     }
 
     @Test(arguments: ["", "\n", "# raw-store: s3://bucket\n", "---\n", "{}\n"])
-    func aFileWithoutSettingsSetsNothing(_ text: String) async throws {
+    func anEmptyFileSetsNothing(_ text: String) async throws {
         try scratch.write(text, to: "clairo.yaml")
         let report = try await config()
         #expect(report.file == "clairo.yaml")
         #expect(report["raw-store"]?.origin == "default")
     }
 
-    @Test func aFileThatWasNamedHasToBeThere() async throws {
+    @Test func aNamedFileMustExist() async throws {
         let outcome = try await ClairoProcess.run("status", "--config", scratch.path("none.yaml"))
         #expect(outcome.status == 78)
     }
@@ -123,7 +123,7 @@ import Testing
         ("--database", "sqlite:"),
     ]
 
-    @Test(arguments: wrong) func aURLOfNoServiceIsRefused(_ flag: String, _ url: String) async throws {
+    @Test(arguments: wrong) func anInvalidServiceURLIsRefused(_ flag: String, _ url: String) async throws {
         let outcome = try await ClairoProcess.run(
             arguments: ["doctor", flag, url], environment: ["CLAIRO_HOME": scratch.path])
         #expect(outcome.status == 78, "\(outcome)")

@@ -3,8 +3,8 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Every file of the shared folder of real, unusual and damaged media ends as it should: an output that verifies, or exit
-/// code 65 with a message that names the file. Never a crash, a hang or a short output that nobody was told of.
+/// Every file of the shared folder of real, unusual and damaged media must give either an output that verifies, or exit
+/// code 65 with a message that names the file. It must never crash, hang, or silently produce a short output.
 @Suite(.sharesMachine, .enabled(if: MediaFolder.shared != nil, "there is no ../shared/media and no CLAIRO_TEST_MEDIA"))
 struct SharedMediaTests {
     let scratch: Scratch
@@ -12,13 +12,13 @@ struct SharedMediaTests {
 
     static let entries = (try? MediaFolder.shared?.entries()) ?? []
 
-    /// The files that must be refused, each with words of the reason. Everything else must be transcoded.
+    /// The files that must be refused, each with a part of the expected message. Everything else must be transcoded.
     static let refused: [String: String] = [
-        // Encrypted: nothing to decode without a key.
+        // Encrypted: cannot be decoded without a key.
         "broken/androidx_clearkey_encrypted.mp4": "not a media file",
         "broken/androidx_widevine_encrypted.mp4": "not a media file",
         "broken/mp4parse_short-cenc.mp4": "can be decoded",
-        // Other kinds of file under a media name.
+        // Other files with the name of a media file.
         "broken/gen_dash_ssrf.mp4": "a playlist, a script",
         "broken/gen_ffconcat_sibling.mp4": "a playlist, a script",
         "broken/gen_hls_sibling.mp4": "a playlist, a script",
@@ -27,10 +27,10 @@ struct SharedMediaTests {
         "broken/gen_svg.mp4": "not a media file",
         "broken/gen_text.mp4": "not a media file",
         "edge/motionphoto.jpg": "an image",
-        // Bombs.
+        // Decompression bombs.
         "broken/gen_bomb_duration.mp4": "longer than the limit",
         "broken/gen_stts_huge_count.mp4": "not a media file",
-        // Cut short or without its content.
+        // Truncated or without content.
         "broken/gen_no_moov.mp4": "ends before its index",
         "broken/gen_trunc_1pct_mdn_frog.mp4": "can be decoded",
         "broken/gen_trunc_25pct_mdn_frog.mp4": "1153364 bytes are missing",
@@ -43,28 +43,28 @@ struct SharedMediaTests {
         "broken/mp4parser_sans_mdat.mp4": "neither video nor audio",
         "broken/pymediainfo_sample.mkv": "not a media file",
         "edge/smallest.mp4": "neither video nor audio",
-        // Too damaged to be called whole.
+        // Too damaged to be accepted.
         "broken/gen_flip_1000.ts": "damaged",
         "broken/gen_flip_2000.mp4": "can be decoded for",
         "broken/libwebm_invalid_vp9_bitstream-bug_1417.webm": "can be decoded",
         "broken/mp4parse_1185230.mp4": "can be decoded",
-        // Codecs that libav 5.1 does not know.
+        // Codecs that libav 5.1 does not support.
         "edge/ac4.mp4": "cannot be decoded",
         "edge/iamf.mp4": "cannot be decoded",
         "edge/xhe_aac.mp4": "cannot be decoded",
     ]
 
-    @Test func theTableNamesFilesThatAreThere() {
+    @Test func everyFileInTheTableExists() {
         let names = Set(Self.entries.map(\.name))
         #expect(Self.refused.keys.filter { !names.contains($0) }.sorted() == [])
         #expect(names.count > 100)
     }
 
     @Test(arguments: entries)
-    func endsAsItShould(_ entry: MediaFolder.Entry) async throws {
+    func everyFileIsTranscodedOrRefusedWithItsReason(_ entry: MediaFolder.Entry) async throws {
         let source = try #require(MediaFolder.shared).path(entry.name)
         let out = scratch.path("out")
-        // One small rendition: the whole source is decoded for it, and that of the output.
+        // One small rendition: decodes the whole source and the whole output.
         let outcome = try await ClairoProcess.run(
             "transcode", source, "-o", out, "--preset", "ultrafast", "--heights", "144", "--progress", "none")
         #expect(outcome.signal == nil)
@@ -80,9 +80,9 @@ struct SharedMediaTests {
         }
     }
 
-    /// The siblings that these name hold media: had one been opened, there would be an output.
+    /// The files that these playlists name contain media: if one were opened, there would be an output.
     @Test(arguments: ["broken/gen_hls_sibling.mp4", "broken/gen_ffconcat_sibling.mp4"])
-    func aPlaylistInDisguiseOpensNothingElse(name: String) async throws {
+    func aDisguisedPlaylistOpensNoOtherFile(name: String) async throws {
         let folder = try #require(MediaFolder.shared)
         #expect(FileManager.default.fileExists(atPath: folder.path("broken/gen_trunc_victim.ts")))
         for command in ["probe", "plan"] {

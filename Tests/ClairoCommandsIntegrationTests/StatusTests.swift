@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// The progress of a job, as `clairo status` shows it.
+/// The progress of a job, as shown by `clairo status`.
 @Suite struct StatusTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -26,7 +26,7 @@ import Testing
         var jobs: [Job]
     }
 
-    @Test func severalVideosAreAnObjectOnALineEach() async throws {
+    @Test func severalVideosAreOneObjectPerLine() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let videos = [MetadataSamples.video(), MetadataSamples.video()]
         for video in videos {
@@ -86,7 +86,7 @@ import Testing
         #expect(abs(try #require(report.etaSeconds) - 4500 / rate) < 0.01)
         #expect(report.taskList.compactMap(\.owner).contains("host:7"))
 
-        // Once it does not run, nothing is foretold.
+        // A job that is not running has no estimate.
         #expect(try await site.clairo("cancel", video.id.rawValue).status == 0)
         let cancelled = try await site.clairo("status", video.id.rawValue)
         #expect(cancelled.text.contains("25 % of frames\n") && !cancelled.text.contains(" fps, "), "\(cancelled)")

@@ -8,7 +8,7 @@ import Testing
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    /// Its only child, once there is one that has taken its task.
+    /// The only child of a process, once it has received its task.
     private func child(of process: ChildProcess) async throws -> pid_t {
         var found: pid_t?
         try await eventually {
@@ -50,9 +50,9 @@ import Testing
         }
     }
 
-    @Test func theMessagesAreTheSameToo() async throws {
+    @Test func theMessagesAreTheSameWithAndWithoutASandbox() async throws {
         let source = try await Clip(seconds: 4).make()
-        var said: [String] = []
+        var messages: [String] = []
         for mode in ["auto", "off"] {
             let arguments = ["transcode", source.path, "-o", "out", "--preset", "ultrafast", "--sandbox", mode]
             let folder = scratch.path(mode)
@@ -64,12 +64,12 @@ import Testing
             try FileManager.default.removeItem(atPath: folder + "/out/video/180p/00001.m4s")
             let mended = try await ClairoProcess.run(arguments: arguments, in: folder)
             #expect(mended.errors.contains("Continuing") || mended.errors.contains("complete"), "\(mended)")
-            said.append(again.errors + mended.text)
+            messages.append(again.errors + mended.text)
         }
-        #expect(said[0] == said[1])
+        #expect(messages[0] == messages[1])
     }
 
-    @Test func theChildIsSandboxedAndTheParentIsClosed() async throws {
+    @Test func theChildIsSandboxedAndEndsWithItsParent() async throws {
         let source = try await Clip(width: 640, height: 360, seconds: 20).make()
         let process = try ClairoProcess.start(["transcode", source.path, "-o", scratch.path("out")])
         let child = try await child(of: process)
@@ -83,10 +83,10 @@ import Testing
         try await eventually { kill(child, 0) != 0 }
     }
 
-    /// There is nothing wrong with the source. Only the child is in the group: where it is slow to die, because the
-    /// machine is busy, the kernel would take the parent as well.
-    @Test(.enabled(if: MemoryGroup.isPossible, "a control group for memory can only be made by root"))
-    func aChildForWhichThereIsNoMemoryMayBeTriedAgain() async throws {
+    /// The source is fine. Only the child is in the control group: if it is slow to die on a busy machine, the kernel
+    /// would kill the parent as well.
+    @Test(.enabled(if: MemoryGroup.isPossible, "only root can create a memory control group"))
+    func aChildKilledForLackOfMemoryIsATemporaryError() async throws {
         let source = try await Clip(width: 1920, height: 1080, seconds: 4).make()
         let group = try MemoryGroup(bytes: 64 << 20)
         let process = try ClairoProcess.start([
@@ -98,7 +98,7 @@ import Testing
         #expect(outcome.errors.contains("ran out of memory, and the kernel ended the task's process"), "\(outcome)")
     }
 
-    @Test func aChildThatDiesIsADefectAndTheJobContinues() async throws {
+    @Test func aCrashedChildIsADefectAndTheJobCanResume() async throws {
         let source = try await Clip(width: 640, height: 360, seconds: 10).make()
         let options = [
             "transcode", source.path, "-o", scratch.path("out"), "--segment-seconds", "2", "--preset", "faster",
@@ -114,9 +114,9 @@ import Testing
     }
 }
 
-/// A control group of a test's own, with a limit of memory; its processes are to have ended before it goes.
+/// A control group of this test, with a memory limit. Its processes must end before it is removed.
 private final class MemoryGroup: Sendable {
-    /// The hierarchy of version 1, or that of version 2 with the controller in it (cgroups(7)).
+    /// The hierarchy of version 1, or that of version 2 that has the controller (cgroups(7)).
     private static let place: (folder: String, limit: String)? = [
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"),
     ].first { folder, limit in
@@ -137,7 +137,7 @@ private final class MemoryGroup: Sendable {
         try Data("\(bytes)".utf8).write(to: URL(fileURLWithPath: "\(folder)/\(limit)"))
     }
 
-    /// What it takes from now on counts.
+    /// Counts the memory that the process allocates from now on.
     func take(_ process: pid_t) throws {
         try Data("\(process)".utf8).write(to: URL(fileURLWithPath: folder + "/cgroup.procs"))
     }

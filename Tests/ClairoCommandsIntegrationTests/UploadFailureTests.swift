@@ -3,7 +3,8 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Services that refuse, break or are away while something is uploaded: it ends well, or it says why and nothing is lost.
+/// Services that refuse requests, fail or are unavailable during an upload. The upload succeeds, or reports why it
+/// fails and loses nothing.
 @Suite(
     .sharesMachine,
     .enabled(if: Deployment.Kind.s3AndMySQL.isAvailable, "rclone or MariaDB is not installed"))
@@ -34,14 +35,14 @@ struct UploadFailureTests {
         ("the list of uploads is cut short", [.init(.cutReply(after: 20), "GET", query: "uploads")]),
     ]
 
-    @Test(arguments: faults.indices) func aFaultThatPassesIsPassedOver(_ index: Int) async throws {
+    @Test(arguments: faults.indices) func anUploadRecoversFromATransientFault(_ index: Int) async throws {
         let (site, proxy) = try await site()
         for rule in Self.faults[index].rules { proxy.add(rule) }
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let outcome = try await site.clairo("upload", source.path, more: through(proxy))
         #expect(outcome.status == 0, "\(Self.faults[index].name): \(outcome)")
-        #expect(proxy.passages.contains { $0.fault != nil }, "\(Self.faults[index].name): it never happened")
-        #expect(try await site.truth() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
+        #expect(proxy.exchanges.contains { $0.fault != nil }, "\(Self.faults[index].name): it never happened")
+        #expect(try await site.counts() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
         let raw = try site.rawStore()
         let id = try #require(VideoID(outcome.text.trimmingCharacters(in: .newlines)))
         let stored = try await onDedicatedThread(name: "get") { try raw.get(Video.sourceKey(id)) }
@@ -52,7 +53,7 @@ struct UploadFailureTests {
         ("SlowDown", 503, 75), ("AccessDenied", 403, 77), ("NoSuchBucket", 404, 78), ("RequestTimeTooSkewed", 403, 78),
     ]
 
-    @Test(arguments: lasting.indices) func aLastingFaultIsReportedAndRegistersNothing(_ index: Int) async throws {
+    @Test(arguments: lasting.indices) func aPersistentFaultIsReportedAndRegistersNothing(_ index: Int) async throws {
         let fault = Self.lasting[index]
         let (site, proxy) = try await site(.init(.answer(status: fault.status, code: fault.code), times: 10_000))
         let source = try await Clip(seconds: 1).make()
@@ -61,9 +62,9 @@ struct UploadFailureTests {
         #expect(outcome.status == fault.exit, "\(fault.code): \(outcome)")
         #expect(!outcome.description.contains(site.environment["AWS_SECRET_ACCESS_KEY"] ?? "?"))
         #expect(!outcome.description.contains(MariaDBServer.password))
-        #expect(try await site.truth() == .init(videos: 0, messages: 0, objects: 0, openUploads: 0))
-        #expect(try await site.clairo("upload", source.path).status == 0, "it goes on when the fault is gone")
-        #expect(try await site.truth() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
+        #expect(try await site.counts() == .init(videos: 0, messages: 0, objects: 0, openUploads: 0))
+        #expect(try await site.clairo("upload", source.path).status == 0, "it resumes after the fault")
+        #expect(try await site.counts() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
     }
 
     @Test func aFileThatChangesWhileItIsSentIsNotRegistered() async throws {
@@ -71,7 +72,7 @@ struct UploadFailureTests {
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let upload = try ClairoProcess.start(
             ["upload", source.path], environment: site.environment.merging(through(proxy)) { $1 })
-        _ = await proxy.passage { $0.fault == .stall }
+        _ = await proxy.exchange { $0.fault == .stall }
         let handle = try FileHandle(forWritingTo: source)
         try handle.seekToEnd()
         try handle.write(contentsOf: Data("more".utf8))
@@ -80,18 +81,18 @@ struct UploadFailureTests {
         proxy.release()
         let outcome = try await upload.outcome()
         #expect(outcome.status == 74, "\(outcome)")
-        #expect(try await site.truth() == .init(videos: 0, messages: 0, objects: 0, openUploads: 0))
+        #expect(try await site.counts() == .init(videos: 0, messages: 0, objects: 0, openUploads: 0))
     }
 
-    @Test func theLostAnswerToABeginningLeavesNoUploadOpen() async throws {
+    @Test func aLostReplyToTheFirstRequestLeavesNoUploadOpen() async throws {
         let (site, proxy) = try await site(.init(.dropReply, "POST", query: "uploads"))
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         #expect(try await site.clairo("upload", source.path, more: through(proxy)).status == 0)
-        #expect(proxy.passages.contains { $0.fault != nil })
-        #expect(try await site.truth() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
+        #expect(proxy.exchanges.contains { $0.fault != nil })
+        #expect(try await site.counts() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
     }
 
-    @Test func aDatabaseWithoutTablesAsksForMigrate() async throws {
+    @Test func theErrorForADatabaseWithoutTablesAdvisesMigrate() async throws {
         let (site, _) = try await site()
         let empty = try await MariaDBServer.shared.makeDatabase().name
         let url = try await MariaDBServer.shared.url(empty, password: nil)
@@ -114,7 +115,7 @@ struct UploadFailureTests {
         #expect(outcome.status == 69, "\(outcome)")
     }
 
-    @Test func aSchemaOfANewerProgramIsLeftAlone() async throws {
+    @Test func aSchemaOfANewerProgramIsNotChanged() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         #expect(try await site.clairo("status").status == 0)
         let python = try ChildProcess(
@@ -140,7 +141,7 @@ struct UploadFailureTests {
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let upload = try ClairoProcess.start(
             ["upload", source.path], environment: site.environment.merging(more) { $1 })
-        _ = await proxy.passage { $0.fault == .stall }
+        _ = await proxy.exchange { $0.fault == .stall }
         try await server.restart()
         proxy.removeRules()
         proxy.release()
@@ -150,9 +151,9 @@ struct UploadFailureTests {
         #expect(try await server.run("SELECT COUNT(*) FROM outbox", in: name) == "1\n")
     }
 
-    // MARK: Databases that may not be written
+    // MARK: Read-only databases
 
-    /// Nothing registered, nothing sent, one line that says why.
+    /// Nothing is registered or sent, and one line explains why.
     private func expectRefusal(_ outcome: ChildProcess.Outcome, naming name: String) {
         #expect(outcome.status == 77, "\(outcome)")
         #expect(outcome.text.isEmpty)
@@ -161,8 +162,8 @@ struct UploadFailureTests {
         #expect(outcome.errors.contains(name), "\(outcome)")
     }
 
-    @Test(.enabled(if: Unprivileged.canRunClairo, "the binary lies where only root may read"))
-    func aReadOnlyDatabaseFileIsReportedAndNothingIsSent() async throws {
+    @Test(.enabled(if: Unprivileged.canRunClairo, "only root can access the binary"))
+    func aReadOnlyDatabaseFileIsReportedBeforeAnythingIsSent() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         #expect(try await site.clairo("status").status == 0)
         let source = try await Clip(seconds: 1).make().path
@@ -174,11 +175,11 @@ struct UploadFailureTests {
         chmod(database, 0o644)
         let again = try await Unprivileged.clairo("upload", source, in: scratch, environment: site.environment)
         #expect(again.status == 0, "\(again)")
-        #expect(try await site.truth() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
+        #expect(try await site.counts() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
     }
 
     @Test(.enabled(if: ReadOnlyMount.isPossible, "only root can mount"))
-    func aDatabaseOnAReadOnlyFileSystemIsReportedAndNothingIsSent() async throws {
+    func aDatabaseOnAReadOnlyFileSystemIsReportedBeforeAnythingIsSent() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let database = scratch.path("rows/clairo.db")
         let place = ["CLAIRO_DATABASE": "sqlite:" + database]
@@ -192,7 +193,7 @@ struct UploadFailureTests {
         #expect(again.status == 0, "\(again)")
     }
 
-    @Test func aDatabaseThatBecomesReadOnlyDuringAnUploadIsReportedAndTheUploadContinuesLater() async throws {
+    @Test func anUploadResumesAfterItsDatabaseWasReadOnly() async throws {
         let server = try await MariaDBServer(folder: scratch.path("mariadb"))
         scratch.onCleanup { server.kill() }
         let (site, proxy) = try await site(.init(.stall, "PUT", query: "partNumber=3", times: 100))
@@ -202,7 +203,7 @@ struct UploadFailureTests {
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let upload = try ClairoProcess.start(
             ["upload", source.path], environment: site.environment.merging(more) { $1 })
-        _ = await proxy.passage { $0.fault == .stall }
+        _ = await proxy.exchange { $0.fault == .stall }
         try await server.run("SET GLOBAL read_only = ON")
         proxy.removeRules()
         proxy.release()
@@ -217,14 +218,14 @@ struct UploadFailureTests {
             #expect(try await server.run("SELECT COUNT(*) FROM \(table)", in: name) == "1\n")
         }
         let raw = try site.rawStore()
-        let (objects, uploads) = try await onDedicatedThread(name: "truth") {
+        let (objects, uploads) = try await onDedicatedThread(name: "counts") {
             (try raw.list(prefix: "").count, try raw.openUploads(prefix: "").count)
         }
         #expect((objects, uploads) == (1, 0))
     }
 
     @Test(.enabled(if: SmallDisk.isPossible, "a small file system can only be mounted by root"))
-    func aFullDiskIsReportedAndTheUploadContinuesWhenThereIsSpace() async throws {
+    func aFullDiskIsReportedAndTheUploadResumesWhenThereIsSpace() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let disk = try await SmallDisk(scratch, kilobytes: 20_000)
@@ -233,6 +234,6 @@ struct UploadFailureTests {
         #expect(full.errors.contains("space"))
         let outcome = try await site.clairo("upload", source.path)
         #expect(outcome.status == 0, "\(outcome)")
-        #expect(try await site.truth().videos == 1)
+        #expect(try await site.counts().videos == 1)
     }
 }

@@ -4,7 +4,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// `clairo upload` and `clairo status`, driven as their users drive them.
+/// `clairo upload` and `clairo status`, run as users run them.
 @Suite(.sharesMachine) struct UploadTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -15,7 +15,7 @@ import Testing
         var video: Document
     }
 
-    /// A video as JSON, as far as these tests look at it.
+    /// The fields of a video's JSON that these tests check.
     private struct Document: Decodable {
         var id: VideoID
         var name: String
@@ -37,7 +37,7 @@ import Testing
             "upload", source.path, "--title", "Summer", "--priority", "high", "--tenant", "acme")
         #expect(outcome.status == 0, "\(outcome)")
         let id = try #require(VideoID(outcome.text.trimmingCharacters(in: .newlines)))
-        #expect(try await site.truth() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
+        #expect(try await site.counts() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
 
         let video = try #require(try await site.inspect { try await $0.video(id) })
         let bytes = try Data(contentsOf: source)
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test(arguments: Deployment.Kind.available)
-    func statusTellsOfOneVideoAndOfAll(_ kind: Deployment.Kind) async throws {
+    func statusShowsOneVideoOrAll(_ kind: Deployment.Kind) async throws {
         let site = try await Deployment.make(kind, in: scratch)
         #expect(try await site.clairo("upload", Clip(seconds: 1).make().path).status == 0)
         let second = try await site.clairo("upload", Clip(seconds: 2).make().path)
@@ -86,7 +86,7 @@ import Testing
         .enabled(
             if: Deployment.Kind.s3AndMySQL.isAvailable && TestTools.path(of: "aws") != nil, "no aws, rclone or MariaDB")
     )
-    func otherClientsFindWhatWasWritten() async throws {
+    func otherClientsReadTheStoredObjectAndTheRows() async throws {
         let site = try await Deployment.make(.s3AndMySQL, in: scratch)
         let source = try await Clip(seconds: 1).make(paddedTo: 20 << 20, as: scratch.url("large.mp4"))
         let outcome = try await site.clairo("upload", source.path, "--title", "Überall")
@@ -103,17 +103,17 @@ import Testing
         #expect(row == "uploaded\tÜberall\t\(20 << 20)\n")
     }
 
-    @Test func waitingEndsWithTheVideoOrWithASignal() async throws {
+    @Test func aSignalEndsTheWaitForAVideo() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let source = try await Clip(seconds: 1).make()
         let clairo = try ClairoProcess.start(["upload", source.path, "--wait"], environment: site.environment)
         #expect(await clairo.line(on: .messages) { $0.hasSuffix("is uploaded") } != nil)
         clairo.send(SIGINT)
         #expect(try await clairo.outcome().status == 130)
-        #expect(try await site.truth().videos == 1)
+        #expect(try await site.counts().videos == 1)
     }
 
-    @Test func aWatchShowsAChangeWhenItComes() async throws {
+    @Test func watchShowsEachChange() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         #expect(try await site.clairo("status").text == "No videos yet.\n")
         let watch = try ClairoProcess.start(["status", "--watch"], environment: site.environment)
@@ -124,32 +124,32 @@ import Testing
         #expect(try await watch.outcome().status == 143)
     }
 
-    @Test func statusOfAnUnknownVideoReportsIt() async throws {
+    @Test func statusReportsAnUnknownVideo() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         #expect(try await site.clairo("status", VideoID.make().rawValue).status == 66)
         #expect(try await site.clairo("status", "../../etc/passwd").status == 64)
     }
 
-    @Test func aFileThatIsNoVideoIsRefusedBeforeAByteIsSent() async throws {
+    @Test func aFileThatIsNotAVideoIsRefusedBeforeAnythingIsSent() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let page = try scratch.write("#EXTM3U\n/etc/passwd\n", to: "page.mp4")
         let outcome = try await site.clairo("upload", page)
         #expect(outcome.status == 65)
         #expect(outcome.errors.contains("page.mp4"))
-        #expect(try await site.truth() == .init(videos: 0, messages: 0, objects: 0, openUploads: 0))
+        #expect(try await site.counts() == .init(videos: 0, messages: 0, objects: 0, openUploads: 0))
         #expect(try await site.clairo("upload", scratch.path("none.mp4")).status == 66)
     }
 
-    @Test func oneBadFileDoesNotKeepTheOthersFromTheirUpload() async throws {
+    @Test func oneBadFileDoesNotStopTheOthers() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let page = try scratch.write("no video", to: "page.mp4")
         let outcome = try await site.clairo("upload", page, Clip(seconds: 1).make().path, scratch.path("none.mp4"))
         #expect(outcome.status == 65)
         #expect(outcome.errors.contains("page.mp4") && outcome.errors.contains("none.mp4"))
-        #expect(try await site.truth() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
+        #expect(try await site.counts() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
     }
 
-    @Test func theSameContentIsNoticedAndWithDedupeNotSentAgain() async throws {
+    @Test func theSameContentIsReportedAndNotSentAgainWithDedupe() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let source = try await Clip(seconds: 1).make()
         let first = try report(try await site.clairo("upload", source.path, "--json"))
@@ -160,15 +160,15 @@ import Testing
         let third = try report(try await site.clairo("upload", source.path, "--dedupe", "--json"))
         #expect(third.video.id == first.video.id)
         #expect(third.sentBytes == 0)
-        #expect(try await site.truth() == .init(videos: 2, messages: 2, objects: 2, openUploads: 0))
+        #expect(try await site.counts() == .init(videos: 2, messages: 2, objects: 2, openUploads: 0))
     }
 
-    /// Not reported by a run that was killed at the very end, or found by its content.
+    /// The cancelled video is neither resumed, after a run that was killed at the very end, nor found by its content.
     @Test(arguments: Deployment.Kind.available)
-    func aVideoThatHasComeToNothingIsUploadedAnew(_ kind: Deployment.Kind) async throws {
+    func aCancelledVideoIsUploadedAgain(_ kind: Deployment.Kind) async throws {
         let site = try await Deployment.make(kind, in: scratch)
         let source = try await Clip(seconds: 1).make()
-        let killed = try await site.clairo("upload", source.path, more: ["CLAIRO_CRASH_AT": "upload.told"])
+        let killed = try await site.clairo("upload", source.path, more: ["CLAIRO_CRASH_AT": "upload.reported"])
         #expect(killed.signal == SIGKILL)
         let id = killed.text.trimmingCharacters(in: .newlines)
         #expect(try await site.clairo("cancel", id).status == 0)
@@ -179,7 +179,7 @@ import Testing
         #expect(![id, again.video.id.rawValue].contains(other.video.id.rawValue) && other.sentBytes > 0)
     }
 
-    @Test func whatAProfileTakesIsTakenAtTheUploadToo() async throws {
+    @Test func aProfileThatAllowsPartialMediaAppliesToTheUpload() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let whole = try Data(contentsOf: await Clip(seconds: 8, options: ["-movflags", "+faststart"]).make())
         let half = scratch.url("half.mp4")
@@ -191,7 +191,7 @@ import Testing
     }
 
     @Test(arguments: Deployment.Kind.available)
-    func standardInputIsStoredWhileItComesAndLeavesNothingWhereItIsNoVideo(_ kind: Deployment.Kind) async throws {
+    func standardInputIsStoredAsItArrivesAndInvalidMediaLeavesNothing(_ kind: Deployment.Kind) async throws {
         let site = try await Deployment.make(kind, in: scratch)
         let source = try await Clip(seconds: 1).make(paddedTo: 70 << 20, as: scratch.url("large.mp4"))
         let shell = { (script: String) in
@@ -207,7 +207,7 @@ import Testing
         let refused = try await shell("head -c 70000000 /dev/zero | \"$0\" upload -")
         #expect(refused.status == 65, "\(refused)")
         #expect(try await shell("\"$0\" upload - </dev/null").status == 65)
-        #expect(try await site.truth() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
+        #expect(try await site.counts() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
     }
 
     static let names = [
@@ -216,7 +216,7 @@ import Testing
     ]
 
     @Test(arguments: names)
-    func aNameIsKeptAsItIsAndNeverBecomesAKey(_ name: String) async throws {
+    func aFileNameIsPreservedAndNeverUsedAsAKey(_ name: String) async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let file = scratch.url(name)
         try FileManager.default.copyItem(at: try await Clip(seconds: 1).make(), to: file)
@@ -229,7 +229,7 @@ import Testing
         #expect(table.text.split(separator: "\n").count == 2, "a name cannot break the table")
     }
 
-    @Test func aResultThatCannotBeWrittenIsReported() async throws {
+    @Test func anUnwritableResultIsReported() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let shell = try ChildProcess(
             "/bin/sh", ["-c", "\"$0\" status >/dev/full", ClairoProcess.path], environment: site.environment)
@@ -263,39 +263,39 @@ import Testing
     static let crashes: [(Deployment.Kind, String)] = Deployment.Kind.available.flatMap { kind in
         [
             "upload.created", "upload.begun", "upload.part.1", "upload.part.3", "upload.parts", "upload.completed",
-            "upload.sent", "upload.registered", "upload.told",
+            "upload.sent", "upload.registered", "upload.reported",
         ].map { (kind, $0) }
     }
 
     @Test(arguments: crashes)
-    func anUploadThatWasKilledIsContinuedByTheSameCommand(_ kind: Deployment.Kind, _ step: String) async throws {
+    func theSameCommandResumesAKilledUpload(_ kind: Deployment.Kind, _ step: String) async throws {
         let site = try await Deployment.make(kind, in: scratch)
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let killed = try await site.clairo("upload", source.path, more: ["CLAIRO_CRASH_AT": step])
         try #require(killed.signal == SIGKILL, "\(step) was not reached: \(killed)")
         let outcome = try await site.clairo("upload", source.path, "--json")
         #expect(outcome.status == 0, "\(outcome)")
-        #expect(try await site.truth() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
+        #expect(try await site.counts() == .init(videos: 1, messages: 1, objects: 1, openUploads: 0))
         let report = try report(outcome)
         let raw = try site.rawStore()
         let stored = try await onDedicatedThread(name: "get") { try raw.get(Video.sourceKey(report.video.id)) }
         #expect(stored == (try Data(contentsOf: source)))
         #expect(report.video.sha256 == Checksum.sha256(stored))
-        if step == "upload.parts" || step == "upload.told" { #expect(report.sentBytes == 0, "all had arrived") }
+        if step == "upload.parts" || step == "upload.reported" { #expect(report.sentBytes == 0, "no byte is resent") }
     }
 
-    @Test func aResumedUploadTakesTheNameOfThisRun() async throws {
+    @Test func aResumedUploadUsesTheNameOfTheCurrentRun() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         let link = scratch.path("summer.mp4")
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: source.path)
         #expect(try await site.clairo("upload", source.path, more: ["CLAIRO_CRASH_AT": "upload.parts"]).signal != nil)
         let report = try report(try await site.clairo("upload", link, "--json"))
-        #expect(report.sentBytes == 0, "it goes on")
+        #expect(report.sentBytes == 0, "it resumes")
         #expect(report.video.name == "summer.mp4")
     }
 
-    @Test func whatWasSentToOneStoreIsNotTakenForSentToAnother() async throws {
+    @Test func anUploadToAnotherStoreDoesNotResume() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let source = try await Clip(seconds: 1).make()
         #expect(
@@ -307,7 +307,7 @@ import Testing
         #expect(try other.list(prefix: "") == [Video.sourceKey(report.video.id)])
     }
 
-    @Test func aFileThatChangedAfterAnInterruptionIsSentAnew() async throws {
+    @Test func aFileChangedAfterAnInterruptionIsUploadedFromTheStart() async throws {
         let site = try await Deployment.make(.zeroService, in: scratch)
         let source = try await Clip(seconds: 1).make(paddedTo: 30 << 20, as: scratch.url("large.mp4"))
         #expect(try await site.clairo("upload", source.path, more: ["CLAIRO_CRASH_AT": "upload.part.2"]).signal != nil)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ClairoCommands
 
-/// The command line and a profile take and refuse the same values, in the same words.
+/// The command line and profiles accept and refuse the same values, with the same messages.
 @Suite struct SettingsOptionsTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -25,7 +25,7 @@ import Testing
         ("quality", "51"), ("quality", "22.5"), ("preset", "veryslow"), ("segment-seconds", "1"),
         ("segment-seconds", "60"), ("chunk-cpu-seconds", "0.001"), ("chunk-cpu-seconds", "86400"),
     ])
-    func bothTakeAValue(name: String, text: String) throws {
+    func optionsAndProfilesAcceptTheSameValues(name: String, text: String) throws {
         let field = try #require(TranscodeSettings.field(name))
         let settings = try commandLine(["--\(field.option)", text])
         #expect(settings != TranscodeSettings())
@@ -39,7 +39,7 @@ import Testing
         ("preset", "warp"), ("segment-seconds", "0.5"), ("segment-seconds", "61"), ("chunk-cpu-seconds", "0"),
         ("chunk-cpu-seconds", "86401"), ("chunk-cpu-seconds", "inf"),
     ])
-    func bothRefuseAValueInTheSameWords(name: String, text: String) throws {
+    func optionsAndProfilesRefuseAValueWithTheSameMessage(name: String, text: String) throws {
         let field = try #require(TranscodeSettings.field(name))
         var settings = TranscodeSettings()
         let problem = #expect(throws: SettingProblem.self) { try field.set(text, in: &settings) }
@@ -66,7 +66,7 @@ import Testing
         #expect(try Set(SettingsOptions.parse([]).texts.keys) == Set(TranscodeSettings.fields.map(\.name)))
     }
 
-    @Test func profilesHaveListsAndFlagsOfYAML() throws {
+    @Test func profilesAcceptYAMLListsAndBooleans() throws {
         let settings = try profile(
             "formats: [dash, hls], heights: [480, 720], allow-partial: true, copy-compatible: false")
         #expect(settings == TranscodeSettings(formats: [.hls, .dash], heights: [720, 480], allowPartial: true))
@@ -77,7 +77,7 @@ import Testing
         ("it: {start: 1}", "\"start\""), ("it: {crf: 1}", "\"crf\""), ("it: {quality: {a: 1}}", "quality"),
         ("it: {heights: [[1]]}", "heights"), ("it: 7", "it"), ("- it", "mapping"), ("it: [", "YAML"),
     ])
-    func whatIsNoProfileIsRefused(text: String, names: String) throws {
+    func anInvalidProfileIsRefused(text: String, names: String) throws {
         let file = try scratch.write(text, to: "profiles.yaml")
         let error = #expect(throws: ClairoError.self) { try ProfilesFile.read(file) }
         #expect(error?.exitCode == .configuration && error?.message.contains(names) == true, "\(error as Any)")

@@ -9,7 +9,7 @@ import Testing
     }
 
     @Test(arguments: [(0, 1), (1, 2), (1023, 2), (1024, 2), (1025, 3), (48_000, 48)])
-    func onePrimingUnitGoesBeforeThoseThatCoverTheSamples(samples: Int, packets: Int) {
+    func onePrimingUnitPrecedesTheUnitsOfTheSamples(samples: Int, packets: Int) {
         #expect(Self.plan(samples: samples).packetCount == packets)
         #expect(Self.plan(samples: samples).packets(ofSegment: 0) == 0..<packets)
     }
@@ -48,13 +48,13 @@ import Testing
         }
     }
 
-    @Test func boundaryBeyondEveryClockIsTheEnd() {
+    @Test func anUnrepresentableBoundaryIsTheEnd() {
         let plan = Self.plan(samples: 48_000, boundaries: [Rational(.max)])
         #expect(plan.packets(ofSegment: 0) == 0..<plan.packetCount)
         #expect(plan.packets(ofSegment: 1).isEmpty)
     }
 
-    @Test func namesAndKeysFollowFromLanguageAndRate() {
+    @Test func namesAndKeysAreDerivedFromLanguageAndBitRate() {
         let plan = Self.plan(samples: 1, bitRate: 64_000)
         #expect(plan.name == "eng-64k")
         #expect(plan.initKey == "audio/eng-64k/init.mp4")

@@ -15,23 +15,23 @@ import Testing
             (.defect(""), 70, .defect), (.cannotCreate(""), 73, .usage), (.inputOutput(""), 74, .transient),
             (.noPermission(""), 77, .usage), (.cancelled, 130, .cancelled),
         ] as [(ClairoError, Int32, ClairoError.Kind)])
-    func exitCodesAreThoseOfSysexits(error: ClairoError, code: Int32, kind: ClairoError.Kind) {
+    func exitCodesMatchSysexits(error: ClairoError, code: Int32, kind: ClairoError.Kind) {
         #expect(error.exitCode.rawValue == code)
         #expect(error.kind == kind)
     }
 
-    @Test func remainingExitCodesAreThoseOfSysexits() {
+    @Test func remainingExitCodesMatchSysexits() {
         #expect(ClairoError.ExitCode.temporary.rawValue == 75)
         #expect(ClairoError.ExitCode.configuration.rawValue == 78)
         #expect(ClairoError.ExitCode.terminated.rawValue == 143)
     }
 
-    @Test func whatWasBeingDoneGoesInFrontAndNothingElseChanges() {
-        let error = ClairoError.badMedia("no pictures", advice: "Try another file.").whileDoing("Reading a.mp4")
-        #expect(error == .badMedia("Reading a.mp4: no pictures", advice: "Try another file."))
+    @Test func contextIsPrependedToTheMessageAndNothingElseChanges() {
+        let error = ClairoError.badMedia("no frames", advice: "Try another file.").whileDoing("Reading a.mp4")
+        #expect(error == .badMedia("Reading a.mp4: no frames", advice: "Try another file."))
     }
 
-    @Test func defectsAskToBeReported() {
+    @Test func theAdviceForADefectIsToReportIt() {
         #expect(ClairoError.defect("x").description.contains("report"))
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct DecodingDamageTests {
     @Test(arguments: [(0, 0), (1, 0), (10, 3), (200, 4), (1000, 20)])
-    func aScratchIsNotTooMuch(frames: Int, errors: Int) throws {
+    func aFewErrorsAreOnlyAWarning(frames: Int, errors: Int) throws {
         let damage = DecodingDamage(frames: frames, errors: errors)
         #expect(!damage.isTooMuch)
         let warning = try damage.warning(source: "a.mp4", allowPartial: false)

@@ -9,20 +9,20 @@ import Testing
         MachineMemory.bytes(physical: Self.physical) { files[$0] }
     }
 
-    @Test func withoutAControlGroupItIsTheMachines() {
+    @Test func withoutAControlGroupTheLimitIsTheMachinesMemory() {
         #expect(bytes([:]) == Self.physical)
         #expect(bytes(["/proc/self/cgroup": "9:memory:/x\n0::/\n"]) == Self.physical)
         #expect(bytes(["/sys/fs/cgroup/memory.max": "max\n"]) == Self.physical)
     }
 
-    /// A container sees its own group as the root.
-    @Test func aContainersLimitIsTheLeast() {
+    /// In a container, its own group is the root.
+    @Test func aContainersLimitAppliesUpToThePhysicalMemory() {
         #expect(
             bytes(["/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/memory.max": "2147483648\n"]) == 2 << 30)
         #expect(bytes(["/sys/fs/cgroup/memory.max": "\(Self.physical * 2)\n"]) == Self.physical)
     }
 
-    @Test func theTightestGroupOnTheWayUpCounts() {
+    @Test func theLowestLimitOfAllParentGroupsApplies() {
         let unit = "/sys/fs/cgroup/system.slice/clairo.service/memory.max"
         let slice = "/sys/fs/cgroup/system.slice/memory.max"
         let own = ["/proc/self/cgroup": "1:name=systemd:/y\n0::/system.slice/clairo.service\n"]
@@ -31,7 +31,7 @@ import Testing
         #expect(bytes(own.merging([unit: "4294967296\n", slice: "1073741824\n"]) { $1 }) == 1 << 30)
     }
 
-    @Test func killsAreCountedWhereverTheyAreReported() {
+    @Test func outOfMemoryKillsAreCountedFromEverySource() {
         func kills(_ files: [String: String]) -> Int { MachineMemory.outOfMemoryKills { files[$0] } }
         #expect(kills([:]) == 0)
         #expect(kills(["/proc/vmstat": "pgfault 7\noom_kill 3\n"]) == 3)

@@ -11,11 +11,11 @@ import Testing
         ("mysql:h/d?password=hunter2", "mysql:h/d?password=***"), ("file:/home/a@b/raw", "file:/home/a@b/raw"),
     ]
 
-    @Test(arguments: cases) func whatCouldBeASecretIsHidden(_ url: String, _ shown: String) {
+    @Test(arguments: cases) func possibleSecretsAreMasked(_ url: String, _ shown: String) {
         #expect(MaskedURL.text(url) == shown)
     }
 
-    @Test func aKeyInFrontOfABucketIsHidden() {
+    @Test func aKeyBeforeABucketIsMasked() {
         #expect(MaskedURL.text("s3://AKIA:SECRET@bucket/x", hidesUser: true) == "s3://***@bucket/x")
     }
 }

@@ -1,9 +1,9 @@
 import ClairoCore
 import Testing
 
-/// The names that outputs have had since the first release: players keep them and other programs link to them.
+/// The names of output files since the first release. Players cache them, and other programs link to them.
 @Suite struct OutputLayoutTests {
-    @Test func filesAtTheRootOfAnOutput() {
+    @Test func filesAtTheRootOfAnOutputHaveFixedNames() {
         #expect(OutputLayout.masterPlaylist == "master.m3u8")
         #expect(OutputLayout.dashManifest == "manifest.mpd")
         #expect(OutputLayout.poster == "poster.jpg")
@@ -11,7 +11,7 @@ import Testing
         #expect(OutputLayout.entryPoints == ["master.m3u8", "manifest.mpd"])
     }
 
-    @Test func filesOfARendition() {
+    @Test func filesOfARenditionAreInItsFolder() {
         #expect(OutputLayout.folder(.video, "720p") == "video/720p")
         #expect(OutputLayout.initSegment(.video, "720p") == "video/720p/init.mp4")
         #expect(OutputLayout.playlist(.video, "720p") == "video/720p/playlist.m3u8")
@@ -26,7 +26,7 @@ import Testing
         #expect(OutputLayout.segment(.audio, "und-64k", index) == ObjectKey("audio/und-64k/\(name).m4s"))
     }
 
-    @Test func laterAttemptsHaveNamesOfTheirOwn() {
+    @Test func laterAttemptsHaveTheirOwnNames() {
         #expect(OutputLayout.segment(.video, "720p", 6, attempt: 1) == "video/720p/00007.m4s")
         #expect(OutputLayout.segment(.video, "720p", 6, attempt: 2) == "video/720p/00007-2.m4s")
         #expect(OutputLayout.initSegment(.audio, "eng-64k", attempt: 12) == "audio/eng-64k/init-12.mp4")
@@ -38,7 +38,7 @@ import Testing
         #expect(!OutputLayout.isInitSegment("video/720p/00001.m4s", .video, "720p"))
     }
 
-    @Test func templatesGiveTheNamesOfSegments() {
+    @Test func templatesExpandToTheNamesOfSegments() {
         for kind in RenditionKind.allCases {
             let templates = OutputLayout.dashTemplates(kind)
             func filled(_ template: String) -> ObjectKey {
@@ -60,7 +60,7 @@ import Testing
         #expect(OutputLayout.isProgressive("mp4/720p.mp4") && !OutputLayout.isProgressive("mp4.mp4"))
     }
 
-    @Test func playlistsReferToFilesBesideThem() {
+    @Test func playlistsReferToFilesInTheirOwnFolder() {
         let playlist = OutputLayout.playlist(.video, "720p")
         let segment = OutputLayout.segment(.video, "720p", 0)
         #expect(OutputLayout.fileName(of: segment) == "00001.m4s")

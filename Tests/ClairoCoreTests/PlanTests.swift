@@ -26,7 +26,7 @@ import Testing
             prediction: Prediction(bytes: 1, cpuSeconds: 2))
     }
 
-    @Test func keysLieInTheRungsFolder() {
+    @Test func keysAreInTheRungsFolder() {
         #expect(Self.rung.initKey == "video/720p/init.mp4")
         #expect(Self.rung.playlistKey == "video/720p/playlist.m3u8")
         #expect(Self.rung.iframePlaylistKey == "video/720p/iframes.m3u8")
@@ -38,7 +38,7 @@ import Testing
         #expect(Self.rung.segmentKey(index) == ObjectKey("video/720p/\(name).m4s"))
     }
 
-    @Test func everyObjectThatPlaylistsPointAtIsNamed() {
+    @Test func everyObjectOfThePlaylistsIsListed() {
         #expect(
             Self.plan().segmentKeys == [
                 "video/720p/init.mp4", "video/720p/00001.m4s", "video/720p/00002.m4s", "audio/und-128k/init.mp4",
@@ -52,12 +52,12 @@ import Testing
         #expect(Self.plan(video: false, audio: []).duration == .zero)
     }
 
-    @Test func planSurvivesJSON() throws {
+    @Test func planSurvivesAJSONRoundTrip() throws {
         let plan = Self.plan()
         #expect(try JSONDecoder().decode(Plan.self, from: JSONEncoder().encode(plan)) == plan)
     }
 
-    @Test func shortSideNamesPortraitLikeLandscape() {
+    @Test func shortSideIsTheWidthInPortrait() {
         #expect(FrameSize(width: 1080, height: 1920).shortSide == 1080)
         #expect(FrameSize(width: 1920, height: 1080).description == "1920x1080")
     }

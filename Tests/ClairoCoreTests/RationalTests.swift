@@ -4,7 +4,7 @@ import Testing
 @testable import ClairoCore
 
 @Suite struct RationalTests {
-    @Test func fractionsAreReducedWithThePositiveDenominator() {
+    @Test func fractionsAreReducedToAPositiveDenominator() {
         #expect(Rational(30000, -1000) == Rational(-30))
         #expect(Rational(-48048, 24000).description == "-1001/500")
         #expect(Rational(0, 7).description == "0/1")
@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test(arguments: [(1, 0), (0, 0), (-5, 0), (Int64.min, 3), (3, .min), (.max, 0)] as [(Int64, Int64)])
-    func whatIsNoFractionIsZero(num: Int64, den: Int64) {
+    func anInvalidFractionIsZero(num: Int64, den: Int64) {
         #expect(Rational(num, den) == .zero)
         #expect(Rational(num, den).inverse == .zero)
     }
@@ -27,7 +27,7 @@ import Testing
         #expect(Rational(5) / .zero == .zero)
     }
 
-    @Test func aDayOfFramesAddsUpWithoutDrift() {
+    @Test func theFramesOfADayAddUpWithoutDrift() {
         let frame = Rational(1001, 60000)
         let frames = Int64(86_400 * 60)
         #expect((Rational(frames) * frame / frame).rounded == frames)
@@ -50,7 +50,7 @@ import Testing
         #expect(value.ceil == ceil)
     }
 
-    @Test func orderIsExactWhereDoublesAreNot() {
+    @Test func comparisonIsExactWhereDoublesAreNot() {
         #expect(Rational(1 << 60) < Rational((1 << 60) + 1))
         #expect(Rational(.max - 1, .max) < Rational(1))
         #expect(Rational(-1, 2) < Rational(-1, 3))
@@ -58,7 +58,7 @@ import Testing
         #expect(!(Rational(2, 4) < Rational(1, 2)))
     }
 
-    @Test func resultsThatDoNotFitStayCloseAndKeepTheirSign() {
+    @Test func resultsThatOverflowAreApproximatedWithTheirSign() {
         let huge = Rational(.max)
         for value in [huge * huge, huge + huge, huge / Rational(1, .max)] { #expect(value > Rational(1 << 61)) }
         #expect(-huge - huge < -Rational(1 << 61))
@@ -69,7 +69,7 @@ import Testing
         #expect(abs((Rational(1 << 62) * Rational(1001, 90_000)).doubleValue / 5.12922e16 - 1) < 1e-4)
     }
 
-    @Test func secondsAreTakenToTheMicrosecond() {
+    @Test func secondsAreRoundedToMicroseconds() {
         #expect(Rational(seconds: 0.1) == Rational(1, 10))
         #expect(Rational(seconds: -6.006) == Rational(-6006, 1000))
         for value in [Double.nan, .infinity, -.infinity, 1e300] { #expect(Rational(seconds: value) == .zero) }
@@ -79,14 +79,14 @@ import Testing
         (Rational(24000, 1001), #""24000/1001""#), (Rational(25), #""25/1""#), (Rational(-1, 3), #""-1/3""#),
         (.zero, #""0/1""#),
     ])
-    func jsonIsATextWithASlash(value: Rational, json: String) throws {
+    func jsonIsAStringWithASlash(value: Rational, json: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         #expect(String(decoding: try encoder.encode(value), as: UTF8.self) == json)
         #expect(try JSONDecoder().decode(Rational.self, from: Data(json.utf8)) == value)
     }
 
-    @Test func jsonMayLeaveOutADenominatorOfOneAndNeedNotBeReduced() throws {
+    @Test func jsonMayOmitADenominatorOfOneAndNeedNotBeReduced() throws {
         #expect(try JSONDecoder().decode(Rational.self, from: Data(#""30""#.utf8)) == Rational(30))
         #expect(try JSONDecoder().decode(Rational.self, from: Data(#""50/2""#.utf8)) == Rational(25))
     }
@@ -95,7 +95,7 @@ import Testing
         #""""#, #""x""#, #""1/0""#, #""1/""#, #""/1""#, #""1/2/3""#, #""1.5""#, #""99999999999999999999/1""#, "25",
         "null",
     ])
-    func otherJSONIsRefused(json: String) {
+    func invalidJSONIsRefused(json: String) {
         #expect(throws: DecodingError.self) { try JSONDecoder().decode(Rational.self, from: Data(json.utf8)) }
     }
 }

@@ -2,12 +2,12 @@ import ClairoCore
 import Foundation
 import Testing
 
-/// A rate with the grid it must give for six-second segments.
+/// A frame rate, and the grid that it must give for six-second segments.
 struct GridCase: Sendable, CustomTestStringConvertible {
     var rate: Rational
     var gop: Int
     var segment: Int
-    /// Of a whole segment.
+    /// Of a full segment.
     var seconds: Rational
 
     var testDescription: String { "\(rate)" }
@@ -73,7 +73,7 @@ struct GridCase: Sendable, CustomTestStringConvertible {
         #expect(grid.duration == .zero)
     }
 
-    @Test func gridSurvivesJSON() throws {
+    @Test func gridSurvivesAJSONRoundTrip() throws {
         let grid = SegmentGrid(frameRate: Rational(60000, 1001), frameCount: 777)
         #expect(try JSONDecoder().decode(SegmentGrid.self, from: JSONEncoder().encode(grid)) == grid)
     }
@@ -94,7 +94,7 @@ struct GridCase: Sendable, CustomTestStringConvertible {
         #expect(throws: DecodingError.self) { try JSONDecoder().decode(SegmentGrid.self, from: Data(json.utf8)) }
     }
 
-    @Test func aSegmentBehindTheEndIsEmpty() {
+    @Test func aSegmentAfterTheEndIsEmpty() {
         let grid = SegmentGrid(frameRate: Rational(25), frameCount: 100)
         #expect(grid.frames(ofSegment: grid.segmentCount).isEmpty)
         #expect(grid.frames(ofSegment: 1000).isEmpty)

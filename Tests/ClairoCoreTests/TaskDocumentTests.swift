@@ -2,7 +2,7 @@ import ClairoCore
 import Foundation
 import Testing
 
-/// Documents about tasks, also those of older programs: queues and dead letters keep them for long.
+/// Documents about tasks, including those of older programs, because queues and dead letters keep them for a long time.
 @Suite struct TaskDocumentTests {
     private static let plan = Plan(
         source: SourceFingerprint(name: "a.wav", size: 7, identity: "00"), settings: TranscodeSettings(),
@@ -25,13 +25,13 @@ import Testing
     }
 
     @Test(arguments: works)
-    func everySpecSurvivesJSON(work: TaskSpec.Work) throws {
+    func everySpecSurvivesAJSONRoundTrip(work: TaskSpec.Work) throws {
         let spec = Self.spec(work)
         #expect(try JSONDecoder().decode(TaskSpec.self, from: JSON.encode(spec)) == spec)
     }
 
-    /// Older programs named the member of `work` `audio`.
-    @Test func theAudioWorkOfAnOlderProgramIsATrack() throws {
+    /// Older programs named this member of `work` `audio`.
+    @Test func audioWorkOfAnOlderProgramIsReadAsATrack() throws {
         let spec = Self.spec(.track(Self.plan, index: 0))
         let document = String(decoding: try JSON.encode(spec, pretty: false), as: UTF8.self)
         let old = document.replacing(#""work":{"track":{"#, with: #""work":{"audio":{"#)
@@ -42,11 +42,11 @@ import Testing
     @Test(arguments: [
         ("plan", WorkTask.Kind.plan), ("chunk", .chunk), ("track", .track), ("audio", .track), ("finish", .finish),
     ])
-    func aKindIsReadByItsNameAndByAnOlderOne(name: String, kind: WorkTask.Kind) throws {
+    func aKindIsReadByItsCurrentAndOlderNames(name: String, kind: WorkTask.Kind) throws {
         #expect(try JSONDecoder().decode([WorkTask.Kind].self, from: Data("[\"\(name)\"]".utf8)) == [kind])
     }
 
-    @Test func aKindIsWrittenByItsPresentName() throws {
+    @Test func aKindIsWrittenByItsCurrentName() throws {
         let document = try JSON.encode(WorkTask.Kind.allCases, pretty: false)
         #expect(String(decoding: document, as: UTF8.self) == #"["plan","chunk","track","finish"]"#)
     }

@@ -2,15 +2,15 @@ import ClairoCore
 import Testing
 
 @Suite struct TokenBucketTests {
-    @Test func theBurstComesAtOnceAndTheRestAtItsRate() {
+    @Test func aBurstIsAvailableAtOnceAndTheRestAtTheRate() {
         var bucket = TokenBucket(burst: 3, perSecond: 2, now: 0)
         #expect((0..<5).map { _ in bucket.take(at: 0) } == [0, 0, 0, 0.5, 1])
-        // Tokens taken in advance are owed.
+        // Tokens taken in advance are a debt.
         #expect(bucket.take(at: 1.5) == 0)
         #expect(bucket.take(at: 1.5) == 0.5)
     }
 
-    @Test func aTokenThatIsNotThereIsNotTaken() {
+    @Test func anEmptyBucketReturnsTheWaitingTime() {
         var bucket = TokenBucket(burst: 2, perSecond: 4, now: 100)
         #expect(bucket.takeIfAvailable(at: 100) == nil)
         #expect(bucket.takeIfAvailable(at: 100) == nil)
@@ -19,7 +19,7 @@ import Testing
         #expect(bucket.takeIfAvailable(at: 100.25) == 0.25)
     }
 
-    @Test func itNeverHoldsMoreThanItsBurst() {
+    @Test func aBucketNeverHoldsMoreThanItsBurst() {
         var bucket = TokenBucket(burst: 3, perSecond: 2, now: 0)
         #expect(bucket.isFull(at: 0))
         _ = bucket.take(at: 0)

@@ -2,7 +2,7 @@ import ClairoCore
 import Foundation
 import Testing
 
-/// The table of settings: what each takes, from text and in documents.
+/// The table of settings: the accepted values, from text and in documents.
 @Suite struct TranscodeSettingsTests {
     private func settings(_ name: String, _ text: String) throws -> TranscodeSettings {
         var settings = TranscodeSettings()
@@ -10,7 +10,7 @@ import Testing
         return settings
     }
 
-    @Test func everyTextSetsItsProperty() throws {
+    @Test func everySettingIsSetFromText() throws {
         #expect(try settings("formats", "mp4, HLS").formats == [.hls, .mp4])
         #expect(try settings("heights", "480,1080p,480").heights == [1080, 480])
         #expect(try settings("quality", "18.5").quality == 18.5)
@@ -36,10 +36,10 @@ import Testing
         ("duration", "0", "0 is out of range"), ("duration", "nan", "nan is out of range"),
         ("allow-partial", "maybe", "maybe is neither true nor false"),
     ])
-    func aTextThatIsNoValueIsRefused(name: String, text: String, problem: String) throws {
+    func anInvalidTextIsRefused(name: String, text: String, problem: String) throws {
         do {
             _ = try settings(name, text)
-            Issue.record("\(name) took \(text)")
+            Issue.record("\(name) accepted \(text)")
         } catch let error as SettingProblem {
             #expect(error.field == name && error.problem == problem, "\(error)")
             #expect(error.advice.hasPrefix("Give ") && error.advice.hasSuffix("."))
@@ -50,14 +50,14 @@ import Testing
         try TranscodeSettings().validate()
         for field in TranscodeSettings.fields where !field.isFlag {
             var settings = TranscodeSettings()
-            // What is optional has no value that says so.
+            // Optional settings have no value that means "none".
             if (try? field.set(field.defaultText, in: &settings)) != nil, field.name != "start" {
                 #expect(settings == TranscodeSettings(), "\(field.name)")
             }
         }
     }
 
-    @Test func aDocumentIsAsItAlwaysWas() throws {
+    @Test func theJSONFormatIsUnchanged() throws {
         let settings = TranscodeSettings(
             formats: [.hls], heights: [720], quality: 20, preset: "slow", segmentSeconds: 4, chunkCPUSeconds: 30,
             start: Rational(3, 2), duration: Rational(10), copyCompatible: true, allowPartial: true)
@@ -77,7 +77,7 @@ import Testing
         #expect(try JSONDecoder().decode(TranscodeSettings.self, from: plain) == TranscodeSettings())
     }
 
-    @Test func aDocumentWithoutASettingHasItsDefault() throws {
+    @Test func aSettingMissingFromADocumentHasItsDefault() throws {
         let json = Data(#"{"quality": 30, "heights": null, "unheardOf": 1}"#.utf8)
         #expect(try JSONDecoder().decode(TranscodeSettings.self, from: json) == TranscodeSettings(quality: 30))
         #expect(throws: DecodingError.self) {
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func aDocumentIsReadAsItIsAndRefusedByItsValidation() throws {
+    @Test func anOutOfRangeDocumentIsReadAndThenRefusedByValidation() throws {
         let json = Data(#"{"quality": 99}"#.utf8)
         let settings = try JSONDecoder().decode(TranscodeSettings.self, from: json)
         #expect { try settings.validate() } throws: { ($0 as? SettingProblem)?.problem == "99 is out of range" }
@@ -101,14 +101,14 @@ import Testing
 
     // MARK: Limits
 
-    /// Values of one setting: the outermost that are in range, and the nearest that are not.
+    /// Values of one setting: the extreme valid ones, and the nearest invalid ones.
     struct Limits: Sendable, CustomTestStringConvertible {
         var field: String
         var good: [TranscodeSettings]
         var bad: [TranscodeSettings]
         var testDescription: String { field }
 
-        /// - Parameter settings: the defaults with one value of the field.
+        /// - Parameter settings: The defaults with one value of the field.
         static func of<Value>(
             _ field: String, good: [Value], bad: [Value], settings: (Value) -> TranscodeSettings
         ) -> Limits {
@@ -148,7 +148,7 @@ import Testing
     ]
 
     @Test(arguments: limits)
-    func aSettingIsValidUpToItsLimitsAndNoFurther(limits: Limits) {
+    func aSettingIsValidUpToItsLimits(limits: Limits) {
         for settings in limits.good {
             #expect(throws: Never.self, "\(settings)") { try settings.validate() }
         }
@@ -163,7 +163,7 @@ import Testing
         #expect(Set(Self.limits.map(\.field) + flags) == Set(TranscodeSettings.fields.map(\.name)))
     }
 
-    @Test func differencesAreNamed() {
+    @Test func differencesAreListedByName() {
         let other = TranscodeSettings(formats: [.hls], quality: 30, start: Rational(1))
         #expect(TranscodeSettings.differences(other, other).isEmpty)
         #expect(

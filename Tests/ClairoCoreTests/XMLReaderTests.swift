@@ -16,7 +16,7 @@ import Testing
         } catch { return error as? XMLError }
     }
 
-    @Test func elementsAttributesAndTextComeInOrder() throws {
+    @Test func elementsAttributesAndTextAreReportedInOrder() throws {
         let text = """
             \u{FEFF}<?xml version="1.0" encoding="UTF-8"?>
             <!-- a comment - with a dash -->
@@ -40,7 +40,7 @@ import Testing
             ])
     }
 
-    @Test func eventsTellTheLineTheyBeganIn() throws {
+    @Test func eventsHaveTheLineWhereTheyBegin() throws {
         var reader = try XMLReader("<a\n>\n<b/>\n\n</a>".utf8)
         var lines: [Int] = []
         while try reader.next() != nil { lines.append(reader.line) }
@@ -55,11 +55,11 @@ import Testing
         "<a><![CDATA[x</a>",
         "<![CDATA[x]]><a/>", "<!DOCTYPE a><a/>", "<a><!ENTITY b \"c\"></a>", "<a>\u{1}</a>", "<a>\u{0}</a>",
     ])
-    func whatIsNotWellFormedIsAnError(text: String) {
+    func malformedXMLIsAnError(text: String) {
         #expect(Self.error(text) != nil)
     }
 
-    @Test func errorsSayWhereAndWhat() {
+    @Test func errorsHaveALineAndAReason() {
         #expect(Self.error("<a>\n<b>\n</c></a>")?.description == "line 3: an end tag without its start")
         #expect(Self.error("<a>\n\u{2}")?.description == "line 2: a control character")
         let deep = String(repeating: "<a>", count: XMLReader.maximumDepth + 1)

@@ -7,15 +7,15 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// Anything that a task's process does is one failed attempt, and the worker continues.
+/// Whatever a task process does, it is one failed attempt at most, and the worker continues.
 @Suite(.sharesMachine) struct ProcessExecutorTests {
-    /// Runs a process that does something else than its task (a hidden option of debug builds).
+    /// Runs a process that misbehaves instead of running its task.
     private func run(
         _ misbehaviour: String, limits: ProcessLimits = ProcessLimits(), store: any ObjectStore = MemoryStore(),
         stop: StopRequest = StopRequest()
     ) async throws(ClairoError) -> TaskResult {
-        // Without the sandbox, which has tests of its own: here it is to get as far as it can.
-        try await Misbehaving(misbehaviour, limits: limits, sandbox: .off).run(store: store, stop: stop)
+        // Without the sandbox, which has its own tests: here the process should get as far as it can.
+        try await MisbehavingProcess(misbehaviour, limits: limits, sandbox: .off).run(store: store, stop: stop)
     }
 
     private func error(
@@ -33,28 +33,28 @@ import Testing
         ("unknownOperation", "sent an unreadable message of kind request"),
         ("forge", "sent an invalid result: its usage is out of range"),
         ("hurry", "sent invalid progress"),
-        ("longKey", "named an object"),
+        ("longKey", "invalid object name"),
     ])
-    func misbehaviourIsADefectWithItsReason(misbehaviour: String, words: String) async throws {
+    func misbehaviourIsReportedAsADefectWithItsReason(misbehaviour: String, words: String) async throws {
         let error = try #require(await error(misbehaviour))
         #expect(error.kind == .defect)
         #expect(error.message.contains(words), "\(error)")
     }
 
-    @Test func theEndOfItsOutputIsInTheMessage() async throws {
+    @Test func theMessageContainsTheEndOfTheProcessOutput() async throws {
         let error = try #require(await error("waste"))
         #expect(error.message.hasSuffix("xxxthe last words"))
         #expect(error.message.utf8.count < 3000)
     }
 
     @Test(arguments: ["loop", "spin", "silence"])
-    func aProcessThatGetsNowhereIsEnded(misbehaviour: String) async throws {
+    func aStalledProcessIsKilled(misbehaviour: String) async throws {
         let error = try #require(await error(misbehaviour, limits: ProcessLimits(stallSeconds: 1)))
         #expect(error.kind == .defect)
         #expect(error.message.contains("made no progress for 1 s"), "\(error)")
     }
 
-    @Test func aProcessThatTakesTooLongIsEnded() async throws {
+    @Test func aProcessThatExceedsItsTimeLimitIsKilled() async throws {
         let error = try #require(await error("silence", limits: ProcessLimits(wallSeconds: 1)))
         #expect(error.kind == .defect)
         #expect(error.message.contains("ran for 1 s"), "\(error)")
@@ -66,27 +66,27 @@ import Testing
         #expect(error.message.contains("more than 1 s of CPU time"), "\(error)")
     }
 
-    @Test func memoryIsLimitedAndLackOfItIsADefect() async throws {
+    @Test func exceedingTheMemoryLimitIsADefect() async throws {
         let error = try #require(await error("memory", limits: ProcessLimits(memory: 512 << 20)))
         #expect(error.kind == .defect)
         #expect(error.message.contains("512 MiB"), "\(error)")
     }
 
-    @Test func whatItWritesIsLimited() async throws {
+    @Test func outputIsLimited() async throws {
         let error = try #require(await error("flood", limits: ProcessLimits(outputBytes: 10 << 20)))
         #expect(error.kind == .defect)
         #expect(error.message.contains("more than the limit of \(10 << 20) bytes"), "\(error)")
     }
 
-    /// By its plan, which makes nothing here.
-    @Test func aTaskOfAJobWritesNoMoreThanItsPlanCanTake() async throws {
+    /// The plan limits it; this plan needs nothing.
+    @Test func theOutputOfATaskIsLimitedByItsPlan() async throws {
         let error = try #require(await error("flood"))
         #expect(error.kind == .defect)
         #expect(error.message.contains("more than the limit of \(64 << 20) bytes"), "\(error)")
     }
 
-    /// So is the number of objects, which take room though nothing is in them.
-    @Test func emptyObjectsAreLimitedToo() async throws {
+    /// The number of objects is limited too, because even empty objects use space.
+    @Test func theNumberOfEmptyObjectsIsLimited() async throws {
         let store = MemoryStore()
         let error = try #require(await error("empties", limits: ProcessLimits(outputBytes: 1 << 20), store: store))
         #expect(error.kind == .defect)
@@ -94,8 +94,8 @@ import Testing
         #expect(try store.list(prefix: "").count == 256)
     }
 
-    /// More than one piece of the protocol, in both directions.
-    @Test func objectsPassWholeInBothDirections() async throws {
+    /// Objects larger than one message of the protocol, in both directions.
+    @Test func objectsAreTransferredIntactInBothDirections() async throws {
         let store = MemoryStore()
         try store.put(Data("there".utf8), at: "given/x")
         let result = try await run("exchange", store: store)
@@ -105,9 +105,9 @@ import Testing
         #expect(try store.size(of: "made/whole") == 20 << 20)
     }
 
-    /// A question costs both sides more than the bytes do. A demuxer asks for 64 KiB at a time.
-    @Test func theSourceIsAskedForInLargePieces() async throws {
-        // Noise, which makes a large file of a few seconds.
+    /// A request costs both sides more than its bytes. A demuxer requests 64 KiB at a time.
+    @Test func theSourceIsReadInLargePieces() async throws {
+        // Noise, which gives a large file of a few seconds.
         let clip = try await Clip(seconds: 4, video: .graph("testsrc2=s=640x360:r=25:d=4,noise=alls=100:allf=t"))
             .make()
         let source = CountingSource(try FileByteSource(path: clip.path))
@@ -121,31 +121,31 @@ import Testing
         #expect(source.asked < results.count * (Int(source.size) / (512 << 10) + 8))
     }
 
-    @Test func keysThatLeaveTheFolderAreRefused() async throws {
+    @Test func keysOutsideTheFolderAreRefused() async throws {
         let store = MemoryStore()
         let result = try await run("badKeys", store: store)
         #expect(result.warnings == Array(repeating: "defect", count: 8))
         #expect(try store.list(prefix: "") == [])
     }
 
-    @Test func whatItStartedIsEndedWithIt() async throws {
+    @Test func descendantsAreKilledWithTheProcess() async throws {
         let result = try await run("fork")
         let identifier = try #require(result.warnings.first.flatMap { pid_t($0) })
         #expect(identifier > 1)
         #expect(await isGone(identifier))
     }
 
-    @Test func aClosedSocketEndsIt() async throws {
+    @Test func aClosedSocketIsADefect() async throws {
         #expect(await error("closeSocket", limits: ProcessLimits(stallSeconds: 1))?.kind == .defect)
     }
 
-    @Test func itHasNoVariablesNoDescriptorsAndItsOwnGroup() async throws {
+    @Test func theProcessInheritsNoVariablesOrDescriptorsAndHasItsOwnGroup() async throws {
         let found = Set(try await run("describe").warnings)
         #expect(found.filter { $0.hasPrefix("variable") } == [])
         let descriptors = found.filter { $0.first?.isNumber == true }
         #expect(
             descriptors.subtracting(["0 /dev/null", "1 /dev/null", "2 pipe", "3 socket"]).filter {
-                // What it has opened itself.
+                // Opened by the process itself.
                 !$0.contains("anon_inode") && !$0.contains("/proc/")
             } == [])
         #expect(descriptors.isSuperset(of: ["0 /dev/null", "1 /dev/null", "2 pipe", "3 socket"]))
@@ -154,7 +154,7 @@ import Testing
             "\(found)")
     }
 
-    @Test func killedFromOutsideItIsADefectAndStoppedItHasEnded() async throws {
+    @Test func aProcessKilledFromOutsideIsADefectAndItsChildrenEnd() async throws {
         let store = MemoryStore()
         async let outcome = error("nest", store: store)
         let (child, grandchild) = try await nested(store)
@@ -162,7 +162,7 @@ import Testing
         let error = try #require(await outcome)
         #expect(error.kind == .defect)
         #expect(error.message.contains("signal 9"), "\(error)")
-        // A child's child that leads a group of its own goes with its parent too, by the kernel.
+        // The kernel also kills a grandchild in its own process group when its parent dies.
         #expect(await isGone(grandchild))
     }
 
@@ -176,7 +176,7 @@ import Testing
         #expect(await isGone(grandchild))
     }
 
-    @Test func aProgramThatIsNotThereIsADefect() async throws {
+    @Test func aMissingProgramIsADefect() async throws {
         let job = TaskJob(source: MemorySource(Data([1])), name: "x", settings: TranscodeSettings())
         let (spec, io) = (job.spec(.plan(try job.planRequest)), job.io)
         await #expect {
@@ -189,14 +189,14 @@ import Testing
         ("/a", false), ("a/", false), ("a//b", false), ("..", false), ("a/../b", false), ("./a", false),
         ("a\\b", false),
         ("a\nb", false), ("a\u{7F}", false), (String(repeating: "a/", count: 256) + "a", false),
-        // A store adds its own to a part, and 255 bytes is all that there are (NAME_MAX).
+        // A store appends to a component, and a component is limited to 255 bytes (NAME_MAX).
         ("a/" + String(repeating: "b", count: 200), true), ("a/" + String(repeating: "b", count: 201), false),
     ])
-    func onlyPlainNamesAreKeys(name: String, isPlain: Bool) { #expect(TaskServer.isPlain(name) == isPlain) }
+    func onlyPlainNamesAreValidKeys(name: String, isPlain: Bool) { #expect(TaskServer.isPlain(name) == isPlain) }
 
-    // MARK: Looking for processes
+    // MARK: Helpers
 
-    /// The process that runs a task of its own, and that task's.
+    /// A process that runs a task, and its child.
     private func nested(_ store: MemoryStore) async throws -> (child: pid_t, grandchild: pid_t) {
         try await eventually { try store.size(of: "grandchild") != nil }
         let text = String(decoding: try store.get("grandchild"), as: UTF8.self)
@@ -206,7 +206,7 @@ import Testing
         return (try #require(pid_t(parent.split(separator: "\t")[1])), grandchild)
     }
 
-    /// Waits until a process is gone or nothing but its exit code is left.
+    /// Waits until a process is gone or a zombie.
     private func isGone(_ identifier: pid_t) async -> Bool {
         for _ in 0..<24_000 {
             guard let stat = try? String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8),
@@ -226,7 +226,7 @@ private final class CountingSource: ByteSource {
 
     var size: Int64 { source.size }
     var etag: String? { source.etag }
-    /// How many reads there were.
+    /// The number of reads.
     var asked: Int { count.withLock { $0 } }
 
     func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int {

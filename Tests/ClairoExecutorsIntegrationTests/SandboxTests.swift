@@ -7,14 +7,14 @@ import Foundation
 import Synchronization
 import Testing
 
-/// An attacker in a task's process gains nothing, and the worker continues.
+/// An attacker in a task process gains nothing, and the worker continues.
 @Suite(.sharesMachine, .enabled("the kernel or the container lacks a part of it") { await CompleteSandbox.isHere() })
 struct SandboxTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
     private func attempt(_ target: String, layers: [SandboxLayer] = []) async throws -> [String] {
-        try await Misbehaving("escape", target: target, layers: layers).run().warnings
+        try await MisbehavingProcess("escape", target: target, layers: layers).run().warnings
     }
 
     private func succeeded(_ lines: [String]) -> [String] { lines.filter { $0.hasSuffix(": done") } }
@@ -28,19 +28,19 @@ struct SandboxTests {
         #expect(try String(contentsOfFile: canary, encoding: .utf8) == "untouched")
     }
 
-    @Test func memoryIsLimitedByWhateverWayItIsTaken() async throws {
-        let tried = try await Misbehaving(
+    @Test func memoryIsLimitedHoweverItIsAllocated() async throws {
+        let tried = try await MisbehavingProcess(
             "escape", target: "memory", limits: ProcessLimits(memory: 512 << 20)
         ).run().warnings
         #expect(tried.count == 5 && succeeded(tried) == [], "\(tried)")
     }
 
-    @Test func nothingThatWasWrittenIntoMemoryCanBeRun() async throws {
+    @Test func writtenMemoryCannotBeExecuted() async throws {
         let tried = try await attempt("code")
         #expect(tried.count == 2 && succeeded(tried) == [], "\(tried)")
     }
 
-    @Test func itsSandboxCannotBeLeft() async throws {
+    @Test func theSandboxCannotBeLeft() async throws {
         let tried = try await attempt("undumpable")
         #expect(tried == ["undumpable: Operation not permitted"])
     }
@@ -52,9 +52,9 @@ struct SandboxTests {
         #expect((100...512).contains(count))
     }
 
-    @Test(.enabled(if: geteuid() == 0, "needs root, who has another user to become"))
-    func threadsAreLimitedWithoutANamespaceToo() async throws {
-        let tried = try await Misbehaving(
+    @Test(.enabled(if: geteuid() == 0, "only root can switch to another user"))
+    func threadsAreLimitedWithoutANamespace() async throws {
+        let tried = try await MisbehavingProcess(
             "escape", target: "threads", limits: ProcessLimits(memory: 1 << 40), layers: [.user]
         ).run().warnings
         let count = try #require(tried.first?.split(separator: " ").last.flatMap { Int($0) }, "\(tried)")
@@ -62,47 +62,46 @@ struct SandboxTests {
     }
 
     #if arch(x86_64)
-        /// The same calls by the numbers of x32 are others' for a filter: libseccomp ends only the thread if it is not
-        /// told.
-        @Test func aCallOfAForeignKindEndsIt() async throws {
-            let error = try #require(await Misbehaving("escape", target: "x32").error())
+        /// For a seccomp filter, x32 is another architecture, for which libseccomp only kills the thread by default.
+        @Test func anX32SystemCallKillsTheProcess() async throws {
+            let error = try #require(await MisbehavingProcess("escape", target: "x32").error())
             #expect(error.kind == .defect && error.message.contains("SIGSYS"), "\(error)")
         }
     #endif
 
-    /// Attempts that only an attacker makes.
+    /// Attempts that only an attacker would make.
     @Test(arguments: ["fork", "execute", "killParent", "killAll", "trace", "ring", "mount"])
-    func anAttemptOnOthersEndsIt(name: String) async throws {
-        let error = try #require(await Misbehaving("escape", target: name).error())
+    func accessToOtherProcessesKillsTheProcess(name: String) async throws {
+        let error = try #require(await MisbehavingProcess("escape", target: name).error())
         #expect(error.kind == .defect)
         #expect(error.message.contains("forbidden") && error.message.contains("SIGSYS"), "\(error)")
-        // The parent, which was to be killed, is this process; and the next task is done.
-        #expect(try await Misbehaving("exchange").run(store: storeWithGift()).warnings == [])
+        // The parent, which the attempt tried to kill, is this process. The next task still runs.
+        #expect(try await MisbehavingProcess("exchange").run(store: storeWithObject()).warnings == [])
     }
 
-    @Test func noConnectionLeavesIt() async throws {
+    @Test func connectionsKillTheProcess() async throws {
         let server = try Canary(path: scratch.path("socket"))
         for target in ["tcp:\(server.port)", "unix:\(server.path)", "unix:\(server.abstractName)"] {
-            let error = try #require(await Misbehaving("escape", target: target).error(), "\(target)")
+            let error = try #require(await MisbehavingProcess("escape", target: target).error(), "\(target)")
             #expect(error.kind == .defect && error.message.contains("SIGSYS"), "\(error)")
         }
         #expect(server.connections == 0)
         // Without a sandbox, the canary receives all of them.
         for target in ["tcp:\(server.port)", "unix:\(server.path)", "unix:\(server.abstractName)"] {
-            let tried = try await Misbehaving("escape", target: target, sandbox: .off).run().warnings
+            let tried = try await MisbehavingProcess("escape", target: target, sandbox: .off).run().warnings
             #expect(succeeded(tried).count == 1, "\(tried)")
         }
         #expect(server.connections == 3)
     }
 
-    /// Each layer of the sandbox is active and stops what the others do not.
+    /// Each layer of the sandbox is active and blocks what the other layers do not.
     @Test(arguments: [
         (SandboxLayer.landlock, "tcp", "Permission denied"), (.landlock, "abstract", "Operation not permitted"),
         (.landlock, "killParent", "Operation not permitted"), (.landlock, "trace", "Operation not permitted"),
         (.namespaces, "tcp", "Network is unreachable"), (.namespaces, "abstract", "Connection refused"),
         (.privileges, "mount", "Operation not permitted"),
     ])
-    func eachWallHoldsByItself(layer: SandboxLayer, name: String, refusal: String) async throws {
+    func eachLayerWorksAlone(layer: SandboxLayer, name: String, refusal: String) async throws {
         let server = try Canary(path: scratch.path("socket"))
         let target =
             switch name {
@@ -116,15 +115,15 @@ struct SandboxTests {
     }
 
     @Test(arguments: [SandboxLayer.landlock, .seccomp])
-    func filesAreBehindTwoSandboxLayers(layer: SandboxLayer) async throws {
+    func twoLayersProtectFiles(layer: SandboxLayer) async throws {
         try scratch.write("untouched", to: "canary")
         let tried = try await attempt("files:\(scratch.path)", layers: [layer])
         // Landlock lets a process change the mode of its own files, although it cannot open them.
         #expect(succeeded(tried).filter { !$0.hasPrefix("chmod") || layer != .landlock } == [], "\(tried)")
     }
 
-    @Test(.enabled(if: geteuid() == 0, "needs root, who has another user to become"))
-    func anotherUserHasNoneOfItsFilesAndProcesses() async throws {
+    @Test(.enabled(if: geteuid() == 0, "only root can switch to another user"))
+    func theUserLayerAloneProtectsFilesAndProcesses() async throws {
         try scratch.write("untouched", to: "canary")
         let tried = Set(try await attempt("files:\(scratch.path)", layers: [.user]))
         let parent = getpid()
@@ -137,15 +136,16 @@ struct SandboxTests {
         #expect(try await attempt("killParent", layers: [.user]) == ["killParent: Operation not permitted"])
     }
 
-    @Test func requiredAndIncompleteItDoesNotBegin() async throws {
+    @Test func aRequiredButIncompleteSandboxRunsNoTask() async throws {
         let error = try #require(
-            await Misbehaving("exchange", sandbox: .require, layers: [.seccomp, .landlock, .privileges]).error())
+            await MisbehavingProcess("exchange", sandbox: .require, layers: [.seccomp, .landlock, .privileges]).error())
         #expect(error.exitCode == .configuration)
         #expect(error.message.contains("missing: user (left out), namespaces (left out)"), "\(error)")
-        #expect(try await Misbehaving("exchange", sandbox: .require).run(store: storeWithGift()).warnings == [])
+        let complete = MisbehavingProcess("exchange", sandbox: .require)
+        #expect(try await complete.run(store: storeWithObject()).warnings == [])
     }
 
-    private func storeWithGift() throws -> MemoryStore {
+    private func storeWithObject() throws -> MemoryStore {
         let store = MemoryStore()
         try store.put(Data("there".utf8), at: "given/x")
         return store

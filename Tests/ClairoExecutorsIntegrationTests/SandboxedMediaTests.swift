@@ -6,11 +6,11 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// For files of every container format, real and damaged, a sandboxed task process gives the same bytes or the same error
-/// as this process. (`SharedMediaTests` transcodes every file in the sandbox.)
+/// For files of every container format, real and damaged, a sandboxed task process gives the same bytes or the same
+/// error as this process. (`SharedMediaTests` transcodes every file in the sandbox.)
 @Suite(.sharesMachine, .enabled(if: MediaFolder.shared != nil, "there is no ../shared/media and no CLAIRO_TEST_MEDIA"))
 struct SandboxedMediaTests {
-    /// Of each folder, the first file of each format.
+    /// The first file of each format in each folder.
     static let entries: [MediaFolder.Entry] = {
         var kinds: Set<[String]> = []
         return ((try? MediaFolder.shared?.entries()) ?? []).filter { entry in
@@ -42,11 +42,11 @@ struct SandboxedMediaTests {
         return outcome
     }
 
-    @Test(arguments: entries) func comesOutAsItDoesWithoutASandbox(_ entry: MediaFolder.Entry) async throws {
+    @Test(arguments: entries) func theResultIsTheSameWithAndWithoutASandbox(_ entry: MediaFolder.Entry) async throws {
         let inside = try await outcome(
             entry, ProcessExecutor(limits: ProcessLimits(stallSeconds: 600), executable: ClairoProcess.path))
         let outside = try await outcome(entry, InlineExecutor(engine: MediaTaskEngine()))
-        // The words may differ: where many tasks share a process, they share the last that libav said, too.
+        // The messages may differ: concurrent tasks in one process share the last log line of libav.
         #expect(inside.error?.kind == outside.error?.kind, "\(inside.error as Any) and \(outside.error as Any)")
         #expect(inside.objects.keys.sorted() == outside.objects.keys.sorted())
         #expect(inside.objects.filter { outside.objects[$0.key] != $0.value }.keys.sorted() == [])

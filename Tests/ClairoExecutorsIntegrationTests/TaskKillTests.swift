@@ -5,21 +5,21 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Monitoring hears of each child that did not end by itself with a result, and why.
+/// Monitoring is notified of each task process that did not end by itself with a result, and why.
 @Suite(.sharesMachine) struct TaskKillTests {
     private func kills(_ misbehaviour: String, _ limits: ProcessLimits) async -> [TaskKill] {
-        let heard = Mutex<[TaskKill]>([])
+        let received = Mutex<[TaskKill]>([])
         let job = TaskJob(
             source: MemorySource(Data([1])), name: "x", settings: TranscodeSettings(), output: MemoryStore())
         let executor = ProcessExecutor(
             limits: limits, executable: ClairoProcess.misbehaving,
-            arguments: Misbehaving.arguments(misbehaviour),
-            onKill: { kill in heard.withLock { $0.append(kill) } })
+            arguments: MisbehavingProcess.arguments(misbehaviour),
+            onKill: { kill in received.withLock { $0.append(kill) } })
         let source = SourceFingerprint(name: "x", size: 1, identity: "")
         _ = try? await executor.run(
             job.spec(.plan(TaskSpec.PlanRequest(source: source, settings: job.settings))), io: job.io,
             stop: StopRequest())
-        return heard.withLock { $0 }
+        return received.withLock { $0 }
     }
 
     @Test(arguments: [
@@ -32,7 +32,7 @@ import Testing
         #expect(await kills(misbehaviour, limits) == [reason])
     }
 
-    @Test func aTaskThatSaysItselfWhyItFailedWasNotKilled() async {
+    @Test func aTaskThatReportsItsOwnResultIsNotCountedAsKilled() async {
         #expect(await kills("exchange", ProcessLimits()) == [])
     }
 }

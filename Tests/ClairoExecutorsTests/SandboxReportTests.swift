@@ -9,7 +9,7 @@ import Testing
         SandboxReport(gaps: [], landlockVersion: version).layers
     }
 
-    @Test func anOlderLandlockReportsWhatItLacks() {
+    @Test func anOlderLandlockReportsItsGaps() {
         #expect(
             landlock(2).contains(
                 "landlock (version 2, without ports, signals, abstract sockets: covered by namespaces and seccomp"))
@@ -19,7 +19,7 @@ import Testing
         #expect(landlock(6).contains("landlock (version 6)"))
     }
 
-    @Test func aMissingWallIsAGapAndARefusalWhereAllAreRequired() {
+    @Test func aMissingLayerIsAGapAndFailsARequiredSandbox() {
         let gap = SandboxReport.Gap(layer: .seccomp, reason: "left out")
         let report = SandboxReport(gaps: [gap], landlockVersion: 6)
         #expect(!report.isComplete && report.layers == "user, namespaces, privileges, landlock (version 6)")

@@ -9,7 +9,7 @@ import Testing
         TaskPermissions(work).allow(RequestHead(operation: operation, key: key))
     }
 
-    @Test func aProbeTaskHasNoOutput() {
+    @Test func aProbeTaskMayNotWrite() {
         for work in [TaskSpec.Work.probe(name: "x"), .inspect(name: "x")] {
             #expect(allowed(work, .source, nil))
             for operation in [RequestHead.Operation.get, .put, .list, .info, .delete] {
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test func aVerifyTaskWritesNothing() {
+    @Test func aVerifyTaskMayNotWrite() {
         for operation in [RequestHead.Operation.get, .open, .info, .list] {
             #expect(allowed(.verify, operation, "clairo.json"))
         }
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    @Test func aJobByHandReachesWhatAnOutputConsistsOf() {
+    @Test func anInteractiveJobMayAccessOnlyFilesOfAnOutput() {
         let work = TaskSpec.Work.transcode(
             TaskSpec.TranscodeRequest(
                 source: SourceFingerprint(name: "x", size: 1, identity: ""), settings: TranscodeSettings(),
@@ -40,7 +40,7 @@ import Testing
                 #expect(!allowed(work, operation, ObjectKey(key)), "\(key)")
             }
         }
-        // It looks whether the folder is somebody else's.
+        // The task checks whether the folder contains foreign files.
         #expect(allowed(work, .list, "thesis.odt") && allowed(work, .writePut, nil))
     }
 }

@@ -17,7 +17,7 @@ import Testing
         return isPossible(TaskResult(plan: plan), .plan(Self.request))
     }
 
-    @Test func aPlanOfWhatWasAskedForIsTaken() throws {
+    @Test func aPlanThatMatchesItsRequestIsAccepted() throws {
         #expect(isPossible { _ in })
         #expect(isPossible { ($0.video, $0.chunks) = (nil, []) })
         #expect(isPossible { $0.audio = [] })
@@ -27,16 +27,16 @@ import Testing
         [4_611_686_018_427_387_904..<4_611_686_018_427_387_905], [0..<(1 << 50)], [0..<2, 2..<4],
         [0..<2, 2..<4, 4..<7],
         [0..<2, 3..<4, 4..<6], [0..<2, 2..<2, 2..<6], [-1..<2, 2..<6], [], [2..<4, 0..<2, 4..<6],
-    ]) func chunksMakeEachSegmentOnce(segments: [Range<Int>]) {
+    ]) func chunksMustCoverEachSegmentOnce(segments: [Range<Int>]) {
         #expect(
             !isPossible { plan in
                 plan.chunks = segments.enumerated().map { Chunk(index: $0, segments: $1, seekTimestamp: nil) }
             })
     }
 
-    @Test func chunksHaveTheirOwnNumbers() { #expect(!isPossible { $0.chunks[1].index = 7 }) }
+    @Test func chunksMustBeNumberedInOrder() { #expect(!isPossible { $0.chunks[1].index = 7 }) }
 
-    @Test func aPlanIsOfTheSourceAndTheSettingsThatWereAskedFor() {
+    @Test func aPlanMustHaveTheRequestedSourceAndSettings() {
         #expect(!isPossible { $0.source.size += 1 })
         #expect(!isPossible { $0.source.identity = "sha256:1" })
         #expect(!isPossible { $0.settings.formats = [] })
@@ -45,12 +45,12 @@ import Testing
     }
 
     @Test(arguments: ["", "..", "a/b", "../../etc", "180p\n", "ü", String(repeating: "x", count: 41)])
-    func namesThatBecomeFoldersArePlainWords(name: String) {
+    func namesUsedForFoldersMustBePlainWords(name: String) {
         #expect(!isPossible { $0.video?.rungs[0].name = name })
         #expect(!isPossible { $0.audio[0].language = name })
     }
 
-    @Test func numbersOfAPlanAreWithinWhatThereIs() {
+    @Test func numbersInAPlanMustBePlausible() {
         #expect(!isPossible { $0.video?.rungs[0].maxRate = .max })
         #expect(!isPossible { $0.video?.rungs[0].bufferSize = -1 })
         #expect(!isPossible { $0.video?.rungs[0].size.width = .max })
@@ -59,7 +59,7 @@ import Testing
         #expect(!isPossible { $0.video?.rungs += Plan.sample(chunks: 1, segmentsPerChunk: 1).video?.rungs ?? [] })
         #expect(!isPossible { $0.video?.segmentsPerEncoder = 0 })
         #expect(!isPossible { $0.video?.sourceFrameCount = .max })
-        // Segments of another length than the settings give.
+        // A segment duration that differs from the settings.
         #expect(
             !isPossible { plan in
                 plan.video?.grid = SegmentGrid(frameRate: Rational(25), frameCount: 900, segmentSeconds: 2)
@@ -72,7 +72,7 @@ import Testing
         #expect(!isPossible { $0.prediction.bytes = -1 })
     }
 
-    @Test func aResultHasWhatItsTaskGivesAndNothingElse() {
+    @Test func aResultMustHaveExactlyTheFieldsOfItsTask() {
         let chunk = TaskSpec.Work.chunk(Self.plan, index: 0)
         #expect(isPossible(TaskResult(decodedFrames: 300), chunk))
         #expect(!isPossible(TaskResult(plan: Self.plan), chunk))
@@ -81,7 +81,7 @@ import Testing
         #expect(!isPossible(TaskResult(renditions: [Self.rendition]), chunk))
     }
 
-    @Test func countsAndCostsCanBeAddedUp() {
+    @Test func countsAndCostsMustNotOverflowTheirSums() {
         let audio = TaskSpec.Work.track(Self.plan, index: 0)
         func isPossible(_ change: (inout TaskResult) -> Void) -> Bool {
             var result = TaskResult(usage: TaskUsage(cpuSeconds: 1, wallSeconds: 2, peakMemory: 3, steps: [.decode: 1]))
@@ -110,7 +110,7 @@ import Testing
         name: "180p", size: FrameSize(width: 320, height: 180), codec: "avc1.640028", frameRate: Rational(25),
         frameCount: 900, duration: 36, averageRate: 1, peakRate: 2, bytes: 3)
 
-    @Test func whatIsPublishedIsWhatWasPlanned() {
+    @Test func publishedRenditionsMustMatchThePlan() {
         let finish = TaskSpec.Work.finish(TaskSpec.FinishRequest(plan: Self.plan, segments: [], warnings: []))
         func isPossible(_ change: (inout RenditionRecord) -> Void) -> Bool {
             var rendition = Self.rendition

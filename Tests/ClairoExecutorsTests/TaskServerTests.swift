@@ -5,9 +5,9 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// What a parent does for its child, asked by hand.
+/// The requests of a child process, sent by a test.
 @Suite struct TaskServerTests {
-    /// Serves `requests`, which a child has sent at once, and gives what it is answered.
+    /// Serves `requests`, as if a child had sent them all at once, and returns the replies.
     private func answers(
         _ requests: [RequestHead], work: TaskSpec.Work = .chunk(MetadataSamples.plan, index: 0),
         source: (any ByteSource)? = nil, output: (any ObjectStore)?
@@ -30,7 +30,7 @@ import Testing
         return answers
     }
 
-    /// A store with one object of 2 GiB, which must not be loaded.
+    /// A store with one object of 2 GiB, which must not be read.
     private struct LargeStore: ObjectStore {
         let base = FailingStore(error: .cancelled)
 
@@ -38,7 +38,7 @@ import Testing
             ObjectInfo(key: key, size: 2 << 30, etag: "x", modified: .now)
         }
         func get(_ key: ObjectKey) throws(ClairoError) -> Data {
-            Issue.record("It was loaded")
+            Issue.record("The object was loaded")
             return Data()
         }
 
@@ -51,34 +51,34 @@ import Testing
         func delete(_ key: ObjectKey) throws(ClairoError) { throw base.error }
     }
 
-    @Test func anObjectThatIsTooLargeIsNotLoadedToFindOut() async throws {
+    @Test func anObjectThatIsTooLargeIsRefusedWithoutLoadingIt() async throws {
         let answers = try await answers([RequestHead(operation: .get, key: "large")], output: LargeStore())
         #expect(answers.first?.failure?.kind == .defect)
         #expect(answers.first?.failure?.message.contains("too large") == true, "\(answers)")
     }
 
-    @Test func aTaskWithoutSourceOrOutputIsRefusedBoth() async throws {
+    @Test func aTaskWithoutASourceOrOutputCannotUseThem() async throws {
         let requests = [RequestHead(operation: .source, offset: 0, count: 1), RequestHead(operation: .get, key: "x")]
         for answer in try await answers(requests, output: nil) { #expect(answer.failure?.kind == .defect) }
         let part = try await answers([requests[0]], source: MemorySource(Data([1])), output: nil)
         #expect(part.first?.failure == nil)
     }
 
-    @Test func anObjectThatIsNotThereIsMissingForTheChildToo() async throws {
+    @Test func aMissingObjectIsANoInputErrorForTheChild() async throws {
         let answers = try await answers([RequestHead(operation: .get, key: "none")], output: MemoryStore())
         #expect(answers.first?.failure?.exitCode == .noInput)
     }
 
-    @Test func aTaskMayWriteWhatItsPlanTakesAndNotMuchMore() {
+    @Test func aTaskMayWriteLittleMoreThanItsPlanNeeds() {
         let plan = Plan.sample(chunks: 2, segmentsPerChunk: 10)
-        // 60 s at 400 kbit/s and 128 kbit/s, four times, and 64 MiB.
+        // 60 s at 400 kbit/s plus 128 kbit/s, times four, plus 64 MiB.
         let least: Int64 = 64 << 20
         for index in [0, 1] {
             let limit = TaskSpec.Work.chunk(plan, index: index).outputLimit ?? 0
             #expect((least + 12_000_000...least + 13_000_000).contains(limit))
         }
-        let sound = TaskSpec.Work.track(plan, index: 0).outputLimit ?? 0
-        #expect((least + 7_680_000...least + 10_000_000).contains(sound))
+        let audio = TaskSpec.Work.track(plan, index: 0).outputLimit ?? 0
+        #expect((least + 7_680_000...least + 10_000_000).contains(audio))
         let file = FileRecord(key: "a", bytes: 1 << 30, sha256: "")
         let finish = TaskSpec.FinishRequest(plan: plan, segments: [file, file], warnings: [])
         #expect(TaskSpec.Work.finish(finish).outputLimit == least + (16 << 30))

@@ -4,17 +4,17 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Frame `k` of the output shows frame `k` of the source, whoever encoded it: clips whose frames carry their number go
-/// through the whole job and are read back by another decoder.
+/// Frame `k` of the output shows frame `k` of the source, for any number of encoders: clips with numbered frames are
+/// transcoded by a whole job and read with an independent decoder.
 @Suite(.sharesMachine) struct FrameGridTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
     static let heights = TranscodeSettings.quick.with { $0.heights = [180, 144, 96] }
-    /// So little work in a chunk that every segment is one.
+    /// So little work per chunk that every segment is one chunk.
     static let manyChunks = heights.with { $0.chunkCPUSeconds = 0.001 }
 
-    /// Where the frames show other numbers than they should, in a few words; empty where they do not.
+    /// Describes wrong frame numbers briefly. Empty if all are right.
     private func wrong(_ found: [Int], _ expected: [Int]) -> String {
         let places = zip(found, expected).enumerated().filter { $0.element.0 != $0.element.1 }
         let samples = places.prefix(4).map { "frame \($0.offset) shows \($0.element.0) instead of \($0.element.1)" }
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(arguments: ["mkv", "mp4"])
-    func longGOPsWithBFramesAreSoughtIntoWithoutLoss(suffix: String) async throws {
+    func seekingIntoLongGOPsWithBFramesLosesNoFrame(suffix: String) async throws {
         let clip = Clip(
             seconds: 9, video: .numbers,
             options: ["-preset", "medium", "-g", "60", "-bf", "3", "-sc_threshold", "0"],
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func aPartOfTheSourceBeginsAndEndsOnTheAskedFrames() async throws {
+    @Test func aTrimmedOutputBeginsAndEndsOnTheRequestedFrames() async throws {
         let clip = Clip(seconds: 9, video: .numbers)
         let output = try await Transcoded(
             clip.make(), into: scratch.path("out"),
@@ -71,8 +71,8 @@ import Testing
         }
     }
 
-    @Test func aVariableRateBecomesConstantAndEachFrameKeepsItsTime() async throws {
-        // Half a second without a frame, and sometimes every fifth dropped: the last frame stays visible.
+    @Test func aVariableFrameRateBecomesConstantAndFramesKeepTheirTimes() async throws {
+        // Half a second without a frame, and sometimes every fifth frame dropped: the last frame stays visible.
         let dropped: @Sendable (Int) -> Bool = { ($0 >= 40 && $0 < 52) || ($0 > 60 && $0 % 5 == 2) }
         let clip = Clip(
             seconds: 6, video: .numbers, filter: "select='not(between(n,40,51)+gt(n,60)*eq(mod(n,5),2))'",
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func irregularTimestampsAreConformedWithoutChangingTheLength() async throws {
+    @Test func irregularTimestampsAreConformedWithoutChangingTheDuration() async throws {
         let clip = Clip(
             seconds: 6, video: .numbers, filter: "settb=1/1000,setpts='(N+0.45*sin(N*1.7))*40'",
             options: ["-fps_mode", "vfr", "-enc_time_base", "1:1000", "-video_track_timescale", "1000"])
@@ -103,11 +103,11 @@ import Testing
         #expect(abs(output.plan.duration.doubleValue - 6) < 0.05)
         let numbers = try await FrameNumbers.read(output.path(try #require(output.rungs.first).playlistKey))
         #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 <= $1 })
-        // Never more than a frame away from where the source showed it.
+        // At most one frame away from its time in the source.
         #expect(numbers.enumerated().allSatisfy { abs($0.element - $0.offset) <= 1 })
     }
 
-    @Test func aHundredAndTwentyFramesASecondBecomeEverySecondOne() async throws {
+    @Test func everySecondFrameOfA120FPSSourceIsShown() async throws {
         let clip = Clip(rate: "120", seconds: 2, video: .numbers)
         let output = try await Transcoded(clip.make(), into: scratch.path("out"), settings: Self.heights)
         #expect(output.plan.video?.grid.frameRate == Rational(60))
@@ -117,8 +117,9 @@ import Testing
         #expect(try #require(numbers.first) <= 1)
     }
 
-    /// Among them widths that are no multiple of eight macroblocks, for which x264's AVX-512 code read stale memory.
-    @Test func oneJobAndFourMakeTheSameBytes() async throws {
+    /// Including widths that are not a multiple of eight macroblocks, for which x264's AVX-512 code once read stale
+    /// memory.
+    @Test func oneAndFourParallelChunksProduceTheSameBytes() async throws {
         let source = try await Clip(width: 640, height: 360, seconds: 9).make()
         let settings = Self.manyChunks.with {
             $0.heights = [360, 240, 180]
@@ -137,7 +138,7 @@ import Testing
     }
 
     @Test(arguments: ["25", "30000/1001"])
-    func everyRungHasItsKeyFramesAtTheSameInstants(rate: String) async throws {
+    func everyRungHasKeyFramesAtTheSameTimes(rate: String) async throws {
         let clip = Clip(rate: rate, seconds: 13)
         let output = try await Transcoded(
             clip.make(), into: scratch.path("out"), settings: Self.heights.with { $0.segmentSeconds = 6 })
@@ -156,7 +157,7 @@ import Testing
         }
     }
 
-    @Test func everySegmentDecodesByItselfAndBeginsWithAnIDR() async throws {
+    @Test func everySegmentBeginsWithAnIDRAndDecodesIndependently() async throws {
         let output = try await Transcoded(
             Clip(seconds: 9, video: .numbers).make(), into: scratch.path("out"),
             settings: Self.heights.with { $0.preset = "medium" })

@@ -4,7 +4,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Audio and video stay in sync: white flashes and beeps at the same times are found at these times in the output.
+/// Audio and video stay in sync: white flashes and beeps at the same source times have the same times in the output.
 @Suite(.sharesMachine) struct SyncTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -24,13 +24,13 @@ import Testing
                 audio: .beeps(SyncTests.instants, from: audio.from, to: audio.to),
                 options: ["-preset", "medium", "-bf", "2"] + options, suffix: suffix)
         }
-        /// The times that the audio covers.
-        var heard: [Double] { SyncTests.instants.filter { $0 >= audio.from && $0 < audio.to } }
+        /// The range of times covered by the audio.
+        var audibleInstants: [Double] { SyncTests.instants.filter { $0 >= audio.from && $0 < audio.to } }
     }
 
     static let cases = [
-        Case(testDescription: "as long as the picture"),
-        Case(testDescription: "at 30000/1001 frames a second", rate: "30000/1001"),
+        Case(testDescription: "as long as the video"),
+        Case(testDescription: "at 30000/1001 frames per second", rate: "30000/1001"),
         Case(testDescription: "late in MP4", audio: (0.6, 7)),
         Case(testDescription: "late in Matroska", audio: (0.6, 7), suffix: "mkv"),
         Case(testDescription: "very late", audio: (3.3, 7)),
@@ -45,25 +45,25 @@ import Testing
     ]
 
     @Test(arguments: cases)
-    func flashAndBeepStayTogether(_ sample: Case) async throws {
+    func flashesAndBeepsStayInSync(_ sample: Case) async throws {
         let clip = sample.clip
         let source = try await clip.make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         let frame = 1 / clip.framesPerSecond
-        // Where a player of the source has them; AVI and MP3 have delays of their own.
+        // Where a player of the source has them: AVI and MP3 have their own delays.
         let origin = output.plan.origin.doubleValue
         let shown = try await Oracle.flashes(source.path).map { $0 - origin }
-        let heard = try await Oracle.beeps(source.path).map { $0 - origin }
-        #expect(shown.count == Self.instants.count && heard.count == sample.heard.count)
+        let sourceBeeps = try await Oracle.beeps(source.path).map { $0 - origin }
+        #expect(shown.count == Self.instants.count && sourceBeeps.count == sample.audibleInstants.count)
         for path in [output.master, output.path(try #require(output.rungs.first).mp4Key)] {
             let flashes = try await Oracle.flashes(path)
             let beeps = try await Oracle.beeps(path)
             #expect(flashes.count == shown.count)
-            #expect(beeps.count == heard.count, "beeps at \(beeps)")
+            #expect(beeps.count == sourceBeeps.count, "beeps at \(beeps)")
             for (flash, instant) in zip(flashes, shown) {
                 #expect(abs(flash - instant) <= frame, "\(path): flash of \(instant) s at \(flash) s")
             }
-            for (beep, instant) in zip(beeps, heard) {
+            for (beep, instant) in zip(beeps, sourceBeeps) {
                 #expect(abs(beep - instant) <= frame, "\(path): beep of \(instant) s at \(beep) s")
                 let flash = flashes.min { abs($0 - instant) < abs($1 - instant) } ?? -1
                 #expect(abs(beep - flash) <= frame, "\(path): flash at \(flash) s, beep at \(beep) s")
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func longAudioHoldsTheLastFrame() async throws {
+    @Test func theLastFrameIsHeldUntilLongerAudioEnds() async throws {
         let sample = Case(testDescription: "", audio: (0, 9))
         let output = try await Transcoded(sample.clip.make(), into: scratch.path("out"))
         #expect(abs(output.plan.duration.doubleValue - 9) < 0.05)
@@ -80,7 +80,7 @@ import Testing
         #expect(packets.count == output.plan.video?.grid.frameCount)
     }
 
-    @Test func aCutInTheMiddleKeepsAudioAndVideoInSync() async throws {
+    @Test func aTrimmedOutputKeepsAudioAndVideoInSync() async throws {
         let output = try await Transcoded(
             Case(testDescription: "").clip.make(), into: scratch.path("out"),
             settings: .quick.with { $0.start = Rational(3, 2) })
@@ -91,9 +91,9 @@ import Testing
         }
     }
 
-    // MARK: What is heard
+    // MARK: Audio content
 
-    @Test func monoStaysMono() async throws {
+    @Test func monoAudioStaysMono() async throws {
         let output = try await Transcoded(
             Clip(audio: .tone(channels: 1)).make(), into: scratch.path("out"))
         #expect(output.plan.audio.map(\.channels) == [1])
@@ -102,7 +102,7 @@ import Testing
         #expect(streams.map { $0["channels"] } == ["1"])
     }
 
-    @Test func theCentreOfSurroundAudioIsHeardOnBothSides() async throws {
+    @Test func theCentreChannelIsDownmixedToBothSides() async throws {
         let source = try await Clip(
             audio: .graph("aevalsrc='0|0|0.5*sin(880*2*PI*t)|0|0|0':c=5.1:s=48000:d=4")
         ).make()
@@ -114,13 +114,13 @@ import Testing
         #expect(abs(levels[0] - levels[1]) < 0.005)
     }
 
-    @Test func aVideoWithoutAudioHasNone() async throws {
+    @Test func aVideoWithoutAudioHasNoAudioTrack() async throws {
         let output = try await Transcoded(Clip(audio: .none).make(), into: scratch.path("out"))
         #expect(output.plan.audio == [])
         #expect(try await Oracle.probe(output.master, "streams").map { $0["codec_type"] } == ["video"])
     }
 
-    @Test func silenceIsKeptAsSilence() async throws {
+    @Test func silenceStaysSilence() async throws {
         let output = try await Transcoded(
             Clip(audio: .graph("anullsrc=r=48000:cl=stereo:d=4")).make(), into: scratch.path("out"))
         let samples = try await Oracle.samples(output.master)[0]
@@ -129,22 +129,24 @@ import Testing
     }
 
     @Test(arguments: ["m4a", "wav", "mkv"])
-    func audioAloneBecomesAnAudioOutput(suffix: String) async throws {
+    func anAudioOnlySourceBecomesAnAudioOutput(suffix: String) async throws {
         let source = try await Clip(
             seconds: 7, video: .none, audio: .beeps([1, 3, 6], from: 0, to: 7), suffix: suffix
         ).make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         #expect(output.plan.video == nil)
         let track = try #require(output.plan.audio.first)
-        let heard = try await Oracle.beeps(source.path).map { $0 - output.plan.origin.doubleValue }
+        let sourceBeeps = try await Oracle.beeps(source.path).map { $0 - output.plan.origin.doubleValue }
         for path in [output.master, output.folder + "/mp4/\(track.name).mp4"] {
             let beeps = try await Oracle.beeps(path)
             #expect(beeps.count == 3)
-            #expect(zip(beeps, heard).allSatisfy { abs($0 - $1) < 0.005 }, "\(path): beeps at \(beeps), not \(heard)")
+            #expect(
+                zip(beeps, sourceBeeps).allSatisfy { abs($0 - $1) < 0.005 },
+                "\(path): beeps at \(beeps), not \(sourceBeeps)")
         }
     }
 
-    @Test func everyLanguageIsATrackOfItsOwn() async throws {
+    @Test func everyLanguageHasItsOwnTrack() async throws {
         let source = try await Clip(
             audio: .tone(channels: 2),
             options: [

@@ -7,14 +7,14 @@ import Testing
 
 @testable import ClairoMedia
 
-/// The tasks of a job, each by itself, give what `TranscodeJob` gives, and trust nothing that they should not.
+/// The tasks of a job, run one by one, give the same result as `TranscodeJob`, and trust only what they must.
 @Suite(.sharesMachine) struct TaskEngineTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
     static let settings = TranscodeSettings.quick.with {
         $0.heights = [180, 96]
-        // So short that every encoder run is one segment and every chunk too.
+        // So short that every encoder run and every chunk is one segment.
         $0.chunkCPUSeconds = 0.001
     }
 
@@ -39,7 +39,7 @@ import Testing
         Clip(seconds: 7), Clip(seconds: 5, audio: .none), Clip(seconds: 5, video: .none, suffix: "m4a"),
         Clip(rate: "30000/1001", seconds: 5, audio: .tone(channels: 1)),
     ])
-    func tasksGiveTheBytesOfAWholeJob(clip: Clip) async throws {
+    func tasksProduceTheBytesOfAWholeJob(clip: Clip) async throws {
         let job = try await job(clip)
         let (plan, results) = try await job.run(Self.engine)
         #expect(plan.chunks.count == plan.video?.grid.segmentCount ?? 0)
@@ -57,7 +57,7 @@ import Testing
         #expect(results.allSatisfy { $0.decodeErrors == 0 })
     }
 
-    @Test func copiedRungsComeFromTheFirstChunk() async throws {
+    @Test func theFirstChunkWritesCopiedRungs() async throws {
         let clip = Clip(seconds: 6, audio: .none, options: ["-bf", "2", "-crf", "45", "-flags", "+cgop"])
         let settings = Self.settings.with {
             $0.copyCompatible = true
@@ -83,9 +83,9 @@ import Testing
         #expect(seen.withLock { $0.sorted() } == Array(1...100))
     }
 
-    /// Attempts have names of their own: HLS and DASH name them, and players read both.
+    /// Attempts have their own names, which HLS and DASH contain and players must read.
     @Test(arguments: [([0], false), ([1, 3], true), ([0, 1, 2, 3], true), ([], true)])
-    func segmentsOfLaterAttemptsPlay(again: [Int], audio: Bool) async throws {
+    func anOutputOfLaterAttemptsPlays(again: [Int], audio: Bool) async throws {
         let job = try await job(Clip(seconds: 7))
         let (original, _) = try await job.plan(Self.engine)
         _ = try await job.makeSegments(of: original, Self.engine)
@@ -113,9 +113,9 @@ import Testing
         #expect(try mpd.contains("-3.m4s") && String(decoding: job.output.get("master.m3u8"), as: UTF8.self) != "")
     }
 
-    // MARK: What finish does not believe
+    // MARK: Checks of the finish task
 
-    struct Surprise: CustomTestStringConvertible, Sendable {
+    struct Mismatch: CustomTestStringConvertible, Sendable {
         var testDescription: String
         var names: String
         var apply: @Sendable (TaskJob, inout TaskSpec.FinishRequest) throws -> Void
@@ -130,37 +130,37 @@ import Testing
         }
     }
 
-    static let surprises = [
-        Surprise("a segment is gone", names: "video/96p/00002.m4s is not on the store") { job, _ in
+    static let mismatches = [
+        Mismatch("a segment is missing", names: "video/96p/00002.m4s is not on the store") { job, _ in
             try job.output.delete("video/96p/00002.m4s")
         },
-        Surprise("a segment is another, of the same length", names: "video/96p/00002.m4s on the store") { job, _ in
+        Mismatch("a segment differs but has the same length", names: "video/96p/00002.m4s on the store") { job, _ in
             var data = try job.output.get("video/96p/00002.m4s")
             data[data.count - 1] ^= 1
             try job.output.put(data, at: "video/96p/00002.m4s")
         },
-        Surprise("a segment became longer", names: "audio/und-128k/00001.m4s on the store") { job, _ in
+        Mismatch("a segment became longer", names: "audio/und-128k/00001.m4s on the store") { job, _ in
             try job.output.put(job.output.get("audio/und-128k/00001.m4s") + Data([0]), at: "audio/und-128k/00001.m4s")
         },
-        Surprise("an init segment is another", names: "video/180p/init.mp4 on the store") { job, _ in
+        Mismatch("an init segment differs", names: "video/180p/init.mp4 on the store") { job, _ in
             try job.output.put(job.output.get("video/96p/init.mp4"), at: "video/180p/init.mp4")
         },
-        Surprise("nobody recorded a segment", names: "recorded video/180p/00003.m4s") { _, request in
+        Mismatch("a segment was not recorded", names: "recorded video/180p/00003.m4s") { _, request in
             request.segments.removeAll { $0.key == "video/180p/00003.m4s" }
         },
-        Surprise("two tasks recorded different bytes", names: "video/180p/init.mp4") { _, request in
+        Mismatch("two tasks recorded different bytes", names: "video/180p/init.mp4") { _, request in
             request.segments.append(FileRecord(key: "video/180p/init.mp4", bytes: 3, sha256: "0"))
         },
-        Surprise("another attempt's init segment differs", names: "video/180p") { _, request in
+        Mismatch("another attempt's init segment differs", names: "video/180p") { _, request in
             request.segments.append(FileRecord(key: "video/180p/init-2.mp4", bytes: 3, sha256: "0"))
         },
-        Surprise("two segments are swapped and recorded so", names: "video/180p/00002.m4s") { job, request in
+        Mismatch("two segments and their records are swapped", names: "video/180p/00002.m4s") { job, request in
             let (a, b) = (try job.output.get("video/180p/00002.m4s"), try job.output.get("video/180p/00003.m4s"))
             try job.output.put(b, at: "video/180p/00002.m4s")
             try job.output.put(a, at: "video/180p/00003.m4s")
             request.segments = try job.records(of: request.plan)
         },
-        Surprise("a segment has the times of another and is recorded so", names: "audio/und-128k/00002") {
+        Mismatch("a recorded segment has the times of another", names: "audio/und-128k/00002") {
             job, request in
             try job.output.put(job.output.get("audio/und-128k/00003.m4s"), at: "audio/und-128k/00002.m4s")
             request.segments = try job.records(of: request.plan)
@@ -178,25 +178,25 @@ import Testing
         return (scratch, job, plan)
     }
 
-    @Test(arguments: surprises)
-    func finishPublishesNothingThatWasNotRecorded(_ surprise: Surprise) async throws {
+    @Test(arguments: mismatches)
+    func finishRefusesSegmentsThatDifferFromTheirRecords(_ mismatch: Mismatch) async throws {
         let (made, original, plan) = try await Self.made.value
         try FileManager.default.copyItem(atPath: made.path("out"), toPath: scratch.path("out"))
         var job = original
         job.output = DirectoryStore(root: scratch.url("out"))
         var request = TaskSpec.FinishRequest(plan: plan, segments: try job.records(of: plan), warnings: [])
-        try surprise.apply(job, &request)
+        try mismatch.apply(job, &request)
         let spec = job.spec(.finish(request))
         let io = job.io
         await #expect { try await Self.engine(spec, io) } throws: { error in
             let error = error as? ClairoError
-            return error.map { [.defect, .transient].contains($0.kind) && $0.message.contains(surprise.names) } ?? false
+            return error.map { [.defect, .transient].contains($0.kind) && $0.message.contains(mismatch.names) } ?? false
         }
         #expect(try job.output.size(of: "master.m3u8") == nil)
         #expect(try job.output.size(of: "clairo.json") == nil)
     }
 
-    @Test func finishRemovesWhatLostAttemptsLeftAndMayBeRepeated() async throws {
+    @Test func finishRemovesLeftoversOfLostAttemptsAndIsRepeatable() async throws {
         let (made, original, plan) = try await Self.made.value
         try FileManager.default.copyItem(atPath: made.path("out"), toPath: scratch.path("out"))
         var job = original
@@ -217,7 +217,7 @@ import Testing
 
     // MARK: Failures
 
-    @Test func aSourceThatEndsEarlyIsBadInput() async throws {
+    @Test func anUndecodableSourceIsBadInput() async throws {
         // Its index describes frames, but their bytes are noise.
         let clip = Clip(seconds: 6, audio: .none)
         var data = try Data(contentsOf: await clip.make())
@@ -237,7 +237,7 @@ import Testing
         }
     }
 
-    @Test func noMediaIsBadInputAndAnUnknownChunkADefect() async throws {
+    @Test func aSourceWithoutMediaIsBadInputAndAnUnknownChunkIsADefect() async throws {
         let job = TaskJob(source: MemorySource(Data("no film".utf8)), name: "x", settings: Self.settings)
         await #expect { try await job.plan(Self.engine) } throws: { ($0 as? ClairoError)?.kind == .badInput }
         let (_, good, plan) = try await Self.made.value
@@ -245,7 +245,7 @@ import Testing
         await #expect { try await Self.engine(spec, io) } throws: { ($0 as? ClairoError)?.kind == .defect }
     }
 
-    @Test func aStopEndsTheWork() async throws {
+    @Test func aStopEndsTheTask() async throws {
         let job = try await job(Clip(width: 1280, height: 720, seconds: 6, audio: .none))
         let (plan, _) = try await job.plan(Self.engine)
         let stop = StopRequest()

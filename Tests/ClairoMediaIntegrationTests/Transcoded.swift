@@ -4,13 +4,13 @@ import ClairoStorage
 import ClairoTestSupport
 import Foundation
 
-/// A clip that went through a whole job, and what came of it.
+/// A clip that was transcoded by a whole job, and the result.
 struct Transcoded {
     let folder: String
     let manifest: OutputManifest
     let resumedSegments: Int
 
-    /// Runs a job in process. Without more words: fast, verified, every format.
+    /// Runs a job in this process. By default it is fast, verified, and in every format.
     init(
         _ source: URL, into folder: String, settings: TranscodeSettings = .quick,
         resources: TranscodeResources = TranscodeResources()
@@ -32,7 +32,7 @@ struct Transcoded {
 }
 
 extension TranscodeSettings {
-    /// Fast to make, in segments of one GOP.
+    /// Fast to encode, in segments of one GOP.
     static let quick = TranscodeSettings(preset: "ultrafast", segmentSeconds: 2)
 
     func with(_ change: (inout TranscodeSettings) -> Void) -> TranscodeSettings {
@@ -42,7 +42,7 @@ extension TranscodeSettings {
     }
 }
 
-/// What `SourceAnalyzer` finds in a file.
+/// The result of `SourceAnalyzer` for a file.
 func probe(_ source: URL) async throws -> MediaInfo {
     let bytes = try FileByteSource(path: source.path)
     return try await onDedicatedThread(name: "test probe") {

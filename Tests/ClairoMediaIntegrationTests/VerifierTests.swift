@@ -41,7 +41,7 @@ import Testing
             try write(JSON.encode(manifest), to: "clairo.json")
         }
 
-        /// Records the files as they are now, as somebody would who wants to hide the damage.
+        /// Records the current files, as someone would to hide the damage.
         func recordChecksums() throws {
             try changeManifest { manifest in
                 manifest.files = try manifest.files.map { file in
@@ -54,7 +54,7 @@ import Testing
 
     struct Damage: CustomTestStringConvertible, Sendable {
         var testDescription: String
-        /// Names of the checks of which one at least must fail.
+        /// The names of checks of which at least one must fail.
         var finds: Set<String>
         var hidesChecksums = true
         var apply: @Sendable (Output) throws -> Void
@@ -71,16 +71,16 @@ import Testing
     }
 
     static let second = "video/180p/00002.m4s"
-    static let sound = "audio/und-128k/00002.m4s"
+    static let audio = "audio/und-128k/00002.m4s"
 
     static let damages = [
         Damage("a segment is removed", finds: ["checksum"], hidesChecksums: false) {
             try FileManager.default.removeItem(at: $0.url(second))
         },
-        Damage("a sound segment is removed", finds: ["checksum"], hidesChecksums: false) {
-            try FileManager.default.removeItem(at: $0.url(sound))
+        Damage("an audio segment is removed", finds: ["checksum"], hidesChecksums: false) {
+            try FileManager.default.removeItem(at: $0.url(audio))
         },
-        Damage("a segment is cut short", finds: ["checksum"], hidesChecksums: false) {
+        Damage("a segment is truncated", finds: ["checksum"], hidesChecksums: false) {
             try $0.write($0.bytes(second).dropLast(400), to: second)
         },
         Damage("two segments are swapped", finds: ["checksum"], hidesChecksums: false) {
@@ -99,10 +99,10 @@ import Testing
         Damage("the master playlist is removed", finds: ["playlist"], hidesChecksums: false) {
             try FileManager.default.removeItem(at: $0.url("master.m3u8"))
         },
-        Damage("an extra file lies in a folder", finds: ["files"]) {
+        Damage("a folder contains an extra file", finds: ["files"]) {
             try $0.write(Data("?".utf8), to: "video/180p/00099.m4s")
         },
-        Damage("a segment is cut short and recorded", finds: ["segments"]) {
+        Damage("a segment is truncated and recorded", finds: ["segments"]) {
             try $0.write($0.bytes(second).dropLast(400), to: second)
         },
         Damage("two segments are swapped and recorded", finds: ["segments"]) {
@@ -111,13 +111,13 @@ import Testing
         Damage("two rungs' segments are swapped and recorded", finds: ["segments"]) {
             try $0.swap(second, "video/96p/00002.m4s")
         },
-        Damage("two sound segments are swapped and recorded", finds: ["segments", "decode", "duration"]) {
-            try $0.swap(sound, "audio/und-128k/00003.m4s")
+        Damage("two audio segments are swapped and recorded", finds: ["segments", "decode", "duration"]) {
+            try $0.swap(audio, "audio/und-128k/00003.m4s")
         },
-        Damage("a segment is somebody else's", finds: ["segments"]) {
+        Damage("a segment is not media", finds: ["segments"]) {
             try $0.write(Data("<html></html>".utf8), to: second)
         },
-        Damage("the coded pictures are overwritten", finds: ["segments"]) { output in
+        Damage("the coded frames are overwritten", finds: ["segments"]) { output in
             var data = try output.bytes(second)
             let middle = data.startIndex + data.count / 3
             data.replaceSubrange(middle..<middle + data.count / 3, with: Data(repeating: 0x5A, count: data.count / 3))
@@ -129,13 +129,13 @@ import Testing
         Damage("AVERAGE-BANDWIDTH is too high", finds: ["rates"]) {
             try $0.edit("master.m3u8") { $0.replacing(/AVERAGE-BANDWIDTH=\d+/, with: "AVERAGE-BANDWIDTH=99999999") }
         },
-        Damage("CODECS is another", finds: ["codecs"]) {
+        Damage("CODECS differs", finds: ["codecs"]) {
             try $0.edit("master.m3u8") { $0.replacing(/avc1\.\w+/, with: "avc1.42E01E") }
         },
-        Damage("RESOLUTION is another", finds: ["resolution"]) {
+        Damage("RESOLUTION differs", finds: ["resolution"]) {
             try $0.edit("master.m3u8") { $0.replacing("RESOLUTION=320x180", with: "RESOLUTION=640x360") }
         },
-        Damage("FRAME-RATE is another", finds: ["frame-rate"]) {
+        Damage("FRAME-RATE differs", finds: ["frame-rate"]) {
             try $0.edit("master.m3u8") { $0.replacing(/FRAME-RATE=[\d.]+/, with: "FRAME-RATE=50.000") }
         },
         Damage("a variant is missing", finds: ["playlist"]) {
@@ -147,7 +147,7 @@ import Testing
                 return lines.joined(separator: "\n")
             }
         },
-        Damage("the master playlist is no playlist", finds: ["playlist"]) {
+        Damage("the master playlist is not a playlist", finds: ["playlist"]) {
             try $0.write(Data("hello".utf8), to: "master.m3u8")
         },
         Damage("EXTINF is wrong", finds: ["segment-boundaries", "extinf-sum"]) {
@@ -161,7 +161,7 @@ import Testing
         Damage("EXT-X-MAP is missing", finds: ["playlist"]) {
             try $0.edit("video/180p/playlist.m3u8") { $0.replacing(/#EXT-X-MAP.*\n/, with: "") }
         },
-        Damage("a playlist names a file that is not there", finds: ["playlist"]) {
+        Damage("a playlist names a missing file", finds: ["playlist"]) {
             try $0.edit("video/180p/playlist.m3u8") { $0.replacing("00002.m4s", with: "00042.m4s") }
         },
         Damage("a playlist names a file outside", finds: ["playlist"]) {
@@ -173,24 +173,24 @@ import Testing
                     "x", with: "00003.m4s")
             }
         },
-        Damage("an I-frame playlist points elsewhere", finds: ["iframes"]) {
+        Damage("an I-frame playlist has wrong offsets", finds: ["iframes"]) {
             try $0.edit("video/180p/iframes.m3u8") {
                 $0.replacing(/BYTERANGE:(\d+)@\d+/, with: { "BYTERANGE:\($0.1)@100" })
             }
         },
-        Damage("the MPD has another duration", finds: ["mpd"]) {
+        Damage("the MPD's duration differs", finds: ["mpd"]) {
             try $0.edit("manifest.mpd") {
                 $0.replacing(/mediaPresentationDuration="[^"]*"/, with: "mediaPresentationDuration=\"PT2S\"")
             }
         },
-        Damage("the MPD repeats a segment too many", finds: ["mpd"]) {
+        Damage("the MPD has one segment too many", finds: ["mpd"]) {
             try $0.edit("manifest.mpd") { $0.replacing(/\ r="(\d+)"/, with: { " r=\"\((Int($0.1) ?? 0) + 1)\"" }) }
         },
-        Damage("the MPD is no XML", finds: ["mpd"]) { try $0.write(Data("<MPD>".utf8), to: "manifest.mpd") },
-        Damage("the progressive file has lost its end", finds: ["mp4"]) {
+        Damage("the MPD is not XML", finds: ["mpd"]) { try $0.write(Data("<MPD>".utf8), to: "manifest.mpd") },
+        Damage("the progressive file is truncated", finds: ["mp4"]) {
             try $0.write($0.bytes("mp4/180p.mp4").dropLast(20_000), to: "mp4/180p.mp4")
         },
-        Damage("the progressive file is another's", finds: ["mp4"]) {
+        Damage("the progressive file is another file", finds: ["mp4"]) {
             try $0.write($0.bytes("video/180p/init.mp4"), to: "mp4/180p.mp4")
         },
         Damage("a planned segment is not recorded", finds: ["manifest"]) { output in
@@ -199,14 +199,14 @@ import Testing
         Damage("the job was not finished", finds: ["manifest"]) { output in
             try output.changeManifest { $0.state = .running }
         },
-        Damage("a record leads out of the folder", finds: ["checksum"], hidesChecksums: false) { output in
+        Damage("a record names a file outside the folder", finds: ["checksum"], hidesChecksums: false) { output in
             try output.changeManifest { $0.files[0].key = "../" + $0.files[0].key }
         },
     ]
 
     private static let settings = TranscodeSettings.quick.with { $0.heights = [180, 96] }
 
-    /// Made once and copied for each test.
+    /// Made once, and copied for each test.
     private static let original = Task {
         let scratch = try Scratch()
         _ = try await Transcoded(
@@ -241,7 +241,7 @@ import Testing
     }
 
     @Test(arguments: damages)
-    func damageIsFound(_ damage: Damage) async throws {
+    func everyKindOfDamageIsDetected(_ damage: Damage) async throws {
         let output = try await makeOutput()
         try damage.apply(output)
         if damage.hidesChecksums { try output.recordChecksums() }
@@ -253,13 +253,13 @@ import Testing
         #expect(report.problems.allSatisfy { !$0.detail.isEmpty && !$0.subject.isEmpty })
     }
 
-    @Test func aFolderWithoutAnOutputIsNoInput() async throws {
+    @Test func aFolderWithoutAnOutputIsANoInputError() async throws {
         let output = Output(folder: scratch.path)
         await #expect { try await self.verify(output) } throws: { ($0 as? ClairoError)?.exitCode == .noInput }
     }
 
     @Test(arguments: [[OutputFormat.hls], [.dash], [.mp4]])
-    func anOutputOfOneFormatPassesToo(formats: [OutputFormat]) async throws {
+    func anOutputInOneFormatPasses(formats: [OutputFormat]) async throws {
         let output = try await Transcoded(
             Clip(seconds: 3).make(), into: scratch.path("out"), settings: Self.settings.with { $0.formats = formats })
         let names = Set(output.manifest.files.map(\.key))

@@ -21,17 +21,17 @@ import Testing
 
     private static let movie = box("ftyp", 16) + box("moov", 100) + box("mdat", 1000)
 
-    @Test func wholeFileMissesNothing() throws {
+    @Test func aCompleteFileLacksNoBytes() throws {
         #expect(try Self.missing(Self.movie) == nil)
         #expect(try Self.missing(Data()) == nil)
     }
 
     @Test(arguments: [1, 500, 999, 1000])
-    func cutInTheLastBoxIsCounted(missing: Int) throws {
+    func countsTheBytesMissingFromTheLastBox(missing: Int) throws {
         #expect(try Self.missing(Self.movie.dropLast(missing)) == Int64(missing))
     }
 
-    @Test func everyCutBehindABoxHeaderIsSeenAndNoneIsMistaken() throws {
+    @Test func detectsEveryTruncationExceptBetweenBoxes() throws {
         for length in 0..<Self.movie.count {
             let missing = try Self.missing(Self.movie.prefix(length))
             // A cut between two boxes looks like the end.
@@ -43,11 +43,11 @@ import Testing
         }
     }
 
-    @Test func boxOfSizeZeroReachesToTheEnd() throws {
+    @Test func aBoxOfSizeZeroExtendsToTheEnd() throws {
         #expect(try Self.missing(Self.box("ftyp", 16) + Self.box("mdat", 50, size: 0)) == nil)
     }
 
-    @Test func boxOfSizeOneHasItsLengthBehindItsName() throws {
+    @Test func aBoxOfSizeOneHasA64BitLength() throws {
         let head = Self.box("ftyp", 16)
         #expect(try Self.missing(head + Self.box("mdat", 50, size: 1, largeSize: 66)) == nil)
         #expect(try Self.missing(head + Self.box("mdat", 50, size: 1, largeSize: 67)) == 1)
@@ -56,11 +56,11 @@ import Testing
     }
 
     @Test(arguments: [0, 7, 15, .max, UInt64(Int64.max), UInt64(Int64.max) - 24] as [UInt64])
-    func absurdLargeSizesAreNoTrap(size: UInt64) throws {
+    func absurdlyLargeSizesDoNotTrap(size: UInt64) throws {
         _ = try Self.missing(Self.box("ftyp", 16) + Self.box("mdat", 8, size: 1, largeSize: size))
     }
 
-    @Test func whatFollowsAnUnknownBoxIsNotJudged() throws {
+    @Test func bytesAfterAnUnknownBoxAreIgnored() throws {
         #expect(try Self.missing(Self.box("ftyp", 16) + Self.box("XXXX", 0, size: 9999)) == nil)
         #expect(try Self.missing(Self.box("ftyp", 16) + Self.box("mdat", 0, size: 7)) == nil)
     }
@@ -81,28 +81,28 @@ import Testing
             // No valid length.
             ([0x00], 50, nil), ([0x01, 0], 0, nil), ([], 0, nil),
         ] as [([UInt8], Int, Int64?)])
-    func segmentOfMatroskaTellsItsLength(size: [UInt8], payload: Int, missing: Int64?) throws {
+    func readsTheLengthOfAMatroskaSegment(size: [UInt8], payload: Int, missing: Int64?) throws {
         #expect(try Self.missing(Self.matroska(size: size, payload: payload), format: "matroska,webm") == missing)
     }
 
-    @Test func otherContainersAreNotJudged() throws {
+    @Test func otherContainersAreIgnored() throws {
         #expect(try Self.missing(Self.movie.dropLast(5), format: "mpegts") == nil)
     }
 
-    @Test func sourceThatGivesAByteAtATimeIsReadAllTheSame() throws {
+    @Test func readsASourceThatReturnsOneByteAtATime() throws {
         for (data, format) in [(Self.movie, "mov"), (Self.matroska(size: [0x80 | 100], payload: 100), "matroska")] {
             let cut = MemorySource(data.dropLast(3), largestRead: 1)
             #expect(try ContainerExtent.missingBytes(in: cut, format: format) == 3)
         }
     }
 
-    @Test func sourceThatShrinksIsNoTrap() throws {
+    @Test func aSourceThatShrinksDoesNotTrap() throws {
         let source = MemorySource(Self.movie.prefix(28), claimedSize: 4000)
         #expect(try ContainerExtent.missingBytes(in: source, format: "mov") == nil)
     }
 
     @Test(arguments: ["mov", "matroska"])
-    func garbageIsNoTrap(format: String) throws {
+    func garbageDoesNotTrap(format: String) throws {
         var generator = SeededGenerator(seed: 8)
         let originals = [Self.movie.prefix(200), Self.matroska(size: [0x01, 0, 0, 0, 0, 0, 0, 100], payload: 100)]
         for _ in 0..<3000 {
@@ -113,7 +113,7 @@ import Testing
 }
 
 extension ContainerExtentTests {
-    @Test func anMP4WithoutAWholeIndexIsKnown() throws {
+    @Test func detectsAnMP4WithoutACompleteIndex() throws {
         func lacksIndex(_ data: Data) throws -> Bool { try ContainerExtent.lacksIndex(MemorySource(data)) }
         #expect(try !lacksIndex(Self.movie) && !lacksIndex(Self.movie.dropLast(500)))
         #expect(try lacksIndex(Self.movie.prefix(100)), "cut in the index")

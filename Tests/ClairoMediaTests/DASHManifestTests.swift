@@ -64,7 +64,7 @@ import Testing
                 """#)
     }
 
-    @Test func writtenManifestReadsBackWithConcreteFileNames() throws {
+    @Test func aWrittenManifestIsReadBackWithConcreteFileNames() throws {
         let presentation = SamplePresentation.make(audio: [
             SamplePresentation.audio(language: "eng"), SamplePresentation.audio(language: "fre"),
         ])
@@ -93,7 +93,7 @@ import Testing
         #expect(audio.segments.map(\.duration) == presentation.audio[1].segments.map(\.duration))
     }
 
-    @Test func fileNamesAreThoseOfThePlan() throws {
+    @Test func fileNamesMatchThePlan() throws {
         var rendition = SamplePresentation.hd
         let segment = MeasuredSegment(duration: Rational(6006, 1000), bytes: 1)
         rendition.segments = Array(repeating: segment, count: 100_001)
@@ -105,13 +105,13 @@ import Testing
         }
     }
 
-    @Test func audioAloneHasOnlyAudioSets() throws {
+    @Test func anAudioOnlyOutputHasOnlyAudioSets() throws {
         let text = DASHManifest.mpd(SamplePresentation.make(video: []))
         #expect(!text.contains("video"))
         #expect(try DASHParser.parse(Data(text.utf8)).adaptationSets.map(\.contentType) == ["audio"])
     }
 
-    @Test func videoAloneWithOneSegmentHasOneEntry() throws {
+    @Test func aVideoOnlyOutputWithOneSegmentHasOneEntry() throws {
         var rendition = SamplePresentation.hd
         rendition.rung.size = FrameSize(width: 608, height: 1080)
         rendition.frameRate = Rational(25)
@@ -139,7 +139,7 @@ import Testing
         ("PT0S", Rational.zero), ("PT14.014S", Rational(14014, 1000)), ("PT1H2M3.5S", Rational(7447, 2)),
         ("P1DT1S", Rational(86_401)), ("P2D", Rational(172_800)), ("PT90M", Rational(5400)),
     ])
-    func durationsAreReadInSeconds(text: String, seconds: Rational) {
+    func durationsAreParsedInSeconds(text: String, seconds: Rational) {
         #expect(DASHParser.seconds(isoDuration: text) == seconds)
     }
 
@@ -147,11 +147,11 @@ import Testing
         "", "P", "PT", "PTS", "P1Y", "P1M", "PT1", "1S", "PT-1S", "PT1S1M", "PT1S1S", "P1DT", "PT1.S", "PT1.5H",
         "PT9999999999S", "PT1STT1S", "PT1ST2S", " PT1S", "P1D1D", "PT１S",
     ])
-    func whatIsNoDurationIsNil(text: String) {
+    func anInvalidDurationIsNil(text: String) {
         #expect(DASHParser.seconds(isoDuration: text) == nil)
     }
 
-    /// An MPD with one representation, with parts to replace.
+    /// An MPD with one representation, with parts that a test replaces.
     private static func document(
         head: String = "", mpd: String = "type=\"static\" mediaPresentationDuration=\"PT4S\"",
         representation: String = "id=\"v\" bandwidth=\"1\" codecs=\"c\"",
@@ -166,7 +166,7 @@ import Testing
         """
     }
 
-    @Test func smallestManifestIsRead() {
+    @Test func theSmallestManifestIsParsed() {
         #expect(Self.error(Self.document()) == nil)
     }
 
@@ -184,7 +184,7 @@ import Testing
         ("$RepresentationID$-$Number%05d$-$Time$-$Bandwidth$$$", "v-00007-0-1$"), ("plain", "plain"),
         ("$Number%01d$", "7"),
     ])
-    func templatesAreFilledIn(media: String, name: String) throws {
+    func templatesAreExpanded(media: String, name: String) throws {
         let text = Self.document(template: "initialization=\"i\" media=\"\(media)\" startNumber=\"7\"")
         let document = try DASHParser.parse(Data(text.utf8))
         #expect(document.adaptationSets.first?.representations.first?.segments.map(\.name) == [name])
@@ -200,7 +200,7 @@ import Testing
         "initialization=\"i\" media=\"m\" presentationTimeOffset=\"4\"",
         "initialization=\"i\" media=\"m\" startNumber=\"9223372036854775807\"",
     ])
-    func brokenTemplatesAreErrors(template: String) {
+    func invalidTemplatesAreErrors(template: String) {
         #expect(Self.error(Self.document(template: template)) != nil)
     }
 
@@ -212,7 +212,7 @@ import Testing
         "id=\"v\" bandwidth=\"1\" codecs=\"c\" frameRate=\"25.0\"",
         "id=\"v\" bandwidth=\"1\" codecs=\"c\" frameRate=\"\"",
     ])
-    func brokenRepresentationsAreErrors(attributes: String) {
+    func invalidRepresentationsAreErrors(attributes: String) {
         #expect(Self.error(Self.document(representation: attributes)) != nil)
     }
 
@@ -233,7 +233,7 @@ import Testing
         "<MPD mediaPresentationDuration=\"PT1S\"><Period/><Period/></MPD>",
         "<MPD mediaPresentationDuration=\"PT1S\"><BaseURL>http://example.com/</BaseURL><Period/></MPD>",
     ])
-    func whatIsNoStaticManifestIsRefused(text: String) {
+    func onlyStaticManifestsAreAccepted(text: String) {
         #expect(Self.error(text) != nil)
     }
 
@@ -247,12 +247,12 @@ import Testing
         #expect(Self.error(text)?.reason == "elements nested too deep")
     }
 
-    @Test func errorsCarryTheirLine() {
+    @Test func errorsHaveALineNumber() {
         #expect(
             Self.error(Self.document(timeline: "\n<S d=\"x\"/>"))?.description == "line 4: d is no whole number from 1")
     }
 
-    @Test func segmentLimitHoldsOverAllRepresentations() {
+    @Test func theSegmentLimitAppliesToAllRepresentationsTogether() {
         let representations = (0..<3).map { "<Representation id=\"\($0)\" bandwidth=\"1\" codecs=\"c\"/>" }.joined()
         let text = """
             <MPD mediaPresentationDuration="PT1S"><Period><AdaptationSet>

@@ -6,7 +6,7 @@ import Testing
 @testable import ClairoMedia
 
 @Suite struct JobControlTests {
-    @Test func aCancelledJobReportsIt() throws {
+    @Test func aCancelledJobReportsItsCancellation() throws {
         let control = JobControl()
         try control.checkCancellation()
         control.cancel()
@@ -14,7 +14,7 @@ import Testing
         #expect(throws: ClairoError.cancelled) { try control.checkCancellation() }
     }
 
-    @Test func quietStopEndsWithTheThreadsButACancellationStays() {
+    @Test func aQuietStopCanBeUndoneButACancellationCannot() {
         let control = JobControl()
         control.stopQuietly()
         #expect(control.isCancelled)
@@ -39,7 +39,7 @@ import Testing
                     phase: .encoding, framesDone: 100, framesPlanned: 200, framesResumed: 50, mediaSeconds: 4))
     }
 
-    @Test func damageAddsUp() {
+    @Test func damageCountsAddUp() {
         let control = JobControl()
         control.countDecoded(frames: 10, damaged: 1)
         control.countDecoded(frames: 5, damaged: 2)
@@ -62,15 +62,15 @@ import Testing
             .jobs(asked: asked, cores: cores, video: video, source: source, preset: preset)
     }
 
-    @Test func everyTwoCoresTakeOneChunk() {
+    @Test func runsOneChunkForEveryTwoCores() {
         #expect([1, 2, 3, 4, 16].map { Self.jobs(cores: $0, memory: .max) } == [1, 1, 1, 2, 8])
     }
 
-    @Test func askedNumberGoesBeforeTheCores() {
+    @Test func theRequestedNumberOverridesTheCores() {
         #expect(Self.jobs(asked: 5, cores: 2, memory: .max) == 5)
     }
 
-    @Test func memoryLimitsTheChunksButOneAlwaysRuns() {
+    @Test func memoryLimitsTheChunksToAtLeastOne() {
         let chunk = ResourceBudget.chunkMemory(rungs: Self.ladder, source: Self.source, lookahead: 25)
         #expect(Self.jobs(asked: 8, cores: 16, memory: 3 * chunk) == 3)
         #expect(Self.jobs(asked: 8, cores: 16, memory: 3 * chunk - 1) == 2)
@@ -95,7 +95,7 @@ import Testing
         #expect(ResourceBudget.chunkMemory(rungs: [], source: nil, lookahead: 0) > 0)
     }
 
-    @Test func withoutAWishAPartOfTheMachineIsTaken() {
+    @Test func theDefaultIsPartOfTheMachine() {
         let resources = TranscodeResources()
         #expect(resources.memory > 0 && resources.cores > 0)
         #expect(Double(resources.memory) <= Double(ProcessInfo.processInfo.physicalMemory) * 0.76)
@@ -108,12 +108,12 @@ import Testing
             ("eng", "eng"), ("en", "en"), ("DEU", "deu"), (nil, "und"), ("", "und"), ("e", "und"), ("engl", "und"),
             ("../", "und"), ("e\u{0}", "und"), ("é", "und"), ("日本", "und"), ("e1", "und"), ("K\u{212A}", "kk"),
         ] as [(String?, String)])
-    func onlyLettersOfACodeReachAFolderName(language: String?, code: String) {
+    func onlyLettersOfALanguageCodeReachAFolderName(language: String?, code: String) {
         #expect(ISO639.code(language) == code)
     }
 
     @Test(arguments: [("en", "eng"), ("de", "deu"), ("eng", "eng"), ("fre", "fre"), ("xx", "xx"), ("und", "und")])
-    func twoLettersBecomeThreeWhereTheyAreKnown(code: String, three: String) {
+    func knownTwoLetterCodesBecomeThreeLetterCodes(code: String, three: String) {
         #expect(ISO639.threeLetters(code) == three)
     }
 }
@@ -128,12 +128,12 @@ import Testing
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
         ),
     ])
-    func vectorsOfTheStandard(text: String, digest: String) throws {
+    func digestsMatchTheVectorsOfTheStandard(text: String, digest: String) throws {
         #expect(Checksum.sha256(Data(text.utf8)) == digest)
         #expect(try Checksum.sha256(MemorySource(Data(text.utf8), largestRead: 3)) == digest)
     }
 
-    @Test func piecesGiveTheSumOfTheWhole() throws {
+    @Test func theChecksumOfPiecesIsThatOfTheWhole() throws {
         let data = MemoryMedia.noise(3_000_000)
         var running = Checksum.Running()
         for start in stride(from: 0, to: data.count, by: 999_999) {
@@ -144,7 +144,7 @@ import Testing
         #expect(try Checksum.sha256(MemorySource(data)) == Checksum.sha256(data))
     }
 
-    @Test func cancelledChecksumStops() {
+    @Test func aCancelledChecksumStops() {
         #expect(throws: ClairoError.cancelled) {
             try Checksum.sha256(MemorySource(Data([1])), check: { () throws(ClairoError) in throw .cancelled })
         }

@@ -53,7 +53,7 @@ enum TinySegment {
 }
 
 @Suite struct FragmentReaderTests {
-    @Test func whatWasWrittenIsReadBack() throws {
+    @Test func aWrittenFragmentIsReadBack() throws {
         let fragments = try FragmentReader.fragments(
             of: TinySegment.make(fragments: [TinySegment.samples, TinySegment.samples]))
         #expect(fragments.map(\.offset) == [28, 159])
@@ -91,7 +91,7 @@ enum TinySegment {
         }
     }
 
-    @Test func sliceOfALargerBufferIsReadLikeACopy() throws {
+    @Test func aSliceOfALargerBufferIsReadLikeACopy() throws {
         let data = TinySegment.make()
         let slice = (Data(repeating: 0xEE, count: 13) + data).dropFirst(13)
         #expect(try FragmentReader.fragments(of: slice) == FragmentReader.fragments(of: data))
@@ -107,7 +107,7 @@ enum TinySegment {
         #expect(try FragmentReader.fragments(of: data.prefix(28)).isEmpty)
     }
 
-    /// An edit of one 32-bit word and what it breaks.
+    /// A change of one 32-bit word, and what it breaks.
     @Test(
         arguments: [
             (28, 0x79, "moof overlaps mdat"), (28, 7, "moof is shorter than its header"), (28, .max, "moof is endless"),
@@ -119,7 +119,7 @@ enum TinySegment {
             (152, 0x6672_6565, "moof without mdat"),
             (32, 0x6672_6565, "mdat without moof"),
         ] as [(Int, UInt32, String)])
-    func brokenFieldsAreErrors(offset: Int, value: UInt32, what: String) {
+    func invalidFieldsAreErrors(offset: Int, value: UInt32, what: String) {
         var data = TinySegment.make()
         withUnsafeBytes(of: value.bigEndian) { data.replaceSubrange(offset..<offset + 4, with: $0) }
         #expect(throws: ClairoError.self, Comment(rawValue: what)) { try FragmentReader.fragments(of: data) }
@@ -137,13 +137,13 @@ enum TinySegment {
                 #expect(entry.offset >= 0 && entry.size >= 0 && entry.offset + entry.size <= data.count)
             }
         }
-        // Some damage hits only sample data or times.
+        // Some damage only affects sample data or times.
         #expect((1..<5000).contains(accepted))
     }
 }
 
 extension Data {
-    /// Bytes of hexadecimal digits; spaces and line ends are for the reader.
+    /// Bytes from hexadecimal digits. Spaces and line ends are ignored.
     init(hex: String) {
         let digits = hex.compactMap(\.hexDigitValue).map(UInt8.init)
         self.init(stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })

@@ -12,75 +12,75 @@ import Testing
     /// - Returns: The source frame shown at each of `frames`, and the number of covered frames.
     private static func shown(
         _ times: [Int64?], frames: Range<Int>, origin: Rational = .zero
-    ) throws -> (pictures: [Int], covered: Int, isComplete: Bool) {
+    ) throws -> (sources: [Int], covered: Int, isComplete: Bool) {
         var timeline = FrameTimeline(
             frames: frames, origin: origin,
             grid: SegmentGrid(frameRate: Rational(25), frameCount: frames.upperBound))
-        var pictures: [Int] = []
+        var sources: [Int] = []
         var next = frames.lowerBound
         func take(_ output: (Frame, Range<Int>)?) {
             guard let (frame, range) = output else { return }
             #expect(range.lowerBound == next)
             next = range.upperBound
-            pictures += Array(repeating: Int(frame.pts ?? -1), count: range.count)
+            sources += Array(repeating: Int(frame.pts ?? -1), count: range.count)
         }
         for (number, time) in times.enumerated() where !timeline.isComplete {
-            // Any frame will do: the timeline never looks inside.
+            // Any frame is suitable, because the timeline never reads its content.
             let frame = try Frame.audio(channels: [[0]], sampleRate: 48_000, pts: Int64(number))
             take(timeline.replaceCurrent(with: frame, at: timeline.position(pts: time, timeBase: timeBase)))
         }
         let covered = timeline.coveredFrames
         take(timeline.finish())
-        return (pictures, covered, timeline.isComplete)
+        return (sources, covered, timeline.isComplete)
     }
 
-    @Test func picturesOnTheGridAreShownOnce() throws {
-        #expect(try Self.shown([0, 40, 80, 120], frames: 0..<4).pictures == [0, 1, 2, 3])
+    @Test func framesOnTheGridAreShownOnce() throws {
+        #expect(try Self.shown([0, 40, 80, 120], frames: 0..<4).sources == [0, 1, 2, 3])
     }
 
     @Test func timesAreRoundedToTheNearestFrame() throws {
-        #expect(try Self.shown([1, 59, 61, 119], frames: 0..<4).pictures == [0, 1, 2, 3])
+        #expect(try Self.shown([1, 59, 61, 119], frames: 0..<4).sources == [0, 1, 2, 3])
     }
 
-    @Test func missingFramesRepeatTheOneBefore() throws {
-        #expect(try Self.shown([0, 40, 200, 240], frames: 0..<7).pictures == [0, 1, 1, 1, 1, 2, 3])
+    @Test func aMissingFrameRepeatsThePreviousOne() throws {
+        #expect(try Self.shown([0, 40, 200, 240], frames: 0..<7).sources == [0, 1, 1, 1, 1, 2, 3])
     }
 
-    @Test func theLastOfSeveralSourceFramesForOneOutputFrameIsShown() throws {
-        #expect(try Self.shown([0, 41, 44, 48, 80], frames: 0..<3).pictures == [0, 3, 4])
+    @Test func ofSeveralSourceFramesForOneOutputFrameTheLastIsShown() throws {
+        #expect(try Self.shown([0, 41, 44, 48, 80], frames: 0..<3).sources == [0, 3, 4])
     }
 
     @Test func theFirstFrameIsShownFromTheStartAndTheLastToTheEnd() throws {
         let result = try Self.shown([80, 120], frames: 0..<6)
-        #expect(result.pictures == [0, 0, 0, 1, 1, 1])
+        #expect(result.sources == [0, 0, 0, 1, 1, 1])
         #expect(result.covered == 4)
         #expect(!result.isComplete)
     }
 
-    @Test func originIsWhereTheOutputBegins() throws {
+    @Test func theOutputBeginsAtTheOrigin() throws {
         let result = try Self.shown([960, 1000, 1040, 1080], frames: 0..<2, origin: Rational(1))
-        #expect(result.pictures == [1, 2])
+        #expect(result.sources == [1, 2])
         #expect(result.isComplete)
     }
 
-    @Test func picturesThatRunBackwardsAreLeftOut() throws {
-        #expect(try Self.shown([0, 80, 40, 120], frames: 0..<4).pictures == [0, 0, 1, 3])
+    @Test func framesWithDecreasingTimesAreDropped() throws {
+        #expect(try Self.shown([0, 80, 40, 120], frames: 0..<4).sources == [0, 0, 1, 3])
     }
 
-    @Test func pictureWithoutATimeFollowsTheOneBefore() throws {
-        #expect(try Self.shown([nil, nil, 80, nil], frames: 0..<4).pictures == [0, 1, 2, 3])
+    @Test func aFrameWithoutATimeFollowsThePreviousOne() throws {
+        #expect(try Self.shown([nil, nil, 80, nil], frames: 0..<4).sources == [0, 1, 2, 3])
     }
 
-    @Test func hostileTimesStayWithinWhatWasAskedFor() throws {
+    @Test func hostileTimesStillGiveOneFrameForEachRequestedOne() throws {
         for times in [[.min, .max], [.max, .min], [.max], [0, .max], [.min]] as [[Int64]] {
             for origin in [Rational.zero, Rational(-.max), Rational(.max)] {
-                #expect(try Self.shown(times, frames: 0..<3, origin: origin).pictures.count == 3)
+                #expect(try Self.shown(times, frames: 0..<3, origin: origin).sources.count == 3)
             }
         }
     }
 
     /// The purpose of the grid: the shown source frame does not depend on where decoding begins.
-    @Test func chunksShowWhatTheWholeShows() throws {
+    @Test func chunksShowTheSameFramesAsTheWhole() throws {
         var generator = SeededGenerator(seed: 31)
         for _ in 0..<200 {
             var time: Int64 = 0
@@ -88,12 +88,12 @@ import Testing
                 time += .random(in: 1...110, using: &generator)
                 return time
             }
-            let whole = try Self.shown(times, frames: 0..<70).pictures
+            let whole = try Self.shown(times, frames: 0..<70).sources
             #expect(whole.count == 70)
             for frames in [0..<20, 20..<40, 40..<70] {
                 // A chunk's decoding begins with a source frame at or before its first frame.
                 let first = times.lastIndex { (($0 ?? 0) + 20) / 40 <= frames.lowerBound - 1 } ?? 0
-                let part = try Self.shown(Array(times[first...]), frames: frames).pictures
+                let part = try Self.shown(Array(times[first...]), frames: frames).sources
                 #expect(part.map { $0 + first } == Array(whole[frames]))
             }
         }

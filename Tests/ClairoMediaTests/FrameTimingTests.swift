@@ -13,7 +13,7 @@ import Testing
         Rational(60000, 1001), Rational(60), Rational(25, 2), Rational(15), Rational(1),
     ]
 
-    /// Times of frames at an exact rate as a container's clock rounds them.
+    /// Frame times at an exact rate, rounded to a container's time base.
     private static func times(
         _ rate: Rational, clock: Rational, frames: some Sequence<Int64> = Int64(0)..<500, start: Int64 = 0
     ) -> [Int64] {
@@ -21,14 +21,14 @@ import Testing
     }
 
     @Test(arguments: rates)
-    func rateIsExactThoughTheClockCountsMilliseconds(rate: Rational) {
+    func theRateIsExactForAMillisecondTimeBase(rate: Rational) {
         let result = FrameTiming.analyze(
             pts: Self.times(rate, clock: Self.milliseconds), timeBase: Self.milliseconds, declared: [])
         #expect(result == FrameTiming.Result(rate: rate, isVariable: false))
     }
 
     @Test(arguments: rates)
-    func rateIsExactOnABroadcastClock(rate: Rational) {
+    func theRateIsExactForABroadcastTimeBase(rate: Rational) {
         let pts = Self.times(rate, clock: Self.broadcast, start: 126_000)
         let result = FrameTiming.analyze(pts: pts, timeBase: Self.broadcast, declared: [])
         #expect(result == FrameTiming.Result(rate: rate, isVariable: false))
@@ -43,31 +43,31 @@ import Testing
         #expect(result == FrameTiming.Result(rate: rate, isVariable: false))
     }
 
-    @Test func claimThatIsWrongIsNotBelieved() {
+    @Test func aWrongDeclaredRateIsIgnored() {
         let pts = Self.times(Rational(25), clock: Self.broadcast)
         let result = FrameTiming.analyze(pts: pts, timeBase: Self.broadcast, declared: [Rational(30), Rational(1000)])
         #expect(result == FrameTiming.Result(rate: Rational(25), isVariable: false))
     }
 
-    @Test func claimOfTwiceTheRateIsNotBelieved() {
+    @Test func aDeclaredRateOfTwiceTheActualOneIsIgnored() {
         let pts = Self.times(Rational(25), clock: Self.broadcast)
         let result = FrameTiming.analyze(pts: pts, timeBase: Self.broadcast, declared: [Rational(50)])
         #expect(result == FrameTiming.Result(rate: Rational(25), isVariable: false))
     }
 
-    @Test func unusualRateIsTakenFromTheTimes() {
+    @Test func anUnusualRateIsDerivedFromTheTimes() {
         let pts = (0..<300).map { Int64($0) * 1000 }
         let result = FrameTiming.analyze(pts: pts, timeBase: Rational(1, 17_500), declared: [])
         #expect(result == FrameTiming.Result(rate: Rational(35, 2), isVariable: false))
     }
 
     @Test(arguments: [(Rational(2997, 100), Rational(30000, 1001)), (Rational(23976, 1000), Rational(24000, 1001))])
-    func roundedClaimMeansTheUsualRate(claim: Rational, meant: Rational) {
+    func aRoundedDeclaredRateBecomesTheStandardRate(claim: Rational, meant: Rational) {
         let result = FrameTiming.analyze(pts: [0], timeBase: Self.milliseconds, declared: [claim])
         #expect(result == FrameTiming.Result(rate: meant, isVariable: false))
     }
 
-    @Test func jitterOfAPhoneIsVariableAtTheNearestUsualRate() {
+    @Test func jitterIsAVariableRateNearTheNearestStandardRate() {
         var generator = SeededGenerator(seed: 5)
         var time: Int64 = 0
         let pts = (0..<400).map { _ in
@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test(arguments: [[], [7], [7, 7, 7]] as [[Int64]])
-    func fewerThanTwoTimesGiveWhatWasClaimed(pts: [Int64]) {
+    func fewerThanTwoTimesGiveTheDeclaredRate(pts: [Int64]) {
         func rate(_ declared: [Rational]) -> FrameTiming.Result {
             FrameTiming.analyze(pts: pts, timeBase: Self.milliseconds, declared: declared)
         }
@@ -99,7 +99,7 @@ import Testing
             [.min + 1, .max], [.min + 1, 0, .max], [0, .max], [-.max, -.max + 1, .max], [0, 1, 1, 1, 2],
             [.max - 1, .max],
         ] as [[Int64]], [Rational(1, 1000), .zero, Rational(1, .max), Rational(.max)])
-    func hostileTimesGiveSomeRateAndNeverTrap(pts: [Int64], timeBase: Rational) {
+    func hostileTimesGiveSomeRateAndDoNotTrap(pts: [Int64], timeBase: Rational) {
         let result = FrameTiming.analyze(pts: pts, timeBase: timeBase, declared: [Rational(.max), Rational(1, .max)])
         let output = FrameTiming.outputRate(result.rate)
         #expect(output >= FrameTiming.slowest && output <= FrameTiming.fastest)
@@ -112,7 +112,7 @@ import Testing
         (Rational(60), Rational(60)), (Rational(24000, 1001), Rational(24000, 1001)), (Rational(1, 10), Rational(1)),
         (.zero, Rational(1)),
     ])
-    func outputKeepsTheRateUpToSixtyAndDividesFasterOnesEvenly(source: Rational, output: Rational) {
+    func theOutputKeepsRatesUpTo60AndDividesFasterOnesEvenly(source: Rational, output: Rational) {
         #expect(FrameTiming.outputRate(source) == output)
     }
 }

@@ -19,7 +19,7 @@ import Testing
     ])
     func byteStreamIsSplitAtItsStartCodes(stream: String, units: [String]) {
         #expect(H264.nalUnits(annexB: Data(hex: stream)) == units.map(Data.init(hex:)))
-        // The same in the middle of another buffer.
+        // The same data in the middle of another buffer.
         let slice = (Data([1, 2, 3]) + Data(hex: stream)).dropFirst(3)
         #expect(H264.nalUnits(annexB: slice) == units.map(Data.init(hex:)))
     }
@@ -30,7 +30,7 @@ import Testing
             ("", 4, []),
             ("00000003 6742", 4, nil), ("000000", 4, nil), ("ffffffff 65", 4, nil), ("01 65", 1, ["65"]),
         ] as [(String, Int, [String]?)])
-    func lengthsInFrontOfUnitsAreChecked(sample: String, lengthSize: Int, units: [String]?) {
+    func lengthPrefixesOfUnitsAreChecked(sample: String, lengthSize: Int, units: [String]?) {
         #expect(
             H264.nalUnits(lengthPrefixed: Data(hex: sample), lengthSize: lengthSize) == units?.map(Data.init(hex:)))
     }
@@ -46,7 +46,7 @@ import Testing
         let annexB = Data(hex: "00000001") + Self.sps + Data(hex: "000001") + Self.pps
         let record = try #require(H264.configuration(annexB: annexB))
         let high = Data(hex: "01 64001f ff e1 001a") + Self.sps + Data(hex: "01 0006") + Self.pps
-        // High and above also say 4:2:0 and 8 bits.
+        // The High profile and above also record 4:2:0 and 8 bits.
         #expect(record == high + Data(hex: "fdf8f800"))
         #expect(H264.codecString(configuration: record) == "avc1.64001f")
         let baseline = try #require(H264.configuration(sps: [Data(hex: "6742c01e")], pps: [Data(hex: "68ce")]))

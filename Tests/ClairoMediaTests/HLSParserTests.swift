@@ -20,7 +20,7 @@ import Testing
         } catch { return error }
     }
 
-    @Test func writtenMasterReadsBackWhole() throws {
+    @Test func aWrittenMasterPlaylistIsReadBackCompletely() throws {
         let tracks = [
             SamplePresentation.audio(language: "eng"), SamplePresentation.audio(language: "ger", title: "Ton"),
         ]
@@ -45,7 +45,7 @@ import Testing
         #expect(master.iframeStreams.map(\.codecs) == [["avc1.640028"], ["avc1.64001f"]])
     }
 
-    @Test func writtenMediaPlaylistReadsBackWhole() throws {
+    @Test func aWrittenMediaPlaylistIsReadBackCompletely() throws {
         let segments = SamplePresentation.hd.segments
         let text = HLSPlaylist.media(
             segments: segments, targetDuration: 6, initName: "init.mp4", fileName: SamplePresentation.fileName)
@@ -65,7 +65,7 @@ import Testing
         #expect(playlist.segments.map(\.line) == [9, 11, 13])
     }
 
-    @Test func writtenIFramePlaylistReadsBackWhole() throws {
+    @Test func aWrittenIFramePlaylistIsReadBackCompletely() throws {
         let segments = SamplePresentation.sd.segments
         let text = HLSPlaylist.iframes(segments: segments, initName: "init.mp4", fileName: SamplePresentation.fileName)
         let playlist = try HLSParser.media(text.utf8)
@@ -76,7 +76,7 @@ import Testing
         #expect(playlist.segments[6].uri == "00003.m4s")
     }
 
-    @Test func carriageReturnsCommentsEmptyLinesAndUnknownTagsArePassedOver() throws {
+    @Test func carriageReturnsCommentsEmptyLinesAndUnknownTagsAreSkipped() throws {
         let playlist = try HLSParser.media(
             "#EXTM3U\r\n\r\n# a comment\r\n#EXT-X-NEW:1\r\n#EXT-X-TARGETDURATION:4\r\n#EXTINF:4,title, too\r\na.m4s"
                 .utf8)
@@ -86,7 +86,7 @@ import Testing
         #expect(!playlist.hasEndList)
     }
 
-    @Test func byteRangeWithoutOffsetContinuesTheOneBefore() throws {
+    @Test func aByteRangeWithoutOffsetContinuesThePreviousOne() throws {
         let head = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n#EXT-X-BYTERANGE:10@5\na\n#EXTINF:4,\n"
         #expect(try HLSParser.media((head + "#EXT-X-BYTERANGE:7\na\n").utf8).segments[1].byteRange == 15..<22)
         #expect(Self.mediaError(head + "#EXT-X-BYTERANGE:7\nb\n")?.line == 7)
@@ -96,7 +96,7 @@ import Testing
         #expect(Self.mediaError(head + "#EXT-X-BYTERANGE:-1@1\na\n")?.line == 7)
     }
 
-    @Test func errorsCarryLineTextAndReason() {
+    @Test func errorsHaveTheLineItsTextAndAReason() {
         let error = Self.mediaError("#EXTM3U\n#EXT-X-TARGETDURATION:six\n")
         #expect(error?.line == 2)
         #expect(error?.text == "#EXT-X-TARGETDURATION:six")
@@ -105,7 +105,7 @@ import Testing
                 == "line 2: not a whole number from 1 to 1000000 (#EXT-X-TARGETDURATION:six)")
     }
 
-    /// Lines after `#EXTM3U` and a target duration, and the line the error is in.
+    /// Lines after `#EXTM3U` and a target duration, and the number of the line with the error.
     @Test(arguments: [
         ("a.m4s", 3), ("#EXTINF:4\na", 3), ("#EXTINF:,\na", 3), ("#EXTINF:-4,\na", 3), ("#EXTINF:4.,\na", 3),
         ("#EXTINF:.5,\na", 3), ("#EXTINF:4e3,\na", 3), ("#EXTINF:9999999999,\na", 3), ("#EXTINF:nan,\na", 3),
@@ -118,7 +118,7 @@ import Testing
         ("#EXT-X-BYTERANGE:1@0", 3), ("#EXTM3U", 3), ("#EXTINF:4,\na b", 4), ("#EXTINF:4,\u{1B}\na", 3),
         ("#EXTINF:4,\n\u{85}a", 4), ("#EXT-X-MEDIA-SEQUENCE:99999999999999999999", 3),
     ])
-    func brokenMediaPlaylistIsAnErrorInItsLine(body: String, line: Int) {
+    func anInvalidMediaPlaylistIsAnErrorWithItsLine(body: String, line: Int) {
         #expect(Self.mediaError("#EXTM3U\n#EXT-X-TARGETDURATION:4\n" + body + "\n")?.line == line)
     }
 
@@ -126,7 +126,7 @@ import Testing
         "", "\n", "#EXTM3U8\n", " #EXTM3U\n", "\u{FEFF}#EXTM3U\n#EXT-X-TARGETDURATION:4\n", "#EXTM3U\n", "#EXTM3U",
         "<html>",
     ])
-    func whatIsNoPlaylistIsRefused(text: String) {
+    func refusesTextThatIsNotAPlaylist(text: String) {
         #expect(Self.mediaError(text)?.line == 1)
         #expect(Self.masterError(text)?.line == 1)
     }
@@ -146,7 +146,7 @@ import Testing
         "BANDWIDTH=1,FRAME-RATE=24000/1001", "BANDWIDTH=1,VIDEO-RANGE=\"SDR\"", "BANDWIDTH=1,AUDIO=\"none\"",
         "BANDWIDTH=1,AUDIO=a", "BANDWIDTH=1,A=b\"c",
     ])
-    func brokenAttributeListIsAnError(list: String) {
+    func anInvalidAttributeListIsAnError(list: String) {
         let error = Self.masterError("#EXTM3U\n#EXT-X-STREAM-INF:\(list)\nv.m3u8\n")
         #expect(error != nil)
         #expect(error?.line == 2 || error?.line == 3)
@@ -160,7 +160,7 @@ import Testing
         "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"b\",AUTOSELECT=MAYBE",
         "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1", "#EXT-X-SESSION-KEY:METHOD=NONE", "#EXT-X-INDEPENDENT-SEGMENTS:1",
     ])
-    func brokenMasterIsAnError(body: String) {
+    func anInvalidMasterPlaylistIsAnError(body: String) {
         #expect(Self.masterError("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n" + body + "\n")?.line == 4)
     }
 
@@ -172,7 +172,7 @@ import Testing
         #expect(Self.mediaError("#EXTM3U\n#EXTINF:4,\n\(name)\n")?.line == 3)
     }
 
-    @Test func quotedStringsMayHoldCommasAndEqualsSigns() throws {
+    @Test func quotedStringsMayContainCommasAndEqualsSigns() throws {
         let text = "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"g\",NAME=\"a,B=1\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv\n"
         #expect(try HLSParser.master(text.utf8).media.map(\.name) == ["a,B=1"])
     }

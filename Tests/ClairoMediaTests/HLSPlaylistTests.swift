@@ -76,7 +76,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
                 """)
     }
 
-    @Test func videoWithoutAudioHasNoGroupAndItsOwnRateOnly() {
+    @Test func videoWithoutAudioHasNoGroupAndOnlyItsOwnRate() {
         let text = HLSPlaylist.master(SamplePresentation.make(video: [SamplePresentation.sd], audio: []))
         #expect(!text.contains("AUDIO"))
         #expect(
@@ -86,7 +86,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
             ])
     }
 
-    @Test func oneAudioTrackAloneIsAVariantThatPointsAtItsPlaylist() {
+    @Test func aSingleAudioTrackWithoutVideoIsAVariant() {
         #expect(
             HLSPlaylist.master(SamplePresentation.make(video: [])) == """
                 #EXTM3U
@@ -98,14 +98,14 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
                 """)
     }
 
-    @Test func severalAudioTracksWithoutVideoRemainAChoice() {
+    @Test func severalAudioTracksWithoutVideoFormAGroup() {
         let tracks = [SamplePresentation.audio(language: "deu"), SamplePresentation.audio(language: "fra")]
         let text = HLSPlaylist.master(SamplePresentation.make(video: [], audio: tracks))
         #expect(lines(text, startingWith: "#EXT-X-MEDIA").count == 2)
         #expect(text.hasSuffix(",CODECS=\"mp4a.40.2\",AUDIO=\"audio\"\naudio/deu-128k/playlist.m3u8\n"))
     }
 
-    @Test func variantsCountTheMostExpensiveAudioTrack() {
+    @Test func variantBandwidthIncludesTheAudioTrackWithTheHighestRate() {
         let tracks = [
             SamplePresentation.audio(language: "eng", bitRate: 64_000),
             SamplePresentation.audio(language: "fre", bitRate: 192_000),
@@ -134,7 +134,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         (" \r\n ", "English"),
         ("日本語 🎬", "日本語 🎬"),
     ])
-    func hostileTitlesStayWithinTheirQuotes(title: String, name: String) throws {
+    func hostileTitlesCannotEscapeTheirQuotes(title: String, name: String) throws {
         let text = HLSPlaylist.master(
             SamplePresentation.make(audio: [SamplePresentation.audio(language: "eng", title: title)]))
         let master = try HLSParser.master(text.utf8)
@@ -142,7 +142,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         #expect(master.variants.count == 2)
     }
 
-    @Test func longTitlesAreCut() {
+    @Test func longTitlesAreTruncated() {
         #expect(HLSPlaylist.printable(String(repeating: "é", count: 5000)) == String(repeating: "é", count: 100))
     }
 
@@ -151,11 +151,11 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         ("pt-BR", "pt-BR"), ("eng-US", "en-US"), ("en_US", "en-US"), ("und", "und"), ("", "und"), ("gsw", "gsw"),
         ("x", "und"), ("e\"g", "und"), ("en-", "und"), ("../../etc", "und"), ("日本", "und"), ("mis\n", "und"),
     ])
-    func languagesAreTheShortestTag(code: String, tag: String) {
+    func languagesAreWrittenAsTheShortestTag(code: String, tag: String) {
         #expect(LanguageTag(code).text == tag)
     }
 
-    @Test func mediaPlaylistNamesEachSegmentWithItsExactDuration() {
+    @Test func mediaPlaylistListsEachSegmentWithItsExactDuration() {
         let segments = SamplePresentation.hd.segments
         #expect(
             HLSPlaylist.media(
@@ -179,7 +179,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
                     """)
     }
 
-    @Test func iframePlaylistGivesEachKeyFrameAsAByteRange() {
+    @Test func iframePlaylistListsEachKeyFrameAsAByteRange() {
         let segments = Array(SamplePresentation.hd.segments.suffix(2))
         #expect(
             HLSPlaylist.iframes(segments: segments, initName: "init.mp4", fileName: SamplePresentation.fileName) == """
@@ -223,7 +223,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         #expect(playlist.segments.count == 1000)
     }
 
-    @Test func targetDurationIsSharedAndRoundsToTheNearest() {
+    @Test func targetDurationIsSharedAndRoundedToTheNearestSecond() {
         func target(video: Rational, audio: Rational) -> Int {
             var presentation = SamplePresentation.make(video: [SamplePresentation.hd])
             presentation.video[0].segments = [MeasuredSegment(duration: video, bytes: 1)]
@@ -239,7 +239,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         #expect(HLSPlaylist.targetDuration(of: SamplePresentation.make(video: [], audio: [])) == 1)
     }
 
-    @Test func shortLastSegmentDoesNotSetThePeakRate() {
+    @Test func aShortLastSegmentDoesNotDetermineThePeakRate() {
         let segments = [
             MeasuredSegment(duration: Rational(6), bytes: 750_000),
             MeasuredSegment(duration: Rational(1, 25), bytes: 50_000),

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ClairoMedia
 
-/// Finds boxes by their path, for looking at what was written with other eyes than the reader's.
+/// Finds boxes by path, independently of the reader under test.
 struct Boxes {
     let data: Data
 
@@ -83,7 +83,7 @@ extension Data {
         #expect(InitSegment.priming(of: segment) == 0)
     }
 
-    @Test func movieHasOneTrackWithoutSamplesAndSaysItIsFragmented() throws {
+    @Test func theMovieIsFragmentedAndHasOneTrackWithoutSamples() throws {
         let boxes = Boxes(data: FragmentWriter.initSegment(Self.video()))
         #expect(boxes.names == ["ftyp", "moov"])
         #expect(boxes.payload("ftyp") == Data("iso6\0\0\0\0iso6cmfcmp41".utf8))
@@ -99,13 +99,13 @@ extension Data {
     }
 
     @Test(arguments: [("eng", 0x15C7), ("und", 0x55C4), ("deu", 0x10B5), ("en", 0x55C4), ("", 0x55C4), ("ENG", 0x15C7)])
-    func languageIsPackedInFiveBitLetters(language: String, code: Int) throws {
+    func languageIsPackedIntoFiveBitLetters(language: String, code: Int) throws {
         let boxes = Boxes(data: FragmentWriter.initSegment(Self.audio(language: language)))
         let media = try #require(boxes.payload("moov/trak/mdia/mdhd"))
         #expect(media.integer(at: 32, 2) == code)
     }
 
-    @Test func colourIsWrittenWhereItIsKnownAndPixelsAreSquare() throws {
+    @Test func colourIsWrittenIfKnownAndPixelsAreSquare() throws {
         let known = ColorDescription(primaries: 9, transfer: 16, matrix: 9, isFullRange: true)
         for (color, box) in [(ColorDescription.unspecified, nil), (known, Data(hex: "6e636c78 0009 0010 0009 80"))] {
             let boxes = Boxes(data: FragmentWriter.initSegment(Self.video(color: color)))
@@ -119,7 +119,7 @@ extension Data {
         }
     }
 
-    @Test func otherBytesHaveNoConfiguration() {
+    @Test func invalidBytesHaveNoConfiguration() {
         for data in [Data(), Data("avcC".utf8), Data(hex: "ffffffff 61766343"), Data(hex: "00000008 65736473")] {
             #expect(throws: ClairoError.self) { try InitSegment.codecString(of: data) }
             #expect(InitSegment.priming(of: data) == 0)
@@ -128,7 +128,7 @@ extension Data {
     }
 
     @Test(arguments: [true, false])
-    func damagedInitSegmentsNeverTrap(isVideo: Bool) {
+    func damagedInitSegmentsDoNotTrap(isVideo: Bool) {
         var generator = SeededGenerator(seed: 17)
         let original = FragmentWriter.initSegment(isVideo ? Self.video() : Self.audio())
         for _ in 0..<3000 {

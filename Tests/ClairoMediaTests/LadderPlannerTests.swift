@@ -18,7 +18,7 @@ import Testing
         plan(width, height, heights: heights).rungs.map(\.size.description)
     }
 
-    @Test func landscapeGetsEveryRungFromItsOwnHeightDown() {
+    @Test func landscapeGetsEveryRungUpToItsOwnHeight() {
         let ladder = Self.plan(1920, 1080)
         #expect(ladder.rungs.map(\.name) == ["1080p", "720p", "480p", "360p", "240p"])
         #expect(ladder.rungs.map(\.size.description) == ["1920x1080", "1280x720", "854x480", "640x360", "426x240"])
@@ -32,16 +32,16 @@ import Testing
         #expect(Self.plan(1080, 1920).rungs.map(\.name) == Self.plan(1920, 1080).rungs.map(\.name))
     }
 
-    @Test func sizeBetweenRungsIsTheTopRung() {
+    @Test func aSizeBetweenTwoRungsBecomesTheTopRung() {
         let ladder = Self.plan(1778, 1000)
         #expect(ladder.rungs.map(\.name) == ["1000p", "720p", "480p", "360p", "240p"])
         #expect(ladder.rungs.first?.size == FrameSize(width: 1778, height: 1000))
         #expect(ladder.decisions.first { $0.name == "1000p" }?.reason.hasPrefix("the source's own size") == true)
     }
 
-    /// 1080 is 92 % of 1174 less a little, and of 1172 a little more.
+    /// 1080 is slightly less than 92 % of 1174, and slightly more than 92 % of 1172.
     @Test(arguments: [(1174, "1080p"), (1172, "720p"), (784, "720p"), (782, "480p"), (1082, "720p")])
-    func rungAlmostAsLargeAsTheSourceIsDropped(height: Int, second: String) {
+    func aRungAlmostAsLargeAsTheSourceIsDropped(height: Int, second: String) {
         #expect(Self.plan(height * 2, height).rungs.prefix(2).map(\.name) == ["\(height)p", second])
     }
 
@@ -50,25 +50,25 @@ import Testing
         #expect(Self.sizes(641, 361).first == "640x360")
     }
 
-    @Test func tinySourceKeepsItsOwnSizeAlone() {
+    @Test func aTinySourceGetsOneRungOfItsOwnSize() {
         #expect(Self.sizes(64, 48) == ["64x48"])
         #expect(Self.sizes(2, 2) == ["2x2"])
         #expect(Self.sizes(1, 1) == ["2x2"])
         #expect(Self.sizes(1, 400) == ["2x400"])
     }
 
-    @Test func chosenHeightsAreMadeOnceEachAndNeverUpscaled() {
+    @Test func requestedHeightsAreUsedOnceEachAndNeverUpscaled() {
         let ladder = Self.plan(1280, 720, heights: [360, 1080, 720, 360])
         #expect(ladder.rungs.map(\.name) == ["720p", "360p"])
         #expect(ladder.decisions.map(\.name) == ["1080p", "720p", "360p"])
         #expect(Self.sizes(1778, 1000, heights: [980, 500]) == ["1742x980", "890x500"])
     }
 
-    @Test func chosenHeightsThatAreAllTooLargeGiveTheSourcesOwnSize() {
+    @Test func requestedHeightsAboveTheSourceGiveItsOwnSize() {
         #expect(Self.sizes(640, 352, heights: [1080, 720]) == ["640x352"])
     }
 
-    @Test func rateIsCappedByTheSourcesOwn() {
+    @Test func bitRateIsCappedByTheSources() {
         let ladder = Self.plan(1920, 1080, bitRate: 1_000_000)
         #expect(ladder.decisions.dropFirst(2).map(\.verdict) == [.capped, .capped, .capped, .kept, .kept])
         #expect(ladder.rungs.allSatisfy { $0.maxRate <= 1_000_000 })
@@ -94,9 +94,9 @@ import Testing
     }
 
     @Test(arguments: [(6.0, 5_217_391), (2.0, 4_137_931), (0.04, 2_142_857), (60.0, 5_911_330)])
-    func segmentWithAFullBufferStaysUnderTheCap(seconds: Double, rate: Int64) {
+    func aSegmentThatStartsWithAFullBufferStaysUnderTheCap(seconds: Double, rate: Int64) {
         #expect(LadderPlanner.encoderRates(cap: 6_000_000, segmentSeconds: seconds).maxRate == rate)
-        // What a segment may hold: its own time and nine tenths of a second from the buffer.
+        // A segment may contain its own duration plus nine tenths of a second from the buffer.
         #expect(Double(rate) * (max(seconds, 0.5) + 0.9) <= 6_000_001 * max(seconds, 0.5))
     }
 
@@ -106,11 +106,11 @@ import Testing
         #expect(Double(buffer) * 0.9 + Double(rate) * 6 <= 1_200_001)
     }
 
-    @Test func encoderIsNeverStarved() {
+    @Test func encoderRateHasAMinimum() {
         #expect(LadderPlanner.encoderRates(cap: 1, segmentSeconds: 6).maxRate == 16_000)
     }
 
-    @Test func everyLadderIsEvenUpscalesNothingAndKeepsItsShape() {
+    @Test func everyLadderHasEvenSizesNeverUpscalesAndKeepsTheAspectRatio() {
         var generator = SeededGenerator(seed: 3)
         for _ in 0..<2000 {
             let width = Int.random(in: 2...4400, using: &generator)
@@ -127,7 +127,7 @@ import Testing
                 let size = rung.size
                 #expect(size.width % 2 == 0 && size.height % 2 == 0, "\(width)x\(height) gives \(size)")
                 #expect(size.width <= width && size.height <= height, "\(width)x\(height) gives \(size)")
-                // The long side is right to a pixel, but for what an odd short side lost.
+                // The long side is exact to a pixel, except for the pixel that an odd short side loses.
                 let (long, short) = (Double(max(width, height)), Double(min(width, height)))
                 let wanted = long * Double(size.shortSide) / short
                 #expect(abs(Double(max(size.width, size.height)) - wanted) <= 1 + long / short)

@@ -11,7 +11,7 @@ extension Data {
             case 0: copy = copy.prefix(position)
             case 1: copy.removeSubrange(position..<end)
             case 2: copy.insert(contentsOf: copy.subdata(in: position..<end), at: position)
-            // Lengths and counts go wrong most when they are huge or nothing.
+            // Very large and zero values are the most harmful in lengths and counts.
             case 3: copy[position] = 0xFF
             case 4: copy[position] = 0
             default: copy[position] = UInt8.random(in: 0...255, using: &generator)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ClairoMedia
 
-/// One second and a bit of a tone as AAC access units, from the encoder that the product uses.
+/// Slightly more than one second of a tone as AAC access units, from the encoder that the product uses.
 struct ToneTrack {
     let configuration: Data
     let packets: [Data]
@@ -36,7 +36,7 @@ struct ToneTrack {
             timescale: 48_000, language: "eng", priming: 1024)
     }
 
-    /// Two segments, as the engine writes them.
+    /// Two segments in the format of the engine.
     var segments: [Data] {
         let samples = packets.map { Sample(data: $0, duration: 1024, compositionOffset: 0, isSync: true) }
         return [0..<24, 24..<samples.count].enumerated().map { index, range in
@@ -66,8 +66,8 @@ struct ToneTrack {
         return ProgressiveMP4.Track(description: description, duration: duration, chunks: chunks)
     }
 
-    /// Video with distinguishable samples that are not coded pictures: 2 segments of 2 GOPs of 3 frames.
-    private func picture() throws -> (track: ProgressiveMP4.Track, samples: [Sample]) {
+    /// Video with distinguishable samples that are not coded frames: 2 segments of 2 GOPs of 3 frames.
+    private func videoTrack() throws -> (track: ProgressiveMP4.Track, samples: [Sample]) {
         let samples = (0..<12).map { index in
             Sample(
                 data: Data(repeating: UInt8(index), count: 10 + index), duration: 1001,
@@ -83,7 +83,7 @@ struct ToneTrack {
         return (try track(description, folder: "video", segments: segments, duration: 12_012), samples)
     }
 
-    /// Writes the file; what was observed must be what was stored.
+    /// Writes the file and checks that the observed bytes are the stored ones.
     private func write(_ tracks: [ProgressiveMP4.Track]) throws -> Data {
         var observed = Data()
         try ProgressiveMP4(tracks: tracks).write(to: "out.mp4", in: store) { observed.append($0) }
@@ -92,7 +92,7 @@ struct ToneTrack {
         return file
     }
 
-    /// The samples of a track as its tables describe them.
+    /// The samples of a track as described by its tables.
     private func samples(of table: Boxes, in file: Data) throws -> [Data] {
         let stsc = try #require(table.payload("stsc"))
         let stsz = try #require(table.payload("stsz"))
@@ -114,41 +114,41 @@ struct ToneTrack {
         return samples
     }
 
-    @Test func indexLiesInFrontOfTheSamples() throws {
-        #expect(Boxes(data: try write([picture().track])).names == ["ftyp", "moov", "mdat"])
+    @Test func theIndexPrecedesTheSamples() throws {
+        #expect(Boxes(data: try write([videoTrack().track])).names == ["ftyp", "moov", "mdat"])
     }
 
-    @Test func tablesLeadToEverySampleOfBothTracks() throws {
+    @Test func tablesLocateEverySampleOfBothTracks() throws {
         let tone = try ToneTrack()
-        let (picture, pictures) = try picture()
-        let sound = try track(
+        let (video, videoSamples) = try videoTrack()
+        let audio = try track(
             tone.description, folder: "audio", segments: tone.segments, duration: Int64(ToneTrack.sampleCount))
-        let file = try write([picture, sound])
+        let file = try write([video, audio])
         let boxes = Boxes(data: file)
-        for (index, expected) in [pictures.map(\.data), tone.packets].enumerated() {
+        for (index, expected) in [videoSamples.map(\.data), tone.packets].enumerated() {
             let table = try #require(boxes.payload("moov/trak", index).map { Boxes(data: $0) })
             let stbl = try #require(table.payload("mdia/minf/stbl"))
             #expect(try samples(of: Boxes(data: stbl), in: file) == expected)
         }
-        #expect(boxes.payload("mdat")?.count == (pictures.map(\.data) + tone.packets).reduce(0) { $0 + $1.count })
+        #expect(boxes.payload("mdat")?.count == (videoSamples.map(\.data) + tone.packets).reduce(0) { $0 + $1.count })
     }
 
-    @Test func timesAndKeyFramesAreThoseOfTheFragments() throws {
+    @Test func timesAndKeyFramesMatchTheFragments() throws {
         let table = "moov/trak/mdia/minf/stbl"
-        let boxes = Boxes(data: try write([picture().track]))
+        let boxes = Boxes(data: try write([videoTrack().track]))
         #expect(boxes.payload("\(table)/stts") == Data(hex: "00000000 00000001 0000000c 000003e9"))
         #expect(boxes.payload("\(table)/stss") == Data(hex: "00000000 00000004 00000001 00000004 00000007 0000000a"))
         let ctts = try #require(boxes.payload("\(table)/ctts"))
         #expect(ctts.prefix(32) == Data(hex: "00000000 00000009 00000001 000003e9 00000001 00000bbb 00000002 000003e9"))
         #expect(boxes.payload("moov/trak/mdia/mdhd")?.integer(at: 24, 8) == 12_012)
-        // Half a second of 24000ths in the movie's 90 kHz, without the delay that the edit list takes away.
+        // Half a second in the movie's time scale of 90 kHz, without the delay that the edit list removes.
         #expect(boxes.payload("moov/mvhd")?.integer(at: 24, 8) == 45_045)
         #expect(
             boxes.payload("moov/trak/edts/elst")?.suffix(20)
                 == Data(hex: "00000000 0000aff5 00000000 000003e9 00010000"))
     }
 
-    @Test func audioHasNoTablesThatItDoesNotNeed() throws {
+    @Test func audioHasNoUnnecessaryTables() throws {
         let tone = try ToneTrack()
         let boxes = Boxes(data: try write([track(tone.description, folder: "a", segments: tone.segments, duration: 1)]))
         #expect(boxes.payload("moov/trak/mdia/minf/stbl/stss") == nil)
@@ -157,8 +157,8 @@ struct ToneTrack {
 
     @Test func tracksAreInterleavedByTime() throws {
         let tone = try ToneTrack()
-        let sound = try track(tone.description, folder: "audio", segments: tone.segments, duration: 50_000)
-        let boxes = Boxes(data: try write([picture().track, sound]))
+        let audio = try track(tone.description, folder: "audio", segments: tone.segments, duration: 50_000)
+        let boxes = Boxes(data: try write([videoTrack().track, audio]))
         let offsets = try (0..<2).map { index in
             let trak = try #require(boxes.payload("moov/trak", index))
             let co64 = try #require(Boxes(data: trak).payload("mdia/minf/stbl/co64"))
@@ -169,15 +169,15 @@ struct ToneTrack {
         #expect(order == ["v", "a", "v", "v", "v", "a"])
     }
 
-    @Test func segmentThatBecameShorterIsAnErrorAndNoFileAppears() throws {
-        let (track, _) = try picture()
+    @Test func aSegmentThatShrankIsAnErrorAndWritesNoFile() throws {
+        let (track, _) = try videoTrack()
         try store.put(try store.get("video/1.m4s").dropLast(1), at: "video/1.m4s")
         #expect(throws: ClairoError.self) { try write([track]) }
         #expect(try store.size(of: "out.mp4") == nil)
     }
 }
 
-/// What libav, as any player, finds in what was written.
+/// What libav reads from the written files.
 @Suite struct ReopenedTrackTests {
     private static let options = DemuxerOptions(formatWhitelist: "mov,mp4,m4a,3gp,3g2,mj2", codecWhitelist: "aac")
 
@@ -197,17 +197,17 @@ struct ToneTrack {
             times.append(packet.pts ?? .min)
         }
         #expect(packets == tone.packets)
-        // The edit list puts sample 0 at time 0: the priming unit lies before it.
+        // The edit list places sample 0 at time 0; the priming unit precedes it.
         #expect(times == packets.indices.map { Int64($0 - 1) * 1024 })
     }
 
-    @Test func fragmentsPlayAsWritten() throws {
+    @Test func libavReadsTheFragmentsAsWritten() throws {
         let tone = try ToneTrack()
         let data = tone.segments.reduce(FragmentWriter.initSegment(tone.description), +)
         try Self.expectTone(data, tone: tone)
     }
 
-    @Test func progressiveFilePlaysAsWritten() throws {
+    @Test func libavReadsTheProgressiveFileAsWritten() throws {
         let tone = try ToneTrack()
         let store = MemoryStore()
         var chunks: [ProgressiveMP4.Chunk] = []

@@ -6,7 +6,7 @@ import Testing
 @testable import ClairoMedia
 
 @Suite struct SamplePlacementTests {
-    /// The placement of blocks of audio, each given by its start and length.
+    /// Places blocks of audio, each given by its start and length.
     private static func place(_ blocks: [(Int, Int)], limit: Int = 1_000_000) -> (steps: [[Int]], position: Int) {
         var placement = SamplePlacement(limit: limit)
         let steps = blocks.map { start, count in
@@ -16,12 +16,12 @@ import Testing
         return (steps, placement.position)
     }
 
-    @Test func blocksThatFollowEachOtherAreTakenWhole() {
+    @Test func contiguousBlocksAreUsedCompletely() {
         #expect(
             Self.place([(0, 1024), (1024, 1024), (2048, 500)]).steps == [[0, 0, 1024], [0, 0, 1024], [0, 0, 500]])
     }
 
-    @Test func lateStartBecomesSilenceHoweverShort() {
+    @Test func anyDelayedStartBecomesSilence() {
         #expect(Self.place([(5, 100)]).steps == [[5, 0, 100]])
         #expect(Self.place([(48_000, 100)]).steps == [[48_000, 0, 100]])
     }
@@ -32,37 +32,37 @@ import Testing
         #expect(result.position == 1572)
     }
 
-    @Test func clockErrorsWithinTheToleranceMoveNothing() {
+    @Test func clockErrorsWithinTheToleranceAreIgnored() {
         let slack = SamplePlacement.tolerance
         #expect(Self.place([(0, 1000), (1000 + slack, 1000)]).steps == [[0, 0, 1000], [0, 0, 1000]])
         #expect(Self.place([(0, 1000), (1000 - slack, 1000)]).steps == [[0, 0, 1000], [0, 0, 1000]])
     }
 
-    @Test func gapBecomesSilence() {
+    @Test func aGapBecomesSilence() {
         let gap = SamplePlacement.tolerance + 1
         #expect(Self.place([(0, 1000), (1000 + gap, 1000)]).steps == [[0, 0, 1000], [gap, 0, 1000]])
     }
 
-    @Test func overlapIsLeftOut() {
+    @Test func overlappingSamplesAreDropped() {
         let overlap = SamplePlacement.tolerance + 1
         #expect(
             Self.place([(0, 2000), (2000 - overlap, 1000)]).steps == [[0, 0, 2000], [0, overlap, 1000 - overlap]])
         #expect(Self.place([(0, 2000), (0, 1000)]).steps == [[0, 0, 2000], [0, 1000, 0]])
     }
 
-    @Test func smallErrorsDoNotAddUp() {
-        // A clock that runs a millisecond long with each block: within 15 blocks it is set right.
+    @Test func smallErrorsDoNotAccumulate() {
+        // A clock that drifts by a millisecond per block is corrected within 15 blocks.
         let result = Self.place((0..<200).map { ($0 * (1024 + 48), 1024) })
         #expect(abs(result.position - 199 * (1024 + 48) - 1024) <= SamplePlacement.tolerance)
     }
 
-    @Test func nothingGoesBehindTheLimit() {
+    @Test func nothingIsPlacedAfterTheLimit() {
         #expect(Self.place([(0, 1000), (1000, 1000)], limit: 1500).steps == [[0, 0, 1000], [0, 0, 500]])
         #expect(Self.place([(2000, 1000)], limit: 1500).steps == [[1500, 0, 0]])
         #expect(Self.place([(1 << 40, 1000), (0, 1000)], limit: 1500).position == 1500)
     }
 
-    @Test func blocksAtAnyTimeNeverOverfillOrRunBackwards() {
+    @Test func blocksAtAnyTimeNeverOverfillOrMoveBackwards() {
         var generator = SeededGenerator(seed: 9)
         for _ in 0..<500 {
             let limit = Int.random(in: 0...20_000, using: &generator)
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func bufferGivesBackWhatWasPutInFilledUpWithSilence() throws {
+    @Test func bufferReturnsItsSamplesPaddedWithSilence() throws {
         let ramp = (0..<10).map(Float.init)
         let frame = try Frame.audio(channels: [ramp[...], ramp.reversed()[...]], sampleRate: 48_000, pts: 0)
         var buffer = SampleBuffer(channels: 2)
@@ -93,7 +93,7 @@ import Testing
         #expect(buffer.count == 0)
     }
 
-    @Test func bufferKeepsItsOrderWhileItThrowsAwayWhatWasTaken() throws {
+    @Test func bufferKeepsItsOrderWhileItDiscardsTakenSamples() throws {
         var buffer = SampleBuffer(channels: 1)
         var taken: [Float] = []
         for block in 0..<200 {

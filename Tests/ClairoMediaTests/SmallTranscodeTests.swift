@@ -6,7 +6,7 @@ import Testing
 
 @testable import ClairoMedia
 
-/// Whole transcodes in memory, with no program and no file: once and small what the integration tests do with clips.
+/// Complete transcodes in memory, without programs or files: a small version of the integration tests.
 @Suite(.ownThreads) struct SmallTranscodeTests {
     private let store = MemoryStore()
 
@@ -17,7 +17,7 @@ import Testing
         return try await onDedicatedThread(name: "test job") { try job.run() }
     }
 
-    /// Of the one progressive MP4 in the output.
+    /// The media info of the only progressive MP4 in the output.
     private func demuxer(_ manifest: OutputManifest) throws -> Demuxer {
         let keys = manifest.files.map(\.key).filter { $0.hasSuffix(".mp4") && $0.hasPrefix("mp4/") }
         #expect(keys.count == 1)
@@ -38,7 +38,7 @@ import Testing
         return frames
     }
 
-    @Test func aShortFilmShowsTheSameFrames() async throws {
+    @Test func theOutputOfAShortClipShowsTheSameFrames() async throws {
         let grey = (0..<25).map { UInt8($0 * 10) }
         let outcome = try await transcode(MemoryMedia.gif(width: 160, height: 90, grey: grey), name: "ramp.gif")
         #expect(outcome.manifest.state == .complete && outcome.verification?.passed == true)
@@ -48,14 +48,14 @@ import Testing
         let frames = try frames(demuxer(outcome.manifest))
         #expect(frames.map(\.width) == grey.map { _ in 160 })
         for (frame, level) in zip(frames, grey) {
-            // A GIF has full range, the output has not.
+            // A GIF has full range, the output limited range.
             let expected = 16 + Double(level) * 219 / 255
             let shown = try #require(frame.withRow(plane: 0, row: 45, width: 160) { Double($0[80]) })
             #expect(abs(shown - expected) < 6, "\(level) became \(shown)")
         }
     }
 
-    @Test func audioAloneKeepsItsLength() async throws {
+    @Test func anAudioOnlyOutputKeepsItsDuration() async throws {
         let outcome = try await transcode(MemoryMedia.wav(samples: 20_000), name: "saw.wav")
         #expect(outcome.manifest.state == .complete && outcome.verification?.passed == true)
         #expect(outcome.manifest.renditions.isEmpty)

@@ -4,7 +4,7 @@ import Testing
 @testable import ClairoMedia
 
 @Suite struct TranscodePlannerTests {
-    /// A source with nothing in it, which cannot be transcoded whatever the settings.
+    /// A source without streams, which cannot be transcoded with any settings.
     private static func plan(_ settings: TranscodeSettings) throws(ClairoError) -> Plan {
         let info = MediaInfo(
             container: "wav", containerName: "WAV", size: 0, duration: 0, declaredDuration: nil, bitRate: 0, video: [],
@@ -15,7 +15,7 @@ import Testing
             fingerprint: SourceFingerprint(name: "a.wav", size: 0, identity: "00"), settings: settings)
     }
 
-    /// Settings come from a job's document, which another program may have written.
+    /// A job's document, which another program may have written, contains the settings.
     @Test(arguments: [
         (TranscodeSettings(formats: []), "formats is empty"),
         (TranscodeSettings(heights: [721]), "heights 721 is out of range"),
@@ -26,14 +26,14 @@ import Testing
         (TranscodeSettings(start: Rational(-1)), "start -1 is out of range"),
         (TranscodeSettings(duration: .zero), "duration 0 is out of range"),
     ])
-    func aSettingOutOfRangeIsRefusedBeforeTheSource(settings: TranscodeSettings, problem: String) {
+    func anOutOfRangeSettingIsRefusedBeforeTheSource(settings: TranscodeSettings, problem: String) {
         let error = #expect(throws: ClairoError.self) { try Self.plan(settings) }
         #expect(error?.exitCode == .configuration)
         #expect(error?.message == "The settings of the job: \(problem)")
         #expect(error?.advice?.hasPrefix("Give ") == true)
     }
 
-    @Test func aSourceWithNothingInItIsRefused() {
+    @Test func aSourceWithoutStreamsIsRefused() {
         let error = #expect(throws: ClairoError.self) { try Self.plan(TranscodeSettings()) }
         #expect(error?.kind == .badInput)
         #expect(error?.message.contains("neither video nor audio") == true)

@@ -6,7 +6,8 @@ import Testing
 
 @testable import ClairoMedia
 
-/// Grey frames as H.264 in Clairo's segments: 50 frames at 24000/1001 in two segments of one GOP and a rest.
+/// Grey frames as H.264 in Clairo's segments: 50 frames at 24000/1001 in two segments of one GOP and a shorter last
+/// one.
 struct GreyTrack {
     static let grid = SegmentGrid(frameRate: Rational(24000, 1001), frameCount: 50, segmentSeconds: 1)
     static let size = FrameSize(width: 64, height: 48)
@@ -42,15 +43,15 @@ struct GreyTrack {
                         video: "[in]scale=out_range=tv,format=yuv420p,setsar=1[out0]", like: frame,
                         timeBase: Ratio(1, 100), outputs: 1)
                 try graph?.push(frame)
-                guard case .value(let picture) = try graph?.pull() else { continue }
+                guard case .value(let filtered) = try graph?.pull() else { continue }
                 encoder =
                     try encoder
                     ?? Encoder(
                         video: VideoEncoderSettings(
                             encoder: "libx264", width: Self.size.width, height: Self.size.height,
                             frameRate: Ratio(24000, 1001), gopFrames: Self.grid.gopFrames,
-                            options: [("crf", "10"), ("x264-params", "scenecut=0:open-gop=0")]), first: picture)
-                try encoder?.send(picture, pts: count)
+                            options: [("crf", "10"), ("x264-params", "scenecut=0:open-gop=0")]), first: filtered)
+                try encoder?.send(filtered, pts: count)
                 count += 1
                 try collect()
             }
@@ -67,7 +68,7 @@ struct GreyTrack {
         self.samples = samples
     }
 
-    /// The samples of one segment, which GOPs being closed lie together.
+    /// The samples of one segment, which are contiguous because GOPs are closed.
     func samples(ofSegment index: Int) -> [TimedSample] {
         samples.filter { Self.grid.frames(ofSegment: index).contains($0.frame) }
     }
@@ -78,7 +79,7 @@ struct GreyTrack {
             name: "48p")
     }
 
-    /// What libav decodes of an init segment and these segments.
+    /// The frames that libav decodes from an init segment and these segments.
     func frames(of segments: [Data], threads: Int32 = 1) throws -> (frames: [Frame], errors: Int) {
         let data = segments.reduce(FragmentWriter.initSegment(description), +)
         let demuxer = try Demuxer(
@@ -98,7 +99,7 @@ struct GreyTrack {
 }
 
 @Suite struct VideoSegmentTests {
-    @Test func playerShowsEveryFrameAtItsPlaceOnTheGrid() throws {
+    @Test func aPlayerShowsEveryFrameAtItsTimeOnTheGrid() throws {
         let track = try GreyTrack()
         #expect(track.reorderDelay > 0)
         let segments = try (0..<2).map { try track.segment($0) }
@@ -111,7 +112,7 @@ struct GreyTrack {
         #expect(zip(luma, luma.dropFirst()).allSatisfy { $0 < $1 })
     }
 
-    @Test func segmentBeginsAtItsFirstFrameAndHasOneFragmentForEachGOP() throws {
+    @Test func aSegmentBeginsAtItsFirstFrameAndHasOneFragmentPerGOP() throws {
         let track = try GreyTrack()
         for index in 0..<2 {
             let fragments = try FragmentReader.fragments(of: track.segment(index))
@@ -128,21 +129,21 @@ struct GreyTrack {
         let first = track.samples(ofSegment: 0)
         var late = first
         late[0].isSync = false
-        var stranger = first
-        stranger[5].frame = 48
+        var outside = first
+        outside[5].frame = 48
         var early = first
         early[47].frame = 0
-        for samples in [[], Array(first.dropLast()), first + first.suffix(1), late, stranger, early] {
+        for samples in [[], Array(first.dropLast()), first + first.suffix(1), late, outside, early] {
             #expect(throws: ClairoError.self) { try track.segment(0, samples: samples) }
         }
     }
 
     /// Damage affects only the damaged frame, for any number of decoding threads.
     @Test(arguments: [1, 2, 4] as [Int32])
-    func picturesBehindDamageAreDecodedToTheEnd(threads: Int32) throws {
+    func framesAfterDamageAreDecodedToTheEnd(threads: Int32) throws {
         let track = try GreyTrack()
         var samples = track.samples(ofSegment: 0)
-        // A unit of unknown type: the decoder reports that it holds no picture.
+        // A unit of unknown type: the decoder reports that it contains no frame.
         for index in [44, 46] { samples[index].data = Data(hex: "00000002 1f00") }
         let (frames, errors) = try track.frames(of: [track.segment(0, samples: samples)], threads: threads)
         #expect(errors >= 2)

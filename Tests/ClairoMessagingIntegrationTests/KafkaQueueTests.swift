@@ -4,9 +4,9 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// The queue on brokers. A group of the mock cluster takes some seconds for its first assignment.
+/// The queue with a Kafka cluster. The first assignment of a group takes some seconds in the mock cluster.
 @Suite struct KafkaQueueTests {
-    /// A rebalance of the mock cluster takes a second less than the session timeout.
+    /// A rebalance of the mock cluster takes the session timeout minus one second.
     private func queue(
         _ brokers: String, timeout: Duration = .seconds(100), _ properties: String...
     ) throws -> KafkaQueue {
@@ -15,23 +15,23 @@ import Testing
             properties: ["session.timeout.ms=12000", "heartbeat.interval.ms=200"] + properties, timeout: timeout)
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: MessageQueueContract.promises)
-    func kafkaKeepsEveryPromise(_ promise: MessageQueueContract.Promise) async throws {
+    @Test(.timeLimit(.minutes(10)), arguments: MessageQueueContract.clauses)
+    func kafkaFulfilsTheContract(_ clause: MessageQueueContract.Clause) async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic(partitions: 4)
-        try await promise.check(.init(queue: try queue(cluster.brokers), topic: topic))
+        try await clause.check(.init(queue: try queue(cluster.brokers), topic: topic))
     }
 
-    @Test func unavailableBrokersAreAnErrorForEachMessage() async throws {
+    @Test func unavailableBrokersFailEachMessage() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
         let producer = try await queue(cluster.brokers, "message.timeout.ms=2500").producer()
         try await cluster.takeDown()
-        await MessageQueueContract.checkSendingToNobody(producer, topic: topic)
+        await MessageQueueContract.checkSendingWhileUnavailable(producer, topic: topic)
         await producer.close()
     }
 
-    @Test func aCheckNamesTheTopicsThatAreMissingUntilTheyAreThere() async throws {
+    @Test func theCheckNamesMissingTopicsUntilTheyExist() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let queue = try queue(cluster.brokers)
         for topic in Topic.all.dropFirst(2) { _ = try await cluster.makeTopic(topic) }
@@ -43,7 +43,7 @@ import Testing
         try await queue.check()
     }
 
-    @Test func preparingMakesTheTopicsThatAreMissingAndLeavesTheOthers() async throws {
+    @Test func prepareCreatesMissingTopicsAndKeepsTheOthers() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         _ = try await cluster.makeTopic(Topic.uploads, partitions: 3)
         let controller = try KafkaController(of: cluster)
@@ -56,7 +56,7 @@ import Testing
         try await queue.check()
     }
 
-    @Test func theCheckReportsTopicsThatMayNotBeCreated() async throws {
+    @Test func theCheckReportsThatTopicsMayNotBeCreated() async throws {
         let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
         controller.refuse(.init(.topicAuthorizationFailed, "Not you"))
         let queue = try queue(controller.brokers)
@@ -67,7 +67,7 @@ import Testing
         #expect(error?.message.hasSuffix(Topic.all.joined(separator: ", ")) == true, "\(String(describing: error))")
     }
 
-    @Test func theReasonWhyTopicsCannotBeCreatedIsReported() async throws {
+    @Test func prepareReportsWhyTopicsCannotBeCreated() async throws {
         let controller = try KafkaController(of: try await KafkaCluster.start(brokers: 1))
         controller.refuse(.init(.invalidReplicationFactor, "Replication factor: 3 larger than available brokers: 1."))
         let queue = try queue(controller.brokers)
@@ -79,7 +79,7 @@ import Testing
     }
 
     /// The mock cluster itself has no controller.
-    @Test func aClusterThatCreatesNoTopicsIsReportedAndNotAskedForExistingOnes() async throws {
+    @Test func aClusterThatCannotCreateTopicsIsReportedUnlessAllTopicsExist() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let queue = try queue(cluster.brokers, timeout: .seconds(10))
         for topic in Topic.all { _ = try await cluster.makeTopic(topic) }
@@ -90,7 +90,7 @@ import Testing
         #expect(error?.message.contains("controller") == true, "\(String(describing: error))")
     }
 
-    @Test func aCheckSaysWhyNoBrokerCanBeReached() async throws {
+    @Test func theCheckReportsWhyNoBrokerIsReachable() async throws {
         let queue = try queue("127.0.0.1:1")
         let error = await failure { try await queue.check() }
         #expect(error?.exitCode == .unavailable)
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(arguments: ["kafka://", "kafka://u:secret@h:9092", "kafka://h/path", "kafka:h", "amqp://h"])
-    func whatIsNoURLOfAQueueIsAWrongSetting(_ url: String) async throws {
+    func anInvalidQueueURLIsAConfigurationError(_ url: String) async throws {
         let error = await failure { _ = try KafkaQueue(url: url) }
         #expect(error?.exitCode == .configuration)
         #expect(error?.description.contains("secret") == false)

@@ -5,9 +5,9 @@ import Foundation
 import Synchronization
 import Testing
 
-/// The runtime loop against a stand-in for Lambda's runtime API.
+/// The runtime loop with a substitute for Lambda's runtime API.
 @Suite struct LambdaRuntimeTests {
-    @Test func eventsAreHandledInTurnAndAFailureDoesNotEndIt() async throws {
+    @Test func eventsAreHandledInOrderAndAFailureDoesNotEndTheLoop() async throws {
         let api = try LambdaRuntimeAPI(["{\"n\":3}", "{\"n\":2}", "{\"n\":1}"])
         defer { api.stop() }
         let runtime = try LambdaRuntime(environment: api.environment)
@@ -41,7 +41,7 @@ import Testing
         "", "Root=", "Self=1-5bef4de7-ad49b0e87f6ef6c87fc2e700", "Root=2-5bef4de7-ad49b0e87f6ef6c87fc2e700",
         "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e70", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e70g",
     ])
-    func whatIsNoTraceOfXRayIsNotTakenForOne(_ header: String) async throws {
+    func anInvalidXRayTraceHeaderIsIgnored(_ header: String) async throws {
         let api = try LambdaRuntimeAPI([.init("1", traceHeader: header)])
         defer { api.stop() }
         let stop = StopRequest()
@@ -52,7 +52,7 @@ import Testing
         #expect(api.answers.map(\.body) == ["none"])
     }
 
-    @Test func aStopWhileAnEventIsHandledLetsItBeAnswered() async throws {
+    @Test func aStopLetsTheCurrentEventFinish() async throws {
         let api = try LambdaRuntimeAPI(["1", "2"])
         defer { api.stop() }
         let stop = StopRequest()
@@ -63,11 +63,11 @@ import Testing
         #expect(api.answers.map(\.path) == ["/2018-06-01/runtime/invocation/request-2/response"])
     }
 
-    @Test func anAnswerThatIsTooLargeIsReportedAsAFailure() async throws {
+    @Test func aResponseThatIsTooLargeIsReportedAsAnError() async throws {
         let api = try LambdaRuntimeAPI(["1"], answerStatus: 413)
         defer { api.stop() }
         let runtime = try LambdaRuntime(environment: api.environment)
-        // The stand-in refuses the report too, which ends the loop: a runtime API that answers so is out of order.
+        // The substitute rejects the report too, which ends the loop: such a runtime API is broken.
         let error = try await #require(throws: ClairoError.self) {
             try await runtime.run(until: StopRequest()) { (event) throws(ClairoError) in event.payload }
         }
@@ -75,7 +75,7 @@ import Testing
         #expect(api.answers.map(\.path).last == "/2018-06-01/runtime/invocation/request-1/error")
     }
 
-    @Test func aFunctionThatCannotStartReportsIt() async throws {
+    @Test func aFunctionThatCannotStartReportsWhy() async throws {
         let api = try LambdaRuntimeAPI([])
         defer { api.stop() }
         try await LambdaRuntime(environment: api.environment).reportInitFailure(.configuration("No such bucket"))
@@ -95,7 +95,7 @@ import Testing
             try await runtime.run(until: StopRequest()) { (event) throws(ClairoError) in event.payload }
         }
         server.stop()
-        // A client of its own, without a connection that is still open.
+        // A new client, without an open connection.
         let later = try LambdaRuntime(environment: place)
         let away = try await #require(throws: ClairoError.self) {
             try await later.run(until: StopRequest()) { (event) throws(ClairoError) in event.payload }
@@ -103,7 +103,7 @@ import Testing
         #expect(nonsense.kind == .defect && away.exitCode == .unavailable)
     }
 
-    @Test func outsideOfLambdaThereIsNoRuntime() throws {
+    @Test func thereIsNoRuntimeOutsideLambda() throws {
         let error = try #require(throws: ClairoError.self) { try LambdaRuntime(environment: [:]) }
         #expect(error.exitCode == .configuration)
     }

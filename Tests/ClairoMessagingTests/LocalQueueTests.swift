@@ -5,41 +5,41 @@ import ClairoTestSupport
 import Synchronization
 import Testing
 
-/// The queue without a service, over every store that may carry it.
+/// The queue without a service, on every store that supports it.
 @Suite(.timeLimit(.minutes(10))) struct LocalQueueTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    private func check(_ promise: MessageQueueContract.Promise, _ store: any MetadataStore) async throws {
-        // No lease is to run out while this machine does something else.
-        try await promise.check(.init(queue: LocalQueue(records: store, leaseSeconds: 600), topic: "topic"))
+    private func check(_ clause: MessageQueueContract.Clause, _ store: any MetadataStore) async throws {
+        // Leases must not expire while this machine is busy.
+        try await clause.check(.init(queue: LocalQueue(records: store, leaseSeconds: 600), topic: "topic"))
         await store.close()
     }
 
-    @Test(arguments: MessageQueueContract.promises)
-    func memoryKeepsEveryPromise(_ promise: MessageQueueContract.Promise) async throws {
-        try await check(promise, MemoryMetadata())
+    @Test(arguments: MessageQueueContract.clauses)
+    func memoryFulfilsTheContract(_ clause: MessageQueueContract.Clause) async throws {
+        try await check(clause, MemoryMetadata())
     }
 
-    @Test(arguments: MessageQueueContract.promises)
-    func sqliteKeepsEveryPromise(_ promise: MessageQueueContract.Promise) async throws {
+    @Test(arguments: MessageQueueContract.clauses)
+    func sqliteFulfilsTheContract(_ clause: MessageQueueContract.Clause) async throws {
         let store = try await MetadataDatabase.open(url: "sqlite:" + scratch.path("clairo.db"), environment: [:])
-        try await check(promise, store)
+        try await check(clause, store)
     }
 
-    @Test func messagesOfADeadConsumerAreRedeliveredAfterItsLease() async throws {
+    @Test func messagesOfADeadConsumerAreRedeliveredAfterTheLeaseExpires() async throws {
         let store = MemoryMetadata()
         let message = MetadataSamples.message(of: .make(), topic: "topic", key: "key")
         try await store.enqueue([message])
-        // Taken by somebody who will never be heard of again.
+        // Taken by a consumer that has died.
         #expect(try await store.claimQueued(topics: ["topic"], owner: "dead", limit: 1, leaseSeconds: 0.2).count == 1)
         let consumer = try await LocalQueue(records: store).consumer(topics: ["topic"], group: "g", inFlight: 1)
         #expect(try await consumer.next()?.id == message.id)
         await consumer.close()
     }
 
-    @Test func aMessageThatIsWorkedOnForLongerThanItsLeaseStaysWithItsConsumer() async throws {
-        // Only the test lets the store's time pass, so a busy machine makes no renewal late.
+    @Test func aConsumerKeepsAMessageForLongerThanOneLease() async throws {
+        // Only the test advances the store's clock, so no renewal is late on a busy machine.
         let time = Mutex(Timestamp.now)
         let store = MemoryMetadata(now: { time.withLock { $0 } })
         let queue = LocalQueue(records: store, leaseSeconds: 0.3)

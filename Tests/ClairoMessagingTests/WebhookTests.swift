@@ -5,7 +5,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Webhooks as a receiver sees them.
+/// Webhooks from the perspective of a receiver.
 @Suite struct WebhookTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -33,7 +33,7 @@ import Testing
             url: url, secret: Self.secret, timeout: timeout, environment: ["NO_PROXY": "127.0.0.1"], now: { Self.time })
     }
 
-    /// Sends one message to a server that always says the same.
+    /// Sends one message to a server that always sends the same reply.
     private func failure(status: Int, headers: [String: String] = [:], body: Data = Data()) async throws -> ClairoError
     {
         let server = try StubServer { _, _ in HTTPResponse(status, body, headers: headers) }
@@ -45,7 +45,7 @@ import Testing
 
     // MARK: Content
 
-    @Test func theReceiverGetsTheEventAndCanCheckWhoSentIt() async throws {
+    @Test func theReceiverGetsASignedEvent() async throws {
         let deliveries = Mutex<[Delivery]>([])
         let server = try StubServer { request, body in
             deliveries.withLock { $0.append(Delivery(request: request, body: body)) }
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test(.enabled(if: TestTools.path(of: "python3") != nil, "python3 is not installed"))
-    func anotherLibrarySignsTheSame() async throws {
+    func theSignatureMatchesThatOfAnotherLibrary() async throws {
         let body = Data("{\"event\":\"job.ready\"}".utf8)
         try body.write(to: scratch.url("body"))
         let script = """
@@ -82,7 +82,7 @@ import Testing
         #expect(WebhookSignature.sign(body, secret: Self.secret, time: 1_795_370_645) == signature)
     }
 
-    @Test func aSignatureIsOfItsBodySecretAndTime() {
+    @Test func aSignatureDependsOnBodySecretAndTime() {
         let body = Data("{\"event\":\"job.ready\"}".utf8)
         let signature = WebhookSignature.sign(body, secret: "s", time: 1000)
         #expect(WebhookSignature.sign(body, secret: "s", time: 1000) == signature)
@@ -95,22 +95,22 @@ import Testing
         }
     }
 
-    // MARK: Failure
+    // MARK: Errors
 
-    @Test(arguments: [200, 201, 202, 204, 299]) func anySuccessIsSuccess(_ status: Int) async throws {
+    @Test(arguments: [200, 201, 202, 204, 299]) func everySuccessStatusIsAccepted(_ status: Int) async throws {
         let server = try StubServer { _, _ in HTTPResponse(status) }
         defer { server.stop() }
         try await webhook(server.url).send(try message())
     }
 
     @Test(arguments: [408, 425, 429, 500, 502, 503, 504, 599])
-    func aReceiverThatCannotNowIsAskedAgain(_ status: Int) async throws {
+    func aTemporaryErrorStatusIsTransient(_ status: Int) async throws {
         let error = try await failure(status: status, body: Data("words of the receiver".utf8))
         #expect(error.kind == .transient && error.message.contains("\(status)"))
     }
 
     @Test(arguments: [400, 401, 403, 404, 405, 409, 410, 413, 422, 301, 302, 307, 308])
-    func aReceiverThatRefusesIsNotAskedAgain(_ status: Int) async throws {
+    func anyOtherErrorStatusIsPermanent(_ status: Int) async throws {
         let elsewhere = try StubServer { _, _ in HTTPResponse(200) }
         defer { elsewhere.stop() }
         let error = try await failure(status: status, headers: ["location": elsewhere.url])
@@ -119,7 +119,7 @@ import Testing
         #expect(!error.description.contains("secret"), "\(error)")
     }
 
-    @Test func anUnavailableReceiverIsRetried() async throws {
+    @Test func anUnavailableReceiverIsATransientError() async throws {
         let server = try StubServer { _, _ in nil }
         let sender = try webhook(server.url + "/path-secret")
         let message = try message()
@@ -130,7 +130,7 @@ import Testing
         #expect(!"\(lost)\(refused)".contains("secret"))
     }
 
-    @Test func aReceiverThatNeverAnswersCostsTheTimeLimitAndNoMore() async throws {
+    @Test func aReceiverThatNeverRepliesFailsAfterTheTimeout() async throws {
         let server = try RawServer { connection in
             _ = connection.readHead()
             connection.waitForStop()
@@ -141,7 +141,7 @@ import Testing
         #expect(error.kind == .transient)
     }
 
-    @Test func aReceiverThatTricklesCostsTheTimeLimitAndNoMore() async throws {
+    @Test func aReceiverThatTricklesFailsAfterTheTimeout() async throws {
         let server = try RawServer { connection in
             _ = connection.readHead()
             connection.send("HTTP/1.1 500 No\r\nContent-Length: 100000000\r\n\r\n")
@@ -153,7 +153,7 @@ import Testing
         #expect(error.kind == .transient)
     }
 
-    @Test func aReceiverWithAnEndlessBodyHasStillAccepted() async throws {
+    @Test func anEndlessReplyBodyIsIgnored() async throws {
         let server = try RawServer { connection in
             let head = connection.readHead()
             _ = connection.read(head?.length ?? 0)
@@ -164,7 +164,7 @@ import Testing
         try await webhook(server.url).send(try message())
     }
 
-    @Test func aMessageThatIsNoEventIsADefect() async throws {
+    @Test func aMessageThatIsNotAnEventIsADefect() async throws {
         let server = try StubServer { _, _ in HTTPResponse(200) }
         defer { server.stop() }
         var message = try message()
@@ -175,7 +175,7 @@ import Testing
     }
 
     @Test(arguments: ["", "example.com", "ftp://host/x", "file:///etc/passwd", "https://", "/path"])
-    func aURLThatIsNoneIsRefused(_ url: String) throws {
+    func anInvalidURLIsRefused(_ url: String) throws {
         let error = try #require(throws: ClairoError.self) { try webhook(url) }
         #expect(error.exitCode == .configuration)
     }

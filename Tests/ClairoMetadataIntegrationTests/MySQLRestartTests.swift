@@ -4,9 +4,9 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// A server that dies and comes back in the middle of work.
+/// A server that crashes and restarts during work.
 @Suite(.enabled(if: MariaDBServer.isInstalled)) struct MySQLRestartTests {
-    @Test func aRestartInTheMiddleOfWorkLosesAndDoublesNothing() async throws {
+    @Test func aRestartDuringWorkLosesAndDuplicatesNothing() async throws {
         let scratch = try Scratch()
         let server = try await MariaDBServer(folder: scratch.path("mariadb"))
         scratch.onCleanup { server.kill() }
@@ -20,7 +20,7 @@ import Testing
         let finish = MetadataSamples.task(of: job, .finish)
         let counter = Counter()
 
-        // Eight workers claim and end tasks, and register a video for each; two crashes come between.
+        // Eight workers claim and end tasks and register a video for each, while the server crashes twice.
         try await withThrowingTaskGroup { group in
             for worker in 0..<8 {
                 group.addTask {
@@ -56,18 +56,18 @@ import Testing
         await store.close()
     }
 
-    @Test func anUnavailableServerIsReportedAfterAWhileAndNotForEver() async throws {
+    @Test func retriesEndWithAnErrorIfTheServerStaysUnavailable() async throws {
         let scratch = try Scratch()
         let server = try await MariaDBServer(folder: scratch.path("mariadb"))
         let store = try await MetadataDatabase.open(url: try await server.makeDatabase().url, environment: [:])
         _ = try await store.migrate()
         try await store.check()
         server.kill()
-        // A caller need not wait for that.
+        // A cancelled caller does not wait for that.
         let task = Task { try await store.check() }
         task.cancel()
         switch await task.result {
-        case .success: Issue.record("The server is dead")
+        case .success: Issue.record("The call succeeded without a server")
         case .failure(let error): #expect(error as? ClairoError == .cancelled)
         }
         #expect(await failure { _ = try await store.migrate() }?.exitCode == .unavailable)

@@ -5,13 +5,13 @@ import Foundation
 import MariaDB
 import Testing
 
-/// The store on a real MariaDB, each test in a database of its own.
+/// The store on a real MariaDB server. Each test has its own database.
 @Suite(.enabled(if: MariaDBServer.isInstalled)) struct MySQLTests {
     private func open(_ url: String, _ environment: [String: String] = [:]) async throws -> any MetadataStore {
         try await MetadataDatabase.open(url: url, environment: environment)
     }
 
-    /// A store that is empty and migrated.
+    /// An empty, migrated store.
     private func withStore<R>(
         _ body: (any MetadataStore, MariaDBServer, _ database: String) async throws -> R
     ) async throws -> R {
@@ -24,12 +24,12 @@ import Testing
         return result
     }
 
-    @Test(arguments: MetadataStoreContract.promises)
-    func mariaDBKeepsEveryPromise(promise: MetadataStoreContract.Promise) async throws {
-        try await withStore { store, _, _ in try await promise.check(store) }
+    @Test(arguments: MetadataStoreContract.clauses)
+    func mariaDBFulfilsTheContract(clause: MetadataStoreContract.Clause) async throws {
+        try await withStore { store, _, _ in try await clause.check(store) }
     }
 
-    @Test func theServersOwnClientReadsTheRows() async throws {
+    @Test func theMariaDBClientReadsTheRows() async throws {
         try await withStore { store, server, database in
             let video = MetadataSamples.video(name: "Größe 🎬 'x'.mp4")
             let message = MetadataSamples.message(of: video.id)
@@ -45,7 +45,7 @@ import Testing
 
     // MARK: Schema
 
-    @Test func anUnmigratedDatabaseIsRefusedWithTheWayOutAndServedAfterIt() async throws {
+    @Test func anUnmigratedDatabaseIsRefusedWithAdviceUntilItIsMigrated() async throws {
         let database = try await MariaDBServer.shared.makeDatabase()
         let store = try await open(database.url)
         #expect(try await store.schema().database == 0)
@@ -59,7 +59,7 @@ import Testing
         await store.close()
     }
 
-    @Test func severalMigrationsAtOnceDoEachStepOnce() async throws {
+    @Test func concurrentMigrationsRunEachStepOnce() async throws {
         let database = try await MariaDBServer.shared.makeDatabase()
         let applied = try await withThrowingTaskGroup { group in
             for _ in 0..<6 {
@@ -77,9 +77,9 @@ import Testing
         #expect(!applied.isEmpty)
     }
 
-    @Test func aMigrationThatWasCutShortIsFinishedByTheNext() async throws {
+    @Test func anInterruptedMigrationIsFinishedByTheNextOne() async throws {
         try await withStore { store, server, database in
-            // As a crash leaves it: some tables there, the step not recorded.
+            // As after a crash: some tables exist, and the step is not recorded.
             try await server.run("DELETE FROM schema_migrations; DROP TABLE queue; DROP TABLE outbox", in: database)
             #expect(try await !store.migrate().isEmpty)
             #expect(try await store.queuedCounts().isEmpty)
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test func aDatabaseOfTheFirstSchemaIsBroughtUp() async throws {
+    @Test func aDatabaseOfTheFirstSchemaIsMigrated() async throws {
         let server = try await MariaDBServer.shared
         let database = try await server.makeDatabase()
         let (video, job) = (VideoID.make(), JobID.make())
@@ -121,7 +121,7 @@ import Testing
         }
     }
 
-    // MARK: Settings and refusals
+    // MARK: Settings and errors
 
     @Test func passwordsComeFromTheURLTheEnvironmentAFileOrTheOptionFile() async throws {
         let server = try await MariaDBServer.shared
@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test func aWrongPasswordIsRefusedAndNotRepeated() async throws {
+    @Test func aWrongPasswordIsRefusedAndNotShown() async throws {
         let server = try await MariaDBServer.shared
         let database = try await server.makeDatabase()
         let store = try await open(server.url(database.name, password: "wrong-secret"))
@@ -152,14 +152,14 @@ import Testing
         await store.close()
     }
 
-    @Test func anUnknownDatabaseIsAWrongSetting() async throws {
+    @Test func anUnknownDatabaseIsAConfigurationError() async throws {
         let store = try await open(try await MariaDBServer.shared.url("test_none"))
         #expect(await failure { try await store.check() }?.exitCode == .configuration)
         await store.close()
     }
 
     @Test(arguments: ["127.0.0.1:1", "no-such-host.invalid:3306"])
-    func aHostThatDoesNotAnswerIsUnavailable(place: String) async throws {
+    func anUnreachableHostIsAnUnavailableError(place: String) async throws {
         let store = try await open("mysql://u:secret@\(place)/d?ssl-mode=disabled")
         let error = await failure { try await store.check() }
         #expect(error?.exitCode == .unavailable)
@@ -173,14 +173,14 @@ import Testing
         "mysql://u:secret@h/d?sslmode=REQUIRED", "mysql://u:secret@h:99999/d", "mysql://u:sec ret/secret@h/d",
         "mysql://u:secret@h/d?ssl-ca=/no/such/file", "mysql://u:secret@h/d#x",
     ])
-    func aBrokenURLIsRefusedWithoutItsPassword(url: String) async throws {
+    func anInvalidURLIsRefusedWithoutShowingItsPassword(url: String) async throws {
         let error = await failure { _ = try await open(url) }
         #expect(error?.exitCode == .configuration)
         #expect(error?.description.contains("ecret") == false)
         #expect(MetadataDatabase.containsPassword(url))
     }
 
-    @Test func aURLIsShownWithoutItsPassword() {
+    @Test func aURLIsDescribedWithoutItsPassword() {
         #expect(MetadataDatabase.maskedURL("mysql://u:p@ss@h:1/d") == "mysql://u:***@h:1/d")
         for url in ["mysql://u@h:1/d", "mysql://h/d", "sqlite:/a:b@c", "sqlite:///a:b"] {
             #expect(MetadataDatabase.maskedURL(url) == url)
@@ -188,14 +188,14 @@ import Testing
         }
     }
 
-    // MARK: Trouble
+    // MARK: Conflicts and cancellation
 
-    @Test func aTransactionThatMeetsADeadlockIsRunAgain() async throws {
+    @Test func aDeadlockedTransactionIsRetried() async throws {
         try await withStore { store, server, database in
             let video = MetadataSamples.video()
             #expect(try await store.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
-            // A deletion locks the message and then the video; this one goes the other way round. It has written much
-            // more, so the server breaks the deletion off.
+            // A deletion locks the message and then the video; this transaction locks them in the opposite order. It
+            // has written much more, so the server aborts the deletion.
             let holdsVideo = AsyncStream.makeStream(of: Void.self)
             async let other: Void = onConnection(to: server, database) { connection in
                 try connection.execute("CREATE TABLE ballast (number BIGINT PRIMARY KEY, text CHAR(36))")
@@ -233,7 +233,7 @@ import Testing
         }
     }
 
-    @Test func cancelledCallersLeaveThePoolWhole() async throws {
+    @Test func cancelledCallersLeaveThePoolUsable() async throws {
         try await withStore { store, _, _ async throws in
             for _ in 0..<10 {
                 let tasks = (0..<20).map { _ in

@@ -2,10 +2,10 @@ import ClairoCore
 import ClairoTestSupport
 import Testing
 
-/// The double promises what the databases do.
+/// The in-memory store fulfils the contract of the databases.
 @Suite struct MemoryTests {
-    @Test(arguments: MetadataStoreContract.promises)
-    func memoryKeepsEveryPromise(promise: MetadataStoreContract.Promise) async throws {
-        try await promise.check(MemoryMetadata())
+    @Test(arguments: MetadataStoreContract.clauses)
+    func memoryFulfilsTheContract(clause: MetadataStoreContract.Clause) async throws {
+        try await clause.check(MemoryMetadata())
     }
 }

@@ -5,7 +5,7 @@ import Foundation
 import SQLite
 import Testing
 
-/// The store on a file of its own.
+/// The store with a separate file per test.
 @Suite struct SQLiteTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -14,14 +14,14 @@ import Testing
         try await MetadataDatabase.open(url: "sqlite:" + scratch.path(name), environment: [:])
     }
 
-    @Test(arguments: MetadataStoreContract.promises)
-    func sqliteKeepsEveryPromise(promise: MetadataStoreContract.Promise) async throws {
+    @Test(arguments: MetadataStoreContract.clauses)
+    func sqliteFulfilsTheContract(clause: MetadataStoreContract.Clause) async throws {
         let store = try await open()
-        try await promise.check(store)
+        try await clause.check(store)
         await store.close()
     }
 
-    @Test func severalMayOpenANewFileAtOnce() async throws {
+    @Test func severalStoresMayOpenANewFileAtOnce() async throws {
         let url = "sqlite://" + scratch.path("clairo.db")
         try await withThrowingTaskGroup { group in
             for _ in 0..<8 {
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func whatWasWrittenIsThereAfterOpeningAgain() async throws {
+    @Test func writtenRowsPersistAfterReopening() async throws {
         let video = MetadataSamples.video()
         let first = try await open()
         #expect(try await first.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
@@ -57,7 +57,7 @@ import Testing
         await store.close()
     }
 
-    @Test func aFileOfTheFirstSchemaIsBroughtUp() async throws {
+    @Test func aFileOfTheFirstSchemaIsMigrated() async throws {
         let (video, job) = (VideoID.make(), JobID.make())
         let file = try Connection(path: scratch.path("clairo.db"), busyMilliseconds: 1000)
         for statement in Schema1Database.onSQLite(with: video, job: job) { try file.execute(statement) }
@@ -79,7 +79,7 @@ import Testing
         #expect(error?.message.contains("999") == true)
     }
 
-    @Test func aFileThatIsNoDatabaseIsRefusedAndKept() async throws {
+    @Test func aFileThatIsNotADatabaseIsRefusedAndNotChanged() async throws {
         let text = String(repeating: "no database\n", count: 500)
         try scratch.write(text, to: "notes.txt")
         let error = await failure { _ = try await open("notes.txt") }
@@ -88,7 +88,7 @@ import Testing
         #expect(try String(contentsOf: scratch.url("notes.txt"), encoding: .utf8) == text)
     }
 
-    @Test func aFolderInPlaceOfTheFileAndAFileInPlaceOfTheFolderAreReported() async throws {
+    @Test func reportsAFolderInPlaceOfTheFileAndAFileInPlaceOfTheFolder() async throws {
         try FileManager.default.createDirectory(atPath: scratch.path("dir"), withIntermediateDirectories: true)
         #expect(await failure { _ = try await open("dir") }?.exitCode == .cannotCreate)
         try scratch.write("x", to: "file")
@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test(.enabled(if: ReadOnlyMount.isPossible, "only root can mount"))
-    func aFileOnAReadOnlyFileSystemIsAQuestionOfPermission() async throws {
+    func aFileOnAReadOnlyFileSystemIsAPermissionError() async throws {
         await (try await open("folder/clairo.db")).close()
         _ = try ReadOnlyMount(scratch.path("folder"), in: scratch)
         for name in ["folder/clairo.db", "folder/new.db"] {
@@ -118,8 +118,8 @@ import Testing
         await store.close()
     }
 
-    /// The last connection to close writes the log into the file and deletes it.
-    @Test func aClosedStoreIsOneFile() async throws {
+    /// The last connection that closes checkpoints the write-ahead log into the file and deletes it.
+    @Test func closingTheStoreLeavesOneFile() async throws {
         let store = try await open("clairo.db")
         let video = MetadataSamples.video()
         #expect(try await store.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
@@ -150,7 +150,7 @@ import Testing
     }
 
     @Test(arguments: ["", "clairo.db", "sqlite:", "sqlite://relative", "postgres://u:secret@h/d", "https://x"])
-    func anotherURLIsRefusedWithoutItsPassword(url: String) async throws {
+    func anUnsupportedURLIsRefusedWithoutShowingItsPassword(url: String) async throws {
         let error = await failure { _ = try await MetadataDatabase.open(url: url, environment: [:]) }
         #expect(error?.exitCode == .configuration)
         #expect(error?.description.contains("secret") == false)

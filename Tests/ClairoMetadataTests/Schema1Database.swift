@@ -3,7 +3,7 @@ import Testing
 
 @testable import ClairoMetadata
 
-/// A database as a program of schema version 1 left it.
+/// A database in the state left by a program of schema version 1.
 enum Schema1Database {
     static func onSQLite(with video: VideoID, job: JobID) -> [String] { statements(.sqlite, with: video, job: job) }
     static func onMySQL(with video: VideoID, job: JobID) -> [String] { statements(.mysql, with: video, job: job) }
@@ -43,7 +43,7 @@ enum Schema1Database {
         """
     }
 
-    /// Checks that the tasks of version 1 have the kinds of this program, and that it can claim them by these.
+    /// Checks that the tasks of version 1 have the current kinds, and can be claimed by them.
     static func expectTracks(of job: JobID, in store: any MetadataStore) async throws {
         let tasks = try await store.tasks(of: job)
         #expect(tasks.map(\.kind) == [.chunk, .track, .track])

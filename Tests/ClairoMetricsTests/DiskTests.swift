@@ -22,7 +22,7 @@ struct DiskTests {
         #expect(lines.contains(#"clairo_disk_size_bytes{folder="data"} \#(size.int64Value)"#), "\(lines)")
     }
 
-    @Test func aFolderThatIsNowhereIsLeftOut() {
+    @Test func aMissingFolderIsOmitted() {
         #expect(lines([.init(label: "data", path: "nowhere")]) == [])
     }
 }

@@ -48,12 +48,12 @@ struct RegistryTests {
                 """#)
     }
 
-    @Test func whatHasNoLabelsIsThereBeforeAnythingHappens() {
+    @Test func metricsWithoutLabelsAreExposedFromTheStart() {
         #expect(page.contains("test_level_meters 0\n") && page.contains("test_wait_seconds_count 0\n"))
-        #expect(!page.contains("test_hits_total"), "and a family without series is not")
+        #expect(!page.contains("test_hits_total"), "a family without series is omitted")
     }
 
-    @Test func renamedLabelsAndMetricsKeepTheirOldNamesForOneRelease() {
+    @Test func renamedMetricsAndLabelsKeepTheirOldNamesForOneRelease() {
         let tasks = MetricFamily.gauge(
             "test_tasks", "Tasks", labels: ["kind", "state"], renamed: ["kind": "stage"])
         let errors = MetricFamily.counter(
@@ -77,12 +77,12 @@ struct RegistryTests {
                 """)
     }
 
-    @Test func preparedSeriesStandAtZero() {
+    @Test func preparedSeriesStartAtZero() {
         registry.prepare(Self.hits, [["a", "b"]])
         #expect(page.contains(#"test_hits_total{page="a",by="b"} 0"#))
     }
 
-    @Test func undeclaredNamesAndLabelsCountNothing() {
+    @Test func undeclaredNamesAndLabelsAreIgnored() {
         let before = page
         Counter(label: "other_total", factory: registry).increment()
         Counter(label: "test_hits_total", dimensions: [("page", "x"), ("video", "y")], factory: registry).increment()
@@ -106,7 +106,7 @@ struct RegistryTests {
             page.contains(#"test_hits_total{page="x",by="y"} 8000"#) && page.contains("test_wait_seconds_sum 8000\n"))
     }
 
-    @Test func theNumbersOfTheProcessAreThere() {
+    @Test func processMetricsAreExposed() {
         var figures = Exposition()
         ProcessMetrics.write(to: &figures)
         func value(_ name: String) -> Double {
@@ -122,7 +122,7 @@ struct RegistryTests {
     }
 
     @Test(.enabled(if: TestTools.path(of: "promtool") != nil))
-    func promtoolFindsNothingWrongWithAnyDeclaredMetric() async throws {
+    func promtoolAcceptsEveryDeclaredMetric() async throws {
         let registry = PrometheusRegistry(MetricFamily.daemon)
         for family in MetricFamily.daemon where !family.labels.isEmpty {
             registry.prepare(family, [family.labels.map { _ in "x" }])

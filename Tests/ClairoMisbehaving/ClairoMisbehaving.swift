@@ -2,11 +2,12 @@ internal import ClairoCore
 internal import ClairoExecutors
 internal import Glibc
 
-/// A task's process that does something else than its task, for tests of what is around it: it is started in the place
-/// of `clairo run-task`, takes the same options and builds the same sandbox.
+/// A task process that misbehaves, for tests of executors and sandboxes. It is started in place of `clairo run-task`,
+/// takes the same options and builds the same sandbox.
 ///
 /// ```
-/// clairo-misbehaving --misbehave WHAT [--target TO-WHAT] [--layer LAYER]... --sandbox MODE (--parent PID | --connect SOCKET)
+/// clairo-misbehaving --misbehave KIND [--target TARGET] [--layer LAYER]... --sandbox MODE
+///                    (--parent PID | --connect SOCKET)
 /// ```
 @main
 struct ClairoMisbehaving {

@@ -1,11 +1,11 @@
 internal import Foundation
 internal import Glibc
 
-/// What a burglar who has taken over a task's process would try next, to see that nothing of it works. Each is a plain
-/// system call, with no regard for what the process is meant to do.
+/// Attempts of an attacker who controls a task process, to check that each of them fails. Each attempt is a plain
+/// system call.
 enum Escape {
-    /// - Parameter target: the name of an attempt, and after a colon what it needs (a port, a path).
-    /// - Returns: a line for each try that is not a matter of life and death: what it was, and "done" or the refusal.
+    /// - Parameter target: The name of an attempt, followed after a colon by its argument (a port or a path).
+    /// - Returns: One line for each attempt that does not kill the process: its name, and "done" or the error.
     static func `try`(_ target: String) -> [String] {
         let parts = target.split(separator: ":", maxSplits: 1).map(String.init)
         let (name, argument) = (parts.first ?? "", parts.dropFirst().first ?? "")
@@ -17,21 +17,21 @@ enum Escape {
         case "tcp": return [line("tcp", connectTCP(UInt16(argument) ?? 0))]
         case "unix": return [line("unix", connectUnix(argument))]
         case "fork":
-            // A bomb, where it is not defused.
+            // A fork bomb, unless it is limited.
             while true { if call(57, 220, 0) < 0 { return [line("fork", -1)] } }
         case "threads": return [threads()]
         case "disk": return [disk()]
         case "execute":
             let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
             return [line("execute", Int(execv("/bin/true", arguments)))]
-        // Signal 0 takes the same right as SIGKILL (kill(2)), and spares the tests if it is given.
+        // Signal 0 needs the same permission as SIGKILL (kill(2)), but does no harm if it is permitted.
         case "killParent": return [line("killParent", Int(kill(parent, 0)))]
         case "killAll": return [line("killAll", Int(kill(-1, 0)))]
         // PTRACE_ATTACH
         case "trace": return [line("trace", call(101, 117, 16, Int(parent)))]
         case "ring": return [line("ring", call(425, 425, 1, 0))]
         case "mount": return [line("mount", Int(mount("none", "/tmp", "tmpfs", 0, nil)))]
-        // getpid by its number in x32.
+        // getpid, by its x32 number.
         case "x32": return [line("x32", call(0x4000_0000 | 39, 172))]
         case "undumpable": return [line("undumpable", call(157, 167, 4, 1))]
         default: return ["\(name) is unknown"]
@@ -43,7 +43,7 @@ enum Escape {
         return "\(what): " + (result < 0 ? String(cString: strerror(code)) : "done")
     }
 
-    /// syscall(2), by its number on x86-64 and on 64-bit ARM; it is variadic in C.
+    /// syscall(2), by its number on x86-64 and on 64-bit ARM. It is variadic in C.
     private static func call(_ x86: Int, _ arm: Int, _ first: Int = 0, _ second: Int = 0) -> Int {
         #if arch(x86_64)
             let number = x86
@@ -51,7 +51,7 @@ enum Escape {
             let number = arm
         #endif
         typealias Call = @convention(c) (Int, Int, Int, Int, Int, Int, Int) -> Int
-        // With SIGCHLD, which makes clone a fork.
+        // With SIGCHLD, clone behaves like fork.
         let isFork = number == 220
         return unsafeBitCast(dlsym(nil, "syscall"), to: Call.self)(number, isFork ? 17 : first, second, 0, 0, 0, 0)
     }
@@ -80,7 +80,7 @@ enum Escape {
             ]
     }
 
-    /// 100 GB by each way that the kernel counts differently.
+    /// Allocates 100 GB in each way that the kernel accounts separately.
     private static func memory() -> [String] {
         let flags = [
             ("private", MAP_PRIVATE), ("shared", MAP_SHARED), ("growing", MAP_PRIVATE | MAP_GROWSDOWN),
@@ -92,7 +92,7 @@ enum Escape {
         }
     }
 
-    /// Makes memory that can be written executable.
+    /// Makes written memory executable.
     private static func code() -> [String] {
         let page = mmap(nil, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         let changed = mprotect(page, 4096, PROT_READ | PROT_EXEC)
@@ -120,7 +120,7 @@ enum Escape {
         guard descriptor >= 0 else { return -1 }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        // A leading @ stands for the abstract name.
+        // A leading @ means an abstract name.
         let name = Array(path.utf8).prefix(107)
         withUnsafeMutableBytes(of: &address.sun_path) { bytes in
             bytes.copyBytes(from: name)
@@ -133,10 +133,10 @@ enum Escape {
         }
     }
 
-    /// Starts processes that start processes, for ever. Not for use outside a container.
+    /// Starts processes that start processes, without end. Use it only in a container.
     static func bomb() -> Never { while true { _ = call(57, 220, 0) } }
 
-    /// Fills whatever can be written to.
+    /// Fills every writable place.
     private static func disk() -> String {
         var total = 0
         let piece = [UInt8](repeating: 1, count: 1 << 16)
@@ -152,7 +152,7 @@ enum Escape {
         return "disk: \(total) bytes"
     }
 
-    /// Starts threads until it may not.
+    /// Starts threads until it is refused.
     private static func threads() -> String {
         for count in 0..<5000 {
             var thread = pthread_t()

@@ -3,7 +3,7 @@ internal import ClairoExecutors
 internal import Foundation
 internal import Glibc
 
-/// The ways in which a task's process can go wrong, to see that each is one failed attempt.
+/// The ways in which a task process can misbehave. Each must be one failed attempt.
 enum Misbehaviour: String {
     case segv, abort, loop, spin, memory, exit, silence, garbage, hugeFrame, unknownOperation, badKeys, flood
     case closeSocket, fork, describe, waste, nest, exchange
@@ -13,7 +13,7 @@ enum Misbehaviour: String {
 
 struct MisbehavingEngine: TaskEngine {
     var misbehaviour: Misbehaviour
-    /// Of an escape: its name, and after a colon to where.
+    /// For an escape: its name, followed after a colon by its argument.
     var target: String
 
     func run(
@@ -52,7 +52,7 @@ struct MisbehavingEngine: TaskEngine {
                 })
         case .flood: while true { try output.put(Data(count: 1 << 20), at: "flood") }
         case .closeSocket:
-            // Another thread may be reading from it, and would keep it open.
+            // Another thread may be reading from it, which would keep it open.
             shutdown(3, Int32(SHUT_RDWR))
             close(3)
             while true { pause() }
@@ -83,7 +83,7 @@ struct MisbehavingEngine: TaskEngine {
         case .describe:
             return TaskResult(warnings: Self.surroundings)
         case .nest:
-            // A parent in its turn, which tells the number of its child and waits to be killed.
+            // Becomes a parent itself, reports the process id of its child, and waits to be killed.
             let inner = ProcessExecutor(arguments: ["--misbehave", "spin"])
             Task { try await inner.run(spec, io: io, observer: observer, stop: StopRequest()) }
             while true {
@@ -127,11 +127,12 @@ struct MisbehavingEngine: TaskEngine {
             prediction: Prediction(bytes: 1, cpuSeconds: 1))
     }
 
-    /// Uses the output folder in every way that there is; what did not go as it should.
+    /// Uses the output folder in every possible way.
+    /// - Returns: What did not work as expected.
     private static func complaints(of store: any ObjectStore) throws(ClairoError) -> [String] {
         var complaints: [String] = []
         func expect(_ condition: Bool, _ what: String) { if !condition { complaints.append(what) } }
-        // Blocks of 4 KiB that begin with their number: a loop over single bytes takes seconds without the optimizer.
+        // Blocks of 4 KiB that begin with their index: a loop over single bytes takes seconds without the optimizer.
         var large = Data(capacity: 20 << 20)
         for number in 0..<(20 << 8) {
             withUnsafeBytes(of: number) { large.append(contentsOf: $0) }
@@ -166,12 +167,12 @@ struct MisbehavingEngine: TaskEngine {
         return complaints
     }
 
-    /// What this process has that could be of use to a burglar.
+    /// Everything in this process that could be useful to an attacker.
     private static var surroundings: [String] {
         var found = ProcessInfo.processInfo.environment.map { "variable \($0.key)" }
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
             let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)")
-            // The one that lists them is gone by now.
+            // The descriptor that lists them is closed by now.
             if let target { found.append("\(name) \(target.prefix { $0 != ":" })") }
         }
         var limit = rlimit()

@@ -1,43 +1,44 @@
 internal import CRDKafka
 internal import Foundation
 
-/// A Kafka cluster for tests: librdkafka's mock brokers on ports of the loopback address, open to any client and process.
+/// A Kafka cluster for tests: librdkafka's mock brokers on ports of the loopback address, usable by any client and
+/// process.
 ///
 ///     clairo-mock-kafka [BROKERS]
 ///
-/// The first line of its output names the brokers. Then it obeys a command on each line of its input and answers each with
-/// `ok` or `error` and a reason. The end of the input ends it. Brokers are numbered from 1; 0 or `all` stands for all of
-/// them where that makes sense. APIs and errors are numbers of the protocol (https://kafka.apache.org/protocol), errors may
-/// also be librdkafka's own (-195 cuts the connection).
+/// The first line of the output lists the brokers. After that, the tool executes one command per line of its input, and
+/// replies to each with `ok`, or with `error` and a reason. It ends at the end of the input. Brokers are numbered from
+/// 1; 0 or `all` means all of them where that makes sense. APIs and errors are numbers of the protocol
+/// (https://kafka.apache.org/protocol). Errors may also be librdkafka's own (-195 cuts the connection).
 ///
-///     topic NAME PARTITIONS REPLICATION    make a topic
-///     topic-error NAME CODE                answer questions for the topic with an error, 0 for none
-///     errors API CODE[,CODE…]              the next requests of a kind, to any broker, fail
-///     broker-errors BROKER API CODE:MILLISECONDS[,…]   the next requests to a broker fail (0: do not), and late
-///     clear-errors API                     forget errors of a kind for the cluster
-///     rtt BROKER MILLISECONDS              answer that late from now on
-///     down BROKER                          end its connections and take no new ones; leaders stay
+///     topic NAME PARTITIONS REPLICATION    create a topic
+///     topic-error NAME CODE                fail requests about the topic (0: stop failing them)
+///     errors API CODE[,CODE…]              fail the next requests of this kind to any broker
+///     broker-errors BROKER API CODE:MILLISECONDS[,…]   delay and fail the next requests to a broker (0: only delay)
+///     clear-errors API                     remove the cluster's errors for this kind
+///     rtt BROKER MILLISECONDS              set the round-trip time
+///     down BROKER                          close its connections and accept no new ones; leaders stay
 ///     up BROKER
 ///     leader TOPIC PARTITION BROKER        -1 for none
-///     follower TOPIC PARTITION BROKER      name it to consumers as the preferred replica
+///     follower TOPIC PARTITION BROKER      announce it to consumers as the preferred replica
 ///     coordinator group|transaction KEY BROKER
-///     api-versions API LOWEST HIGHEST      -1 -1 to have none
+///     api-versions API LOWEST HIGHEST      -1 -1 for none
 ///
-/// What the cluster of librdkafka 2.0.2 is and is not:
-/// - A topic is made as soon as any client asks for it by name, wanted or not, with 4 partitions and at most 3 replicas.
-///   There is no CreateTopics (clients wait for a controller until their time is over; see `KafkaController`), no
-///   DeleteTopics, no DescribeGroups.
-/// - A partition keeps its last 5 MiB and 100 000 batches in memory, without regard to time; older ones are dropped, and a
-///   consumer that had not read them starts again where `auto.offset.reset` says.
-/// - It checks no sequence numbers of idempotent producers (only of transactional ones): an answer that is lost or late,
-///   with the batch appended, makes a duplicate that Kafka would not have made. An error that is injected appends nothing;
-///   but where it cuts the connection, requests that are on their way behind it are appended and not answered.
-/// - A fetch that finds nothing is answered after all of its `fetch.wait.max.ms`, also where a message comes meanwhile;
-///   Kafka answers at once.
-/// - A group's first rebalance takes 3 s, each later one the session timeout less a second; `group.instance.id` is not
-///   known; all members must name the same assignors first.
-/// - Coordinators and leaders move only by command, and take their state with them; a broker that is down keeps both.
-/// - No TLS, no SASL, no ACLs, no quotas, no log compaction.
+/// Differences between the cluster of librdkafka 2.0.2 and Kafka:
+/// - A topic is created as soon as a client requests it by name, wanted or not, with 4 partitions and at most 3
+///   replicas. CreateTopics (clients wait for a controller until they time out; see `KafkaController`), DeleteTopics
+///   and DescribeGroups do not exist.
+/// - A partition keeps its last 5 MiB and 100 000 batches in memory, regardless of time. Older batches are dropped, and
+///   a consumer that has not read them restarts at the offset of `auto.offset.reset`.
+/// - It does not check sequence numbers of idempotent producers, only of transactional ones: if a reply is lost or late
+///   and the batch was appended, it creates a duplicate that Kafka would prevent. An injected error appends nothing;
+///   but if it cuts the connection, requests in flight behind it are appended and get no reply.
+/// - A fetch without data is answered only after `fetch.wait.max.ms`, even if a message arrives meanwhile. Kafka
+///   replies at once.
+/// - A group's first rebalance takes 3 s, later ones the session timeout minus one second. `group.instance.id` is not
+///   supported. All members must list the same assignors first.
+/// - Coordinators and leaders move only on command, and keep their state. A stopped broker keeps both.
+/// - There is no TLS, SASL, ACL, quota or log compaction.
 @main
 struct ClairoMockKafka {
     static func main() {
@@ -64,7 +65,7 @@ struct ClairoMockKafka {
         rd_kafka_destroy(client)
     }
 
-    /// Without a buffer: somebody waits for it.
+    /// Unbuffered, because the reader waits for it.
     private static func reply(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 
     struct Refusal: Error, CustomStringConvertible {

@@ -7,7 +7,8 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Two relays at once on one outbox of thousands of messages: each is delivered at least once, in the order of its key.
+/// Two relays run concurrently on one outbox of thousands of messages. Each message is delivered at least once, in the
+/// order of its key.
 @Suite(.sharesMachine) struct RelayTests {
     enum Database {
         case sqlite, mariaDB
@@ -25,18 +26,18 @@ import Testing
     func twoRelaysLoseNothingAndKeepTheOrderOfEachKey(database: Database) async throws {
         let stores = try await stores(database)
         let messages = try await fillOutbox(stores[0])
-        let arrivals = Arrivals()
-        let producers = stores.map { _ in BadProducer(arrivals) }
+        let deliveries = DeliveryLog()
+        let producers = stores.map { _ in BadProducer(deliveries) }
         try await relay(stores, producers)
-        let arrived = arrivals.all
+        let arrived = deliveries.all
         expectAll(messages, in: arrived)
-        #expect(arrived.count > Self.count, "some came twice")
+        #expect(arrived.count > Self.count, "there are duplicates")
         for producer in producers { #expect(producer.count > 0, "each relay had work") }
         for store in stores { await store.close() }
     }
 
     @Test(.enabled(if: Kcat.isInstalled), arguments: Database.present)
-    func twoRelaysLoseNothingWhereConnectionsToKafkaAreCut(database: Database) async throws {
+    func twoRelaysLoseNothingIfConnectionsToKafkaAreCut(database: Database) async throws {
         let stores = try await stores(database)
         let messages = try await fillOutbox(stores[0])
         let cluster = try await KafkaCluster.start()
@@ -69,7 +70,7 @@ import Testing
         return stores
     }
 
-    /// - Returns: what was written, in this order.
+    /// - Returns: The written messages, in order.
     private func fillOutbox(_ store: any MetadataStore) async throws -> [OutboxMessage] {
         let messages = (0..<Self.count).map { number in
             MetadataSamples.message(of: .make(), topic: Topic.tasks, key: "key \(number % Self.keys)")
@@ -93,7 +94,7 @@ import Testing
 
     private func expectAll(_ messages: [OutboxMessage], in arrived: [MessageID]) {
         #expect(Set(arrived) == Set(messages.map(\.id)))
-        // A second copy may come late; the first ones are in order.
+        // Duplicates may arrive later. The first copies are in order.
         let places = Dictionary(zip(arrived, arrived.indices)) { first, _ in first }
         for (key, mine) in Dictionary(grouping: messages, by: \.key) {
             let order = mine.compactMap { places[$0.id] }
@@ -102,20 +103,20 @@ import Testing
     }
 }
 
-/// What has come through, in order, from all producers.
-private final class Arrivals: Sendable {
+/// The delivered messages of all producers, in order.
+private final class DeliveryLog: Sendable {
     private let ids = Mutex<[MessageID]>([])
 
     var all: [MessageID] { ids.withLock { $0 } }
     func append(_ id: MessageID) { ids.withLock { $0.append(id) } }
 }
 
-/// Loses one message in fifty, and one in fifty arrives though it says that it has not.
+/// Loses one message in fifty, and reports failure for another one in fifty that it delivers.
 private final class BadProducer: MessageProducer {
-    private let arrivals: Arrivals
+    private let deliveries: DeliveryLog
     private let seen = Mutex(0)
 
-    init(_ arrivals: Arrivals) { self.arrivals = arrivals }
+    init(_ deliveries: DeliveryLog) { self.deliveries = deliveries }
 
     var count: Int { seen.withLock { $0 } }
 
@@ -127,7 +128,7 @@ private final class BadProducer: MessageProducer {
                 count += 1
                 return count
             }
-            if !number.isMultiple(of: 50) { arrivals.append(message.id) }
+            if !number.isMultiple(of: 50) { deliveries.append(message.id) }
             errors.append(number % 50 < 2 ? .unavailable("The broker went away") : nil)
         }
         return errors

@@ -6,7 +6,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// How dead letters come to be, and what becomes of them when they are tried again.
+/// How dead letters are created, and how they are redriven.
 @Suite struct DeadLetterOperationsTests {
     private let metadata = MemoryMetadata()
 
@@ -14,7 +14,7 @@ import Testing
         JobStart(metadata: metadata, policy: try QueuePolicy(""), messages: JobMessages())
     }
 
-    private func desk() throws -> DeadLetterOperations {
+    private func operations() throws -> DeadLetterOperations {
         DeadLetterOperations(
             metadata: metadata,
             jobs: JobOperations(metadata: metadata, output: MemoryStore(), start: try start(), messages: JobMessages()))
@@ -24,12 +24,12 @@ import Testing
         try await metadata.deadLetters(topic: nil, all: false, limit: 100)
     }
 
-    /// Otherwise the first hiccup would deadLetter it again.
-    @Test func aMessageThatIsRedrivenStartsOver() async throws {
+    /// Otherwise the first transient error would make it a dead letter again.
+    @Test func aRedrivenMessageStartsOver() async throws {
         let events = ObjectEventHandler(
             ownStores: [], metadata: metadata, prober: EngineProber(MediaTaskEngine()),
             openBucket: { (_) throws(ClairoError) in throw .temporary("slow down") })
-        let intake = UploadMessageHandler(metadata: metadata, start: try start(), events: events)
+        let handler = UploadMessageHandler(metadata: metadata, start: try start(), events: events)
         func message(_ headers: [String: String]) -> ReceivedMessage {
             ReceivedMessage(
                 topic: Topic.uploads, partition: 1, offset: 7, key: "k", headers: headers,
@@ -39,34 +39,34 @@ import Testing
             "h": "v", "trace-id": "t", "intake-attempt": "30", "dead-letter-error": "old",
             "message-id": MessageID.make().rawValue,
         ]
-        try await intake.handle(message(tired))
+        try await handler.handle(message(tired))
         let letter = try #require(try await letters().first)
-        #expect(try await desk().redrive(letter) == .redriven)
+        #expect(try await operations().redrive(letter) == .redriven)
         let again = try #require(metadata.messages.last)
         #expect(again.topic == Topic.uploads && again.key == "k" && again.payload == letter.payload)
         #expect(again.headers == ["h": "v", "trace-id": "t"])
-        try await intake.handle(message(again.headers))
-        #expect(try await letters().isEmpty, "it is put off, not buried")
+        try await handler.handle(message(again.headers))
+        #expect(try await letters().isEmpty, "it is retried and not a dead letter")
     }
 
-    @Test func whatIsNoTextIsRefusedWithAWayOut() async throws {
+    @Test func redriveRefusesABinaryPayloadWithAdvice() async throws {
         let letter = MetadataSamples.deadLetter()
         try await metadata.addDeadLetter(letter, messages: [])
-        let error = try await #require(throws: ClairoError.self) { try await desk().redrive(letter) }
+        let error = try await #require(throws: ClairoError.self) { try await operations().redrive(letter) }
         #expect(error.kind == .badInput && error.advice?.contains("dlq show \(letter.id) --payload") == true)
         #expect(try await letters() == [letter] && metadata.messages.isEmpty)
     }
 
-    @Test func theTaskOfADeletedVideoIsNotClaimed() async throws {
+    @Test func theTaskOfADeletedVideoCannotBeRedriven() async throws {
         let letter = MetadataSamples.deadLetter(of: .make(), topic: Topic.tasks)
         try await metadata.addDeadLetter(letter, messages: [])
-        #expect(try await desk().redrive(letter) == .videoIsGone)
+        #expect(try await operations().redrive(letter) == .videoIsGone)
         #expect(try await letters().isEmpty && metadata.messages.isEmpty)
         let redriven = try #require(try await metadata.deadLetter(letter.id))
-        #expect(try await desk().redrive(redriven) == .wasRedriven)
+        #expect(try await operations().redrive(redriven) == .wasRedriven)
     }
 
-    @Test func whatTheQueueRefusesGoesToTheTopicOfDeadLettersWhereThereIsOne() async throws {
+    @Test func aMessageRefusedByTheQueueGoesToItsDeadLetterTopic() async throws {
         let producer = Refusing([Topic.uploads, Topic.events])
         let relay = Relay(metadata: metadata, producer: producer, webhook: nil, owner: "relay")
         let message = MetadataSamples.message(of: .make())
@@ -80,7 +80,7 @@ import Testing
     }
 }
 
-/// A queue that takes no message of some topics.
+/// A queue that refuses messages of some topics.
 private final class Refusing: MessageProducer {
     private let topics: Set<String>
     private let taken = Mutex<[OutboxMessage]>([])

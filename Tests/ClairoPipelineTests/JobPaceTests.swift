@@ -4,7 +4,7 @@ import Testing
 
 @testable import ClairoPipeline
 
-/// The speed of a job, at fixed times.
+/// The speed of a job at fixed times.
 @Suite struct JobPaceTests {
     /// 48 seconds of media in four chunks of 300 frames.
     private let plan = Plan.sample(chunks: 4, segmentsPerChunk: 2)
@@ -20,7 +20,7 @@ import Testing
 
     /// A chunk task with the number of finished frames at its last report.
     private func chunk(
-        _ index: Int, _ state: WorkTask.State, done: Int = 0, told seconds: Double = 0, due: Double = 0,
+        _ index: Int, _ state: WorkTask.State, done: Int = 0, reported seconds: Double = 0, due: Double = 0,
         claimed: Double? = nil
     ) -> WorkTask {
         WorkTask(
@@ -32,55 +32,55 @@ import Testing
 
     private var tasks: [WorkTask] {
         [
-            chunk(0, .succeeded, done: 300, told: 8), chunk(1, .running, done: 150, told: 10),
-            chunk(2, .running, done: 50, told: 9), chunk(3, .pending),
+            chunk(0, .succeeded, done: 300, reported: 8), chunk(1, .running, done: 150, reported: 10),
+            chunk(2, .running, done: 50, reported: 9), chunk(3, .pending),
         ]
     }
 
-    @Test func thePaceIsOfAllChunksSinceTheyCameToBe() throws {
+    @Test func thePaceIncludesAllChunksSinceTheirCreation() throws {
         let pace = try #require(JobPace(of: job(), tasks: tasks, now: at(11)))
-        // 500 of 1200 frames, of 48 s of media, in the 10 s until the newest word.
+        // 500 of 1200 frames, for 48 s of media, in the 10 s before the latest report.
         #expect(pace.framesPerSecond == 50)
         #expect(abs(pace.speed - plan.duration.doubleValue * 500 / 1200 / 10) < 1e-9)
         #expect(pace.etaSeconds == 14)
     }
 
-    @Test func theTimeInTheQueueIsNoWork() throws {
+    @Test func timeInTheQueueIsNotCounted() throws {
         let tasks = [
-            chunk(0, .succeeded, done: 300, told: 3608, claimed: 3600),
-            chunk(1, .running, done: 150, told: 3610, claimed: 3601),
-            chunk(2, .running, done: 50, told: 3609, claimed: 3601), chunk(3, .pending),
+            chunk(0, .succeeded, done: 300, reported: 3608, claimed: 3600),
+            chunk(1, .running, done: 150, reported: 3610, claimed: 3601),
+            chunk(2, .running, done: 50, reported: 3609, claimed: 3601), chunk(3, .pending),
         ]
         let pace = try #require(JobPace(of: job(), tasks: tasks, now: at(3611)))
         #expect(pace.framesPerSecond == 50)
         #expect(pace.etaSeconds == 14)
     }
 
-    @Test func betweenTwoWordsFromWorkersItStandsStill() {
+    @Test func thePaceIsConstantBetweenTwoReports() {
         #expect(JobPace(of: job(), tasks: tasks, now: at(11)) == JobPace(of: job(), tasks: tasks, now: at(24)))
     }
 
-    @Test func itSinksWhereNothingIsHeardOfWorkersForLong() throws {
+    @Test func thePaceDecreasesIfNoWorkerReportsForLong() throws {
         let pace = try #require(JobPace(of: job(), tasks: tasks, now: at(100)))
         #expect(pace.framesPerSecond == 5)
         #expect(pace.etaSeconds == 140)
     }
 
-    @Test func whatAnEarlierRunMadeIsNotCounted() throws {
-        // Failed at 10 s, taken up again at 1000 s.
+    @Test func framesOfAnEarlierRunAreNotCounted() throws {
+        // Failed at 10 s, retried at 1000 s.
         let tasks = [
-            chunk(0, .succeeded, done: 300, told: 8), chunk(1, .running, done: 150, told: 1005, due: 1000),
-            chunk(2, .running, done: 50, told: 1010, due: 1000), chunk(3, .pending, told: 1000, due: 1000),
+            chunk(0, .succeeded, done: 300, reported: 8), chunk(1, .running, done: 150, reported: 1005, due: 1000),
+            chunk(2, .running, done: 50, reported: 1010, due: 1000), chunk(3, .pending, reported: 1000, due: 1000),
         ]
         let pace = try #require(JobPace(of: job(attempt: 2), tasks: tasks, now: at(1011)))
         #expect(pace.framesPerSecond == 20)
-        // What is left is all that is not done: 1200 - 500.
+        // The remaining frames are all that are not done: 1200 - 500.
         #expect(pace.etaSeconds == 35)
     }
 
-    @Test func otherTasksHaveNoPartInIt() {
+    @Test func onlyChunkTasksCount() {
         let others = [WorkTask.Kind.plan, .track, .finish].map { kind in
-            var task = chunk(0, .running, done: 7, told: 500)
+            var task = chunk(0, .running, done: 7, reported: 500)
             task.kind = kind
             return task
         }
@@ -88,25 +88,25 @@ import Testing
         #expect(JobPace(of: job(), tasks: others, now: at(600)) == nil)
     }
 
-    @Test func nothingIsEstimatedBeforeThereIsAnythingToMeasure() {
+    @Test func thereIsNoEstimateBeforeAnythingIsMeasured() {
         let waiting = (0..<4).map { chunk($0, .pending) }
         #expect(JobPace(of: job(), tasks: waiting, now: at(60)) == nil)
         #expect(JobPace(of: job(), tasks: [], now: at(60)) == nil)
         // A clock that was set back.
-        #expect(JobPace(of: job(), tasks: [chunk(0, .running, done: 5, told: -3)], now: at(-2)) == nil)
+        #expect(JobPace(of: job(), tasks: [chunk(0, .running, done: 5, reported: -3)], now: at(-2)) == nil)
     }
 
     @Test(arguments: [Job.State.planning, .finishing, .succeeded, .failed, .cancelled])
-    func aJobThatDoesNotRunHasNoPace(_ state: Job.State) {
+    func aJobThatIsNotRunningHasNoPace(_ state: Job.State) {
         #expect(JobPace(of: job(state), tasks: tasks, now: at(11)) == nil)
     }
 
-    @Test func nothingIsEstimatedWhenAllFramesAreDone() {
-        let done = (0..<4).map { chunk($0, .succeeded, done: 300, told: 10) }
+    @Test func thereIsNoEstimateOnceAllFramesAreDone() {
+        let done = (0..<4).map { chunk($0, .succeeded, done: 300, reported: 10) }
         #expect(JobPace(of: job(), tasks: done, now: at(11)) == nil)
     }
 
-    @Test func theReportOfAJobHasItsPaceAndItsWorkers() throws {
+    @Test func theReportOfAJobHasItsPaceAndWorkers() throws {
         let report = JobDocument(job(), tasks: tasks, for: .operator, now: at(11))
         #expect(report.framesDone == 500 && report.framesPlanned == 1200)
         #expect(report.framesPerSecond == 50 && report.etaSeconds == 14)

@@ -8,7 +8,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Objects that reached a bucket without `clairo upload`.
+/// Objects in a bucket that were not uploaded by `clairo upload`.
 @Suite struct ObjectEventHandlerTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -19,9 +19,9 @@ import Testing
     private let metadata = MemoryMetadata()
     private let clip = MemoryMedia.wav(samples: 8000)
 
-    private func intake() -> ObjectEventHandler {
+    private func handler() -> ObjectEventHandler {
         let stores = [raw, output, incoming]
-        return intake { (name) throws(ClairoError) in
+        return handler { (name) throws(ClairoError) in
             guard let store = stores.first(where: { $0.location(of: "x").bucket == name }) else {
                 throw .configuration("The bucket \(name) does not exist")
             }
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    private func intake(_ openBucket: @escaping ObjectEventHandler.OpenBucket) -> ObjectEventHandler {
+    private func handler(_ openBucket: @escaping ObjectEventHandler.OpenBucket) -> ObjectEventHandler {
         ObjectEventHandler(
             ownStores: [raw, output], metadata: metadata, prober: EngineProber(MediaTaskEngine()),
             openBucket: openBucket,
@@ -38,18 +38,18 @@ import Testing
 
     private func event(_ records: String...) -> Data { Data("{\"Records\":[\(records.joined(separator: ","))]}".utf8) }
 
-    /// A record about an object as it is now, or was.
+    /// An event record about the current or an earlier version of an object.
     private func record(_ key: String, bucket: String = "incoming", of data: Data?, sequencer: String? = nil) -> String
     {
         UploadDialectTests.record(
             bucket: bucket, key: key, eTag: data.map { Checksum.md5($0) } ?? "", sequencer: sequencer)
     }
 
-    // MARK: Registering
+    // MARK: Registration
 
-    @Test func anObjectBecomesAVideoWhoseSourceStaysWhereItIs() async throws {
+    @Test func anObjectBecomesAVideoWithoutBeingCopied() async throws {
         try incoming.put(clip, at: "in box/über+1.wav")
-        let summary = try await intake().handle(event: event(record("in+box/%C3%BCber%2B1.wav", of: clip)))
+        let summary = try await handler().handle(event: event(record("in+box/%C3%BCber%2B1.wav", of: clip)))
         let video = try #require(metadata.videos.first)
         #expect(summary.registered.map(\.videoID) == [video.id] && metadata.videos.count == 1)
         #expect(video.originalName == "über+1.wav" && video.state == .uploaded)
@@ -60,81 +60,80 @@ import Testing
         let message = try #require(metadata.messages.first)
         #expect(metadata.messages.count == 1 && message.topic == Topic.uploads)
         #expect(try UploadDialect.read(message.payload) == .video(UploadMessage(video)))
-        // The object may be old; the message is not.
+        // The object may be old, but the message is new.
         #expect(message.dueAt > video.uploadedAt && message.dueAt <= .now)
     }
 
-    @Test func theSameEventsInAnyNumberRegisterOnce() async throws {
+    @Test func repeatedEventsRegisterAnObjectOnce() async throws {
         try incoming.put(clip, at: "a.wav")
         let event = event(record("a.wav", of: clip), record("a.wav", of: clip))
-        let intake = intake()
+        let handler = handler()
         try await withThrowingTaskGroup(of: ObjectEventSummary.self) { group in
-            for _ in 0..<16 { group.addTask { try await intake.handle(event: event) } }
+            for _ in 0..<16 { group.addTask { try await handler.handle(event: event) } }
             let summaries = try await group.reduce(into: []) { $0.append($1) }
             #expect(summaries.flatMap(\.registered).count == 1)
             #expect(summaries.flatMap(\.known).count == 15)
             #expect(Set(summaries.flatMap { $0.registered + $0.known }.map(\.videoID)).count == 1)
         }
         #expect(metadata.videos.count == 1 && metadata.messages.count == 1)
-        // By hand too, without a known ETag.
-        #expect(try await intake.handle(bucket: "incoming", key: "a.wav").known.count == 1)
+        // Also if registered directly, without a known ETag.
+        #expect(try await handler.handle(bucket: "incoming", key: "a.wav").known.count == 1)
         #expect(metadata.messages.count == 1)
     }
 
-    @Test func otherBytesUnderTheSameKeyAreAnotherVideo() async throws {
+    @Test func newContentUnderTheSameKeyIsAnotherVideo() async throws {
         let other = MemoryMedia.wav(samples: 9000)
         try incoming.put(clip, at: "a.wav")
-        _ = try await intake().handle(event: event(record("a.wav", of: clip)))
+        _ = try await handler().handle(event: event(record("a.wav", of: clip)))
         try incoming.put(other, at: "a.wav")
-        _ = try await intake().handle(event: event(record("a.wav", of: other)))
+        _ = try await handler().handle(event: event(record("a.wav", of: other)))
         #expect(Set(metadata.videos.map(\.sha256)) == [Checksum.sha256(clip), Checksum.sha256(other)])
     }
 
-    @Test func eventsThatComeInTheWrongOrderRegisterWhatIsThere() async throws {
+    @Test func reorderedEventsRegisterTheCurrentObject() async throws {
         let newer = MemoryMedia.wav(samples: 9000)
         try incoming.put(newer, at: "a.wav")
         let (first, second) = (record("a.wav", of: clip, sequencer: "0A"), record("a.wav", of: newer, sequencer: "0B"))
-        let late = try await intake().handle(event: event(second))
-        let early = try await intake().handle(event: event(first))
-        let both = try await intake().handle(event: event(second, first))
+        let late = try await handler().handle(event: event(second))
+        let early = try await handler().handle(event: event(first))
+        let both = try await handler().handle(event: event(second, first))
         #expect(late.registered.count == 1 && early.registered.isEmpty && both.known.count == 1)
-        #expect(early.ignored.map(\.reason) == ["it was replaced since"])
+        #expect(early.ignored.map(\.reason) == ["it has since been replaced"])
         #expect(metadata.videos.map(\.sha256) == [Checksum.sha256(newer)])
     }
 
-    // MARK: Not registering
+    // MARK: Refusals
 
-    @Test func whatClairoWroteItselfDoesNotComeInAgain() async throws {
+    @Test func objectsWrittenByClairoAreIgnored() async throws {
         let own: [(MemoryStore, ObjectKey)] = [
             (raw, Video.sourceKey(.make())), (output, "videos/a/b/mp4/1080p.mp4"), (raw, "videos/\u{301}.wav"),
         ]
         for (store, key) in own { try store.put(clip, at: key) }
         for (store, key) in own {
-            let outcome = try await intake().handle(
+            let outcome = try await handler().handle(
                 try ObjectNotice(bucket: store.location(of: key).bucket, key: key.rawValue))
             guard case .ignored("Clairo wrote it") = outcome else { throw ClairoError.defect("\(outcome)") }
         }
         #expect(metadata.videos.isEmpty)
-        // Beside its own folder the raw bucket is a bucket like any other.
+        // Outside of Clairo's own folder, the raw bucket is a bucket like any other.
         try raw.put(clip, at: "drop/a.wav")
-        #expect(
-            try await intake().handle(event: event(record("drop/a.wav", bucket: "raw", of: clip))).registered.count == 1
-        )
+        let summary = try await handler().handle(event: event(record("drop/a.wav", bucket: "raw", of: clip)))
+        #expect(summary.registered.count == 1)
     }
 
-    @Test func aMissingObjectIsNotedAndTheOthersAreRegistered() async throws {
+    @Test func aMissingObjectIsReportedAndTheOthersAreRegistered() async throws {
         try incoming.put(clip, at: "b.wav")
-        let summary = try await intake().handle(event: event(record("a.wav", of: clip), record("b.wav", of: clip)))
+        let summary = try await handler().handle(event: event(record("a.wav", of: clip), record("b.wav", of: clip)))
         #expect(summary.ignored.map(\.object) == ["s3://incoming/a.wav"])
         #expect(summary.ignored.map(\.reason) == ["the object no longer exists"])
         #expect(summary.registered.count == 1)
     }
 
-    @Test func whatIsNoVideoIsRefusedWithTheReason() async throws {
+    @Test func refusesAnObjectThatIsNotAVideoAndSaysWhy() async throws {
         let text = Data("Dear diary".utf8)
         try incoming.put(text, at: "diary.txt")
         try incoming.put(Data(), at: "folder/")
-        let summary = try await intake().handle(
+        let summary = try await handler().handle(
             event: event(record("diary.txt", of: text), record("folder/", of: Data())))
         #expect(summary.refused.map(\.object) == ["s3://incoming/diary.txt", "s3://incoming/folder/"])
         #expect(summary.refused.allSatisfy { !$0.reason.isEmpty })
@@ -146,70 +145,70 @@ import Testing
         try incoming.put(clip, at: "a.wav")
         let store = incoming
         let isAway = Mutex(true)
-        let intake = intake { (_) throws(ClairoError) in
+        let handler = handler { (_) throws(ClairoError) in
             if isAway.withLock(\.self) { throw .unavailable("S3 is away") }
             return store
         }
         let event = event(record("a.wav", of: clip))
-        let error = try await #require(throws: ClairoError.self) { try await intake.handle(event: event) }
+        let error = try await #require(throws: ClairoError.self) { try await handler.handle(event: event) }
         #expect(error.kind == .transient)
         isAway.withLock { $0 = false }
-        #expect(try await intake.handle(event: event).registered.count == 1)
+        #expect(try await handler.handle(event: event).registered.count == 1)
     }
 
     @Test func anUnavailableDatabaseIsRetried() async throws {
         try incoming.put(clip, at: "a.wav")
         metadata.setAway(true)
         let event = event(record("a.wav", of: clip))
-        let intake = intake()
-        let error = try await #require(throws: ClairoError.self) { try await intake.handle(event: event) }
+        let handler = handler()
+        let error = try await #require(throws: ClairoError.self) { try await handler.handle(event: event) }
         #expect(error.kind == .transient)
         metadata.setAway(false)
-        #expect(try await intake.handle(event: event).registered.count == 1)
+        #expect(try await handler.handle(event: event).registered.count == 1)
     }
 
-    @Test func anUnusableBucketIsReportedAfterTheOthersCameIn() async throws {
+    @Test func anUnusableBucketIsReportedAfterTheOthersAreRegistered() async throws {
         try incoming.put(clip, at: "a.wav")
         let event = event(record("x.wav", bucket: "nowhere", of: clip), record("a.wav", of: clip))
-        let intake = intake()
-        let error = try await #require(throws: ClairoError.self) { try await intake.handle(event: event) }
+        let handler = handler()
+        let error = try await #require(throws: ClairoError.self) { try await handler.handle(event: event) }
         #expect(error.exitCode == .configuration && metadata.videos.count == 1)
     }
 
-    @Test func byHandWhatCannotBeRegisteredIsAnError() async throws {
+    @Test func registeringAnUnusableObjectDirectlyIsAnError() async throws {
         try incoming.put(Data("Dear diary".utf8), at: "diary.txt")
-        let intake = intake()
+        let handler = handler()
         for (bucket, key, code) in [
             ("incoming", "none.wav", ClairoError.ExitCode.noInput), ("incoming", "diary.txt", .badMedia),
             ("raw", "videos/a", .usage), ("not a bucket", "a", .badMedia),
         ] {
             let error = try await #require(throws: ClairoError.self) {
-                try await intake.handle(bucket: bucket, key: key)
+                try await handler.handle(bucket: bucket, key: key)
             }
             #expect(error.exitCode == code, "\(error)")
         }
     }
 
-    @Test func ourOwnMessageRegistersNothing() async throws {
+    @Test func clairosOwnUploadMessageRegistersNothing() async throws {
         try incoming.put(clip, at: "a.wav")
-        _ = try await intake().handle(event: event(record("a.wav", of: clip)))
+        _ = try await handler().handle(event: event(record("a.wav", of: clip)))
         let message = try #require(metadata.messages.first)
-        let summary = try await intake().handle(event: message.payload)
+        let summary = try await handler().handle(event: message.payload)
         #expect(summary.ignored.count == 1 && metadata.messages.count == 1)
     }
 
-    @Test func aSummaryIsJSONThatComesBack() async throws {
+    @Test func aSummarySurvivesAJSONRoundTrip() async throws {
         try incoming.put(clip, at: "a.wav")
-        let summary = try await intake().handle(event: event(record("a.wav", of: clip), "{}"))
+        let summary = try await handler().handle(event: event(record("a.wav", of: clip), "{}"))
         #expect(summary.unreadable.count == 1)
         #expect(try JSONDecoder().decode(ObjectEventSummary.self, from: JSON.encode(summary)) == summary)
     }
 
     // MARK: Sources
 
-    @Test func removingAVideoLeavesItsSourceInAnothersBucket() async throws {
+    @Test func deletingAVideoKeepsItsSourceInAForeignBucket() async throws {
         try incoming.put(clip, at: "a.wav")
-        _ = try await intake().handle(event: event(record("a.wav", of: clip)))
+        _ = try await handler().handle(event: event(record("a.wav", of: clip)))
         let video = try #require(metadata.videos.first)
         let removed = try await VideoRemoval(raw: raw, output: output, metadata: metadata).remove(video.id)
         guard case .removed = removed else { throw ClairoError.defect("\(removed)") }

@@ -25,20 +25,20 @@ import Testing
         #expect(Set(positions).count == 3)
     }
 
-    @Test func aTaskThatHasWaitedLongEnoughIsNotOvertaken() {
+    @Test func aTaskIsNotOvertakenAfterALongWait() {
         let patient = job(.low, at: now)
         let late = job(.high, at: now.advanced(bySeconds: 601))
         #expect(position(.plan, 0, patient) < position(.plan, 0, late))
     }
 
-    @Test func aShortJobGoesInBetweenALongOne() {
+    @Test func aShortJobIsInterleavedWithALongOne() {
         let long = job(at: now)
         let short = job(at: now.advanced(bySeconds: 20))
         #expect(position(.chunk, 0, long) < position(.chunk, 0, short))
         #expect(position(.chunk, 0, short) < position(.chunk, 5, long))
     }
 
-    @Test func whatEndsAJobStandsWhereItBegan() {
+    @Test func aFinishTaskKeepsThePositionOfItsJob() {
         let job = job(at: now)
         #expect(position(.finish, 0, job) <= position(.chunk, 1, job))
     }
@@ -55,7 +55,7 @@ import Testing
         #expect(flood.count { $0 < other } < 10)
     }
 
-    @Test func aTenantOfMoreWeightGetsItsShare() throws {
+    @Test func aTenantsShareFollowsItsWeight() throws {
         let policy = try QueuePolicy("gold=4,trial=0.5")
         var positions: [String: [Timestamp]] = [:]
         for tenant in ["gold", "trial"] {
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test(arguments: ["gold", "gold=", "=2", "gold=0", "gold=-1", "gold=nan", "a=1=2"])
-    func weightsThatAreNoneAreRefused(_ text: String) {
+    func invalidWeightsAreRefused(_ text: String) {
         #expect(throws: ClairoError.self) { try QueuePolicy(text) }
     }
 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ClairoPipeline
 
-/// How the finish task learns the attempts that made the job's segments.
+/// How the finish task finds the attempts that made the job's segments.
 @Suite struct TaskSpecsTests {
     private let plan = Plan.sample(chunks: 3, segmentsPerChunk: 2)
 
@@ -30,13 +30,13 @@ import Testing
         return chunks + [task(.track, 0, audioAttempt, track.objectKeys.map { file($0.ofAttempt(audioAttempt)) })]
     }
 
-    @Test func firstAttemptsGivePlainNames() throws {
+    @Test func firstAttemptsHavePlainNames() throws {
         let request = try TaskSpecs.finish(plan, tasks: tasks(attempts: [1, 1, 1]))
         #expect(request.plan == plan)
         #expect(Set(request.segments.map(\.key)) == Set(plan.segmentKeys.map(\.rawValue)))
     }
 
-    @Test func aLaterAttemptsSegmentsAreTheOnesThatAreNamed() throws {
+    @Test func theFinishTaskListsTheSegmentsOfTheSuccessfulAttempts() throws {
         let request = try TaskSpecs.finish(plan, tasks: tasks(attempts: [1, 3, 1], audioAttempt: 2))
         let keys = request.plan.video!.rungs[0]
         #expect(
@@ -48,19 +48,19 @@ import Testing
         #expect(Set(request.segments.map(\.key)) == Set(request.plan.segmentKeys.map(\.rawValue)))
     }
 
-    @Test func theFirstChunksAttemptMadeTheParameterSets() throws {
+    @Test func theInitSegmentIsThatOfTheFirstChunksAttempt() throws {
         let request = try TaskSpecs.finish(plan, tasks: tasks(attempts: [2, 1, 1]))
         #expect(request.plan.video!.rungs[0].initKey.rawValue.hasSuffix("/init-2.mp4"))
         #expect(Set(request.segments.map(\.key)) == Set(request.plan.segmentKeys.map(\.rawValue)))
     }
 
-    @Test func chunksOfDifferentEncodersAreNotJoined() {
+    @Test func chunksWithDifferentParameterSetsAreRefused() {
         #expect(throws: ClairoError.self) {
             try TaskSpecs.finish(plan, tasks: tasks(attempts: [1, 1, 1], inits: ["i", "other", "i"]))
         }
     }
 
-    @Test func aChunkThatHasNotEndedIsNotPassedOver() {
+    @Test func anUnfinishedChunkIsRefused() {
         var all = tasks(attempts: [1, 1, 1])
         all[1].state = .running
         #expect(throws: ClairoError.self) { try TaskSpecs.finish(plan, tasks: all) }

@@ -3,9 +3,9 @@ import ClairoPipeline
 import Foundation
 import Testing
 
-/// What the topic of uploads may carry, byte by byte.
+/// The message formats of the uploads topic.
 @Suite struct UploadDialectTests {
-    /// The example of AWS's documentation, version 2.1, with what a test changes.
+    /// The example from AWS's documentation, version 2.1, with a test's changes.
     static func record(
         bucket: String = "incoming", key: String = "film.mp4", name: String = "ObjectCreated:Put",
         version: String = "2.1", eTag: String = "0123456789abcdef0123456789abcdef", sequencer: String? = nil,
@@ -36,7 +36,7 @@ import Testing
 
     // MARK: Dialects
 
-    @Test func ourOwnMessageIsReadBack() throws {
+    @Test func clairosOwnMessageIsReadBack() throws {
         let location = ObjectLocation(bucket: "raw", key: "videos/x/source", url: "s3://raw/videos/x/source")
         let video = Video(
             id: .make(), originalName: "f", source: location, size: 3, sha256: "00", traceID: "t", uploadedAt: .now)
@@ -44,7 +44,7 @@ import Testing
         #expect(try UploadDialect.read(try JSON.encode(message)) == .video(message))
     }
 
-    @Test func aNewerSchemaOfOursIsADefectThatSaysWhatToDo() throws {
+    @Test func aMessageOfANewerSchemaIsADefectWithAdvice() throws {
         let text = "{\"schema\":2,\"videoID\":\"01a20485-3cda-7be7-aafe-410d89345f78\",\"somethingNew\":true}"
         let error = try #require(throws: ClairoError.self) { try UploadDialect.read(Data(text.utf8)) }
         #expect(error.kind == .defect && error.exitCode == .configuration)
@@ -52,7 +52,7 @@ import Testing
         #expect(error.advice?.contains("same version") == true)
     }
 
-    @Test func aDamagedMessageOfOursNamesTheField() throws {
+    @Test func theErrorForADamagedMessageNamesTheField() throws {
         let text = "{\"schema\":1,\"videoID\":\"01a20485-3cda-7be7-aafe-410d89345f78\",\"bucket\":7}"
         let error = try #require(throws: ClairoError.self) { try UploadDialect.read(Data(text.utf8)) }
         #expect(error.kind == .badInput && error.message.contains("bucket"), "\(error)")
@@ -70,18 +70,18 @@ import Testing
         #expect(notices.unreadable.isEmpty && notices.ignored == 0)
     }
 
-    @Test(arguments: ["1.9", "3.0", "20.1", ""]) func anotherMajorVersionIsNotGuessedAt(_ version: String) throws {
+    @Test(arguments: ["1.9", "3.0", "20.1", ""]) func anotherMajorVersionIsRefused(_ version: String) throws {
         let notices = try read(Self.event(Self.record(version: version)))
         #expect(notices.objects.isEmpty)
         #expect(notices.unreadable == ["Record 1 of 1: It has version \(version), but only 2.x is supported"])
     }
 
     @Test(arguments: ["Put", "Post", "Copy", "CompleteMultipartUpload", "SomethingOfTomorrow"])
-    func allWaysOfMakingAnObjectCount(_ way: String) throws {
+    func everyObjectCreatedEventIsRead(_ way: String) throws {
         #expect(try read(Self.event(Self.record(name: "ObjectCreated:\(way)"))).objects.count == 1)
     }
 
-    @Test func otherEventsAreCountedAndPassedOver() throws {
+    @Test func otherEventsAreCountedAndIgnored() throws {
         let notices = try read(
             Self.event(
                 Self.record(name: "ObjectRemoved:Delete"), Self.record(key: "b.mp4"),
@@ -89,14 +89,14 @@ import Testing
         #expect(notices.objects.map(\.key) == ["b.mp4"] && notices.ignored == 3)
     }
 
-    @Test func theTestOfANotificationIsPassedOver() throws {
+    @Test func theTestNotificationIsIgnored() throws {
         let notices = try read(
             #"{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-11-22T18:04:05.123Z","Bucket":"b","RequestId":"5582815E1AEA5ADF","HostId":"8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR"}"#
         )
         #expect(notices.objects.isEmpty && notices.ignored == 1 && notices.unreadable.isEmpty)
     }
 
-    @Test func minioSendsTheSameInAnEnvelope() throws {
+    @Test func eventsOfMinIOAreRead() throws {
         let record = Self.record(name: "s3:ObjectCreated:Put", version: "2.0", sequencer: "17A1B2C3D4E5F607")
             .replacing("aws:s3", with: "minio:s3")
         let text = #"{"EventName":"s3:ObjectCreated:Put","Key":"incoming/film.mp4","Records":[\#(record)]}"#
@@ -104,7 +104,7 @@ import Testing
         #expect(notices.objects.map(\.key) == ["film.mp4"] && notices.objects.map(\.bucket) == ["incoming"])
     }
 
-    @Test func snsAndSQSMayBeAroundIt() throws {
+    @Test func eventsWrappedBySNSAndSQSAreRead() throws {
         let inner = Self.event(Self.record(key: "a+b.mp4"))
         let notification =
             #"{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:x","Message":\#(try quoted(inner))}"#
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func aLetterInTooManyEnvelopesIsRefused() throws {
+    @Test func anEventInTooManyEnvelopesIsRefused() throws {
         var text = Self.event(Self.record())
         for _ in 0..<4 { text = #"{"Type":"Notification","Message":\#(try quoted(text))}"# }
         let error = try #require(throws: ClairoError.self) { try read(text) }
@@ -134,20 +134,20 @@ import Testing
         ("100%25.mp4", "100%.mp4"), ("a/b//c/.%2E/d", "a/b//c/../d"), ("%F0%9F%8E%AC", "🎬"), ("%2B+%2b", "+ +"),
     ]
 
-    @Test(arguments: keys) func keysAreDecodedAsFormsAre(_ encoded: String, _ key: String) throws {
+    @Test(arguments: keys) func keysAreFormDecoded(_ encoded: String, _ key: String) throws {
         #expect(try read(Self.event(Self.record(key: encoded))).objects.map(\.key) == [key])
     }
 
     static let damagedKeys = ["%ZZ.mp4", "%C3.mp4", "%", "", "nul%00.mp4", String(repeating: "k", count: 1025)]
 
-    @Test(arguments: damagedKeys) func aKeyThatCannotBeIsRefusedAndTheOthersStay(_ key: String) throws {
+    @Test(arguments: damagedKeys) func anInvalidKeyIsRefusedAndTheOthersAreRead(_ key: String) throws {
         let notices = try read(Self.event(Self.record(key: key), Self.record(key: "good.mp4")))
         #expect(notices.objects.map(\.key) == ["good.mp4"])
         #expect(notices.unreadable.count == 1 && notices.unreadable[0].hasPrefix("Record 1 of 2: "))
     }
 
     @Test(arguments: ["", ".", "..", "a/b", "a?b", "host:80", "a b", "evil.com#", "bücket", "x@y", "a%2Fb"])
-    func aBucketThatCannotBeIsRefused(_ bucket: String) throws {
+    func anInvalidBucketIsRefused(_ bucket: String) throws {
         let notices = try read(Self.event(Self.record(bucket: bucket)))
         #expect(notices.objects.isEmpty && notices.unreadable.count == 1)
     }
@@ -156,12 +156,12 @@ import Testing
 
     static let sequencers: [(String, String, Bool)] = [
         ("0055AED6DCD90281E5", "0055AED6DCD90281E6", true), ("0055AED6DCD90281E6", "0055AED6DCD90281E5", false),
-        // The shorter one is filled up with zeros at its right.
+        // The shorter one is padded with zeros on the right.
         ("0055AED6DCD90281E5", "0055AED7", true), ("0055AED7", "0055AED6DCD90281E5", false), ("1", "12", true),
         ("12", "1", false), ("1", "10", true), ("9", "10", false),
     ]
 
-    @Test(arguments: sequencers) func theLatestEventOfAKeyWins(_ first: String, _ second: String, _ secondWins: Bool)
+    @Test(arguments: sequencers) func theLatestEventOfAKeyIsUsed(_ first: String, _ second: String, _ secondWins: Bool)
         throws
     {
         let notices = try read(
@@ -181,7 +181,7 @@ import Testing
         #expect(notices.objects.map(\.sequencer) == ["9", "1", "1", nil, nil])
     }
 
-    // MARK: Garbage
+    // MARK: Invalid input
 
     static let garbage = [
         "", " ", "null", "[]", "7", "\"text\"", "{}", "{\"Records\":7}", "{\"Records\":null}", "{\"Records\":{}}",
@@ -191,20 +191,20 @@ import Testing
         "{\"a\":" + String(repeating: "[", count: 5000) + String(repeating: "]", count: 5000) + "}",
     ]
 
-    @Test(arguments: garbage) func whatIsNoEventIsRefusedWithWhatWasExpected(_ text: String) throws {
+    @Test(arguments: garbage) func refusesAMessageThatIsNotAnEventAndSaysWhatWasExpected(_ text: String) throws {
         let error = try #require(throws: ClairoError.self) { try UploadDialect.read(Data(text.utf8)) }
         #expect(error.kind == .badInput && error.exitCode == .badMedia)
         #expect(error.advice?.contains("event from S3 (version 2.x) or MinIO") == true)
     }
 
-    @Test func bytesThatAreNoTextAreRefused() throws {
+    @Test func bytesThatAreNotUTF8AreRefused() throws {
         for bytes in [Data([0xFF, 0xFE, 0xFD]), Data([0xC3, 0x28]), Data(repeating: 0xFF, count: 1000)] {
             let error = try #require(throws: ClairoError.self) { try UploadDialect.read(bytes) }
             #expect(error.kind == .badInput)
         }
     }
 
-    @Test func aMebibyteIsReadAndABiteMoreIsNot() throws {
+    @Test func aMessageOfUpToOneMebibyteIsRead() throws {
         let event = Self.event(Self.record())
         let padding = String(repeating: " ", count: UploadDialect.largestDocument - event.utf8.count)
         #expect(try read(event + padding).objects.count == 1)
@@ -215,7 +215,7 @@ import Testing
         #expect(throws: ClairoError.self) { try read(String(repeating: "x", count: 1 << 20)) }
     }
 
-    @Test func recordsHaveABound() throws {
+    @Test func theNumberOfRecordsIsLimited() throws {
         let few =
             "{\"Records\":[" + Array(repeating: "{}", count: UploadDialect.mostRecords).joined(separator: ",") + "]}"
         #expect(try read(few).unreadable.count == UploadDialect.mostRecords)
@@ -233,7 +233,7 @@ import Testing
         #"{"body":"garbage"}"#, #"{"Sns":{"Message":7}}"#,
     ]
 
-    @Test(arguments: damagedRecords) func aDamagedRecordDoesNotCostTheOthers(_ record: String) throws {
+    @Test(arguments: damagedRecords) func aDamagedRecordDoesNotAffectTheOthers(_ record: String) throws {
         let notices = try read(Self.event(record, Self.record(key: "good.mp4")))
         #expect(notices.objects.map(\.key) == ["good.mp4"])
         #expect(notices.unreadable.count == 1)

@@ -4,15 +4,15 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// The end of uploads: a video and its source, or neither.
+/// An upload ends with a video and its source, or with neither.
 @Suite struct UploadRegistrationTests {
     private let store = MemoryStore()
     private let metadata = MemoryMetadata()
     private var registration: UploadRegistration {
-        UploadRegistration(store: store, metadata: metadata, prober: UnaskedProber())
+        UploadRegistration(store: store, metadata: metadata, prober: RejectingProber())
     }
 
-    private struct UnaskedProber: MediaProber {
+    private struct RejectingProber: MediaProber {
         func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo {
             throw .badMedia("no")
         }
@@ -37,21 +37,21 @@ import Testing
         #expect(metadata.messages.isEmpty == metadata.videos.isEmpty)
     }
 
-    @Test(arguments: 1...4) func anUploadThatIsFinishedWhileItIsDiscardedKeepsItsSource(call: Int) async throws {
+    @Test(arguments: 1...4) func anUploadFinishedDuringItsDiscardKeepsItsSource(call: Int) async throws {
         let session = try await arrived()
         metadata.interrupt(after: call) { _ = try? await finish(session) }
         try await registration.discard(session)
         try expectBothOrNeither()
     }
 
-    @Test(arguments: 1...4) func anUploadThatIsDiscardedWhileItIsFinishedIsNoVideo(call: Int) async throws {
+    @Test(arguments: 1...4) func anUploadDiscardedWhileItFinishesHasVideoAndSourceOrNeither(call: Int) async throws {
         let session = try await arrived()
         metadata.interrupt(after: call) { try? await registration.discard(session) }
         _ = try? await finish(session)
         try expectBothOrNeither()
     }
 
-    @Test func anUploadResumedMeanwhileIsDiscardedInItsCurrentState() async throws {
+    @Test func anUploadResumedDuringItsDiscardIsDiscardedInItsCurrentState() async throws {
         let session = try await arrived()
         var changed = session
         changed.offset = 2
@@ -98,15 +98,15 @@ import Testing
         } catch { return error }
     }
 
-    @Test func theObjectIsMadeOfThePartsThatWereSentWhateverTheStoreLists() async throws {
+    @Test func theObjectConsistsOfTheSentPartsWhateverTheStoreLists() async throws {
         store.setFaults { $0.unlistedParts = 1 }
         var upload = try await stream()
-        // The prober does not like it: that is after the object was completed and its length compared.
+        // The prober rejects it, which happens after the object was completed and its length checked.
         let error = await finishStream(&upload)
         #expect(error?.kind == .badInput, "\(String(describing: error))")
     }
 
-    @Test func anObjectThatLostBytesIsNotRegisteredAndNothingIsLeft() async throws {
+    @Test func anObjectThatLostBytesIsNotRegisteredAndLeavesNothing() async throws {
         store.setFaults { $0.lostBytes = 1 }
         var upload = try await stream()
         let error = await finishStream(&upload)

@@ -5,9 +5,10 @@ import Curl
 import Foundation
 import Testing
 
-/// Uploads and downloads through a proxy that breaks things: they finish or fail clean, and never leave a wrong object.
+/// Uploads and downloads through a proxy that injects faults: they finish or fail cleanly, and never leave a wrong
+/// object.
 @Suite(.ownThreads) struct S3FaultTests {
-    /// A fault, and which request it meets.
+    /// A fault, and the request that it affects.
     struct Case: Sendable, CustomTestStringConvertible {
         var fault: FaultProxy.Fault
         var method: String
@@ -31,10 +32,10 @@ import Testing
         return options
     }
 
-    /// A store behind the proxy, and one that goes around it.
+    /// A store behind the proxy, and one that bypasses it.
     private func stores(
         _ kind: S3Server.Kind, _ options: S3Options = options, cancellation: Cancellation? = nil
-    ) async throws -> (broken: S3Store, sound: S3Store, proxy: FaultProxy) {
+    ) async throws -> (proxied: S3Store, direct: S3Store, proxy: FaultProxy) {
         let server = try await S3Server.shared(kind)
         let bucket = try await server.makeBucket()
         let proxy = try FaultProxy(to: server.port)
@@ -64,16 +65,16 @@ import Testing
     }()
 
     @Test(arguments: kinds, passingFaults)
-    func anUploadSurvivesAPassingFault(kind: S3Server.Kind, fault: Case) async throws {
-        let (broken, sound, proxy) = try await stores(kind)
-        try sound.put(Data("old".utf8), at: "film")
+    func anUploadSurvivesATransientFault(kind: S3Server.Kind, fault: Case) async throws {
+        let (proxied, direct, proxy) = try await stores(kind)
+        try direct.put(Data("old".utf8), at: "film")
         proxy.add(fault.rule())
         let data = pattern((12 << 20) + 5)
-        try broken.put(at: "film") { write in try write(data) }
-        #expect(try broken.size(of: "film") == Int64(data.count))
-        #expect(proxy.passages.contains { $0.fault != nil })
-        #expect(try sound.get("film") == data)
-        #expect(try sound.openUploads(prefix: "").isEmpty)
+        try proxied.put(at: "film") { write in try write(data) }
+        #expect(try proxied.size(of: "film") == Int64(data.count))
+        #expect(proxy.exchanges.contains { $0.fault != nil })
+        #expect(try direct.get("film") == data)
+        #expect(try direct.openUploads(prefix: "").isEmpty)
     }
 
     private static let lastingFaults: [Case] = [
@@ -87,17 +88,17 @@ import Testing
 
     @Test(arguments: kinds, lastingFaults)
     func anUploadThatCannotFinishLeavesNothing(kind: S3Server.Kind, fault: Case) async throws {
-        let (broken, sound, proxy) = try await stores(kind)
-        try sound.put(Data("old".utf8), at: "film")
+        let (proxied, direct, proxy) = try await stores(kind)
+        try direct.put(Data("old".utf8), at: "film")
         proxy.add(fault.rule(times: .max))
-        let error = failure { try broken.put(at: "film") { write in try write(pattern(12 << 20)) } }
+        let error = failure { try proxied.put(at: "film") { write in try write(pattern(12 << 20)) } }
         let isRefused = fault.fault == .answer(status: 403, code: "AccessDenied")
         #expect(error?.exitCode == (isRefused ? .noPermission : .temporary), "\(String(describing: error))")
         #expect(error?.kind == (isRefused ? .usage : .transient))
-        #expect(try sound.get("film") == Data("old".utf8))
-        #expect(try sound.openUploads(prefix: "").isEmpty)
-        let refusals = proxy.passages.count { $0.fault != nil }
-        // libcurl adds some where a connection that it had kept is cut.
+        #expect(try direct.get("film") == Data("old".utf8))
+        #expect(try direct.openUploads(prefix: "").isEmpty)
+        let refusals = proxy.exchanges.count { $0.fault != nil }
+        // libcurl adds attempts if a kept connection is closed.
         #expect((isRefused ? 1...1 : 5...10).contains(refusals))
     }
 
@@ -108,72 +109,72 @@ import Testing
             .answer(status: 503, code: "SlowDown"), .answer(status: 500, code: "InternalError"),
             .truncateReply(after: 0),
         ] as [FaultProxy.Fault])
-    func readingSurvivesAPassingFault(kind: S3Server.Kind, fault: FaultProxy.Fault) async throws {
-        let (broken, sound, proxy) = try await stores(kind)
+    func readingSurvivesATransientFault(kind: S3Server.Kind, fault: FaultProxy.Fault) async throws {
+        let (proxied, direct, proxy) = try await stores(kind)
         let data = pattern(3 << 20)
-        try sound.put(data, at: "film")
-        let source = try broken.open("film")
+        try direct.put(data, at: "film")
+        let source = try proxied.open("film")
         proxy.add(FaultProxy.Rule(fault, "GET", skipping: 1, times: 1))
         #expect(try read(source, in: 0..<data.count, by: 300_000) == data)
         proxy.removeRules()
-        // Nothing but a checksum shows that a whole object was shortened on its way, and rclone has none.
+        // Only a checksum reveals that an object was shortened in transit, and rclone has none.
         if case .shortenReply = fault { return }
         proxy.add(FaultProxy.Rule(fault, "GET", times: 2))
-        #expect(try broken.get("film") == data)
-        #expect(proxy.passages.count { $0.fault != nil } == 3)
+        #expect(try proxied.get("film") == data)
+        #expect(proxy.exchanges.count { $0.fault != nil } == 3)
     }
 
-    @Test(arguments: kinds) func aStallIsRepeated(kind: S3Server.Kind) async throws {
+    @Test(arguments: kinds) func aStalledRequestIsRetried(kind: S3Server.Kind) async throws {
         var options = Self.options
         // Longer than a healthy server needs on a busy machine.
         options.stallTimeout = 15
-        let (broken, sound, proxy) = try await stores(kind, options)
+        let (proxied, direct, proxy) = try await stores(kind, options)
         proxy.add(
             FaultProxy.Rule(.stall, "PUT", query: "partNumber=2"), FaultProxy.Rule(.stallReply(after: 1000), "GET"))
         let data = pattern(11 << 20)
-        try broken.put(at: "film") { write in try write(data) }
-        #expect(try sound.get("film") == data)
-        #expect(try broken.get("film") == data)
-        #expect(proxy.passages.count { $0.fault != nil } == 2)
+        try proxied.put(at: "film") { write in try write(data) }
+        #expect(try direct.get("film") == data)
+        #expect(try proxied.get("film") == data)
+        #expect(proxy.exchanges.count { $0.fault != nil } == 2)
     }
 
-    @Test(arguments: kinds) func cancellationEndsAnUploadAtOnceAndAbortsIt(kind: S3Server.Kind) async throws {
+    @Test(arguments: kinds) func cancellationStopsAnUploadAtOnceAndAbortsIt(kind: S3Server.Kind) async throws {
         let cancellation = Cancellation()
-        let (broken, sound, proxy) = try await stores(kind, cancellation: cancellation)
+        let (proxied, direct, proxy) = try await stores(kind, cancellation: cancellation)
         proxy.add(FaultProxy.Rule(.stall, "PUT", query: "partNumber=1"))
         let upload = Task {
             await onDedicatedThread(name: "upload") {
-                failure { try broken.put(at: "film") { write in try write(pattern(12 << 20)) } }
+                failure { try proxied.put(at: "film") { write in try write(pattern(12 << 20)) } }
             }
         }
-        _ = await proxy.passage { $0.fault == .stall }
+        _ = await proxy.exchange { $0.fault == .stall }
         cancellation.cancel()
         #expect(await upload.value == .cancelled)
-        #expect(try sound.info(of: "film") == nil)
-        // A slow server may get to the abort later than we wait for its answer.
-        try await eventually { try sound.openUploads(prefix: "").isEmpty }
-        #expect(failure { _ = try broken.get("film") } == .cancelled)
+        #expect(try direct.info(of: "film") == nil)
+        // A slow server may handle the abort later than we wait for its reply.
+        try await eventually { try direct.openUploads(prefix: "").isEmpty }
+        #expect(failure { _ = try proxied.get("film") } == .cancelled)
     }
 
-    /// The answer to the first attempt is lost, the second hears that there is an object: it is our own.
+    /// The reply to the first attempt is lost. The second attempt finds that the object exists: it is our own.
     @Test(.enabled(if: S3Server.isInstalled(.moto), "moto_server is not installed"))
-    func putIfAbsentKnowsItsOwnObject() async throws {
-        let (broken, sound, proxy) = try await stores(.moto)
+    func putIfAbsentSucceedsIfItsFirstReplyWasLost() async throws {
+        let (proxied, direct, proxy) = try await stores(.moto)
         proxy.add(FaultProxy.Rule(.dropReply, "PUT"))
-        #expect(try broken.putIfAbsent(Data("mine".utf8), at: "k"))
-        #expect(try sound.get("k") == Data("mine".utf8))
+        #expect(try proxied.putIfAbsent(Data("mine".utf8), at: "k"))
+        #expect(try direct.get("k") == Data("mine".utf8))
     }
 
-    /// Another writer comes between the look and the write.
+    /// Another writer writes between the check and the write.
     @Test(.enabled(if: S3Server.isInstalled(.moto), "moto_server is not installed"))
-    func putIfAbsentLosesARace() async throws {
-        let (broken, sound, proxy) = try await stores(.moto)
-        try sound.put(Data("theirs".utf8), at: "k")
-        // The look finds nothing.
+    func putIfAbsentReturnsFalseIfAnotherWriterIsFirst() async throws {
+        let (proxied, direct, proxy) = try await stores(.moto)
+        try direct.put(Data("theirs".utf8), at: "k")
+        // The check finds nothing.
         proxy.add(
             FaultProxy.Rule(.answer(status: 404, code: "NoSuchKey"), "HEAD"),
             FaultProxy.Rule(.answer(status: 404, code: "NoSuchKey"), "GET"))
-        #expect(try broken.putIfAbsent(Data("mine".utf8), at: "k") == false)
-        #expect(try sound.get("k") == Data("theirs".utf8))
+        #expect(try proxied.putIfAbsent(Data("mine".utf8), at: "k") == false)
+        #expect(try direct.get("k") == Data("theirs".utf8))
     }
 }

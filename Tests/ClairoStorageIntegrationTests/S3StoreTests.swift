@@ -7,14 +7,14 @@ import Foundation
 import Synchronization
 import Testing
 
-/// What S3 adds to the contract, on both servers.
+/// The behaviour of S3 stores beyond the contract, on both servers.
 @Suite(.ownThreads) struct S3StoreTests {
     private static let kinds = S3Server.Kind.allCases.filter(S3Server.isInstalled)
     private let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
 
-    /// A store behind a proxy that writes down what was asked.
+    /// A store behind a proxy that records requests.
     private func watched(
         _ kind: S3Server.Kind, _ options: S3Options = .quick
     ) async throws -> (store: S3Store, proxy: FaultProxy) {
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test(arguments: kinds) func presignedURLsNeedNoCredentials(kind: S3Server.Kind) async throws {
+    @Test(arguments: kinds) func presignedURLsWorkWithoutCredentials(kind: S3Server.Kind) async throws {
         let store = try await emptyS3Store(on: kind)
         let client = Curl.HTTPClient()
         func ask(_ method: String, _ access: PresignedAccess, _ body: Data? = nil) throws -> HTTPReply {
@@ -52,14 +52,14 @@ import Testing
         _ = try store.complete(upload, parts: try store.parts(of: upload))
         #expect(try store.info(of: "parts")?.size == 6 << 20)
         if kind == .rclone {
-            // Only what it was signed for.
+            // Only the signed request is allowed.
             #expect(try ask("PUT", .putPart(number: 1, size: 6 << 20, upload), Data(count: 7 << 20)).status == 403)
             #expect(try ask("DELETE", .get("a b/ü+")).status == 403)
         }
         #expect(throws: ClairoError.self) { _ = try store.presignedURL(for: .get("x"), expiresIn: 604_801) }
     }
 
-    @Test(arguments: kinds) func aSourceIsReadByItsPresignedURL(kind: S3Server.Kind) async throws {
+    @Test(arguments: kinds) func aSourceIsReadThroughItsPresignedURL(kind: S3Server.Kind) async throws {
         let store = try await emptyS3Store(on: kind)
         let film = MemoryMedia.noise(700_000)
         try store.put(film, at: "a b/film")
@@ -72,18 +72,18 @@ import Testing
         #expect(try remote.presignedURL(expiresIn: 1) == nil)
     }
 
-    @Test func aURLThatHasRunOutIsReplacedByANewerOne() async throws {
+    @Test func anExpiredURLIsReplacedByANewOne() async throws {
         let store = try await emptyS3Store(on: .rclone)
         try store.put(Data("film".utf8), at: "film")
         let source = try store.open("film")
         let good = try #require(try source.presignedURL(expiresIn: 3600))
         let asked = Mutex(0)
-        let naps = Mutex(0)
+        let sleeps = Mutex(0)
         func remote(goodFrom number: Int) throws -> any ByteSource {
             PresignedSource.open(
                 name: "film", size: 4, etag: try #require(source.etag), environment: [:],
                 pause: { _ in
-                    naps.withLock { $0 += 1 }
+                    sleeps.withLock { $0 += 1 }
                     return true
                 }
             ) {
@@ -94,10 +94,10 @@ import Testing
             }
         }
         #expect(try remote(goodFrom: 3).part(at: 0, count: 4) == Data("film".utf8))
-        #expect(naps.withLock { $0 } == 2)
+        #expect(sleeps.withLock { $0 } == 2)
         let refused = try #require(failure { _ = try remote(goodFrom: .max).part(at: 0, count: 4) })
         #expect(refused.kind == .transient && refused.message.contains("presigned URL was rejected"))
-        #expect(!"\(refused)".contains("X-Amz"), "nothing of the URL is told")
+        #expect(!"\(refused)".contains("X-Amz"), "the URL is not shown")
     }
 
     @Test func aMissingOrReplacedSourceIsReported() async throws {
@@ -129,7 +129,7 @@ import Testing
         }
     }
 
-    @Test func aLocationIsAURLThatCanBeGivenBack() throws {
+    @Test func aLocationIsAURLThatOpensTheSamePlace() throws {
         let environment = ["AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_CONFIG_FILE": "/dev/null"]
         let store = try S3Store(url: "s3://bucket/pre%20fix//", environment: environment)
         let place = store.location(of: "a b/ü#.mp4")
@@ -152,13 +152,13 @@ import Testing
         ),
         ([:], "https://bucket.s3.us-east-1.amazonaws.com/k%20y?"),
     ])
-    func requestsGoWhereTheSettingsSay(settings: [String: String], start: String) throws {
+    func settingsDetermineTheAddressOfRequests(settings: [String: String], start: String) throws {
         let keys = ["AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_CONFIG_FILE": "/dev/null"]
         let store = try S3Store(url: "s3://bucket", environment: keys.merging(settings) { $1 })
         #expect(try store.presignedURL(for: .get("k y"), expiresIn: 1)?.hasPrefix(start) == true)
     }
 
-    @Test func theProfileSaysHowABucketIsAddressed() throws {
+    @Test func theProfileDeterminesTheAddressingStyle() throws {
         let file = try scratch.write(
             """
             [profile work]
@@ -178,7 +178,7 @@ import Testing
         #expect(url.contains("eu-north-1"))
     }
 
-    @Test(arguments: kinds) func aListOfManyKeysIsWhole(kind: S3Server.Kind) async throws {
+    @Test(arguments: kinds) func aListOfManyKeysIsComplete(kind: S3Server.Kind) async throws {
         let (store, proxy) = try await watched(kind)
         let keys = (0..<1001).map { ObjectKey("k/\($0 / 100) ü+/\($0)") }
         DispatchQueue.concurrentPerform(iterations: 4) { worker in
@@ -186,40 +186,40 @@ import Testing
                 #expect(throws: Never.self) { try store.put(Data(), at: keys[index]) }
             }
         }
-        let before = proxy.passages.count
+        let before = proxy.exchanges.count
         #expect(try store.list(prefix: "k/") == keys.sorted())
-        #expect(proxy.passages.count - before == 3)
+        #expect(proxy.exchanges.count - before == 3)
         #expect(try store.list(prefix: "k/", after: keys.sorted()[599], limit: 3) == Array(keys.sorted()[600...602]))
-        #expect(proxy.passages.count - before == 4)
+        #expect(proxy.exchanges.count - before == 4)
     }
 
     // MARK: Reading
 
-    @Test(arguments: kinds) func readingInOrderTakesFewRequests(kind: S3Server.Kind) async throws {
+    @Test(arguments: kinds) func sequentialReadsNeedFewRequests(kind: S3Server.Kind) async throws {
         let (store, proxy) = try await watched(kind)
         let data = pattern((20 << 20) + 12_345)
         try store.put(data, at: "film")
         let source = try store.open("film")
-        let before = proxy.passages.count
+        let before = proxy.exchanges.count
         #expect(try read(source, in: 0..<data.count, by: 65_536) == data)
-        let requests = proxy.passages.count - before
+        let requests = proxy.exchanges.count - before
         // 256 KiB, 512 KiB, 1 MiB, 2 MiB, then 4 MiB at a time.
         #expect(requests <= 9, "\(requests)")
     }
 
-    @Test(arguments: kinds) func readingHereAndThereGetsLittleMoreThanIsWanted(kind: S3Server.Kind) async throws {
+    @Test(arguments: kinds) func randomReadsFetchLittleMoreThanRequested(kind: S3Server.Kind) async throws {
         let (store, proxy) = try await watched(kind)
         let data = pattern(30 << 20)
         try store.put(data, at: "film")
         let source = try store.open("film")
-        let before = proxy.passages.count
+        let before = proxy.exchanges.count
         for _ in 0..<3 {
             for offset in [0, 29 << 20, 11 << 20, 5 << 20, (30 << 20) - 10] {
                 let end = min(offset + 1000, data.count)
                 #expect(try read(source, in: offset..<end, by: 1000) == data[offset..<end])
             }
         }
-        let ranges = proxy.passages.dropFirst(before).compactMap { $0.request.headers["range"] }
+        let ranges = proxy.exchanges.dropFirst(before).compactMap { $0.request.headers["range"] }
         #expect(ranges.count == 5)
         #expect(ranges.reduce(0) { $0 + length($1) } <= 5 * 256 << 10)
     }
@@ -241,7 +241,7 @@ import Testing
         #expect(wrong.load(ordering: .relaxed) == 0)
     }
 
-    @Test(arguments: kinds) func anObjectThatIsReplacedWhileItIsReadIsAnError(kind: S3Server.Kind) async throws {
+    @Test(arguments: kinds) func anObjectReplacedWhileItIsReadIsAnError(kind: S3Server.Kind) async throws {
         let store = try await emptyS3Store(on: kind)
         try store.put(pattern(1 << 20), at: "film")
         let source = try store.open("film")
@@ -254,7 +254,7 @@ import Testing
         #expect(error?.message.contains("replaced") == true)
     }
 
-    // MARK: What is wrong, in words
+    // MARK: Errors
 
     @Test func rejectedCredentialsAreReported() async throws {
         guard S3Server.isInstalled(.rclone) else { return }
@@ -298,7 +298,7 @@ import Testing
         #expect(failure { try store.check() }?.exitCode == .noPermission)
     }
 
-    @Test func anEndpointWithoutAListenerIsUnavailable() throws {
+    @Test func anEndpointWithoutAListenerIsAnUnavailableError() throws {
         let proxy = try FaultProxy(to: 1)
         let environment = S3Server.environment(endpoint: proxy.endpoint)
         proxy.stop()
@@ -351,7 +351,7 @@ func read(_ source: any ByteSource, in range: Range<Int>, by size: Int) throws -
     return data
 }
 
-/// Of `bytes=from-to`.
+/// Parses `bytes=from-to`.
 private func length(_ range: String) -> Int {
     let ends = range.dropFirst("bytes=".count).split(separator: "-").compactMap { Int($0) }
     return ends.count == 2 ? ends[1] - ends[0] + 1 : 0

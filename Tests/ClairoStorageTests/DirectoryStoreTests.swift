@@ -17,7 +17,7 @@ import Testing
         } catch { return error as? ClairoError }
     }
 
-    @Test func folderIsMadeWithTheFirstObject() throws {
+    @Test func theFolderIsCreatedWithTheFirstObject() throws {
         try withFolder { folder in
             let store = DirectoryStore(root: folder.appending(path: "a/b"))
             #expect(try store.list(prefix: "").isEmpty)
@@ -53,14 +53,14 @@ import Testing
             try Data([2]).write(to: folder.appending(path: ".partial-download"))
             #expect(try store.list(prefix: "") == ["v/1"])
             try store.removePartialObjects()
-            // Somebody else's file of a like name stays.
+            // A foreign file with a similar name is kept.
             #expect(Self.files(folder) == [".partial-download", "v", "v/1"])
             try DirectoryStore(root: folder.appending(path: "none")).removePartialObjects()
         }
     }
 
     @Test(arguments: ["../x", "a/../x", "/etc/x", "", "/", "a//b", "a/", ".", "..", "a/.", "a\u{0}b"])
-    func keyThatIsNoPlainPathIsNeverFollowed(key: String) throws {
+    func aKeyThatIsNotAPlainPathIsRefused(key: String) throws {
         try withFolder { folder in
             let store = DirectoryStore(root: folder.appending(path: "out"))
             let key = ObjectKey(key)
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func foldersThatBecomeEmptyGoWithTheirLastObject() throws {
+    @Test func emptyFoldersAreRemovedWithTheirLastObject() throws {
         try withFolder { folder in
             let store = DirectoryStore(root: folder)
             try store.put(Data(), at: "a/b/c")
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test func fileWhereAFolderIsNeededCannotBeCreatedOver() throws {
+    @Test func anObjectBelowAFileCannotBeCreated() throws {
         try withFolder { folder in
             try Data([1]).write(to: folder.appending(path: "out"))
             for key: ObjectKey in ["x", "v/x", "v/w/x"] {
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    @Test func folderWhereAFileIsNeededCannotBeCreatedOver() throws {
+    @Test func anObjectInPlaceOfAFolderCannotBeCreated() throws {
         try withFolder { folder in
             let store = DirectoryStore(root: folder)
             try store.put(Data([1]), at: "v/x")
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test func folderThatMayNotBeWrittenIsAQuestionOfPermission() throws {
+    @Test func anUnwritableFolderIsAPermissionError() throws {
         try withFolder { folder in
             let store = DirectoryStore(root: folder)
             try store.put(Data([1]), at: "x")
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    @Test func folderOfTheKernelCannotBeWrittenEvenByRoot() {
+    @Test func rootCannotWriteToAKernelFileSystem() {
         let error = Self.failure { try DirectoryStore(root: URL(filePath: "/proc/clairo")).put(Data(), at: "x") }
         #expect([.cannotCreate, .noPermission].contains(error?.exitCode))
     }
@@ -163,7 +163,7 @@ import Testing
         } catch { return error.exitCode }
     }
 
-    @Test func fileIsReadAtAnyOffset() throws {
+    @Test func aFileIsReadAtAnyOffset() throws {
         try withFolder { folder in
             let path = folder.appending(path: "a b ü.bin").path
             try Data(0..<100).write(to: URL(filePath: path))
@@ -178,7 +178,7 @@ import Testing
         }
     }
 
-    @Test func emptyFileHasNothingToRead() throws {
+    @Test func anEmptyFileHasNoBytes() throws {
         try withFolder { folder in
             let path = folder.appending(path: "empty").path
             try Data().write(to: URL(filePath: path))
@@ -188,7 +188,7 @@ import Testing
         }
     }
 
-    @Test func fileStaysReadableThoughItIsRemoved() throws {
+    @Test func anOpenFileStaysReadableAfterItIsRemoved() throws {
         try withFolder { folder in
             let path = folder.appending(path: "x").path
             try Data([7]).write(to: URL(filePath: path))
@@ -198,7 +198,7 @@ import Testing
         }
     }
 
-    @Test func whatIsNoFileIsNoInput() throws {
+    @Test func aPathWithoutARegularFileIsANoInputError() throws {
         try withFolder { folder in
             let pipe = folder.appending(path: "pipe").path
             mkfifo(pipe, 0o600)
@@ -212,7 +212,7 @@ import Testing
         }
     }
 
-    @Test func fileThatMayNotBeReadIsAQuestionOfPermission() throws {
+    @Test func anUnreadableFileIsAPermissionError() throws {
         try withFolder { folder in
             let path = folder.appending(path: "x").path
             try Data([7]).write(to: URL(filePath: path))
@@ -226,7 +226,7 @@ import Testing
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    @Test func anUploadWhoseProcessDiedWithinItsCompletionIsCompletedAgain() throws {
+    @Test func anInterruptedCompletionCanBeRepeated() throws {
         let store = DirectoryStore(root: scratch.url)
         let upload = try store.beginUpload(at: "a/b", partSize: 4)
         let parts = [

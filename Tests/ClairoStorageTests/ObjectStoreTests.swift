@@ -4,10 +4,10 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// A kind of store that keeps the contract, and how to get an empty one.
+/// A store that must fulfil the contract, and how to create an empty one.
 enum Backend: String, CaseIterable, Sendable {
     case directory
-    /// The double that other tests use must be no better than the real ones.
+    /// The in-memory store of other tests must behave like the real ones.
     case memory
 
     func withEmptyStore(_ body: (any DurableStore) throws -> Void) throws {
@@ -18,7 +18,7 @@ enum Backend: String, CaseIterable, Sendable {
     }
 }
 
-/// A folder of its own that is gone afterwards.
+/// A separate folder that is removed afterwards.
 func withFolder<R>(_ body: (URL) throws -> R) throws -> R {
     let folder = FileManager.default.temporaryDirectory.appending(path: "clairo-storage-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -27,8 +27,8 @@ func withFolder<R>(_ body: (URL) throws -> R) throws -> R {
 }
 
 @Suite(.ownThreads) struct ObjectStoreTests {
-    @Test(arguments: Backend.allCases, ObjectStoreContract.promises)
-    func everyBackendKeepsEveryPromise(backend: Backend, promise: ObjectStoreContract.Promise) throws {
-        try backend.withEmptyStore { try promise.check($0) }
+    @Test(arguments: Backend.allCases, ObjectStoreContract.clauses)
+    func everyBackendFulfilsTheContract(backend: Backend, clause: ObjectStoreContract.Clause) throws {
+        try backend.withEmptyStore { try clause.check($0) }
     }
 }

@@ -5,12 +5,12 @@ import Foundation
 import Synchronization
 import Testing
 
-/// What the store makes of replies that the servers in the tests do not give.
+/// How the store handles replies that the test servers never send.
 @Suite(.ownThreads) struct S3ReplyTests {
     private let scratch: Scratch
-    private let sleeps = Sleeps()
+    private let sleeps = SleepRecorder()
 
-    private final class Sleeps: Sendable {
+    private final class SleepRecorder: Sendable {
         private let all = Mutex<[Double]>([])
         var seconds: [Double] { all.withLock { $0 } }
         func add(_ seconds: Double) { all.withLock { $0.append(seconds) } }
@@ -45,9 +45,9 @@ import Testing
         "<?xml version=\"1.0\"?><Error><Code>\(code)</Code>\(more)</Error>"
     }
 
-    // MARK: Again, or not
+    // MARK: Retries
 
-    @Test func whatMayPassIsRepeatedWithGrowingRandomPauses() throws {
+    @Test func transientErrorsAreRetriedWithGrowingRandomPauses() throws {
         let (store, server) = try store { _, _ in HTTPResponse(503, Self.error("SlowDown")) }
         let error = failure { try store.put(Data("x".utf8), at: "k") }
         #expect(error?.exitCode == .temporary)
@@ -57,13 +57,13 @@ import Testing
         for (pause, most) in zip(sleeps.seconds, [0.5, 1, 2, 4]) { #expect((0...most).contains(pause)) }
     }
 
-    @Test func theNumberOfAttemptsIsASetting() throws {
+    @Test func theNumberOfAttemptsIsConfigurable() throws {
         let (store, server) = try store(["AWS_MAX_ATTEMPTS": "2"]) { _, _ in HTTPResponse(500) }
         #expect(failure { _ = try store.get("k") }?.exitCode == .temporary)
         #expect(server.requests.count == 2)
     }
 
-    @Test func theServerSaysHowLongToWait() throws {
+    @Test func theServerDeterminesTheWaitingTime() throws {
         let (store, _) = try store { _, _ in
             HTTPResponse(429, Data(Self.error("TooManyRequests").utf8), headers: ["retry-after": "7"])
         }
@@ -76,13 +76,13 @@ import Testing
         (405, "MethodNotAllowed"),
         (403, "SignatureDoesNotMatch"), (400, "EntityTooLarge"), (411, "MissingContentLength"),
     ])
-    func aRefusalIsNotRepeated(status: Int, code: String) throws {
+    func aPermanentErrorIsNotRetried(status: Int, code: String) throws {
         let (store, server) = try store { _, _ in HTTPResponse(status, Self.error(code)) }
         #expect(failure { _ = try store.get("k") } != nil)
         #expect(server.requests.count == 1)
     }
 
-    @Test func anotherClockIsAllowedForOnce() throws {
+    @Test func aWrongClockIsCorrectedOnce() throws {
         let ahead = 3 * 3600.0
         let (store, server) = try store { request, _ in
             let difference = Self.date(request).timeIntervalSinceNow - ahead
@@ -93,7 +93,7 @@ import Testing
         }
         #expect(try store.get("k") == Data("here".utf8))
         #expect(try store.get("k") == Data("here".utf8))
-        // The difference is remembered.
+        // The clock difference is kept.
         #expect(server.requests.count == 3)
     }
 
@@ -109,13 +109,13 @@ import Testing
         #expect(server.requests.count == 2)
     }
 
-    @Test func credentialsThatRanOutAreLookedUpAgainOnce() throws {
+    @Test func expiredCredentialsAreRenewedOnce() throws {
         let (store, server) = try store { _, _ in HTTPResponse(400, Self.error("ExpiredToken")) }
         #expect(failure { _ = try store.get("k") }?.exitCode == .noPermission)
         #expect(server.requests.count == 2)
     }
 
-    @Test func aServerThatKnowsNoChecksumsGetsNone() throws {
+    @Test func checksumsAreOmittedForAServerThatDoesNotSupportThem() throws {
         let (store, server) = try store { request, _ in
             request.headers["x-amz-checksum-sha256"] == nil
                 ? HTTPResponse(200) : HTTPResponse(501, Self.error("NotImplemented"))
@@ -125,9 +125,9 @@ import Testing
         #expect(server.requests.allSatisfy { $0.headers["x-amz-content-sha256"]?.count == 64 })
     }
 
-    @Test func partsOnTheirWayWhenChecksumsAreRefusedAreAllSentWithout() async throws {
+    @Test func concurrentPartsAreResentWithoutChecksumsOnceTheyAreRefused() async throws {
         let count = 6
-        // All of them are refused before one of them hears so.
+        // All parts are refused before the first reply is sent.
         let (arrived, everybody) = (DispatchGroup(), DispatchSemaphore(value: 0))
         for _ in 0..<count { arrived.enter() }
         arrived.notify(queue: .global()) { for _ in 0..<count { everybody.signal() } }
@@ -154,7 +154,7 @@ import Testing
         #expect(server.requests.count == 2 * count + 1)
     }
 
-    @Test func aRefusalForAnotherReasonDoesNotEndTheChecksums() throws {
+    @Test func anUnrelatedErrorDoesNotDisableChecksums() throws {
         let (store, server) = try store { request, _ in
             request.path.hasSuffix("bad") ? HTTPResponse(400, Self.error("InvalidArgument")) : HTTPResponse(200)
         }
@@ -163,7 +163,7 @@ import Testing
         #expect(server.requests.map { $0.headers["x-amz-checksum-sha256"] != nil } == [true, false, true])
     }
 
-    // MARK: Words
+    // MARK: Messages
 
     @Test func aServerThatIsNotS3IsReported() throws {
         let (store, _) = try store { _, _ in HTTPResponse(404, "<html><body>404 page not found</body></html>") }
@@ -178,14 +178,14 @@ import Testing
         }
     }
 
-    @Test func anUploadThatIsUnknownIsNotThere() throws {
+    @Test func anUnknownUploadIsANoInputError() throws {
         let (store, _) = try store { _, _ in HTTPResponse(404, Self.error("NoSuchUpload")) }
         let upload = MultipartUpload(key: "k", id: "u", partSize: 1)
         #expect(failure { _ = try store.putPart(Data("x".utf8), number: 1, of: upload) }?.exitCode == .noInput)
     }
 
     @Test(arguments: ["", "<NextContinuationToken/><NextPartNumberMarker/><NextKeyMarker/><NextUploadIdMarker/>"])
-    func aListWithoutAContinuationIsNotTakenForComplete(marker: String) throws {
+    func aTruncatedListWithoutAContinuationIsAnError(marker: String) throws {
         let (store, _) = try store { _, _ in
             HTTPResponse(
                 200,
@@ -207,7 +207,7 @@ import Testing
         #expect(error?.advice?.contains("AWS_REGION=eu-west-1") == true)
     }
 
-    @Test func aServersWordsAreOneLineWithoutSecrets() throws {
+    @Test func aServersErrorMessageIsOneLineWithoutSecrets() throws {
         let (store, _) = try store { request, _ in
             HTTPResponse(
                 403,
@@ -223,14 +223,14 @@ import Testing
         #expect(!error.description.contains("Signature="))
     }
 
-    @Test func aFullStoreIsCapacity() throws {
+    @Test func aFullStoreIsACapacityError() throws {
         let (store, _) = try store { _, _ in HTTPResponse(507, Self.error("XMinioStorageFull")) }
         #expect(failure { try store.put(Data(), at: "k") }?.kind == .capacity)
     }
 
     // MARK: Conditional writes
 
-    @Test func aWriteThatMeetsAnotherIsTriedAgain() throws {
+    @Test func aConflictingWriteIsRetried() throws {
         let puts = Mutex(0)
         let (store, _) = try store { request, _ in
             if request.method != "PUT" { return HTTPResponse(404, Self.error("NoSuchKey")) }
@@ -244,7 +244,7 @@ import Testing
         #expect(puts.withLock { $0 } == 2)
     }
 
-    @Test func aPreconditionThatFailsMeansThatAnotherWasFirst() throws {
+    @Test func aFailedPreconditionMeansThatTheObjectExists() throws {
         let (store, _) = try store { request, _ in
             request.method == "PUT"
                 ? HTTPResponse(412, Self.error("PreconditionFailed")) : HTTPResponse(404, Self.error("NoSuchKey"))
@@ -254,7 +254,7 @@ import Testing
 
     // MARK: Parts
 
-    @Test func partsComeInPagesWithTheirChecksums() throws {
+    @Test func partsAreListedInPagesWithTheirChecksums() throws {
         let sha256 = Checksum.sha256(Data("x".utf8))
         let base64 = Data(sha256.hexBytes).base64EncodedString()
         let (store, server) = try store { request, _ in
@@ -276,7 +276,7 @@ import Testing
         #expect(server.requests.map(\.query).allSatisfy { $0.contains("uploadId=u%2F1%2B") })
     }
 
-    @Test func theChecksumsOfThePartsGoIntoTheCompletion() throws {
+    @Test func theCompletionIncludesTheChecksumsOfTheParts() throws {
         let sha256 = Checksum.sha256(Data("x".utf8))
         let sent = Mutex("")
         let (store, _) = try store { request, body in
@@ -284,14 +284,14 @@ import Testing
                 return HTTPResponse(200, Data(), headers: ["etag": "\"e\"", "content-length": "3"])
             }
             sent.withLock { $0 = String(decoding: body, as: UTF8.self) }
-            // White space first, as S3 keeps a long one alive.
+            // S3 sends white space first to keep a long request alive.
             return HTTPResponse(200, "   \n <CompleteMultipartUploadResult/>")
         }
         let parts = [
             UploadedPart(number: 1, size: 2, etag: "a&b", checksum: .sha256(sha256)),
             UploadedPart(number: 2, size: 1, etag: "c", checksum: nil),
         ]
-        // The stub's HEAD says two lengths; what counts is what was sent.
+        // The stub's HEAD returns two different lengths; only the number of sent bytes counts.
         _ = try? store.complete(MultipartUpload(key: "k", id: "u", partSize: 2), parts: parts)
         let base64 = Data(sha256.hexBytes).base64EncodedString()
         #expect(
@@ -300,7 +300,7 @@ import Testing
                     + "<Part><PartNumber>2</PartNumber><ETag>\"c\"</ETag></Part></CompleteMultipartUpload>"))
     }
 
-    @Test func damagedBytesAreNotTakenForTheObject() throws {
+    @Test func damagedBytesAreDetectedByTheirChecksum() throws {
         let (store, _) = try store { _, _ in
             HTTPResponse(
                 200, Data("changed".utf8),
@@ -311,14 +311,14 @@ import Testing
         #expect(failure { _ = try store.get("k") }?.exitCode == .inputOutput)
     }
 
-    @Test(arguments: ["", "-3"]) func theChecksumThatS3KeepsIsKnownWithoutReading(parts: String) throws {
+    @Test(arguments: ["", "-3"]) func theStoredChecksumIsKnownWithoutReadingTheObject(parts: String) throws {
         let sum = Checksum.sha256(Data("film".utf8))
         let (store, server) = try store { request, _ in
             HTTPResponse(
                 200, Data(request.method == "HEAD" ? "".utf8 : "film".utf8),
                 headers: ["x-amz-checksum-sha256": Data(sum.hexBytes).base64EncodedString() + parts])
         }
-        // One of parts is none of the bytes.
+        // The checksum of a multipart object is not the checksum of its bytes.
         #expect(try store.info(of: "k")?.sha256 == (parts.isEmpty ? sum : nil))
         #expect(server.requests.last?.headers["x-amz-checksum-mode"] == "ENABLED")
         #expect(try store.get("k") == Data("film".utf8))

@@ -31,6 +31,9 @@ public struct Clip: Hashable, Sendable {
     /// In ffmpeg's notation, such as `30000/1001`.
     public var rate: String
     public var seconds: Double
+    /// How many times its packets are repeated in the file. A repeated clip takes no longer to generate than a single
+    /// one.
+    public var repeats: Int
     public var video: Video
     public var audio: Audio
     /// A filter applied to the frames before encoding.
@@ -42,14 +45,15 @@ public struct Clip: Hashable, Sendable {
     public var suffix: String
 
     public init(
-        width: Int = 320, height: Int = 180, rate: String = "25", seconds: Double = 4, video: Video = .pattern,
-        audio: Audio = .tone(channels: 2), filter: String? = nil, options: [String] = [], matrix: DisplayMatrix? = nil,
-        suffix: String = "mp4"
+        width: Int = 320, height: Int = 180, rate: String = "25", seconds: Double = 4, repeats: Int = 1,
+        video: Video = .pattern, audio: Audio = .tone(channels: 2), filter: String? = nil, options: [String] = [],
+        matrix: DisplayMatrix? = nil, suffix: String = "mp4"
     ) {
         self.width = width
         self.height = height
         self.rate = rate
         self.seconds = seconds
+        self.repeats = repeats
         self.video = video
         self.audio = audio
         self.filter = filter
@@ -64,6 +68,9 @@ public struct Clip: Hashable, Sendable {
     }
 
     public var frameCount: Int { Int((seconds * framesPerSecond).rounded()) }
+
+    /// Two minutes of 720p. A task with a minute of it takes longer than a test should, so tests stop it.
+    public static let long = Clip(width: 1280, height: 720, seconds: 2, repeats: 60)
 
     /// The clip's file, generated on first use. It is shared and must not be modified.
     public func make() async throws -> URL { try await ClipMaker.shared.clip(self) }
@@ -154,8 +161,18 @@ actor ClipMaker {
         if clip.audio != .none, clip.suffix != "wav" { arguments += ["-c:a", "aac"] }
         let outcome = try await ChildProcess("ffmpeg", arguments + clip.options + [path]).outcome()
         guard outcome.status == 0 else { throw ClipFailed(reason: outcome.errors) }
+        if clip.repeats > 1 { try await repeatPackets(of: path, clip.repeats) }
         if let matrix = clip.matrix { try matrix.write(into: path, width: clip.width, height: clip.height) }
         return URL(fileURLWithPath: path)
+    }
+
+    private static func repeatPackets(of path: String, _ count: Int) async throws {
+        let single = path + ".single"
+        try FileManager.default.moveItem(atPath: path, toPath: single)
+        let outcome = try await ChildProcess(
+            "ffmpeg", ["-v", "error", "-nostdin", "-stream_loop", "\(count - 1)", "-i", single, "-c", "copy", path]
+        ).outcome()
+        guard outcome.status == 0 else { throw ClipFailed(reason: outcome.errors) }
     }
 }
 

@@ -10,7 +10,7 @@ internal import Synchronization
 /// Tests can inject outcomes of tasks and replies of calls.
 public final class ECSStandIn: Sendable {
     /// What happens to a task.
-    public enum Fate: Sendable {
+    public enum Outcome: Sendable {
         /// Its container runs.
         case run
         /// RunTask returns these reasons instead of a task. An empty list returns neither.
@@ -62,7 +62,7 @@ public final class ECSStandIn: Sendable {
     }
 
     private struct Running: Sendable {
-        var fate: Fate
+        var outcome: Outcome
         var process: ChildProcess?
         var exit: Int32?
         var looks = 0
@@ -70,7 +70,7 @@ public final class ECSStandIn: Sendable {
     }
 
     private struct State {
-        var fates: [Fate] = []
+        var outcomes: [Outcome] = []
         var answers: [Answer] = []
         var calls: [Call] = []
         var tasks: [String: Running] = [:]
@@ -153,7 +153,7 @@ public final class ECSStandIn: Sendable {
     }
 
     /// Sets the outcome of the next tasks, one each. Later tasks run.
-    public func give(_ fates: Fate...) { state.mutex.withLock { $0.fates += fates } }
+    public func setOutcomes(_ outcomes: Outcome...) { state.mutex.withLock { $0.outcomes += outcomes } }
 
     public func answer(_ answers: Answer...) { state.mutex.withLock { $0.answers += answers } }
 
@@ -272,8 +272,8 @@ public final class ECSStandIn: Sendable {
             // RunTask is idempotent by token.
             let token = input["clientToken"] as? String ?? ""
             if let known = state.mutex.withLock({ $0.tokens[token] }) { return HTTPResponse(200, known) }
-            let fate = state.mutex.withLock { $0.fates.isEmpty ? .run : $0.fates.removeFirst() }
-            if case .refused(let reasons) = fate {
+            let outcome = state.mutex.withLock { $0.outcomes.isEmpty ? .run : $0.outcomes.removeFirst() }
+            if case .refused(let reasons) = outcome {
                 return json(["tasks": [], "failures": reasons.map { ["arn": "arn:aws:ecs:none", "reason": $0] }])
             }
             // moto does not support capacity provider strategies; it needs launchType for Fargate.
@@ -284,13 +284,13 @@ public final class ECSStandIn: Sendable {
                 let document = try? JSONSerialization.jsonObject(with: reply.body) as? [String: Any],
                 let arn = ((document["tasks"] as? [[String: Any]])?.first)?["taskArn"] as? String
             else { return forward(request, (try? JSONSerialization.data(withJSONObject: input)) ?? Data()) }
-            var running = Running(fate: fate)
-            if case .run = fate { running.process = try? start(input) }
+            var running = Running(outcome: outcome)
+            if case .run = outcome { running.process = try? start(input) }
             let process = running.process
-            let noted = running
+            let started = running
             state.mutex.withLock { state in
                 state.tokens[token] = reply.body
-                state.tasks[arn] = noted
+                state.tasks[arn] = started
             }
             if let process {
                 let state = state
@@ -353,7 +353,7 @@ public final class ECSStandIn: Sendable {
         /// - Returns: False if the task is unknown.
         private static func show(_ running: Running, _ task: inout [String: Any]) -> Bool {
             var container: [String: Any] = ["name": "clairo"]
-            switch running.fate {
+            switch running.outcome {
             case .run:
                 if let exit = running.exit {
                     task["lastStatus"] = "STOPPED"

@@ -11,7 +11,7 @@ public func eventually(
     let deadline = ContinuousClock.now + limit
     while try await !isMet() {
         guard ContinuousClock.now < deadline else {
-            Issue.record("it never came to that: \(words())", sourceLocation: sourceLocation)
+            Issue.record("the condition was never met: \(words())", sourceLocation: sourceLocation)
             return
         }
         try await Task.sleep(for: .milliseconds(5))

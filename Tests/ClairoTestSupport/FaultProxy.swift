@@ -65,8 +65,8 @@ public final class FaultProxy: Sendable {
         }
     }
 
-    /// A request that passed through the proxy.
-    public struct Passage: Sendable {
+    /// A request that the proxy received.
+    public struct Exchange: Sendable {
         public var request: HTTPRequest
         /// The injected fault, if any.
         public var fault: Fault?
@@ -74,8 +74,8 @@ public final class FaultProxy: Sendable {
 
     private struct State {
         var rules: [Rule] = []
-        var passages: [Passage] = []
-        var waiters: [@Sendable ([Passage]) -> Bool] = []
+        var exchanges: [Exchange] = []
+        var waiters: [@Sendable ([Exchange]) -> Bool] = []
     }
 
     private let listener: Listener
@@ -95,7 +95,7 @@ public final class FaultProxy: Sendable {
     public var endpoint: String { "http://127.0.0.1:\(port)" }
 
     /// All requests so far, in order.
-    public var passages: [Passage] { state.withLock { $0.passages } }
+    public var exchanges: [Exchange] { state.withLock { $0.exchanges } }
 
     /// Appends rules. The first matching rule applies.
     public func add(_ rules: Rule...) { state.withLock { $0.rules += rules } }
@@ -103,14 +103,14 @@ public final class FaultProxy: Sendable {
     public func removeRules() { state.withLock { $0.rules = [] } }
 
     /// Waits for the first request that satisfies `isWanted`, for example a stalled one.
-    public func passage(where isWanted: @escaping @Sendable (Passage) -> Bool) async -> Passage {
+    public func exchange(where isWanted: @escaping @Sendable (Exchange) -> Bool) async -> Exchange {
         await withCheckedContinuation { continuation in
-            let waiter: @Sendable ([Passage]) -> Bool = { passages in
-                guard let found = passages.first(where: isWanted) else { return false }
+            let waiter: @Sendable ([Exchange]) -> Bool = { exchanges in
+                guard let found = exchanges.first(where: isWanted) else { return false }
                 continuation.resume(returning: found)
                 return true
             }
-            state.withLock { if !waiter($0.passages) { $0.waiters.append(waiter) } }
+            state.withLock { if !waiter($0.exchanges) { $0.waiters.append(waiter) } }
         }
     }
 
@@ -194,9 +194,9 @@ public final class FaultProxy: Sendable {
                     fault = state.rules[index].fault
                 }
             }
-            state.passages.append(Passage(request: request, fault: fault))
-            let passages = state.passages
-            state.waiters.removeAll { $0(passages) }
+            state.exchanges.append(Exchange(request: request, fault: fault))
+            let exchanges = state.exchanges
+            state.waiters.removeAll { $0(exchanges) }
             return fault
         }
     }

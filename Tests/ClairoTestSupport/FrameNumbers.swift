@@ -11,7 +11,7 @@ public enum FrameNumbers {
         guard FileManager.default.createFile(atPath: path, contents: nil) else { throw CocoaError(.fileWriteUnknown) }
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         for number in 0..<count {
-            var picture = Data(capacity: width * height)
+            var frame = Data(capacity: width * height)
             for row in 0..<rows {
                 var line = Data(capacity: width)
                 for column in 0..<columns {
@@ -20,9 +20,9 @@ public enum FrameNumbers {
                     let isSet = number >> (row * columns + column) & 1 == 1
                     line.append(Data(repeating: isSet ? 235 : 16, count: to - from))
                 }
-                for _ in row * height / rows..<(row + 1) * height / rows { picture.append(line) }
+                for _ in row * height / rows..<(row + 1) * height / rows { frame.append(line) }
             }
-            try file.write(contentsOf: picture)
+            try file.write(contentsOf: frame)
         }
         try file.close()
     }
@@ -31,7 +31,7 @@ public enum FrameNumbers {
     public static func read(_ path: String, options: [String] = []) async throws -> [Int] {
         // Only the middle of each block: scaling and compression blur the edges.
         let filter = "scale=\(columns * 12):\(rows * 12):flags=area,format=gray"
-        let bytes = try await Oracle.pictures(path, filter: filter, format: "gray", options: options)
+        let bytes = try await Oracle.frames(path, filter: filter, format: "gray", options: options)
         let width = columns * 12
         let size = width * rows * 12
         return stride(from: 0, to: bytes.count - size + 1, by: size).map { start in

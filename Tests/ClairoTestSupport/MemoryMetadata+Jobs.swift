@@ -133,7 +133,7 @@ extension MemoryMetadata.State {
         }
     }
 
-    /// Brings the video's row in line with its job.
+    /// Updates the video's row from its job.
     mutating func setVideo(_ job: Job, to videoState: Video.State, error: Failure? = nil) {
         guard var video = videos[job.videoID] else { return }
         (video.state, video.jobID, video.error, video.updatedAt) = (videoState, job.id, error, .now)

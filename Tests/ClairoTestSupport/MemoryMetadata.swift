@@ -9,7 +9,7 @@ public final class MemoryMetadata: MetadataStore {
         var jobs: [JobID: Job] = [:]
         var tasks: [TaskID: WorkTask] = [:]
         var renditions: [Rendition] = []
-        /// In the order of their writing.
+        /// In the order in which they were written.
         var outbox: [Posted] = []
         var queue: [Queued] = []
         var lastSequence: Int64 = 0
@@ -21,7 +21,7 @@ public final class MemoryMetadata: MetadataStore {
     private let state = Mutex(State())
     private let interruption = Mutex<(calls: Int, body: @Sendable () async -> Void)?>(nil)
 
-    /// The clock by which leases of the queue end.
+    /// The clock that determines when leases of the queue expire.
     let now: @Sendable () -> Timestamp
 
     /// - Parameter now: The clock by which leases of the queue end.
@@ -101,7 +101,7 @@ public final class MemoryMetadata: MetadataStore {
             try state.post([message], about: video.id)
             if let upload {
                 guard state.uploads[upload]?.state == .open else {
-                    throw .temporary("The upload \(upload) was ended while it ran")
+                    throw .temporary("The upload \(upload) was completed or discarded while it was running")
                 }
                 state.uploads[upload]?.state = .complete
                 state.uploads[upload]?.version += 1

@@ -8,7 +8,7 @@ public import Testing
 /// Each check gets a queue and an empty topic of its own, with several partitions if the queue has partitions.
 public enum MessageQueueContract {
     /// The environment of a check.
-    public struct Place: Sendable {
+    public struct Context: Sendable {
         public var queue: any MessageQueue
         public var topic: String
         /// The consumer group of the check.
@@ -70,22 +70,22 @@ public enum MessageQueueContract {
     }
 
     /// One clause of the contract.
-    public struct Promise: Sendable, CustomTestStringConvertible {
+    public struct Clause: Sendable, CustomTestStringConvertible {
         public let testDescription: String
-        let body: @Sendable (Place) async throws -> Void
+        let body: @Sendable (Context) async throws -> Void
 
-        init(_ description: String, _ body: @escaping @Sendable (Place) async throws -> Void) {
+        init(_ description: String, _ body: @escaping @Sendable (Context) async throws -> Void) {
             testDescription = description
             self.body = body
         }
 
-        public func check(_ place: Place) async throws { try await body(place) }
+        public func check(_ context: Context) async throws { try await body(context) }
     }
 
-    public static let promises: [Promise] = content + endings + sharing + closing
+    public static let clauses: [Clause] = content + endings + sharing + closing
 
     /// Sends messages while the service behind the queue is unavailable.
-    public static func checkSendingToNobody(_ producer: any MessageProducer, topic: String) async {
+    public static func checkSendingWhileUnavailable(_ producer: any MessageProducer, topic: String) async {
         let messages = ["a", "b", "c"].map { MetadataSamples.message(of: .make(), topic: topic, key: $0) }
         let errors = await producer.send(messages)
         #expect(errors.count == messages.count)
@@ -105,15 +105,15 @@ public enum MessageQueueContract {
 // MARK: Content
 
 extension MessageQueueContract {
-    static var content: [Promise] {
+    static var content: [Clause] {
         [
-            Promise("a message arrives with its key, headers, payload and id") { place async throws in
-                var message = place.messages(["Schlüssel \"1\""])[0]
+            Clause("a message arrives with its key, headers, payload and id") { context async throws in
+                var message = context.messages(["Schlüssel \"1\""])[0]
                 message.headers = ["schema": "1", "trace-id": "äöü", "empty": ""]
-                try await place.send([message])
-                try await place.withConsumer { consumer in
+                try await context.send([message])
+                try await context.withConsumer { consumer in
                     let received = try await take(consumer)
-                    #expect(received.topic == place.topic)
+                    #expect(received.topic == context.topic)
                     #expect(received.key == message.key)
                     #expect(received.payload == message.payload)
                     #expect(received.id == message.id)
@@ -122,41 +122,41 @@ extension MessageQueueContract {
                     #expect(received.headers == headers)
                 }
             },
-            Promise("any payload arrives unchanged: none, every byte, almost a megabyte") { place async throws in
+            Clause("any payload arrives unchanged: none, every byte, almost a megabyte") { context async throws in
                 let payloads = [
                     Data(), Data((0...255).map { UInt8($0) }),
                     MemoryMedia.noise(900_000),
                     Data("last".utf8),
                 ]
                 // One key, to keep the order.
-                var messages = place.messages(payloads.map { _ in "key" })
+                var messages = context.messages(payloads.map { _ in "key" })
                 for index in messages.indices { messages[index].payload = payloads[index] }
-                try await place.send(messages)
-                let taken = try await place.withConsumer { try await place.doNext(payloads.count, $0) }
+                try await context.send(messages)
+                let taken = try await context.withConsumer { try await context.doNext(payloads.count, $0) }
                 #expect(taken.map(\.payload.count) == payloads.map(\.count))
                 #expect(taken.map(\.payload) == payloads)
                 #expect(taken.map(\.id) == messages.map(\.id))
             },
-            Promise("the lag is the number of unfinished messages") { place async throws in
-                func lag() async throws -> Int { try await place.queue.lag(of: place.group, topic: place.topic) }
+            Clause("the lag is the number of unfinished messages") { context async throws in
+                func lag() async throws -> Int { try await context.queue.lag(of: context.group, topic: context.topic) }
                 #expect(try await lag() == 0)
-                _ = try await place.send(keys: keys(5))
+                _ = try await context.send(keys: keys(5))
                 #expect(try await lag() == 5)
-                try await place.withConsumer { _ = try await place.doNext(3, $0) }
+                try await context.withConsumer { _ = try await context.doNext(3, $0) }
                 try await eventually { (try? await lag()) == 2 }
-                try await place.withConsumer { _ = try await place.doNext(2, $0) }
+                try await context.withConsumer { _ = try await context.doNext(2, $0) }
                 try await eventually { (try? await lag()) == 0 }
             },
-            Promise("messages of one key arrive in order") { place async throws in
-                let sent = try await place.send(keys: (0..<60).map { "key \($0 % 7)" })
-                let taken = try await place.withConsumer(inFlight: 3) { try await place.doNext(60, $0) }
+            Clause("messages of one key arrive in order") { context async throws in
+                let sent = try await context.send(keys: (0..<60).map { "key \($0 % 7)" })
+                let taken = try await context.withConsumer(inFlight: 3) { try await context.doNext(60, $0) }
                 for key in Set(sent.map(\.key)) {
                     #expect(taken.filter { $0.key == key }.map(\.id) == sent.filter { $0.key == key }.map(\.id))
                 }
                 #expect(Set(taken.map(\.id)) == Set(sent.map(\.id)))
             },
-            Promise("sending no messages succeeds") { place async throws in
-                let producer = try await place.queue.producer()
+            Clause("sending no messages succeeds") { context async throws in
+                let producer = try await context.queue.producer()
                 #expect(await producer.send([]).isEmpty)
                 await producer.close()
             },
@@ -167,39 +167,39 @@ extension MessageQueueContract {
 // MARK: Done and released
 
 extension MessageQueueContract {
-    static var endings: [Promise] {
+    static var endings: [Clause] {
         [
-            Promise("a finished message is not delivered again, even to a later consumer") { place async throws in
-                let first = try await place.send(keys: keys(6))
-                let done = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
+            Clause("a finished message is not delivered again, even to a later consumer") { context async throws in
+                let first = try await context.send(keys: keys(6))
+                let done = try await context.withConsumer(inFlight: 2) { try await context.doNext(6, $0) }
                 #expect(Set(done.map(\.id)) == Set(first.map(\.id)))
-                let second = try await place.send(keys: keys(6))
-                let later = try await place.withConsumer(inFlight: 2) { try await place.doNext(6, $0) }
+                let second = try await context.send(keys: keys(6))
+                let later = try await context.withConsumer(inFlight: 2) { try await context.doNext(6, $0) }
                 #expect(Set(later.map(\.id)) == Set(second.map(\.id)))
             },
-            Promise("a released message is delivered again, before later ones") { place async throws in
-                let sent = try await place.send(keys: ["key", "key"])
-                try await place.withConsumer { consumer in
+            Clause("a released message is delivered again, before later ones") { context async throws in
+                let sent = try await context.send(keys: ["key", "key"])
+                try await context.withConsumer { consumer in
                     for _ in 0..<3 {
                         let message = try await take(consumer)
                         #expect(message.id == sent[0].id)
                         try await consumer.release(message)
                     }
-                    #expect(try await place.doNext(2, consumer).map(\.id) == sent.map(\.id))
+                    #expect(try await context.doNext(2, consumer).map(\.id) == sent.map(\.id))
                 }
             },
-            Promise("a closed consumer's unfinished messages are delivered to another") { place async throws in
-                let sent = try await place.send(keys: ["key", "key", "key"])
-                try await place.withConsumer { consumer async throws in
-                    #expect(try await place.doNext(1, consumer).map(\.id) == [sent[0].id])
+            Clause("a closed consumer's unfinished messages are delivered to another") { context async throws in
+                let sent = try await context.send(keys: ["key", "key", "key"])
+                try await context.withConsumer { consumer async throws in
+                    #expect(try await context.doNext(1, consumer).map(\.id) == [sent[0].id])
                     #expect(try await take(consumer).id == sent[1].id)
                 }
-                let rest = try await place.withConsumer { try await place.doNext(2, $0) }
+                let rest = try await context.withConsumer { try await context.doNext(2, $0) }
                 #expect(rest.map(\.id) == sent[1...].map(\.id))
             },
-            Promise("finishing an earlier delivery has no effect") { place async throws in
-                let sent = try await place.send(keys: ["key", "key"])
-                try await place.withConsumer { consumer in
+            Clause("finishing an earlier delivery has no effect") { context async throws in
+                let sent = try await context.send(keys: ["key", "key"])
+                try await context.withConsumer { consumer in
                     let earlier = try await take(consumer)
                     try await consumer.release(earlier)
                     let later = try await take(consumer)
@@ -212,12 +212,12 @@ extension MessageQueueContract {
                     try await consumer.release(later)
                     #expect(try await take(consumer).id == later.id)
                 }
-                let rest = try await place.withConsumer { try await place.doNext(2, $0) }
+                let rest = try await context.withConsumer { try await context.doNext(2, $0) }
                 #expect(rest.map(\.id) == sent.map(\.id))
             },
-            Promise("at most inFlight messages are unfinished at a time") { place async throws in
-                _ = try await place.send(keys: keys(40))
-                try await place.withConsumer(inFlight: 2) { consumer in
+            Clause("at most inFlight messages are unfinished at a time") { context async throws in
+                _ = try await context.send(keys: keys(40))
+                try await context.withConsumer(inFlight: 2) { consumer in
                     let held = [try await take(consumer), try await take(consumer)]
                     let hasCome = Flag()
                     try await withThrowingTaskGroup(of: ReceivedMessage.self) { group in
@@ -227,7 +227,7 @@ extension MessageQueueContract {
                             return message
                         }
                         // A whole round trip: time enough for a message to reach the waiting consumer.
-                        _ = try await place.send(keys: keys(10))
+                        _ = try await context.send(keys: keys(10))
                         #expect(!hasCome.isRaised)
                         try await consumer.done(held[1])
                         let third = try #require(try await group.next())
@@ -248,11 +248,11 @@ extension MessageQueueContract {
 // MARK: Concurrency
 
 extension MessageQueueContract {
-    static var sharing: [Promise] {
+    static var sharing: [Clause] {
         [
-            Promise("concurrent waiters get one message each") { place async throws in
-                let sent = try await place.send(keys: keys(40))
-                try await place.withConsumer(inFlight: 4) { consumer in
+            Clause("concurrent waiters get one message each") { context async throws in
+                let sent = try await context.send(keys: keys(40))
+                try await context.withConsumer(inFlight: 4) { consumer in
                     let taken = try await withThrowingTaskGroup { group in
                         for _ in 0..<4 { group.addTask { try await take(consumer) } }
                         return try await group.reduce(into: []) { $0.append($1) }
@@ -262,10 +262,10 @@ extension MessageQueueContract {
                     #expect(Set(taken.map(\.id)).isSubset(of: sent.map(\.id)))
                 }
             },
-            Promise("two consumers of a group share the messages") { place async throws in
-                let sent = try await place.send(keys: keys(40))
+            Clause("two consumers of a group share the messages") { context async throws in
+                let sent = try await context.send(keys: keys(40))
                 let tally = Tally()
-                let consumers = [try await place.consumer(), try await place.consumer()]
+                let consumers = [try await context.consumer(), try await context.consumer()]
                 try await withThrowingTaskGroup { group in
                     for (number, consumer) in consumers.enumerated() {
                         group.addTask {
@@ -282,10 +282,10 @@ extension MessageQueueContract {
                     try await group.waitForAll()
                 }
             },
-            Promise("a message sent while a consumer waits is delivered to it") { place async throws in
-                try await place.withConsumer { consumer in
+            Clause("a message sent while a consumer waits is delivered to it") { context async throws in
+                try await context.withConsumer { consumer in
                     let waiting = Task { try await consumer.next() }
-                    let sent = try await place.send(keys: ["key"])
+                    let sent = try await context.send(keys: ["key"])
                     #expect(try await waiting.value?.id == sent[0].id)
                 }
             },
@@ -326,22 +326,22 @@ extension MessageQueueContract {
 // MARK: Closing
 
 extension MessageQueueContract {
-    static var closing: [Promise] {
+    static var closing: [Clause] {
         [
-            Promise("a closed consumer returns nil to current and later callers") { place async throws in
-                let consumer = try await place.consumer(inFlight: 3)
+            Clause("a closed consumer returns nil to current and later callers") { context async throws in
+                let consumer = try await context.consumer(inFlight: 3)
                 let waiting = (0..<3).map { _ in Task { try await consumer.next() } }
                 await consumer.close()
                 for wait in waiting { #expect(try await wait.value == nil) }
                 #expect(try await consumer.next() == nil)
                 await consumer.close()
             },
-            Promise("a cancelled wait returns nil and loses no message") { place async throws in
-                try await place.withConsumer(inFlight: 4) { consumer in
+            Clause("a cancelled wait returns nil and loses no message") { context async throws in
+                try await context.withConsumer(inFlight: 4) { consumer in
                     // Cancelled at any point: before, while and after a message arrives.
                     var open: [MessageID] = []
                     for round in 0..<30 {
-                        open += try await place.send(keys: ["key \(round)"]).map(\.id)
+                        open += try await context.send(keys: ["key \(round)"]).map(\.id)
                         let waiting = Task { try await consumer.next() }
                         for _ in 0..<round * 4 { await Task.yield() }
                         waiting.cancel()
@@ -350,19 +350,19 @@ extension MessageQueueContract {
                         try await consumer.done(message)
                         open.removeAll { $0 == message.id }
                     }
-                    let rest = try await place.doNext(open.count, consumer)
+                    let rest = try await context.doNext(open.count, consumer)
                     #expect(Set(rest.map(\.id)) == Set(open))
                 }
             },
-            Promise("a task cancelled before the call gets nil or a message, but no error") { place async throws in
-                let sent = try await place.send(keys: ["key"])
-                try await place.withConsumer { consumer in
+            Clause("a task cancelled before the call gets nil or a message, but no error") { context async throws in
+                let sent = try await context.send(keys: ["key"])
+                try await context.withConsumer { consumer in
                     let asked = Task {
                         withUnsafeCurrentTask { $0?.cancel() }
                         return try await consumer.next()
                     }
                     if let message = try await asked.value { try await consumer.release(message) }
-                    #expect(try await place.doNext(1, consumer).map(\.id) == sent.map(\.id))
+                    #expect(try await context.doNext(1, consumer).map(\.id) == sent.map(\.id))
                 }
             },
         ]

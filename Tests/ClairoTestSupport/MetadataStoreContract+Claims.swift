@@ -2,9 +2,9 @@ public import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static var claims: [Promise] {
+    static var claims: [Clause] {
         [
-            Promise("a claim gives the task a lease and the next attempt") { store async throws in
+            Clause("a claim gives the task a lease and the next attempt") { store async throws in
                 let task = try await create([.chunk], in: store)[0]
                 let claimed = try #require(
                     try await store.claimNextTask(kinds: [.chunk], owner: "w1", leaseSeconds: 60))
@@ -16,13 +16,13 @@ extension MetadataStoreContract {
                 #expect(abs(lease - 60) < 0.001)
                 #expect(try await store.tasks(of: task.jobID) == [claimed])
             },
-            Promise("a claimed, delayed or ended task cannot be claimed") { store async throws in
+            Clause("a claimed, delayed or ended task cannot be claimed") { store async throws in
                 let tasks = try await create([.chunk, .chunk, .chunk], delays: [0, 0, 3600], in: store)
                 _ = try await claim(tasks[0], in: store)
                 #expect(try await succeed(try await claim(tasks[1], in: store), in: store))
                 #expect(try await claimNext(in: store) == nil)
             },
-            Promise(
+            Clause(
                 "the next task is the one with the earliest queue position, whatever its priority, job or requested kind"
             ) {
                 store async throws in
@@ -36,15 +36,15 @@ extension MetadataStoreContract {
                 #expect(try await claimNext([], in: store) == nil)
                 #expect(try await claimNext([.finish], in: store)?.id == second[2].id)
             },
-            Promise("a retried task keeps its queue position") { store async throws in
+            Clause("a retried task keeps its queue position") { store async throws in
                 let tasks = try await create([.chunk, .chunk], places: [0, 1], in: store)
                 let first = try #require(try await claimNext(in: store))
                 #expect(try await store.releaseTask(first.claim, messages: []))
                 #expect(try await claimNext(in: store)?.id == tasks[0].id)
             },
-            Promise("sixteen concurrent claims get each task once") { store async throws in
+            Clause("sixteen concurrent claims get each task once") { store async throws in
                 let tasks = try await create(Array(repeating: .chunk, count: 100), in: store)
-                let claimed = try await together(16) { worker in
+                let claimed = try await concurrently(16) { worker in
                     var mine: [TaskID] = []
                     while let task = try await claimNext(owner: "w\(worker)", in: store) { mine.append(task.id) }
                     return mine
@@ -52,27 +52,27 @@ extension MetadataStoreContract {
                 #expect(claimed.flatMap { $0 }.count == tasks.count)
                 #expect(Set(claimed.flatMap { $0 }) == Set(tasks.map(\.id)))
             },
-            Promise("of concurrent claims of one task, one succeeds") { store async throws in
+            Clause("of concurrent claims of one task, one succeeds") { store async throws in
                 let task = try await create([.chunk], in: store)[0]
-                let claims = try await together(16) { worker in
+                let claims = try await concurrently(16) { worker in
                     try await claimNext(owner: "w\(worker)", in: store)
                 }
                 #expect(claims.compactMap { $0 }.map(\.id) == [task.id])
             },
-            Promise("a task with an expired lease can be claimed, and its previous worker cannot change it") {
+            Clause("a task with an expired lease can be claimed, and its previous worker cannot change it") {
                 store async throws in
                 let task = try await create([.chunk], in: store)[0]
                 let first = try #require(try await claimNext(owner: "w1", lease: 0, in: store))
                 let second = try #require(try await claimNext(owner: "w2", in: store))
                 #expect(second.id == task.id)
                 #expect(second.attempt == first.attempt + 1)
-                #expect(second.maxAttempts == first.maxAttempts + 1, "a worker's death costs the task nothing")
+                #expect(second.maxAttempts == first.maxAttempts + 1, "a dead worker's attempt does not count")
                 #expect(second.owner == "w2")
                 try await expectVoid(first, in: store)
                 #expect(try await store.tasks(of: task.jobID) == [second])
                 #expect(try await store.renewLease(second.claim, leaseSeconds: lease, framesDone: 7))
             },
-            Promise("renewing a lease extends it and records progress") { store async throws in
+            Clause("renewing a lease extends it and records progress") { store async throws in
                 let task = try await create([.chunk], in: store)[0]
                 let claimed = try #require(try await claimNext(owner: "w1", lease: -5, in: store))
                 #expect(try await store.renewLease(claimed.claim, leaseSeconds: lease, framesDone: 750))
@@ -84,7 +84,7 @@ extension MetadataStoreContract {
         ]
     }
 
-    /// Tasks of one job, created one after another.
+    /// Tasks of one job, created in order.
     /// - Parameter places: The positions in the queue, in seconds after 1970 (default: in order, just before now).
     public static func create(
         _ kinds: [WorkTask.Kind], priorities: [Priority] = [], delays: [Double] = [], places: [Double] = [],
@@ -115,21 +115,21 @@ extension MetadataStoreContract {
         try await store.claimNextTask(kinds: kinds, owner: owner, leaseSeconds: seconds)
     }
 
-    /// Claims a task, which is the next of its kind.
+    /// Claims a task, which must be the next of its kind.
     static func claim(_ task: WorkTask, in store: any MetadataStore) async throws -> WorkTask {
         let claimed = try #require(try await claimNext([task.kind], in: store))
         try #require(claimed.id == task.id)
         return claimed
     }
 
-    /// Claims tasks that are the next of their kinds in this order.
+    /// Claims tasks, which must be the next of their kinds in this order.
     static func claim(_ tasks: [WorkTask], in store: any MetadataStore) async throws -> [WorkTask] {
         var claimed: [WorkTask] = []
         for task in tasks { claimed.append(try await claim(task, in: store)) }
         return claimed
     }
 
-    /// Ends a claimed chunk or audio task well.
+    /// Ends a claimed chunk or audio task successfully.
     static func succeed(_ task: WorkTask, in store: any MetadataStore) async throws -> Bool {
         let finish = WorkTask(
             id: .make(), jobID: task.jobID, videoID: task.videoID, kind: .finish, priority: task.priority,
@@ -137,7 +137,7 @@ extension MetadataStoreContract {
         return try await store.succeedTask(task.claim, result: TaskResult(), finish: finish, messages: [])
     }
 
-    /// Tries every change with a claim that must not hold any more, and makes sure that none takes hold.
+    /// Tries every change with a lost claim, and checks that none has an effect.
     static func expectVoid(_ task: WorkTask, in store: any MetadataStore) async throws {
         let before = try await Snapshot(task, in: store)
         let (claim, late) = (task.claim, [MetadataSamples.message(of: task.videoID, topic: "late")])
@@ -175,7 +175,7 @@ extension MetadataStoreContract {
         #expect(try await store.deadLetter(letter.id) == nil)
     }
 
-    /// All that the end of a task may touch.
+    /// Everything that the end of a task may change.
     private struct Snapshot: Equatable {
         var video: Video?
         var job: Job?

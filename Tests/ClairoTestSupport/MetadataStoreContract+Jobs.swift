@@ -2,9 +2,9 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static var jobs: [Promise] {
+    static var jobs: [Clause] {
         [
-            Promise("starting a job inserts it, its tasks and its messages together, and updates the video") {
+            Clause("starting a job inserts it, its tasks and its messages together, and updates the video") {
                 store async throws in
                 let video = MetadataSamples.video()
                 #expect(try await register(video, in: store))
@@ -25,7 +25,7 @@ extension MetadataStoreContract {
                 #expect(now?.jobID == job.id)
                 #expect(try await store.unsentMessages() == 2)
             },
-            Promise("a job without a video is rejected and leaves nothing behind") { store async throws in
+            Clause("a job without a video is rejected and leaves nothing behind") { store async throws in
                 let job = MetadataSamples.job(of: .make())
                 let error = await failure {
                     _ = try await store.startJob(
@@ -35,7 +35,7 @@ extension MetadataStoreContract {
                 #expect(try await store.job(job.id) == nil)
                 #expect(try await store.tasks(of: job.id).isEmpty)
             },
-            Promise("jobs of a video are newest first") { store async throws in
+            Clause("jobs of a video are newest first") { store async throws in
                 let video = MetadataSamples.video()
                 #expect(try await register(video, in: store))
                 let jobs = (0..<3).map { _ in MetadataSamples.job(of: video.id) }.sorted { $0.id > $1.id }
@@ -45,11 +45,11 @@ extension MetadataStoreContract {
                 #expect(try await store.jobs(of: video.id).map(\.id) == jobs.map(\.id))
                 #expect(try await store.video(video.id)?.jobID == jobs[0].id)
             },
-            Promise("a job is started once, and only if its video is in the required state") {
+            Clause("a job is started once, and only if its video is in the required state") {
                 store async throws in
                 let video = MetadataSamples.video()
                 #expect(try await register(video, in: store))
-                let begun = try await together(8) { _ in
+                let begun = try await concurrently(8) { _ in
                     let job = MetadataSamples.job(of: video.id)
                     return try await store.startJob(
                         job, tasks: [MetadataSamples.task(of: job, .plan)],
@@ -63,7 +63,7 @@ extension MetadataStoreContract {
                 #expect(try await store.startJob(other, tasks: [], messages: [], from: []) == false)
                 #expect(try await store.startJob(other, tasks: [], messages: [], from: [.ready, .failed]) == false)
             },
-            Promise("jobs are listed by state, oldest first, in pages") { store async throws in
+            Clause("jobs are listed by state, oldest first, in pages") { store async throws in
                 var jobs: [Job] = []
                 for state in [Job.State.running, .planning, .planning, .running, .finishing] {
                     let job = try await start(state, in: store)
@@ -84,7 +84,7 @@ extension MetadataStoreContract {
                 #expect(try await page([]).isEmpty)
                 #expect(try await page([.planning], limit: 0).isEmpty)
             },
-            Promise("a tenant's last queue position is that of its unfinished jobs") { store async throws in
+            Clause("a tenant's last queue position is that of its unfinished jobs") { store async throws in
                 for (tenant, place) in [("a", 10.0), ("a", 30), ("a", 20), ("b", 50)] {
                     _ = try await start(tenant: tenant, place: place, in: store)
                 }
@@ -99,7 +99,7 @@ extension MetadataStoreContract {
                 #expect(try await last("b") == 50)
                 #expect(try await last("c") == nil)
             },
-            Promise("unfinished work is counted") { store async throws in
+            Clause("unfinished work is counted") { store async throws in
                 #expect(try await store.pendingWork().isEmpty)
                 let tasks = try await create([.plan, .chunk, .chunk, .track], delays: [0, 3600], in: store)
                 #expect(try await register(MetadataSamples.video(), in: store))

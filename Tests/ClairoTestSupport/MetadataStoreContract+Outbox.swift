@@ -2,15 +2,15 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static var outbox: [Promise] {
+    static var outbox: [Clause] {
         [
-            Promise("a claimed message is unchanged") { store async throws in
+            Clause("a claimed message is unchanged") { store async throws in
                 let video = MetadataSamples.video()
                 let message = MetadataSamples.message(of: video.id)
                 #expect(try await store.register(video, message: message, upload: nil))
                 #expect(try await claim(in: store) == [message])
             },
-            Promise("messages are claimed oldest first, up to the limit, by one relay each") {
+            Clause("messages are claimed oldest first, up to the limit, by one relay each") {
                 store async throws in
                 let ids = try await send(["a", "b", "c", "d"], in: store)
                 #expect(try await claim(limit: 3, in: store).map(\.id) == Array(ids[..<3]))
@@ -18,7 +18,7 @@ extension MetadataStoreContract {
                 #expect(try await claim("r2", in: store).isEmpty)
                 #expect(try await claim(limit: 0, in: store).isEmpty)
             },
-            Promise("a message waits for an older one of its topic and key") { store async throws in
+            Clause("a message waits for an older one of its topic and key") { store async throws in
                 let ids = try await send(["a", "a", "b", "a"], in: store)
                 #expect(try await claim(in: store).map(\.id) == [ids[0], ids[2]])
                 #expect(try await claim("r2", in: store).isEmpty)
@@ -27,7 +27,7 @@ extension MetadataStoreContract {
                 try await store.postpone(ids[1], owner: "r2", seconds: 3600, reason: "broker away")
                 #expect(try await claim(in: store).isEmpty)
             },
-            Promise("a published message is no longer pending, and marking it twice is safe") { store async throws in
+            Clause("a published message is no longer pending, and marking it twice is safe") { store async throws in
                 let ids = try await send(["a", "b"], in: store)
                 #expect(try await store.unsentMessages() == 2)
                 #expect(try #require(try await store.statistics().outbox.oldestSeconds) >= 0)
@@ -37,7 +37,7 @@ extension MetadataStoreContract {
                 try await store.markPublished([], owner: "r1")
                 #expect(try await store.statistics().outbox == QueueStatistics.Outbox())
             },
-            Promise("a message with an expired lease goes to another relay, and the first can no longer end it") {
+            Clause("a message with an expired lease goes to another relay, and the first can no longer end it") {
                 store async throws in
                 let ids = try await send(["a"], in: store)
                 #expect(try await store.claimOutbox(.queue, owner: "r1", limit: 1, leaseSeconds: -1).map(\.id) == ids)
@@ -49,7 +49,7 @@ extension MetadataStoreContract {
                 try await store.markPublished(ids, owner: "r2")
                 #expect(try await store.unsentMessages() == 0)
             },
-            Promise("a postponed message becomes due with one more attempt") { store async throws in
+            Clause("a postponed message becomes due with one more attempt") { store async throws in
                 let ids = try await send(["a", "b"], in: store)
                 #expect(try await claim(in: store).count == 2)
                 try await store.postpone(ids[0], owner: "r1", seconds: 0, reason: "broker away")
@@ -58,16 +58,16 @@ extension MetadataStoreContract {
                 #expect(again.map(\.id) == [ids[0]])
                 #expect(again.map(\.attempts) == [1])
             },
-            Promise("a message with a delay is not due yet") { store async throws in
+            Clause("a message with a delay is not due yet") { store async throws in
                 let video = MetadataSamples.video()
                 let message = MetadataSamples.message(of: video.id, delay: 3600)
                 #expect(try await store.register(video, message: message, upload: nil))
                 #expect(try await claim(in: store).isEmpty)
                 #expect(try await store.unsentMessages() == 1)
             },
-            Promise("concurrent relays get each message once, in the order of its key") { store async throws in
+            Clause("concurrent relays get each message once, in the order of its key") { store async throws in
                 let ids = try await send((0..<60).map { "k\($0 % 6)" }, in: store)
-                let sent = try await together(6) { relay in
+                let sent = try await concurrently(6) { relay in
                     var mine: [MessageID] = []
                     while try await store.unsentMessages() > 0 {
                         for message in try await claim("r\(relay)", limit: 3, in: store) {
@@ -86,7 +86,7 @@ extension MetadataStoreContract {
                     }
                 }
             },
-            Promise("webhooks are claimed separately, in their own order") { store async throws in
+            Clause("webhooks are claimed separately, in their own order") { store async throws in
                 let ids = try await send(["a"], in: store)
                 let video = MetadataSamples.video()
                 let hooks = ["b", "b"].map { MetadataSamples.message(of: video.id, topic: Topic.webhook, key: $0) }
@@ -105,7 +105,7 @@ extension MetadataStoreContract {
         ]
     }
 
-    /// Messages of one job, one after another.
+    /// Messages of one job, in order.
     private static func send(_ keys: [String], in store: any MetadataStore) async throws -> [MessageID] {
         let video = MetadataSamples.video()
         let own = MetadataSamples.message(of: video.id, topic: "own")

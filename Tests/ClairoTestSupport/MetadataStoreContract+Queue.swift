@@ -3,9 +3,9 @@ internal import Foundation
 internal import Testing
 
 extension MetadataStoreContract {
-    static var queue: [Promise] {
+    static var queue: [Clause] {
         [
-            Promise("queued messages are claimed unchanged, in the order of their topic") { store async throws in
+            Clause("queued messages are claimed unchanged, in the order of their topic") { store async throws in
                 var messages = ["a", "b", "c"].map { message(key: $0) }
                 messages[1].payload = Data([0, 255, 10])
                 messages[2].payload = Data()
@@ -19,7 +19,7 @@ extension MetadataStoreContract {
                 #expect(taken.allSatisfy { $0.deliveries == 1 })
                 #expect(try await take(in: store).isEmpty)
             },
-            Promise("messages of the requested topics are claimed, oldest first, up to the limit") {
+            Clause("messages of the requested topics are claimed, oldest first, up to the limit") {
                 store async throws in
                 let messages = ["t1", "t2", "t3", "t1", "t2"].enumerated().map { message($1, key: "\($0)") }
                 for message in messages { try await store.enqueue([message]) }
@@ -33,14 +33,14 @@ extension MetadataStoreContract {
                 #expect(try await take([], in: store).isEmpty)
                 #expect(try await take(["t1"], limit: 0, in: store).isEmpty)
             },
-            Promise("a message queued twice is stored once") { store async throws in
+            Clause("a message queued twice is stored once") { store async throws in
                 let message = message(key: "a")
                 try await store.enqueue([message, message])
                 try await store.enqueue([message])
                 try await store.enqueue([])
                 #expect(try await store.queuedCounts() == ["t": 1])
             },
-            Promise("a queued message waits while an older one of its key exists") { store async throws in
+            Clause("a queued message waits while an older one of its key exists") { store async throws in
                 let messages = ["a", "a", "b", "a"].map { message(key: $0) }
                 try await store.enqueue(messages)
                 #expect(try await take(in: store).map(\.message.id) == [messages[0], messages[2]].map(\.id))
@@ -54,7 +54,7 @@ extension MetadataStoreContract {
                 #expect(try await store.removeQueued(messages[0].id, owner: "c2") == false)
                 #expect(try await take(in: store).map(\.message.id) == [messages[1].id])
             },
-            Promise("a message with an expired lease goes to another consumer, and the first has lost it") {
+            Clause("a message with an expired lease goes to another consumer, and the first has lost it") {
                 store async throws in
                 let messages = ["a", "b"].map { message(key: $0) }
                 try await store.enqueue(messages)
@@ -72,11 +72,11 @@ extension MetadataStoreContract {
                 #expect(try await take("c3", in: store).isEmpty)
                 #expect(try await store.queuedCounts() == ["t": 2])
             },
-            Promise("concurrent consumers get each message once, one per key at a time and in order") {
+            Clause("concurrent consumers get each message once, one per key at a time and in order") {
                 store async throws in
                 let messages = (0..<60).map { message(key: "k\($0 % 6)") }
                 try await store.enqueue(messages)
-                let done = try await together(6) { consumer in
+                let done = try await concurrently(6) { consumer in
                     var mine: [MessageID] = []
                     while try await store.queuedCounts()["t"] ?? 0 > 0 {
                         for taken in try await take("c\(consumer)", limit: 3, in: store) {
@@ -97,7 +97,7 @@ extension MetadataStoreContract {
                     }
                 }
             },
-            Promise("messages that belong to no row can be posted") { store async throws in
+            Clause("messages that belong to no row can be posted") { store async throws in
                 let video = VideoID.make()
                 let messages = [message("clairo.tasks.dlq", key: "a"), message(Topic.webhook, key: "b")]
                 try await store.post(messages, about: nil)
@@ -115,9 +115,9 @@ extension MetadataStoreContract {
         ]
     }
 
-    static var deadLetters: [Promise] {
+    static var deadLetters: [Clause] {
         [
-            Promise("a dead letter is stored once and unchanged, with its messages") { store async throws in
+            Clause("a dead letter is stored once and unchanged, with its messages") { store async throws in
                 let letter = MetadataSamples.deadLetter(of: .make())
                 let message = message("clairo.uploads.dlq", key: "k")
                 for _ in 0..<2 { try await store.addDeadLetter(letter, messages: [message]) }
@@ -130,7 +130,7 @@ extension MetadataStoreContract {
                 try await store.addDeadLetter(bare, messages: [])
                 #expect(try await store.deadLetter(bare.id) == bare)
             },
-            Promise("dead letters are listed newest first, by topic, without redriven ones") { store async throws in
+            Clause("dead letters are listed newest first, by topic, without redriven ones") { store async throws in
                 var letters: [DeadLetter] = []
                 for (second, topic) in ["a", "b", "a", "a"].enumerated() {
                     var letter = MetadataSamples.deadLetter(topic: topic)
@@ -157,16 +157,16 @@ extension MetadataStoreContract {
                 #expect(try await list(all: true) == ids)
                 #expect(try await list("a") == [ids[1], ids[3]])
             },
-            Promise("of concurrent redrives of a dead letter, one succeeds") { store async throws in
+            Clause("of concurrent redrives of a dead letter, one succeeds") { store async throws in
                 let letter = MetadataSamples.deadLetter()
                 try await store.addDeadLetter(letter, messages: [])
-                let wins = try await together(8) { _ in
+                let wins = try await concurrently(8) { _ in
                     try await store.redriveDeadLetter(letter.id, messages: [message(key: "k")])
                 }
                 #expect(wins.count { $0 } == 1)
                 #expect(try await store.unsentMessages() == 1)
             },
-            Promise("a purge removes obsolete rows only") { store async throws in
+            Clause("a purge removes obsolete rows only") { store async throws in
                 let video = MetadataSamples.video()
                 #expect(try await register(video, in: store))
                 let letters = [MetadataSamples.deadLetter(), MetadataSamples.deadLetter()]

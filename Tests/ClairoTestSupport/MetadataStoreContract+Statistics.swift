@@ -2,9 +2,9 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static var statistics: [Promise] {
+    static var statistics: [Clause] {
         [
-            Promise("the statistics of an empty database are zero") { store async throws in
+            Clause("the statistics of an empty database are zero") { store async throws in
                 let statistics = try await store.statistics()
                 #expect(
                     statistics.videos.isEmpty && statistics.jobs.isEmpty && statistics.queued.isEmpty
@@ -13,7 +13,7 @@ extension MetadataStoreContract {
                 #expect(statistics.tasks.values.allSatisfy { $0 == QueueStatistics.Tasks() })
                 #expect(try await store.finishedTasks().isEmpty)
             },
-            Promise("statistics count tasks by kind and state, due tasks, and the age of the oldest") {
+            Clause("statistics count tasks by kind and state, due tasks, and the age of the oldest") {
                 store async throws in
                 let tasks = try await create(
                     [.chunk, .chunk, .chunk, .chunk, .track], delays: [0, 0, 0, 3600, 0], in: store)
@@ -33,7 +33,7 @@ extension MetadataStoreContract {
                 #expect(try #require(statistics.jobs.values.first?.oldestSeconds) > 0.5)
                 #expect(try await store.finishedTasks() == [.track: [.succeeded: 1]])
             },
-            Promise("statistics count messages and dead letters") { store async throws in
+            Clause("statistics count messages and dead letters") { store async throws in
                 let video = MetadataSamples.video()
                 #expect(try await register(video, in: store))
                 let later = MetadataSamples.message(of: video.id, topic: "clairo.tasks", key: "later", delay: 3600)
@@ -51,7 +51,7 @@ extension MetadataStoreContract {
                 #expect(statistics.queued == ["clairo.tasks": 3, "clairo.uploads": 1])
                 #expect(statistics.deadLetters == ["clairo.uploads": 1])
                 _ = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: lease)
-                #expect(try await store.statistics().outbox.due == 0, "what a relay holds is in good hands")
+                #expect(try await store.statistics().outbox.due == 0, "a leased message is not due")
             },
         ]
     }

@@ -2,9 +2,9 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static var stops: [Promise] {
+    static var stops: [Clause] {
         [
-            Promise("cancelling a video stops its job and voids its claims") { store async throws in
+            Clause("cancelling a video stops its job and voids its claims") { store async throws in
                 let tasks = try await create([.chunk, .chunk, .chunk], in: store)
                 #expect(try await succeed(try await claim(tasks[0], in: store), in: store))
                 let held = try await claim(tasks[1], in: store)
@@ -23,7 +23,7 @@ extension MetadataStoreContract {
                 #expect(try await claimNext(in: store) == nil)
                 try await expectVoid(held, in: store)
             },
-            Promise("a video without a job can be cancelled and then gets none") { store async throws in
+            Clause("a video without a job can be cancelled and then gets none") { store async throws in
                 let video = MetadataSamples.video()
                 #expect(try await register(video, in: store))
                 #expect(try await store.cancelVideo(video.id) { _ in [] }?.state == .cancelled)
@@ -32,7 +32,7 @@ extension MetadataStoreContract {
                 #expect(try await store.job(job.id) == nil)
                 #expect(try await store.retryJob(of: video.id, attempts: 3, lost: []) { _ in [] } == nil)
             },
-            Promise("cancelling without a running job writes nothing") { store async throws in
+            Clause("cancelling without a running job writes nothing") { store async throws in
                 for state in [Video.State.ready, .failed, .cancelled] {
                     let video = MetadataSamples.video(state: state)
                     #expect(try await register(video, in: store))
@@ -41,13 +41,13 @@ extension MetadataStoreContract {
                 }
                 #expect(try await store.cancelVideo(.make()) { _ in [] } == nil)
             },
-            Promise("a cancel concurrent with the end of a job's last tasks is safe") { store async throws in
+            Clause("a cancel concurrent with the end of a job's last tasks is safe") { store async throws in
                 for round in 0..<40 {
                     let kinds: [WorkTask.Kind] = round % 2 == 0 ? [.chunk] : [.chunk, .chunk]
                     let tasks = try await create(kinds, in: store)
                     let held = try await claim(tasks, in: store)
                     let (jobID, videoID) = (tasks[0].jobID, tasks[0].videoID)
-                    let isEnded = try await together(held.count + 1) { index in
+                    let isEnded = try await concurrently(held.count + 1) { index in
                         if index < held.count { return (index, try await succeed(held[index], in: store)) }
                         return (index, try await store.cancelVideo(videoID) { _ in [] } != nil)
                     }
@@ -63,11 +63,11 @@ extension MetadataStoreContract {
                     #expect(try await store.pendingWork().tasks == 0)
                 }
             },
-            Promise("of a concurrent cancel and end of the finish task, one wins") { store async throws in
+            Clause("of a concurrent cancel and end of the finish task, one wins") { store async throws in
                 for _ in 0..<20 {
                     let finish = try await reachFinish(in: store)
                     let job = try #require(try await store.job(finish.jobID))
-                    let results = try await together(2) { index in
+                    let results = try await concurrently(2) { index in
                         if index == 0 { return try await store.cancelVideo(job.videoID) { _ in [] } != nil }
                         return try await store.succeedFinish(
                             finish.claim, result: TaskResult(), renditions: [MetadataSamples.rendition(of: job)],
@@ -82,18 +82,18 @@ extension MetadataStoreContract {
                     #expect((video.output != nil) == isReady)
                 }
             },
-            Promise("a retry keeps succeeded tasks and resumes the others with more attempts") { store async throws in
+            Clause("a retry keeps succeeded tasks and resumes the others with more attempts") { store async throws in
                 let tasks = try await create([.chunk, .chunk, .chunk], places: [7, 8, 9], in: store)
                 let done = try await claim(tasks[0], in: store)
                 #expect(try await succeed(done, in: store))
-                let zombie = try await claim(tasks[1], in: store)
-                let doomed = try await claim(tasks[2], in: store)
+                let stale = try await claim(tasks[1], in: store)
+                let failing = try await claim(tasks[2], in: store)
                 #expect(
                     try await store.failTask(
-                        doomed.claim, failure: Failure(kind: .defect, message: "crashed"), messages: [], deadLetter: nil
-                    ))
+                        failing.claim, failure: Failure(kind: .defect, message: "crashed"), messages: [],
+                        deadLetter: nil))
                 let job = try #require(
-                    try await store.retryJob(of: doomed.videoID, attempts: 3, lost: []) { task in
+                    try await store.retryJob(of: failing.videoID, attempts: 3, lost: []) { task in
                         [MetadataSamples.message(of: task.videoID, topic: "again", key: task.id.rawValue)]
                     })
                 #expect(try await store.job(job.id) == job)
@@ -110,9 +110,9 @@ extension MetadataStoreContract {
                 let sent = try await store.claimOutbox(.queue, owner: "r", limit: 10, leaseSeconds: lease)
                 #expect(
                     Set(sent.filter { $0.topic == "again" }.map(\.key)) == Set(tasks.dropFirst().map(\.id.rawValue)))
-                // Who held a task before can change nothing of it.
-                #expect(try await store.renewLease(zombie.claim, leaseSeconds: lease, framesDone: 1) == false)
-                #expect(try await succeed(zombie, in: store) == false)
+                // A previous owner of a task can no longer change it.
+                #expect(try await store.renewLease(stale.claim, leaseSeconds: lease, framesDone: 1) == false)
+                #expect(try await succeed(stale, in: store) == false)
                 for task in tasks.dropFirst() {
                     let again = try await claim(task, in: store)
                     #expect(again.attempt == 2)
@@ -122,7 +122,7 @@ extension MetadataStoreContract {
                 #expect(try await store.tasks(of: job.id).last?.kind == .finish)
                 #expect(try await store.retryJob(of: job.videoID, attempts: 3, lost: []) { _ in [] } == nil)
             },
-            Promise("a retry resumes the job in its state: planning, running or finishing") { store async throws in
+            Clause("a retry resumes the job in its state: planning, running or finishing") { store async throws in
                 let plan = try await claim(try await create([.plan], in: store)[0], in: store)
                 func stopAndRetry() async throws -> Job? {
                     #expect(try await store.cancelVideo(plan.videoID) { _ in [] } != nil)
@@ -144,7 +144,7 @@ extension MetadataStoreContract {
                 _ = try await publish(finish, heights: [720], in: store)
                 #expect(try await store.video(plan.videoID)?.state == .ready)
             },
-            Promise("a retry repeats succeeded tasks whose files are lost before it finishes the job") {
+            Clause("a retry repeats succeeded tasks whose files are lost before it finishes the job") {
                 store async throws in
                 let tasks = try await create([.chunk, .chunk], in: store)
                 for task in tasks { #expect(try await succeed(try await claim(task, in: store), in: store)) }
@@ -175,7 +175,7 @@ extension MetadataStoreContract {
                 _ = try await publish(last, heights: [720], in: store)
                 #expect(try await store.video(job.videoID)?.state == .ready)
             },
-            Promise("a job replaced while running is stopped and cannot publish") { store async throws in
+            Clause("a job replaced while running is stopped and cannot publish") { store async throws in
                 let finish = try await reachFinish(in: store)
                 let job = MetadataSamples.job(of: finish.videoID)
                 #expect(

@@ -2,9 +2,9 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static var tasks: [Promise] {
+    static var tasks: [Clause] {
         [
-            Promise("a succeeded plan task gives the job its plan and its tasks") { store async throws in
+            Clause("a succeeded plan task gives the job its plan and its tasks") { store async throws in
                 let plan = try await claim(try await create([.plan], in: store)[0], in: store)
                 let job = try #require(try await store.job(plan.jobID))
                 let tasks = [(WorkTask.Kind.chunk, 0), (.chunk, 1), (.track, 0)].map {
@@ -27,7 +27,7 @@ extension MetadataStoreContract {
                 #expect(all[0].result == result)
                 #expect(try await store.unsentMessages() == 2)
             },
-            Promise("a succeeded task keeps its result, and the last one creates the finish task once") {
+            Clause("a succeeded task keeps its result, and the last one creates the finish task once") {
                 store async throws in
                 let tasks = try await create([.chunk, .chunk, .track], in: store)
                 let job = try #require(try await store.job(tasks[0].jobID))
@@ -53,18 +53,19 @@ extension MetadataStoreContract {
                 #expect(after.dropLast().allSatisfy { $0.framesDone == $0.framesPlanned })
                 #expect(after.last == finish)
             },
-            Promise("if a job's last tasks end concurrently, one creates the finish task") { store async throws in
+            Clause("if a job's last tasks end concurrently, one creates the finish task") { store async throws in
                 for _ in 0..<40 {
                     let tasks = try await create([.chunk, .chunk, .track], in: store)
                     let claimed = try await claim(tasks, in: store)
-                    // Each brings a finish task of its own, so that two of them would both be there.
-                    #expect(try await together(3) { try await succeed(claimed[$0], in: store) } == [true, true, true])
+                    // Each call supplies its own finish task, so a second one would be visible.
+                    let results = try await concurrently(3) { try await succeed(claimed[$0], in: store) }
+                    #expect(results == [true, true, true])
                     let after = try await store.tasks(of: tasks[0].jobID)
                     #expect(after.filter { $0.kind == .finish }.count == 1)
                     #expect(try await store.job(tasks[0].jobID)?.state == .finishing)
                 }
             },
-            Promise("a succeeded finish task publishes the video, its output and its renditions") {
+            Clause("a succeeded finish task publishes the video, its output and its renditions") {
                 store async throws in
                 let finish = try await reachFinish(in: store)
                 let job = try #require(try await store.job(finish.jobID))
@@ -88,7 +89,7 @@ extension MetadataStoreContract {
                 #expect(try await store.unsentMessages() == pending + 1)
                 #expect(try await store.pendingWork().tasks == 0)
             },
-            Promise("a later job's renditions replace the earlier ones") { store async throws in
+            Clause("a later job's renditions replace the earlier ones") { store async throws in
                 let first = try await publish(try await reachFinish(in: store), heights: [1080, 720], in: store)
                 let second = MetadataSamples.job(of: first.videoID)
                 #expect(
@@ -100,7 +101,7 @@ extension MetadataStoreContract {
                 #expect(try await store.renditions(of: first.videoID).map(\.name) == ["480p"])
                 #expect(try await store.video(first.videoID)?.jobID == second.id)
             },
-            Promise("a task to be retried becomes due after its delay") { store async throws in
+            Clause("a task to be retried becomes due after its delay") { store async throws in
                 let tasks = try await create([.chunk, .chunk], in: store)
                 let failure = Failure(kind: .transient, message: "lost the store", advice: "wait")
                 for (claimed, delay) in zip(try await claim(tasks, in: store), [0.0, 3600]) {
@@ -122,7 +123,7 @@ extension MetadataStoreContract {
                 #expect(again.attempt == 2)
                 #expect(try await claimNext(in: store) == nil)
             },
-            Promise("a lack of capacity and a release do not count as attempts") { store async throws in
+            Clause("a lack of capacity and a release do not count as attempts") { store async throws in
                 let tasks = try await create([.chunk, .chunk], in: store)
                 let full = try await claim(tasks[0], in: store)
                 #expect(
@@ -137,27 +138,27 @@ extension MetadataStoreContract {
                 #expect(try await store.unsentMessages() == 2)
                 #expect(try await claimNext(in: store)?.attempt == 2)
             },
-            Promise("a permanent failure ends the job and the video and voids other claims") { store async throws in
+            Clause("a permanent failure ends the job and the video and voids other claims") { store async throws in
                 let tasks = try await create([.chunk, .chunk, .chunk, .track], in: store)
                 let held = try await claim(tasks[0], in: store)
                 #expect(try await succeed(try await claim(tasks[1], in: store), in: store))
-                let doomed = try await claim(tasks[2], in: store)
+                let failing = try await claim(tasks[2], in: store)
                 let failure = Failure(kind: .badInput, message: "damaged", advice: "Send it again.")
-                let letter = MetadataSamples.deadLetter(of: doomed.videoID, topic: "clairo.tasks")
-                let message = MetadataSamples.message(of: doomed.videoID, topic: "clairo.tasks.dlq")
+                let letter = MetadataSamples.deadLetter(of: failing.videoID, topic: "clairo.tasks")
+                let message = MetadataSamples.message(of: failing.videoID, topic: "clairo.tasks.dlq")
                 for _ in 0..<2 {
                     #expect(
                         try await store.failTask(
-                            doomed.claim, failure: failure, messages: [message], deadLetter: letter))
+                            failing.claim, failure: failure, messages: [message], deadLetter: letter))
                 }
-                let after = try await store.tasks(of: doomed.jobID)
+                let after = try await store.tasks(of: failing.jobID)
                 #expect(after.map(\.state) == [.cancelled, .succeeded, .failed, .cancelled])
                 #expect(after.map(\.error) == [nil, nil, failure, nil])
-                let job = try #require(try await store.job(doomed.jobID))
+                let job = try #require(try await store.job(failing.jobID))
                 #expect(job.state == .failed)
                 #expect(job.error == failure)
                 #expect(job.finishedAt != nil)
-                let video = try #require(try await store.video(doomed.videoID))
+                let video = try #require(try await store.video(failing.videoID))
                 #expect(video.state == .failed)
                 #expect(video.error == failure)
                 #expect(try await store.deadLetter(letter.id) == letter)
@@ -165,11 +166,11 @@ extension MetadataStoreContract {
                 #expect(try await claimNext(in: store) == nil)
                 try await expectVoid(held, in: store)
             },
-            Promise("if tasks of a job fail concurrently, one sets the error") { store async throws in
+            Clause("if tasks of a job fail concurrently, one sets the error") { store async throws in
                 for _ in 0..<10 {
                     let tasks = try await create([.chunk, .chunk, .chunk], in: store)
                     let claimed = try await claim(tasks, in: store)
-                    let hold = try await together(3) { index in
+                    let hold = try await concurrently(3) { index in
                         try await store.failTask(
                             claimed[index].claim, failure: Failure(kind: .badInput, message: "\(index)"), messages: [],
                             deadLetter: nil)
@@ -182,7 +183,7 @@ extension MetadataStoreContract {
                     #expect(try await store.video(tasks[0].videoID)?.error == failed.first?.error)
                 }
             },
-            Promise("the claims of a deleted video are void") { store async throws in
+            Clause("the claims of a deleted video are void") { store async throws in
                 let claimed = try await claim(try await create([.chunk, .chunk], in: store)[0], in: store)
                 #expect(try await store.deleteVideo(claimed.videoID))
                 #expect(try await store.renewLease(claimed.claim, leaseSeconds: lease, framesDone: 1) == false)
@@ -196,14 +197,14 @@ extension MetadataStoreContract {
         ]
     }
 
-    /// Ends the job's only chunk; its finish task is claimed.
+    /// Ends the job's only chunk task and claims its finish task.
     static func end(_ job: Job, in store: any MetadataStore) async throws -> WorkTask {
         let chunk = try #require(try await store.tasks(of: job.id).first)
         #expect(try await succeed(try await claim(chunk, in: store), in: store))
         return try await claim(try #require(try await store.tasks(of: job.id).last), in: store)
     }
 
-    /// A job that has come to its finish task, which is claimed.
+    /// A job whose finish task is claimed.
     static func reachFinish(in store: any MetadataStore) async throws -> WorkTask {
         let chunk = try await create([.chunk], in: store)[0]
         return try await end(try #require(try await store.job(chunk.jobID)), in: store)

@@ -2,9 +2,9 @@ internal import ClairoCore
 internal import Testing
 
 extension MetadataStoreContract {
-    static var uploads: [Promise] {
+    static var uploads: [Clause] {
         [
-            Promise("an upload is read back unchanged, by id and by fingerprint") { store async throws in
+            Clause("an upload is read back unchanged, by id and by fingerprint") { store async throws in
                 var upload = MetadataSamples.upload(fingerprint: "abc")
                 upload.multipart = MultipartUpload(key: "videos/x/source", id: "m-1", partSize: 8 << 20)
                 upload.tenant = "acme"
@@ -15,13 +15,13 @@ extension MetadataStoreContract {
                 #expect(try await store.upload(.make()) == nil)
                 #expect(try await store.upload(fingerprint: "ab") == nil)
             },
-            Promise("the newest upload of a fingerprint is found") { store async throws in
+            Clause("the newest upload of a fingerprint is found") { store async throws in
                 let first = MetadataSamples.upload()
                 let second = MetadataSamples.upload()
                 for upload in [second, first] { try await store.createUpload(upload) }
                 #expect(try await store.upload(fingerprint: "f")?.id == max(first.id, second.id))
             },
-            Promise("an update with the current version applies and increments it") { store async throws in
+            Clause("an update with the current version applies and increments it") { store async throws in
                 var upload = MetadataSamples.upload()
                 try await store.createUpload(upload)
                 upload.size = 100
@@ -35,13 +35,13 @@ extension MetadataStoreContract {
                 #expect(updated == wanted)
                 #expect(try await store.upload(upload.id) == updated)
             },
-            Promise("a discarded upload cannot be registered, and nothing is written") {
+            Clause("a discarded upload cannot be registered, and nothing is written") {
                 store async throws in
                 let upload = MetadataSamples.upload()
                 try await store.createUpload(upload)
-                var doomed = upload
-                doomed.state = .discarded
-                let updated = try #require(try await store.updateUpload(doomed))
+                var discarded = upload
+                discarded.state = .discarded
+                let updated = try #require(try await store.updateUpload(discarded))
                 #expect(updated.state == .discarded)
                 #expect(try await store.upload(upload.id) == updated)
                 let video = MetadataSamples.video(id: upload.videoID)
@@ -52,7 +52,7 @@ extension MetadataStoreContract {
                 #expect(try await store.video(video.id) == nil)
                 #expect(try await store.unsentMessages() == 0)
             },
-            Promise("an update with an old version changes nothing") { store async throws in
+            Clause("an update with an old version changes nothing") { store async throws in
                 var upload = MetadataSamples.upload()
                 try await store.createUpload(upload)
                 upload.offset = 10
@@ -61,10 +61,10 @@ extension MetadataStoreContract {
                 #expect(try await store.updateUpload(upload) == nil)
                 #expect(try await store.upload(upload.id) == current)
             },
-            Promise("of concurrent updates of one version, one applies") { store async throws in
+            Clause("of concurrent updates of one version, one applies") { store async throws in
                 let upload = MetadataSamples.upload()
                 try await store.createUpload(upload)
-                let results = try await together(8) { index in
+                let results = try await concurrently(8) { index in
                     var mine = upload
                     mine.offset = Int64(index)
                     return try await store.updateUpload(mine)
@@ -73,7 +73,7 @@ extension MetadataStoreContract {
                 #expect(winners.count == 1)
                 #expect(try await store.upload(upload.id) == winners.first)
             },
-            Promise("a deleted upload is gone and can no longer be updated or deleted") { store async throws in
+            Clause("a deleted upload is gone and can no longer be updated or deleted") { store async throws in
                 let upload = MetadataSamples.upload()
                 try await store.createUpload(upload)
                 try await store.deleteUpload(upload.id)
@@ -81,7 +81,7 @@ extension MetadataStoreContract {
                 #expect(try await store.upload(upload.id) == nil)
                 #expect(try await store.updateUpload(upload) == nil)
             },
-            Promise("expired uploads are found, oldest first") { store async throws in
+            Clause("expired uploads are found, oldest first") { store async throws in
                 let expiries: [Double] = [-1000, 36_000, -3000, -2000]
                 let uploads = expiries.map { MetadataSamples.upload(expiresIn: $0) }
                 for upload in uploads { try await store.createUpload(upload) }

@@ -6,7 +6,7 @@ public import Testing
 /// Each check gets an empty, migrated store, and may leave anything in it.
 public enum MetadataStoreContract {
     /// One clause of the contract.
-    public struct Promise: Sendable, CustomTestStringConvertible {
+    public struct Clause: Sendable, CustomTestStringConvertible {
         public let testDescription: String
         let body: @Sendable (any MetadataStore) async throws -> Void
 
@@ -18,15 +18,15 @@ public enum MetadataStoreContract {
         public func check(_ store: any MetadataStore) async throws { try await body(store) }
     }
 
-    public static let promises: [Promise] =
+    public static let clauses: [Clause] =
         schema + videos + uploads + jobs + claims + tasks + stops + outbox + queue + deadLetters + statistics
 
     /// Lease duration in seconds, long enough not to expire on a busy machine.
     static let lease = 36_000.0
 
-    private static var schema: [Promise] {
+    private static var schema: [Clause] {
         [
-            Promise("a migrated database has the program's schema, and migrating again changes nothing") {
+            Clause("a migrated database has the program's schema, and migrating again changes nothing") {
                 store async throws in
                 let versions = try await store.schema()
                 #expect(versions.database == versions.program)

@@ -7,7 +7,7 @@ public import Testing
 /// Each check gets an empty store, and may leave anything in it.
 public enum ObjectStoreContract {
     /// One clause of the contract.
-    public struct Promise: Sendable, CustomTestStringConvertible {
+    public struct Clause: Sendable, CustomTestStringConvertible {
         public let testDescription: String
         let body: @Sendable (any DurableStore) throws -> Void
 
@@ -19,9 +19,9 @@ public enum ObjectStoreContract {
         public func check(_ store: any DurableStore) throws { try body(store) }
     }
 
-    public static var promises: [Promise] {
+    public static var clauses: [Clause] {
         [
-            Promise("get returns what was put") { store in
+            Clause("get returns what was put") { store in
                 for count in [0, 1, 70_000] {
                     let data = bytes(count)
                     try store.put(data, at: "a/b/c.bin")
@@ -29,14 +29,14 @@ public enum ObjectStoreContract {
                     #expect(try store.size(of: "a/b/c.bin") == Int64(count))
                 }
             },
-            Promise("a second put replaces the first, whether longer or shorter") { store in
+            Clause("a second put replaces the first, whether longer or shorter") { store in
                 for count in [10, 100_000, 5] {
                     try store.put(bytes(count), at: "x")
                     #expect(try store.get("x") == bytes(count))
                 }
                 #expect(try store.list(prefix: "") == ["x"])
             },
-            Promise("a missing object has no size and no bytes, and can be deleted") { store in
+            Clause("a missing object has no size and no bytes, and can be deleted") { store in
                 try store.put(bytes(1), at: "x")
                 for key: ObjectKey in ["none", "no/such/key"] {
                     #expect(try store.size(of: key) == nil)
@@ -46,8 +46,8 @@ public enum ObjectStoreContract {
                 }
                 #expect(try store.list(prefix: "") == ["x"])
             },
-            below,
-            Promise("deleting an object leaves its neighbours") { store in
+            keyBelowAnObject,
+            Clause("deleting an object leaves its neighbours") { store in
                 for key: ObjectKey in ["v/1", "v/2", "w"] { try store.put(bytes(3), at: key) }
                 try store.delete("v/1")
                 #expect(try store.size(of: "v/1") == nil)
@@ -56,14 +56,14 @@ public enum ObjectStoreContract {
                 try store.put(bytes(4), at: "v/3")
                 #expect(try store.list(prefix: "") == ["v/3", "w"])
             },
-            Promise("a prefix of a key is not an object") { store in
+            Clause("a prefix of a key is not an object") { store in
                 try store.put(bytes(3), at: "video/720p/1.m4s")
                 #expect(try store.size(of: "video/720p") == nil)
                 #expect(failure { _ = try store.get("video") }?.exitCode == .noInput)
                 #expect(try store.list(prefix: "") == ["video/720p/1.m4s"])
             },
-            firstPart,
-            Promise("a list contains the keys with the prefix, sorted") { store in
+            deletionOfAPrefix,
+            Clause("a list contains the keys with the prefix, sorted") { store in
                 let keys: [ObjectKey] = [
                     "a", "audio/1", "audio/10", "audio/2", "b/c/d", "v/1080p/1", "v/720p/1", "v/720p/2",
                 ]
@@ -77,7 +77,7 @@ public enum ObjectStoreContract {
                     #expect(try store.list(prefix: prefix).isEmpty)
                 }
             },
-            Promise("usage counts complete objects and their bytes") { store in
+            Clause("usage counts complete objects and their bytes") { store in
                 #expect(try store.usage() == StoreUsage())
                 for (index, key) in (["a", "b/c/d", "b/e f", "v/720p/1"] as [ObjectKey]).enumerated() {
                     try store.put(bytes(1000 * index), at: key)
@@ -86,7 +86,7 @@ public enum ObjectStoreContract {
                 try store.delete("b/c/d")
                 #expect(try store.usage() == StoreUsage(objects: 3, bytes: 5000))
             },
-            Promise("keys may contain spaces, punctuation and any script") { store in
+            Clause("keys may contain spaces, punctuation and any script") { store in
                 let keys: [ObjectKey] = [
                     "a b/c d.mp4", "100%+&=?#.txt", "Übergrößen/日本語.m4s", "🎬/clip.mp4", "~/'\"\\`$(x)", "-rf",
                     ".hidden",
@@ -98,7 +98,7 @@ public enum ObjectStoreContract {
                 for key in keys { try store.delete(key) }
                 #expect(try store.list(prefix: "").isEmpty)
             },
-            Promise("pieces written in a stream become one object") { store in
+            Clause("pieces written in a stream become one object") { store in
                 try store.put(at: "big/file") { write in
                     for index in 0..<50 { try write(bytes(index * 100)) }
                     try write(Data())
@@ -107,7 +107,7 @@ public enum ObjectStoreContract {
                 try store.put(at: "empty") { _ in }
                 #expect(try store.get("empty").isEmpty)
             },
-            Promise("an object appears only when complete") { store in
+            Clause("an object appears only when complete") { store in
                 try store.put(bytes(1), at: "old")
                 for key: ObjectKey in ["new", "old"] {
                     try store.put(at: key) { write in
@@ -118,7 +118,7 @@ public enum ObjectStoreContract {
                     #expect(try store.size(of: key) == 100)
                 }
             },
-            Promise("a body that throws changes nothing") { store in
+            Clause("a body that throws changes nothing") { store in
                 struct Stop: Error {}
                 try store.put(bytes(7), at: "old")
                 for key: ObjectKey in ["new/key", "old"] {
@@ -132,7 +132,7 @@ public enum ObjectStoreContract {
                 #expect(try store.list(prefix: "") == ["old"])
                 #expect(try store.get("old") == bytes(7))
             },
-            Promise("an open object can be read at any offset") { store in
+            Clause("an open object can be read at any offset") { store in
                 try store.put(bytes(1000), at: "k")
                 let source = try store.open("k")
                 #expect(source.size == 1000)
@@ -141,7 +141,7 @@ public enum ObjectStoreContract {
                 #expect(try read(source, at: 1000, count: 10).isEmpty)
                 #expect(try read(source, at: 1 << 40, count: 10).isEmpty)
             },
-            Promise("putIfAbsent does not replace an existing object") { store in
+            Clause("putIfAbsent does not replace an existing object") { store in
                 for key: ObjectKey in ["new", "deep/er/new"] {
                     #expect(try store.putIfAbsent(bytes(10), at: key))
                     #expect(try store.putIfAbsent(bytes(20), at: key) == false)
@@ -152,7 +152,7 @@ public enum ObjectStoreContract {
                 }
                 #expect(try store.list(prefix: "") == ["deep/er/new", "new"])
             },
-            Promise("a list can be read in pages") { store in
+            Clause("a list can be read in pages") { store in
                 let keys: [ObjectKey] = ["a", "b/1", "b/10", "b/2", "b c", "d+e", "é"]
                 for key in keys { try store.put(bytes(1), at: key) }
                 let sorted = keys.sorted()
@@ -171,7 +171,7 @@ public enum ObjectStoreContract {
                 #expect(try store.list(prefix: "b", after: "b/15", limit: 10) == ["b/2"])
                 #expect(try store.list(prefix: "", after: "é", limit: 10).isEmpty)
             },
-            Promise("an object's metadata changes with its bytes") { store in
+            Clause("an object's metadata changes with its bytes") { store in
                 #expect(try store.info(of: "k/x") == nil)
                 try store.put(bytes(100), at: "k/x")
                 let first = try #require(try store.info(of: "k/x"))
@@ -184,7 +184,7 @@ public enum ObjectStoreContract {
                 #expect(second.size == 101)
                 #expect(second.etag != first.etag)
             },
-            Promise("a large object written in odd pieces is one object") { store in
+            Clause("a large object written in odd pieces is one object") { store in
                 let data = bytes(21 << 20)
                 try store.put(at: "large") { write in
                     var rest = data
@@ -200,7 +200,7 @@ public enum ObjectStoreContract {
                 #expect(try store.get("large 2") == data)
                 #expect(try store.openUploads(prefix: "").isEmpty)
             },
-            Promise("a large object whose body throws leaves no object and no upload") { store in
+            Clause("a large object whose body throws leaves no object and no upload") { store in
                 struct Stop: Error {}
                 try store.put(bytes(1), at: "other")
                 #expect(throws: Stop.self) {
@@ -212,7 +212,7 @@ public enum ObjectStoreContract {
                 #expect(try store.list(prefix: "") == ["other"])
                 #expect(try store.openUploads(prefix: "").isEmpty)
             },
-            Promise("parts sent in any order become one object") { store in
+            Clause("parts sent in any order become one object") { store in
                 let size = 5 << 20
                 let data = bytes(2 * size + 1000)
                 let upload = try store.beginUpload(at: "v 1/ä", partSize: size)
@@ -245,8 +245,8 @@ public enum ObjectStoreContract {
                 #expect(failure { _ = try store.parts(of: upload) }?.exitCode == .noInput)
                 #expect(try store.openUploads(prefix: "").isEmpty)
             },
-            lateParts,
-            Promise("a repeated part is stored once") { store in
+            partAfterCompletion,
+            Clause("a repeated part is stored once") { store in
                 let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
                 for _ in 0..<2 { _ = try store.putPart(bytes(1 << 20), number: 1, of: upload) }
                 let known = try store.parts(of: upload)
@@ -255,7 +255,7 @@ public enum ObjectStoreContract {
                 #expect(try store.get("k") == bytes(1 << 20))
             },
             replacedPart,
-            Promise("completing with missing or unordered parts fails, and the right parts still work") { store in
+            Clause("completing with missing or unordered parts fails, and the right parts still work") { store in
                 let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
                 let data = bytes(5 << 20) + bytes(10)
                 let one = try store.putPart(part(data, 1, 5 << 20), number: 1, of: upload)
@@ -270,7 +270,7 @@ public enum ObjectStoreContract {
                 #expect(try store.get("k") == data)
             },
             wrongParts,
-            Promise("an aborted upload is gone, and aborting it again succeeds") { store in
+            Clause("an aborted upload is gone, and aborting it again succeeds") { store in
                 let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
                 let part = try store.putPart(bytes(10), number: 1, of: upload)
                 for _ in 0..<2 {
@@ -281,7 +281,7 @@ public enum ObjectStoreContract {
                     #expect(try store.openUploads(prefix: "").isEmpty)
                 }
             },
-            Promise("open uploads are listed by the prefix of their key") { store in
+            Clause("open uploads are listed by the prefix of their key") { store in
                 let keys: [ObjectKey] = ["a/1 2", "a/ü", "b"]
                 let uploads = try keys.map { try store.beginUpload(at: $0, partSize: 5 << 20) }
                 func open(_ prefix: String) throws -> [String] {
@@ -294,7 +294,7 @@ public enum ObjectStoreContract {
                 for upload in uploads { try store.abort(upload) }
                 #expect(try open("").isEmpty)
             },
-            Promise("two uploads to one key are independent") { store in
+            Clause("two uploads to one key are independent") { store in
                 let uploads = try (0..<2).map { _ in try store.beginUpload(at: "k", partSize: 5 << 20) }
                 #expect(uploads[0].id != uploads[1].id)
                 let parts = try uploads.enumerated().map { try store.putPart(bytes($0 + 1), number: 1, of: $1) }
@@ -303,7 +303,7 @@ public enum ObjectStoreContract {
                 _ = try store.complete(uploads[0], parts: [parts[0]])
                 #expect(try store.get("k") == bytes(1))
             },
-            Promise("a working store passes its check, which leaves nothing behind") { store in
+            Clause("a working store passes its check, which leaves nothing behind") { store in
                 try store.check()
                 #expect(try store.list(prefix: "").isEmpty)
                 #expect(try store.openUploads(prefix: "").isEmpty)
@@ -313,7 +313,8 @@ public enum ObjectStoreContract {
 
     // MARK: Clauses that some servers violate
 
-    public static let below: Promise = Promise("a key below an object does not exist and can be deleted") { store in
+    public static let keyBelowAnObject: Clause = Clause("a key below an object does not exist and can be deleted") {
+        store in
         try store.put(bytes(1), at: "x")
         #expect(try store.info(of: "x/below") == nil)
         #expect(failure { _ = try store.get("x/below") }?.exitCode == .noInput)
@@ -321,19 +322,19 @@ public enum ObjectStoreContract {
         #expect(try store.list(prefix: "") == ["x"])
     }
 
-    public static let firstPart: Promise = Promise("deleting a prefix of a key deletes nothing") { store in
+    public static let deletionOfAPrefix: Clause = Clause("deleting a prefix of a key deletes nothing") { store in
         try store.put(bytes(3), at: "video/720p/1.m4s")
         try store.delete("video/720p")
         #expect(try store.list(prefix: "") == ["video/720p/1.m4s"])
     }
 
-    public static let lateParts: Promise = Promise("a completed upload accepts no more parts") { store in
+    public static let partAfterCompletion: Clause = Clause("a completed upload accepts no more parts") { store in
         let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
         _ = try store.complete(upload, parts: [try store.putPart(bytes(1), number: 1, of: upload)])
         #expect(failure { _ = try store.putPart(bytes(1), number: 1, of: upload) }?.exitCode == .noInput)
     }
 
-    public static let replacedPart: Promise = Promise("a repeated part with other bytes replaces the first") { store in
+    public static let replacedPart: Clause = Clause("a repeated part with other bytes replaces the first") { store in
         let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
         let first = try store.putPart(bytes(2 << 20), number: 1, of: upload)
         let second = try store.putPart(bytes(1 << 20), number: 1, of: upload)
@@ -345,8 +346,7 @@ public enum ObjectStoreContract {
         #expect(try store.get("k") == bytes(1 << 20))
     }
 
-    public static let wrongParts: Promise = Promise("completing with other parts fails, and the right parts still work")
-    {
+    public static let wrongParts: Clause = Clause("completing with other parts fails, and the right parts still work") {
         store in
         let upload = try store.beginUpload(at: "k", partSize: 5 << 20)
         let part = try store.putPart(bytes(10), number: 1, of: upload)

@@ -19,7 +19,7 @@ public enum Oracle {
     // MARK: Decoding
 
     /// All frames of the first video stream as raw data, without duplicating or dropping any.
-    public static func pictures(
+    public static func frames(
         _ path: String, filter: String = "null", format: String, options: [String] = []
     ) async throws -> Data {
         try await run(
@@ -31,9 +31,9 @@ public enum Oracle {
     }
 
     /// The first frame, scaled, as RGB bytes.
-    public static func firstPicture(_ path: String, width: Int, height: Int) async throws -> [[UInt8]] {
+    public static func firstFrame(_ path: String, width: Int, height: Int) async throws -> [[UInt8]] {
         let bytes = [UInt8](
-            try await pictures(
+            try await frames(
                 path, filter: "scale=\(width):\(height):flags=area", format: "rgb24", options: ["-frames:v", "1"]))
         return stride(from: 0, to: bytes.count, by: 3).map { Array(bytes[$0..<$0 + 3]) }
     }

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// A server with replies that a test scripts byte by byte, including malformed ones.
 public final class RawServer: Sendable {
-    public enum Place: Sendable {
+    public enum Address: Sendable {
         /// A free port on the loopback address.
         case loopback
         case unixSocket(path: String)
@@ -28,9 +28,9 @@ public final class RawServer: Sendable {
     }
 
     /// - Parameter script: Runs on its own thread for each connection, which is closed when it returns.
-    public init(_ place: Place = .loopback, script: @escaping @Sendable (RawConnection) -> Void) throws {
+    public init(_ address: Address = .loopback, script: @escaping @Sendable (RawConnection) -> Void) throws {
         self.script = script
-        switch place {
+        switch address {
         case .loopback: (listener, port) = try Self.listen()
         case .unixSocket(let path): (listener, port) = (try Self.listen(at: path), 0)
         }

@@ -35,7 +35,7 @@ public struct TaskJob: Sendable {
 
     public func plan(_ run: Runner) async throws -> (plan: Plan, warnings: [String]) {
         let result = try await run(spec(.plan(planRequest)), io)
-        guard let plan = result.plan else { throw ClairoError.defect("A plan task gave no plan") }
+        guard let plan = result.plan else { throw ClairoError.defect("The plan task returned no plan") }
         return (plan, result.warnings)
     }
 

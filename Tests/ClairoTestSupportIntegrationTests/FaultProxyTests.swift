@@ -3,7 +3,7 @@ internal import Foundation
 internal import Testing
 
 struct FaultProxyTests {
-    /// Answers each request with 1000 bytes, and says in a header what came.
+    /// Replies to each request with 1000 bytes, and describes the request in a header.
     private let server: StubServer
     private let scratch: Scratch
 
@@ -24,12 +24,12 @@ struct FaultProxyTests {
         return proxy
     }
 
-    /// nil where the connection failed.
+    /// Nil if the connection failed.
     private func put(_ proxy: FaultProxy, _ path: String = "/", bytes: Int = 500_000) async -> HTTPResponse? {
         try? await HTTPClient.send("PUT", proxy.endpoint + path, body: Data(repeating: 1, count: bytes))
     }
 
-    @Test func whatNoRuleIsAboutGoesThroughUnchanged() async throws {
+    @Test func requestsWithoutAMatchingRuleAreForwardedUnchanged() async throws {
         let proxy = try proxy(.init(.stall, "GET"), .init(.stall, "PUT", path: "/other"))
         let response = try #require(await put(proxy, "/a%20b?x=%2F"))
         #expect(response.status == 200)
@@ -37,11 +37,11 @@ struct FaultProxyTests {
         #expect(response.headers["x-body"] == "500000")
         #expect(response.headers["x-host"] == "127.0.0.1:\(proxy.port)")
         #expect(server.requests.map(\.path) == ["/a%20b"])
-        #expect(proxy.passages.map(\.request.query) == ["x=%2F"])
-        #expect(proxy.passages.allSatisfy { $0.fault == nil })
+        #expect(proxy.exchanges.map(\.request.query) == ["x=%2F"])
+        #expect(proxy.exchanges.allSatisfy { $0.fault == nil })
     }
 
-    @Test func aRuleIsAboutTheRequestsItCounts() async throws {
+    @Test func aRuleAppliesToTheMatchingRequestsItCounts() async throws {
         let proxy = try proxy(
             .init(.answer(status: 503, code: "SlowDown"), "PUT", query: "uploadId=", skipping: 1, times: 2))
         var statuses: [Int?] = []
@@ -52,7 +52,7 @@ struct FaultProxyTests {
         #expect(server.requests.count == 3)
     }
 
-    @Test(arguments: [200, 429, 500, 503]) func anAnswerInTheServersPlaceIsAnS3Error(status: Int) async throws {
+    @Test(arguments: [200, 429, 500, 503]) func anInjectedReplyIsAnS3Error(status: Int) async throws {
         let proxy = try proxy(.init(.answer(status: status, code: "SlowDown")))
         let response = try #require(await put(proxy))
         #expect(response.status == status)
@@ -68,25 +68,25 @@ struct FaultProxyTests {
         #expect(await put(proxy)?.status == 200)
     }
 
-    @Test func aRequestThatIsCutHalfWayGivesNoAnswer() async throws {
+    @Test func aRequestCutHalfwayGetsNoReply() async throws {
         let proxy = try proxy(.init(.cutForwarded(after: 1000)))
         #expect(await put(proxy) == nil)
     }
 
-    @Test func aDroppedReplyComesAfterTheWork() async throws {
+    @Test func aDroppedReplyIsDroppedAfterTheServerHandledTheRequest() async throws {
         let proxy = try proxy(.init(.dropReply))
         #expect(await put(proxy) == nil)
         #expect(server.requests.count == 1)
     }
 
     @Test(arguments: [FaultProxy.Fault.cutReply(after: 10), .truncateReply(after: 10), .truncateReply(after: 0)])
-    func aReplyThatEndsEarlyIsNoReply(fault: FaultProxy.Fault) async throws {
+    func aTruncatedReplyIsAnError(fault: FaultProxy.Fault) async throws {
         let proxy = try proxy(.init(fault))
         #expect(await put(proxy) == nil)
         #expect(server.requests.count == 1)
     }
 
-    @Test func aShortenedReplyLooksWhole() async throws {
+    @Test func aShortenedReplyLooksComplete() async throws {
         let proxy = try proxy(.init(.shortenReply(to: 10)))
         #expect(await put(proxy)?.body == Data(repeating: 7, count: 10))
     }
@@ -95,8 +95,8 @@ struct FaultProxyTests {
     func aStalledRequestEndsWhenItIsReleased(fault: FaultProxy.Fault) async throws {
         let proxy = try proxy(.init(fault))
         async let stalled = put(proxy, "/stalled")
-        #expect(await proxy.passage { $0.fault == fault }.request.path == "/stalled")
-        // Others go on meanwhile.
+        #expect(await proxy.exchange { $0.fault == fault }.request.path == "/stalled")
+        // Other requests continue meanwhile.
         #expect(await put(proxy, "/other")?.status == 200)
         proxy.release()
         #expect(await stalled == nil)
@@ -105,7 +105,7 @@ struct FaultProxyTests {
     @Test(
         .enabled(if: TestTools.path(of: "aws") != nil, "the aws client is not installed: Scripts/test does it"),
         .enabled(if: S3Server.isInstalled(.rclone), "rclone is not installed: Scripts/test does it"))
-    func signaturesForTheProxysAddressHold() async throws {
+    func signaturesForTheProxysAddressAreValid() async throws {
         let server = try await S3Server.shared(.rclone)
         let proxy = try FaultProxy(
             to: server.port, [.init(.answer(status: 503, code: "SlowDown"), "PUT", path: "/file")])
@@ -117,6 +117,6 @@ struct FaultProxyTests {
             aws, ["s3", "cp", file, "s3://\(bucket)/file"], environment: S3Server.environment(endpoint: proxy.endpoint)
         ).outcome()
         #expect(outcome.status == 0, "\(outcome)")
-        #expect(proxy.passages.map(\.fault) == [.answer(status: 503, code: "SlowDown"), nil])
+        #expect(proxy.exchanges.map(\.fault) == [.answer(status: 503, code: "SlowDown"), nil])
     }
 }

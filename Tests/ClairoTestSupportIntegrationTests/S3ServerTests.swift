@@ -7,15 +7,15 @@ struct S3ServerTests {
     private static let keys = ["plain", "a b/c+d=e&f%20.mp4", "Übergrößen/日本語.m4s", "q?uestion#hash"]
 
     @Test(.enabled(if: S3Server.isInstalled(.rclone), "rclone is not installed: Scripts/test does it"), arguments: keys)
-    func rcloneTakesAndGivesWhatWasSignedByUs(key: String) async throws {
+    func rcloneAcceptsSignedRequests(key: String) async throws {
         try await roundTrip(S3Server.shared(.rclone), key)
     }
 
-    /// Its keys may be any text, as at AWS; a folder of files has no empty or dotted parts.
+    /// Keys may be any text, as in AWS. A folder of files cannot have empty or dotted components.
     @Test(
         .enabled(if: S3Server.isInstalled(.moto), "moto is not installed: Scripts/test does it"),
         arguments: keys + ["x//y/./z", "../up"])
-    func motoTakesAndGivesWhatWasSignedByUs(key: String) async throws {
+    func motoAcceptsSignedRequests(key: String) async throws {
         try await roundTrip(S3Server.shared(.moto), key)
     }
 

@@ -4,7 +4,7 @@ import Foundation
 import Synchronization
 import Testing
 
-// The fixtures have an HTTP client of their own.
+// The fixtures also have a type of this name.
 private typealias HTTPClient = Curl.HTTPClient
 private typealias HTTPRequest = Curl.HTTPRequest
 
@@ -12,7 +12,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
     private let scratch: Scratch
     private let client = HTTPClient(plain)
 
-    /// Whatever proxies the machine has are not for the loopback address.
+    /// Proxies of the machine do not apply to the loopback address.
     private static let plain: HTTPClient.Configuration = {
         var configuration = HTTPClient.Configuration()
         configuration.environment = [:]
@@ -22,9 +22,9 @@ private typealias HTTPRequest = Curl.HTTPRequest
     init() throws { scratch = try Scratch() }
 
     private func server(
-        _ place: RawServer.Place = .loopback, _ script: @escaping @Sendable (RawConnection) -> Void
+        _ address: RawServer.Address = .loopback, _ script: @escaping @Sendable (RawConnection) -> Void
     ) throws -> RawServer {
-        let server = try RawServer(place, script: script)
+        let server = try RawServer(address, script: script)
         scratch.onCleanup { server.stop() }
         return server
     }
@@ -54,7 +54,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
     }
 
     @Test(arguments: ["PUT", "POST", "PATCH", "DELETE"])
-    func aBodyGoesUpWithItsLengthAndWithoutWaiting(method: String) throws {
+    func aBodyIsSentWithItsLengthAndWithoutExpectContinue(method: String) throws {
         let server = try server { connection in
             guard let head = connection.readHead() else { return }
             let body = connection.read(head.length)
@@ -70,7 +70,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
     }
 
     @Test(arguments: ["PUT", "POST", "DELETE", "HEAD", "GET"])
-    func aRequestWithoutABodyDeclaresIt(method: String) throws {
+    func aPUTOrPOSTWithoutABodyDeclaresLengthZero(method: String) throws {
         let server = try server { connection in
             guard let head = connection.readHead() else { return }
             connection.send(
@@ -80,7 +80,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(reply.headers["X-Length"] == (["PUT", "POST"].contains(method) ? "0" : "none"))
     }
 
-    @Test func aSliceOfDataGoesUpAsItself() throws {
+    @Test func onlyTheSliceOfASlicedBodyIsSent() throws {
         let server = try server { connection in
             guard let head = connection.readHead() else { return }
             connection.reply(200, body: connection.read(head.length))
@@ -94,7 +94,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(failure { _ = try client.send(request) }?.category == .badRequest)
     }
 
-    @Test func interimRepliesArePassedOver() throws {
+    @Test func interimRepliesAreSkipped() throws {
         let server = try server { connection in
             guard connection.readHead() != nil else { return }
             connection.send("HTTP/1.1 102 Processing\r\nX-Head: first\r\n\r\n")
@@ -106,7 +106,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(reply.body == Data("done".utf8))
     }
 
-    @Test func redirectsAreFollowedOnlyWhenAskedFor() throws {
+    @Test func redirectsAreFollowedOnlyOnRequest() throws {
         let server = try server { connection in
             while let head = connection.readHead() {
                 if head.target == "/to" {
@@ -122,7 +122,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(try client.send(request).body == Data("there".utf8))
     }
 
-    @Test func aUnixSocketIsAServerToo() throws {
+    @Test func requestsCanUseAUnixSocket() throws {
         let path = "/tmp/clairo-\(ProcessInfo.processInfo.processIdentifier)-curl.sock"
         let server = try server(.unixSocket(path: path)) { connection in
             guard let head = connection.readHead() else { return }
@@ -137,7 +137,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
 
     // MARK: Streams
 
-    @Test func aStreamOfKnownLengthGoesUpWithBoundedMemory() throws {
+    @Test func aStreamOfKnownLengthIsSentWithBoundedMemory() throws {
         let server = try server { connection in
             guard let head = connection.readHead() else { return }
             var left = head.length
@@ -163,7 +163,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(largest <= Self.plain.bufferSize)
     }
 
-    @Test func aStreamOfUnknownLengthGoesUpInChunks() throws {
+    @Test func aStreamOfUnknownLengthIsSentInChunks() throws {
         let server = try server { connection in
             guard let head = connection.readHead(), head.headers["transfer-encoding"] == "chunked" else { return }
             connection.reply(200, body: connection.readChunks())
@@ -180,7 +180,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(reply.body == Data("one two three".utf8))
     }
 
-    @Test func aReplyInChunksIsPassedOnWithItsHeadFirst() throws {
+    @Test func aChunkedReplyIsStreamedAfterItsHead() throws {
         let server = try server { connection in
             guard connection.readHead() != nil else { return }
             connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Kind: stream\r\n\r\n")
@@ -198,19 +198,19 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(reply.body.isEmpty)
     }
 
-    @Test func theWordsOfARefusalAreCollectedAndNotStreamed() throws {
+    @Test func theBodyOfAnErrorReplyIsCollectedAndNotStreamed() throws {
         let server = try server { connection in
             guard connection.readHead() != nil else { return }
             connection.reply(403, body: bytes(100_000))
         }
         let reply = try client.stream(HTTPRequest("GET", server.url), limit: 1000) { _, _ in
-            Issue.record("a refusal was streamed")
+            Issue.record("an error reply was streamed")
         }
         #expect(reply.status == 403)
         #expect(reply.body == bytes(100_000).prefix(1000))
     }
 
-    /// What the server could send while the receiver held its breath is what fits into buffers, not the whole.
+    /// The server can only send what fits into buffers while the receiver is blocked, not the whole body.
     @Test func aSlowReceiverSlowsTheSender() throws {
         let sent = Atomic<Int>(0)
         let total = 256 << 20
@@ -228,14 +228,14 @@ private typealias HTTPRequest = Curl.HTTPRequest
         _ = try client.stream(HTTPRequest("GET", server.url)) { _, piece in
             received += piece.count
             ahead = max(ahead, sent.load(ordering: .relaxed) - received)
-            // As slow as a disk: the sender would be done long before, if it could.
+            // As slow as a disk: without back-pressure, the sender would finish much earlier.
             usleep(50)
         }
         #expect(received == total)
         #expect(ahead < 64 << 20)
     }
 
-    @Test func whatAClosureThrowsComesOutAndEndsTheTransfer() throws {
+    @Test func anErrorThrownByAClosureEndsTheTransferAndIsRethrown() throws {
         struct Stop: Error {}
         let server = try server { connection in
             while let head = connection.readHead() {
@@ -255,7 +255,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         }
     }
 
-    @Test func aReplyBeyondTheLimitIsRefused() throws {
+    @Test func aReplyOverTheLimitIsRefused() throws {
         let server = try server { connection in
             guard connection.readHead() != nil else { return }
             connection.reply(200, body: bytes(1001))
@@ -275,7 +275,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(server.connections == 1)
     }
 
-    @Test func aConnectionThatTheServerClosedMeanwhileIsReplaced() throws {
+    @Test func aConnectionClosedByTheServerIsReplaced() throws {
         let server = try server { connection in
             guard let head = connection.readHead() else { return }
             connection.reply(200, body: connection.read(head.length))
@@ -286,9 +286,9 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(server.connections == 4)
     }
 
-    @Test func transfersRunSideBySide() async throws {
+    @Test func transfersRunConcurrently() async throws {
         let waiting = Mutex(0)
-        // No request is answered before all have arrived.
+        // No reply is sent until all requests have arrived.
         let everybody = DispatchSemaphore(value: 0)
         let server = try server { connection in
             guard let head = connection.readHead() else { return }
@@ -316,7 +316,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
 
     // MARK: Failures
 
-    @Test func nobodyThereIsUnreachable() throws {
+    @Test func aPortWithoutAListenerIsUnreachable() throws {
         let server = try server { _ in }
         let url = server.url
         server.stop()
@@ -330,14 +330,14 @@ private typealias HTTPRequest = Curl.HTTPRequest
             failure { _ = try client.send(HTTPRequest("GET", "http://nobody.invalid/")) }?.category == .unreachable)
     }
 
-    @Test func noPartOfTheURLButItsHostIsInAnError() throws {
+    @Test func anErrorShowsOnlyTheHostOfTheURL() throws {
         for url in ["ftp://user:secret@host/secret?secret", "http://user:secret@host:99999/secret?secret", "secret"] {
             let error = try #require(failure { _ = try client.send(HTTPRequest("GET", url)) })
             #expect(!"\(error)".contains("secret"), "\(error)")
         }
     }
 
-    @Test(arguments: [0, 10, 400_000]) func aConnectionLostHalfWayIsAnError(bytesBefore: Int) throws {
+    @Test(arguments: [0, 10, 400_000]) func aConnectionLostMidwayIsAnError(bytesBefore: Int) throws {
         let server = try server { connection in
             guard connection.readHead() != nil else { return }
             if bytesBefore > 0 { connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n") }
@@ -349,7 +349,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(error?.hasBegunReply == (bytesBefore > 0))
     }
 
-    @Test func aChunkedReplyThatBreaksOffIsAnError() throws {
+    @Test func aTruncatedChunkedReplyIsAnError() throws {
         let server = try server { connection in
             guard connection.readHead() != nil else { return }
             connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
@@ -357,7 +357,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(failure { _ = try client.send(HTTPRequest("GET", server.url)) }?.category == .connectionLost)
     }
 
-    @Test func aResetIsAConnectionLost() throws {
+    @Test func aResetIsALostConnection() throws {
         let server = try server { connection in
             guard connection.readHead() != nil else { return }
             connection.reset()
@@ -366,7 +366,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(error?.category == .connectionLost)
     }
 
-    @Test func whatIsNotHTTPIsABadReply() throws {
+    @Test func aReplyThatIsNotHTTPIsABadReply() throws {
         let server = try server { connection in
             guard connection.readHead() != nil else { return }
             connection.send("220 mail.example ESMTP\r\n250 ok\r\n")
@@ -374,7 +374,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         #expect(failure { _ = try client.send(HTTPRequest("GET", server.url)) }?.category == .badReply)
     }
 
-    @Test func endlessHeadersAreNotSwallowed() throws {
+    @Test func endlessHeadersAreAnError() throws {
         let server = try server { connection in
             guard connection.readHead() != nil else { return }
             connection.send("HTTP/1.1 200 OK\r\n")
@@ -434,7 +434,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
         let (error, ended) = try await transfer.value
         #expect(error?.category == .cancelled)
         #expect(error?.isRetryable == false)
-        // Without the wake-up it would be the stall's minute. The rest is room for a busy machine.
+        // Without the wake-up, it would take the stall timeout of a minute. The rest is margin for a busy machine.
         #expect(ended - cancelled < .seconds(20))
         // A token stays triggered.
         #expect(
@@ -445,7 +445,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
 
     // MARK: The environment
 
-    @Test func theProxyOfTheEnvironmentIsUsedButForItsExceptions() throws {
+    @Test func theProxyOfTheEnvironmentIsUsedExceptForExcludedHosts() throws {
         let server = try server { connection in
             while let head = connection.readHead() { connection.reply(200, body: Data(head.target.utf8)) }
         }
@@ -464,7 +464,7 @@ private typealias HTTPRequest = Curl.HTTPRequest
     }
 
     @Test(.enabled(if: TestTools.path(of: "openssl") != nil, "openssl is not installed"))
-    func aCertificateIsTrustedOnlyByWhoNamesIt() async throws {
+    func aPrivateCertificateIsTrustedOnlyIfItIsConfigured() async throws {
         let (key, certificate) = (scratch.path("key.pem"), scratch.path("certificate.pem"))
         let made = try await ChildProcess(
             "openssl",
@@ -490,15 +490,15 @@ private typealias HTTPRequest = Curl.HTTPRequest
         }
         var configuration = HTTPClient.Configuration()
         configuration.environment = ["AWS_CA_BUNDLE": certificate]
-        let stranger = HTTPRequest("GET", "https://127.0.0.1:\(port)/")
-        #expect(failure { _ = try HTTPClient(configuration).send(stranger) }?.category == .tls)
+        let otherName = HTTPRequest("GET", "https://127.0.0.1:\(port)/")
+        #expect(failure { _ = try HTTPClient(configuration).send(otherName) }?.category == .tls)
     }
 }
 
-/// Bytes that differ by place and length.
+/// Bytes that depend on position and length.
 private func bytes(_ count: Int) -> Data { MemoryMedia.noise(count, seed: count) }
 
-/// Blocking work, off the cooperative pool.
+/// Runs blocking work outside the cooperative thread pool.
 private func onThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
     try await withCheckedThrowingContinuation { continuation in
         Thread { continuation.resume(with: Result { try body() }) }.start()

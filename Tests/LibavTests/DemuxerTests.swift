@@ -20,7 +20,7 @@ import Testing
         #expect(!stream.isEncrypted)
     }
 
-    @Test func pictureIsDescribed() throws {
+    @Test func videoStreamIsDescribed() throws {
         let stream = try #require(try Demuxer(MemoryMedia.gif(width: 32, height: 20, grey: [0, 100])).streams.first)
         #expect(stream.kind == .video)
         #expect(stream.width == 32)
@@ -29,7 +29,7 @@ import Testing
         #expect(!stream.isInterlaced)
     }
 
-    @Test func packetsHoldEveryByteInOrder() throws {
+    @Test func packetsContainEveryByteInOrder() throws {
         let file = MemoryMedia.wav(samples: 20_000)
         let packets = try Demuxer(file).readAll()
         #expect(packets.reduce(into: Data()) { $0 += $1.data } == file.dropFirst(44))
@@ -38,7 +38,7 @@ import Testing
         #expect(packets.allSatisfy { $0.isKey && $0.streamIndex == 0 && !$0.isCorrupt })
     }
 
-    @Test func sourceThatGivesFewBytesAtATimeIsReadAllTheSame() throws {
+    @Test func readsASourceThatReturnsFewBytesAtATime() throws {
         let demuxer = try Demuxer(Bytes(MemoryMedia.wav(samples: 3000), largestRead: 7), options: .all)
         #expect(try demuxer.readAll().reduce(0) { $0 + $1.size } == 6000)
     }
@@ -52,19 +52,20 @@ import Testing
         "<html><body>not a film</body></html>", "P6 2 2 255 aaabbbcccddd", "WEBVTT\n\n00:00.000 --> 00:01.000\nHi\n",
         "\u{89}PNG\r\n\u{1A}\n", "x", "",
     ])
-    func whatIsNoMediaFileIsRefused(content: String) {
-        // The tail of blanks lets short probes succeed: refusal must come from the whitelist, not from shortness.
+    func refusesAFileThatIsNotMedia(content: String) {
+        // The blanks at the end satisfy short probes: the file must be refused because of the allow-list, not for its
+        // length.
         for text in [content, content + String(repeating: " ", count: 4000)] {
             #expect(throws: AVError.self) { try Demuxer(Data(text.utf8)) }
         }
     }
 
-    @Test func containerThatIsNotOnTheListIsRefused() throws {
+    @Test func aContainerThatIsNotAllowedIsRefused() throws {
         let options = DemuxerOptions(formatWhitelist: "mov,matroska", codecWhitelist: "pcm_s16le")
         #expect(throws: AVError.invalidArgument) { try Demuxer(MemoryMedia.wav(samples: 100), options: options) }
     }
 
-    @Test func codecThatIsNotOnTheListIsNotDecoded() throws {
+    @Test func aCodecThatIsNotAllowedIsNotDecoded() throws {
         let options = DemuxerOptions(formatWhitelist: "wav", codecWhitelist: "aac,pcm_s16lexx")
         let demuxer = try Demuxer(MemoryMedia.wav(samples: 100), options: options)
         #expect(demuxer.streams.map(\.canDecode) == [false])
@@ -72,21 +73,21 @@ import Testing
     }
 
     @Test(arguments: [-1, 1, .max])
-    func streamThatIsNotThereHasNoDecoder(index: Int) throws {
+    func aMissingStreamHasNoDecoder(index: Int) throws {
         let demuxer = try Demuxer(MemoryMedia.wav(samples: 100))
         #expect(throws: AVError.invalidArgument) { try demuxer.makeDecoder(stream: index) }
     }
 
-    @Test func pictureOverTheLimitIsNotDecoded() throws {
+    @Test func aFrameOverThePixelLimitIsNotDecoded() throws {
         let options = DemuxerOptions(formatWhitelist: "gif", codecWhitelist: "gif", maxPixels: 100)
         let file = MemoryMedia.gif(width: 32, height: 20, grey: [0, 100])
-        // Refused on opening, or nothing comes of it.
+        // Refused on opening, or no frames.
         let frames = try? Demuxer(file, options: options).frames()
         #expect((frames ?? []).isEmpty)
         #expect(try Demuxer(file).frames().count == 2)
     }
 
-    @Test func errorOfTheSourceComesOutOfOpeningAsItWasThrown() {
+    @Test func openingRethrowsTheErrorOfTheSource() {
         for offset: Int64 in [0, 10, 44] {
             #expect(throws: Bytes.Fault(offset: offset)) {
                 try Demuxer(Bytes(MemoryMedia.wav(samples: 100_000), failsFrom: offset), options: .all)
@@ -94,7 +95,7 @@ import Testing
         }
     }
 
-    @Test func errorOfTheSourceComesOutOfReadingAsItWasThrown() throws {
+    @Test func readingRethrowsTheErrorOfTheSource() throws {
         let bytes = Bytes(MemoryMedia.wav(samples: 1_000_000), failsFrom: 1_500_000)
         let demuxer = try Demuxer(bytes, options: .all)
         var read = 0
@@ -124,7 +125,7 @@ import Testing
         #expect(try demuxer.read()?.pts == 0)
     }
 
-    @Test func seekGoesWhereItIsAskedToAgainAndAgain() throws {
+    @Test func repeatedSeeksReachTheRequestedTimes() throws {
         let file = MemoryMedia.wav(samples: 200_000)
         let demuxer = try Demuxer(file)
         for wanted: Int64 in [150_000, 0, 70_001, 199_999, 1, 150_000] {
@@ -135,21 +136,21 @@ import Testing
             #expect(wanted - pts < 10_000)
             #expect(packet.data == file.subdata(in: 44 + Int(pts) * 2..<44 + Int(pts) * 2 + packet.size))
         }
-        // At the end there is nothing, and a seek brings it back.
+        // At the end there are no packets, and a seek recovers.
         _ = try demuxer.readAll()
         #expect(try demuxer.read() == nil)
         try demuxer.seek(stream: 0, to: 0)
         #expect(try demuxer.read()?.pts == 0)
     }
 
-    @Test func seekInAStreamThatIsNotThereIsAnError() throws {
+    @Test func seekingInAMissingStreamIsAnError() throws {
         let demuxer = try Demuxer(MemoryMedia.wav(samples: 100))
         for index in [-1, 1, .max] {
             #expect(throws: AVError.invalidArgument) { try demuxer.seek(stream: index, to: 0) }
         }
     }
 
-    @Test func selectedStreamGivesAllItsPackets() throws {
+    @Test func aSelectedStreamReturnsAllItsPackets() throws {
         let demuxer = try Demuxer(MemoryMedia.wav(samples: 1000))
         demuxer.select(streams: [0])
         #expect(try demuxer.readAll().reduce(0) { $0 + $1.size } == 2000)

@@ -6,7 +6,7 @@ extension DemuxerOptions {
         formatWhitelist: "mov,mp4,matroska,wav,gif,aac,h264", codecWhitelist: "pcm_s16le,gif,aac,h264")
 }
 
-/// Bytes in memory, with a fault where a test wants one.
+/// Bytes in memory, with an optional read fault.
 struct Bytes: InputBytes {
     struct Fault: Error, Equatable { var offset: Int64 }
 
@@ -54,7 +54,7 @@ extension Demuxer {
 }
 
 extension Encoder {
-    /// What is ready to be taken.
+    /// All packets that are ready.
     func packets() throws -> [EncodedPacket] {
         var packets: [EncodedPacket] = []
         while case .value(let packet) = try receive() { packets.append(packet) }

@@ -3,9 +3,9 @@ import Foundation
 import MariaDB
 import Testing
 
-/// The wrapper against a real server.
+/// The wrapper with a real server.
 @Suite(.enabled(if: MariaDBServer.isInstalled)) struct ConnectionTests {
-    /// Runs `body` with a connection to an empty database, on a thread of its own.
+    /// Runs `body` on a dedicated thread with a connection to an empty database.
     private func connected<R: Sendable>(
         _ change: @Sendable (inout ConnectionOptions) -> Void = { _ in },
         _ body: @escaping @Sendable (Connection) throws -> R
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test func valuesOfAllKindsGoInAndComeOut() async throws {
+    @Test func valuesOfAllTypesAreReadBack() async throws {
         let values: [Value] = [
             .null, .integer(.min), .integer(.max), .integer(0), .real(-1.5e300), .text(""), .text("Größe 🎬 'x' \n\0y"),
             .text(String(repeating: "ü", count: 300_000)), .bytes([]), .bytes([0, 255, 1, 39]),
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func aStatementIsUsedAgainWithOtherValuesAndAfterTheTableHasChanged() async throws {
+    @Test func aStatementIsReusableWithOtherValuesAndAfterATableChange() async throws {
         try await connected { connection in
             try connection.execute("CREATE TABLE t (i BIGINT)")
             for number in 0..<300 { try connection.execute("INSERT INTO t VALUES (?)", [.integer(Int64(number))]) }
@@ -64,14 +64,14 @@ import Testing
             #expect(try connection.execute(sql, [.integer(0)]).rows.isEmpty)
             try connection.execute("ALTER TABLE t ADD COLUMN s VARCHAR(9) DEFAULT 'x'")
             #expect(try connection.execute(sql, [.integer(1)]).rows == [[.integer(0), .text("x")]])
-            // More statements than are kept.
+            // More statements than the cache holds.
             for number in 0..<250 {
                 #expect(try connection.execute("SELECT \(number)").rows == [[.integer(Int64(number))]])
             }
         }
     }
 
-    @Test func anUpdateTellsHowManyRowsItFound() async throws {
+    @Test func anUpdateReturnsTheNumberOfMatchedRows() async throws {
         try await connected { connection in
             try connection.execute("CREATE TABLE t (i BIGINT)")
             try connection.execute("INSERT INTO t VALUES (1)")
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func rolledBackChangesAreDroppedAndCommittedOnesStay() async throws {
+    @Test func rollbackDiscardsChangesAndCommitKeepsThem() async throws {
         try await connected { connection in
             try connection.execute("CREATE TABLE t (i BIGINT)")
             for isKept in [false, true] {
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test func noErrorHoldsAValueThatWasBound() async throws {
+    @Test func noErrorContainsABoundValue() async throws {
         try await connected { connection in
             try connection.run("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
             try connection.execute("CREATE TABLE t (k VARCHAR(50) PRIMARY KEY, n INT, d DATE)")
@@ -111,7 +111,7 @@ import Testing
                 #expect(error?.code == code)
                 #expect(error?.description.contains("secret") == false)
             }
-            // The connection is as good as before.
+            // The connection is still usable.
             #expect(try connection.execute("SELECT COUNT(*) FROM t").rows == [[.integer(1)]])
         }
     }
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    @Test func aRefusedPasswordIsAnErrorWithoutIt() async throws {
+    @Test func aRefusedPasswordIsNotShownInTheError() async throws {
         let error = await #expect(throws: MariaDBError.self) {
             try await connected({ $0.password = "not the secret" }) { _ in }
         }
@@ -131,7 +131,7 @@ import Testing
         #expect(error?.description.contains("not the secret") == false)
     }
 
-    @Test func theOptionFileGivesUserAndPassword() async throws {
+    @Test func userAndPasswordAreReadFromTheOptionFile() async throws {
         let scratch = try Scratch()
         let file = try scratch.write(
             "[client]\nuser = \(MariaDBServer.user)\npassword = \"\(MariaDBServer.password)\"\n", to: "my.cnf")
@@ -142,7 +142,7 @@ import Testing
         #expect(user == [[.text("clairo@%")]])
     }
 
-    @Test func theUnixSocketIsUsedWhereItIsNamed() async throws {
+    @Test func aConfiguredUnixSocketIsUsed() async throws {
         let socket = try await MariaDBServer.shared.socket
         let host = try await connected({ ($0.host, $0.port, $0.socket) = (nil, nil, socket) }) { connection in
             try connection.execute("SELECT USER()").rows
@@ -150,7 +150,7 @@ import Testing
         #expect(host == [[.text("clairo@localhost")]])
     }
 
-    @Test func aLostConnectionIsAnErrorAndNeverMadeAgainBehindOurBack() async throws {
+    @Test func aLostConnectionIsAnErrorAndNotReestablished() async throws {
         let server = try await MariaDBServer.shared
         let number = Mailbox()
         async let result: Void = connected({ $0.readTimeout = 0 }) { connection in
@@ -167,7 +167,7 @@ import Testing
     }
 
     @Test(arguments: [ConnectionOptions.TLSMode.required, .verifyCA, .verifyIdentity])
-    func aServerWithoutTLSIsRefusedWhereTLSIsRequired(mode: ConnectionOptions.TLSMode) async throws {
+    func aServerWithoutTLSIsRefusedIfTLSIsRequired(mode: ConnectionOptions.TLSMode) async throws {
         let error = await #expect(throws: MariaDBError.self) { try await connected({ $0.tls = mode }) { _ in } }
         #expect(error?.code == 2026)
         #expect(try await connected({ $0.tls = .preferred }) { $0.isEncrypted } == false)
@@ -175,7 +175,7 @@ import Testing
     }
 }
 
-/// One text from a thread to a task.
+/// Passes one text from a thread to a task.
 private final class Mailbox: Sendable {
     private let stream: AsyncStream<String>
     private let continuation: AsyncStream<String>.Continuation

@@ -2,7 +2,7 @@ import Foundation
 import OpenSSL
 import Testing
 
-/// Published test vectors, and pieces against the whole.
+/// Published test vectors, and digests of pieces compared with those of the whole.
 @Suite struct DigestTests {
     private func hex(_ bytes: [UInt8]) -> String {
         bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
@@ -16,17 +16,17 @@ import Testing
             (.sha1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
             (.md5, "abc", "900150983cd24fb0d6963f7d28e17f72"),
         ] as [(Digest.Algorithm, String, String)])
-    func aTextHasItsPublishedDigest(algorithm: Digest.Algorithm, text: String, expected: String) {
+    func digestsMatchThePublishedOnes(algorithm: Digest.Algorithm, text: String, expected: String) {
         #expect(hex(Digest.value(algorithm, of: text.utf8)) == expected)
     }
 
-    @Test func piecesMakeTheDigestOfTheWholeAndCopiesGoTheirOwnWays() {
+    @Test func piecesGiveTheDigestOfTheWholeAndCopiesAreIndependent() {
         var first = Digest(.sha256)
         first.update("ab".utf8)
         var second = first
         first.update([UInt8(ascii: "c")])
         second.update("d".utf8)
-        // Neither a sequence without storage nor an empty one is special.
+        // Sequences without contiguous storage and empty sequences need no special handling.
         first.update(AnySequence<UInt8>([]))
         #expect(first.value() == Digest.sha256("abc".utf8))
         #expect(second.value() == Digest.sha256("abd".utf8))
@@ -50,12 +50,12 @@ import Testing
                 "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
             ),
         ])
-    func aMessageHasItsPublishedCode(key: [UInt8], message: String, expected: String) {
+    func hmacsMatchThePublishedOnes(key: [UInt8], message: String, expected: String) {
         let code = AuthenticationCode.sha256(of: message.utf8, key: key)
         #expect(hex(code) == expected)
     }
 
-    @Test func anEmptyKeyAndMessageHaveACode() {
+    @Test func anEmptyKeyAndMessageHaveAnHMAC() {
         let expected = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"
         #expect(hex(AuthenticationCode.sha256(of: [], key: [])) == expected)
         #expect(hex(AuthenticationCode.sha256(of: Data(), key: Data())) == expected)

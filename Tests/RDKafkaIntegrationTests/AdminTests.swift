@@ -14,7 +14,7 @@ import Testing
         #expect(found.replication >= 1)
     }
 
-    @Test func aTopicIsMadeAsItIsOrderedAndThenLeftAsItIs() async throws {
+    @Test func aTopicIsCreatedAsRequestedAndNotChangedAfterwards() async throws {
         let cluster = try await KafkaCluster.shared()
         // Other brokers create topics automatically.
         let controller = KafkaCluster.external == nil ? try KafkaController(of: cluster) : nil
@@ -52,8 +52,8 @@ import Testing
         #expect(try await admin.createTopic("t", partitions: 2))
     }
 
-    /// The mock cluster has no controller, which is who makes topics.
-    @Test func aTopicThatIsNeverCreatedIsAnErrorInTime() async throws {
+    /// The mock cluster has no controller, which topic creation needs.
+    @Test func creatingATopicTimesOutWithoutAController() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .seconds(5))
         let error = try await #require(throws: KafkaError.self) { try await admin.createTopic("t", partitions: 2) }
@@ -70,7 +70,7 @@ import Testing
         #expect(error.category == .unknownTopic)
     }
 
-    @Test func unavailableBrokersAreAnErrorInTime() async throws {
+    @Test func requestsTimeOutIfBrokersAreUnavailable() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         try await cluster.takeDown()
         let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .milliseconds(500))
@@ -81,7 +81,7 @@ import Testing
         #expect(ContinuousClock.now - begin < .seconds(300))
     }
 
-    @Test func aCancelledQuestionReturnsAtOnce() async throws {
+    @Test func aCancelledRequestReturnsAtOnce() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         try await cluster.takeDown()
         let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .seconds(3))

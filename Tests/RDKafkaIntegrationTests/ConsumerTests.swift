@@ -3,7 +3,7 @@ import Foundation
 import RDKafka
 import Testing
 
-/// The consumer against brokers. A group of the mock cluster takes three seconds for its first assignment.
+/// The consumer with a Kafka cluster. The first assignment of a group takes three seconds in the mock cluster.
 @Suite struct ConsumerTests {
     private let group = "group-" + UUID().uuidString
 
@@ -11,16 +11,16 @@ import Testing
         -> KafkaConfiguration
     {
         var configuration = try KafkaConfiguration(brokers: cluster.brokers)
-        // No member is to be thrown out because the machine is busy.
+        // No member may be removed because the machine is busy.
         try configuration.set("session.timeout.ms", "60000")
         try configuration.set("heartbeat.interval.ms", "200")
         for (name, value) in properties { try configuration.set(name, value) }
         return configuration
     }
 
-    /// For those that join again: a rebalance of the mock cluster takes a second less than the session timeout.
+    /// For consumers that rejoin: a rebalance of the mock cluster takes the session timeout minus one second.
     private static let quick = ["session.timeout.ms": "3000"]
-    /// For two that must not be thrown out meanwhile.
+    /// For two consumers that must not be removed meanwhile.
     private static let steady = ["session.timeout.ms": "12000"]
 
     private func consumer(
@@ -30,7 +30,7 @@ import Testing
             try configuration(cluster, properties), group: group, topics: [topic], maxInFlight: inFlight)
     }
 
-    /// Sends a message for each number, and spreads them over all partitions.
+    /// Sends one message per number, spread over all partitions.
     private func produce(_ numbers: Range<Int>, to topic: String, _ cluster: KafkaCluster) async throws {
         let producer = try KafkaProducer(try KafkaConfiguration(brokers: cluster.brokers))
         let records = numbers.map { KafkaRecord(topic: topic, key: "\($0)", payload: "\($0)") }
@@ -46,7 +46,7 @@ import Testing
         message.payload.flatMap { Int(String(decoding: $0, as: UTF8.self)) }
     }
 
-    /// Takes and does messages until each number was done, and says how often each came.
+    /// Takes messages and marks them as done until every number is done. Returns how often each number was delivered.
     private func doAll(_ numbers: some Sequence<Int>, _ consumer: KafkaConsumer) async throws -> [Int: Int] {
         var seen: [Int: Int] = [:]
         var open = Set(numbers)
@@ -72,7 +72,7 @@ import Testing
 
     // MARK: Messages
 
-    @Test(.enabled(if: Kcat.isInstalled)) func whatKcatSendsIsRead() async throws {
+    @Test(.enabled(if: Kcat.isInstalled)) func readsMessagesSentByKcat() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic()
         let bytes = Data((0...255).map { UInt8($0) })
@@ -96,7 +96,7 @@ import Testing
         #expect(try await lag(cluster, topic) == 0)
     }
 
-    @Test func eachPartitionHasOneUndoneMessageAtMost() async throws {
+    @Test func eachPartitionHasAtMostOneUnfinishedMessage() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic(partitions: 2)
         try await produce(0..<40, to: topic, cluster)
@@ -105,7 +105,7 @@ import Testing
         let two = try await take(consumer)
         #expect(one.partition != two.partition)
         let third = Task { try await consumer.next() }
-        // Whole fetches have arrived, and still no third message is delivered.
+        // Whole fetches have arrived, but no third message is delivered.
         try await produce(40..<80, to: topic, cluster)
         #expect(consumer.status.unfinished == 2)
         #expect(consumer.done(two))
@@ -116,7 +116,7 @@ import Testing
         await consumer.close()
     }
 
-    @Test func aReleasedMessageComesAgainAndThoseBehindItWait() async throws {
+    @Test func aReleasedMessageIsRedeliveredBeforeLaterOnes() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic()
         try await produce(0..<3, to: topic, cluster)
@@ -130,7 +130,7 @@ import Testing
         await consumer.close()
     }
 
-    @Test func whatIsDoneStaysDoneAndWhatIsNotComesAgain() async throws {
+    @Test func onlyUnfinishedMessagesAreRedelivered() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic()
         try await produce(0..<3, to: topic, cluster)
@@ -147,7 +147,7 @@ import Testing
         #expect(try await lag(cluster, topic) == 0)
     }
 
-    @Test func manyMessagesComeInOrderAndOnce() async throws {
+    @Test func manyMessagesArriveInOrderAndOnce() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic(partitions: 3)
         let consumer = try consumer(cluster, topic)
@@ -163,7 +163,7 @@ import Testing
         #expect(try await lag(cluster, topic) == 0)
     }
 
-    // MARK: The group
+    // MARK: Groups
 
     @Test func consumersShareThePartitions() async throws {
         let cluster = try await KafkaCluster.start()
@@ -177,7 +177,7 @@ import Testing
         #expect(Set(one.status.assigned).isDisjoint(with: two.status.assigned))
         let mine = try #require(held.first { one.status.assigned.contains($0.partition) })
         let lost = try #require(held.first { $0.partition != mine.partition })
-        // The partition that came back has been fetched again, but waits for the message that is still worked on.
+        // The reassigned partition was fetched again, but waits for its unfinished message.
         let again = Task { try await one.next() }
         let taken = try await take(two)
         #expect(taken.partition == lost.partition)
@@ -185,8 +185,8 @@ import Testing
         #expect(one.status.unfinished == 2)
         #expect(!one.isCurrent(mine))
         #expect(!one.isCurrent(lost))
-        #expect(!one.done(lost), "the partition is another's")
-        #expect(!one.done(mine), "the partition was away")
+        #expect(!one.done(lost), "the partition belongs to another consumer")
+        #expect(!one.done(mine), "the partition was revoked in between")
         let repeated = try #require(try await again.value)
         #expect((repeated.partition, repeated.offset) == (mine.partition, mine.offset))
         #expect(repeated.generation != mine.generation)
@@ -194,17 +194,17 @@ import Testing
         #expect(two.done(taken))
         #expect(await two.close(limit: .seconds(300)))
         try await eventually { one.status.assigned.count == 2 }
-        // Two numbers are done already.
+        // Two numbers are already done.
         _ = try await doAll(Set(0..<20).subtracting([number(repeated), number(taken)].compactMap(\.self)), one)
         #expect(await one.close(limit: .seconds(300)))
         #expect(try await lag(cluster, topic) == 0)
     }
 
-    @Test func aConsumerThatDiesIsReplaced() async throws {
+    @Test func thePartitionsOfADeadConsumerAreReassigned() async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic()
         try await produce(0..<3, to: topic, cluster)
-        // kcat, for nothing in this process can be killed. It is not to commit, however long it lives.
+        // kcat, because nothing in this process can be killed. It must never commit.
         let dead = try ChildProcess(
             "kcat",
             [
@@ -249,7 +249,7 @@ import Testing
         (.offsetFetch, [.notCoordinator]), (.findCoordinator, [.coordinatorNotAvailable, .connectionCut]),
         (.listOffsets, [.notLeader, .leaderNotAvailable]),
     ])
-    func injectedErrorsLoseNothing(api: KafkaCluster.API, codes: [KafkaCluster.Code]) async throws {
+    func injectedErrorsLoseNoMessage(api: KafkaCluster.API, codes: [KafkaCluster.Code]) async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic(partitions: 2)
         try await produce(0..<50, to: topic, cluster)
@@ -261,7 +261,7 @@ import Testing
         try await produce(50..<100, to: topic, cluster)
         seen.merge(try await doAll(50..<100, consumer)) { $0 + $1 }
         #expect(seen.keys.sorted() == Array(0..<100))
-        // What was not committed when the group lost a member comes again.
+        // Messages that were not committed when the group lost a member are redelivered.
         let rest = Task { try await doAll([-1], consumer) }
         try await eventually { (try? await lag(cluster, topic)) == 0 }
         rest.cancel()
@@ -269,7 +269,7 @@ import Testing
         #expect(await consumer.close(limit: .seconds(300)))
     }
 
-    @Test func theCoordinatorMayMove() async throws {
+    @Test func aMovedCoordinatorLosesNoMessage() async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic(partitions: 2)
         try await cluster.setCoordinator(1, ofGroup: group)
@@ -283,7 +283,7 @@ import Testing
         #expect(await consumer.close(limit: .seconds(300)))
     }
 
-    @Test func brokersMayGoAndComeBack() async throws {
+    @Test func anOutageOfTheBrokersLosesNoMessage() async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic(partitions: 3)
         try await produce(0..<10, to: topic, cluster)
@@ -299,9 +299,9 @@ import Testing
         #expect(await consumer.close(limit: .seconds(300)))
     }
 
-    @Test func aTopicThatIsNotThereIsAnErrorAndMayComeLater() async throws {
+    @Test func aMissingTopicIsAnErrorUntilItExists() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
-        // Brokers that create topics automatically do so here too.
+        // Brokers with automatic topic creation create it here, too.
         try await cluster.send("topic-error later 3")
         let consumer = try consumer(cluster, "later", ["topic.metadata.refresh.interval.ms": "300"])
         let error = try await #require(throws: KafkaError.self) { try await consumer.next() }
@@ -324,7 +324,8 @@ import Testing
         await consumer.close()
     }
 
-    /// A broker fences members with an id of their own only; librdkafka 2.0.2 takes another way out without one.
+    /// Brokers fence only static members (`group.instance.id`). librdkafka 2.0.2 handles the error differently for
+    /// other members.
     @Test(
         arguments: [KafkaCluster.API.heartbeat, .joinGroup, .syncGroup], [["group.instance.id": "one"], [:]])
     func aFatalErrorEndsTheConsumer(api: KafkaCluster.API, properties: [String: String]) async throws {
@@ -342,15 +343,15 @@ import Testing
             #expect(!error.isRetriable)
             #expect(error.name == "FENCED_INSTANCE_ID")
         }
-        // Nothing is committed any more.
+        // Nothing is committed from here on.
         for message in held { #expect(!consumer.done(message)) }
         #expect(consumer.status.assigned.isEmpty)
         #expect(await consumer.close(limit: .seconds(300)))
     }
 
-    // MARK: The end
+    // MARK: Closing
 
-    @Test func aCancelledWaitEndsAtOnce() async throws {
+    @Test func cancellationEndsAWaitAtOnce() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic()
         let consumer = try consumer(cluster, topic)
@@ -361,7 +362,7 @@ import Testing
         await consumer.close()
     }
 
-    @Test func afterAStopWhatIsUndoneCanStillBeDone() async throws {
+    @Test func afterAStopUnfinishedMessagesCanStillBeMarkedAsDone() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic()
         try await produce(0..<2, to: topic, cluster)
@@ -387,7 +388,7 @@ import Testing
         #expect(ContinuousClock.now - begin < .seconds(120))
     }
 
-    @Test func statisticsTellTheLag() async throws {
+    @Test func statisticsReportTheLag() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic()
         try await produce(0..<5, to: topic, cluster)

@@ -3,7 +3,7 @@ import Foundation
 import RDKafka
 import Testing
 
-/// The producer against brokers, with kcat for a second reader.
+/// The producer with a Kafka cluster. kcat is the independent reader.
 @Suite struct ProducerTests {
     private func configuration(_ cluster: KafkaCluster, _ properties: [String: String] = [:]) throws
         -> KafkaConfiguration
@@ -17,7 +17,7 @@ import Testing
         (0..<count).map { KafkaRecord(topic: topic, key: "key \($0 % 7)", payload: "payload \($0)") }
     }
 
-    @Test(.enabled(if: Kcat.isInstalled)) func kcatReadsWhatIsSent() async throws {
+    @Test(.enabled(if: Kcat.isInstalled)) func kcatReadsTheSentMessages() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic()
         let producer = try KafkaProducer(try configuration(cluster))
@@ -58,11 +58,11 @@ import Testing
             [KafkaCluster.Code.notEnoughReplicas, .notEnoughReplicas], [.notLeader], [.connectionCut],
             [.notEnoughReplicas, .notLeader, .leaderNotAvailable],
         ])
-    func whatBrokersRefuseForAWhileArrivesOnce(codes: [KafkaCluster.Code]) async throws {
+    func temporarilyRefusedMessagesArriveOnce(codes: [KafkaCluster.Code]) async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic(partitions: 3)
-        // One request at a time: the mock cluster checks no sequence numbers, so unlike Kafka it takes the requests
-        // that are on their way behind one that it has refused.
+        // One request at a time: unlike Kafka, the mock cluster does not check sequence numbers, so it accepts requests
+        // in flight behind a refused one.
         let producer = try KafkaProducer(try configuration(cluster, ["max.in.flight.requests.per.connection": "1"]))
         try await producer.send(KafkaRecord(topic: topic, key: nil, payload: "first"))
         try await cluster.fail(.produce, codes)
@@ -72,11 +72,11 @@ import Testing
         await producer.close()
     }
 
-    /// Where requests for several partitions are on their way to one broker, as is usual, the mock cluster loses the
-    /// answers of those before the one whose connection it cuts, and appends those behind it all the same; sent again,
-    /// it appends them again. Kafka would know them by the producer's number and their sequence numbers. kcat's
-    /// messages double here in the same way, so all that can be seen is that nothing is lost.
-    @Test(.enabled(if: Kcat.isInstalled)) func aCutConnectionLosesNothing() async throws {
+    /// If requests for several partitions are in flight to one broker, as usual, the mock cluster loses the replies to
+    /// those before the one whose connection it cuts, but appends the ones behind it. It appends them again when they
+    /// are resent. Kafka would detect the duplicates by producer id and sequence number. kcat's messages are duplicated
+    /// in the same way, so this test can only check that nothing is lost.
+    @Test(.enabled(if: Kcat.isInstalled)) func aCutConnectionLosesNoMessage() async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic(partitions: 5)
         for partition in 0..<5 { try await cluster.setLeader(1, of: topic, partition: partition) }
@@ -91,7 +91,7 @@ import Testing
         await producer.close()
     }
 
-    @Test func aDeliveryThatTakesTooLongIsAnErrorOfEachRecord() async throws {
+    @Test func aDeliveryTimeoutIsAnErrorForEachRecord() async throws {
         let cluster = try await KafkaCluster.start()
         let topic = try await cluster.makeTopic()
         let producer = try KafkaProducer(try configuration(cluster, ["message.timeout.ms": "2500"]))
@@ -116,14 +116,14 @@ import Testing
         await producer.close()
     }
 
-    @Test func aNewClientFollowsAFatalError() async throws {
+    @Test func aFatalErrorIsFollowedByANewClient() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
-        // All in one request: the mock cluster would take a second one though it has refused the first.
+        // All in one request, because the mock cluster would accept a second one after refusing the first.
         let producer = try KafkaProducer(
             try configuration(cluster, ["batch.num.messages": "20", "linger.ms": "20000"]))
         for round in 1...3 {
-            // A sequence number that the client did not expect to be wrong.
+            // An error about a sequence number that the client did not expect.
             try await cluster.fail(.produce, [.outOfOrderSequence])
             for result in await producer.send(records(20, topic)) {
                 let error = try #require(throws: KafkaError.self) { try result.get() }
@@ -140,8 +140,7 @@ import Testing
     @Test func aFatalErrorOfTheClientIsReported() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
-        // The client asks for its number when it connects, and a refusal is fatal: for every client that is made anew
-        // too.
+        // The client requests its producer id when it connects, and a refusal is fatal, also for every new client.
         try await cluster.fail(.initProducerID, Array(repeating: .clusterAuthorizationFailed, count: 100))
         let producer = try KafkaProducer(try configuration(cluster))
         let error = try await #require(throws: KafkaError.self) {
@@ -156,7 +155,7 @@ import Testing
         await producer.close()
     }
 
-    @Test func aFullQueueIsWaitedFor() async throws {
+    @Test func sendWaitsForSpaceInAFullQueue() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic(partitions: 2)
         let producer = try KafkaProducer(try configuration(cluster, ["queue.buffering.max.messages": "10"]))
@@ -181,8 +180,8 @@ import Testing
         await producer.close()
     }
 
-    /// librdkafka 2.0.2 frees headers twice where a message with single headers cannot be enqueued.
-    @Test func recordsWithHeadersToATopicThatIsNotThereFail() async throws {
+    /// librdkafka 2.0.2 frees headers twice if a message with single headers cannot be enqueued.
+    @Test func recordsWithHeadersForAMissingTopicFail() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         try await cluster.send("topic-error nowhere 3")
         let producer = try KafkaProducer(
@@ -212,7 +211,7 @@ import Testing
         await producer.close(limit: .milliseconds(10))
     }
 
-    @Test func aCloseIsBoundedAndFailsWhatIsUnderWay() async throws {
+    @Test func aCloseIsBoundedAndFailsUndeliveredRecords() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let topic = try await cluster.makeTopic()
         try await cluster.takeDown()
@@ -229,11 +228,11 @@ import Testing
         if case .failure(let error) = late { #expect(error.category == .closed) } else { Issue.record() }
     }
 
-    @Test func statisticsTellOfTheBrokers() async throws {
+    @Test func statisticsDescribeTheBrokers() async throws {
         let cluster = try await KafkaCluster.shared()
         let topic = try await cluster.makeTopic()
         let producer = try KafkaProducer(try configuration(cluster, ["statistics.interval.ms": "50"]))
-        // A round trip is reported in the interval in which it ended.
+        // A round trip is reported in the interval in which it ends.
         try await eventually {
             try await producer.send(KafkaRecord(topic: topic, key: nil, payload: "x"))
             return producer.status.statistics?.brokers.contains { $0.state == "UP" && $0.meanRoundTrip != nil } == true

@@ -2,7 +2,7 @@ import Testing
 
 @testable import RDKafka
 
-/// Properties by the words of librdkafka, and those that stay ours.
+/// Properties with librdkafka's names, and those that cannot be set.
 struct ConfigurationTests {
     @Test func anyPropertyOfTheLibraryCanBeSet() throws {
         var configuration = try KafkaConfiguration(brokers: "one:9092,two:9092")
@@ -16,7 +16,7 @@ struct ConfigurationTests {
             ])
     }
 
-    @Test func loggingInBySCRAMToKafka4NeedsANewerLibrary() throws {
+    @Test func scramWithKafka4NeedsANewerLibrary() throws {
         var configuration = try KafkaConfiguration(brokers: "one:9092")
         try configuration.set("sasl.mechanism", "SCRAM-SHA-512")
         #expect(configuration.warning(libraryVersion: 0x0200_02ff) == nil)
@@ -42,7 +42,7 @@ struct ConfigurationTests {
         ),
         ("rebalance_cb", "x", "Property \"rebalance_cb\" must be set through dedicated .._set_..() function"),
     ])
-    func whatTheLibraryRefusesIsRefusedInItsWords(name: String, value: String, words: String) throws {
+    func propertiesRefusedByTheLibraryHaveItsErrorMessage(name: String, value: String, words: String) throws {
         let error = try #require(throws: KafkaError.self) { try KafkaConfiguration().set(name, value, in: ()) }
         #expect(error.message == words)
         #expect(error.category == .configuration)
@@ -54,17 +54,17 @@ struct ConfigurationTests {
         "enable.idempotence", "acks", "request.required.acks", "transactional.id", "partition.assignment.strategy",
         "group.protocol", "group.id", "delivery.report.only.error",
     ])
-    func whatOurPromisesRestOnCannotBeSet(name: String) throws {
+    func propertiesThatGuaranteesDependOnCannotBeSet(name: String) throws {
         let error = try #require(throws: KafkaError.self) { try KafkaConfiguration().set(name, "true", in: ()) }
         #expect(error.message.hasPrefix("the property \"\(name)\" cannot be set: "))
         #expect(error.category == .configuration)
     }
 
-    @Test func aDeliveryCannotTakeForEver() {
+    @Test func aDeliveryCannotTakeForever() {
         #expect(throws: KafkaError.self) { try KafkaConfiguration().set("message.timeout.ms", "0", in: ()) }
     }
 
-    @Test func aFileOfPropertiesIsReadAsKcatReadsIt() throws {
+    @Test func aPropertiesFileIsReadAsByKcat() throws {
         var configuration = KafkaConfiguration()
         try configuration.load(
             """
@@ -98,7 +98,7 @@ struct ConfigurationTests {
         }
         try configuration.set("security.protocol", "sasl_plaintext")
         try configuration.set("sasl.mechanisms", "nonesuch")
-        // Not before the client is made does the library look at the whole.
+        // librdkafka validates the whole configuration only when a client is created.
         let error = try #require(throws: KafkaError.self) { _ = try KafkaProducer(configuration) }
         #expect(error.category == .configuration)
         #expect(!"\(error)".contains("hunter22"))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import RDKafka
 
-/// What a consumer decides, without a broker.
+/// The decisions of a consumer, without a broker.
 struct ConsumerMachineTests {
     private let one = KafkaPartition(topic: "t", number: 0)
     private let two = KafkaPartition(topic: "t", number: 1)
@@ -22,7 +22,7 @@ struct ConsumerMachineTests {
         return machine
     }
 
-    @Test func aTakerGetsWhatIsThereOrWhatComes() {
+    @Test func aWaitingCallGetsTheFirstAvailableMessage() {
         var machine = machine([one, two])
         #expect(machine.received(message(one, 5)) == [])
         #expect(machine.take(1) == [.deliver(message(one, 5), to: 1)])
@@ -31,7 +31,7 @@ struct ConsumerMachineTests {
         #expect(machine.unfinishedCount == 2)
     }
 
-    @Test func aPartitionGivesItsNextMessageWhenTheLastOneIsDone() {
+    @Test func aPartitionDeliversItsNextMessageWhenThePreviousOneIsDone() {
         var machine = machine([one])
         for offset in 0..<3 { _ = machine.received(message(one, Int64(offset))) }
         #expect(machine.take(1) == [.deliver(message(one, 0), to: 1)])
@@ -39,10 +39,10 @@ struct ConsumerMachineTests {
         let outcome = machine.done(message(one, 0))
         #expect(outcome.isCurrent)
         #expect(outcome.actions == [.store(one, offset: 1), .deliver(message(one, 1), to: 2)])
-        #expect(machine.done(message(one, 0)) == (false, []), "twice is nothing")
+        #expect(machine.done(message(one, 0)) == (false, []), "the second call has no effect")
     }
 
-    @Test func noMoreAreUndoneThanTheCallerWants() {
+    @Test func theNumberOfUnfinishedMessagesIsLimited() {
         var machine = machine([one, two], inFlight: 1)
         _ = machine.received(message(one, 0))
         _ = machine.received(message(two, 0))
@@ -66,11 +66,11 @@ struct ConsumerMachineTests {
         #expect(order == [one, two, one, two, one, two])
     }
 
-    @Test func aFullPartitionIsPausedAndResumedWhenItIsHalfEmpty() {
+    @Test func aFullPartitionIsPausedUntilItIsHalfEmpty() {
         var machine = machine([one], messages: 4)
         #expect((0..<3).flatMap { machine.received(message(one, $0)) } == [])
         #expect(machine.received(message(one, 3)) == [.pause(one)])
-        #expect(machine.received(message(one, 4)) == [], "what was on its way")
+        #expect(machine.received(message(one, 4)) == [], "a message in flight is accepted")
         var actions: [ConsumerMachine.Action] = []
         for offset in 0..<3 {
             actions += machine.take(offset)
@@ -83,7 +83,7 @@ struct ConsumerMachineTests {
         #expect((0..<3).flatMap { machine.received(message(one, $0)) } == [.pause(one)])
     }
 
-    @Test func whatTheLibraryDeliversTwiceIsTakenOnce() {
+    @Test func duplicatesFromTheLibraryAreIgnored() {
         var machine = machine([one])
         for offset: Int64 in [3, 4, 3, 4, 5] { _ = machine.received(message(one, offset)) }
         var offsets: [Int64] = []
@@ -95,20 +95,20 @@ struct ConsumerMachineTests {
         #expect(offsets == [3, 4, 5])
     }
 
-    @Test func aReleasedMessageIsTheNextOfItsPartition() {
+    @Test func aReleasedMessageIsTheNextOneOfItsPartition() {
         var machine = machine([one])
         _ = machine.received(message(one, 0))
         _ = machine.received(message(one, 1))
         _ = machine.take(1)
         #expect(machine.release(message(one, 0)) == [])
-        #expect(machine.release(message(one, 1)) == [], "it was not taken")
+        #expect(machine.release(message(one, 1)) == [], "it was not delivered")
         for offset: Int64 in 0..<2 {
             #expect(machine.take(2) == [.deliver(message(one, offset), to: 2)])
             #expect(machine.done(message(one, offset)).isCurrent)
         }
     }
 
-    @Test func aRevokedPartitionsMessageCannotBeDone() {
+    @Test func messagesOfARevokedPartitionCannotBeMarkedAsDone() {
         var machine = machine([one, two])
         _ = machine.received(message(one, 0))
         _ = machine.received(message(one, 1))
@@ -116,12 +116,12 @@ struct ConsumerMachineTests {
         machine.revokeAll()
         #expect(machine.assigned == [])
         #expect(!machine.isCurrent(message(one, 0)))
-        #expect(machine.take(2) == [], "what was buffered is gone")
+        #expect(machine.take(2) == [], "the buffer is empty")
         #expect(machine.done(message(one, 0)) == (false, []))
         #expect(machine.unfinishedCount == 0)
     }
 
-    @Test func aPartitionThatComesBackWaitsForTheMessageThatIsStillWorkedOn() {
+    @Test func aReassignedPartitionWaitsForItsUnfinishedMessage() {
         var machine = machine([one])
         _ = machine.received(message(one, 0))
         _ = machine.take(1)
@@ -135,7 +135,7 @@ struct ConsumerMachineTests {
         #expect(machine.done(message(one, 0, generation: 2)) == (true, [.store(one, offset: 1)]))
     }
 
-    @Test func whatIsUndoneInAnotherAssignmentCountsToo() {
+    @Test func unfinishedMessagesOfAnEarlierAssignmentCountTowardsTheLimit() {
         var machine = machine([one, two], inFlight: 1)
         _ = machine.received(message(one, 0))
         _ = machine.take(1)
@@ -146,7 +146,7 @@ struct ConsumerMachineTests {
         #expect(machine.release(message(one, 0)) == [.deliver(message(two, 0, generation: 2), to: 2)])
     }
 
-    @Test func anErrorGoesToOneTaker() throws {
+    @Test func anErrorIsDeliveredToOneWaitingCall() throws {
         let error = KafkaError.closed
         var machine = machine([one])
         #expect(machine.fail(error) == [])
@@ -157,7 +157,7 @@ struct ConsumerMachineTests {
         #expect(machine.received(message(one, 0)) == [.deliver(message(one, 0), to: 3)])
     }
 
-    @Test func afterAFatalErrorNothingCanBeDone() {
+    @Test func afterAFatalErrorNothingCanBeMarkedAsDone() {
         let error = KafkaError(RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, isFatal: true)
         var machine = machine([one])
         _ = machine.received(message(one, 0))
@@ -170,7 +170,7 @@ struct ConsumerMachineTests {
         #expect(machine.unfinishedCount == 0)
     }
 
-    @Test func aCancelledTakerMissesNothing() {
+    @Test func aCancelledCallLosesNoMessage() {
         var machine = machine([one])
         #expect(machine.take(1) == [])
         #expect(machine.cancel(1) == [.fail(1, .cancelled)])
@@ -179,7 +179,7 @@ struct ConsumerMachineTests {
         #expect(machine.take(2) == [.deliver(message(one, 0), to: 2)])
     }
 
-    @Test func afterAStopNothingIsGivenButWhatIsUndoneCanBeDone() {
+    @Test func afterAStopNothingIsDeliveredButUnfinishedMessagesCanBeMarkedAsDone() {
         var machine = machine([one, two])
         _ = machine.received(message(one, 0))
         _ = machine.take(1)

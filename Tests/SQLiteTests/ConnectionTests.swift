@@ -2,7 +2,7 @@ import ClairoTestSupport
 import SQLite
 import Testing
 
-/// The wrapper on a file of its own.
+/// The wrapper with a separate file per test.
 @Suite struct ConnectionTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -16,30 +16,30 @@ import Testing
             .null, .integer(.min), .integer(.max), .real(0.1), .text(""), .text("na\u{EF}ve \u{1F3AC}"), .text("a\0b"),
             .bytes([]), .bytes([0, 255]),
         ] as [Value])
-    func aValueComesBackAsItWasBound(value: Value) throws {
+    func aBoundValueIsReadBackUnchanged(value: Value) throws {
         let result = try open().query("SELECT ? AS value, 'é' AS name", [value])
         #expect(result.columns == ["value", "name"])
         #expect(result.rows == [[value, .text("é")]])
     }
 
-    @Test func onlyOneStatementIsTakenAtATime() throws {
+    @Test func onlyOneStatementIsAcceptedAtATime() throws {
         let connection = try open()
         #expect(throws: SQLiteError.self) { try connection.execute("CREATE TABLE a (x); CREATE TABLE b (x)") }
         #expect(try connection.query("SELECT name FROM sqlite_schema;\n").rows.isEmpty)
     }
 
-    @Test func aNameThatDoesNotExistIsNoString() throws {
+    @Test func anUnknownNameIsNotAStringLiteral() throws {
         #expect(throws: SQLiteError.self) { try open().query("SELECT \"missing\"") }
     }
 
-    @Test func aConnectionThatDoesNotCreateNeedsTheFile() throws {
+    @Test func aConnectionWithoutCreateNeedsAnExistingFile() throws {
         let error = #expect(throws: SQLiteError.self) {
             try Connection(path: scratch.path("missing.db"), busyMilliseconds: 0, creates: false)
         }
         #expect(error?.kind == .cannotOpen)
     }
 
-    @Test func whatIsWrittenIsCountedAndReadByAnother() throws {
+    @Test func changesAreCountedAndVisibleToAnotherConnection() throws {
         let connection = try open()
         try connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
         for id in 1...3 {
@@ -58,7 +58,7 @@ import Testing
         #expect(try connection.query("SELECT * FROM t").columns == ["a", "b"])
     }
 
-    @Test func errorsAreToldApartAndHoldNoValue() throws {
+    @Test func errorsAreClassifiedAndContainNoValue() throws {
         let connection = try open()
         try connection.execute("CREATE TABLE parent (id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL)")
         try connection.execute("CREATE TABLE child (parent TEXT REFERENCES parent (id))")
@@ -81,7 +81,7 @@ import Testing
         #expect(kind("", []) == .misuse)
     }
 
-    @Test func aLockIsWaitedForOnlySoLong() throws {
+    @Test func waitingForALockIsBounded() throws {
         let holder = try open()
         try holder.execute("CREATE TABLE t (a)")
         try holder.execute("BEGIN EXCLUSIVE")
@@ -94,7 +94,7 @@ import Testing
         #expect(try other.execute("INSERT INTO t VALUES (1)") == 1)
     }
 
-    @Test func aFileThatIsNoDatabaseIsNotTakenForOne() throws {
+    @Test func refusesAFileThatIsNotADatabase() throws {
         try scratch.write(String(repeating: "no database\n", count: 500), to: "test.db")
         let connection = try open()
         let error = #expect(throws: SQLiteError.self) { try connection.query("SELECT * FROM sqlite_master") }

@@ -1,36 +1,37 @@
 internal import Foundation
 internal import Synchronization
 
-/// Finds credentials in the same places as AWS's tools, and renews those that expire.
+/// Finds credentials in the same places as AWS's tools, and renews credentials that expire.
 ///
 /// Providers are asked in this order: the environment, the profile in the shared files, the container's endpoint (ECS,
-/// EKS), the instance metadata service (EC2). The first that has credentials is used. A provider that is configured but
-/// broken ends the search, so that another identity is not used by accident.
+/// EKS), the instance metadata service (EC2). The first one that has credentials is used. A provider that is configured
+/// but fails ends the search, so that another identity is not used by accident.
 ///
-/// Five minutes before the credentials expire, one caller renews them while others keep using the old ones. In the last
-/// minute all callers wait for the renewal. A failed renewal is ignored while the old credentials are valid.
+/// From five minutes before the credentials expire, one caller renews them while others still use the old ones. In the
+/// last minute, all callers wait for the renewal. A failed renewal is ignored while the old credentials are valid.
 public final class AWSCredentialChain: Sendable {
-    /// How long before expiry credentials are renewed (advisory), and when callers start to wait for the renewal
+    /// Seconds before expiry at which credentials are renewed (advisory), and at which all callers wait for the renewal
     /// (mandatory).
     static let advisory: TimeInterval = 300
     static let mandatory: TimeInterval = 60
-    /// The minimum time between renewals while the old credentials are valid, whatever their result.
+    /// The minimum number of seconds between renewals while the old credentials are valid, whether they succeed or
+    /// fail.
     static let renewalPause: TimeInterval = 10
 
     private struct State {
         var result: Result<AWSCredentials, AWSCredentialsError>?
         var renewed = Date.distantPast
-        /// Counts renewals. A caller that waited for one uses its result, including an error.
+        /// The number of renewals. A caller that waited for a renewal uses its result, even if that is an error.
         var round = 0
     }
 
     private let providers: [any CredentialProvider]
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
-    /// Held by the caller that renews. Callers are on dedicated threads, never on the cooperative pool.
+    /// Held during a renewal, which blocks. Callers are on dedicated threads, never on the cooperative pool.
     private let renewal = Mutex(())
 
-    /// - Parameter profile: The profile to use regardless of the environment. Without one, keys in the environment come
+    /// - Parameter profile: The profile to use regardless of the environment. If nil, keys in the environment come
     ///   first, even before `AWS_PROFILE`, as in AWS's own tools.
     public convenience init(_ system: AWSSystem, profile: String? = nil) {
         let fromEnvironment = profile == nil ? [EnvironmentCredentials(system: system)] : []
@@ -47,7 +48,7 @@ public final class AWSCredentialChain: Sendable {
         self.now = now
     }
 
-    /// Valid credentials. May block until a metadata service answers.
+    /// Valid credentials. May block until a provider answers.
     public func credentials() throws(AWSCredentialsError) -> AWSCredentials {
         let seen = state.withLock { $0 }
         let now = now()
@@ -56,7 +57,7 @@ public final class AWSCredentialChain: Sendable {
             if left > Self.advisory { return current }
             if left > 0, now < seen.renewed + Self.renewalPause { return current }
             if left > Self.mandatory {
-                // Another caller is already renewing them.
+                // If another caller holds the lock, it is already renewing them.
                 let renewed = renewal.withLockIfAvailable { _ in Result { try renew(after: seen.round) } }
                 return (try? renewed?.get()) ?? current
             }
@@ -64,7 +65,7 @@ public final class AWSCredentialChain: Sendable {
         return try renewal.withLock { _ throws(AWSCredentialsError) in try renew(after: seen.round) }
     }
 
-    /// Discards credentials that a service has rejected as expired or unknown, unless they were renewed meanwhile.
+    /// Discards credentials that a service has rejected as expired, unless they have been renewed meanwhile.
     public func invalidate(_ credentials: AWSCredentials) {
         state.withLock { if case .success(credentials) = $0.result { $0.result = nil } }
     }
@@ -102,7 +103,7 @@ public final class AWSCredentialChain: Sendable {
 
     private func ask(_ provider: any CredentialProvider) throws(ProviderFailure) -> AWSCredentials {
         let found = try provider.credentials()
-        if let end = found.expiration, end <= now() { throw .unavailable("the credentials that it gave have expired") }
+        if let end = found.expiration, end <= now() { throw .unavailable("the returned credentials have expired") }
         return found
     }
 }

@@ -2,13 +2,13 @@ public import struct Foundation.Date
 
 /// Credentials for signing requests. The description shows neither the secret nor the token.
 public struct AWSCredentials: Sendable, Hashable {
-    /// Id of the access key; not secret.
+    /// The id of the access key, which is not secret.
     public var accessKeyID: String
     /// The key that signs. It must not be logged.
     public var secretAccessKey: String
     /// The session token of temporary credentials.
     public var sessionToken: String?
-    /// When they expire; nil for permanent ones.
+    /// When the credentials expire, or nil if they are permanent.
     public var expiration: Date?
 
     public init(
@@ -22,11 +22,11 @@ public struct AWSCredentials: Sendable, Hashable {
 }
 
 extension AWSCredentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The key id is not a secret; its last characters identify the credentials.
+    /// The last characters of the access key's id, which identify the credentials and are not secret.
     public var description: String { "AWS credentials …\(accessKeyID.suffix(4))" }
 
     public var debugDescription: String { description }
 
-    /// Keeps `dump` and string interpolation from showing more than the description.
+    /// Shows no more than the description, for `dump` and string interpolation.
     public var customMirror: Mirror { Mirror(self, children: [("accessKeyID", "…\(accessKeyID.suffix(4))")]) }
 }

@@ -1,26 +1,26 @@
-/// No credentials were found: the providers asked, and the reason of each. Contains no secrets.
+/// No credentials were found. Names each provider that was asked and its reason. Contains no secrets.
 public struct AWSCredentialsError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Whether another attempt can help.
+    /// The kind of error, which decides whether a retry can help.
     public enum Kind: Sendable, Hashable {
         /// No provider has credentials.
         case missing
-        /// A provider's credentials are unusable: half of a pair, an unknown profile, an unreadable file.
+        /// A provider is configured but cannot be used: half of a key pair, an unknown profile, an unreadable file.
         case invalid
-        /// A service that has credentials does not answer. A retry may succeed.
+        /// A provider failed or its service did not answer. A retry may succeed.
         case unavailable
     }
 
-    /// A source that was asked, and why it gave no credentials.
+    /// A provider that was asked, and why it returned no credentials.
     public struct Attempt: Sendable, Hashable {
-        /// The source, such as `environment`.
+        /// The name of the provider, such as `environment`.
         public var provider: String
-        /// Why it gave none.
+        /// Why it returned no credentials.
         public var reason: String
     }
 
-    /// Whether another attempt can help.
+    /// The kind of error.
     public let kind: Kind
-    /// In the order they were asked. The last one ended the search.
+    /// The providers in the order in which they were asked. The last one ended the search.
     public let attempts: [Attempt]
 
     public var description: String {
@@ -30,10 +30,11 @@ public struct AWSCredentialsError: Error, Sendable, Hashable, CustomStringConver
 
 /// Why a provider returned no credentials.
 enum ProviderFailure: Error {
-    /// It has none. The next provider is asked.
+    /// The provider has no credentials. The next one is asked.
     case nothing(String)
-    /// Ends the search.
+    /// The provider is configured but cannot be used. Ends the search.
     case invalid(String)
+    /// The provider failed, perhaps temporarily. Ends the search.
     case unavailable(String)
 
     var reason: String {
@@ -45,8 +46,8 @@ enum ProviderFailure: Error {
 
 /// A source of credentials.
 protocol CredentialProvider: Sendable {
-    /// The name in errors.
+    /// The name in error messages.
     var name: String { get }
-    /// Blocks.
+    /// Asks the source for credentials. Blocks.
     func credentials() throws(ProviderFailure) -> AWSCredentials
 }

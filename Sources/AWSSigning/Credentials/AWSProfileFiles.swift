@@ -1,10 +1,11 @@
 internal import Foundation
 
-/// The shared files of AWS's tools, as far as one profile needs them.
+/// The configuration file and the credentials file that AWS's tools share.
 ///
-/// Both contain sections in brackets with `name = value` lines. A name without a value is followed by more deeply
-/// indented lines (`s3 =`, then `    addressing_style = path`). The configuration file uses `[profile work]` where the
-/// credentials file uses `[work]`. Source: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+/// Both contain sections: a name in brackets, followed by `name = value` lines. After a name without a value, more
+/// deeply indented lines belong to it (`s3 =`, then `    addressing_style = path`). A profile is `[profile work]` in
+/// the configuration file and `[work]` in the credentials file. Source:
+/// https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 struct AWSProfileFiles {
     typealias Section = [String: Value]
 
@@ -32,7 +33,7 @@ struct AWSProfileFiles {
 
     func credentials(of profile: String) -> Section? { credentials[profile] }
 
-    /// `[services NAME]`, which contains endpoints by service.
+    /// The section `[services NAME]`, which contains an endpoint for each service.
     func services(_ name: String) -> Section? { configuration["services \(name)"] }
 
     // MARK: Parsing
@@ -52,7 +53,7 @@ struct AWSProfileFiles {
     static func sections(in text: String, named path: String) throws(AWSConfigurationError) -> [String: Section] {
         var sections: [String: Section] = [:]
         var section: String?
-        /// The name without a value to which indented lines belong.
+        // The last name without a value, to which more deeply indented lines belong.
         var parent: (name: String, indent: Int)?
         let lines = text.drop { $0 == "\u{FEFF}" }.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         for (index, line) in lines.enumerated() {
@@ -79,7 +80,7 @@ struct AWSProfileFiles {
         return sections
     }
 
-    /// A comment starts a line or follows white space.
+    /// Removes a comment, which starts at the start of a line or after white space.
     private static func withoutComment(_ line: Substring) -> String {
         var before: Character = " "
         let content = line.prefix { character in
@@ -89,7 +90,7 @@ struct AWSProfileFiles {
         return content.trimmingCharacters(in: .whitespaces)
     }
 
-    /// `profile "my work"` is `profile my work`.
+    /// The name of a section: `profile "my work"` becomes `profile my work`.
     private static func title(_ text: Substring) -> String {
         text.split(whereSeparator: \.isWhitespace).joined(separator: " ").filter { $0 != "\"" && $0 != "'" }
     }

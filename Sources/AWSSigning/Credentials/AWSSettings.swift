@@ -1,6 +1,7 @@
-/// Settings of AWS's tools that also apply to S3 and ECS clients, from the environment, then the profile.
+/// The settings of AWS's tools that Clairo's S3 and ECS clients also use. The environment takes precedence over the
+/// profile.
 public struct AWSSettings: Sendable {
-    /// How URLs name a bucket.
+    /// Where a bucket's name is in a URL.
     public enum AddressingStyle: String, Sendable {
         /// The client chooses.
         case auto
@@ -10,19 +11,20 @@ public struct AWSSettings: Sendable {
         case virtual
     }
 
-    /// The profile of these settings.
+    /// The name of the profile from which the settings come.
     public let profile: String
-    /// The region, such as `eu-central-1`; nil if no setting names one.
+    /// The region, such as `eu-central-1`, or nil if no setting names one.
     public let region: String?
-    /// `s3.addressing_style`
+    /// The profile's setting `addressing_style` in `s3`, or nil if it is not set.
     public let s3AddressingStyle: AddressingStyle?
-    /// A file of trusted CA certificates.
+    /// The path of a file of trusted CA certificates, or nil if it is not set.
     public let caBundle: String?
-    /// The maximum number of attempts per request.
+    /// The maximum number of attempts per request, or nil if it is not set.
     public let maxAttempts: Int?
     private let endpoints: @Sendable (String) -> String?
 
     /// - Parameter profile: Overrides `AWS_PROFILE`.
+    /// - Throws: An error if a shared file or a setting is invalid.
     public init(_ system: AWSSystem, profile: String? = nil) throws(AWSConfigurationError) {
         let profile = profile ?? system.profileVariable ?? "default"
         let files = try AWSProfileFiles(system)
@@ -65,8 +67,9 @@ public struct AWSSettings: Sendable {
         }
     }
 
-    /// A service's endpoint if it is not AWS's: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, then the profile's
-    /// `services` section, then its `endpoint_url`. All are ignored if `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true`.
+    /// The configured endpoint of a service, or nil for AWS's own. The first of these settings applies: a variable such
+    /// as `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the profile's `services` section, the profile's `endpoint_url`.
+    /// All are ignored if `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` or `ignore_configured_endpoint_urls` is `true`.
     /// - Parameter service: For example `s3` or `ecs`.
     public func endpointURL(of service: String) -> String? { endpoints(service) }
 }

@@ -1,25 +1,26 @@
 public import Foundation
 internal import Glibc
 
-/// The environment in which credentials and settings are found. Tests inject their own.
+/// Access to everything from which credentials and settings are read. Tests inject their own.
 public struct AWSSystem: Sendable {
-    /// A request to a metadata service. It may carry a token, so redirects must not be followed and proxies not used.
+    /// A request to a metadata service. It may contain a token, so redirects must not be followed and proxies must not
+    /// be used.
     public struct MetadataRequest: Sendable, Hashable {
-        /// HTTP method.
+        /// The HTTP method.
         public var method: String
-        /// URL of the metadata service.
+        /// The URL in the metadata service.
         public var url: String
-        /// Header fields.
+        /// The header fields.
         public var headers: [AWSRequest.Header]
-        /// The timeout of the whole request.
+        /// How long to wait for a connection, and for the reply.
         public var timeout: Duration
     }
 
-    /// The answer of a metadata service.
+    /// The response of a metadata service.
     public struct MetadataResponse: Sendable {
-        /// HTTP status.
+        /// The HTTP status.
         public var status: Int
-        /// Body, as received.
+        /// The body.
         public var body: Data
 
         public init(status: Int, body: Data) {
@@ -30,13 +31,14 @@ public struct AWSSystem: Sendable {
 
     /// Environment variables.
     public var environment: [String: String]
-    /// Blocks. Its errors describe themselves in plain words, without request headers.
+    /// Sends a request to a metadata service. Blocks. The description of an error is shown to users, so it must contain
+    /// no request headers.
     public var fetch: @Sendable (MetadataRequest) throws -> MetadataResponse
     /// The content of a file, or nil if it does not exist.
     public var readFile: @Sendable (_ path: String) throws -> Data?
-    /// The standard output of a shell command, for `credential_process`.
+    /// Runs a shell command, for `credential_process`, and returns its standard output.
     public var run: @Sendable (_ command: String) throws -> Data
-    /// The clock.
+    /// The current time.
     public var now: @Sendable () -> Date
     /// Sleeps between attempts.
     public var pause: @Sendable (Duration) -> Void
@@ -57,10 +59,10 @@ public struct AWSSystem: Sendable {
         self.pause = pause
     }
 
-    /// A variable that is set and not empty.
+    /// The value of a variable, or nil if it is not set or empty.
     func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
 
-    /// A path in which `~` stands for the home folder.
+    /// A path with a leading `~` replaced by the home folder.
     func expanded(_ path: String) -> String {
         guard path.hasPrefix("~/"), let home = variable("HOME") else { return path }
         return home + path.dropFirst()
@@ -68,9 +70,9 @@ public struct AWSSystem: Sendable {
 
     // MARK: This machine
 
-    /// The content of a file; nil if there is no such file.
+    /// The content of a file, or nil if there is no such file.
     @Sendable public static func contents(ofFile path: String) throws -> Data? {
-        // Through a file handle, because the path may be /dev/null or a pipe, which Data(contentsOf:) rejects.
+        // Use a file handle, because the path may be /dev/null or a pipe, which Data(contentsOf:) rejects.
         let file = URL(fileURLWithPath: path)
         do {
             return try FileHandle(forReadingFrom: file).readToEnd() ?? Data()
@@ -81,15 +83,18 @@ public struct AWSSystem: Sendable {
         }
     }
 
-    /// The timeout after which a command is killed, because everything waits for credentials.
+    /// The timeout after which a command is killed, because all callers wait for the credentials.
     static let commandLimit = Duration.seconds(60)
 
-    /// Standard output of a shell command. It throws if the command fails or takes too long.
+    /// Runs a shell command and returns its standard output, with a timeout of 60 seconds.
+    /// - Throws: An error if the command fails or takes too long.
     @Sendable public static func output(ofCommand command: String) throws -> Data {
         try output(ofCommand: command, limit: commandLimit)
     }
 
-    /// Standard output of a shell command. It throws if the command fails or takes too long.
+    /// Runs a shell command and returns its standard output.
+    /// - Parameter limit: The time until the end of the output, after which the command is killed.
+    /// - Throws: An error if the command fails or takes too long.
     public static func output(ofCommand command: String, limit: Duration) throws -> Data {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
@@ -97,11 +102,12 @@ public struct AWSSystem: Sendable {
         process.standardInput = FileHandle.nullDevice
         let pipe = Pipe()
         process.standardOutput = pipe
-        // It may contain secrets.
+        // Discard it, because it may contain secrets.
         process.standardError = FileHandle.nullDevice
         try process.run()
         let output = try read(pipe.fileHandleForReading.fileDescriptor, until: .now + limit)
-        // Children of the command may keep the pipe open, or it may have closed it early.
+        // The output may end later than the command, if a child keeps the pipe open, or earlier, if the command closes
+        // it.
         guard let output else {
             kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
@@ -114,7 +120,7 @@ public struct AWSSystem: Sendable {
         return output
     }
 
-    /// Reads to the end, or returns nil if that is not reached by the deadline.
+    /// Reads to the end. Returns nil if the end is not reached by the deadline.
     private static func read(_ descriptor: Int32, until deadline: ContinuousClock.Instant) throws -> Data? {
         var output = Data()
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -134,7 +140,7 @@ public struct AWSSystem: Sendable {
 
 /// An invalid setting or file.
 public struct AWSConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What is wrong and where, without possibly secret values.
+    /// What is wrong and where, without values that may be secret.
     public let description: String
 
     init(_ description: String) { self.description = description }

@@ -1,9 +1,9 @@
 internal import Foundation
 
-/// The role of an ECS task or an EKS pod, from the local endpoint of its agent.
+/// The credentials of an ECS task's or EKS pod's role, from the local endpoint of its agent.
 ///
-/// The address comes from the environment. Over plain HTTP it must be this machine or an agent's own address, so that
-/// the token never leaves the machine. Source:
+/// The address comes from the environment. With plain HTTP, it must be a loopback address or one of the agents' own
+/// addresses, so that the token never leaves the machine. Source:
 /// https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 struct ContainerCredentials: CredentialProvider {
     private static let timeout = Duration.seconds(2)
@@ -37,7 +37,7 @@ struct ContainerCredentials: CredentialProvider {
         switch response.status {
         case 200: return try CredentialDocument.answer(response.body)
         case 400..<500 where response.status != 429:
-            throw .invalid("the endpoint refused with HTTP \(response.status)")
+            throw .invalid("the endpoint refused the request with HTTP \(response.status)")
         default: throw .unavailable("the endpoint answered HTTP \(response.status)")
         }
     }
@@ -54,7 +54,7 @@ struct ContainerCredentials: CredentialProvider {
         }
         guard let components = URLComponents(string: url, encodingInvalidCharacters: false), components.user == nil,
             let host = components.host?.trimmingCharacters(in: ["[", "]"]).lowercased(), !host.isEmpty
-        else { throw .invalid("AWS_CONTAINER_CREDENTIALS_FULL_URI is no URL of a host") }
+        else { throw .invalid("AWS_CONTAINER_CREDENTIALS_FULL_URI is not a URL with a host") }
         switch components.scheme?.lowercased() {
         case "https": return url
         case "http" where Self.agents.contains(host) || Self.isLoopback(host): return url

@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// Credentials in the format of metadata services and `credential_process`.
+/// Credentials in the JSON format of metadata services and `credential_process`.
 struct CredentialDocument: Decodable {
     private var accessKeyID: String?
     private var secretAccessKey: String?
@@ -22,13 +22,14 @@ struct CredentialDocument: Decodable {
         case version = "Version"
     }
 
-    /// Parses a metadata service's reply.
+    /// Parses the response of a metadata service.
     static func answer(_ data: Data) throws(ProviderFailure) -> AWSCredentials {
         let document = try Self(data)
         if let code = document.code, code != "Success" { throw .unavailable("it answered with the code \(code)") }
         return try document.credentials(token: document.token)
     }
 
+    /// Parses the output of a `credential_process`. Source:
     /// https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
     static func process(_ data: Data) throws(ProviderFailure) -> AWSCredentials {
         let document = try Self(data)
@@ -37,7 +38,7 @@ struct CredentialDocument: Decodable {
     }
 
     private init(_ data: Data) throws(ProviderFailure) {
-        // The decoder's error would quote the text.
+        // Discard the decoder's error, because it may quote the text, which is secret.
         guard let document = try? JSONDecoder().decode(Self.self, from: data) else {
             throw .unavailable("the answer is not a JSON document with credentials")
         }
@@ -53,7 +54,7 @@ struct CredentialDocument: Decodable {
             end =
                 (try? Date(expiration, strategy: .iso8601))
                 ?? (try? Date(expiration, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
-            if end == nil { throw .unavailable("the answer's Expiration is no ISO 8601 time") }
+            if end == nil { throw .unavailable("the answer's Expiration is not an ISO 8601 time") }
         }
         return AWSCredentials(
             accessKeyID: accessKeyID, secretAccessKey: secretAccessKey, sessionToken: token, expiration: end)

@@ -1,8 +1,9 @@
 internal import Foundation
 
-/// The role of an EC2 instance, from version 2 of its metadata service: a PUT returns a token for the reads.
+/// The credentials of an EC2 instance's role, from version 2 of the instance metadata service (IMDSv2): a PUT returns a
+/// token, which the following GETs must contain.
 ///
-/// Outside of EC2 nothing answers, so there is only one short attempt. Source:
+/// Outside of EC2, nothing answers, so by default there is only one attempt with a timeout of one second. Source:
 /// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
 struct InstanceCredentials: CredentialProvider {
     private static let roles = "/latest/meta-data/iam/security-credentials/"
@@ -21,10 +22,12 @@ struct InstanceCredentials: CredentialProvider {
         let role = list.status == 200 ? text(list.body).split(whereSeparator: \.isNewline).first.map(String.init) : nil
         guard let role, list.status == 200 else {
             if list.status == 404 || list.status == 200 { throw .nothing("the instance has no role") }
-            throw .unavailable("the list of roles came with HTTP \(list.status)")
+            throw .unavailable("the request for the list of roles failed with HTTP \(list.status)")
         }
         let answer = try ask("GET", Self.roles + PercentEncoding.component(role), headers)
-        guard answer.status == 200 else { throw .unavailable("the role's credentials came with HTTP \(answer.status)") }
+        guard answer.status == 200 else {
+            throw .unavailable("the request for the role's credentials failed with HTTP \(answer.status)")
+        }
         return try CredentialDocument.answer(answer.body)
     }
 
@@ -33,13 +36,13 @@ struct InstanceCredentials: CredentialProvider {
         do {
             response = try ask("PUT", "/latest/api/token", [.init("X-aws-ec2-metadata-token-ttl-seconds", "21600")])
         } catch {
-            // Outside of EC2, no answer is normal.
+            // Outside of EC2, it is normal that nothing answers.
             if case .unavailable(let reason) = error { throw .nothing(reason) }
             throw error
         }
         let token = text(response.body).trimmingCharacters(in: .whitespacesAndNewlines)
         guard response.status == 200, !token.isEmpty else {
-            throw .nothing("it gave no token, HTTP \(response.status)")
+            throw .nothing("it returned no token (HTTP \(response.status))")
         }
         return token
     }
@@ -67,7 +70,7 @@ struct InstanceCredentials: CredentialProvider {
     private func endpoint() throws(ProviderFailure) -> String {
         if let url = system.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT") {
             guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
-                throw .invalid("AWS_EC2_METADATA_SERVICE_ENDPOINT is no http URL")
+                throw .invalid("AWS_EC2_METADATA_SERVICE_ENDPOINT is not an http or https URL")
             }
             return url.hasSuffix("/") ? String(url.dropLast()) : url
         }
@@ -75,7 +78,7 @@ struct InstanceCredentials: CredentialProvider {
             ? "http://[fd00:ec2::254]" : "http://169.254.169.254"
     }
 
-    /// The value of a variable (default: 1).
+    /// The positive number in a variable (default: 1).
     private func number(_ name: String) throws(ProviderFailure) -> Int {
         guard let text = system.variable(name) else { return 1 }
         guard let number = Int(text), number > 0 else { throw .invalid("\(name) must be a whole number above 0") }

@@ -1,7 +1,7 @@
-/// The keys of a profile in the shared files, or the output of its `credential_process`.
+/// The credentials of a profile in the shared files, or from its `credential_process`.
 ///
-/// A profile that assumes a role, uses SSO or a web identity is rejected instead of skipped, because the next provider
-/// would be another identity.
+/// A profile that assumes a role or uses SSO or a web identity is an error. It is not skipped, because the next
+/// provider would have another identity.
 struct ProfileCredentials: CredentialProvider {
     let system: AWSSystem
     /// Overrides `AWS_PROFILE`.
@@ -36,8 +36,8 @@ struct ProfileCredentials: CredentialProvider {
     }
 
     private static let unsupported = [
-        ("role_arn", "taking on a role"), ("web_identity_token_file", "a web identity"), ("sso_session", "signing in"),
-        ("sso_start_url", "signing in"),
+        ("role_arn", "assuming a role"), ("web_identity_token_file", "a web identity"), ("sso_session", "SSO"),
+        ("sso_start_url", "SSO"),
     ]
 
     private func pair(_ section: AWSProfileFiles.Section) throws(ProviderFailure) -> AWSCredentials? {

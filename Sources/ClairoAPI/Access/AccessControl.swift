@@ -11,7 +11,10 @@ final class AccessControl: Sendable {
     private let limiter: RateLimiter
     private let isLoopback: Bool
 
-    /// - Parameter tokens: The accepted tokens, or nil for anonymous access.
+    /// - Parameters:
+    ///   - tokens: The accepted tokens, or nil for anonymous access.
+    ///   - isLoopback: Whether only this machine can connect. Anonymous requests must then name `localhost` or an IP
+    ///     address as their host.
     init(tokens: TokenList?, limiter: RateLimiter, isLoopback: Bool) {
         self.tokens = Mutex(tokens)
         self.limiter = limiter
@@ -20,7 +23,8 @@ final class AccessControl: Sendable {
 
     func replace(_ list: TokenList) { tokens.withLock { $0 = list } }
 
-    /// - Throws: 401, 403 or 429.
+    /// Authenticates a request and counts it against the caller's rate.
+    /// - Throws: 401 for a missing or unknown token, 403 for a request from another site, 429 above the rate.
     func admit(_ request: Request, from channel: any Channel) throws(APIError) -> Caller {
         let address = channel.remoteAddress?.ipAddress ?? "local"
         guard let list = tokens.withLock({ $0 }) else {
@@ -52,7 +56,7 @@ final class AccessControl: Sendable {
             headers: [.retryAfter: String(max(1, Int(seconds.rounded(.up))))])
     }
 
-    /// Rejects requests that another site's web page makes a local browser send (CSRF, DNS rebinding).
+    /// Rejects requests that a web page of another site sends through the user's browser (CSRF, DNS rebinding).
     private func checkSite(_ request: Request) throws(APIError) {
         let authority = (request.head.authority ?? request.headers[.host] ?? "").lowercased()
         if let origin = request.headers[.origin]?.lowercased() {

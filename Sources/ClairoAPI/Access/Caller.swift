@@ -4,22 +4,23 @@ internal import OpenSSL
 
 /// The identity of a caller, which owns uploads. Callers with the same owner share uploads; others cannot see them.
 struct Caller: Sendable, Hashable {
-    /// The type of an upload.
+    /// How an upload is sent: in one request, resumably over tus, or directly to the store.
     enum Purpose: String, CaseIterable { case stream, resumable, direct }
 
-    /// The token's name if it has one, so that the token can be rotated; otherwise its digest. Never the token itself.
+    /// The token's name if it has one, so that uploads keep their owner when the token is rotated; otherwise the
+    /// token's digest. Never the token itself.
     let owner: String
 
     static let anonymous = Caller(owner: "anonymous")
 
-    /// Creates a fingerprint for a new upload: a random salt, and a digest of salt, caller and purpose, as 64
-    /// hexadecimal digits.
+    /// Creates the fingerprint of a new upload: 8 bytes of random salt, then the first 24 bytes of the SHA-256 of salt,
+    /// purpose and owner, as 64 hexadecimal digits.
     func fingerprint(_ purpose: Purpose) -> String {
         let salt = (0..<8).map { _ in UInt8.random(in: .min ... .max) }
         return Self.fingerprint(owner, purpose, salt: salt.hexadecimal)
     }
 
-    /// The purpose encoded in a fingerprint, or nil if the upload is not the caller's.
+    /// The purpose encoded in an upload's fingerprint, or nil if the upload belongs to another caller.
     func purpose(ofFingerprint fingerprint: String) -> Purpose? {
         let salt = String(fingerprint.prefix(16))
         return Purpose.allCases.first { Self.fingerprint(owner, $0, salt: salt) == fingerprint }

@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Synchronization
 
-/// A token bucket per caller: a burst of `burst` requests, then `perSecond`.
+/// Limits each caller's request rate with a token bucket: `burst` requests at once, then `perSecond`.
 final class RateLimiter: Sendable {
     private let perSecond: Double
     private let burst: Double
@@ -20,7 +20,7 @@ final class RateLimiter: Sendable {
     func admit(_ caller: String) -> Double? {
         let time = now().seconds
         return buckets.withLock { buckets in
-            // A full bucket is as good as a new one.
+            // Bound memory. A full bucket need not be kept, because a new one is full too.
             if buckets.count > 10_000 { buckets = buckets.filter { !$0.value.isFull(at: time) } }
             return buckets[caller, default: TokenBucket(burst: burst, perSecond: perSecond, now: time)]
                 .takeIfAvailable(at: time)

@@ -4,8 +4,8 @@ internal import OpenSSL
 
 /// The accepted bearer tokens. Only their digests are kept.
 ///
-/// The file has one token per line, optionally preceded by `name:`. Lines starting with `#` are comments. Tokens with
-/// the same name share their uploads.
+/// The token file has one token per line, optionally preceded by `name:`. Lines that start with `#` are comments.
+/// Tokens with the same name share their uploads.
 struct TokenList: Sendable, Equatable {
     private struct Entry: Sendable, Equatable {
         var digest: [UInt8]
@@ -14,9 +14,13 @@ struct TokenList: Sendable, Equatable {
 
     private var entries: [Entry] = []
 
-    /// Problems that the operator should fix.
+    /// Problems that the operator should fix, as clauses without a full stop.
     private(set) var warnings: [String] = []
 
+    /// - Parameters:
+    ///   - text: The content of the token file.
+    ///   - name: The name of the file for messages.
+    /// - Throws: `configuration` (78) if a line is malformed or there are no tokens.
     init(text: String, name: String) throws(ClairoError) {
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let line = line.trimmingCharacters(in: .whitespacesAndNewlines)
@@ -44,7 +48,7 @@ struct TokenList: Sendable, Equatable {
         }
     }
 
-    /// Reads the file. Warns if other users can read it.
+    /// Reads the file at `path`. Adds a warning if other users can access it.
     init(path: String) throws(ClairoError) {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw .configuration(
@@ -57,7 +61,7 @@ struct TokenList: Sendable, Equatable {
         }
     }
 
-    /// The owner of a token. Compares all entries in constant time.
+    /// The caller with this token, or nil if the token is unknown. Compares all entries in constant time.
     func caller(token: Substring) -> Caller? {
         let digest = Digest.sha256(token.utf8)
         var found: Caller?

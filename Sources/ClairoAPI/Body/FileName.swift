@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// Cleans file names sent by clients. They are for display only, never part of a key or path.
+/// Cleans file names sent by clients. A file name is only displayed and never becomes part of a key or path.
 enum FileName {
     /// The last path component without control and bidi characters, or nil if nothing is left. Escapes such as `%2e%2e`
     /// are kept, because nothing decodes them.

@@ -4,9 +4,11 @@ internal import NIOCore
 /// An incremental multipart/form-data parser (RFC 7578, RFC 2046 section 5.1).
 ///
 /// Add received bytes with `append`, call `next` until it returns nil, and repeat. Call `finish` at the end of the
-/// body. File bytes are returned as slices of the input: only bytes across the seam of two pieces are copied, and only
-/// a header block or a possible boundary is buffered. The parser is strict: lines end in CR LF, header lines are not
-/// folded, and anything that starts like a boundary is one.
+/// body.
+///
+/// File bytes are returned as slices of the input. Only an incomplete header block or a possible boundary stays
+/// buffered; `append` copies a piece only to join it to such bytes. The parser is strict: lines end in CR LF, header
+/// lines are not folded, and anything that starts like a boundary is a boundary.
 struct FormParser {
     enum Event: Equatable {
         case partBegan(FormPart)
@@ -14,6 +16,7 @@ struct FormParser {
         case partEnded
     }
 
+    /// The form is malformed. The message is for the client.
     struct Failure: Error, Equatable {
         var message: String
         init(_ message: String) { self.message = message }
@@ -28,16 +31,20 @@ struct FormParser {
         case epilogue
     }
 
+    /// The maximum size of a header block in bytes.
     static let longestHeaders = 16 << 10
+    /// The maximum number of spaces and tabs after a boundary.
     static let longestPadding = 128
 
     /// CR LF, two hyphens and the boundary.
     private let delimiter: [UInt8]
     private var state = State.preamble
-    /// Starts with a line break, so that the first boundary is like all others.
+    /// Received bytes that are not parsed yet. Initially a line break: `delimiter` includes the line break before a
+    /// boundary, which the first boundary may lack.
     private var pending = ByteBuffer(string: "\r\n")
 
     /// - Parameter contentType: The value of the request's Content-Type.
+    /// - Throws: `Failure` if it has no valid boundary.
     init(contentType: String) throws(Failure) {
         guard let header = HeaderValue(contentType), let boundary = header.parameters["boundary"] else {
             throw Failure("The Content-Type has no boundary")
@@ -63,7 +70,7 @@ struct FormParser {
             pending = piece
         } else {
             var piece = piece
-            // Not in place: `pending` may be a slice of a large buffer, which this releases.
+            // Copy both into a new buffer: `pending` may be a slice that keeps a large buffer in memory.
             var joined = ByteBufferAllocator().buffer(capacity: pending.readableBytes + piece.readableBytes)
             joined.writeBuffer(&pending)
             joined.writeBuffer(&piece)
@@ -108,7 +115,7 @@ struct FormParser {
         }
     }
 
-    /// Call at the end of the body.
+    /// Checks at the end of the body that the form is complete.
     func finish() throws(Failure) {
         guard case .epilogue = state else {
             throw Failure("The form ends before its last boundary")
@@ -120,7 +127,7 @@ struct FormParser {
     private enum Search {
         /// A boundary follows this number of bytes.
         case found(Int)
-        /// At least this number of bytes precede any boundary.
+        /// No boundary starts within this number of bytes.
         case absent(Int)
     }
 
@@ -141,8 +148,9 @@ struct FormParser {
         }
     }
 
-    /// Parses the rest of a boundary line. Leaves its line break, so that an empty header block ends like any other.
-    /// - Returns: Whether it was the last boundary, or nil if more bytes are needed.
+    /// Parses the rest of a boundary line. Leaves its line break unread, so that an empty header block ends in two line
+    /// breaks like any other.
+    /// - Returns: Whether this is the last boundary, or nil if more bytes are needed.
     private mutating func boundaryEnd() throws(Failure) -> Bool? {
         let view = pending.readableBytesView
         guard view.count >= 2 else { return nil }

@@ -1,5 +1,6 @@
 /// The headers of a form field (RFC 7578 section 4.2).
 struct FormPart: Equatable {
+    /// The maximum number of headers.
     static let mostHeaders = 32
 
     var name: String
@@ -53,7 +54,7 @@ struct FormPart: Equatable {
         return lines
     }
 
-    /// Decodes UTF-8, or Latin-1 as a fallback for old clients.
+    /// Decodes UTF-8. Falls back to Latin-1, which old clients send.
     private static func text(_ bytes: ArraySlice<UInt8>) -> String {
         String(validating: bytes, as: UTF8.self)
             ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))

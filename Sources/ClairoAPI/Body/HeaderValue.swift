@@ -43,8 +43,9 @@ struct HeaderValue: Equatable {
         return parameters["filename"]
     }
 
-    /// Parses a quoted string or a token. In quotes, only `\"` and `\\` are escapes, because old browsers send whole
-    /// Windows paths.
+    /// Parses a quoted string or a token. Inside quotes, only `\"` and `\\` are escapes, because old browsers send
+    /// unescaped Windows paths.
+    /// - Returns: Nil if the text is malformed.
     private static func content(_ bytes: inout ArraySlice<UInt8>) -> String? {
         guard bytes.first == UInt8(ascii: "\"") else {
             let token = bytes.prefix { $0 != UInt8(ascii: ";") && $0 != 32 && $0 != 9 }
@@ -69,7 +70,7 @@ struct HeaderValue: Equatable {
         return nil
     }
 
-    /// RFC 9110 section 5.6.2.
+    /// Whether a byte may occur in a token (RFC 9110 section 5.6.2).
     static func isToken(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -81,7 +82,7 @@ struct HeaderValue: Equatable {
 }
 
 enum PercentCoding {
-    /// Returns nil if an escape is truncated or the result is not UTF-8.
+    /// Decodes `%XX` escapes. Returns nil if an escape is malformed or the result is not UTF-8.
     static func decode(_ text: some StringProtocol) -> String? {
         var bytes = Array(text.utf8)[...]
         var decoded: [UInt8] = []

@@ -1,6 +1,7 @@
-/// Detects slow senders: those whose rate stays below the minimum for the whole window.
+/// Detects slow senders: those whose average rate over a window is below the minimum.
 ///
-/// Only time spent waiting for the sender counts, so a slow store does not matter. Times come from a monotonic clock.
+/// Only the time spent waiting for the sender counts, so that a slow store does not make a sender look slow. Times come
+/// from a monotonic clock.
 struct IngressMeter {
     let bytesPerSecond: Int
     let window: Duration

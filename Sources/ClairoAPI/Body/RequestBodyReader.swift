@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// Reads a request body and enforces length, rate and completeness. Not Sendable: the request's task owns it.
 final class RequestBodyReader {
-    /// How many bytes may be left unread on a connection that stays open.
+    /// The maximum number of unread bytes on a connection that stays open.
     private static let mostUnread: Int64 = 64 << 10
 
     /// The body's length in bytes, or nil if it is chunked. Values too large for Int64 are clamped.
@@ -36,7 +36,7 @@ final class RequestBodyReader {
     /// Whether the request has a body, possibly empty.
     var isPresent: Bool { contentLength != nil || isChunked }
 
-    /// Whether so much of the body is unread that the connection must be closed.
+    /// Whether too much of the body is unread to keep the connection open.
     var isLeftUnread: Bool {
         guard isPresent, !isAtEnd else { return false }
         guard let contentLength else { return true }
@@ -55,7 +55,7 @@ final class RequestBodyReader {
             }
             let (meter, channel) = (meter, channel)
             watch = channel.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
-                // Closing only the input ends the wait and still allows a response.
+                // Close only the input: that ends the wait, and a response can still be sent.
                 if meter.check() { channel.close(mode: .input, promise: nil) }
             }
         }
@@ -69,7 +69,7 @@ final class RequestBodyReader {
         meter.endWait(bytes: piece?.readableBytes ?? 0)
         guard let piece else {
             watch?.cancel()
-            // A lost connection looks like the end of the body.
+            // A lost connection also ends the sequence.
             if meter.isTooSlow || contentLength.map({ $0 != bytes }) == true || Task.isCancelled { throw failure }
             isAtEnd = true
             return nil
@@ -78,7 +78,8 @@ final class RequestBodyReader {
         return piece
     }
 
-    /// Reads a small body whole.
+    /// Reads a whole body of at most `limit` bytes.
+    /// - Throws: 413 if it is larger, and the errors of `next`.
     func collect(upTo limit: Int) async throws(APIError) -> ByteBuffer {
         let tooLarge = APIError(.contentTooLarge, "too_large", "The body may have at most \(limit) bytes")
         if contentLength ?? 0 > limit { throw tooLarge }

@@ -41,7 +41,7 @@ struct DirectRoutes {
         var state: UploadSession.State
         var name: String
         var size: Int64?
-        /// Committed bytes, for resumable uploads.
+        /// The number of committed bytes, for resumable uploads.
         var offset: Int64?
         /// The URL to resume at, for resumable uploads.
         var location: String?
@@ -91,7 +91,7 @@ struct DirectRoutes {
         guard purpose == .direct else { throw APIError.notFound("upload") }
         guard session.state == .open else { throw Self.isOver }
         let count = DirectUploads.partCount(session)
-        // The creation was interrupted, so no client knows this upload.
+        // Without parts, the creation was interrupted, and no client has been told of this upload.
         guard count > 0 else { throw APIError.notFound("upload") }
         guard let from = Int(context.query("from") ?? "1"), (1...count).contains(from) else {
             throw APIError.badRequest("from must be a part number from 1 to \(count)")
@@ -157,7 +157,7 @@ struct DirectRoutes {
         let (session, _) = try await session(context, id: id)
         let (registration, metadata) = (services.registration, services.metadata)
         try await runToCompletion {
-            // A complete upload has a video, which is deleted as a video.
+            // Keep the video of a complete upload; `DELETE /v1/videos/ID` deletes it.
             if session.state == .complete {
                 try await metadata.deleteUpload(session.id)
             } else {

@@ -7,7 +7,7 @@ internal import Hummingbird
 struct Routes {
     struct Route {
         var handlers: [HTTPRequest.Method: APIResponder.Handler]
-        /// Whether no token is needed.
+        /// Whether the route needs no token.
         var isPublic = false
         var isTus = false
 
@@ -17,8 +17,8 @@ struct Routes {
             return methods.sorted().joined(separator: ", ")
         }
 
-        /// The effective method. tus clients that can only POST name it in a header (tus 1.0.0,
-        /// X-HTTP-Method-Override).
+        /// The effective method. A tus client that can only send POST puts the intended method into the header
+        /// X-HTTP-Method-Override (tus 1.0.0).
         func method(of request: Request) -> HTTPRequest.Method {
             guard isTus, request.method == .post, let name = request.headers[.named("X-HTTP-Method-Override")] else {
                 return request.method
@@ -78,10 +78,10 @@ struct Routes {
 enum HealthRoutes {
     private struct Alive: Encodable { var status = "ok" }
 
-    /// Liveness: the process answers.
+    /// Liveness: always 200.
     static func alive() -> Response { .json(.ok, Alive()) }
 
-    /// Readiness: the database and the store answer too.
+    /// Readiness: 200 if the database and the store answer, otherwise 503.
     static func ready(_ services: APIServices) async -> Response {
         let report = await services.readiness.report()
         return .json(report.status == .ok ? .ok : .serviceUnavailable, report)

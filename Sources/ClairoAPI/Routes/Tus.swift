@@ -92,7 +92,7 @@ struct Tus {
         } else {
             headers[.uploadDeferLength] = "1"
         }
-        // After a restart, an upload may have all its bytes but no video yet.
+        // If the server stopped before it created the video, all bytes are committed and there is no video yet.
         if session.offset == session.size {
             headers[.videoID] = try await finish(session, sha256: nil).id.rawValue
         }
@@ -140,7 +140,7 @@ struct Tus {
         let session = try await session(context, id: id)
         let (registration, metadata) = (services.registration, services.metadata)
         try await runToCompletion {
-            // A complete upload has a video, which is deleted as a video.
+            // Keep the video of a complete upload; `DELETE /v1/videos/ID` deletes it.
             if session.state == .complete {
                 try await metadata.deleteUpload(session.id)
             } else {
@@ -174,7 +174,7 @@ struct Tus {
             updated = try await receive(context, into: &upload, checksum: checksum)
         } catch let error as ClairoError {
             await upload.forget()
-            // Another request may have completed the upload, and then the store refuses parts.
+            // The store rejects parts once another request has completed the upload.
             if try await !upload.isCurrent() { throw Self.superseded }
             throw error
         }
@@ -186,6 +186,7 @@ struct Tus {
         .conflict, "superseded", "Another request has taken over this upload")
 
     /// Receives the request's bytes and commits them.
+    /// - Throws: 409 if another request has taken over the upload, 460 if the checksum does not match.
     private func receive(_ context: RequestContext, into upload: inout ResumableUpload, checksum: TusChecksum?)
         async throws -> UploadSession
     {
@@ -255,7 +256,7 @@ struct Tus {
         return session
     }
 
-    /// A byte count, or nil if the header is absent.
+    /// The byte count in a header, at most 2^53, or nil if the header is absent.
     private static func number(_ headers: HTTPFields, _ name: HTTPField.Name) throws(APIError) -> Int64? {
         guard let text = headers[name] else { return nil }
         guard text.utf8.allSatisfy({ (48...57).contains($0) }), let number = Int64(text), number <= 1 << 53 else {

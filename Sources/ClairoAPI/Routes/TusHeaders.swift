@@ -30,7 +30,7 @@ struct TusMetadata {
     }
 }
 
-/// The header `Upload-Checksum`, and the running hash of the request's bytes.
+/// The header `Upload-Checksum`, and the digest of the bytes received so far.
 struct TusChecksum {
     enum Algorithm: String, CaseIterable { case sha1, md5, sha256 }
 

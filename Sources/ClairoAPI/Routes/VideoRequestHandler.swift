@@ -33,8 +33,9 @@ struct VideoFields {
 
 /// `POST /v1/videos`: uploads a video in one request, as a form or as the plain body, streamed into the store.
 struct VideoRequestHandler {
-    /// Bytes allowed in a form in addition to the file: boundaries, headers, other fields.
+    /// Bytes that a form may have besides the file: boundaries, headers, other fields.
     private static let formOverhead: Int64 = 1 << 20
+    /// The maximum size of a field other than the file, in bytes.
     private static let largestField = 16 << 10
     private static let mostFields = 64
 
@@ -170,7 +171,7 @@ private final class UploadReceiver {
     }
 
     func finish(_ request: UploadRequest) async throws -> Video {
-        // Moved out, because a copy here would keep the last parts in memory.
+        // Move the upload out: a copy in `self` would keep the last parts in memory.
         let moved = Mutex(upload)
         upload = nil
         let (video, rest) = try await runToCompletion {
@@ -187,7 +188,7 @@ private final class UploadReceiver {
         return try video.get()
     }
 
-    /// Aborts the upload and deletes what was stored.
+    /// Aborts the upload and deletes its bytes. Logs an error, because the caller is already handling one.
     func abandon() async {
         guard let upload else { return }
         do {

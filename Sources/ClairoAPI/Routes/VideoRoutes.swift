@@ -12,7 +12,7 @@ struct VideoRoutes {
 
     private struct Page: Encodable {
         var videos: [VideoDocument]
-        /// The `before` parameter of the next page, or nil on the last page.
+        /// The value of `before` for the next page, or nil on the last page.
         var next: VideoID?
     }
 

@@ -59,7 +59,7 @@ struct UploadCommand: EnvironmentCommand {
                 var videos: [VideoID] = []
                 let failure = try await loop.run { file, outcome in
                     report(outcome, name: file, environment)
-                    CrashPoint.reach("upload.told")
+                    CrashPoint.reach("upload.reported")
                     try await loop.acknowledge(outcome.session)
                     videos.append(outcome.video.id)
                 }

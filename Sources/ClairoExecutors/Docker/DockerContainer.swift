@@ -15,7 +15,7 @@ final class DockerContainer: TaskRuntime {
     private var firstKill: ContinuousClock.Instant?
     private var lastKill: ContinuousClock.Instant?
 
-    /// How long to wait for a daemon that is unavailable, or that was asked to kill a container.
+    /// How long to wait for an unavailable daemon, and for a daemon to kill a container.
     private static let timeout = Duration.seconds(30)
 
     /// Starts the container.
@@ -27,7 +27,7 @@ final class DockerContainer: TaskRuntime {
         do throws(ClairoError) {
             id = try engine.create(configuration, name: name)
         } catch {
-            // The container may exist if only the reply was lost.
+            // If only the reply was lost, the container exists.
             if error.exitCode == .temporary { try? engine.remove(name) }
             throw error
         }
@@ -44,7 +44,7 @@ final class DockerContainer: TaskRuntime {
         }
     }
 
-    /// Removes the container, running or not. Errors are ignored: the orphan sweep will remove it.
+    /// Removes the container, running or not. Errors are ignored, because the orphan sweep will remove it.
     func remove() {
         watch.cancellation.cancel()
         _ = waiting?.join()
@@ -63,7 +63,7 @@ final class DockerContainer: TaskRuntime {
         return MessageTail(log).text
     }
 
-    /// Kills the container: nothing in it would clean up on SIGTERM.
+    /// Kills the container at once, because nothing in it cleans up on SIGTERM.
     func terminate() { kill() }
 
     func kill() {
@@ -76,7 +76,8 @@ final class DockerContainer: TaskRuntime {
 
     func pollExit() -> TaskExit? {
         if let ending = watch.ending {
-            // No process in the container can kill its first process. The daemon stopped, or someone killed it.
+            // No process in the container can kill its first process. So the daemon stopped, or the container was
+            // killed from outside.
             let isForeign = ending == .signaled(SIGKILL) && firstKill == nil
             return isForeign ? .lost(.temporary("A task's container was killed from outside (signal 9)")) : ending
         }
@@ -87,7 +88,7 @@ final class DockerContainer: TaskRuntime {
                 advice: "Check the daemon's log (journalctl -u docker)."))
     }
 
-    /// The state of the thread that waits for the container.
+    /// The state shared with the thread that waits for the container.
     private final class Watch: Sendable {
         let cancellation = Cancellation()
         private let engine: DockerEngine
@@ -126,11 +127,11 @@ final class DockerContainer: TaskRuntime {
 
         private static func ending(_ state: ContainerDetails.State) -> TaskExit {
             if state.outOfMemory { return .outOfMemory }
-            // As in a shell: 128 plus the signal number.
+            // As in a shell, a signal is reported as 128 plus its number.
             return state.exitCode > 128 ? .signaled(Int32(state.exitCode - 128)) : .exited(Int32(state.exitCode))
         }
 
-        /// The container was removed or the daemon is gone. That is never the task's fault.
+        /// The error if the container was removed or the daemon is unavailable. This is never the task's fault.
         private static func lost(_ error: ClairoError) -> ClairoError {
             ClairoError(
                 kind: error.kind == .defect ? .transient : error.kind, exitCode: error.exitCode,

@@ -5,22 +5,23 @@ internal import Glibc
 
 /// A client for the parts of the Docker Engine API that tasks need, over the daemon's Unix socket. Calls block.
 ///
-/// The kind of an error tells its cause: a daemon that is unavailable, busy or out of space is `capacity` or
-/// `transient`, and unrelated to the task. A rejected request is `defect`.
+/// The kind of an error gives its cause. If the daemon is unavailable, busy or out of space, which is unrelated to the
+/// task, it is `capacity` or `transient`. If the daemon rejects the request, it is `defect`.
 struct DockerEngine: Sendable {
     /// The path of the daemon's socket.
     let socket: String
 
     private static let client = HTTPClient()
-    /// The oldest API version with all required features (Docker 20.10), and the newest that was tested.
+    /// The minor versions of the oldest API with all required features (Docker 20.10) and of the newest that was
+    /// tested.
     private static let versions = (oldest: 41, newest: 44)
 
     /// The minor version of the API 1.x that both sides support.
     private let version: Int
 
     /// - Parameter socket: A path, or a `unix://` URL as in DOCKER_HOST.
-    /// - Throws: `configuration` (78) if the address is not local, `unavailable` (69) or `noPermission` (77) if the
-    ///   daemon cannot be reached.
+    /// - Throws: `configuration` (78) if the address is not local or the API is too old, `unavailable` (69) or
+    ///   `noPermission` (77) if the daemon cannot be reached.
     init(socket address: String) throws(ClairoError) {
         socket = try Self.path(address)
         // The ping is the only call without a version in its path (section "Ping").
@@ -96,9 +97,9 @@ struct DockerEngine: Sendable {
         try decode(get("/containers/\(id)/json", "inspect a container"))
     }
 
-    /// The end of the container's stdout and stderr.
+    /// Returns the end of the container's stdout and stderr.
     func logs(_ id: String) throws(ClairoError) -> Data {
-        // Chunks have up to 16 KiB, more than the 2000 bytes that are used.
+        // 64 lines, of up to 16 KiB each, normally include the 2000 bytes that are used.
         let data = try get("/containers/\(id)/logs?stdout=1&stderr=1&tail=64", "read a container's log")
         return Self.withoutHeaders(data)
     }
@@ -106,11 +107,11 @@ struct DockerEngine: Sendable {
     /// Kills and removes the container with its volumes. Succeeds if it is already gone.
     func remove(_ id: String) throws(ClairoError) {
         let reply = try reply("DELETE", "/containers/\(id)?force=1&v=1", "remove a container")
-        // 409: the removal is already in progress.
+        // 404: it no longer exists. 409: its removal is already in progress.
         if reply.status != 404, reply.status != 409 { _ = try accepted(reply, "remove a container") }
     }
 
-    /// All containers with a label, running or not.
+    /// Returns all containers with a label, running or not.
     func containers(label: String, value: String) throws(ClairoError) -> [ListedContainer] {
         let filter = "{\"label\":[\"\(label)=\(value)\"]}"
         return try decode(
@@ -129,7 +130,7 @@ struct DockerEngine: Sendable {
     ) throws(ClairoError) -> HTTPReply {
         var request = HTTPRequest(method, "http://docker/v1.\(version)\(path)")
         request.stallTimeout = timeout
-        // A request must not be sent twice.
+        // libcurl may resend a request on a reused connection, and these must not be sent twice.
         request.reusesConnection = false
         if body != nil { request.headers["Content-Type"] = "application/json" }
         return try Self.send(
@@ -169,16 +170,16 @@ struct DockerEngine: Sendable {
             advice: "Start it (systemctl start docker), or set its socket with --docker-socket or DOCKER_HOST.")
     }
 
-    /// The body of a successful reply.
+    /// Returns the body of a successful reply.
     private func accepted(_ reply: HTTPReply, _ action: String) throws(ClairoError) -> Data {
         if reply.head.isSuccess { return reply.body }
         let words =
-            (try? EngineJSON.decode(EngineFailure.self, from: reply.body))?.message ?? "it answered \(reply.status)"
+            (try? EngineJSON.decode(EngineFailure.self, from: reply.body))?.message ?? "HTTP \(reply.status)"
         throw Self.refusal(status: reply.status, words, action)
     }
 
-    /// Maps an error reply. The API has no error codes beyond the status, so this matches the kernel's messages
-    /// (errno(3)), which have been stable for decades.
+    /// Maps an error reply. The API has no error codes besides the status, so this matches the texts of errno(3), which
+    /// have been stable for decades.
     static func refusal(status: Int, _ words: String, _ action: String) -> ClairoError {
         let message = "The Docker daemon did not \(action): \(words.prefix(1000))"
         func says(_ code: Int32) -> Bool { words.lowercased().contains(String(cString: strerror(code)).lowercased()) }
@@ -217,8 +218,8 @@ struct DockerEngine: Sendable {
         }
     }
 
-    /// Removes the frame headers of a log: each chunk has its stream, three zeros and a big-endian length before it
-    /// (section "Attach to a container", stream format).
+    /// Removes the frame headers of a log. A header has 8 bytes: the stream, three zeros and the frame's length,
+    /// big-endian (section "Attach to a container", stream format).
     static func withoutHeaders(_ log: Data) -> Data {
         var text = Data()
         var rest = log[...]

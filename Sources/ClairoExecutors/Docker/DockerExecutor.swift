@@ -12,10 +12,10 @@ internal import Synchronization
 ///        └ a Unix socket in a folder of its own, mounted read-only at /work
 /// ```
 ///
-/// Protocol, timeouts and errors are those of `ProcessExecutor`. The container has no network, no capabilities, user
-/// 65534, and a small /tmp in memory as its only writable folder. These restrictions and the sandbox that the child
-/// creates inside (`Sandbox`) are independent layers. The container is removed when the task ends. On failure, the
-/// error contains the end of its log.
+/// The protocol, timeouts and errors are those of `ProcessExecutor`. The container runs as user 65534 without network
+/// and capabilities. Its only writable folder is a small /tmp in memory. These restrictions and the sandbox that the
+/// child enters inside (`Sandbox`) are independent layers. The container is removed when the task ends. If it fails,
+/// the error contains the end of its log.
 ///
 /// - Out of memory, crash, no progress: `defect`, as with a process.
 /// - No image, no daemon, disk full: `capacity`, which costs the job no attempt.
@@ -31,7 +31,7 @@ public struct DockerExecutor: TaskExecutor {
         public var folder: String
         /// What a task's container may use.
         public var limits: DockerLimits
-        /// Which layers of the sandbox the child needs.
+        /// The sandbox mode of the child.
         public var sandbox: SandboxMode
         /// Arguments of the subcommand that runs a task.
         public var arguments: [String]
@@ -86,7 +86,7 @@ public struct DockerExecutor: TaskExecutor {
     ) throws(ClairoError) -> TaskResult {
         try stop.check()
         let engine = try DockerEngine(socket: options.socket)
-        // Periodically, because other workers may have died since.
+        // Repeated periodically, because other workers may have died since.
         if lastSweep.isDue() { _ = try? removeOrphans(engine) }
         let labels = [
             "clairo.task": spec.taskID.rawValue, "clairo.job": spec.jobID.rawValue,
@@ -99,7 +99,7 @@ public struct DockerExecutor: TaskExecutor {
         }
     }
 
-    /// Starts a container, runs `body` once the container asks for its task, and removes it.
+    /// Starts a container, runs `body` once the container has connected, and removes the container.
     private func withContainer<R>(
         _ engine: DockerEngine, arguments: [String] = [], labels: [String: String] = [:], stop: StopRequest,
         _ body: (DockerContainer, WireSocket, WakePipe) throws(ClairoError) -> R
@@ -125,7 +125,7 @@ public struct DockerExecutor: TaskExecutor {
             if let socket = listener.connection() { return socket }
             try stop.check()
             if let ending = container.pollExit() {
-                // The task may have connected and ended meanwhile.
+                // The task may have connected and ended in the meantime.
                 if let socket = listener.connection() { return socket }
                 throw startError(ending, container.finalOutput())
             }
@@ -162,7 +162,7 @@ public struct DockerExecutor: TaskExecutor {
         let limits = options.limits
         let cpus = if let cpus = limits.cpus { cpus } else { Double(try engine.details().cpus) }
         let task = limits.task
-        // Read-only tmpfs mounts, otherwise the daemon would create a volume on disk for each.
+        // The image's volumes get read-only tmpfs mounts. Otherwise the daemon would create a volume on disk for each.
         var tmpfs = (image.config?.volumes ?? [:]).mapValues { _ in "ro,noexec,nosuid,nodev,size=4k" }
         tmpfs["/tmp"] = "rw,noexec,nosuid,nodev,mode=1777,size=\(limits.scratchBytes)"
         return ContainerConfiguration(
@@ -225,7 +225,7 @@ public struct DockerExecutor: TaskExecutor {
             _ = socket.send(try WireMessage(.answer, head: AnswerHead()))
             let report = try? socket.receive(WireLimits.fromChild)?.decodeHead(as: SandboxReport.self)
             guard let report else {
-                throw .crash("A task's container fails before it enters its sandbox", container.finalOutput())
+                throw .crash("A task's container failed before it entered its sandbox", container.finalOutput())
             }
             return report
         }
@@ -244,12 +244,12 @@ public struct DockerReport: Sendable, Hashable {
     public var version: String
     /// The image's id.
     public var image: String
-    /// The sandbox layers inside the container.
+    /// The sandbox layers that the child entered inside the container.
     public var sandbox: SandboxReport
     /// Resources that the daemon's kernel cannot limit.
     public var missingLimits: [String]
 
-    /// What is missing, for people; nil if nothing is.
+    /// A description of what is missing, for display; nil if nothing is.
     public var missing: String? {
         let limits = missingLimits.isEmpty ? "" : "limits of \(missingLimits.joined(separator: ", "))"
         let all = [sandbox.isComplete ? "" : sandbox.missing, limits].filter { !$0.isEmpty }

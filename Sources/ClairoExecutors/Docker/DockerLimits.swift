@@ -1,7 +1,6 @@
 /// Resource limits of a task's container.
 public struct DockerLimits: Sendable, Hashable {
-    /// The limits of a process apply to the container: memory (all of it, including kernel memory and caches), CPU
-    /// time, open files, time, output.
+    /// The limits of a process, applied to the container. Memory includes kernel memory and caches.
     public var task: ProcessLimits
     /// The number of CPUs, or nil for all.
     public var cpus: Double?
@@ -9,7 +8,7 @@ public struct DockerLimits: Sendable, Hashable {
     public var processes: Int
     /// The size of /tmp in bytes. It counts towards memory.
     public var scratchBytes: Int
-    /// Seconds from the container's start until it must connect.
+    /// How long the container may take to connect after its start, in seconds.
     public var startSeconds: Double
 
     public init(

@@ -1,8 +1,8 @@
 internal import Foundation
 
-// Requests and replies of the Docker Engine API that tasks need. Source: Docker Engine API v1.41.
+// Requests and replies of the Docker Engine API, as far as they are needed. Source: Docker Engine API v1.41.
 //
-// Names are those of the API except for the case of the first letter, which `EngineJSON` converts.
+// Names are those of the API, except that their first letter is lower case. `EngineJSON` converts it.
 
 enum EngineJSON {
     static func encode(_ value: some Encodable) throws -> Data {
@@ -40,7 +40,7 @@ struct ContainerConfiguration: Encodable {
     var user: String
     var workingDir = "/"
     var hostname = "clairo"
-    /// Disabled: the image's own check is for daemons.
+    /// Disabled, because the image's own check is for daemons.
     var healthcheck = Healthcheck()
     var hostConfig: HostConfiguration
 
@@ -50,14 +50,14 @@ struct ContainerConfiguration: Encodable {
 }
 
 struct HostConfiguration: Encodable {
-    /// In bytes. `memorySwap` is the sum of memory and swap, so the same value means no swap.
+    /// The memory limit in bytes. `memorySwap` limits the sum of memory and swap, so the same value means no swap.
     var memory: Int64
     var memorySwap: Int64
     /// CPUs times 10⁹.
     var nanoCpus: Int64
     var pidsLimit: Int
     var ulimits: [Ulimit]
-    /// mount(8) options by folder.
+    /// The mount(8) options of each tmpfs mount, by folder.
     var tmpfs: [String: String]
     var mounts: [Mount]
     var readonlyRootfs = true
@@ -67,7 +67,7 @@ struct HostConfiguration: Encodable {
     var capDrop = ["ALL"]
     var securityOpt = ["no-new-privileges"]
     var logConfig = LogConfiguration()
-    /// Makes the kernel kill the container before the worker or anything else (proc(5)).
+    /// Makes the kernel's OOM killer choose the container before the worker or any other process (proc(5)).
     var oomScoreAdj = 1000
 
     struct Ulimit: Encodable {
@@ -113,7 +113,7 @@ struct ContainerDetails: Decodable {
         var running: Bool
 
         enum CodingKeys: String, CodingKey {
-            // OOMKilled
+            // The API's name is OOMKilled.
             case outOfMemory = "oOMKilled"
             case exitCode, running
         }
@@ -125,7 +125,7 @@ struct ContainerDetails: Decodable {
 /// An element of the reply to `GET /containers/json`.
 struct ListedContainer: Decodable, Equatable {
     var id: String
-    /// With a leading slash.
+    /// The names, with a leading slash.
     var names: [String]
     var labels: [String: String]
 }
@@ -154,7 +154,7 @@ struct EngineDetails: Decodable {
 
     enum CodingKeys: String, CodingKey {
         case serverVersion, memoryLimit, cpuCfsQuota, pidsLimit
-        // NCPU, MemTotal
+        // The API's names are NCPU and MemTotal.
         case cpus = "nCPU"
         case memory = "memTotal"
     }

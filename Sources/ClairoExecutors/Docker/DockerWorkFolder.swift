@@ -3,7 +3,8 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// The folder of the containers' sockets. It also tells each worker which containers are orphans.
+/// The folder of the containers' sockets. Its lock files show which workers are alive, and so which containers are
+/// orphans.
 ///
 /// ```
 /// FOLDER/id                  the folder's id: the label `clairo.folder` of all containers of its workers
@@ -11,8 +12,8 @@ internal import Synchronization
 /// FOLDER/<worker>/<name>/    mounted at /work in the container
 /// ```
 ///
-/// Any number of workers may share a folder, also from containers that mount it. A container is an orphan if the worker
-/// in its label `clairo.worker` is dead. Containers with another folder's label are left alone.
+/// Any number of workers may share a folder, including workers in containers that mount it. A container is an orphan if
+/// the worker in its label `clairo.worker` is dead. Containers of other folders are ignored.
 final class DockerWorkFolder: Sendable {
     static let folderLabel = "clairo.folder"
     static let workerLabel = "clairo.worker"
@@ -21,14 +22,14 @@ final class DockerWorkFolder: Sendable {
     let worker: String
     private let folder: String
     private let lock: Int32
-    /// Names of current containers.
+    /// The names of this worker's current containers.
     private let names = Mutex<Set<String>>([])
 
     /// - Throws: `cannotCreate` (73) if the folder cannot be created.
     init(_ folder: String) throws(ClairoError) {
         self.folder = folder
         do {
-            // Private, because anyone who reaches a socket could impersonate the task.
+            // Private, because any process that can connect to a socket could impersonate the task.
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             identifier = try Self.identifier(of: folder)
@@ -39,7 +40,8 @@ final class DockerWorkFolder: Sendable {
         }
         worker = Self.random()
         let path = "\(folder)/\(worker)"
-        // Renamed once locked, so that no other worker sees it unlocked and considers this worker dead.
+        // The lock file is renamed once it is locked. Otherwise another worker could see it unlocked and consider this
+        // worker dead.
         lock = open("\(path).new", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0, mkdir(path, 0o700) == 0,
             rename("\(path).new", "\(path).lock") == 0
@@ -57,11 +59,12 @@ final class DockerWorkFolder: Sendable {
 
     // MARK: Containers of this worker
 
-    /// Creates a name for a container and the folder mounted at /work. Call `leave` at the end.
+    /// Creates a container's name and the folder that is mounted at /work. Call `leave` when the container has been
+    /// removed.
     func enter() throws(ClairoError) -> (name: String, folder: String) {
         let name = "clairo-\(worker)-\(Self.random())"
         let path = "\(folder)/\(worker)/\(name)"
-        // Readable by all, because the container runs as another user. The parent folder keeps others out.
+        // Readable by all, because the container runs as another user. The parent folder keeps other users out.
         guard mkdir(path, 0o755) == 0, chmod(path, 0o755) == 0 else {
             throw .capacity("Cannot create a folder for a task in \(folder): \(String(cString: strerror(errno)))")
         }
@@ -78,8 +81,8 @@ final class DockerWorkFolder: Sendable {
 
     // MARK: Orphans
 
-    /// Containers of dead workers, and those that this worker failed to remove.
-    /// - Parameter containers: The folder's containers, listed before this call.
+    /// Returns the containers of dead workers and those that this worker failed to remove.
+    /// - Parameter containers: The folder's containers, in a list made before this call.
     func orphans(among containers: [ListedContainer]) -> [ListedContainer] {
         let used = names.withLock { $0 }
         var known: [String: Bool] = [:]
@@ -92,7 +95,7 @@ final class DockerWorkFolder: Sendable {
         }
     }
 
-    /// Removes the files of dead workers.
+    /// Removes the folders and locks of dead workers.
     func tidy() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasSuffix(".lock") {
             let owner = String(name.dropLast(".lock".count))
@@ -102,7 +105,7 @@ final class DockerWorkFolder: Sendable {
 
     /// Whether a worker holds its lock. A worker without a lock has no container yet.
     private static func lives(_ worker: String, in folder: String) -> Bool {
-        // Labels are untrusted: this must not name a path elsewhere.
+        // Labels are untrusted, and the name must not lead to a path elsewhere.
         guard worker.allSatisfy({ $0.isHexDigit }) else { return true }
         let descriptor = open("\(folder)/\(worker).lock", O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { return errno != ENOENT }
@@ -123,7 +126,7 @@ final class DockerWorkFolder: Sendable {
         }
         let made = "\(path).\(random())"
         try Data((random() + random()).utf8).write(to: URL(fileURLWithPath: made))
-        // Atomic: the first worker wins.
+        // link(2) is atomic, so all workers use the id of the first.
         _ = link(made, path)
         unlink(made)
         return String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)

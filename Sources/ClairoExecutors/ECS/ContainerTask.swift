@@ -5,14 +5,14 @@ internal import Synchronization
 /// Runs a task inside its ECS container (`clairo run-task --spec URL`).
 ///
 /// This process has the task's role and performs I/O for the engine, which runs in a sandboxed child process as on any
-/// worker. Sandbox layers that Fargate's kernel does not support are missing. The process obeys the worker's lease:
-/// once it stops being renewed or is deleted, nothing more is written.
+/// worker. On Fargate, the sandbox lacks the layers that its kernel does not support. Once the worker stops renewing
+/// its lease or deletes it, this process writes nothing more.
 public struct ContainerTask: Sendable {
     /// The attempt's output folder and its recorded files.
     public struct Folder: Sendable {
-        /// Where the task writes.
+        /// The folder that the task writes to.
         public var output: any ObjectStore
-        /// The written files, by the engine's names.
+        /// The written files, under the engine's names.
         public var files: @Sendable () -> [FileRecord]
         /// The error with which the store rejected this task's credentials, if any.
         public var refusal: @Sendable () -> ClairoError?
@@ -31,17 +31,17 @@ public struct ContainerTask: Sendable {
     public struct Services: Sendable {
         /// The exchange folder named by the worker.
         public var exchange: any ExchangeStore
-        /// Opens the attempt's folder in the output store at a URL. The check throws once the lease is lost.
+        /// Opens the attempt's folder in the output store with this URL. The check throws once the lease is lost.
         public var folder:
             @Sendable (TaskSpec, _ url: String, _ check: @escaping @Sendable () throws(ClairoError) -> Void)
                 throws(ClairoError) -> Folder
-        /// Opens a source of known size and version through presigned URLs, which are requested for each read.
+        /// Opens a source of known size and version. Each read requests the newest presigned URL.
         public var source:
             @Sendable (
                 _ size: Int64, _ etag: String, _ stop: StopRequest,
                 _ url: @escaping @Sendable () throws(ClairoError) -> String
             ) throws(ClairoError) -> any ByteSource
-        /// Called with the task's memory in bytes, if known.
+        /// Creates the executor of the child process. Called with the task's memory in bytes, if known.
         public var executor: @Sendable (_ memory: Int64?) -> ProcessExecutor
         /// This process's environment, which names the task metadata endpoint.
         public var environment: [String: String]
@@ -74,8 +74,8 @@ public struct ContainerTask: Sendable {
     }
 
     /// Runs the task and reports the result to the worker. Blocks.
-    /// - Throws: An error if the result cannot be reported or is no longer wanted. A failed task has reported its own
-    ///   error.
+    /// - Throws: An error if the result cannot be reported or is no longer wanted. If the task itself fails, its error
+    ///   is reported and not thrown.
     public func run(stop: StopRequest) throws(ClairoError) {
         let exchange = Exchange(store: services.exchange, folder: "")
         guard let versioned: ExchangeSpec.Versioned = try exchange.read(ExchangeSpec.key) else {
@@ -91,7 +91,7 @@ public struct ContainerTask: Sendable {
             exchange, metadata: metadata, clock: clock, interval: document.interval, stop: stop)
         let beating = WorkerThread(name: "ecs-pulse") { pulse.run() }
         let outcome = Result { () throws(ClairoError) in try attempt(document, pulse, metadata, stop) }
-        // The result is written last, because its reader deletes everything.
+        // The result is written last, because the worker deletes the exchange once it has read it.
         pulse.end()
         _ = beating.join()
         var end = try outcome.get()
@@ -118,7 +118,7 @@ public struct ContainerTask: Sendable {
             var result = try services.executor(metadata?.memoryLimit())
                 .runHere(spec, io: io, observer: TaskObserver { pulse.frames = $0 }, stop: stop)
             pulse.measure()
-            // Usage of the whole task if ECS reports it, because this process uses resources too.
+            // Uses the usage of the whole task if ECS reports it, because it includes this process.
             if let usage = pulse.usage {
                 result.usage.cpuSeconds = max(result.usage.cpuSeconds, usage.cpuSeconds)
                 result.usage.peakMemory = max(result.usage.peakMemory, usage.memory)
@@ -126,7 +126,8 @@ public struct ContainerTask: Sendable {
             end.result = result
             end.files = own.files()
         } catch {
-            // Stopped by ECS or because the lease was lost. The worker learns it from ECS or no longer cares.
+            // The task was stopped by ECS, or its lease was lost. The worker learns the former from ECS and needs no
+            // report of the latter.
             if error.kind == .cancelled { throw error }
             let refusal = error.kind == .usage ? folder?.refusal() : nil
             end.failure = FailureHead(refusal ?? error)
@@ -136,11 +137,11 @@ public struct ContainerTask: Sendable {
     }
 }
 
-/// Watches the worker's lease and reports signs of life, on a separate thread.
+/// Watches the worker's lease and sends heartbeats, on a separate thread.
 private final class Pulse: Sendable {
     private struct State {
         var lease: ExchangeLease
-        /// When the lease was last renewed.
+        /// When the lease was last seen to be renewed, by `clock`.
         var renewed: Double
         var isLost = false
         var frames = 0
@@ -193,7 +194,7 @@ private final class Pulse: Sendable {
 
     func sourceURL() throws(ClairoError) -> String {
         guard let url = state.withLock({ $0.lease.sourceURL }) else {
-            throw .defect("The task's worker has given no URL of the source")
+            throw .defect("The worker provided no URL of the source")
         }
         return url
     }

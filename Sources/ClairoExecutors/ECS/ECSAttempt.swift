@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// One attempt of a task on ECS, watched on a separate thread.
+/// One attempt of a task on ECS. Runs on its own thread.
 struct ECSAttempt {
     let service: ECSService
     let spec: TaskSpec
@@ -42,7 +42,7 @@ struct ECSAttempt {
                 guard clock.sleep(life.nextPoll(), stop) else { throw .cancelled }
             }
         } catch {
-            // Do not leave a task running without a supervisor.
+            // No task may continue to run without a supervisor.
             if !life.isOver { end(arn, exchange, because: error) }
             throw error
         }
@@ -54,7 +54,7 @@ struct ECSAttempt {
         guard let output = io.remote?.store, isInS3(output), isInS3(service.exchange) else {
             throw refused(
                 .configuration(
-                    "Tasks on ECS write into S3, and the output store is not there",
+                    "Tasks on ECS write to S3, but the output store is not in S3",
                     advice: "Set --output-store s3://BUCKET/PREFIX, and --raw-store likewise."))
         }
         // The folder has an unguessable name, because it contains a presigned URL of the source.
@@ -79,8 +79,8 @@ struct ECSAttempt {
             url = try source.presignedURL(expiresIn: Exchange.sourceSeconds)
             guard url != nil, source.etag != nil else {
                 throw .configuration(
-                    "Tasks on ECS read from S3, and the source is not there",
-                    advice: "Upload to a store that tasks reach: --raw-store s3://BUCKET/PREFIX.")
+                    "Tasks on ECS read from S3, but the source is not in S3",
+                    advice: "Upload to a store that tasks can read: --raw-store s3://BUCKET/PREFIX.")
             }
         }
         try exchange.write(ExchangeLease(beat: number, sourceURL: url), ExchangeLease.key)
@@ -92,7 +92,7 @@ struct ECSAttempt {
         return task.taskArn
     }
 
-    /// Errors of this worker's settings or permissions, not of the task.
+    /// Reports an error that is caused by this worker's settings or permissions, not by the task.
     private func refused(_ error: ClairoError) -> ClairoError {
         if error.kind == .usage { observer.refuse(error) }
         return error
@@ -100,7 +100,7 @@ struct ECSAttempt {
 
     // MARK: Watch
 
-    /// The known state of a task and the next time to check.
+    /// The known state of a task and the times of the next checks.
     private struct Life {
         let began: Double
         var beat = 0
@@ -149,7 +149,7 @@ struct ECSAttempt {
             }
             try listen(exchange, &life)
         } catch  where error.kind == .transient {
-            // The store is unavailable for now. If it stays so, signs of life are missed.
+            // The store is unavailable. If this persists, the attempt fails for lack of heartbeats.
         } catch {
             throw refused(error)
         }
@@ -161,7 +161,7 @@ struct ECSAttempt {
     private func result(_ exchange: Exchange) throws(ClairoError) -> ExchangeResult? {
         guard let end: ExchangeResult = try exchange.read(ExchangeResult.key) else { return nil }
         guard end.taskID == spec.taskID, end.attempt == spec.attempt else {
-            throw .defect("The result of an ECS task is that of another one")
+            throw .defect("The result of an ECS task belongs to another attempt")
         }
         return end
     }
@@ -190,10 +190,10 @@ struct ECSAttempt {
         life.lookSeconds = min(life.lookSeconds * 1.5, pace.look.longest)
         guard let task else {
             guard life.isKnown || clock.now() - life.began > pace.unknown else { return nil }
-            // Check once more for a final report.
+            // The task may have written its result before it ended.
             life.isOver = true
             if let end = try result(exchange) { return end }
-            throw .temporary("ECS does not know the task any more: it is lost")
+            throw .temporary("ECS no longer knows the task, so it was lost")
         }
         life.isKnown = true
         if task.isStopped {
@@ -215,8 +215,8 @@ struct ECSAttempt {
             guard now - life.began <= pace.start else {
                 throw ClairoError(
                     kind: .capacity, exitCode: .temporary,
-                    "ECS did not begin the task within \(Int(pace.start)) s",
-                    advice: "Look at the cluster for what its tasks wait for.")
+                    "ECS did not start the task within \(Int(pace.start)) s",
+                    advice: "Check the cluster for the reason why its tasks are waiting.")
             }
             return
         }
@@ -243,7 +243,7 @@ struct ECSAttempt {
         return result
     }
 
-    /// Deletes the lease and stops the task. This must be quick, because its worker may be about to exit.
+    /// Deletes the lease and stops the task. This must be quick, because the worker may be about to exit.
     private func end(_ arn: String, _ exchange: Exchange, because error: ClairoError) {
         let limit = StopRequest()
         try? exchange.remove(ExchangeLease.key)

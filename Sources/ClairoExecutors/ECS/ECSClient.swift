@@ -4,11 +4,11 @@ public import ClairoCore
 internal import Curl
 internal import Foundation
 
-/// ECS's API: JSON 1.1 over HTTPS, through `AWSClient`. Calls block.
+/// A client of the ECS API: JSON 1.1 over HTTPS, through `AWSClient`. Calls block.
 ///
-/// All calls of one client go through one token bucket, so a worker with many tasks stays below what AWS allows to all
-/// of an account's programs (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html: 20 a
-/// second for RunTask). RunTask has a token that makes it one task, however often it arrives.
+/// One token bucket limits the rate of all calls of a client, so a worker with many tasks stays below the limit that
+/// AWS sets for the whole account (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html:
+/// 20 per second for RunTask). RunTask has an idempotency token, so a repeated request does not start a second task.
 public final class ECSClient: Sendable {
     private static let target = "AmazonEC2ContainerServiceV20141113"
 
@@ -17,8 +17,8 @@ public final class ECSClient: Sendable {
     private let client: AWSClient
     private let observe: (@Sendable (ECSEvent) -> Void)?
 
-    /// Nothing is asked of the network yet.
-    /// - Parameter observe: receives each attempt at a call.
+    /// Creates the client. Makes no requests yet.
+    /// - Parameter observe: Called for each attempt of a call.
     /// - Throws: `configuration` (78) if a setting is invalid.
     public init(
         _ system: AWSSystem, clock: ECSClock = ECSClock(), observe: (@Sendable (ECSEvent) -> Void)? = nil
@@ -43,8 +43,8 @@ public final class ECSClient: Sendable {
     }
 
     /// - Parameters:
-    ///   - arns: Up to `DescribeTasksRequest.limit` ARNs.
-    ///   - attempts: Fewer for callers that poll anyway.
+    ///   - arns: The ARNs of the tasks, at most `DescribeTasksRequest.limit`.
+    ///   - attempts: The maximum number of attempts, or nil for the default. Callers that poll need few.
     func describeTasks(
         _ arns: [String], cluster: String, attempts: Int? = nil, stop: StopRequest
     ) throws(ClairoError) -> TasksReply {
@@ -125,7 +125,7 @@ public final class ECSClient: Sendable {
             do {
                 return try JSONDecoder().decode(Reply.self, from: reply.body)
             } catch {
-                throw AWSFailure(.badReply("the answer of \(endpoint) cannot be read"))
+                throw AWSFailure(.badReply("the reply of \(endpoint) cannot be parsed"))
             }
         }
     }

@@ -3,10 +3,10 @@ internal import Foundation
 
 /// The clock used while waiting for ECS. Tests inject their own.
 public struct ECSClock: Sendable {
-    /// Monotonic seconds.
+    /// Returns seconds of a monotonic clock.
     public var now: @Sendable () -> Double
     /// Blocks the calling thread.
-    /// - Returns: Whether the whole time has passed, false after a stop request.
+    /// - Returns: True after the whole time, false after a stop request.
     public var sleep: @Sendable (_ seconds: Double, StopRequest) -> Bool
 
     public init(
@@ -19,7 +19,7 @@ public struct ECSClock: Sendable {
 
     private static let begin = ContinuousClock.now
 
-    /// Seconds since this process started, by a clock that is never set.
+    /// Returns monotonic seconds since the first use of this clock.
     @Sendable public static func uptime() -> Double { begin.duration(to: .now) / .seconds(1) }
 
     /// Waits, and returns false if `stop` was cancelled first. Blocks.

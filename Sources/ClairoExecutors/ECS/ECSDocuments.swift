@@ -1,4 +1,4 @@
-// Requests and replies of the ECS API, as far as they are needed. Source of fields and limits: the service model
+// Requests and replies of the ECS API, as far as they are needed. Source of the fields and limits: the service model
 // (botocore data/ecs/2014-11-13/service-2.json).
 
 struct RunTaskRequest: Encodable {
@@ -32,7 +32,7 @@ struct RunTaskRequest: Encodable {
     var clientToken: String
     /// The value by which ListTasks finds Clairo's tasks.
     var startedBy: String
-    /// Either this or the strategy.
+    /// The launch type, or nil if there is a capacity provider strategy.
     var launchType: String?
     var capacityProviderStrategy: [ECSPlacement.CapacityProvider]?
     /// Required for the network mode awsvpc, which Fargate uses.
@@ -73,17 +73,17 @@ public struct ECSTask: Sendable, Decodable {
     /// PROVISIONING, PENDING, ACTIVATING, RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING or STOPPED. AWS may add
     /// others.
     public var lastStatus: String?
-    /// Status that ECS wants it to have, such as `STOPPED`.
+    /// The status that ECS wants the task to have, such as `STOPPED`.
     public var desiredStatus: String?
     /// The name that the worker gave when it started the task.
     public var startedBy: String?
     /// The stop code, from a closed set.
     public var stopCode: String?
-    /// The stop reason in words, which often starts with an error code.
+    /// The stop reason as text, which often starts with an error code.
     public var stoppedReason: String?
-    /// CPU units as text; 1024 are one CPU.
+    /// CPU units, as text; 1024 are one CPU.
     public var cpu: String?
-    /// MiB as text.
+    /// The memory in MiB, as text.
     public var memory: String?
     /// Its containers.
     public var containers: [Container]?

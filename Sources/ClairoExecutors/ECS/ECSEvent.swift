@@ -3,18 +3,18 @@ internal import Curl
 
 /// One attempt of an ECS API call.
 public struct ECSEvent: Sendable {
-    /// Operations, with the API's names.
+    /// Operations of the ECS API.
     public enum Operation: String, Sendable, CaseIterable {
-        /// By the names of the ECS API.
+        /// The names of the ECS API, with a lower-case first letter.
         case runTask, stopTask, describeTasks, listTasks, describeClusters, describeTaskDefinition
 
         /// The name in the API's header.
         var target: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
     }
 
-    /// How a call ended.
+    /// How an attempt ended.
     public enum Outcome: String, Sendable, CaseIterable {
-        /// Closed set; it is a metric label.
+        /// The outcomes. They are a metric label, so the set is closed.
         case success, throttled, serverError, clientError, network, badReply, credentials
     }
 

@@ -13,12 +13,13 @@ internal import Synchronization
 /// ```
 ///
 /// The task's role gives access to the output store and the exchange (one prefix), but not to the database or the
-/// queue. The task may write as long as the lease's counter grows. When a worker dies or is cut off, its tasks stop a
-/// minute later. The outcome of a task is the outcome of one attempt:
+/// queue. The task may write as long as the counter in its lease grows. If a worker dies or loses its connection, its
+/// tasks stop a minute later. The outcome of an attempt depends on the ECS task:
 ///
 /// - The task reports its own error: that error.
 /// - ECS has no capacity: `capacity`.
-/// - Its machine was reclaimed (Spot), it was stopped, it vanished, or it sent no heartbeat: `transient`.
+/// - Its machine was reclaimed (Spot), it was stopped from outside, ECS no longer knows it, or it sent no heartbeat:
+///   `transient`.
 /// - It ended without a result, ran out of memory, or did not start: `defect`.
 /// - ECS rejects this worker (no such cluster, no permission): the worker ends, and other workers run the task.
 public struct ECSExecutor: TaskExecutor {
@@ -26,15 +27,16 @@ public struct ECSExecutor: TaskExecutor {
     public struct Pace: Sendable {
         /// Interval between reads of the exchange. Grows from the first value to the second.
         public var poll = (first: 1.0, longest: 5.0)
-        /// Interval between reads of the task's state from ECS. Grows likewise.
+        /// Interval between reads of the task's state from ECS. Grows from the first value to the second.
         public var look = (first: 2.0, longest: 30.0)
         /// Interval between the task's reads of its lease and between its progress reports.
         public var sign = 5.0
-        /// How long ECS may take to know a task that was just started, because its API is eventually consistent.
+        /// How long a task that was just started may be missing from ECS's replies, because the API is eventually
+        /// consistent.
         public var unknown = 300.0
-        /// How long a task may take to start: provisioning machines and pulling images may take minutes.
+        /// How long a task may take to start. Provisioning a machine and pulling the image may take minutes.
         public var start = 900.0
-        /// How long a running task may send no heartbeat.
+        /// How long a running task may be without a heartbeat.
         public var stall = 180.0
         /// How long to wait for a stopped task to end. Its lease has been deleted by then, so it writes nothing.
         public var stopping = 2.0
@@ -48,10 +50,11 @@ public struct ECSExecutor: TaskExecutor {
     private let service: ECSService
 
     /// - Parameters:
-    ///   - exchange: The store in which workers and tasks exchange documents, on S3. It must work for a moment after a
-    ///     stop request.
+    ///   - exchange: The store on S3 in which workers and tasks exchange documents. It must remain usable for a few
+    ///     seconds after a stop request.
     ///   - arguments: Arguments of `clairo` in the container, before `--spec URL`.
-    ///   - environment: Variables of the container. No secrets: anyone who may describe tasks can read them.
+    ///   - environment: Variables of the container. They must not contain secrets, because anyone who may describe
+    ///     tasks can read them.
     public init(
         _ client: ECSClient, placement: ECSPlacement, exchange: any ExchangeStore,
         arguments: [String] = ["run-task"], environment: [String: String] = [:], pace: Pace = Pace()
@@ -70,8 +73,8 @@ public struct ECSExecutor: TaskExecutor {
         }
     }
 
-    /// Checks that the cluster and the task definition exist and are compatible.
-    /// - Returns: A description for people.
+    /// Checks that the cluster and the task definition exist and fit the settings.
+    /// - Returns: A description for display.
     public func check() async throws(ClairoError) -> String {
         try await onDedicatedThread(name: "ecs-check") { [service] () throws(ClairoError) in try service.check() }
     }
@@ -141,7 +144,7 @@ struct ECSService: Sendable {
         if definition.networkMode == "awsvpc", placement.subnets.isEmpty {
             throw .configuration(
                 "Tasks of the ECS task definition \(name) need subnets to run in",
-                advice: "Name them with --ecs-subnets or CLAIRO_ECS_SUBNETS.")
+                advice: "Set them with --ecs-subnets or CLAIRO_ECS_SUBNETS.")
         }
         let revision = definition.taskDefinitionArn?.split(separator: "/").last.map(String.init) ?? name
         return "\(placement.cluster), \(revision), container \(placement.container)"

@@ -6,9 +6,9 @@ public struct ECSPlacement: Sendable, Hashable {
     public struct CapacityProvider: Sendable, Codable, Hashable {
         /// Name of the capacity provider.
         public var capacityProvider: String
-        /// Its share of the tasks.
+        /// Its share of the tasks, relative to the weights of the other providers.
         public var weight: Int
-        /// The number of tasks that it gets before weights apply.
+        /// The number of tasks that it gets before the weights apply.
         public var base: Int?
     }
 
@@ -51,7 +51,7 @@ extension ECSPlacement.CapacityProvider {
     /// The maximum number of providers in a strategy (RunTask's documentation).
     private static let limit = 6
 
-    /// Parses `FARGATE_SPOT`, or several with weights: `FARGATE=1,FARGATE_SPOT=4`. A second number is a base:
+    /// Parses `FARGATE_SPOT`, or several with weights: `FARGATE=1,FARGATE_SPOT=4`. A number after `+` is the base:
     /// `FARGATE=1+2` gets the first two tasks.
     /// - Throws: `configuration` (78) for invalid syntax.
     public static func list(_ text: String) throws(ClairoError) -> [Self] {
@@ -69,7 +69,7 @@ extension ECSPlacement.CapacityProvider {
             }
             list.append(Self(capacityProvider: String(name), weight: weight, base: base))
         }
-        // ECS allows one base only, and needs a provider with a weight for the rest.
+        // ECS allows only one provider with a base, and needs a provider with a weight for the remaining tasks.
         guard list.count <= limit, list.contains(where: { $0.weight > 0 }), list.count(where: { $0.base != nil }) <= 1
         else { throw unreadable(text) }
         return list

@@ -16,7 +16,7 @@ extension AWSService {
         }
         let document = try? JSONDecoder().decode(Document.self, from: reply.body)
         let name = reply.headers["x-amzn-errortype"] ?? document?.__type ?? document?.code ?? "HTTP \(reply.status)"
-        // Names may be prefixed by a namespace and followed by a URL.
+        // A name may be preceded by a namespace and followed by a URL.
         let code = name.split(separator: "#").last?.prefix { $0 != ":" } ?? ""
         return AWSRefusal(
             reply, code: String(code), message: document?.message ?? document?.Message ?? "",
@@ -25,8 +25,8 @@ extension AWSService {
 }
 
 extension AWSFailure {
-    /// The error for people and exit codes.
-    /// - Parameter doing: such as `Starting a task in the ECS cluster videos`.
+    /// Returns the error with a message, advice and exit code.
+    /// - Parameter doing: What was being done, such as `Starting a task in the ECS cluster videos`.
     func ecsError(_ doing: String, _ client: AWSClient) -> ClairoError {
         error(doing, client) { refusal, message in
             if refusal.code == "LimitExceededException" || ECSStopReason.isLackOfCapacity(refusal.message) {
@@ -49,7 +49,7 @@ extension AWSFailure {
                 "PlatformTaskDefinitionIncompatibilityException", "UnsupportedFeatureException", "BlockedException",
                 "SerializationException", "ValidationException", "UnknownOperationException":
                 return .configuration(
-                    message, advice: "Check the settings that begin with ecs-; clairo doctor tries them.")
+                    message, advice: "Check the settings that begin with ecs-, for example with clairo doctor.")
             case "ConflictException": return .defect(message)
             default: return nil
             }

@@ -8,8 +8,8 @@ struct ECSStopReason {
     /// Whether this worker's settings or the task definition are at fault, not the task.
     var isRefusal = false
 
-    /// - Parameter name: The container that runs Clairo. Others (a log router, an agent) end too, and are ignored if
-    ///   this one has an exit code.
+    /// - Parameter name: The container that runs Clairo. Other containers (a log router, an agent) are used only if
+    ///   this one has neither an exit code nor a reason.
     init(_ task: ECSTask, container name: String) {
         let ended = (task.containers ?? []).filter { $0.exitCode != nil || $0.reason != nil }
         let container = ended.first { $0.name == name } ?? ended.first
@@ -20,7 +20,7 @@ struct ECSStopReason {
         let codes = words.map { $0.prefix { $0 != ":" } }
 
         if words.contains(where: { $0.hasPrefix("OutOfMemoryError") }) {
-            // Its own limit: it would fail again in the same way, so it must not be retried forever.
+            // The task exceeded its own limit and would fail again in the same way, so it must not be retried forever.
             error = ClairoError(
                 kind: .defect, exitCode: .software, "The ECS task ran out of memory\(why)",
                 advice: "Give the task definition more memory if you trust the source.")
@@ -53,7 +53,7 @@ struct ECSStopReason {
         }
     }
 
-    /// Some limits have no error code of their own, only a message.
+    /// Whether a message is about a lack of capacity. Some limits have only a message and no error code of their own.
     static func isLackOfCapacity(_ text: String) -> Bool {
         ["reached the limit", "quota", "apacity is unavailable", "apacity unavailable"].contains { text.contains($0) }
     }
@@ -72,7 +72,7 @@ struct ECSStopReason {
             advice: "Check the task definition: its image, its execution role, and the route from its subnets to AWS.")
     }
 
-    /// The error if RunTask started no task. Source:
+    /// Returns the error if RunTask started no task. Source:
     /// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
     static func notStarted(_ failures: [ECSCallFailure]) -> ClairoError {
         let reasons = failures.map { failure in

@@ -1,7 +1,7 @@
 public import ClairoCore
 internal import Foundation
 
-/// Statistics of a cluster's tasks that were started by Clairo.
+/// Statistics of the tasks in a cluster that Clairo started.
 public struct ECSTaskStatistics: Sendable {
     /// Tasks with the same status.
     public struct Group: Sendable, Hashable {
@@ -31,7 +31,7 @@ public struct ECSTaskStatistics: Sendable {
         "TaskFailedToStart", "EssentialContainerExited", "UserInitiated", "ServiceSchedulerInitiated",
         "SpotInterruption", "TerminationNotice",
     ]
-    /// The label for any other value.
+    /// Stands for any other value, as a metric label.
     public static let other = "other"
 
     /// Tasks by status.
@@ -52,7 +52,7 @@ public struct ECSTaskStatistics: Sendable {
         }
     }
 
-    /// The maximum number of tasks to read, because there may be thousands of stopped ones.
+    /// The approximate maximum number of tasks to read, because there may be thousands of stopped ones.
     static let limit = 2000
 
     /// Reads the statistics from ECS.
@@ -69,7 +69,8 @@ public struct ECSTaskStatistics: Sendable {
     {
         let stop = StopRequest()
         var arns: [String] = []
-        // A filter by startedBy cannot be combined and does not find stopped tasks, so this filters by family.
+        // ListTasks cannot combine `startedBy` with other filters, and finds no stopped tasks with it, so this filters
+        // by family.
         for status in ["RUNNING", "STOPPED"] {
             var token: String?
             repeat {

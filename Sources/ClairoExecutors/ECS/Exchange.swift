@@ -9,8 +9,8 @@ internal import Foundation
 //     progress.json  by the task, repeatedly    a growing counter and the finished frames: the heartbeat
 //     result.json    by the task, last          the result; never replaced
 //
-// The presigned URL is the only secret, and expires after an hour. The folder has an unguessable name and is deleted by
-// the worker. Leftovers of dead workers are removed by `ExchangeSweep` and the bucket's lifecycle rules.
+// The presigned URL is the only secret. It expires after an hour. The folder has an unguessable name, and the worker
+// deletes it. `ExchangeSweep` and the bucket's lifecycle rules remove folders that dead workers left.
 
 /// `spec.json`
 struct ExchangeSpec: Codable {
@@ -22,12 +22,12 @@ struct ExchangeSpec: Codable {
     /// The URL of the output store.
     var output: String
     var sourceSize: Int64
-    /// The version of the source, or nil if the task has none.
+    /// The ETag of the source, or nil if the task has no source.
     var sourceETag: String?
     /// Seconds between the task's reads of the lease, and between its progress reports.
     var interval: Double
 
-    /// A document of any version. One of another version has no `current`.
+    /// A document of any version. `current` is nil if its version is not the current one.
     struct Versioned: Decodable {
         var schema: Int
         var current: ExchangeSpec?
@@ -55,7 +55,7 @@ struct ExchangeProgress: Codable, Equatable {
 
     var beat: Int
     var frames: Int
-    /// Usage of the whole task so far, from its metadata; nil if unavailable.
+    /// The usage of the whole task so far, from its metadata; nil if unavailable.
     var cpuSeconds: Double?
     var peakMemory: Int64?
 }
@@ -64,7 +64,7 @@ struct ExchangeProgress: Codable, Equatable {
 struct ExchangeResult: Codable {
     static let key = ObjectKey("result.json")
 
-    /// The ECS attempt, which guards against a stale result.
+    /// The task and attempt that made the result, to detect a stale one.
     var taskID: TaskID
     var attempt: Int
     var result: TaskResult?
@@ -73,7 +73,7 @@ struct ExchangeResult: Codable {
     var isRefusal = false
     /// The final number of frames.
     var frames = 0
-    /// The written files, by the engine's names.
+    /// The written files, under the engine's names.
     var files: [FileRecord] = []
 }
 
@@ -82,24 +82,24 @@ public typealias ExchangeStore = BackingStore & ConditionalStore
 
 /// One attempt's folder in the exchange store, for both sides.
 struct Exchange: Sendable {
-    /// Seconds between renewals of a lease, and after which a stalled lease is void. Longer than a worker's own lease,
-    /// so that a short S3 outage does not cost the task.
+    /// Seconds between renewals of a lease, and seconds without a renewal after which it is void. This is longer than a
+    /// worker's own lease, so that a short outage of S3 does not end the task.
     static let beatSeconds = 10.0
     static let leaseSeconds = 60.0
-    /// Seconds between heartbeats of a task that makes no progress.
+    /// Seconds between heartbeats of a task whose frame count does not change.
     static let progressSeconds = 15.0
-    /// The lifetime of a source URL. Each renewal has a new one.
+    /// The lifetime of a source URL in seconds. Each renewal of the lease has a new URL.
     static let sourceSeconds = 3600
 
     static let documents = [ExchangeLease.key, ExchangeSpec.key, ExchangeProgress.key, ExchangeResult.key]
 
     let store: any ExchangeStore
-    /// Empty, or with a trailing slash.
+    /// The prefix of the documents' keys. Empty, or with a trailing slash.
     let folder: String
 
     private func key(_ name: ObjectKey) -> ObjectKey { ObjectKey(folder + name.rawValue) }
 
-    /// The URL of `spec.json`, for the other side.
+    /// The URL of `spec.json`, which the worker passes to the task.
     var specURL: String { store.location(of: key(ExchangeSpec.key)).url }
 
     func write(_ document: some Encodable, _ name: ObjectKey) throws(ClairoError) {
@@ -115,7 +115,7 @@ struct Exchange: Sendable {
         do {
             return try JSON.encode(document, pretty: false)
         } catch {
-            throw .defect("\(name) of a task cannot be written: \(error)")
+            throw .defect("\(name) of a task cannot be encoded: \(error)")
         }
     }
 
@@ -130,7 +130,7 @@ struct Exchange: Sendable {
         do {
             return try JSONDecoder().decode(type, from: data)
         } catch {
-            throw .defect("\(name) of a task cannot be read: \(error)")
+            throw .defect("\(name) of a task cannot be parsed: \(error)")
         }
     }
 

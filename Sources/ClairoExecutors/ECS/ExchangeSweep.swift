@@ -1,13 +1,13 @@
 public import ClairoCore
 
-/// Removes exchange folders left behind by dead workers.
+/// Removes the exchange folders that dead workers left.
 public struct ExchangeSweep: Sendable {
     private let store: any ObjectStore
     private let age: Double
 
     /// - Parameters:
     ///   - store: The exchange store of all workers. Other objects in it are kept.
-    ///   - olderThanSeconds: Younger folders are kept. Those of running attempts change constantly.
+    ///   - olderThanSeconds: Folders with a younger object are kept. Those of running attempts change constantly.
     public init(_ store: any ObjectStore, olderThanSeconds: Double) {
         self.store = store
         age = max(olderThanSeconds, 2 * Exchange.leaseSeconds)
@@ -37,7 +37,8 @@ public struct ExchangeSweep: Sendable {
         for object in objects { try remove(object) }
     }
 
-    /// The exchange folder that an object belongs to, named by `Exchange` as `TASK-ATTEMPT-UUID/DOCUMENT`.
+    /// Returns the exchange folder of an object, or nil if it is not in one. Exchange documents have keys of the form
+    /// `TASK-ATTEMPT-UUID/DOCUMENT`.
     private static func folder(of key: ObjectKey) -> Substring? {
         let parts = key.rawValue.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, Exchange.documents.contains(ObjectKey(String(parts[1]))) else { return nil }

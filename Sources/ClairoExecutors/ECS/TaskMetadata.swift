@@ -8,7 +8,7 @@ struct TaskMetadata: Sendable {
     static let variable = "ECS_CONTAINER_METADATA_URI_V4"
 
     struct Usage: Sendable, Equatable {
-        /// CPU time of all containers since their start.
+        /// The CPU time of all containers since their start, in seconds.
         var cpuSeconds: Double
         /// Peak memory in bytes, or current memory if the kernel does not report the peak.
         var memory: Int64
@@ -22,7 +22,7 @@ struct TaskMetadata: Sendable {
         guard let url = environment[Self.variable], url.hasPrefix("http://") else { return nil }
         self.url = url
         var configuration = HTTPClient.Configuration()
-        // A link-local endpoint: no proxy.
+        // The endpoint is link-local, so no proxy is used.
         configuration.environment = [:]
         client = HTTPClient(configuration)
     }
@@ -59,7 +59,7 @@ struct TaskMetadata: Sendable {
             var cpu_stats: CPU?
             var memory_stats: Memory?
         }
-        // Docker's statistics by container; null before the first measurement.
+        // Docker's statistics for each container; null before the first measurement.
         guard let stats = get("/task/stats", as: [String: Stats?].self) else { return nil }
         let all = stats.values.compactMap { $0 }
         guard !all.isEmpty else { return nil }

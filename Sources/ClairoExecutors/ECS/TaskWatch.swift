@@ -1,8 +1,8 @@
 internal import ClairoCore
 internal import Foundation
 
-/// The ECS state of all tasks of a worker, read with as few calls as possible. Whoever needs newer data reads it for
-/// everyone, up to a hundred tasks per call, while others wait.
+/// The ECS state of all tasks of a worker, read with as few calls as possible. A caller that needs newer data reads the
+/// state of all tasks, up to a hundred per call, while other callers wait.
 ///
 /// `@unchecked Sendable`: all mutable state is guarded by `condition`.
 final class TaskWatch: @unchecked Sendable {
@@ -35,7 +35,7 @@ final class TaskWatch: @unchecked Sendable {
 
     /// The state of a registered task.
     /// - Parameter age: The maximum age of the data in seconds.
-    /// - Returns: Nil if ECS does not know the task, yet or any more.
+    /// - Returns: Nil if ECS does not know the task yet or no longer knows it.
     func look(at arn: String, noOlderThan age: Double, stop: StopRequest) throws(ClairoError) -> ECSTask? {
         condition.lock()
         while true {
@@ -44,7 +44,7 @@ final class TaskWatch: @unchecked Sendable {
                 return sight.task
             }
             if !isAsking { break }
-            // Bounded, so that a stop request is noticed.
+            // The wait is bounded, so that a stop request is noticed.
             _ = condition.wait(until: Date().addingTimeInterval(0.2))
             if stop.isCancelled {
                 condition.unlock()
@@ -63,7 +63,8 @@ final class TaskWatch: @unchecked Sendable {
         return seen[arn]?.task
     }
 
-    /// At most two attempts per call: the caller cannot renew its task's lease meanwhile, and will ask again.
+    /// Reads the state of tasks. Makes at most two attempts per call, because the caller cannot renew its task's lease
+    /// meanwhile and will repeat the call.
     private func ask(_ arns: [String], _ stop: StopRequest) throws(ClairoError) -> [String: Sight] {
         var sights: [String: Sight] = [:]
         for start in stride(from: 0, to: arns.count, by: DescribeTasksRequest.limit) {
@@ -77,7 +78,7 @@ final class TaskWatch: @unchecked Sendable {
     }
 }
 
-/// Limits the number of a worker's tasks that were requested from ECS and have not started.
+/// Limits the number of a worker's tasks that were requested from ECS and have not started yet.
 ///
 /// `@unchecked Sendable`: `free` is guarded by `condition`.
 final class PendingGate: @unchecked Sendable {

@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Synchronization
 
-/// Objects of the output folder that a task's process has open, for piecewise writing or for reading.
+/// The objects in the output folder that a task's process has open, for writing in pieces or for reading.
 final class OpenObjects: Sendable {
     private struct State {
         var nextHandle = 1
@@ -46,7 +46,7 @@ final class OpenObjects: Sendable {
 
     func close(_ handle: Int?) { state.withLock { $0.sources[handle ?? 0] = nil } }
 
-    /// Abandons all open objects. None can be opened any more.
+    /// Abandons all open objects. No more can be opened.
     func abandon() {
         let writers = state.withLock { state in
             defer { state = State(isAbandoned: true) }
@@ -76,7 +76,7 @@ final class OpenObjects: Sendable {
     }
 }
 
-/// Turns a store's blocking write call into separate calls: a thread runs the store's call and receives the pieces.
+/// Splits a store's blocking write into separate calls: a thread runs the store's call and receives the pieces.
 private final class ObjectWriter: Sendable {
     private struct Aborted: Error {}
 

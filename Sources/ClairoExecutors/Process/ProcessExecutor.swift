@@ -11,15 +11,17 @@ internal import Glibc
 /// ```
 ///
 /// The child has an empty environment, no other descriptors and no terminal. It leads a process group that is killed as
-/// a whole, and the kernel kills it with the parent. Before it receives its task, it enters the sandbox (`Sandbox`).
-/// Its outcome is the outcome of one attempt:
+/// a whole, and the kernel kills it when the parent ends. Before it receives its task, it enters the sandbox
+/// (`Sandbox`). The outcome of an attempt depends on the child:
 ///
 /// - It crashes, is killed, exceeds a limit or violates the sandbox: `defect`. The cause is the media or Clairo's code,
 ///   and a retry will most likely fail in the same way. A defect is retried a few times and then dead-lettered.
-/// - It makes no progress or takes too long: `defect`, for the same reason.
-/// - It cannot be started for lack of resources, there is no space for its output, or the kernel kills it because the
-///   machine or the container ran out of memory (not the task's own limit): `capacity`.
-/// - It reports an error itself: that error, except that a lack of memory is its own limit and therefore a defect.
+/// - It makes no progress or takes too long: `defect`, for the same reasons.
+/// - It cannot be started for lack of resources, or there is no space for its output: `capacity`.
+/// - The kernel kills it because the machine or the container, and not the task's own limit, ran out of memory:
+///   `transient`, because the task may be the cause and must not be retried forever.
+/// - It reports an error: that error. An exception is a lack of memory, which means that it reached its own limit:
+///   `defect`.
 public struct ProcessExecutor: TaskExecutor {
     private let executable: String
     private let arguments: [String]
@@ -49,7 +51,7 @@ public struct ProcessExecutor: TaskExecutor {
         }
     }
 
-    /// The same, blocking the calling thread.
+    /// Like `run`, but blocks the calling thread.
     func runHere(
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
     ) throws(ClairoError) -> TaskResult {

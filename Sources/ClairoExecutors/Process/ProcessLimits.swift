@@ -4,28 +4,29 @@ internal import Glibc
 
 /// Resource limits of a task's process. The kernel enforces the first group (setrlimit(2)), the parent the second.
 ///
-/// A task normally takes about a minute, so hours mean that something is wrong. A job run by hand (`byHand`) has no
-/// such limit: it takes as long as it takes, and its user can stop it.
+/// A task normally takes about a minute, so one that runs for hours has a problem. A job run by hand (`byHand`) has no
+/// limit of time, because its user can stop it.
 public struct ProcessLimits: Sendable, Hashable {
-    /// Private writable memory in bytes (RLIMIT_DATA). Address space (RLIMIT_AS) has a much higher limit, against
-    /// mappings that are not counted but need page tables.
+    /// Private writable memory in bytes (RLIMIT_DATA). Address space (RLIMIT_AS) also has a limit, a much higher one,
+    /// because other mappings are not counted but need page tables.
     public var memory: Int64
-    /// CPU seconds over all threads.
+    /// CPU time over all threads, in seconds.
     public var cpuSeconds: Int
-    /// The maximum file size in bytes. The process has no file to write.
+    /// The maximum file size in bytes. The process needs to write no files.
     public var fileSize: Int64
     /// Open file descriptors.
     public var openFiles: Int
 
-    /// Wall time from start to end, including waiting.
+    /// Wall-clock time from start to end in seconds, including waiting.
     public var wallSeconds: Double
-    /// Time without a request, a finished frame or a reply in preparation, which most likely means an endless loop.
+    /// Seconds without a request, a finished frame or a reply in preparation, after which the task most likely loops
+    /// forever.
     public var stallSeconds: Double
     /// The maximum number of bytes written to the output folder, over all objects. A job's tasks have a much lower
     /// limit (`TaskSpec.Work.outputLimit`).
     public var outputBytes: Int64
 
-    /// - Parameter memory: Nil for the share of a task that has the machine to itself.
+    /// - Parameter memory: The memory limit in bytes, or nil for that of a task that runs alone on the machine.
     public init(
         memory: Int64? = nil, cpuSeconds: Int = 24 * 3600, fileSize: Int64 = 0, openFiles: Int = 64,
         wallSeconds: Double = 12 * 3600, stallSeconds: Double = 120, outputBytes: Int64 = 1 << 40
@@ -39,27 +40,27 @@ public struct ProcessLimits: Sendable, Hashable {
         self.outputBytes = outputBytes
     }
 
-    /// For a job run by hand: only a process without progress is killed.
+    /// The limits for a job run by hand: only a process without progress is killed.
     public static let byHand = ProcessLimits(
         memory: MachineMemory.bytes, cpuSeconds: 100 * 365 * 86_400, wallSeconds: 100 * 365 * 86_400)
 
-    /// The memory limit of a task, if `tasks` run at once.
+    /// Returns the memory limit of a task in bytes, if `tasks` run at once on a machine with `total` bytes.
     ///
     /// A quarter of the memory is reserved. Of the rest, a task gets twice its share, because tasks are seldom all
-    /// large, and at least 2 GiB, which a ladder from 4K needs. So all together may demand more than there is. Then the
-    /// kernel kills one of them instead of the worker (`TaskChild`), and it is retried later.
+    /// large, and at least 2 GiB, which a ladder from 4K needs. So the tasks together may use more memory than the
+    /// machine has. Then the kernel kills one of them and not the worker (`TaskChild`), and the task is retried later.
     public static func memory(of total: Int64, tasks: Int) -> Int64 {
         let most = total / 4 * 3
         return min(most, max(most / Int64(max(tasks, 1)) * 2, 2 << 30))
     }
 
-    /// Reserved but unused address space: stacks, and a malloc arena for each thread.
+    /// Allowance in bytes for address space that is reserved but unused: stacks, and a malloc arena for each thread.
     private static let unused: Int64 = 128 << 30
 
     /// Applies the limits to a running process that has not received its task yet.
     /// - Returns: Whether all limits were set.
     func apply(to process: pid_t) -> Bool {
-        // SIGXCPU, which identifies the cause, comes ten seconds before SIGKILL.
+        // The soft limit sends SIGXCPU, which identifies the cause, ten seconds before the hard limit sends SIGKILL.
         let cpu = Int64(cpuSeconds)
         let values = [
             (RLIMIT_DATA, memory, memory), (RLIMIT_AS, memory + Self.unused, memory + Self.unused),

@@ -1,7 +1,8 @@
 public import ClairoCore
 internal import Foundation
 
-/// Probes a source in a child process like a task, so that untrusted media is never parsed near credentials.
+/// Probes a source in a child process, like a task, so that untrusted media is never parsed in a process with
+/// credentials.
 public struct SandboxedProber: MediaProber {
     private let executor: ProcessExecutor
     private let settings: @Sendable (_ profile: String) -> TranscodeSettings

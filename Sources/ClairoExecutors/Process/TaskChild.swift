@@ -12,52 +12,53 @@ public struct TaskChild {
     private let engine: any TaskEngine
     private let sandbox: SandboxReport
 
-    /// - Parameter sandbox: The active sandbox layers. Missing ones are reported to the parent.
+    /// - Parameter sandbox: The active sandbox layers. Gaps are reported to the parent.
     public init(engine: any TaskEngine, sandbox: SandboxReport) {
         self.engine = engine
         self.sandbox = sandbox
     }
 
-    /// Ties this process's lifetime to its parent's.
-    /// - Parameter parent: The parent's process id. A different parent means that it has already ended.
+    /// Makes this process end when its parent ends.
+    /// - Parameter parent: The parent's process id. If the current parent is a different one, the parent has already
+    ///   ended.
     private static func tie(to parent: Int32) {
-        // A crash should end the process at once. Swift would start a backtracer.
+        // A crash must end the process at once. Swift's signal handlers would start a backtracer.
         for number in crashes { signal(number, SIG_DFL) }
         _ = clairo_set_parent_death_signal(SIGKILL)
         if getppid() != parent { _exit(ClairoError.ExitCode.temporary.rawValue) }
     }
 
-    /// Makes the kernel's OOM killer choose this process first: its work is repeated, and the worker, the database and
-    /// others survive (proc(5), oom_score_adj).
+    /// Makes the kernel's OOM killer choose this process first, whose work can be repeated, and not the worker, the
+    /// database or other processes (proc(5), oom_score_adj).
     private static func offerItself() {
         try? Data("1000".utf8).write(to: URL(fileURLWithPath: "/proc/self/oom_score_adj"))
     }
 
-    /// Ties this process to its parent, waits until the parent has set its limits, and enters the sandbox. Call first,
-    /// while the process is single-threaded.
+    /// Makes this process end with its parent, waits until the parent has set its limits, and enters the sandbox. Call
+    /// this first, while the process is single-threaded.
     /// - Parameter layers: The sandbox layers to enter.
     public static func enclose(
         parent: Int32, sandbox: SandboxMode, layers: Set<SandboxLayer> = Set(SandboxLayer.allCases)
     ) -> SandboxReport {
         tie(to: parent)
         offerItself()
-        // The parent may not be permitted to set limits of another user's process, so it sends a message after setting
-        // them.
+        // After a change of user, the parent may not be permitted to set limits. So it sends the first message after
+        // setting them, and this waits for it.
         awaitFirstWord()
         guard sandbox != .off else { return SandboxReport() }
         // A change of user clears the parent-death signal, and prctl(2) is forbidden after the last layer.
         return Sandbox.enter(layers) { tie(to: parent) }
     }
 
-    /// Connects this process, the first of a container, to the worker's Unix socket and enters the sandbox. Call first,
-    /// while the process is single-threaded.
+    /// Connects this process, the first of a container, to the worker's Unix socket and enters the sandbox. Call this
+    /// first, while the process is single-threaded.
     ///
-    /// Layers that the container provides are not repeated: a user, empty networks, IPC and a thread count of its own.
+    /// The container replaces the layer `namespaces`: it has its own network, IPC and thread count.
     /// - Throws: `unavailable` if the socket cannot be connected.
     public static func enclose(
         connectingTo path: String, sandbox: SandboxMode, layers: Set<SandboxLayer> = Set(SandboxLayer.allCases)
     ) throws(ClairoError) -> SandboxReport {
-        // The first process of a container ignores signals that it does not handle (pid_namespaces(7)).
+        // The kernel drops signals that the first process of a container does not handle (pid_namespaces(7)).
         for number in crashes + [SIGXCPU, SIGTERM] { signal(number) { _exit(128 + $0) } }
         try connect(to: path)
         awaitFirstWord()
@@ -78,7 +79,7 @@ public struct TaskChild {
         let end = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         let result = withUnixAddress(path) { Glibc.connect(end, $0, $1) }
         guard result == 0 else {
-            throw .unavailable("Nobody gives a task at \(path): \(String(cString: strerror(errno)))")
+            throw .unavailable("Cannot connect to the worker's socket \(path): \(String(cString: strerror(errno)))")
         }
         guard end != descriptor else { return }
         dup2(end, descriptor)
@@ -120,12 +121,12 @@ public struct TaskChild {
             report = try? WireMessage(.failure, head: FailureHead(error))
         }
         if let report { channel.send(report) }
-        // Exit without cleanup: the kernel frees everything.
+        // Exits without cleanup, because the kernel frees everything.
         _exit(0)
     }
 }
 
-/// Requests to the parent, from any number of threads.
+/// Sends requests and reports to the parent. Any number of threads may use it.
 final class TaskChannel: Sendable {
     private final class Waiter: Sendable {
         let answered = DispatchSemaphore(value: 0)
@@ -155,7 +156,7 @@ final class TaskChannel: Sendable {
     func start() -> StartHead {
         guard let frame = receive(), frame.kind == .start else { Self.leave() }
         guard let head = try? frame.decodeHead(as: StartHead.self) else {
-            // A defect is retried, and then dead-lettered. A usage error would fail the job as bad media.
+            // A defect is retried and then dead-lettered. A usage error would fail the job as if its media were bad.
             TaskChild.fail(
                 ClairoError(
                     kind: .defect, exitCode: .software, "The task was written by another version of Clairo",
@@ -174,7 +175,7 @@ final class TaskChannel: Sendable {
 
     private func receive() -> WireMessage? { try? socket.receive(WireLimits.fromParent) }
 
-    /// Exits if the parent is gone.
+    /// Exits because the connection to the parent has ended.
     private static func leave() -> Never { _exit(ClairoError.ExitCode.temporary.rawValue) }
 
     func send(_ frame: WireMessage) { if !socket.send(frame) { Self.leave() } }
@@ -190,13 +191,13 @@ final class TaskChannel: Sendable {
         send(try WireMessage(.request, id: id, head: request, payload: payload))
         waiter.answered.wait()
         guard let frame = waiter.frame.withLock({ $0 }), let head = try? frame.decodeHead(as: AnswerHead.self) else {
-            throw .defect("The parent's answer cannot be read")
+            throw .defect("The parent's reply cannot be parsed")
         }
         if let failure = head.failure { throw failure.error }
         return (head, frame.payload)
     }
 
-    /// Reports progress at most ten times a second.
+    /// Reports the number of finished frames, at most ten times per second.
     func reportProgress(_ frames: Int) {
         let due = progress.withLock { progress in
             progress.frames = max(progress.frames, frames)
@@ -216,7 +217,7 @@ final class TaskChannel: Sendable {
         if let frames, let frame = try? WireMessage(.progress, head: ProgressHead(frames: frames)) { send(frame) }
     }
 
-    /// Sends notes and phases at once, and frames at the rate above.
+    /// Reports an update: notes and changes of phase at once, frames at most ten times per second.
     func report(_ item: JobUpdate) {
         guard case .progress(let progress) = item else {
             flushUpdate()
@@ -246,9 +247,9 @@ final class TaskChannel: Sendable {
 
 /// The source as the child reads it.
 ///
-/// A request costs both sides more than the bytes do, and demuxers read a few bytes at a time. So each request reads
-/// ahead, and the last replies are cached: several, because audio and video readers share the source.
-/// It never reads before the requested bytes, because they may be far away (`RetainedBytes`).
+/// The cost of a request exceeds the cost of its bytes, and demuxers read a few bytes at a time. So each request reads
+/// ahead, and the last replies are cached. There are several, because audio and video readers share the source. A
+/// request never includes bytes before the requested ones, because the parent may have to fetch them (`RetainedBytes`).
 final class RemoteSource: ByteSource {
     let size: Int64
     let etag: String?
@@ -288,7 +289,7 @@ final class RemoteSource: ByteSource {
                 count: min(max(count, Self.leastQuestion), WireLimits.piece), handle: object?.handle)
         ).payload
         let answer = Answer(offset: offset, bytes: payload)
-        // Large reads are sequential.
+        // Large reads are sequential, so they are not cached.
         if count < Self.leastQuestion {
             answers.withLock { $0 = $0.suffix(Self.mostAnswers - 1) + [answer] }
         }
@@ -296,7 +297,7 @@ final class RemoteSource: ByteSource {
     }
 }
 
-/// An object that the parent keeps open while it is read here.
+/// An object that the parent keeps open while the child reads it. Deinitialization closes it.
 final class RemoteObject: Sendable {
     let handle: Int?
     private let channel: TaskChannel

@@ -5,13 +5,13 @@ internal import Glibc
 public enum TaskKill: String, Sendable, CaseIterable {
     /// It made no progress or took too long, and was killed.
     case stalled, wallTime
-    /// It exceeded its limits.
+    /// It exceeded a limit.
     case cpuTime, memory
     /// It made a forbidden system call.
     case forbiddenCall
     /// It crashed, or was killed from outside.
     case crash
-    /// It violated the protocol, or ended without a message.
+    /// It violated the protocol, or ended without a final message.
     case badProtocol, noResult
 }
 

@@ -1,6 +1,6 @@
 internal import ClairoCore
 
-/// What a task's process may do with the output folder: only what its kind of work needs.
+/// The requests that a task's process may make: only those that its kind of work needs.
 struct TaskPermissions: Sendable {
     private let work: TaskSpec.Work
 
@@ -10,9 +10,9 @@ struct TaskPermissions: Sendable {
         switch work {
         case .probe, .inspect, .plan: return request.operation == .source
         case .verify: return request.operation.onlyReads
-        // An attempt has its own folder.
+        // An attempt has its own folder, so all requests are allowed.
         case .chunk, .track, .finish: return true
-        // For a job run by hand, the folder may contain other files.
+        // A job run by hand writes to a folder that may contain other files.
         case .transcode:
             guard let key = request.key, request.operation != .list else { return true }
             return OutputLayout.contains(key)

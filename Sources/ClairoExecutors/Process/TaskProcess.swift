@@ -3,10 +3,10 @@ internal import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// A child process that inherits nothing, is watched, and is reaped with its descendants.
+/// A child process that inherits nothing, and that is killed and reaped with its descendants.
 ///
-/// Not Sendable: it belongs to one thread, which must live as long as the child, because the kernel kills the child
-/// when the thread that started it ends (PR_SET_PDEATHSIG).
+/// Not Sendable: the thread that starts it must own it and live as long as the child, because the kernel kills the
+/// child when this thread ends (PR_SET_PDEATHSIG).
 final class TaskProcess: TaskRuntime {
     static let noun = "process"
 
@@ -18,14 +18,14 @@ final class TaskProcess: TaskRuntime {
     /// The number of OOM kills before the child started.
     private let outOfMemoryKills = MachineMemory.outOfMemoryKills
 
-    /// - Parameter socket: Becomes descriptor 3 of the child, its only one except /dev/null and stderr.
+    /// - Parameter socket: Becomes descriptor 3 of the child. Its other descriptors are /dev/null and stderr.
     /// - Throws: `capacity` if the system has no resources for a process.
     init(_ executable: String, _ arguments: [String], socket: WireSocket) throws(ClairoError) {
         var ends: [Int32] = [0, 0]
         guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Self.cannotStart(errno) }
         defer { close(ends[1]) }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-        // Moved away from the numbers that they get in the child.
+        // Both descriptors are moved above the numbers that they get in the child.
         let (stderr, channel) = (Self.above(ends[1]), Self.above(socket.descriptor))
         defer {
             close(stderr)
@@ -46,10 +46,10 @@ final class TaskProcess: TaskRuntime {
     static func start(
         _ executable: String, _ arguments: [String], limits: ProcessLimits
     ) throws(ClairoError) -> (TaskProcess, WireSocket) {
-        // Closes the child's end here, so that the end of the child closes the connection.
+        // The child's end is closed here at the end of this call, so that the connection closes when the child ends.
         let (socket, childSocket) = try WireSocket.pair()
         let process = try TaskProcess(executable, arguments, socket: childSocket)
-        // It has received no input yet, so nothing runs that would need limits.
+        // The child has received no input yet, so it has not used any resources that need limits.
         guard limits.apply(to: process.identifier) else {
             let code = errno
             process.endNow()
@@ -89,7 +89,7 @@ final class TaskProcess: TaskRuntime {
             &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
         let arguments = (["clairo"] + arguments).map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
-        // The task needs no environment, and an empty one leaks nothing.
+        // The task needs no environment variables, and an empty environment leaks nothing.
         let environment: [UnsafeMutablePointer<CChar>?] = [nil]
         var identifier: pid_t = 0
         let code = posix_spawn(&identifier, executable, &actions, &attributes, arguments, environment)
@@ -124,9 +124,9 @@ final class TaskProcess: TaskRuntime {
         while waitpid(identifier, &status, 0) < 0, errno == EINTR {}
         let signal = status & 0x7F
         if signal == SIGKILL, MachineMemory.outOfMemoryKills > outOfMemoryKills {
-            // Exceeding its own limit fails an allocation; here the machine or the container ran out of memory. The
-            // cause is unknown, so it counts as an attempt: a source that needs too much memory must not be retried
-            // forever.
+            // If the task exceeds its own limit, an allocation fails. So here, the machine or the container ran out of
+            // memory. The cause may be this task, so the error counts as an attempt: a source that needs too much
+            // memory must not be retried forever.
             end = .lost(
                 .temporary(
                     "The machine ran out of memory, and the kernel ended the task's process",

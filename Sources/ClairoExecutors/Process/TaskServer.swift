@@ -2,10 +2,10 @@ internal import ClairoCore
 internal import Foundation
 internal import Synchronization
 
-/// The parent's side of the protocol with a task's process: serves its requests from `TaskIO`.
+/// The parent's side of the protocol: serves the requests of a task's process from `TaskIO`.
 ///
-/// One thread reads and a few others answer, so that a slow write does not delay reads of the source. The number of
-/// unanswered requests is bounded; beyond that, no more requests are read.
+/// One thread receives requests and a few others serve them, so that a slow write does not delay reads of the source.
+/// The number of unserved requests is bounded. When it is reached, no more are received.
 final class TaskServer: Sendable {
     enum Ending: Sendable {
         case result(TaskResult)
@@ -26,9 +26,9 @@ final class TaskServer: Sendable {
 
     private static let answerers = 4
     private static let waiting = 4
-    /// The minimum number of bytes counted for an object, because even a small one uses space.
+    /// The minimum number of bytes counted for an object, because even a small object uses a block of the disk.
     private static let leastObject = 4096
-    /// More notes than a job has.
+    /// The maximum number of notes to pass on, more than any job has.
     private static let mostNotes = 20
 
     private let socket: WireSocket
@@ -62,10 +62,11 @@ final class TaskServer: Sendable {
         state.withLock { $0.working > 0 ? .zero : $0.lastSign.duration(to: .now) }
     }
 
-    /// Resets the silence if the child is not to blame.
+    /// Restarts the measurement of `silence`.
     func forgiveSilence() { state.withLock { $0.lastSign = .now } }
 
-    /// Sends the task and serves requests until the child disconnects. Blocks; nothing runs afterwards.
+    /// Sends the task and serves requests until the child disconnects. Blocks. When it returns, no request is being
+    /// served.
     func serve(_ start: WireMessage) {
         let queue = BoundedQueue<WireMessage>(capacity: Self.waiting)
         let answerers = (0..<Self.answerers).map { index in
@@ -83,7 +84,7 @@ final class TaskServer: Sendable {
             }
         }
         queue.abandon()
-        // Objects that the child has not finished must not appear.
+        // Objects that the child has not completed must not appear in the store.
         objects.abandon()
         for thread in answerers { _ = thread.join() }
         objects.abandon()
@@ -193,7 +194,7 @@ final class TaskServer: Sendable {
             return (AnswerHead(), Data())
         case .get:
             let key = try key(request)
-            // Check the size before reading. A missing object fails below.
+            // Checks the size before reading. If the object does not exist, `get` throws.
             guard try output.info(of: key)?.size ?? 0 <= Int64(WireLimits.whole) else {
                 throw .defect("\(key) is too large for a task to read it whole")
             }
@@ -216,7 +217,7 @@ final class TaskServer: Sendable {
         case .list:
             let prefix = request.prefix ?? ""
             guard prefix.isEmpty || Self.isPlain(prefix.hasSuffix("/") ? String(prefix.dropLast()) : prefix) else {
-                throw .defect("A task asked for a list of \(prefix.debugDescription)")
+                throw .defect("A task listed the invalid prefix \(prefix.debugDescription)")
             }
             let after: ObjectKey? = try request.key == nil ? nil : key(request)
             let keys = try output.list(prefix: prefix, after: after, limit: min(max(request.count ?? 0, 0), 1000))
@@ -233,7 +234,8 @@ final class TaskServer: Sendable {
         }
     }
 
-    /// Counts bytes to be written.
+    /// Counts bytes that the task is about to write.
+    /// - Throws: `defect` if the task exceeds its limit. The connection is then closed.
     private func charge(_ bytes: Int) throws(ClairoError) {
         let isWithin = state.withLock { state in
             state.outputBytes += Int64(bytes)
@@ -241,7 +243,7 @@ final class TaskServer: Sendable {
         }
         guard !isWithin else { return }
         let error = ClairoError.defect("A task wrote more than the limit of \(outputLimit) bytes")
-        // The child would continue to send requests.
+        // The connection is closed, because the child would continue to send requests.
         end(.failure(error))
         socket.shutDown()
         throw error
@@ -249,7 +251,7 @@ final class TaskServer: Sendable {
 
     private func key(_ request: RequestHead) throws(ClairoError) -> ObjectKey {
         guard let key = request.key, Self.isPlain(key.rawValue) else {
-            throw .defect("A task named an object \((request.key?.rawValue ?? "").debugDescription)")
+            throw .defect("A task used the invalid object name \((request.key?.rawValue ?? "").debugDescription)")
         }
         return key
     }
@@ -261,8 +263,8 @@ final class TaskServer: Sendable {
         return (offset, count)
     }
 
-    /// A relative path that stays in the folder and is valid on disk. Stores and attempts add some bytes to the 255 of
-    /// a component.
+    /// Whether a name is a relative path that stays in the folder and is valid on disk. A component has at most 200 of
+    /// the 255 bytes that a disk allows, because stores and attempts append to it.
     static func isPlain(_ name: String) -> Bool {
         (1...512).contains(name.utf8.count)
             && name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F && $0 != "\\" }

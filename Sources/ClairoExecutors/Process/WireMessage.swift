@@ -3,10 +3,10 @@ internal import Foundation
 
 // The protocol between a task's process and its parent over a socket pair.
 //
-// A message has a kind, the number of the request it belongs to, a head in JSON and a payload of raw bytes. The parent
-// sends `start`. The child sends requests, each of which gets one reply, `progress` and `update`; `result` or `failure`
-// ends the connection. The child may be under an attacker's control, so the parent bounds every length before reading
-// and validates everything.
+// A message has a kind, the number of the request that it belongs to, a head in JSON and a payload of raw bytes. The
+// parent sends `start`. Then the child sends any number of `request`, `progress` and `update` messages, and one
+// `result` or `failure`, which ends the connection. The parent replies to each `request` with one `answer`. The child
+// may be under an attacker's control, so the parent checks every length before reading and validates every message.
 
 /// One message.
 struct WireMessage: Sendable {
@@ -25,7 +25,7 @@ struct WireMessage: Sendable {
         do {
             self.head = try JSON.encode(head, pretty: false)
         } catch {
-            throw .defect("A message between processes cannot be written: \(error)")
+            throw .defect("A message between processes cannot be encoded: \(error)")
         }
     }
 
@@ -55,9 +55,9 @@ struct WireLimits: Sendable {
     var head: Int
     var payload: Int
 
-    /// The payload of one piece. Longer objects are sent in several.
+    /// The maximum size of one piece. Longer objects are sent in several pieces.
     static let piece = 8 << 20
-    /// An object that is read whole.
+    /// The maximum size of an object that is read whole.
     static let whole = 1 << 30
 
     /// The limits for messages from the child.
@@ -66,7 +66,8 @@ struct WireLimits: Sendable {
         case .request: WireLimits(head: 8 << 10, payload: piece)
         case .progress: WireLimits(head: 1 << 10, payload: 0)
         case .update: WireLimits(head: 8 << 10, payload: 0)
-        // A plan of two days has boundaries for each segment of each track, and its verification several checks.
+        // The plan of a video of two days has the boundaries of each segment of each track, and its verification has
+        // several checks of each.
         case .result: WireLimits(head: 64 << 20, payload: 0)
         case .failure: WireLimits(head: 64 << 10, payload: 0)
         case .start, .answer: nil
@@ -97,15 +98,17 @@ struct RequestHead: Codable {
         case source
         /// Writes a whole object: `key`, payload.
         case put
-        /// Writes an object in pieces: `key` returns a `handle`; `handle`, payload; `handle`; `handle`.
+        /// Writes an object in pieces. `beginPut` takes `key` and returns a `handle`, which the others take; `writePut`
+        /// also takes the payload.
         case beginPut, writePut, endPut, abortPut
         /// Reads a whole object: `key`. The bytes are the reply's payload.
         case get
-        /// Reads an object in pieces: `key` returns a `handle` and `size`; `handle`, `offset`, `count`; `handle`.
+        /// Reads an object in pieces. `open` takes `key` and returns a `handle` and `size`; `read` takes `handle`,
+        /// `offset` and `count`; `close` takes `handle`.
         case open, read, close
-        /// `key`.
+        /// Returns the information of an object, or deletes it: `key`.
         case info, delete
-        /// `prefix`, `key` to begin behind, `count` at most.
+        /// Lists keys with `prefix`, from the first one after `key`, at most `count`.
         case list
     }
 
@@ -132,7 +135,7 @@ struct ProgressHead: Codable {
     var frames: Int
 }
 
-/// The head of `failure`, and the error of a request: a `ClairoError`.
+/// A `ClairoError`: the head of `failure`, and the error in a reply.
 struct FailureHead: Codable {
     var kind: ClairoError.Kind
     var exitCode: ClairoError.ExitCode

@@ -3,12 +3,14 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// One end of the socket pair, closed with the object. Any thread may send; one thread receives.
+/// One end of a connection between parent and child. Deinitialization closes it. Any thread may send, but only one may
+/// receive.
 final class WireSocket: Sendable {
     let descriptor: Int32
     private let sending = Mutex(())
 
-    /// Kind, id, and the lengths of head and payload, little-endian.
+    /// The length of the header in bytes: kind (1 byte), then id, length of the head and length of the payload (4 bytes
+    /// each, little-endian).
     private static let headerLength = 13
 
     init(owning descriptor: Int32) { self.descriptor = descriptor }
@@ -58,7 +60,7 @@ final class WireSocket: Sendable {
     }
 
     private func receive(_ count: Int) -> Data? {
-        // The buffer grows with the received bytes, so an announced length alone costs nothing.
+        // The buffer grows with the received bytes, so an announced length alone allocates no memory.
         var data = Data()
         while data.count < count {
             let filled = data.count
@@ -74,10 +76,10 @@ final class WireSocket: Sendable {
         return data
     }
 
-    /// Ends both directions and unblocks readers on both sides.
+    /// Shuts down both directions, which unblocks readers on both sides.
     func shutDown() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
 
-    /// The two ends of a pair, not inherited by children.
+    /// Creates a connected pair of sockets, which child processes do not inherit.
     static func pair() throws(ClairoError) -> (parent: WireSocket, child: WireSocket) {
         var ends: [Int32] = [0, 0]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
@@ -88,7 +90,7 @@ final class WireSocket: Sendable {
 }
 
 extension ClairoError {
-    /// There are no resources for another process now.
+    /// The error if there are currently no resources for another process.
     static func capacity(_ message: String) -> ClairoError {
         ClairoError(
             kind: .capacity, exitCode: .temporary, message, advice: "Try again later, or lower --concurrency.")

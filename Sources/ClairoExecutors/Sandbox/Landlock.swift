@@ -4,23 +4,23 @@ internal import Glibc
 
 /// landlock(7): permanently drops all access rights of the process.
 enum Landlock {
-    /// File access rights, as bits of `handled_access_fs`, by the landlock version that introduced them.
+    /// File access rights as bits of `handled_access_fs`, with the landlock version that introduced them.
     private static let fileRights: [(version: Int32, bits: Range<Int>)] = [
         (1, 0..<13),  // execute, write, read, read folders, remove and make every kind of file
         (2, 13..<14),  // link or rename between folders
         (3, 14..<15),  // truncate
         (5, 15..<16),  // ioctl of devices
     ]
-    /// TCP bind and connect.
+    /// Binding and connecting TCP ports.
     private static let networkRights: (version: Int32, bits: Range<Int>) = (4, 0..<2)
-    /// Connections to abstract Unix sockets, and signals, to processes outside.
+    /// Connections to abstract Unix sockets of processes outside the sandbox, and signals to such processes.
     private static let scopes: (version: Int32, bits: Range<Int>) = (6, 0..<2)
 
     /// - Returns: The kernel's landlock version.
     static func restrict() throws(Sandbox.Refusal) -> Int {
         // Landlock applies to the calling thread and its children only.
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task"))?.count
-        guard threads == 1 else { throw Sandbox.Refusal("\(threads ?? 0) threads run already") }
+        guard threads == 1 else { throw Sandbox.Refusal("\(threads ?? 0) threads are already running") }
         let version = clairo_landlock_version()
         guard version > 0 else { throw Sandbox.Refusal(errno: errno) }
         var ruleset = clairo_landlock_ruleset(

@@ -5,8 +5,8 @@ internal import Glibc
 /// The sandbox that a process enters before it reads untrusted media.
 ///
 /// The process keeps its open descriptors, in particular the socket to its parent, and can open nothing else: no file,
-/// no connection, no process. It gets all data through that socket. Its code is already mapped, so there is no
-/// exception for libraries. (Every kind of task was traced: libraries do without files that they look for later, such
+/// no connection, no process. It gets all data through that socket. Its code is already mapped, so libraries need no
+/// exception. (Traces of every kind of task show that libraries work without the files that they look for later, such
 /// as /etc/localtime or a character set converter.)
 ///
 /// The process must be single-threaded, because several layers apply only to the calling thread and its children.
@@ -19,22 +19,23 @@ public enum Sandbox {
         init(errno code: Int32) { reason = String(cString: strerror(code)) }
     }
 
-    /// The user and group "nobody" on every Linux.
+    /// The id of the user and group "nobody" on every Linux.
     private static let nobody: UInt32 = 65534
-    /// The largest chunk needs a few dozen threads.
+    /// The maximum number of threads. The largest chunk needs a few dozen.
     private static let threadLimit: UInt64 = 512
-    /// Without a user namespace the limit counts all processes of nobody. It keeps one task from exhausting the system.
+    /// The limit without a user namespace, where it counts all threads of nobody. It prevents one task from exhausting
+    /// the system.
     private static let sharedThreadLimit: UInt64 = 4096
     private static let emptySpaces = CLONE_NEWNET | CLONE_NEWIPC
 
-    /// Protects a process that holds credentials: other processes of its user cannot read it (/proc/PID/mem, environ,
-    /// ptrace(2)), and it writes no core files.
+    /// Protects a process that holds credentials. Other processes of its user can then not read its memory or
+    /// environment (/proc/PID/mem, environ, ptrace(2)), and it writes no core files.
     public static func makeProcessNondumpable() { _ = clairo_set_dumpable(0) }
 
     /// Enters the sandbox as far as possible and reports the gaps.
     /// - Parameters:
     ///   - layers: The layers to enter. Others are skipped and reported as gaps.
-    ///   - beforeFilter: Called when only the system call filter is left.
+    ///   - beforeFilter: Called before the last layer, the system call filter.
     static func enter(_ layers: Set<SandboxLayer>, beforeFilter: () -> Void) -> SandboxReport {
         var report = SandboxReport()
         func build(_ layer: SandboxLayer, _ body: () throws(Refusal) -> Void) {
@@ -43,7 +44,7 @@ public enum Sandbox {
                 try body()
             } catch { report.gaps.append(.init(layer: layer, reason: error.reason)) }
         }
-        // As root if possible, otherwise with a user namespace below.
+        // Root can create the namespaces now. Otherwise, `enterUserNamespace` creates them with a user namespace.
         let isIsolated = layers.contains(.namespaces) && unshare(emptySpaces) == 0
         build(.user, leaveRoot)
         build(.namespaces) { () throws(Refusal) in try enterUserNamespace(isIsolated: isIsolated) }
@@ -65,7 +66,7 @@ public enum Sandbox {
     }
 
     /// Enters a user namespace. It allows an unprivileged user to create other namespaces, and it counts this process's
-    /// threads separately, so that they can be limited.
+    /// threads separately, so that their number can be limited.
     private static func enterUserNamespace(isIsolated: Bool) throws(Refusal) {
         if unshare(CLONE_NEWUSER | (isIsolated ? 0 : emptySpaces)) == 0 {
             _ = clairo_limit(0, clairo_limit_processes, threadLimit, threadLimit)
@@ -76,8 +77,8 @@ public enum Sandbox {
 
     private static func dropPrivileges() throws(Refusal) {
         guard clairo_set_no_new_privileges() == 0, clairo_set_dumpable(0) == 0 else { throw Refusal(errno: errno) }
-        // A service manager's filter may forbid the call. A process without capabilities has nothing to drop and can
-        // gain none.
+        // A service manager's system call filter may forbid dropping capabilities. A process without capabilities has
+        // none to drop and can gain none.
         guard clairo_drop_capabilities() == 0 || clairo_has_no_capability() == 1 else { throw Refusal(errno: errno) }
     }
 }

@@ -6,7 +6,7 @@ internal import Glibc
 struct SandboxProbe {
     let limits: ProcessLimits
 
-    /// A generous timeout.
+    /// How long to wait for the report: a generous limit.
     private static let timeout = timeval(tv_sec: 120, tv_usec: 0)
 
     func run(_ executable: String, _ arguments: [String]) throws(ClairoError) -> SandboxReport {
@@ -19,7 +19,7 @@ struct SandboxProbe {
         let report = try? socket.receive(WireLimits.fromChild)?.decodeHead(as: SandboxReport.self)
         process.endNow()
         guard let report else {
-            throw .crash("A task's process fails before it enters its sandbox", process.finalOutput())
+            throw .crash("A task's process failed before it entered its sandbox", process.finalOutput())
         }
         return report
     }

@@ -12,26 +12,26 @@ public enum SandboxMode: String, CaseIterable, Sendable {
 
 /// A layer of the sandbox. The layers are independent: if one is bypassed, the others still hold.
 public enum SandboxLayer: String, Codable, CaseIterable, Sendable {
-    /// A user without files or processes, if the parent is root.
+    /// A user that owns no files or processes, if the parent is root.
     case user
-    /// Empty network and System V IPC namespaces. Also a separate thread count, if user namespaces are allowed.
+    /// Empty network and System V IPC namespaces, and a separate thread count if user namespaces are allowed.
     case namespaces
     /// No capabilities, no way to gain any, and no inspection by other processes.
     case privileges
-    /// No file or folder can be opened. From version 4 no TCP port, from version 6 no abstract socket and no signal to
-    /// a process outside (landlock(7)).
+    /// No file or folder can be opened. From version 4, no TCP port can be bound or connected. From version 6, abstract
+    /// sockets of processes outside cannot be connected, and no signals can be sent to these processes (landlock(7)).
     case landlock
-    /// Only system calls that decoding and encoding need (seccomp(2)).
+    /// Only the system calls that decoding and encoding need are allowed (seccomp(2)).
     case seccomp
 }
 
 /// The sandbox layers of a task's process, as reported by the process.
 public struct SandboxReport: Codable, Hashable, Sendable {
-    /// A layer that does not hold.
+    /// A layer that is not active.
     public struct Gap: Codable, Hashable, Sendable {
         /// The layer.
         public var layer: SandboxLayer
-        /// The kernel's error.
+        /// The kernel's error, or another reason.
         public var reason: String
     }
 
@@ -40,16 +40,17 @@ public struct SandboxReport: Codable, Hashable, Sendable {
     /// The kernel's landlock version, which determines its coverage; 0 without landlock.
     public var landlockVersion = 0
 
-    /// Whether every layer holds.
+    /// Whether every layer is active.
     public var isComplete: Bool { gaps.isEmpty }
 
-    /// The active layers, for people.
+    /// The active layers, for display.
     public var layers: String {
         SandboxLayer.allCases.filter { layer in !gaps.contains { $0.layer == layer } }
             .map { $0 == .landlock ? "landlock (\(landlockCoverage))" : $0.rawValue }.joined(separator: ", ")
     }
 
-    /// The landlock version and what it does not cover. Namespaces and seccomp cover these, so they are not a gap.
+    /// The landlock version and what it does not cover. The layers namespaces and seccomp cover the rest, so it is not
+    /// a gap.
     private var landlockCoverage: String {
         let lacks = [(4, "ports"), (6, "signals"), (6, "abstract sockets")].filter { landlockVersion < $0.0 }.map(\.1)
         let version = "version \(landlockVersion)"
@@ -57,7 +58,7 @@ public struct SandboxReport: Codable, Hashable, Sendable {
             ? version : "\(version), without \(lacks.joined(separator: ", ")): covered by namespaces and seccomp"
     }
 
-    /// The missing layers with reasons, for people.
+    /// The missing layers with reasons, for display.
     public var missing: String { gaps.map { "\($0.layer.rawValue) (\($0.reason))" }.joined(separator: ", ") }
 
     /// An error if `mode` does not allow tasks to run with these layers.

@@ -4,10 +4,10 @@ internal import Glibc
 
 /// The seccomp(2) filter of a task's process.
 ///
-/// The list was made from traces of every kind of task over real, unusual and broken media (libav, x264, glibc and
-/// Swift's libraries, inside the other sandbox layers), plus a margin, which is marked. Any other call fails with
-/// EPERM, which libraries treat as an unsupported feature. Calls that only an attacker would make kill the process, as
-/// do calls of another architecture (32-bit, x32).
+/// The allowed calls come from traces of every kind of task on real, unusual and broken media (libav, x264, glibc and
+/// Swift's libraries, inside the other sandbox layers). A margin of further calls is marked as such. Any other call
+/// fails with EPERM, which libraries treat as an unsupported feature. Calls that only an attacker would make kill the
+/// process, and so do calls of another architecture (32-bit, x32).
 enum SystemCallFilter {
     /// Calls that are allowed with any arguments.
     private static let allowed = [
@@ -29,8 +29,8 @@ enum SystemCallFilter {
         "getegid", "poll", "ppoll", "select", "pselect6", "pause", "fstat", "mincore", "futex_waitv",
     ]
 
-    /// Calls that escape the process, inspect others, or reach kernel subsystems that are unrelated to media and have a
-    /// history of vulnerabilities.
+    /// Calls that create or inspect processes, open connections, or reach kernel subsystems that are unrelated to media
+    /// and have a history of vulnerabilities.
     private static let deadly = [
         "execve", "execveat", "fork", "vfork", "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4",
         "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp", "pidfd_open", "pidfd_getfd",
@@ -44,12 +44,12 @@ enum SystemCallFilter {
     ]
 
     static func install() throws(Sandbox.Refusal) {
-        guard let context = seccomp_init(CLAIRO_SECCOMP_EPERM) else { throw Sandbox.Refusal("no memory") }
+        guard let context = seccomp_init(CLAIRO_SECCOMP_EPERM) else { throw Sandbox.Refusal("out of memory") }
         defer { seccomp_release(context) }
         let filter = Filter(context: context)
         // Kills the process, not only the calling thread.
         try filter.set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS)
-        // Applies to all threads, and uses binary search.
+        // The filter applies to all threads, and finds calls by binary search.
         try filter.set(SCMP_FLTATR_CTL_TSYNC, 1)
         try filter.set(SCMP_FLTATR_CTL_OPTIMIZE, 2)
         for call in allowed { try filter.add(call, SCMP_ACT_ALLOW) }
@@ -60,32 +60,33 @@ enum SystemCallFilter {
     }
 
     private static func addConditional(to filter: Filter) throws(Sandbox.Refusal) {
-        // Only private memory that RLIMIT_DATA counts and that is never executable. Shared memory and growing stacks
-        // are not counted (mm_types.h: data_vm).
+        // Allows only private memory that is never executable, which RLIMIT_DATA counts. It does not count shared
+        // memory and growing stacks (mm_types.h: data_vm).
         let uncounted = UInt64(MAP_SHARED | MAP_GROWSDOWN | MAP_HUGETLB)
         try filter.add("mmap", SCMP_ACT_ALLOW, .bits(2, UInt64(PROT_EXEC), are: 0), .bits(3, uncounted, are: 0))
         try filter.add("mprotect", SCMP_ACT_ALLOW, .bits(2, UInt64(PROT_EXEC), are: 0))
 
-        // Threads, but no processes. A filter cannot see the flags of clone3; if it fails, glibc falls back to clone.
+        // Allows threads but no processes. A filter cannot see the flags of clone3. If clone3 fails with ENOSYS, glibc
+        // falls back to clone.
         let thread = UInt64(CLONE_THREAD)
         try filter.add("clone3", CLAIRO_SECCOMP_ENOSYS)
         try filter.add("clone", SCMP_ACT_ALLOW, .bits(0, thread, are: thread))
         try filter.add("clone", SCMP_ACT_KILL_PROCESS, .bits(0, thread, are: 0))
 
-        // Signals to itself, as sent by abort(3).
+        // Allows signals to the process itself, as abort(3) sends them.
         let own = UInt64(getpid())
         for call in ["kill", "tgkill"] {
             try filter.add(call, SCMP_ACT_ALLOW, .argument(0, is: own))
             try filter.add(call, SCMP_ACT_KILL_PROCESS, .argument(0, isNot: own))
         }
 
-        // Thread names only: other prctl options would open the sandbox.
+        // Allows only thread names. Other options of prctl could weaken the sandbox.
         for option in [PR_SET_NAME, PR_GET_NAME] {
             try filter.add("prctl", SCMP_ACT_ALLOW, .argument(0, is: UInt64(option)))
         }
-        // Priorities within this process only (PRIO_PROCESS and the caller are both 0).
+        // Allows a thread to change only its own priority (PRIO_PROCESS and the calling thread are both 0).
         try filter.add("setpriority", SCMP_ACT_ALLOW, .argument(0, is: 0), .argument(1, is: 0))
-        // Reading its own limits.
+        // Allows reading the process's own limits.
         try filter.add("prlimit64", SCMP_ACT_ALLOW, .argument(0, is: 0), .argument(2, is: 0))
     }
 }
@@ -99,10 +100,10 @@ private struct Filter {
         guard code == 0 else { throw Sandbox.Refusal(errno: -code) }
     }
 
-    /// - Parameter conditions: All must hold for the rule to match.
+    /// - Parameter conditions: The rule matches if all of them hold.
     func add(_ call: String, _ action: UInt32, _ conditions: scmp_arg_cmp...) throws(Sandbox.Refusal) {
         let number = seccomp_syscall_resolve_name(call)
-        // libseccomp does not know this call, so the default action applies.
+        // If libseccomp does not know the call, the default action applies.
         guard number != __NR_SCMP_ERROR else { return }
         // libseccomp itself skips calls of other architectures.
         let code = seccomp_rule_add_array(context, action, number, UInt32(conditions.count), conditions)

@@ -1,7 +1,7 @@
 internal import Foundation
 internal import Glibc
 
-/// The end of a child's stderr.
+/// The last 2000 bytes of a child's stderr or a container's log.
 struct MessageTail {
     private static let limit = 2000
     private var bytes: [UInt8] = []
@@ -14,7 +14,7 @@ struct MessageTail {
     /// Reads what is available without blocking.
     mutating func drain(_ descriptor: Int32) {
         var buffer = [UInt8](repeating: 0, count: 1 << 14)
-        // Bounded, so that a child that writes without end does not block the supervisor.
+        // The number of reads is bounded, so that a child that writes endlessly does not block the supervisor.
         for _ in 0..<16 where !isAtEnd {
             let count = read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }

@@ -6,7 +6,7 @@ internal import Glibc
 ///
 /// Used on the supervisor's thread only.
 protocol TaskRuntime {
-    /// The word for it in messages.
+    /// What messages call it, such as `process`.
     static var noun: String { get }
     /// Checks whether it has ended, without waiting. Returns nil while it runs.
     func pollExit() -> TaskExit?
@@ -28,7 +28,7 @@ enum TaskExit: Equatable, Sendable {
     case signaled(Int32)
     /// The kernel killed it because it exceeded its memory limit.
     case outOfMemory
-    /// Its fate is unknown.
+    /// It is unknown how it ended, or the cause was outside the task.
     case lost(ClairoError)
 }
 
@@ -42,7 +42,7 @@ struct Supervisor {
     /// Why the supervisor killed the task.
     private enum Verdict { case stopped, stalled, tookTooLong, broken }
 
-    /// Time from asking to killing, and from the last message to the exit.
+    /// How long a task may take to exit after it was asked to, or after its last message, before it is killed.
     private static let grace = Duration.seconds(2)
     private static let tick = Duration.milliseconds(250)
 
@@ -79,7 +79,7 @@ struct Supervisor {
         while true {
             if let ending = place.pollExit() { return (verdict, ending) }
             let now = ContinuousClock.now
-            // If this process was suspended, the task may have been too, or waited for a reply.
+            // If this process was suspended, the task may have been suspended too, or may have waited for a reply.
             if last.duration(to: now) > .seconds(5) { server.forgiveSilence() }
             last = now
             if let killAt {
@@ -89,7 +89,7 @@ struct Supervisor {
                 place.terminate()
                 killAt = now + Self.grace
             } else if wake.isSignaled {
-                // The connection has ended; the process or container should follow.
+                // The connection has ended, so the process or container should end soon.
                 if case .broken = server.ending { verdict = .broken }
                 if verdict != nil { place.kill() }
                 killAt = now + Self.grace

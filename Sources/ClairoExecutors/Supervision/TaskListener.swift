@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Glibc
 
-/// A Unix socket in its own folder, to which one task connects that was started elsewhere.
+/// A listening Unix socket in its own folder. One task, in a container, connects to it.
 final class TaskListener {
     static let name = "socket"
 

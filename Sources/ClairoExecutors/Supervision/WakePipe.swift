@@ -3,7 +3,7 @@ internal import ClairoCore
 internal import Glibc
 internal import Synchronization
 
-/// Wakes a thread that waits in poll(2). Once signalled, it stays signalled.
+/// A pipe that wakes a thread that waits in poll(2). Once it is signalled as over, it stays signalled.
 final class WakePipe: Sendable {
     private let ends: (read: Int32, write: Int32)
     private let signaled = Atomic<Bool>(false)
@@ -21,8 +21,8 @@ final class WakePipe: Sendable {
         close(ends.write)
     }
 
-    /// Whether the connection with the child has ended. A stop request also wakes the thread, but is checked
-    /// separately.
+    /// Whether `signal(isOver: true)` was called: the connection to the child has ended. Other signals, such as a stop
+    /// request, only wake the thread.
     var isSignaled: Bool { signaled.load(ordering: .acquiring) }
 
     func signal(isOver: Bool = true) {

@@ -8,7 +8,7 @@ extension ClairoError {
         self =
             switch error.category {
             case .unreachable, .tls:
-                .unavailable(text, advice: "Check the brokers in the setting queue, and the network.")
+                .unavailable(text, advice: "Check the network and the brokers in the queue setting.")
             case .timeout, .unavailable, .group, .closed: .temporary(text)
             case .unknownTopic: .temporary(text, advice: "clairo produce creates the topics if it is allowed to.")
             case .credentials, .forbidden:

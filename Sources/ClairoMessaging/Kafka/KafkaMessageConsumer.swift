@@ -8,7 +8,7 @@ final class KafkaMessageConsumer: MessageConsumer {
     private let state = Mutex(State())
 
     private struct State {
-        /// Messages that were delivered and are not finished, by receipt.
+        /// Messages that are neither done nor released, by receipt.
         var unfinished: [String: KafkaMessage] = [:]
         var deliveries = 0
     }
@@ -18,7 +18,7 @@ final class KafkaMessageConsumer: MessageConsumer {
     func next() async throws(ClairoError) -> ReceivedMessage? {
         do throws(KafkaError) {
             guard let message = try await consumer.next() else { return nil }
-            // A released message is delivered again in the same generation, so the receipt includes the delivery count.
+            // The delivery count makes the receipt unique: a released message has the same partition and offset again.
             let receipt = state.withLock { state in
                 state.deliveries += 1
                 let receipt = "\(message.partition)/\(message.offset)/\(state.deliveries)"
@@ -34,13 +34,13 @@ final class KafkaMessageConsumer: MessageConsumer {
         } catch {
             if error.category == .cancelled || error.category == .closed { return nil }
             let failure = ClairoError(error, doing: "Receiving from Kafka")
-            // The client continues after any error that is not fatal, including broker errors without a category.
+            // The client recovers from any error that is not fatal, including broker errors without a category.
             throw error.category == .other && !error.isFatal ? .temporary(failure.message) : failure
         }
     }
 
     func done(_ message: ReceivedMessage) async throws(ClairoError) {
-        // If the partition was revoked meanwhile, the message is delivered again, which is harmless.
+        // The result is ignored: if the partition has been revoked, the message is delivered again, which is harmless.
         if let message = end(message) { consumer.done(message) }
     }
 

@@ -6,7 +6,7 @@ struct KafkaMessageProducer: MessageProducer {
 
     func send(_ messages: [OutboxMessage]) async -> [ClairoError?] {
         let records = messages.map { message in
-            // A forwarded message carries its predecessor's headers, so the id header is replaced.
+            // Replace the id header: a forwarded message still has that of the original message.
             let headers = message.headers.merging([ReceivedMessage.Header.id: message.id.rawValue]) { $1 }
             return KafkaRecord(
                 topic: message.topic, key: Array(message.key.utf8), payload: Array(message.payload),

@@ -8,9 +8,10 @@ public struct KafkaQueue: MessageQueue {
     private let log: (@Sendable (String) -> Void)?
     private let timeout: Duration
 
-    /// Partitions of the task topic. Every consumer can run every task and reads several partitions, so this only
-    /// limits how many consumers receive messages about new work. The others poll for it.
+    /// The number of partitions of the task topic, which limits how many consumers receive messages about new tasks.
+    /// Any consumer can run any task, and the others poll for tasks.
     private static let taskPartitions = 64
+    /// The number of partitions of each other topic.
     private static let partitions = 16
 
     /// - Parameters:
@@ -71,7 +72,7 @@ public struct KafkaQueue: MessageQueue {
 
     private var handler: KafkaLogHandler? {
         guard let log else { return nil }
-        // Syslog levels: anything below a warning concerns librdkafka's developers only.
+        // Syslog level 4 is warning. Less severe lines are meant for developers of librdkafka.
         return { line in if line.level <= 4 { log("kafka: \(line.facility): \(line.text)") } }
     }
 
@@ -103,14 +104,14 @@ public struct KafkaQueue: MessageQueue {
         } catch {
             throw ClairoError(error, doing: "Listing Kafka topics")
         }
-        // The controller has to place and write many partitions.
+        // Creating many partitions takes the controller longer than other requests.
         let maker = KafkaAdmin(configuration, limit: timeout * 3)
         for topic in topics where !present.contains(topic) {
             let partitions = topic == Topic.tasks ? Self.taskPartitions : Self.partitions
             do throws(KafkaError) {
                 try await maker.createTopic(topic, partitions: partitions)
             } catch  where error.category == .unsupported || error.category == .forbidden {
-                // The broker creates topics itself, or an operator does. Sending and receiving will show.
+                // The broker or an operator may create the topic instead. Otherwise, sending and receiving will fail.
                 continue
             } catch {
                 throw ClairoError(error, doing: "Creating the topic \(topic)")
@@ -134,7 +135,7 @@ public struct KafkaQueue: MessageQueue {
         } catch  where error.category == .timeout {
             throw .unavailable(
                 "Listing Kafka topics: no broker answered in time",
-                advice: "Check the brokers in the setting queue, and the network.")
+                advice: "Check the network and the brokers in the queue setting.")
         } catch {
             throw ClairoError(error, doing: "Listing Kafka topics")
         }

@@ -9,13 +9,13 @@ public struct KafkaQueueMetrics: Sendable, Hashable {
         public var topic: String
         /// Its number in the topic.
         public var number: Int
-        /// The oldest available offset, and the next offset to be written.
+        /// The oldest available offset.
         public var oldest: Int64
-        /// Offset of the next message.
+        /// The next offset to be written.
         public var end: Int64
     }
 
-    /// How far a group has come in a partition.
+    /// The progress of a consumer group in a partition.
     public struct Progress: Sendable, Hashable {
         /// The consumer group.
         public var group: String
@@ -29,13 +29,13 @@ public struct KafkaQueueMetrics: Sendable, Hashable {
         public var lag: Int64
     }
 
-    /// Brokers of the cluster.
+    /// The number of brokers.
     public var brokers: Int
-    /// Partitions by topic.
+    /// The number of partitions of each topic.
     public var topics: [String: Int]
     /// All partitions of the pipeline's topics.
     public var partitions: [Partition]
-    /// The pipeline's groups, partition by partition.
+    /// The progress of the pipeline's consumer groups, per partition.
     public var progress: [Progress]
 }
 
@@ -45,7 +45,7 @@ extension KafkaQueue {
 
     private static let timeout = Duration.seconds(8)
 
-    /// Asks the cluster for offsets and groups.
+    /// Queries the cluster for partitions, offsets and the progress of the groups.
     public func metrics() async throws(ClairoError) -> KafkaQueueMetrics {
         let admin = KafkaAdmin(configuration, limit: Self.timeout)
         do throws(KafkaError) {

@@ -1,6 +1,6 @@
 internal import ClairoCore
 
-/// Leases messages from the table and renews the leases until they are finished.
+/// Leases messages from the table and renews each lease until the message is finished.
 actor LocalConsumer: MessageConsumer {
     private let records: any QueueRecords
     private let topics: [String]
@@ -9,12 +9,12 @@ actor LocalConsumer: MessageConsumer {
     private let wakeSignal: WakeSignal
     private let owner = MessageID.make().rawValue
     private var held: [MessageID: QueuedMessage] = [:]
-    /// Calls to `next` that are claiming a message.
+    /// The number of `next` calls that are claiming a message.
     private var asking = 0
     private var isClosed = false
     private var renewal: Task<Void, Never>?
 
-    /// The interval between polls of the table. Other processes may write to it.
+    /// Seconds between polls of the table. Polling is needed because other processes may send messages.
     private static let pollSeconds = 0.5
 
     init(records: any QueueRecords, topics: [String], inFlight: Int, leaseSeconds: Double, wakeSignal: WakeSignal) {
@@ -32,7 +32,7 @@ actor LocalConsumer: MessageConsumer {
                 let found = await claim()
                 asking -= 1
                 if let message = try found.get() {
-                    // The message was claimed while the consumer was closing.
+                    // If the consumer was closed during the claim, return the message.
                     guard !isClosed else {
                         try await records.releaseQueued(message.message.id, owner: owner)
                         return nil
@@ -53,7 +53,7 @@ actor LocalConsumer: MessageConsumer {
                 topics: topics, owner: owner, limit: 1, leaseSeconds: leaseSeconds)
             return .success(found.first)
         } catch {
-            // A cancelled caller gets no message; that is not an error.
+            // Cancellation is not an error: the caller gets no message.
             return error.kind == .cancelled ? .success(nil) : .failure(error)
         }
     }
@@ -109,7 +109,7 @@ actor LocalConsumer: MessageConsumer {
     /// - Returns: Whether any message is still held.
     private func renew() async -> Bool {
         let ids = Array(held.keys)
-        // If the database is unavailable, the lease lasts for two more rounds.
+        // An unavailable database is ignored: the leases last for two more renewal intervals.
         if !ids.isEmpty, let kept = try? await records.renewQueued(ids, owner: owner, leaseSeconds: leaseSeconds) {
             for id in ids where !kept.contains(id) { held[id] = nil }
         }

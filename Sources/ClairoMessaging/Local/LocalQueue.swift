@@ -1,15 +1,15 @@
 public import ClairoCore
 
-/// A queue without a message broker: a table of the metadata database from which consumers lease messages. It is meant
-/// for one machine and for trying Clairo. Several processes may share it.
+/// A queue without a message broker: consumers lease messages from a table of the metadata database. It is meant for a
+/// single machine and for trying Clairo out. Several processes may share it.
 public final class LocalQueue: MessageQueue {
     private let records: any QueueRecords
-    /// Signalled when this process sends a message, so that its consumers need not wait for the next poll.
+    /// Set when this process sends a message, so that its consumers do not wait for the next poll.
     private let wakeSignal = WakeSignal()
 
     private let leaseSeconds: Double
 
-    /// - Parameter leaseSeconds: How long other consumers wait before they take the message of a dead consumer.
+    /// - Parameter leaseSeconds: Seconds after which other consumers receive the messages of a crashed consumer.
     public init(records: any QueueRecords, leaseSeconds: Double = 30) {
         self.records = records
         self.leaseSeconds = leaseSeconds
@@ -19,7 +19,7 @@ public final class LocalQueue: MessageQueue {
         LocalProducer(records: records, wakeSignal: wakeSignal)
     }
 
-    /// All consumers of a topic form one group, whatever its name.
+    /// Creates a consumer. All consumers of a topic form one group: `group` is ignored.
     public func consumer(topics: [String], group: String, inFlight: Int) async throws(ClairoError)
         -> any MessageConsumer
     {

@@ -6,9 +6,11 @@ internal import Synchronization
 /// Posts `JobEvent`s to a URL.
 ///
 /// Each request has the headers `Clairo-Signature` (see `WebhookSignature`), `Clairo-Event` (such as `job.ready`) and
-/// `Clairo-Delivery` (the message's id, which is the same for retries). 2xx is success. 408, 425, 429 and 5xx are
-/// retried later. Anything else is a permanent error; redirects are not followed. Errors contain only scheme, host and
-/// port of the URL, because the rest may be a secret.
+/// `Clairo-Delivery` (the message's id, which is the same for retries).
+///
+/// A 2xx status is success. 408, 425, 429 and 5xx are temporary errors, and the message is sent again later. Any other
+/// status is a permanent error, including 3xx, because redirects are not followed. Errors contain only the URL's
+/// scheme, host and port, because the rest may be a secret.
 public final class HTTPWebhook: WebhookSender {
     private static let largestReply = 64 << 10
 
@@ -20,7 +22,7 @@ public final class HTTPWebhook: WebhookSender {
 
     /// - Parameters:
     ///   - timeout: The timeout of a whole request, in seconds.
-    ///   - environment: The environment that names proxies and certificates.
+    ///   - environment: The environment variables that name proxies and certificates.
     /// - Throws: `configuration` (78) if the URL is not `http` or `https`, or if the secret is empty.
     public init(
         url: String, secret: String, timeout: Double = 10, environment: [String: String],

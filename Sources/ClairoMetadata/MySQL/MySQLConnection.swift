@@ -15,19 +15,19 @@ struct MySQLConnection: SQLConnection {
 
     var dialect: SQLDialect { .mysql }
 
-    /// Seconds without a statement after which the server ends the session and rolls back. Otherwise a client that is
-    /// suspended or cut off within a transaction would keep rows locked for hours, regardless of leases.
+    /// Seconds without a statement after which the server ends the session and rolls back. With a longer timeout, a
+    /// client that is suspended or cut off within a transaction would keep rows locked for hours, regardless of leases.
     static let silentSeconds = 20
 
     /// Connects and sets the session variables that the store's SQL relies on.
     static func open(_ options: ConnectionOptions) throws(MariaDBError) -> Connection {
         let connection = try Connection(options)
-        // Makes values that do not fit an error instead of truncating them. UTC, because UNIX_TIMESTAMP() below would
-        // be ambiguous in a time zone with daylight saving.
+        // Strict mode rejects values that do not fit instead of truncating them. The time zone is UTC, because
+        // UNIX_TIMESTAMP() below would be ambiguous in a time zone with daylight saving time.
         try connection.run(
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', "
                 + "innodb_lock_wait_timeout = 10, wait_timeout = \(silentSeconds)")
-        // Conditional updates need no gap locks, which would only cause deadlocks.
+        // READ COMMITTED takes no gap locks. Conditional updates do not need them, and they would cause deadlocks.
         try connection.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         return connection
     }
@@ -44,7 +44,7 @@ struct MySQLConnection: SQLConnection {
     private func time(after sql: String) throws -> Timestamp {
         let text = try connection.run(sql + "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)")
         guard let microseconds = text.flatMap({ Int64($0) }) else {
-            throw ClairoError.defect("The database server does not return its time")
+            throw ClairoError.defect("The database server did not return its time")
         }
         return Timestamp(microseconds: microseconds)
     }
@@ -57,7 +57,7 @@ struct MySQLConnection: SQLConnection {
         do {
             return try execute(sql, arguments) > 0
         } catch let error as MariaDBError where error.code == 1062 {
-            // A duplicate key. InnoDB has rolled back this statement only.
+            // 1062: duplicate key. InnoDB has rolled back only this statement.
             return false
         }
     }
@@ -85,7 +85,7 @@ struct MySQLConnection: SQLConnection {
         case .null: .null
         case .integer(let integer): .integer(integer)
         case .text(let text): .text(text)
-        case .real, .bytes: throw .defect("The database holds a value of a kind that no column of ours has")
+        case .real, .bytes: throw .defect("The database returned a value of a type that no column of Clairo has")
         }
     }
 }

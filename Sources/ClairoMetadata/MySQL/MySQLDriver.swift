@@ -5,13 +5,15 @@ internal import Synchronization
 
 /// A driver for MySQL and MariaDB with a connection pool.
 ///
-/// A transaction that met a deadlock is retried at once; one that lost its connection, after the server is back. If the
-/// connection broke during the commit, the retried body sees `mayHaveCommitted`.
+/// A transaction that failed with a deadlock is retried after a short random delay. One that lost its connection is
+/// retried until the server is back, for up to `reconnectSeconds`. If the connection broke during the commit,
+/// `mayHaveCommitted` is true in the retried body.
 final class MySQLDriver: SQLDriver {
     let dialect = SQLDialect.mysql
     private let settings: MySQLSettings
     private let pool: ConnectionPool<MySQLWorker>
-    /// Before the first connection, an unreachable server means a wrong setting; after it, a restart.
+    /// Whether a connection has succeeded. Before that, an unreachable server is taken for a wrong setting; afterwards,
+    /// for a restart.
     private let hasConnected = Mutex(false)
 
     private static let reconnectSeconds = 30.0
@@ -19,7 +21,7 @@ final class MySQLDriver: SQLDriver {
 
     init(_ settings: MySQLSettings, connections: Int = 16) {
         self.settings = settings
-        // Idle threads end before the server closes their session.
+        // Idle threads end before the server would close their session.
         pool = ConnectionPool(
             name: "mysql", limit: connections, idleSeconds: Double(MySQLConnection.silentSeconds) * 0.75,
             onThread: { body in ClientThread.run { body() } }, makeWorker: { MySQLWorker(settings.options) })
@@ -97,7 +99,8 @@ final class MySQLDriver: SQLDriver {
         }
     }
 
-    /// A random share of a delay that doubles from 10 ms to 1 s, so that conflicting transactions separate.
+    /// Sleeps for a random time of up to 20 ms, doubling with each failure up to 1 s, so that conflicting transactions
+    /// do not run at the same time again.
     private func pause(afterFailures failures: Int) async throws(ClairoError) {
         let longest = min(1, 0.01 * Double(1 << min(failures, 10)))
         do {

@@ -12,9 +12,12 @@ enum MySQLFailure {
         case none
     }
 
-    /// 1205 lock wait timeout, 1213 deadlock, 1020 record has changed, 1615 statement to be prepared again; 1040 and 1203 too many connections, 1047 node not
-    /// ready, 1053 shutdown in progress, 1158…1161 network, 1317 interrupted, 1290 and 1792 read only (the server that was the primary), 1927
-    /// killed, 4031 idle for too long, 2002 and 2003 cannot connect, 2006 and 2013 and 2055 connection lost.
+    /// Returns how to recover from an error.
+    ///
+    /// - Retry: 1205 lock wait timeout, 1213 deadlock, 1020 record changed, 1615 statement must be prepared again.
+    /// - Reconnect: 1040 and 1203 too many connections, 1047 node not ready, 1053 shutdown in progress, 1158…1161
+    ///   network error, 1317 interrupted, 1290, 1792 and 1836 read-only (a server that was the primary), 1927 killed,
+    ///   4031 idle for too long, 2002 and 2003 cannot connect, 2006, 2013 and 2055 connection lost.
     static func cure(_ error: MariaDBError) -> Cure {
         switch error.code {
         case 1205, 1213, 1020, 1615: .runAgain
@@ -39,12 +42,13 @@ enum MySQLFailure {
         case 2002, 2003, 2005:
             return .unavailable(
                 "Cannot reach the database \(name): \(error.message)",
-                advice: "Check that it runs, and check the host and port in the setting database.")
+                advice: "Check that it is running, and check the host and port in the setting database.")
         case 1047, 1053, 1158...1161, 1317, 1927, 2006, 2013, 2055, 4031: return .unavailable(message)
         case 1045, 1698, 1044, 1142, 1143, 1370:
             return .noPermission(
                 message, advice: "Check the user, its password (CLAIRO_DATABASE_PASSWORD or ~/.my.cnf) and its grants.")
-        case 1290, 1792, 1836: return .noPermission(message, advice: "Name the server that may be written.")
+        case 1290, 1792, 1836:
+            return .noPermission(message, advice: "Use the address of the primary server, which is writable.")
         case 1049:
             return .configuration(
                 message, advice: "Create it with CREATE DATABASE … CHARACTER SET utf8mb4, then run clairo migrate.")

@@ -2,8 +2,8 @@ internal import ClairoCore
 internal import Foundation
 internal import MariaDB
 
-/// `mysql://user@host:port/database?ssl-mode=…&ssl-ca=…&socket=…&defaults-file=…`, with the option names of MySQL's own
-/// programs.
+/// `mysql://user@host:port/database?ssl-mode=…&ssl-ca=…&socket=…&defaults-file=…`, with the option names of the MySQL
+/// client programs.
 ///
 /// Options missing from the URL come from the option files that the client library reads (`~/.my.cnf`, group
 /// `[client]`). The password may also be in `CLAIRO_DATABASE_PASSWORD`, or in the file named by
@@ -15,13 +15,13 @@ struct MySQLSettings {
 
     init(url: String, environment: [String: String]) throws(ClairoError) {
         let masked = MetadataDatabase.maskedURL(url)
-        let example = "Write mysql://user@host:3306/database; signs such as @ : / # in a name as %40 %3A %2F %23."
+        let example = "Use mysql://user@host:3306/database. In names, write @ : / # as %40 %3A %2F %23."
         guard let parts = URLComponents(string: url), parts.fragment == nil else {
             throw .configuration("\(masked) is not a URL", advice: example)
         }
         let database = parts.path.dropFirst()
         guard !database.isEmpty, !database.contains("/") else {
-            throw .configuration("\(masked) names no database", advice: example)
+            throw .configuration("\(masked) does not name a database", advice: example)
         }
         var host = parts.host ?? ""
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
@@ -63,7 +63,7 @@ struct MySQLSettings {
         }
     }
 
-    /// The library ignores a missing file, so a wrong name would go unnoticed.
+    /// Checks that a file exists, because the library would ignore a missing one.
     private func existing(_ path: String, _ key: String, _ masked: String) throws(ClairoError) -> String {
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw .configuration("\(masked) names a file for \(key) that cannot be read: \(path)")

@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import MariaDB
 
-/// A thread's connection. It is opened on first use and dropped after an error.
+/// A thread's connection. It is opened on first use and closed when it becomes unusable.
 final class MySQLWorker {
     enum Kind: Sendable {
         case read, write, writeByHints
@@ -31,7 +31,7 @@ final class MySQLWorker {
             switch kind {
             case .read, .readAnySchema: return try body(lent)
             case .write: return try transaction(lent, body)
-            // Whether the commit succeeded must not be decided by data that may be rolled back.
+            // Uncommitted data must not decide whether an earlier commit succeeded.
             case .writeByHints: return try transaction(lent, readsUncommitted: !mayHaveCommitted, body)
             }
         } catch let error as MariaDBError where MySQLFailure.cure(error) == .reconnect {
@@ -61,7 +61,7 @@ final class MySQLWorker {
         do {
             value = try body(lent)
         } catch {
-            // If this fails too, closing the connection makes the server roll back.
+            // If the rollback fails, closing the connection makes the server roll back.
             do { try lent.connection.rollback() } catch { disconnect() }
             throw error
         }

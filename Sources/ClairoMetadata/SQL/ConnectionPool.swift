@@ -1,10 +1,10 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Threads with one connection each, and a shared FIFO queue of work.
+/// A pool of threads with one connection each, and a shared FIFO queue of work.
 ///
-/// A connection stays on the thread that created it, and callers' threads never block on the database. Threads start as
-/// needed, up to `limit`, and end with their connection after an idle time.
+/// A connection is used only on the thread that created it, and callers' threads never block on the database. Threads
+/// start as needed, up to `limit`, and end with their connection after an idle time.
 ///
 /// `@unchecked Sendable`: all mutable state is guarded by `condition`.
 final class ConnectionPool<Worker>: @unchecked Sendable {
@@ -22,9 +22,9 @@ final class ConnectionPool<Worker>: @unchecked Sendable {
     private let condition = NSCondition()
     private var queue: [Work] = []
     private var lastID = 0
-    /// Threads that take work.
+    /// The number of threads that accept work.
     private var threads = 0
-    /// Threads whose connection is not closed yet.
+    /// The number of threads whose connection is not closed yet.
     private var connections = 0
     private var idleThreads = 0
     private var isClosed = false
@@ -32,8 +32,9 @@ final class ConnectionPool<Worker>: @unchecked Sendable {
     /// - Parameters:
     ///   - name: The prefix of the threads' names.
     ///   - idleSeconds: How long a thread waits for work before it ends; nil for no limit.
-    ///   - onThread: Calls its argument, which does all of a thread's work.
-    ///   - makeWorker: Makes a thread's connection, or an object that connects on first use.
+    ///   - onThread: Wraps the work of a thread: it must call its argument, for example after per-thread
+    ///     initialization.
+    ///   - makeWorker: Creates a thread's connection, or an object that connects on first use.
     init(
         name: String, limit: Int, idleSeconds: Double?,
         onThread: @escaping @Sendable (() -> Void) -> Void = { $0() }, makeWorker: @escaping @Sendable () -> Worker
@@ -45,8 +46,8 @@ final class ConnectionPool<Worker>: @unchecked Sendable {
         self.makeWorker = makeWorker
     }
 
-    /// Runs `body` on one of the threads. A caller cancelled while queued leaves the queue; once started, `body` runs
-    /// to completion.
+    /// Runs `body` on one of the threads. If the caller is cancelled while `body` is queued, `body` does not run. Once
+    /// started, it runs to completion.
     func run<R: Sendable>(_ body: @escaping @Sendable (Worker) throws -> R) async throws -> R {
         let id = nextID()
         return try await withTaskCancellationHandler {
@@ -61,14 +62,14 @@ final class ConnectionPool<Worker>: @unchecked Sendable {
         }
     }
 
-    /// Adds work that cannot be cancelled. Exactly one of the two closures is called, once.
+    /// Adds work that cannot be cancelled. Exactly one of the two closures is called, exactly once.
     func add(_ run: @escaping @Sendable (Worker) -> Void, refuse: @escaping @Sendable (ClairoError) -> Void) {
         let work = Work(id: nextID(), run: run, refuse: refuse)
         if let refusal = enqueue(work, canBeCancelled: false) { refuse(refusal) }
     }
 
-    /// Accepts no more work and returns when all connections are closed.
-    /// - Parameter refusesWaiting: Whether queued work is rejected; otherwise it is done first.
+    /// Stops accepting work, and returns when all connections are closed.
+    /// - Parameter refusesWaiting: Whether to reject queued work instead of completing it.
     func close(refusesWaiting: Bool) async {
         shut(refusesWaiting: refusesWaiting)
         await onDedicatedThread(name: "\(name)-close") { [self] in
@@ -78,7 +79,7 @@ final class ConnectionPool<Worker>: @unchecked Sendable {
         }
     }
 
-    /// Accepts no more work, and returns at once. Idle threads end and close their connection.
+    /// Stops accepting work, and returns at once. Idle threads end and close their connection.
     func shut(refusesWaiting: Bool) {
         condition.lock()
         isClosed = true
@@ -89,7 +90,7 @@ final class ConnectionPool<Worker>: @unchecked Sendable {
         for work in waiting { work.refuse(Self.closed) }
     }
 
-    private static var closed: ClairoError { .defect("The database is closed already") }
+    private static var closed: ClairoError { .defect("The database is already closed") }
 
     private func nextID() -> Int {
         condition.lock()
@@ -98,7 +99,7 @@ final class ConnectionPool<Worker>: @unchecked Sendable {
         return lastID
     }
 
-    /// - Returns: Why the work cannot be queued, or nil.
+    /// - Returns: The error if the work cannot be queued, or nil.
     private func enqueue(_ work: Work, canBeCancelled: Bool) -> ClairoError? {
         condition.lock()
         defer { condition.unlock() }

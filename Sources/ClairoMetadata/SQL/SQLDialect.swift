@@ -1,11 +1,12 @@
-/// Differences between the engines: DDL and row locks.
+/// The differences between the engines: DDL, row locks and index hints.
 struct SQLDialect: Sendable {
-    /// Appended to a `SELECT`: locks the rows until the end of the transaction. Empty for SQLite, which has a single
-    /// writer.
+    /// The clause after a `SELECT` that locks its rows until the end of the transaction. Empty for SQLite, which has a
+    /// single writer.
     var lock: String
-    /// Appended to `SELECT … LIMIT n`: locks the rows and skips those locked by another transaction.
+    /// The clause after `SELECT … LIMIT n` that locks its rows and skips rows locked by another transaction.
     var skipLocked: String
-    /// Placed after a table's name, around an index's name: forces the engine to use that index.
+    /// The text before and after an index's name in the hint that follows a table's name and forces the engine to use
+    /// the index.
     private var useIndex: (String, String)
     /// The type of a UUID.
     var id: String
@@ -19,7 +20,7 @@ struct SQLDialect: Sendable {
     var integer: String
     /// The type of an auto-incrementing primary key.
     var sequence: String
-    /// Follows the columns of a table.
+    /// The options after the columns of a table.
     var tableOptions: String
     /// Whether indexes are part of the table definition, so that both are created atomically.
     var hasIndexesInTable: Bool
@@ -31,7 +32,7 @@ struct SQLDialect: Sendable {
         integer: "INTEGER",
         sequence: "INTEGER PRIMARY KEY AUTOINCREMENT", tableOptions: "STRICT", hasIndexesInTable: false)
 
-    /// Binary collations, because ids, keys and digests are compared byte by byte, as in SQLite.
+    /// The collations are binary, because ids, keys and digests are compared byte by byte, as in SQLite.
     static let mysql = SQLDialect(
         lock: "FOR UPDATE", skipLocked: "FOR UPDATE SKIP LOCKED", useIndex: ("FORCE INDEX (", ")"),
         id: "CHAR(36) CHARACTER SET ascii COLLATE ascii_bin",

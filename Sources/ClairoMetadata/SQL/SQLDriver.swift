@@ -1,29 +1,30 @@
 internal import ClairoCore
 
-/// The database access that the store needs: transactions that run a closure over one connection, outside the
-/// cooperative pool.
+/// The database access that the store needs: transactions that run a closure, the body, with one connection, outside
+/// the cooperative pool.
 ///
 /// The SQL is written once, in the common subset of both engines; `SQLDialect` contains the differences.
 ///
-/// A driver retries a body that met a deadlock or lost its connection, so bodies must be repeatable: they decide by
-/// conditional updates, have no effects outside the database, and check `SQLConnection.mayHaveCommitted` where a second
-/// run could not tell its own earlier work from another process's. Once a body runs, cancelling the caller does not
-/// stop it. A caller cancelled earlier gets `ClairoError.cancelled`.
+/// A driver retries a body that failed with a deadlock or lost its connection, so bodies must be repeatable. They
+/// decide by conditional updates and have no effects outside the database. They check `SQLConnection.mayHaveCommitted`
+/// where a second run could mistake the changes of the first for those of another process. Once a body has started,
+/// cancelling the caller does not stop it. A caller that is cancelled earlier gets `ClairoError.cancelled`.
 protocol SQLDriver: Sendable {
     var dialect: SQLDialect { get }
 
-    /// Runs queries. Each sees the data committed before it; several do not share a snapshot.
+    /// Runs queries. Each query sees the data committed before it. The queries need not share a snapshot.
     func read<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
     /// Runs a transaction. It is committed when the body returns and rolled back when it throws.
     func write<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
-    /// Like `write`, for a body that uses queries only as hints. If the engine can, its plain queries read uncommitted
-    /// data, which avoids searching older versions of rows that others are changing. Not when `mayHaveCommitted`.
+    /// Like `write`, for a body that uses queries only as hints. If the engine supports it, its queries without locks
+    /// read uncommitted data, which avoids searching older versions of rows that others are changing. When
+    /// `mayHaveCommitted`, they read only committed data.
     func writeByHints<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
-    /// Runs a body exclusively among processes, with any schema version. It is one transaction if the engine supports
-    /// transactional DDL.
+    /// Runs a body, with any schema version, while no other process runs one. It is one transaction if the engine
+    /// supports transactional DDL.
     func alone<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
     /// Like `read`, with any schema version.
@@ -45,19 +46,20 @@ extension SQLDriver {
 protocol SQLConnection {
     var dialect: SQLDialect { get }
 
-    /// The connection broke while an earlier run of this transaction was committing, so its work may be done.
+    /// Whether the connection broke while an earlier run of this transaction was committing, so that its changes may be
+    /// in effect.
     var mayHaveCommitted: Bool { get }
 
-    /// The database's clock, at the start of the transaction or later.
+    /// The time of the database's clock, at the start of the transaction or later.
     func now() throws -> Timestamp
 
-    /// Runs a statement without results. `?` stands for the arguments.
-    /// - Returns: The number of matched rows, changed or not.
+    /// Runs a statement without results. Each `?` stands for an argument.
+    /// - Returns: The number of matched rows, including those whose values did not change.
     @discardableResult
     func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int
 
     /// Inserts one row with an `INSERT` statement.
-    /// - Returns: False if a row with its primary or unique key exists. The transaction continues.
+    /// - Returns: False if a row with the same primary or unique key exists. The transaction continues.
     func insert(_ sql: String, _ arguments: [SQLValue]) throws -> Bool
 
     func query(_ sql: String, _ arguments: [SQLValue]) throws -> [SQLRow]

@@ -3,11 +3,11 @@ internal import Foundation
 
 /// A row of a result, read by column names.
 struct SQLRow: Sendable {
-    /// Shared by all rows of a result.
+    /// The index of each column by its name, shared by all rows of a result.
     let columns: [String: Int]
     let values: [SQLValue]
 
-    /// The rows of a driver's result. Of columns with the same name, the first is read.
+    /// The rows of a driver's result. If columns have the same name, the first is used.
     static func rows<Value>(
         _ rows: [[Value]], columns: [String], value: (Value) throws -> SQLValue
     ) throws -> [SQLRow] {
@@ -17,7 +17,7 @@ struct SQLRow: Sendable {
 
     subscript(column: String) -> SQLValue {
         get throws(ClairoError) {
-            guard let index = columns[column] else { throw .defect("The database's answer has no column \(column)") }
+            guard let index = columns[column] else { throw .defect("The database's result has no column \(column)") }
             return values[index]
         }
     }
@@ -78,7 +78,7 @@ struct SQLRow: Sendable {
         do {
             return try JSONDecoder().decode(Document.self, from: Data(text.utf8))
         } catch {
-            throw .defect("The database's column \(column) holds what this program cannot read as \(Document.self)")
+            throw .defect("The database's column \(column) cannot be decoded as \(Document.self)")
         }
     }
 
@@ -91,7 +91,7 @@ struct SQLRow: Sendable {
     }
 
     private func required<Value>(_ column: String, _ value: Value?) throws(ClairoError) -> Value {
-        guard let value else { throw .defect("The database's column \(column) holds nothing that fits it") }
+        guard let value else { throw .defect("The database's column \(column) has an invalid value") }
         return value
     }
 }

@@ -1,13 +1,13 @@
 internal import ClairoCore
 internal import SQLite
 
-/// A connection as the store wants it, during one transaction.
+/// An SQLite connection during one transaction.
 struct SQLiteConnection: SQLConnection {
     let connection: Connection
 
     var dialect: SQLDialect { .sqlite }
 
-    /// A failed commit has not happened.
+    /// Always false: if a commit fails, nothing was committed.
     var mayHaveCommitted: Bool { false }
 
     /// All processes that use the file share this machine's clock. SQLite's own clock has only millisecond resolution.
@@ -47,7 +47,7 @@ struct SQLiteConnection: SQLConnection {
         case .null: .null
         case .integer(let integer): .integer(integer)
         case .text(let text): .text(text)
-        case .real, .bytes: throw .defect("The database holds a value of a kind that no column of ours has")
+        case .real, .bytes: throw .defect("The database returned a value of a type that no column of Clairo has")
         }
     }
 }

@@ -38,7 +38,7 @@ final class SQLiteDriver: SQLDriver {
     }
 
     deinit {
-        // For a driver that is never closed: idle threads hold their connection and the pool.
+        // If the driver was never closed, idle threads still retain their connection and the pool.
         readers.shut(refusesWaiting: false)
         writers.shut(refusesWaiting: false)
     }
@@ -54,7 +54,7 @@ final class SQLiteDriver: SQLDriver {
         }
     }
 
-    /// Changing to WAL mode needs exclusive access and does not use the busy timeout.
+    /// Opens the connection, with retries: changing to WAL mode needs exclusive access and ignores the busy timeout.
     private static func open(_ worker: SQLiteWorker) throws(SQLiteError) -> Connection {
         let deadline = DispatchTime.now() + Double(SQLiteWorker.busySeconds)
         while true {
@@ -67,7 +67,8 @@ final class SQLiteDriver: SQLDriver {
         }
     }
 
-    /// SQLite only reports that it cannot open a file, so ask the system for the reason.
+    /// Creates the folder and checks the permissions, because SQLite reports only that it cannot open a file, without
+    /// the reason.
     private static func prepareFolder(of path: String) throws {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         do {
@@ -110,7 +111,8 @@ final class SQLiteDriver: SQLDriver {
         try await read(body)
     }
 
-    /// Finishes waiting work first. The writer closes last and leaves one file without a log.
+    /// Completes queued work first. The writer closes last, which merges the write-ahead log into the file and deletes
+    /// it.
     func close() async {
         await readers.close(refusesWaiting: false)
         await writers.close(refusesWaiting: false)

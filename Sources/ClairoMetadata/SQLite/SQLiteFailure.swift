@@ -18,7 +18,7 @@ enum SQLiteFailure {
         case .busy, .locked:
             return .temporary(
                 "The database \(path) is locked by another program",
-                advice: "Try again. If it persists, find the program that locks it with fuser.")
+                advice: "Try again. If it persists, find the program that holds the lock, for example with fuser.")
         case .readOnly, .noPermission:
             return .noPermission(
                 "The database \(path) is not writable", advice: "Check the permissions of the file and its folder.")
@@ -37,7 +37,7 @@ enum SQLiteFailure {
         case .inputOutput, .noLargeFiles:
             return .inputOutput("Cannot read or write the database \(path): \(reason)")
         case .outOfMemory:
-            return ClairoError(kind: .capacity, exitCode: .temporary, "No memory for the database \(path)")
+            return ClairoError(kind: .capacity, exitCode: .temporary, "Out of memory while using the database \(path)")
         case .duplicateKey, .constraint, .misuse, .other:
             return .defect("The database \(path) rejected a statement: \(reason)")
         }
@@ -49,7 +49,7 @@ enum SQLiteFailure {
         case EACCES, EPERM:
             return .noPermission(message, advice: "Check the permissions of the file and its folder.")
         case ENOSPC, EDQUOT: return ClairoError(kind: .capacity, exitCode: .inputOutput, message)
-        case EROFS: return .noPermission(message, advice: "Put the database where it may be written.")
+        case EROFS: return .noPermission(message, advice: "Move the database to a writable file system.")
         default: return .cannotCreate(message, advice: "Check the setting database.")
         }
     }

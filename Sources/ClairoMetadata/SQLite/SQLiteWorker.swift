@@ -6,7 +6,7 @@ final class SQLiteWorker {
     private let isReader: Bool
     private var connection: Connection?
 
-    /// How long a statement waits for another process's lock.
+    /// How long a statement waits for another process's lock, in seconds.
     static let busySeconds = 60
 
     init(path: String, isReader: Bool) {
@@ -27,11 +27,13 @@ final class SQLiteWorker {
         return connection
     }
 
-    /// In WAL mode, which the file keeps, readers and the writer do not block each other. Commits must survive a power
-    /// failure, hence the full sync.
+    /// Sets WAL mode, which is stored in the file, so that readers and the writer do not block each other. Commits must
+    /// survive a power failure, so they use full sync.
     private static func useWriteAheadLog(_ connection: Connection) throws(SQLiteError) {
         let mode = try connection.query("PRAGMA journal_mode = WAL").rows.first?.first
-        guard mode == .text("wal") else { throw SQLiteError(code: 14, message: "The file has no write-ahead log") }
+        guard mode == .text("wal") else {
+            throw SQLiteError(code: 14, message: "The file cannot be switched to WAL mode")
+        }
         try connection.execute("PRAGMA synchronous = FULL")
     }
 

@@ -2,9 +2,9 @@ internal import ClairoCore
 internal import SQLite
 internal import Synchronization
 
-/// Group commit: runs all waiting writes in one transaction. The time of a write is dominated by the sync at its end,
-/// so sixteen callers wait for one or two syncs instead of sixteen. Each body has its own savepoint, so a failed one
-/// rolls back only its own work. No caller is notified before the commit is durable.
+/// Group commit: runs all waiting writes in one transaction. The sync at the end of a commit takes most of its time.
+/// With group commit, sixteen callers wait for one or two syncs instead of sixteen. Each body has its own savepoint, so
+/// a failed one rolls back only its own work. No caller is notified before the commit is durable.
 final class SQLiteWriter: Sendable {
     /// One caller's body.
     struct Work: Sendable {
@@ -24,7 +24,7 @@ final class SQLiteWriter: Sendable {
         }
     }
 
-    /// Has one connection, so transactions run one after the other.
+    /// A pool with one connection, so that transactions run one after the other.
     private let pool: ConnectionPool<SQLiteWorker>
     private let waiting = Mutex<[Work]>([])
 
@@ -51,7 +51,7 @@ final class SQLiteWriter: Sendable {
         let all = takeAll()
         var endings: [@Sendable ((any Error)?) -> Void] = []
         do {
-            // Immediate, so that nothing changes between reads and writes.
+            // Immediate: takes the write lock first, so that nothing changes between reads and writes.
             try worker.transaction(begin: "BEGIN IMMEDIATE") { connection in
                 for work in all { endings.append(try Self.ending(of: work, connection)) }
             }

@@ -1,8 +1,8 @@
 internal import ClairoCore
 
-/// A migration of the schema. Released migrations never change; changes need a new one.
+/// A migration of the schema. A released migration never changes. Each change of the schema needs a new one.
 struct Migration: Sendable {
-    /// 1, 2, 3…
+    /// Counted from 1 without gaps.
     var version: Int
     var name: String
     /// Idempotent statements. MySQL commits each DDL statement separately, so a crash may leave a migration incomplete

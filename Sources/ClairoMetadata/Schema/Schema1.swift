@@ -1,9 +1,9 @@
 /// The tables of schema version 1.
 ///
 /// Times are integers in microseconds since 1970. `claimable_at` and `due_at` are the times from which a task or a
-/// message can be claimed. A claim moves them to the end of its lease, so one index finds both new work and the
-/// leftovers of dead workers. They are null for a task that has ended. `live_queue_at` is a task's queue position until
-/// it ends, so that the claim index contains no ended tasks.
+/// message can be claimed. A claim sets them to the end of its lease, so one index finds both new work and work that
+/// dead workers left. `claimable_at` is null for a task that has ended. `live_queue_at` is a task's queue position
+/// until it ends, so that the claim index contains no ended tasks.
 enum Schema1 {
     static func tables(_ d: SQLDialect) -> [TableDefinition] {
         [videos(d), uploads(d), jobs(d), tasks(d), renditions(d), outbox(d), inbox(d), queue(d), deadLetters(d)]
@@ -46,8 +46,8 @@ enum Schema1 {
             ])
     }
 
-    /// `tasks_left` counts the chunk and audio tasks that have not succeeded. The task that decrements it to zero is
-    /// the last.
+    /// `tasks_left` counts the chunk and track tasks that have not succeeded. The task that decrements it to zero is
+    /// the last one and creates the finish task.
     private static func jobs(_ d: SQLDialect) -> TableDefinition {
         TableDefinition(
             name: "jobs",
@@ -99,7 +99,7 @@ enum Schema1 {
             indexes: [.init(name: "renditions_by_video", columns: "video_id")])
     }
 
-    /// Undelivered messages. `sequence` orders them, because the clocks of two senders cannot.
+    /// Undelivered messages. `sequence` orders them, because the clocks of two senders may differ.
     private static func outbox(_ d: SQLDialect) -> TableDefinition {
         TableDefinition(
             name: "outbox",

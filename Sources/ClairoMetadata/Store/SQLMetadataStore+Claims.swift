@@ -1,8 +1,9 @@
 internal import ClairoCore
 
 extension SQLMetadataStore {
-    /// Finds the first due task of each kind without locks, in a few steps through the index, then locks and claims the
-    /// first of these; or the next, if others hold locks on all tasks of that kind.
+    /// Finds the first due task of each kind without locks, in a few steps through the index. Then locks and claims the
+    /// first due task of the kind with the earliest position. If others hold locks on all due tasks of that kind,
+    /// continues with the next kind.
     ///
     /// A claimed row leaves its old entry in the index until the server purges it, and under load there are thousands
     /// of them at the front. So the first query is a hint that skips them without checking row versions, and locking
@@ -21,7 +22,7 @@ extension SQLMetadataStore {
                     SELECT * FROM tasks \(connection.liveTasks) AND live_queue_at >= ? AND claimable_at <= ?
                     ORDER BY live_queue_at, claimable_at, id LIMIT 1 \(connection.dialect.skipLocked)
                     """, [SQLValue(name), SQLValue(place), SQLValue(now)])
-                // The row is now locked, so the result of the update is known.
+                // The row is locked, so the task after the update is known without reading it again.
                 if let task = try found.map(WorkTask.init), try connection.claim(task.id, for: mark, now: now) {
                     CrashPoint.reach("claim.uncommitted")
                     return task.claimed(by: mark, at: now)
@@ -47,7 +48,7 @@ extension SQLMetadataStore {
     }
 }
 
-/// An attempt to claim. Its id is written into the row, so that a retried transaction recognises its own claim.
+/// An attempt at a claim. Its id is written into the row, so that a retried transaction recognizes its own claim.
 struct ClaimMark: Sendable {
     let id: MessageID = .make()
     var owner: String
@@ -55,10 +56,11 @@ struct ClaimMark: Sendable {
 }
 
 extension SQLConnection {
-    /// The unfinished tasks of a kind, in the order of the index. Without the hint, MariaDB scans ended tasks too.
+    /// The clause for the unfinished tasks of a kind, in the order of the index. Without the index hint, MariaDB also
+    /// scans ended tasks.
     var liveTasks: String { "\(dialect.using("tasks_to_claim")) WHERE kind = ? AND live_queue_at IS NOT NULL" }
 
-    /// The claim: one conditional update.
+    /// Claims a task with one conditional update.
     fileprivate func claim(_ id: TaskID, for mark: ClaimMark, now: Timestamp) throws -> Bool {
         try execute(
             """
@@ -69,14 +71,15 @@ extension SQLConnection {
             WHERE id = ? AND claimable_at <= ?
             """,
             [
-                // Must come first, because MySQL evaluates later assignments with the new values.
+                // The assignment of `max_attempts` must come first, because MySQL evaluates later assignments with the
+                // new values.
                 SQLValue(WorkTask.State.running), SQLValue(WorkTask.mostAttempts),
                 SQLValue(WorkTask.State.running), SQLValue(mark.owner), SQLValue(mark.id),
                 SQLValue(now.advanced(bySeconds: mark.leaseSeconds)), SQLValue(now), SQLValue(id), SQLValue(now),
             ]) > 0
     }
 
-    /// The tasks taken by a claim that may have been committed.
+    /// Returns the task taken by a claim that may have been committed.
     fileprivate func task(of mark: ClaimMark, kinds: [WorkTask.Kind]) throws -> WorkTask? {
         for name in kinds.flatMap(\.storedNames) {
             let found = try row(
@@ -87,7 +90,7 @@ extension SQLConnection {
         return nil
     }
 
-    /// The names of kinds with due tasks and the position of the first task of each, sorted by that position.
+    /// Returns the kinds with due tasks and the position of the first task of each, sorted by position.
     fileprivate func due(_ names: [String], now: Timestamp) throws -> [(name: String, place: Timestamp)] {
         let places = names.indices.map { index in
             """
@@ -106,7 +109,7 @@ extension SQLConnection {
 }
 
 extension WorkTask {
-    /// The task after the claim.
+    /// Returns the task as it is after the claim.
     fileprivate func claimed(by mark: ClaimMark, at now: Timestamp) -> WorkTask {
         var task = self
         if state == .running, maxAttempts < WorkTask.mostAttempts { task.maxAttempts += 1 }

@@ -47,7 +47,7 @@ extension SQLConnection {
         try row("SELECT * FROM dead_letters WHERE id = ?", [SQLValue(id)]).map(DeadLetter.init)
     }
 
-    /// - Returns: False if it exists.
+    /// - Returns: False if the dead letter exists.
     func insert(_ letter: DeadLetter) throws -> Bool {
         try insert(
             into: "dead_letters",

@@ -53,7 +53,7 @@ extension SQLMetadataStore {
     func jobs(in states: Set<Job.State>, after: JobID?, limit: Int) async throws(ClairoError) -> [Job] {
         if limit <= 0 { return [] }
         return try await driver.read { connection in
-            // A separate query per state, so that the index gives the order.
+            // One query for each state, so that the index provides the order.
             let found = try states.flatMap { state in
                 try connection.query(
                     "SELECT * FROM jobs WHERE state = ? AND id > ? ORDER BY id LIMIT ?",
@@ -169,11 +169,11 @@ extension SQLMetadataStore {
             let now = try connection.now()
             let limit = SQLValue(now.advanced(bySeconds: -seconds))
             return try connection.execute("DELETE FROM dead_letters WHERE redriven_at < ?", [limit])
-                // The pipeline itself consumes the other two.
+                // The pipeline itself consumes the topics uploads and tasks.
                 + connection.execute(
                     "DELETE FROM queue WHERE topic NOT IN (?, ?) AND created_at < ? AND claimable_at <= ?",
                     [SQLValue(Topic.uploads), SQLValue(Topic.tasks), limit, SQLValue(now)])
-                // A message held by a relay is kept.
+                // A message that a relay has claimed is kept.
                 + connection.execute(
                     "DELETE FROM outbox WHERE topic = ? AND created_at < ? AND due_at <= ?",
                     [SQLValue(Topic.webhook), SQLValue(now.advanced(bySeconds: -webhookSeconds)), SQLValue(now)])
@@ -182,7 +182,7 @@ extension SQLMetadataStore {
 }
 
 extension WorkTask {
-    /// Whether the finish task depends on it.
+    /// Whether the finish task waits for this task.
     var countsForFinish: Bool { kind.makesSegments }
 }
 

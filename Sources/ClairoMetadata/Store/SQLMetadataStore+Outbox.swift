@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 
 /// The outbox contains only undelivered messages. A delivered message is deleted, so that the table, its indexes and
-/// the search for older messages of the same key stay small. Delivered messages can be read in the topic.
+/// the search for older messages of the same key stay small. Delivered messages are in the topic.
 extension SQLMetadataStore {
     func claimOutbox(_ lane: OutboxLane, owner: String, limit: Int, leaseSeconds: Double) async throws(ClairoError)
         -> [OutboxMessage]
@@ -17,7 +17,7 @@ extension SQLMetadataStore {
                     [SQLValue(owner), SQLValue(claim)])
                 if !held.isEmpty { return try held.map(OutboxMessage.init) }
             }
-            // A message waits until older ones of its topic and key are deleted.
+            // A message waits until older messages with its topic and key are deleted.
             let rows = try connection.query(
                 """
                 SELECT * FROM outbox AS message WHERE topic \(lane == .webhook ? "=" : "<>") ? AND due_at <= ? AND NOT EXISTS (
@@ -38,8 +38,8 @@ extension SQLMetadataStore {
     func markPublished(_ ids: [MessageID], owner: String) async throws(ClairoError) {
         if ids.isEmpty { return }
         try await driver.write { connection in
-            // Only messages still held by this relay. If another relay has taken over a message, that relay ends it, so
-            // that no newer message of the same key overtakes it.
+            // Deletes only messages that this relay still holds. A message that another relay has claimed is deleted by
+            // that relay, so that no newer message with the same key overtakes it.
             for id in ids {
                 try connection.execute(
                     "DELETE FROM outbox WHERE id = ? AND owner = ?", [SQLValue(id), SQLValue(owner)])
@@ -66,8 +66,8 @@ extension SQLMetadataStore {
         try await driver.write { connection in
             let now = try connection.now()
             if connection.mayHaveCommitted {
-                // The first message tells whether the first run was committed. If it has been delivered since, the
-                // receiver discards the duplicate.
+                // If the first message exists, the earlier run was committed. If it was already delivered, the messages
+                // are sent twice, and the receiver ignores the duplicates.
                 let first = "SELECT id FROM outbox WHERE id = ?"
                 if try connection.row(first, [SQLValue(messages[0].id)]) != nil { return }
             }
@@ -79,9 +79,10 @@ extension SQLMetadataStore {
 extension SQLConnection {
     func insert(_ message: OutboxMessage, of video: VideoID?, now: Timestamp) throws {
         guard let payload = String(validating: message.payload, as: UTF8.self) else {
-            throw ClairoError.defect("The message \(message.id) is not JSON in UTF-8")
+            throw ClairoError.defect("The message \(message.id) is not UTF-8 text")
         }
-        // On the database's clock: the requested time, or the rest of the delay.
+        // The earlier of the requested time and the requested delay by the database's clock, because the sender's clock
+        // may be ahead.
         let delay = max(0, message.dueAt.seconds(since: message.createdAt))
         let isNew = try insert(
             into: "outbox",

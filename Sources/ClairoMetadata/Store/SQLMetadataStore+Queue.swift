@@ -33,8 +33,8 @@ extension SQLMetadataStore {
                 if !held.isEmpty { return try held.map(QueuedMessage.init) }
             }
             let now = try connection.now()
-            // A message waits until older ones of its topic and key are removed. A separate query per topic, so that
-            // the index gives the order.
+            // A message waits until older messages with its topic and key are removed. There is one query for each
+            // topic, so that the index provides the order.
             let found = try Set(topics).flatMap { topic in
                 try connection.query(
                     """

@@ -43,7 +43,7 @@ extension SQLMetadataStore {
 extension SQLConnection {
     fileprivate func jobs(_ now: Timestamp) throws -> [Job.State: QueueStatistics.Group] {
         var groups: [Job.State: QueueStatistics.Group] = [:]
-        // The counts come from the index alone. Only unfinished jobs are read.
+        // The counts are read from the index alone. Only for unfinished jobs are rows read.
         for row in try query("SELECT state, COUNT(*) AS count FROM jobs GROUP BY state", []) {
             groups[try row.word("state")] = QueueStatistics.Group(count: try row.int("count"), oldestSeconds: nil)
         }
@@ -92,7 +92,7 @@ extension SQLConnection {
         return outbox
     }
 
-    /// - Parameter table: May include a condition.
+    /// - Parameter table: The table, optionally with a WHERE clause.
     fileprivate func countsByTopic(_ table: String) throws -> [String: Int] {
         let rows = try query("SELECT topic, COUNT(*) AS count FROM \(table) GROUP BY topic", [])
         return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.text("topic"), try $0.int("count")) })

@@ -1,6 +1,7 @@
 internal import ClairoCore
 
-/// Ends of tasks. A repeated call returns the same result, because the attempt in the row identifies the claim.
+/// The transactions that end an attempt. A repeated call returns the same result, because the attempt number in the row
+/// identifies the claim.
 extension SQLMetadataStore {
     func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask] { try await driver.read { try $0.tasks(of: id) } }
 
@@ -143,7 +144,7 @@ extension SQLConnection {
         try row("SELECT * FROM tasks WHERE id = ?", [SQLValue(id)]).map(WorkTask.init)
     }
 
-    /// Ordered by kind and index.
+    /// Returns the tasks of a job, ordered by kind and index.
     func tasks(of id: JobID) throws -> [WorkTask] {
         let order = WorkTask.Kind.allCases
         return try query("SELECT * FROM tasks WHERE job_id = ?", [SQLValue(id)]).map(WorkTask.init).sorted { a, b in
@@ -152,7 +153,7 @@ extension SQLConnection {
         }
     }
 
-    /// The task's job and video, which never change.
+    /// Returns the task's job and video, which never change.
     fileprivate func place(of claim: TaskClaim) throws -> (job: JobID, video: VideoID)? {
         guard let row = try row("SELECT job_id, video_id FROM tasks WHERE id = ?", [SQLValue(claim.id)]) else {
             return nil
@@ -160,7 +161,7 @@ extension SQLConnection {
         return (try row.id("job_id"), try row.id("video_id"))
     }
 
-    /// Ends an attempt with these assignments, if the claim holds.
+    /// Ends an attempt with these assignments, if the claim is valid.
     fileprivate func end(
         _ claim: TaskClaim, as state: WorkTask.State, _ assignments: String, _ arguments: [SQLValue], now: Timestamp
     ) throws -> Bool {
@@ -181,14 +182,16 @@ extension SQLConnection {
             now: now)
     }
 
-    /// Whether this claim has already ended the attempt in this way: the reply was lost and the call is repeated.
+    /// Whether the attempt of this claim has already ended in this way. If so, the call is a repetition of one whose
+    /// reply was lost.
     fileprivate func has(_ claim: TaskClaim, ended state: WorkTask.State, failure: Failure? = nil) throws -> Bool {
         guard let task = try task(claim.id) else { return false }
         return task.attempt == claim.attempt && task.state == state && task.error == failure
     }
 
     func insert(_ task: WorkTask, now: Timestamp) throws {
-        // On the database's clock: the requested time, or the rest of the delay.
+        // The earlier of the requested time and the requested delay by the database's clock, because the sender's clock
+        // may be ahead.
         let claimable = min(
             task.notBefore, now.advanced(bySeconds: max(0, task.notBefore.seconds(since: task.createdAt))))
         let isNew = try insert(

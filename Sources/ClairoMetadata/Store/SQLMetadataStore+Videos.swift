@@ -46,8 +46,10 @@ extension SQLMetadataStore {
                         SQLValue(UploadSession.State.complete), SQLValue(now), SQLValue(upload),
                         SQLValue(UploadSession.State.open),
                     ])
-                // The upload's row owns the bytes: if it is gone, they may be gone too.
-                guard count > 0 else { throw ClairoError.temporary("The upload \(upload) was ended while it ran") }
+                // The upload's row protects the bytes from deletion. Without an open row, they may have been deleted.
+                guard count > 0 else {
+                    throw ClairoError.temporary("The upload \(upload) was completed or discarded while it was running")
+                }
             }
             return true
         }

@@ -1,10 +1,10 @@
 internal import ClairoCore
 
-/// The metadata store in SQL, for any engine. Each call is one body for the driver.
+/// The metadata store in SQL, for any engine. Each call passes one body to the driver.
 ///
 /// A body that is retried after its connection broke during the commit must return what the first run would have
-/// returned. If the condition of an update cannot tell (it fails because the first run was committed), the body checks,
-/// only when `mayHaveCommitted`, whether the row is in the state it would have left.
+/// returned. If the condition of an update fails and `mayHaveCommitted` is true, the first run may be the reason. The
+/// body then checks whether the row is in the state that the first run would have left.
 struct SQLMetadataStore: MetadataStore {
     let driver: any SQLDriver
 
@@ -20,7 +20,7 @@ struct SQLMetadataStore: MetadataStore {
     }
 
     func check() async throws(ClairoError) {
-        // An update that matches no rows also fails in a read-only database.
+        // An update without matching rows changes nothing, but fails in a read-only database.
         try await driver.write { connection in
             try Migration.require(try Migration.recordedVersion(connection))
             try connection.execute("UPDATE schema_migrations SET name = name WHERE version < 0", [])
@@ -31,6 +31,6 @@ struct SQLMetadataStore: MetadataStore {
 }
 
 extension SQLConnection {
-    /// The only row, or nil.
+    /// Returns the first row, or nil.
     func row(_ sql: String, _ arguments: [SQLValue]) throws -> SQLRow? { try query(sql, arguments).first }
 }

@@ -6,7 +6,7 @@ public import Foundation
 /// An event is a hint; the bucket is the source of truth. The video's id is derived from the bucket, key, ETag and
 /// modification time of the current object, so duplicate events, or events from several senders, register an object
 /// once. An event about a version that has since been overwritten is ignored: the new version has its own event, in
-/// whatever order they arrive. The source stays where it is.
+/// whatever order they arrive. The source is not moved.
 public struct ObjectEventHandler: Sendable {
     /// Opens a whole bucket by name. Blocks.
     public typealias OpenBucket = @Sendable (String) throws(ClairoError) -> any BackingStore
@@ -17,7 +17,7 @@ public struct ObjectEventHandler: Sendable {
         case registered(Video)
         /// The object was registered before.
         case known(Video)
-        /// Not registered, for this reason.
+        /// The object was not registered, for this reason.
         case ignored(String)
         /// The object no longer exists.
         case gone
@@ -36,8 +36,8 @@ public struct ObjectEventHandler: Sendable {
 
     /// - Parameters:
     ///   - ownStores: The raw and output stores. Objects that Clairo itself writes there are never registered.
-    ///   - profile: The profile of registered videos, like `priority` and `tenant`.
-    ///   - stop: Stops the probing of a source.
+    ///   - profile: The profile of registered videos. `priority` and `tenant` apply to them as well.
+    ///   - stop: Cancels the probing of a source.
     public init(
         ownStores: [any BackingStore], metadata: any VideoRecords, prober: any MediaProber,
         openBucket: @escaping OpenBucket, profile: String = "default", priority: Priority = .normal,
@@ -55,8 +55,8 @@ public struct ObjectEventHandler: Sendable {
 
     /// Reads an event and registers its objects.
     /// - Parameter traceID: The trace id of the videos, or nil to create one for each.
-    /// - Throws: `badInput` (65) if the document is not an event. An error about one object, its bucket or its
-    ///   permissions is thrown after the other objects were handled, retryable errors first. The call is idempotent.
+    /// - Throws: `badInput` (65) if the document is not an event. If an object fails, the others are still handled.
+    ///   Then one error is thrown, a retryable one if there is any. The call is idempotent.
     public func handle(
         event: Data, limit: Int = UploadDialect.largestDocument, traceID: String? = nil
     ) async throws(ClairoError) -> ObjectEventSummary {
@@ -69,7 +69,7 @@ public struct ObjectEventHandler: Sendable {
         }
     }
 
-    /// The same for a parsed event.
+    /// Registers the objects of a parsed event.
     public func handle(_ notices: ObjectNotices, traceID: String? = nil) async throws(ClairoError) -> ObjectEventSummary
     {
         var summary = ObjectEventSummary()
@@ -87,7 +87,7 @@ public struct ObjectEventHandler: Sendable {
         return summary
     }
 
-    /// Registers one object by hand.
+    /// Registers one object at an operator's request.
     /// - Throws: `noInput` (66) if it does not exist, `badInput` (65) if it is not a video, `usage` (64) if Clairo
     ///   wrote it.
     public func handle(bucket: String, key: String) async throws(ClairoError) -> ObjectEventSummary {
@@ -116,7 +116,7 @@ public struct ObjectEventHandler: Sendable {
             return (store: store, info: try store.info(of: key))
         }
         guard let info = found.info else { return .gone }
-        if let eTag = notice.eTag, eTag != info.etag { return .ignored("it was replaced since") }
+        if let eTag = notice.eTag, eTag != info.etag { return .ignored("it has since been replaced") }
         let id = VideoID.derived(from: "\(notice.bucket)\n\(notice.key)\n\(info.etag)", at: info.modified)
         if let video = try await metadata.video(id) { return .known(video) }
         let name = notice.key.split(separator: "/").last.map(String.init) ?? notice.key
@@ -170,11 +170,11 @@ public struct ObjectEventSummary: Sendable, Codable, Hashable {
         public var url: String
     }
 
-    /// An object that is none, and why.
+    /// An object that was not registered, with the reason.
     public struct Note: Sendable, Codable, Hashable {
         /// `s3://bucket/key`, for display.
         public var object: String
-        /// Why, for people.
+        /// The reason, for display.
         public var reason: String
     }
 
@@ -182,15 +182,15 @@ public struct ObjectEventSummary: Sendable, Codable, Hashable {
     public var schema = 1
     /// New videos.
     public var registered: [Entry] = []
-    /// Registered earlier.
+    /// Videos that were already registered.
     public var known: [Entry] = []
-    /// Objects that were not registered.
+    /// Objects that were skipped: missing, replaced, or written by Clairo.
     public var ignored: [Note] = []
     /// Objects that are not videos.
     public var refused: [Note] = []
-    /// Records about something other than new objects, and superseded records about the same object.
+    /// The number of records that are not about a new object, or that a later record about the same object supersedes.
     public var ignoredRecords = 0
-    /// Why records could not be parsed. The caller should keep the event as a dead letter.
+    /// The reasons why records could not be parsed. The caller should keep the event as a dead letter.
     public var unreadable: [String] = []
 
     init() {}

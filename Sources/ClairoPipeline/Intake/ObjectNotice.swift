@@ -1,17 +1,18 @@
 public import ClairoCore
 
-/// An event that an object was created. It only says where: the store says what the object is.
+/// A notification that an object was created. It only names the object. The store is the source of truth about it.
 public struct ObjectNotice: Sendable, Hashable {
-    /// S3's limit: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+    /// The maximum length of a key in UTF-8 bytes. S3's limit:
+    /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
     public static let longestKey = 1024
 
     /// Name of the bucket.
     public let bucket: String
     /// The decoded key.
     public let key: String
-    /// Without quotes.
+    /// The object's ETag without quotes, if the event has one.
     public let eTag: String?
-    /// Orders two events about the same key.
+    /// S3's sequencer, which orders events about the same key.
     public let sequencer: String?
 
     /// - Throws: `badInput` (65) for an invalid bucket or key.
@@ -35,9 +36,9 @@ public struct ObjectNotice: Sendable, Hashable {
         self.sequencer = sequencer
     }
 
-    /// Whether `other` happened after this event. Sequencers of one key are compared as text, with the shorter one
-    /// padded with zeros. If one is missing, `other` counts as later.
-    /// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    /// Whether `other` is at least as late as this event. Sequencers of one key are compared as text, after padding the
+    /// shorter one with zeros on the right. If one is missing, `other` counts as later. Source:
+    /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     func isBefore(_ other: ObjectNotice) -> Bool {
         guard let sequencer, let later = other.sequencer else { return true }
         let length = max(sequencer.utf8.count, later.utf8.count)
@@ -54,7 +55,7 @@ public struct ObjectNotices: Sendable, Hashable {
     public internal(set) var ignored = 0
     /// The number of earlier or duplicate records about an object in `objects`.
     public internal(set) var superseded = 0
-    /// Why records could not be parsed.
+    /// The reasons why records could not be parsed.
     public internal(set) var unreadable: [String] = []
 
     private var places: [[UInt8]: Int] = [:]

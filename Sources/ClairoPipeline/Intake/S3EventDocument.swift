@@ -2,16 +2,16 @@ internal import Foundation
 
 /// The fields of an event, or of an envelope around one, that Clairo reads.
 struct S3EventDocument: Decodable {
-    // Clairo's own message.
+    // Fields of Clairo's own message.
     var schema: Int?
     var videoID: String?
-    /// S3's test notification.
+    /// The event name of S3's test notification.
     var testEvent: String?
-    /// The inner document, if SNS delivered it to SQS.
+    /// The inner document in an SNS notification, as SNS delivers it to SQS.
     var snsMessage: String?
     var records: [Attempt]?
 
-    /// A record that may be malformed while others are valid.
+    /// A record, or the error if it is malformed, so that one malformed record does not affect the others.
     struct Attempt: Decodable {
         let result: Result<Record, any Error>
 
@@ -41,7 +41,7 @@ struct S3EventDocument: Decodable {
         var eventVersion: String?
         var eventName: String?
         var s3: S3?
-        /// SQS.
+        /// The inner document in an SQS record.
         var body: String?
         var sns: SNS?
 
@@ -50,7 +50,7 @@ struct S3EventDocument: Decodable {
             case sns = "Sns"
         }
 
-        /// The inner document.
+        /// The inner document of an SQS or SNS record.
         var wrapped: String? { body ?? sns?.message }
     }
 
@@ -62,7 +62,8 @@ struct S3EventDocument: Decodable {
         case records = "Records"
     }
 
-    /// Fails only if the document is not an object: in untrusted documents, these names may have any type.
+    /// Fails only if the document is not a JSON object. A field of an unexpected type becomes nil, because the document
+    /// is untrusted.
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         schema = try? container.decode(Int.self, forKey: .schema)
@@ -73,7 +74,7 @@ struct S3EventDocument: Decodable {
         snsMessage = type == "Notification" ? try? container.decode(String.self, forKey: .message) : nil
     }
 
-    /// A phrase about what could not be decoded, without text from the document.
+    /// Describes a decoding error as a phrase, without text from the document.
     static func reason(_ error: any Error) -> String {
         func place(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
         return switch error as? DecodingError {

@@ -5,7 +5,7 @@ public import Foundation
 public enum UploadNotice: Sendable, Hashable {
     /// Clairo's own message: the video is registered.
     case video(UploadMessage)
-    /// Objects that reached a bucket another way.
+    /// Objects that reached a bucket without Clairo.
     case objects(ObjectNotices)
 }
 
@@ -15,12 +15,12 @@ public enum UploadNotice: Sendable, Hashable {
 /// - MinIO's Kafka events: the same records in an envelope with `EventName` and `Key`.
 ///
 /// Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html,
-/// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html, https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html,
-/// `internal/event` in https://github.com/minio/minio.
+/// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html,
+/// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html, `internal/event` in https://github.com/minio/minio.
 public enum UploadDialect {
     /// The maximum size of a document in bytes: the default limit of Kafka brokers.
     public static let largestDocument = 1 << 20
-    /// Records that a document may have.
+    /// The maximum number of records in a document.
     public static let mostRecords = 10_000
 
     /// - Parameter limit: The maximum size of the document in bytes.
@@ -69,7 +69,7 @@ public enum UploadDialect {
     private static func read(_ document: S3EventDocument, into notices: inout ObjectNotices, wrappers: Int = 0)
         throws(ClairoError)
     {
-        // SQS around SNS around S3 is the deepest nesting.
+        // The deepest nesting is an S3 event in an SNS notification in an SQS record.
         guard wrappers <= 2 else { throw refused("The message is nested too deeply") }
         if let message = document.snsMessage {
             return try read(try envelope(Data(message.utf8)), into: &notices, wrappers: wrappers + 1)
@@ -107,9 +107,9 @@ public enum UploadDialect {
         guard version.prefix(while: { $0 != "." }) == "2" else {
             throw refused("It has version \(version.prefix(20)), but only 2.x is supported")
         }
-        // MinIO writes the prefix, S3 does not.
+        // MinIO writes the prefix `s3:`; S3 does not.
         guard name.replacing("s3:", with: "", maxReplacements: 1).hasPrefix("ObjectCreated:") else { return nil }
-        // S3 and MinIO both use form encoding.
+        // S3 and MinIO both form-encode keys: a plus sign stands for a space.
         guard let key = s3.object.key.replacing("+", with: " ").removingPercentEncoding else {
             throw refused("Its key cannot be decoded")
         }

@@ -6,7 +6,7 @@ public struct UploadMessageHandler: Sendable {
     private let metadata: any VideoRecords & OutboxRecords & DeadLetterRecords
     private let start: JobStart
     private let events: ObjectEventHandler?
-    /// About a day in total; see `postpone`.
+    /// The maximum number of attempts at a message. They take about a day; see `postpone`.
     private static let mostAttempts = 30
 
     /// - Parameter events: Registers objects that reached a bucket without Clairo. Nil rejects storage events.
@@ -35,14 +35,14 @@ public struct UploadMessageHandler: Sendable {
             try await postpone(message, error)
             return [error]
         } catch {
-            // Also if the bucket may not be read: foreign events must not block the topic.
+            // This includes an event of a bucket that Clairo may not read: foreign events must not block the topic.
             try await deadLetter(message, error)
             return [error]
         }
     }
 
-    /// Starts the jobs of videos that are so old that their message must have been lost.
-    /// - Returns: The number of jobs.
+    /// Starts the jobs of videos that have waited so long that their upload message must have been lost.
+    /// - Returns: The number of started jobs.
     func startMissedJobs(olderThanSeconds seconds: Double) async throws(ClairoError) -> Int {
         var count = 0
         for video in try await metadata.videos(VideoFilter(state: .uploaded, limit: 1000))
@@ -61,7 +61,7 @@ public struct UploadMessageHandler: Sendable {
             guard let events else {
                 throw .badMedia("The message is a storage event, but this consumer does not register objects")
             }
-            // Registered videos return as Clairo's own messages.
+            // Each registered video comes back as one of Clairo's own messages, which starts its job.
             let summary = try await events.handle(notices)
             if !summary.unreadable.isEmpty { throw .badMedia(summary.unreadable.joined(separator: "; ")) }
             return summary.refused.map { .badMedia("\($0.object) is not registered: \($0.reason)") }
@@ -77,7 +77,7 @@ public struct UploadMessageHandler: Sendable {
         let now = Timestamp.now
         let seconds = min(Double(2 << min(max(attempt, 0), 12)), 3600) * .random(in: 0.75...1.25)
         let id = MessageID.make(at: now)
-        // Its own key: it should not wait for other messages, nor they for it.
+        // A unique key, so that it neither waits for other messages nor delays them.
         let again = OutboxMessage(
             id: id, topic: message.topic, key: id.rawValue,
             headers: message.headers.merging([ReceivedMessage.Header.intakeAttempt: String(attempt + 1)]) { $1 },
@@ -86,7 +86,7 @@ public struct UploadMessageHandler: Sendable {
     }
 
     private func deadLetter(_ message: ReceivedMessage, _ error: ClairoError) async throws(ClairoError) {
-        // Redelivery of a message yields the same dead-letter id. The message id distinguishes messages at the same
+        // A redelivered message gives the same dead-letter id. The checksum distinguishes it from a message at the same
         // position of a recreated topic.
         let place = "\(message.topic)/\(message.partition)/\(message.offset)"
         let letter = DeadLetter(

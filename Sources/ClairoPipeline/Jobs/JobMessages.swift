@@ -1,19 +1,19 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Creates the messages for changes of jobs and tasks.
+/// Creates the messages about changes of jobs and tasks.
 public struct JobMessages: Sendable {
     /// Whether events also go to a webhook.
     private let hasWebhook: Bool
 
     public init(hasWebhook: Bool = false) { self.hasWebhook = hasWebhook }
 
-    /// The hint that a task is available.
+    /// A hint that a task can be claimed.
     func task(_ task: WorkTask, traceID: String, dueAt: Timestamp? = nil) -> OutboxMessage {
         message(TaskMessage(task), topic: Topic.tasks, key: task.id.rawValue, traceID: traceID, dueAt: dueAt)
     }
 
-    /// The event that a job changed its state.
+    /// An event about a job's change of state, once for each topic that receives it.
     func event(
         _ kind: JobEvent.Kind, job: Job, output: ProcessedOutput? = nil, error: Failure? = nil
     ) -> [OutboxMessage] {
@@ -24,7 +24,7 @@ public struct JobMessages: Sendable {
 
     private static let largestPayload = 900_000
 
-    /// A dead letter for its topic: the original payload, with the error in headers.
+    /// The message for a dead-letter topic: the original payload, with the error in headers.
     static func deadLetter(_ letter: DeadLetter) -> OutboxMessage {
         var headers = letter.headers
         headers["dead-letter-topic"] = letter.topic
@@ -33,7 +33,7 @@ public struct JobMessages: Sendable {
         headers["dead-letter-attempts"] = String(letter.attempts)
         headers["dead-letter-error-kind"] = letter.failure.kind.rawValue
         headers["dead-letter-error"] = letter.failure.message
-        // The outbox holds text, and the message with its headers must fit into Kafka's default size.
+        // The outbox holds only text, and the message with its headers must not exceed Kafka's default size limit.
         var payload = letter.payload.prefix(largestPayload)
         if String(validating: payload, as: UTF8.self) == nil {
             payload = letter.payload.prefix(largestPayload / 4 * 3).base64EncodedData()
@@ -48,7 +48,7 @@ public struct JobMessages: Sendable {
         _ content: some Encodable, topic: String, key: String, traceID: String, dueAt: Timestamp? = nil
     ) -> OutboxMessage {
         let now = Timestamp.now
-        // These documents only hold text, numbers and dates, so encoding cannot fail.
+        // These documents contain only text, numbers and dates, so encoding cannot fail.
         let payload = (try? JSON.encode(content, pretty: false)) ?? Data()
         return OutboxMessage(
             id: .make(at: now), topic: topic, key: key,

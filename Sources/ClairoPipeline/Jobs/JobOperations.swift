@@ -6,9 +6,9 @@ public struct JobOperations: Sendable {
     private let output: any ObjectStore
     private let start: JobStart
     private let messages: JobMessages
-    /// Additional attempts for each task of a resumed job.
+    /// The number of additional attempts for each task of a resumed job.
     private static let moreAttempts = 5
-    /// Concurrent requests to the store.
+    /// The maximum number of concurrent requests to the store.
     private static let questionsAtOnce = 16
 
     public init(
@@ -42,7 +42,7 @@ public struct JobOperations: Sendable {
         let checks = done.flatMap { task in
             AttemptFolder.objects(of: task, plan: job.plan).map { (task: task.id, key: $0.key, bytes: $0.bytes) }
         }
-        // A long video has thousands of segments, and a remote store has latency.
+        // Concurrent, because a long video has thousands of segments and a remote store has latency.
         let batches = (0..<min(Self.questionsAtOnce, checks.count)).map { first in
             stride(from: first, to: checks.count, by: Self.questionsAtOnce).map { checks[$0] }
         }

@@ -3,17 +3,17 @@ public import ClairoCore
 /// The encoding speed of a running job, over all workers.
 ///
 /// It is the mean since a worker first claimed one of its chunks. Work from before the job was resumed does not count.
-/// The interval ends with the workers' latest progress report, so the value is stable between reports. After a long
-/// silence it ends now, so the pace drops.
+/// The measured interval ends at the workers' latest progress report, so the value is stable between reports. If no
+/// report arrives for `silence` seconds, the interval ends now, so the value drops.
 public struct JobPace: Sendable, Hashable {
     /// Frames encoded per second, over all rungs.
     public let framesPerSecond: Double
-    /// Seconds of media encoded per second.
+    /// Seconds of media encoded per second of wall time.
     public let speed: Double
     /// Estimated seconds until all frames are encoded.
     public let etaSeconds: Double
 
-    /// Workers report progress every tenth of a lease, which is 30 s by default.
+    /// Seconds. Workers report progress ten times per lease, so every 3 s with the default lease of 30 s.
     static let silence = 15.0
 
     /// - Parameter tasks: All tasks of the job.

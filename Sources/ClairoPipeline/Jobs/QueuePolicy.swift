@@ -2,18 +2,19 @@ public import ClairoCore
 
 /// The order of jobs and tasks in the queue that all workers share.
 ///
-/// A position is a time, and the earliest comes first (start-time fair queueing, Goyal et al., SIGCOMM 1996). Because
-/// positions are wall-clock times, no task starves:
+/// A position in the queue is a time, and the earliest comes first (start-time fair queueing, Goyal et al., SIGCOMM
+/// 1996). Because positions are wall-clock times, no task starves:
 ///
-/// - A tenant's jobs are `jobSpacing / weight` apart, so a thousand jobs of one tenant interleave with a few of
+/// - A tenant's jobs are `jobSpacing / weight` seconds apart, so a thousand jobs of one tenant interleave with a few of
 ///   another.
-/// - A job's chunks are `chunkSpacing / weight` apart, so a short job overtakes a long one.
-/// - A lower priority is a later position. It is overtaken for that long, and no longer.
+/// - A job's chunks are `chunkSpacing / weight` seconds apart, so a short job overtakes a long one.
+/// - A lower priority adds a fixed delay to the position. Later tasks of a higher priority overtake it only within this
+///   delay.
 public struct QueuePolicy: Sendable, Hashable {
     /// Weights of tenants (default: 1).
     public var weights: [String: Double]
 
-    /// In seconds.
+    /// Seconds between two jobs of a tenant with weight 1, and between two chunks of its jobs.
     static let jobSpacing = 1.0
     static let chunkSpacing = 15.0
 
@@ -34,7 +35,7 @@ public struct QueuePolicy: Sendable, Hashable {
         }
     }
 
-    /// Seconds by which a priority comes after the highest.
+    /// The delay of a priority relative to the highest, in seconds.
     static func delay(of priority: Priority) -> Double {
         switch priority {
         case .high: 0

@@ -6,7 +6,7 @@ struct TaskSpecs {
     let video: Video
     let profiles: Profiles
 
-    /// - Parameter tasks: The job's tasks, needed for `finish` only.
+    /// - Parameter tasks: All tasks of the job. Only the finish task needs them.
     func spec(of task: WorkTask, threads: Int?, tasks: [WorkTask]) throws(ClairoError) -> TaskSpec {
         TaskSpec(
             taskID: task.id, jobID: task.jobID, videoID: task.videoID, attempt: task.attempt, traceID: job.traceID,
@@ -72,7 +72,7 @@ struct TaskSpecs {
                     continue
                 }
                 if let known = inits[file.key], known.sha256 != file.sha256 {
-                    throw .defect("\(file.key) differs between chunks: were they made by different versions of Clairo?")
+                    throw .defect("\(file.key) differs between chunks. Different versions of Clairo may have made them")
                 }
                 inits[file.key] = file
             }

@@ -10,11 +10,11 @@ public enum DocumentReader: Sendable {
 
 /// A video as JSON, the same in the HTTP API and on the command line.
 public struct VideoDocument: Sendable, Codable, Hashable {
-    /// Id of the video.
+    /// The id of the video.
     public var id: VideoID
     /// The state of the video.
     public var state: Video.State
-    /// Title for people.
+    /// The title, for display.
     public var title: String?
     /// The original file name.
     public var name: String
@@ -22,7 +22,7 @@ public struct VideoDocument: Sendable, Codable, Hashable {
     public var profile: String
     /// The priority in the queue.
     public var priority: Priority
-    /// Tenant, for fair scheduling.
+    /// The tenant, for fair scheduling.
     public var tenant: String
     /// The size of the source in bytes.
     public var size: Int64
@@ -90,17 +90,17 @@ public struct JobDocument: Sendable, Codable, Hashable {
     public var finishedAt: Timestamp?
     /// Number of tasks by their state.
     public var tasks: [String: Int]
-    /// Encoded frames, over all rungs and tasks.
+    /// The number of encoded frames, over all rungs and tasks.
     public var framesDone: Int
     /// Frames to encode.
     public var framesPlanned: Int
     /// The encoding rate from `JobPace`. Like `speed` and `etaSeconds`, only for a running job.
     public var framesPerSecond: Double?
-    /// Seconds of output per second.
+    /// Seconds of media encoded per second of wall time.
     public var speed: Double?
-    /// Estimated time to the end of encoding.
+    /// Estimated seconds until all frames are encoded.
     public var etaSeconds: Double?
-    /// Why it failed.
+    /// The error of a failed job.
     public var error: Failure?
     /// The tasks. For operators.
     public var taskList: [TaskDocument]?
@@ -124,7 +124,7 @@ public struct JobDocument: Sendable, Codable, Hashable {
     }
 }
 
-/// A task as JSON, without the documents for workers.
+/// A task as JSON, without its result.
 public struct TaskDocument: Sendable, Codable, Hashable {
     /// Id of the task.
     public var id: TaskID
@@ -142,7 +142,7 @@ public struct TaskDocument: Sendable, Codable, Hashable {
     public var framesDone: Int
     /// Frames to encode.
     public var framesPlanned: Int
-    /// Why its last attempt failed.
+    /// The error of the last failed attempt.
     public var error: Failure?
 
     init(_ task: WorkTask) {
@@ -172,7 +172,7 @@ public struct RenditionDocument: Sendable, Codable, Hashable {
     public var averageRate: Int64
     /// The peak rate in bits per second.
     public var peakRate: Int64
-    /// Size of all segments.
+    /// The total size of all segments in bytes.
     public var bytes: Int64
     /// URL of its HLS playlist.
     public var playlistURL: String?

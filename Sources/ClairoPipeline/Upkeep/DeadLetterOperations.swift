@@ -7,11 +7,11 @@ public struct DeadLetterOperations: Sendable {
 
     /// The outcome of a redrive.
     public enum Outcome: Sendable {
-        /// It is tried again now.
+        /// The task or message will be tried again.
         case redriven
-        /// It had been tried again before.
+        /// An earlier call redrove it.
         case wasRedriven
-        /// The video of a task was deleted. The letter counts as redriven.
+        /// The video of the task was deleted. The dead letter counts as redriven.
         case videoIsGone
     }
 
@@ -40,7 +40,7 @@ public struct DeadLetterOperations: Sendable {
         if letter.redrivenAt != nil { return .wasRedriven }
         if letter.topic == Topic.tasks, let id = letter.videoID {
             let isThere = try await metadata.video(id) != nil
-            // If the video was retried meanwhile, there is nothing left to do.
+            // Does nothing if the job was resumed meanwhile.
             if isThere { _ = try await jobs.retry(id) }
             guard try await metadata.redriveDeadLetter(letter.id, messages: []) else { return .wasRedriven }
             return isThere ? .redriven : .videoIsGone
@@ -59,7 +59,7 @@ public struct DeadLetterOperations: Sendable {
         return try await metadata.redriveDeadLetter(letter.id, messages: [message]) ? .redriven : .wasRedriven
     }
 
-    /// The headers of the first delivery, so that attempts start over.
+    /// The headers of the original message, so that its attempts start over.
     private static func headers(of letter: DeadLetter) -> [String: String] {
         typealias Header = ReceivedMessage.Header
         return letter.headers.filter { name, _ in

@@ -6,13 +6,13 @@ internal import Foundation
 public struct GarbageCollection: Sendable {
     /// What was removed.
     public struct Report: Sendable, Codable, Hashable {
-        /// Objects removed, or to be removed in a dry run.
+        /// The number of removed objects; in a dry run, of those to remove.
         public var objects = 0
-        /// Their size.
+        /// The total size of these objects in bytes.
         public var bytes: Int64 = 0
-        /// Aborted multipart uploads. Not counted in a dry run.
+        /// The number of aborted multipart uploads. Not counted in a dry run.
         public var uploads = 0
-        /// Removed database rows. Not counted in a dry run.
+        /// The number of removed database rows. Not counted in a dry run.
         public var rows = 0
 
         public init() {}
@@ -23,12 +23,13 @@ public struct GarbageCollection: Sendable {
     private let olderThanSeconds: Double
     private let isDryRun: Bool
     private let removesUnknown: Bool
-    /// A webhook that has waited this long has no relay: a relay gives up after hours.
+    /// The age in seconds at which undelivered webhooks are removed. No relay delivers them, because a relay gives up
+    /// after hours.
     private static let webhookSeconds = 30 * 86_400.0
 
     /// - Parameters:
     ///   - olderThanSeconds: Younger objects are kept, because a job may be about to refer to them.
-    ///   - removesUnknown: Also removes published output of jobs that the database does not know.
+    ///   - removesUnknown: Whether to also remove published output of jobs that are not in the database.
     public init(
         metadata: any JobRecords & UpkeepRecords, output: any MultipartStore, olderThanSeconds: Double, isDryRun: Bool,
         removesUnknown: Bool
@@ -84,11 +85,11 @@ public struct GarbageCollection: Sendable {
         }
         switch job.state {
         case .planning, .running, .finishing: return nil
-        // A resumed job needs its existing segments. It can be resumed for as long as they are kept.
+        // A job can be resumed as long as its segments are kept.
         case .failed, .cancelled:
             return job.updatedAt.seconds(since: .now) < -olderThanSeconds ? [] : nil
         case .succeeded:
-            // Players may continue with a replaced output for the same time.
+            // Players may still use a replaced output, so it is kept as long as other objects.
             let newest = try await metadata.jobs(of: job.videoID).first { $0.state == .succeeded }
             if let newest, newest.id != job.id {
                 return newest.updatedAt.seconds(since: .now) < -olderThanSeconds ? [] : nil
@@ -103,7 +104,7 @@ public struct GarbageCollection: Sendable {
         }
     }
 
-    /// Whether an unknown job has published output. The database may be the wrong one.
+    /// Whether a job that is not in the database has published output. If so, this may be the wrong database.
     private func isForeign(_ folder: JobFolder) async throws(ClairoError) -> Bool {
         try await onDedicatedThread(name: "look for playlists") { [output] () throws(ClairoError) in
             for key in OutputLayout.entryPoints where try output.info(of: folder.place(key)) != nil { return true }
@@ -130,9 +131,9 @@ public struct GarbageCollection: Sendable {
 
     // MARK: Uploads
 
-    /// Aborts multipart uploads of workers whose job has ended. The list is read before the job, so a job resumed in
-    /// between has started other uploads. Uploads to the raw store belong to upload sessions and are swept by their
-    /// rows.
+    /// Aborts multipart uploads of workers whose job has ended. The uploads are listed before the job is read, so
+    /// uploads of a job that is resumed in between are not in the list. Uploads to the raw store belong to upload
+    /// sessions, which `UploadSweep` removes.
     private func abortUploads() async throws(ClairoError) -> Int {
         let open = try await onDedicatedThread(name: "list uploads") { [output] () throws(ClairoError) in
             try output.openUploads(prefix: OutputLayout.videos.rawValue)

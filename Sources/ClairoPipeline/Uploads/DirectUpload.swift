@@ -3,28 +3,28 @@ internal import Foundation
 
 /// Uploads whose bytes go directly from the client to the store, using presigned URLs.
 public struct DirectUploads: Sendable {
-    /// The lifetime of an upload.
+    /// The lifetime of an unfinished upload, in seconds.
     public static let keptForSeconds: Double = 86_400
-    /// The lifetime of a URL.
+    /// The lifetime of a presigned URL, in seconds.
     public static let urlSeconds = 3600
 
-    /// A part, to be sent with PUT.
+    /// A part, which the client sends with PUT.
     public struct Part: Sendable {
-        /// Number of the part, from 1.
+        /// The number of the part, from 1.
         public var number: Int
         /// The required size in bytes.
         public var size: Int64
-        /// Presigned URL for a PUT.
+        /// The presigned URL.
         public var url: String
     }
 
     /// Why an upload cannot be completed yet.
     public struct MissingParts: Sendable {
-        /// The first hundred parts that are missing or have the wrong size.
+        /// The numbers of the first hundred parts that are missing or have the wrong size.
         public var parts: [Int]
     }
 
-    /// Whether the parts made a video.
+    /// The outcome of `complete(_:)`.
     public enum Completion: Sendable {
         /// The video is registered.
         case registered(Video)
@@ -44,7 +44,7 @@ public struct DirectUploads: Sendable {
         }
     }
 
-    /// Starts an upload whose parts go straight to the store.
+    /// Creates an upload session and starts the store's multipart upload.
     public func create(_ request: UploadRequest, fingerprint: String, size: Int64, sha256: String?)
         async throws(ClairoError) -> UploadSession
     {
@@ -52,7 +52,7 @@ public struct DirectUploads: Sendable {
             request, fingerprint: fingerprint, size: size, sha256: sha256, largestLength: size)
     }
 
-    /// Number of parts of an upload.
+    /// The number of parts of an upload.
     public static func partCount(_ session: UploadSession) -> Int {
         guard let upload = session.multipart, let size = session.size else { return 0 }
         return upload.partCount(forLength: size)
@@ -63,7 +63,7 @@ public struct DirectUploads: Sendable {
         return min(Int64(upload.partSize), size - Int64(number - 1) * Int64(upload.partSize))
     }
 
-    /// Creates new URLs for some parts.
+    /// Creates presigned URLs for some parts.
     public func parts(_ numbers: ClosedRange<Int>, of session: UploadSession) async throws(ClairoError) -> [Part] {
         guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never started") }
         let store = registration.store
@@ -99,7 +99,7 @@ public struct DirectUploads: Sendable {
     public func complete(_ session: UploadSession) async throws(ClairoError) -> Completion {
         if let video = try await registration.metadata.video(session.videoID) { return .registered(video) }
         guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never started") }
-        // Keeps the sweep away while the source is probed.
+        // Renews the session, so that the sweep does not remove it while the source is probed.
         var renewed = session
         renewed.expiresAt = Timestamp.now.advanced(bySeconds: Self.keptForSeconds)
         guard let session = try await registration.metadata.updateUpload(renewed) else {

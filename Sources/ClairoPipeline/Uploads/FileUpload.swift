@@ -3,15 +3,15 @@ internal import Foundation
 
 /// Uploads a local file to the raw store and registers it.
 ///
-/// The database records the upload before the store does. The store's list of parts is the truth about what has
-/// arrived. The upload's row remains until the caller has reported the video's id to its user. So the same call resumes
-/// a run that was killed at any point, and never creates a second video from the same file.
+/// The upload's row is written before the store is used and kept until the caller has reported the video's id to its
+/// user. The store's list of parts is the source of truth about what has arrived. So a repeated call resumes a run that
+/// was killed at any point, and never creates a second video from the same file.
 public struct FileUpload: Sendable {
     /// The outcome of an upload.
     public struct Outcome: Sendable {
         /// The video.
         public var video: Video
-        /// Bytes sent by this run. The others had arrived before.
+        /// The number of bytes sent by this run. Earlier runs sent the others.
         public var sentBytes: Int64
         /// An older video with the same content, if any.
         public var sameContent: Video?
@@ -28,13 +28,13 @@ public struct FileUpload: Sendable {
 
     /// Committed and total bytes.
     public struct Progress: Sendable {
-        /// Bytes that the store has.
+        /// Bytes that the store has committed.
         public var done: Int64
-        /// Size of the file.
+        /// The size of the file in bytes.
         public var total: Int64
     }
 
-    /// How long an interrupted upload can be continued.
+    /// How long an interrupted upload can be resumed, in seconds.
     public static let keptForSeconds: Double = 7 * 86_400
     private static let partsAtOnce = 4
 
@@ -49,8 +49,9 @@ public struct FileUpload: Sendable {
     }
 
     /// - Parameters:
-    ///   - fingerprint: Identifies the file without reading it. Called again at the end.
-    ///   - dedupe: If a video with the same content exists that has not failed, sends nothing and returns that video.
+    ///   - fingerprint: Identifies the file without reading it. Called again at the end, to detect a change.
+    ///   - dedupe: Whether to send nothing and return the existing video if one has the same content and has not
+    ///     failed.
     /// - Throws: `badInput` (65), before any byte is sent, if the file is not media.
     public func run(
         _ source: any ByteSource, request: UploadRequest,
@@ -61,11 +62,11 @@ public struct FileUpload: Sendable {
             try registration.prober.probe(source, name: request.originalName, profile: request.profile)
         }
         try stop.check()
-        // Bytes sent to one store are not in another.
+        // An upload to another store is a different upload.
         let place = store.location(of: "source").url
         let identity = { () throws(ClairoError) in Checksum.sha256(Data("\(try fingerprint())\n\(place)".utf8)) }
         let print = try identity()
-        // An earlier run may have completed the upload without reporting it. A failed video is uploaded anew.
+        // An earlier run may have completed the upload without reporting it. A failed video is uploaded again.
         if let old = try await metadata.upload(fingerprint: print), old.state == .complete, old.size == source.size,
             let video = try await metadata.video(old.videoID), ![.failed, .cancelled].contains(video.state)
         {
@@ -110,13 +111,13 @@ public struct FileUpload: Sendable {
     /// video.
     public func acknowledge(_ session: UploadID) async throws(ClairoError) { try await metadata.deleteUpload(session) }
 
-    /// The row of this upload, from an earlier run or new.
+    /// Returns the row of this upload: that of an earlier run, or a new one.
     private func session(_ source: any ByteSource, request: UploadRequest, fingerprint: String)
         async throws(ClairoError) -> (UploadSession, isNew: Bool)
     {
         if let old = try await metadata.upload(fingerprint: fingerprint) {
             if old.size == source.size, old.state == .open {
-                // Keeps the sweep away from now on.
+                // Renews the session, so that the sweep does not remove it during the upload.
                 var renewed = old
                 renewed.expiresAt = Timestamp.now.advanced(bySeconds: Self.keptForSeconds)
                 // The file may have been renamed since.
@@ -192,13 +193,13 @@ public struct FileUpload: Sendable {
         case complete
     }
 
-    /// The store's part of the session: the upload of an earlier run, or a new one.
+    /// Returns the store's multipart upload of the session: that of an earlier run, or a new one.
     private func multipart(_ session: UploadSession, isNew: Bool, partSize: Int) async throws(ClairoError) -> Begun {
         let key = Video.sourceKey(session.videoID)
         let begun = try await onDedicatedThread(name: "begin upload") { [store] () throws(ClairoError) -> Begun in
             if isNew { return .open(try store.beginUpload(at: key, partSize: partSize), []) }
             var candidates = [session.multipart].compactMap(\.self)
-            // An upload whose id never reached the database.
+            // Includes an upload whose id was never recorded in the database.
             candidates += try store.openUploads(prefix: key.rawValue).filter { $0.key == key }
             for candidate in candidates {
                 let upload = MultipartUpload(key: key, id: candidate.id, partSize: partSize)

@@ -13,7 +13,7 @@ struct PartStream: Sendable {
     /// The number of the part being filled, from 1.
     private(set) var number: Int
     private(set) var filling = Data()
-    /// For probing the object once it is complete.
+    /// The bytes that are kept for probing the object once it is complete.
     private(set) var passed = RetainedBytes()
     /// The store's receipts for the committed parts, in order.
     private(set) var receipts: [UploadedPart] = []
@@ -21,7 +21,7 @@ struct PartStream: Sendable {
 
     /// - Parameters:
     ///   - number: The first part to send.
-    ///   - filling: Bytes of that part that have already arrived.
+    ///   - filling: The bytes of that part that have already arrived.
     init(store: any MultipartStore, upload: MultipartUpload, number: Int = 1, filling: Data = Data()) {
         self.store = store
         self.upload = upload
@@ -45,7 +45,8 @@ struct PartStream: Sendable {
         return count
     }
 
-    /// Sends the filled part, or the last one, and waits until there is room for another.
+    /// Sends the part being filled, which may be short if it is the last one, and waits until another part fits in
+    /// memory.
     mutating func sendPart() async throws(ClairoError) {
         let (store, upload, data, number) = (store, upload, filling, number)
         passed.keep(data, at: Int64(number - 1) * Int64(upload.partSize))

@@ -3,11 +3,11 @@ internal import Foundation
 
 /// Uploads that can be interrupted at any byte, even by the end of this process, and resumed later.
 ///
-/// Whole parts go to the store's multipart upload. When the sender pauses, the rest of a part is kept as a separate
-/// object, the tail. The row's `offset` only moves once the bytes before it are committed, with an update that checks
-/// the row's version. Only the latest claim may move it, so of two concurrent senders one is rejected.
+/// Whole parts go to the store's multipart upload. When the sender stops within a part, the bytes of that part are kept
+/// as a separate object, the tail. The row's `offset` only moves once the bytes before it are committed, with an update
+/// that checks the row's version. Only the latest claim may move it, so of two concurrent senders one is rejected.
 public struct ResumableUploads: Sendable {
-    /// Counted from the last received byte.
+    /// The lifetime of an unfinished upload in seconds, from the last received bytes.
     public static let keptForSeconds: Double = 86_400
 
     let registration: UploadRegistration
@@ -37,7 +37,8 @@ public struct ResumableUploads: Sendable {
     /// Claims an upload to append bytes at its offset. An earlier claim can no longer move the offset.
     /// - Parameters:
     ///   - size: The total size, if it has just become known.
-    ///   - commitsEarly: Whether to commit bytes while more arrive. False if a checksum must be verified first.
+    ///   - commitsEarly: Whether to commit bytes while more arrive. False if the request has a checksum to verify
+    ///     first.
     /// - Returns: Nil if another request claimed the upload first.
     public func append(to session: UploadSession, size: Int64? = nil, commitsEarly: Bool)
         async throws(ClairoError) -> ResumableUpload?
@@ -53,7 +54,8 @@ public struct ResumableUploads: Sendable {
         let tail = missing == 0 ? nil : Self.tailPrefix(claimed) + "\(claimed.offset)-"
         let filling = try await onDedicatedThread(name: "read tail") { () throws(ClairoError) -> Data in
             guard let tail else { return Data() }
-            // The last tail belongs to the claim that moved the offset here; others at the same offset lost the race.
+            // The last tail is that of the claim that moved the offset here. Other tails at this offset are from
+            // superseded claims.
             guard let key = try store.list(prefix: tail).last else {
                 throw .defect("The last \(missing) bytes of upload \(claimed.id) are missing")
             }
@@ -86,7 +88,7 @@ public struct ResumableUploads: Sendable {
             }
             let info = try store.complete(upload, parts: parts)
             guard info.size == size else {
-                // A later call must not take it for the complete object.
+                // Otherwise a later call would take it for the complete object.
                 try store.delete(upload.key)
                 throw .inputOutput("The store has \(info.size) of \(size) bytes of upload \(session.id)")
             }
@@ -108,15 +110,15 @@ public struct ResumableUploads: Sendable {
 
 /// Appends bytes to a resumable upload within one request. Ends with `commit` or `forget`. Owned by one task.
 public struct ResumableUpload: Sendable {
-    /// Commits after every eighth part while bytes arrive: a compromise between bytes lost in a crash and the cost of
-    /// commits.
+    /// The number of parts between commits while bytes arrive: a compromise between the bytes lost in a crash and the
+    /// cost of commits.
     private static let partsPerCommit = 8
 
-    /// Whether the bytes of a request are safe.
+    /// The outcome of a commit.
     public enum Commit: Sendable {
-        /// They are; this is the upload now.
+        /// The bytes are committed. This is the updated upload.
         case done(UploadSession)
-        /// Another request has claimed the upload.
+        /// Another request has claimed the upload, so the offset did not move.
         case superseded
     }
 
@@ -129,7 +131,7 @@ public struct ResumableUpload: Sendable {
     private var uncommittedParts = 0
     private var isSuperseded = false
     private var received: Int64
-    /// Set if this request sends all bytes.
+    /// The running checksum, if this request started at offset 0.
     private var hash: Checksum.Running?
 
     init(_ registration: UploadRegistration, session: UploadSession, stream: PartStream, commitsEarly: Bool) {
@@ -144,11 +146,11 @@ public struct ResumableUpload: Sendable {
 
     /// The total number of received bytes, committed or not.
     public var offset: Int64 { received }
-    /// Size of the upload; nil if the sender has not said it yet.
+    /// The total size of the upload in bytes, or nil if the sender has not announced it yet.
     public var size: Int64? { session.size }
     /// The checksum of the whole upload, if this request received all of it.
     public var sha256: String? { hash?.finish() }
-    /// Whether the bytes in memory make a part.
+    /// Whether the bytes in memory fill a part.
     public var isPartFull: Bool { stream.isPartFull }
 
     /// Consumes as many of the first bytes as fit into the part.
@@ -196,11 +198,11 @@ public struct ResumableUpload: Sendable {
         try await registration.metadata.upload(session.id)?.version == session.version
     }
 
-    /// Leaves the offset unchanged, for example after a checksum mismatch.
+    /// Discards the uncommitted bytes, for example after a checksum mismatch. The offset does not move.
     public mutating func forget() async { await stream.rest() }
 
     private func keepTail() async throws(ClairoError) {
-        // The version makes the name unique to this claim. Leading zeros sort the latest last.
+        // The version makes the name unique to this claim. With leading zeros, the latest version sorts last.
         let version = String(session.version)
         let padding = String(repeating: "0", count: max(0, 12 - version.count))
         let key = ObjectKey("\(ResumableUploads.tailPrefix(session))\(received)-\(padding)\(version)")

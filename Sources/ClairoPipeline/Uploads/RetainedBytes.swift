@@ -3,9 +3,9 @@ internal import Foundation
 internal import Synchronization
 
 /// Keeps the first and last bytes of an object while it streams to the store. A prober reads little else of most files,
-/// and a store may have to fetch a new object whole before it returns any of it.
+/// and some stores fetch a new object whole before they return any of it.
 struct RetainedBytes: Sendable {
-    /// Enough for the first frames at 15 Mbit/s, and for the index of half an hour or more.
+    /// 1.5 MiB each: enough for the first frames at 15 Mbit/s, and for the index of half an hour or more.
     private static let headLength = 3 << 19
     private static let tailLength = 3 << 19
 
@@ -16,12 +16,12 @@ struct RetainedBytes: Sendable {
     }
 
     private var head: Piece?
-    /// The last part, and the one before if the last is short.
+    /// The last part, preceded by the one before it if the last is shorter.
     private var tail: [Piece] = []
 
     init() {}
 
-    /// For an object that was sent in one piece.
+    /// Creates the retained bytes of an object that was sent in one piece.
     init(_ whole: Data) { keep(whole, at: 0) }
 
     mutating func keep(_ part: Data, at offset: Int64) {
@@ -30,10 +30,10 @@ struct RetainedBytes: Sendable {
         tail = (isShort ? tail.suffix(1) : []) + [Piece(offset: offset, data: part)]
     }
 
-    /// The whole object.
+    /// Returns the whole object as a source.
     /// - Parameter store: Provides the bytes that were not kept.
     func source(size: Int64, of key: ObjectKey, in store: any ObjectStore) -> any ByteSource {
-        // A copy, because a slice would retain the whole part.
+        // Copied, because a slice would retain the whole part in memory.
         var end = Data()
         for piece in tail.reversed() {
             var longer = Data(capacity: Self.tailLength)

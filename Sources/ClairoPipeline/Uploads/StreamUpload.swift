@@ -1,18 +1,19 @@
 public import ClairoCore
 internal import Foundation
 
-/// An upload whose bytes arrive once, from a socket. They are hashed and sent to the store as they arrive.
+/// An upload whose bytes arrive once, from a socket, and cannot be resumed. They are hashed and sent to the store as
+/// they arrive.
 ///
-/// Ends with `finish` or `abandon`, which deletes everything. If the process dies, the database row remains, and the
-/// sweep deletes what it names. Owned by one task.
+/// Ends with `finish` or with `abandon`, which deletes everything. If the process dies, the sweep deletes the database
+/// row and the bytes. Owned by one task.
 public struct StreamUpload: Sendable {
-    /// A row that is older belongs to a process that died.
+    /// The lifetime of a row in seconds. Live uploads renew theirs, so an expired row is from a process that died.
     public static let keptForSeconds: Double = 2 * 86_400
 
     private let registration: UploadRegistration
     private let partSize: Int
     private var session: UploadSession
-    /// The bytes, until there are more than one part.
+    /// The bytes received so far, until they exceed one part.
     private var first = Data()
     private var stream: PartStream?
     private var hash = Checksum.Running()
@@ -59,7 +60,7 @@ public struct StreamUpload: Sendable {
             session = updated
         }
         try await stream?.sendPart()
-        // Renew the row of an upload that runs for days.
+        // Renews the row of an upload that takes days.
         if session.expiresAt < Timestamp.now.advanced(bySeconds: Self.keptForSeconds / 2) {
             session.expiresAt = Timestamp.now.advanced(bySeconds: Self.keptForSeconds)
             guard let updated = try await registration.metadata.updateUpload(session) else {
@@ -83,7 +84,7 @@ public struct StreamUpload: Sendable {
         return video
     }
 
-    /// - Returns: The object, with its kept bytes. The parts are released.
+    /// - Returns: The object with its retained bytes. The parts are freed.
     private mutating func completeObject() async throws(ClairoError) -> any ByteSource {
         let (store, key) = (registration.store, Video.sourceKey(session.videoID))
         let source: any ByteSource
@@ -91,7 +92,7 @@ public struct StreamUpload: Sendable {
             if stream?.filling.isEmpty == false { try await stream?.sendPart() }
             try await stream?.settle()
             source = (stream?.passed ?? RetainedBytes()).source(size: bytes, of: key, in: store)
-            // Use the receipts: the store's list may be incomplete or contain other parts.
+            // Uses the receipts, because the store's list may be incomplete or contain other parts.
             let parts = stream?.receipts ?? []
             stream = nil
             let info = try await onDedicatedThread(name: "complete upload") { () throws(ClairoError) in

@@ -1,17 +1,17 @@
 public import ClairoCore
 internal import Foundation
 
-/// The raw store, as uploads need it.
+/// The capabilities that uploads need from the raw store.
 public typealias UploadStore = BackingStore & MultipartStore & PresigningStore
 
-/// The last step of every upload: probes the source, then writes the video's row and its message in one transaction
-/// (bytes before rows, rows before messages).
+/// The last step of every upload: probes the source, then writes the video's row and its message in one transaction. So
+/// a row never refers to missing bytes, and a message never to a missing row.
 public struct UploadRegistration: Sendable {
     /// The raw store.
     public let store: any UploadStore
-    /// Where videos and uploads are recorded.
+    /// The database of videos and uploads.
     public let metadata: any VideoRecords & UploadRecords
-    /// Checks sources.
+    /// Probes sources.
     public let prober: any MediaProber
 
     /// - Parameter store: The raw store.
@@ -25,7 +25,7 @@ public struct UploadRegistration: Sendable {
     /// - Parameters:
     ///   - sha256: The checksum of the sent bytes, or nil to compute it from the store.
     ///   - media: The result of probing the source, or nil to probe it now.
-    ///   - source: The object with some bytes already in memory, or nil to read everything from the store.
+    ///   - source: The object with some bytes in memory, or nil to read all of it from the store.
     /// - Throws: `badInput` (65) if the source is unusable or does not match its checksum. The object and the session
     ///   are then deleted.
     public func finish(
@@ -36,8 +36,8 @@ public struct UploadRegistration: Sendable {
         let checked: (size: Int64, sha256: String, media: MediaInfo)
         do {
             checked = try await onDedicatedThread(name: "probe") { [store, prober] () throws(ClairoError) in
-                // If this run sent everything, the store's receipts are proof enough, and opening the object again
-                // would be expensive.
+                // If this run sent all bytes, the store's receipts prove the content, and opening the object would be
+                // expensive.
                 if session.sha256 == nil, let sha256, let media, let size = session.size {
                     return (size, sha256, media)
                 }
@@ -62,7 +62,8 @@ public struct UploadRegistration: Sendable {
             throw error
         }
         try await onDedicatedThread(name: "tidy up") { [store] () throws(ClairoError) in
-            // If the reply to creating an upload was lost, there is a second, unrecorded one.
+            // If the reply to a request that created an upload was lost, the store has a second upload without a
+            // record.
             for upload in try store.openUploads(prefix: key.rawValue) where upload.key == key {
                 try store.abort(upload)
             }
@@ -80,12 +81,12 @@ public struct UploadRegistration: Sendable {
         return winner
     }
 
-    /// Deletes everything of an upload that will not become a video. One that did become a video is kept.
+    /// Deletes the bytes and the row of an upload, unless it has become a video.
     ///
-    /// The row is marked before any byte is deleted, and only an open row can be registered. So of a concurrent
-    /// `discard` and `finish`, one finds that the other was first. If the process dies, the marked row is left to the
-    /// sweep.
-    /// - Parameter ifUnchanged: Only discards the upload if its row still equals `session`.
+    /// The row is marked as discarded before any byte is deleted, and only an open row can be registered. So if
+    /// `discard` and `finish` run concurrently, only one of them takes effect. If the process dies, the sweep finishes
+    /// the deletion.
+    /// - Parameter ifUnchanged: Whether to discard the upload only if its row has not changed since `session` was read.
     public func discard(_ session: UploadSession, ifUnchanged: Bool = false) async throws(ClairoError) {
         var session = session
         while true {
@@ -94,12 +95,12 @@ public struct UploadRegistration: Sendable {
             }
             var marked = session
             marked.state = .discarded
-            // Keeps other sweeps away until then.
+            // Other sweeps ignore the row until then.
             marked.expiresAt = Timestamp.now.advanced(bySeconds: 3600)
             if let mine = try await metadata.updateUpload(marked) { return try await remove(mine) }
             if ifUnchanged { return }
             guard let current = try await metadata.upload(session.id) else {
-                // Without its row it can no longer be registered.
+                // Without its row, the upload can no longer be registered.
                 if try await metadata.video(session.videoID) == nil { try await remove(session) }
                 return
             }
@@ -112,14 +113,14 @@ public struct UploadRegistration: Sendable {
         try await onDedicatedThread(name: "discard") { [store] () throws(ClairoError) in
             let key = Video.sourceKey(session.videoID)
             if let multipart = session.multipart { try store.abort(multipart) }
-            // An upload that was started but not recorded.
+            // Also aborts an upload that was started but not recorded.
             for upload in try store.openUploads(prefix: key.rawValue) { try store.abort(upload) }
             try store.delete(key)
         }
         try await metadata.deleteUpload(session.id)
     }
 
-    /// The message about a new video.
+    /// Creates the message about a new video.
     static func message(_ video: Video, at now: Timestamp) throws(ClairoError) -> OutboxMessage {
         guard let payload = try? JSON.encode(UploadMessage(video), pretty: false) else {
             throw .defect("The message about video \(video.id) cannot be encoded as JSON")
@@ -130,7 +131,7 @@ public struct UploadRegistration: Sendable {
             createdAt: now)
     }
 
-    /// A new trace id (https://www.w3.org/TR/trace-context/#trace-id).
+    /// Creates a trace id (https://www.w3.org/TR/trace-context/#trace-id).
     static func traceID() -> String {
         (0..<16).map { _ in UInt8.random(in: .min ... .max) }.hexadecimal
     }

@@ -2,22 +2,22 @@ public import ClairoCore
 
 /// The properties of a new video.
 public struct UploadRequest: Sendable, Hashable {
-    /// UTF-8 bytes that a name or title may have.
+    /// The maximum number of characters in a name or title.
     public static let longestText = 2000
 
-    /// File name without folders and control characters.
+    /// The file name, for display only. NUL is replaced, and an empty name becomes `unnamed`.
     public let originalName: String
-    /// Title for people.
+    /// The title, for display.
     public let title: String?
     /// Transcoding profile.
     public let profile: String
-    /// Place in the queue.
+    /// The priority in the queue.
     public let priority: Priority
     /// The tenant, for fair scheduling.
     public let tenant: String
 
     /// - Parameters:
-    ///   - originalName: The owner's file name. For display only, so any non-empty text is allowed.
+    ///   - originalName: The uploader's file name. It is for display only, so any text is allowed.
     ///   - profile: Up to 64 letters, digits, `-`, `_` and `.`. The same holds for `tenant`.
     public init(
         originalName: String, title: String? = nil, profile: String = "default", priority: Priority = .normal,
@@ -30,7 +30,7 @@ public struct UploadRequest: Sendable, Hashable {
             throw .usage(
                 "The \(field) name is not valid", advice: "Use up to 64 letters, digits, -, _ and . characters.")
         }
-        // Not every database can store NUL.
+        // Some databases cannot store NUL.
         let clean = { (text: String) in text.replacing("\0", with: "\u{FFFD}") }
         self.originalName = originalName.isEmpty ? "unnamed" : clean(originalName)
         self.title = title.flatMap { $0.isEmpty ? nil : clean($0) }
@@ -48,7 +48,7 @@ public struct UploadRequest: Sendable, Hashable {
             }
     }
 
-    /// A session for this request, not yet in the database.
+    /// Creates a session for this request, without writing it to the database.
     public func session(fingerprint: String, size: Int64?, sha256: String? = nil, keptFor seconds: Double)
         -> UploadSession
     {

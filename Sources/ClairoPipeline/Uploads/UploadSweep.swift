@@ -18,7 +18,7 @@ public struct UploadSweep: Sendable {
                     try await ResumableUploads.removeTails(of: session, in: registration.store)
                     try await registration.metadata.deleteUpload(session.id)
                 } else {
-                    // A concurrent append changes the version, so one of the two is rejected.
+                    // A concurrent append changes the row's version, so either the append or this call is rejected.
                     try await registration.discard(session, ifUnchanged: true)
                 }
             } catch {

@@ -1,12 +1,12 @@
 public import ClairoCore
 
-/// Deletes a video with its output.
+/// Deletes a video, its source and its output.
 public struct VideoRemoval: Sendable {
     /// The outcome of a removal.
     public enum Outcome: Sendable {
-        /// The video, its source and its output are gone.
+        /// The video was deleted.
         case removed
-        /// There is no such video.
+        /// The video does not exist.
         case unknown
         /// A job is processing it.
         case busy
@@ -29,7 +29,7 @@ public struct VideoRemoval: Sendable {
         guard video.state != .processing else { return .busy }
         try await onDedicatedThread(name: "delete") { [raw, output] () throws(ClairoError) in
             if let output {
-                // Objects are deleted in any order: at worst, a player with an open playlist finds segments missing.
+                // The order does not matter. A player with an open playlist may find segments missing.
                 for key in try output.list(prefix: OutputLayout.folder(of: id)) { try output.delete(key) }
             }
             try raw.delete(Video.sourceKey(id))

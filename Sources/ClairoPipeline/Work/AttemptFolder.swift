@@ -4,12 +4,12 @@ internal import Synchronization
 
 /// A job's output folder as seen by one attempt of one task.
 ///
-/// The engine uses the plan's names. Segments of later attempts are stored under different names, so that an attempt
-/// that has lost its claim cannot overwrite a valid file. Written files are recorded, and only files recorded in the
-/// task's result count. The lease is checked before each write.
+/// The engine uses the names in the plan. Segments of later attempts are stored under different names, so that an
+/// attempt that has lost its claim cannot overwrite a valid file. Written files are recorded, and only files in the
+/// task's result are published. The lease is checked before each write.
 ///
-/// Every chunk starts with its encoder's parameter sets, `init.mp4`. The first chunk's are stored; those of other
-/// chunks are only recorded, to be compared at the end.
+/// Every chunk writes its encoder's parameter sets, `init.mp4`. Those of the first chunk are stored. Those of other
+/// chunks are only recorded, so that the finish task can compare them.
 ///
 /// A task on another machine uses such a folder there (`init(store:spec:check:)`), and its recorded files are adopted
 /// here.
@@ -82,18 +82,18 @@ public final class AttemptFolder: ObjectStore {
         }
     }
 
-    /// The files written by this attempt, by their stored names; init segments by the plan's names.
+    /// The files written by this attempt, under their stored names. Shared init segments have the names in the plan.
     var files: [FileRecord] { state.withLock { $0.files.values.sorted { $0.key < $1.key } } }
 
-    /// The error with which the store rejected this worker, such as wrong credentials.
+    /// The error if the store rejected this worker, for example because of wrong credentials.
     public var refusal: ClairoError? { state.withLock { $0.refusal } }
 
-    /// Records that this worker's settings are wrong.
+    /// Records an error that is caused by this worker's settings.
     func note(refusal: ClairoError) { state.withLock { $0.refusal = refusal } }
 
     // MARK: Files written elsewhere
 
-    /// The files written by this attempt, by the engine's names.
+    /// The files written by this attempt, under the engine's names.
     public var ownFiles: [FileRecord] {
         state.withLock { state in
             state.files.map { FileRecord(key: $0.rawValue, bytes: $1.bytes, sha256: $1.sha256) }
@@ -101,9 +101,9 @@ public final class AttemptFolder: ObjectStore {
         }
     }
 
-    /// Adopts files that a task on another machine has recorded, after checking size and checksum in the store. If the
-    /// store has no checksums, segments are read.
-    /// - Parameter files: The files by the engine's names.
+    /// Adopts files that a task on another machine has recorded, after checking their size and checksum in the store.
+    /// If the store has no checksums, segments are read to compute them.
+    /// - Parameter files: The files, under the engine's names.
     /// - Throws: `transient` if a file differs from its record or the claim is lost.
     public func adopt(_ files: [FileRecord]) throws(ClairoError) {
         for file in files {
@@ -116,26 +116,28 @@ public final class AttemptFolder: ObjectStore {
 
     private func compare(_ file: FileRecord, with key: ObjectKey) throws(ClairoError) {
         let info = try asking { () throws(ClairoError) in try store.info(of: key) }
-        guard let info else { throw .temporary("\(key) was not written, though the task says so") }
+        guard let info else { throw .temporary("The task reported \(key), which is not in the store") }
         guard info.size == file.bytes else {
-            throw .temporary("\(key) has \(info.size) bytes, not the \(file.bytes) that the task wrote")
+            throw .temporary("\(key) has \(info.size) bytes, but the task reported \(file.bytes)")
         }
         guard kind.makesSegments || info.sha256 != nil else { return }
         let sum = if let kept = info.sha256 { kept } else { try Checksum.sha256(open(stored: key), check: checkClaim) }
-        guard sum == file.sha256 else { throw .temporary("\(key) does not hold the bytes that the task wrote") }
+        guard sum == file.sha256 else {
+            throw .temporary("The checksum of \(key) differs from the one that the task reported")
+        }
     }
 
     private func open(stored key: ObjectKey) throws(ClairoError) -> any ByteSource {
         try asking { () throws(ClairoError) in try store.open(key) }
     }
 
-    /// Remembers a rejection by the store.
+    /// Runs a request to the store and records a rejection of this worker.
     private func asking<R>(_ body: () throws(ClairoError) -> R) throws(ClairoError) -> R {
         do throws(ClairoError) { return try body() } catch { throw judged(error) }
     }
 
     /// Decides whether an error means that the store rejects this worker. A missing object does not. Neither does an
-    /// object that cannot be created while others can, because its name, chosen by the task, is at fault.
+    /// object that cannot be created while others can: the task chose its name, so the task is at fault.
     private func judged(_ error: ClairoError) -> ClairoError {
         guard error.kind == .usage, error.exitCode != .noInput else { return error }
         if error.exitCode == .cannotCreate, (try? store.check()) != nil { return .defect(error.message) }
@@ -156,7 +158,8 @@ public final class AttemptFolder: ObjectStore {
         }
     }
 
-    /// Parameter sets have a few hundred bytes. Those of other chunks are kept in memory.
+    /// The maximum size of parameter sets in bytes. They normally have a few hundred. Those of other chunks are kept in
+    /// memory.
     private static let mostParameterSets = 1 << 20
 
     private func keepForeign(_ data: Data, _ key: ObjectKey) throws(ClairoError) {
@@ -168,7 +171,7 @@ public final class AttemptFolder: ObjectStore {
         guard count <= mostParameterSets else { throw .defect("\(key) has more than \(mostParameterSets) bytes") }
     }
 
-    /// The stored key for a key of the engine.
+    /// Returns the stored key for a key that the engine uses.
     private func place(_ key: ObjectKey) -> ObjectKey { folder.place(name(key)) }
 
     private func name(_ key: ObjectKey) -> ObjectKey {
@@ -211,7 +214,8 @@ public final class AttemptFolder: ObjectStore {
         var sum = Checksum.Running()
         do {
             try store.put(at: place(key)) { write in
-                // The compiler cannot prove that the two closures do not alias, so `body` gets one that does both.
+                // `body` gets one closure that does both, because the compiler cannot prove that two closures do not
+                // alias.
                 try withoutActuallyEscaping(write) { write in
                     try body { (piece: Data) throws(ClairoError) in
                         try checkClaim()
@@ -244,13 +248,15 @@ public final class AttemptFolder: ObjectStore {
 
     public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
         let after = key.map { ObjectKey(folder.prefix + $0.rawValue) }
-        return try store.list(prefix: folder.prefix + prefix, after: after, limit: limit)
-            .map { ObjectKey(String($0.rawValue.dropFirst(folder.prefix.count))) }
+        let stored = try asking { () throws(ClairoError) in
+            try store.list(prefix: folder.prefix + prefix, after: after, limit: limit)
+        }
+        return stored.map { ObjectKey(String($0.rawValue.dropFirst(folder.prefix.count))) }
     }
 
     public func delete(_ key: ObjectKey) throws(ClairoError) {
         try checkClaim()
-        if !foreignInits.contains(key) { try store.delete(place(key)) }
+        if !foreignInits.contains(key) { try asking { () throws(ClairoError) in try store.delete(place(key)) } }
         state.withLock { state in
             state.files[key] = nil
             state.foreign[key] = nil

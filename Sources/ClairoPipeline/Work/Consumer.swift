@@ -8,21 +8,22 @@ internal import Synchronization
 /// tasks ────► a slot claims the first due task, runs it, and repeats until there is none
 /// ```
 ///
-/// A task message is only a hint. A free slot takes one, asks the database for a task, and acknowledges the message
-/// once the claim is committed. While all slots are busy, no message is taken, so the topic's lag shows the backlog.
-/// Slots also poll the database after each task and every few seconds, so a message may get lost.
+/// A task message is only a hint. A free slot receives one, claims a task in the database, and then acknowledges the
+/// message. While all slots are busy, no message is received, so the topic's lag shows the backlog. Slots also poll the
+/// database after each task and every few seconds, so a lost message does no harm.
 public struct Consumer: Sendable {
-    /// What a consumer does.
+    /// The options of a consumer.
     public struct Options: Sendable, Hashable {
         /// The kinds of tasks to run. `plan` also handles uploads.
         public var kinds: Set<WorkTask.Kind>
         /// The number of concurrent tasks.
         public var concurrency: Int
-        /// Ends after one task.
+        /// Whether to end after one task.
         public var once: Bool
-        /// Ends when the pipeline has no work left.
+        /// Whether to end when the pipeline has no work left.
         public var untilIdle: Bool
-        /// Whether a relay in this process delivers the outbox. It must be empty before the consumer is idle.
+        /// Whether a relay in this process delivers the outbox. If so, `untilIdle` also waits until the outbox is
+        /// empty.
         public var relays: Bool
         /// Seconds between polls of an idle slot.
         public var idleSeconds: Double
@@ -50,7 +51,7 @@ public struct Consumer: Sendable {
     private let wakeSignal: WakeSignal
     private let report: @Sendable (ClairoError) -> Void
 
-    /// Ends the consumer with an error that waiting cannot fix.
+    /// Ends the consumer because of an error that a retry cannot fix.
     private typealias Failing = @Sendable (ClairoError) -> Void
 
     /// - Parameters:
@@ -121,7 +122,7 @@ public struct Consumer: Sendable {
     }
 
     /// Starts the jobs of videos whose messages were lost, for example to a short retention or a recreated topic. A
-    /// message that arrives anyway is harmless.
+    /// message that arrives later is harmless.
     private func takeInForgotten(_ drain: StopRequest) async {
         let round = Task {
             while !Task.isCancelled {
@@ -165,7 +166,7 @@ public struct Consumer: Sendable {
                 let claimed = try await worker.claim(kinds)
                 if let held = ticket {
                     ticket = nil
-                    // A redelivered hint is harmless. Only the claim counts.
+                    // An error is ignored: a redelivered hint is harmless.
                     try? await consumer.done(held)
                 }
                 if let claimed {
@@ -186,7 +187,7 @@ public struct Consumer: Sendable {
         if let ticket { try? await consumer.release(ticket) }
     }
 
-    /// Waits for a hint. Returns nil on a wake signal or when it is time to poll.
+    /// Waits for a task message. Returns nil on a wake signal or when it is time to poll.
     private func waitForTicket(
         _ consumer: any MessageConsumer, _ drain: StopRequest, _ fail: @escaping Failing
     ) async -> ReceivedMessage? {
@@ -198,7 +199,7 @@ public struct Consumer: Sendable {
             }
             let first = await group.next() ?? nil
             group.cancelAll()
-            // Do not drop a hint that arrived at the same time.
+            // Keeps a hint that arrived at the same time.
             let second = await group.next() ?? nil
             return first ?? second
         }
@@ -247,9 +248,9 @@ public struct Consumer: Sendable {
         while !drain.isCancelled {
             do throws(ClairoError) {
                 var pending = try await metadata.pendingWork()
-                // Another process delivers the messages. Videos and tasks are found in the database.
+                // Another process delivers the messages. Waiting videos and tasks are counted in the database.
                 if !options.relays { pending.messages = 0 }
-                // Storage events exist in the topic only.
+                // Storage events are in the topic only, so its lag is checked too.
                 if pending.isEmpty, try await queue.lag(of: Self.intakeGroup, topic: Topic.uploads) == 0 {
                     return drain.cancel()
                 }

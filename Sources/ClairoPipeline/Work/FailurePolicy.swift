@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// What follows from a failed attempt, by the kind of its error (article Failures in ClairoCore).
+/// Decides what happens after a failed attempt, from the kind of its error (article Failures in ClairoCore).
 enum FailurePolicy {
     enum Verdict: Hashable {
         /// Retry after this delay.
@@ -10,21 +10,21 @@ enum FailurePolicy {
         case giveUp(isDeadLetter: Bool)
         /// Release the task: this worker is stopping.
         case release
-        /// Release the task and end this worker: its settings are wrong, not the task.
+        /// Release the task and end this worker, whose settings are wrong.
         case releaseAndEnd
     }
 
-    /// A defect is retried, because it may be a fluke: a flipped bit, a worker of another version. But it is
-    /// dead-lettered this many attempts before the limit, so after three of five. (`maxAttempts` grows with attempts
-    /// that do not count: lost workers, lack of capacity.)
+    /// A defect is retried, because its cause may be transient: a flipped bit, or a worker of another version. But the
+    /// task is dead-lettered this many attempts before `maxAttempts`, so after three of five by default. (`maxAttempts`
+    /// grows with each attempt that does not count: a lost worker, lack of capacity.)
     static let attemptsSparedForDefects = 2
     static let capacityDelay = 30.0
-    /// At half a minute each, resources have been short for a whole night. The task then fails, and can be retried by
-    /// an operator.
+    /// The maximum number of attempts of a task that lacks capacity. At half a minute each, they take more than eight
+    /// hours. The task then fails, and an operator can retry it.
     static let mostAttemptsForRoom = 1000
     static let longestDelay = 300.0
 
-    /// - Parameter jitter: 0 to 1. Keeps workers that failed together from retrying together.
+    /// - Parameter jitter: 0 to 1. Spreads the retries of workers that failed at the same time.
     static func verdict(on error: ClairoError, task: WorkTask, jitter: Double = .random(in: 0...1)) -> Verdict {
         switch error.kind {
         case .badInput: return .giveUp(isDeadLetter: false)
@@ -39,7 +39,7 @@ enum FailurePolicy {
             guard task.attempt < task.maxAttempts - attemptsSparedForDefects else { return .giveUp(isDeadLetter: true) }
             return .retry(afterSeconds: backOff(task.attempt, jitter), countsAsAttempt: true)
         case .usage:
-            // A missing source is missing for all workers.
+            // If the source does not exist, no worker can read it.
             return error.exitCode == .noInput ? .giveUp(isDeadLetter: false) : .releaseAndEnd
         }
     }

@@ -1,15 +1,16 @@
 internal import ClairoCore
 internal import Synchronization
 
-/// This worker's lease on a task. It expires slightly before the database's lease, so a worker that was suspended
-/// (SIGSTOP, a sleeping machine) knows at once that others may have claimed the task.
+/// This worker's view of its lease on a task. It expires slightly before the lease in the database. So a worker that
+/// resumes after a suspension (SIGSTOP, a sleeping machine) notices at once that another worker may have claimed the
+/// task.
 final class Lease: Sendable {
-    /// How long a claim lasts without renewal.
+    /// How long a claim lasts without renewal, in seconds.
     let seconds: Double
     let stop = StopRequest()
     private let state: Mutex<State>
 
-    /// The time between renewals.
+    /// The time between renewals in seconds.
     var interval: Double { seconds / 10 }
 
     private struct State {
@@ -26,7 +27,7 @@ final class Lease: Sendable {
 
     func renewed(since: ContinuousClock.Instant) { state.withLock { $0.until = since + .seconds(seconds * 0.9) } }
 
-    /// The claim was lost to another worker or is void. Stops all work.
+    /// Records that another worker has the claim or that it is void, and stops all work.
     func lose() {
         state.withLock { $0.isLost = true }
         stop.cancel()
@@ -34,7 +35,7 @@ final class Lease: Sendable {
 
     var isLost: Bool { state.withLock { $0.isLost || .now >= $0.until } }
 
-    /// Whether the lease has expired, whoever holds the claim now.
+    /// Whether the lease has expired, even if no other worker has claimed the task.
     var isExpired: Bool { state.withLock { .now >= $0.until } }
 
     var framesDone: Int {
@@ -42,7 +43,7 @@ final class Lease: Sendable {
         set { state.withLock { $0.framesDone = max($0.framesDone, newValue) } }
     }
 
-    /// - Throws: `cancelled` if the claim no longer holds.
+    /// - Throws: `cancelled` if the claim is no longer valid.
     func check() throws(ClairoError) {
         try stop.check()
         if isLost {

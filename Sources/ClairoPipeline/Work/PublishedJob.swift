@@ -1,6 +1,6 @@
 internal import ClairoCore
 
-/// A finished job's URLs, resolutions and renditions, for the database.
+/// The URLs, resolutions and renditions of a finished job, as recorded in the database.
 struct PublishedJob {
     let job: Job
     let result: TaskResult

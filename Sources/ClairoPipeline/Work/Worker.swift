@@ -3,24 +3,25 @@ internal import Foundation
 
 /// Claims tasks, has them executed, and records the results.
 ///
-/// A claim in the database gives the right to work, and its lease limits it. Messages are only hints. A worker asks for
-/// a task whenever it is idle, and claims the tasks of a dead worker once their leases have expired.
+/// A worker may run a task only while it holds the claim in the database, which is valid until its lease expires.
+/// Messages are only hints. An idle worker looks for a task by itself, and claims the tasks of a dead worker once their
+/// leases have expired.
 public struct Worker: Sendable {
     /// A worker's dependencies.
     public struct Services: Sendable {
-        /// Where jobs and tasks are.
+        /// The database of jobs and tasks.
         public var metadata: any VideoRecords & JobRecords & TaskRecords
         /// The whole output store, not a job's folder.
         public var output: any BackingStore
         /// Opens a video's source. Blocks.
         public var openSource: @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource
-        /// Where tasks run.
+        /// Runs tasks.
         public var executor: any TaskExecutor
         /// The transcoding profiles.
         public var profiles: Profiles
-        /// The positions of tasks in the queue.
+        /// Assigns the positions of tasks in the queue.
         public var policy: QueuePolicy
-        /// Writes the messages that follow from changes.
+        /// Creates the messages about changes.
         public var messages: JobMessages
 
         public init(
@@ -67,7 +68,7 @@ public struct Worker: Sendable {
         let lease: Lease
     }
 
-    /// Claims the first due task.
+    /// Claims the first due task of these kinds. Returns nil if there is none.
     public func claim(_ kinds: [WorkTask.Kind]) async throws(ClairoError) -> Claimed? {
         let now = ContinuousClock.now
         let task = try await services.metadata.claimNextTask(kinds: kinds, owner: owner, leaseSeconds: leaseSeconds)
@@ -77,8 +78,8 @@ public struct Worker: Sendable {
     }
 
     /// Runs a task and records the result.
-    /// - Parameter stop: Releases the task.
-    /// - Throws: Only if this worker should end: its settings are wrong, or the database remains unavailable.
+    /// - Parameter stop: Stops the attempt and releases the task.
+    /// - Throws: Only if this worker should end, because its settings are wrong or the database remains unavailable.
     public func perform(_ claimed: Claimed, stop: StopRequest) async throws(ClairoError) {
         let (task, lease) = (claimed.task, claimed.lease)
         let handler = stop.onCancel { lease.stop.cancel() }
@@ -99,8 +100,8 @@ public struct Worker: Sendable {
         }
     }
 
-    /// Retries a database update while the database is unavailable, because an hour's work must not be lost to its
-    /// restart.
+    /// Retries a database update until the lease expires, so that a restart of the database does not cost an hour's
+    /// work.
     private func untilLost<R: Sendable>(
         _ lease: Lease, _ body: () async throws(ClairoError) -> R
     ) async throws(ClairoError) -> R {
@@ -145,13 +146,14 @@ public struct Worker: Sendable {
                 try lease.check()
                 return .success((job, result))
             } catch {
-                // The files are worthless now. Skip this if the worker is stopping or has lost the claim.
+                // The files of a failed attempt are not needed. They are kept if the worker is stopping or has lost the
+                // claim.
                 if error.kind != .cancelled {
                     await onDedicatedThread(name: "tidy attempt") { folder.discard() }
                 }
                 guard error.kind == .usage else { throw error }
-                // If the worker's own store or executor rejects it, its settings are wrong. Any other usage error, such
-                // as an unknown profile or a missing source, is the job's fault.
+                // If the store or the executor rejected this worker, its settings are wrong. The job causes any other
+                // usage error, such as an unknown profile or a missing source.
                 if let own = folder.refusal { throw own }
                 throw ClairoError(kind: .badInput, exitCode: .badMedia, error.message, advice: error.advice)
             }
@@ -174,7 +176,7 @@ public struct Worker: Sendable {
             }
         }
         let observer = TaskObserver(
-            // Clamp implausible frame counts.
+            // Limits implausible frame counts.
             progress: { lease.framesDone = min($0, task.framesPlanned) },
             refuse: { folder.note(refusal: $0) })
         return try await services.executor.run(spec, io: io, observer: observer, stop: lease.stop)
@@ -194,7 +196,7 @@ public struct Worker: Sendable {
                     return result
                 }
             }
-            fatalError("The body of a lease has returned")
+            fatalError("The task group ended before its body returned")
         }
     }
 
@@ -228,7 +230,7 @@ public struct Worker: Sendable {
         let (metadata, messages) = (services.metadata, services.messages)
         switch task.kind {
         case .plan:
-            guard let plan = result.plan else { throw .defect("A plan task gave no plan") }
+            guard let plan = result.plan else { throw .defect("The plan task returned no plan") }
             let tasks = TaskSpecs.tasks(of: plan, job: job, policy: services.policy, now: now)
             return try await metadata.succeedPlan(
                 task.claim, result: result, plan: plan, tasks: tasks,
@@ -248,7 +250,7 @@ public struct Worker: Sendable {
     private func fail(
         _ task: WorkTask, of known: Job?, _ error: ClairoError, lease: Lease, stop: StopRequest
     ) async throws(ClairoError) {
-        // A lost claim needs no update; a released task does.
+        // If the claim was lost, nothing must be updated. A task of a stopping worker must be released.
         if error.kind == .cancelled, !stop.isCancelled { return report(WorkerEvent(.lost, task, known)) }
         let metadata = services.metadata
         guard let job = try await metadata.job(task.jobID) else { return report(WorkerEvent(.lost, task, known)) }
@@ -281,7 +283,8 @@ public struct Worker: Sendable {
         if verdict == .releaseAndEnd { throw error }
     }
 
-    /// Contains everything to reproduce the failure: the same document on the same source.
+    /// Creates a dead letter. If the job has a plan, it contains the task document, which reproduces the failure on the
+    /// same source.
     private func deadLetter(_ task: WorkTask, job: Job, _ failure: Failure) -> DeadLetter {
         var payload = (try? JSON.encode(TaskMessage(task), pretty: false)) ?? .init()
         if let work = job.plan.flatMap({ TaskSpec.Work(task.kind, index: task.index, of: $0) }),

@@ -4,15 +4,15 @@ public import ClairoCore
 public struct WorkerEvent: Sendable {
     /// The content of an event.
     public enum Content: Sendable {
-        /// A worker has claimed it.
+        /// The worker has started an attempt.
         case began
         /// The attempt has succeeded.
         case succeeded(TaskResult)
         /// The attempt has failed, with the consequence.
         case failed(ClairoError, Consequence)
-        /// Released unfinished.
+        /// The task was released unfinished.
         case released
-        /// Another worker had claimed the task, or the claim was void. The result was discarded.
+        /// Another worker had claimed the task, or the claim was void. The result or error was discarded.
         case lost
     }
 
@@ -28,7 +28,7 @@ public struct WorkerEvent: Sendable {
         case released
     }
 
-    /// The content.
+    /// What happened.
     public var content: Content
     /// The task as claimed.
     public var task: WorkTask

@@ -1,7 +1,8 @@
 internal import ClairoCore
 internal import Foundation
 
-/// The Content-Type of an object. Sources have none of their own, because their names and contents are untrusted.
+/// The Content-Type of an object, from the extension of its key. Sources do not get their own types, because their
+/// names and contents are untrusted.
 enum ContentType {
     static func of(_ key: ObjectKey) -> String {
         switch (key.rawValue as NSString).pathExtension.lowercased() {

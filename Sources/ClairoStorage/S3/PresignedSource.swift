@@ -5,16 +5,16 @@ internal import Synchronization
 
 /// An object read through presigned URLs, without credentials.
 ///
-/// A URL expires, as do the credentials that signed it. If a URL is rejected, a newer one is requested. Errors contain
-/// only its scheme and host.
+/// A URL expires, and so do the credentials that signed it. If a URL is rejected, the newest one is used for the next
+/// attempt. Errors contain only its scheme and host.
 public enum PresignedSource {
-    /// Makes no requests yet.
+    /// Creates the source. Makes no requests yet.
     /// - Parameters:
     ///   - name: The name of the object in errors.
-    ///   - environment: The environment that names proxies and certificates.
+    ///   - environment: The environment variables that configure proxies and certificates.
     ///   - stop: Cancels requests.
     ///   - pause: Sleeps between attempts, in seconds. Returns false if stopped.
-    ///   - url: Returns the newest URL. Blocks.
+    ///   - url: Returns the newest presigned URL. Blocks.
     public static func open(
         name: String, size: Int64, etag: String, environment: [String: String],
         stop: StopRequest = StopRequest(), pause: (@Sendable (Double) -> Bool)? = nil,
@@ -81,8 +81,8 @@ public enum PresignedSource {
                 }
                 return reply.body
             case 412, 416: throw Refusal(error: RangeReply.replaced(name), isRetryable: false)
-            case 404: throw Refusal(error: .noInput("Reading \(name): it is gone"), isRetryable: false)
-            // The URL or the credentials that signed it have expired. There may be a newer one.
+            case 404: throw Refusal(error: .noInput("Reading \(name): the object no longer exists"), isRetryable: false)
+            // The URL or the credentials that signed it have probably expired. A newer URL may be available.
             case 400, 401, 403:
                 throw Refusal(
                     error: .temporary("Reading \(name): its presigned URL was rejected (HTTP \(reply.status))"),

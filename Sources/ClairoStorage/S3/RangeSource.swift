@@ -4,10 +4,10 @@ internal import ClairoCore
 internal import Curl
 internal import Foundation
 
-/// An object read in ranges over a network. Recent blocks are cached. A block that follows a cached one counts as
-/// sequential reading: such requests double in length, and the next one is sent ahead on a separate thread. So reading
-/// the index at the end of a file costs one block, a whole file is read at network speed, and several readers of one
-/// file do not disturb each other.
+/// An object read in ranges over a network. Recently used blocks are cached. A read of the block after a cached one
+/// counts as sequential: each such request is twice as long as the previous one, and the next one is sent ahead on a
+/// separate thread. So reading the index at the end of a file costs one block, a whole file is read at network speed,
+/// and several readers of one file do not disturb each other.
 ///
 /// All ranges belong to the opened version of the object. If it is replaced, reading fails.
 ///
@@ -21,7 +21,7 @@ final class RangeSource: ByteSource, @unchecked Sendable {
     private let fetch: @Sendable (Range<Int64>) throws(ClairoError) -> Data
     private let condition = NSCondition()
     private var blocks: [Int: Block] = [:]
-    /// Blocks that are being fetched.
+    /// The indexes of blocks that are being fetched.
     private var expected: Set<Int> = []
     private var uses = 0
 
@@ -29,7 +29,7 @@ final class RangeSource: ByteSource, @unchecked Sendable {
         var bytes: Data
         /// The number of blocks in the request that fetched it.
         var run: Int
-        /// The block after that request.
+        /// The index of the first block after that request.
         var end: Int
         var lastUse: Int
     }
@@ -79,7 +79,8 @@ final class RangeSource: ByteSource, @unchecked Sendable {
                 if let ahead {
                     let thread = Thread { [self] in
                         Thread.current.name = "s3 read-ahead"
-                        // An error of a read-ahead recurs, and is reported, if the block is needed.
+                        // Errors of a read-ahead are ignored: if the block is needed, it is fetched again and the error
+                        // is reported.
                         _ = try? get(ahead.range, run: ahead.run)
                     }
                     thread.start()
@@ -91,7 +92,7 @@ final class RangeSource: ByteSource, @unchecked Sendable {
         }
         let wanted = reserve(from: index, run: (blocks[index - 1]?.run ?? 0) * 2)
         condition.unlock()
-        guard let wanted else { throw .defect("Block \(index) of \(name) is neither there nor missing") }
+        guard let wanted else { throw .defect("Block \(index) of \(name) is neither cached nor missing") }
         let fetched = try get(wanted.range, run: wanted.run)
         return fetched
     }
@@ -121,7 +122,7 @@ final class RangeSource: ByteSource, @unchecked Sendable {
         var first = Data()
         for index in range {
             let from = bytes.startIndex + Int(Int64(index) * Int64(blockSize) - start)
-            // A copy, so that a block does not retain the whole reply.
+            // Copied, so that a block does not retain the whole reply.
             let piece = Data(bytes[from..<min(from + blockSize, bytes.endIndex)])
             if index == range.lowerBound { first = piece }
             uses += 1
@@ -144,7 +145,7 @@ extension S3Transport {
         var request = S3Request("GET", path)
         request.headers = RangeReply.headers(range, etag: etag).map { AWSRequest.Header($0, $1) }
         request.expected = Int(range.count)
-        // Leaves room for an error document.
+        // Allows for an error document.
         request.limit = max(Int(range.count), 64 << 10)
         do {
             let reply = try send(request)

@@ -5,7 +5,7 @@ internal import Foundation
 /// input.
 struct S3Address: Hashable {
     let bucket: String
-    /// Empty, or with a trailing slash.
+    /// The prefix of all keys. Empty, or with a trailing slash.
     let prefix: String
 
     init(_ url: String) throws(ClairoError) {
@@ -16,7 +16,7 @@ struct S3Address: Hashable {
         }
         let parts = url.dropFirst(5).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let bucket = String(parts[0])
-        // AWS is stricter, but older buckets and other servers have upper case and underscores.
+        // AWS is stricter, but older buckets and other servers use upper case and underscores.
         // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
         let isName = bucket.utf8.allSatisfy { byte in
             Character(UnicodeScalar(byte)).isLetter && byte < 128 || (48...57).contains(byte)
@@ -24,7 +24,7 @@ struct S3Address: Hashable {
         }
         guard (1...255).contains(bucket.utf8.count), isName, bucket != ".", bucket != ".." else {
             throw .configuration(
-                "\(MaskedURL.text(url, hidesUser: true)) names no bucket",
+                "\(MaskedURL.text(url, hidesUser: true)) does not name a bucket",
                 advice: "Use s3://bucket or s3://bucket/prefix.")
         }
         self.bucket = bucket

@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Foundation
 
-/// An element of a small S3 reply. Namespaces are ignored, because not every server sends them.
+/// An XML element of a small S3 reply. Namespaces are ignored, because some servers do not send them.
 final class S3Document {
     let name: String
     fileprivate(set) var children: [S3Document] = []
@@ -14,8 +14,8 @@ final class S3Document {
 
     func all(_ name: String) -> [S3Document] { children.filter { $0.name == name } }
 
-    /// Parses the root element. Returns nil if the bytes are not XML. S3 sends leading white space to keep the
-    /// connection open during a long CompleteMultipartUpload.
+    /// Parses the root element. Returns nil if the bytes are not XML. Leading white space is allowed, because S3 sends
+    /// it to keep the connection open during a long CompleteMultipartUpload.
     static func parse(_ data: Data) -> S3Document? {
         do {
             var reader = try XMLReader(data)

@@ -3,19 +3,19 @@ internal import AWSSigning
 
 /// One attempt of an S3 request.
 public struct S3Event: Sendable {
-    /// Operations, with the names of S3's API.
+    /// Operations, under the names of the S3 API.
     public enum Operation: String, Sendable, CaseIterable {
-        /// Requests about one object, or a bucket.
+        /// Requests about one object or a bucket.
         case getObject, headObject, putObject, deleteObject, listObjects, headBucket
         /// Multipart uploads.
         case createMultipartUpload, uploadPart, completeMultipartUpload, abortMultipartUpload
-        /// Lists of multipart uploads; `other` is none of these.
+        /// Lists of parts and of multipart uploads; any other request.
         case listParts, listMultipartUploads, other
     }
 
     /// How an attempt ended.
     public enum Outcome: String, Sendable, CaseIterable {
-        /// Closed set; it is a metric label.
+        /// The outcomes. They are a metric label, so the set is closed.
         case success, notFound, denied, conflict, throttled, serverError, clientError, network, badReply, credentials
     }
 
@@ -23,7 +23,7 @@ public struct S3Event: Sendable {
     public var operation: Operation
     /// How the attempt ended.
     public var outcome: Outcome
-    /// How long it took.
+    /// The duration of the attempt in seconds.
     public var seconds: Double
     /// Whether the request will be retried.
     public var isRepeated: Bool

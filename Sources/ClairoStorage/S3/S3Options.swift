@@ -1,24 +1,24 @@
 internal import Curl
 internal import Foundation
 
-/// Tuning of an S3 store. The defaults suit everything but tests.
+/// Tuning of an S3 store. Only tests need values other than the defaults.
 public struct S3Options: Sendable {
     /// The maximum number of attempts; nil for `AWS_MAX_ATTEMPTS`, the profile's `max_attempts`, or 5.
     public var maxAttempts: Int?
-    /// The maximum random delay before the first retry, in seconds. It doubles with each retry, up to 20.
+    /// The maximum random delay before the first retry, in seconds. It doubles with each retry, up to 20 s.
     public var firstDelay = 0.5
-    /// Sleeps on the calling thread. Nil for the real clock, which cancellation interrupts.
+    /// Sleeps on the calling thread. Nil to sleep by the real clock until cancelled.
     public var sleep: (@Sendable (_ seconds: Double) -> Void)?
     /// The connect timeout in seconds.
     public var connectTimeout = 10.0
-    /// Seconds without traffic that end an attempt. CompleteMultipartUpload may take minutes, but AWS sends white space
-    /// meanwhile.
+    /// Seconds without traffic after which an attempt fails. CompleteMultipartUpload may take minutes, but AWS sends
+    /// white space meanwhile.
     public var stallTimeout = 60.0
-    /// The initial part size of an object written piece by piece, in bytes. S3 requires 5 MiB.
+    /// The initial part size of an object written piece by piece, in bytes. S3 requires at least 5 MiB.
     public var partSize = 8 << 20
-    /// Concurrent parts of one object, limited by `partMemory` bytes.
+    /// The maximum number of parts of one object sent at once. `partMemory` may lower it.
     public var parallelParts = 4
-    /// Bytes that all parts of one object on their way may hold.
+    /// The maximum number of bytes that the unsent parts of one object may use.
     public var partMemory = 96 << 20
     /// The block size of an open object in bytes: the smallest range requested.
     public var blockSize = 256 << 10

@@ -4,7 +4,7 @@ internal import ClairoCore
 internal import Curl
 
 extension AWSService {
-    /// S3, and servers that speak its protocol.
+    /// S3, or a server with its API.
     static let s3 = AWSService(
         name: "S3", signingName: "s3", endpointExample: "https://s3.example.com or http://127.0.0.1:9000"
     ) { reply, method in
@@ -16,11 +16,11 @@ extension AWSService {
             region: reply.headers["x-amz-bucket-region"] ?? error?["Region"])
     }
 
-    /// For replies without a body, as to HEAD.
+    /// The error code for a reply without a body, such as a reply to HEAD.
     private static func code(of status: Int, to method: String) -> String {
         switch status {
         case 301, 307, 308: "PermanentRedirect"
-        // S3 gives a reason for a rejected write, so this is not S3.
+        // S3 explains a rejected write in the body, so this server is not S3.
         case 404 where method != "PUT" && method != "POST": "NotFound"
         case 403: "AccessDenied"
         case 412: "PreconditionFailed"
@@ -31,15 +31,15 @@ extension AWSService {
 }
 
 extension AWSEndpoint {
-    /// The address of a bucket.
-    /// - Parameter url: of a server that is not AWS's own region endpoint. It is asked in path style, as self-hosted servers
-    ///   mostly know no other, unless the settings say otherwise.
+    /// Creates the address of a bucket.
+    /// - Parameter url: The URL of a server other than AWS's endpoint of the region. Requests to it use path style
+    ///   unless the settings say otherwise, because most self-hosted servers support nothing else.
     init(
         bucket: String, region: String, url: String?, style: AWSSettings.AddressingStyle?
     ) throws(ClairoError) {
         guard let url else {
             let host = "s3.\(region).\(Self.domain(of: region))"
-            // The wildcard certificate does not match names with more dots.
+            // AWS's wildcard certificate does not match bucket names with dots.
             let isVirtual = style != .path && !bucket.contains(".") && bucket == bucket.lowercased()
             self.init(host: isVirtual ? "\(bucket).\(host)" : host, basePath: isVirtual ? "" : "/\(bucket)")
             return
@@ -52,15 +52,15 @@ extension AWSEndpoint {
 extension AWSFailure {
     var isNotFound: Bool { ["NoSuchKey", "NotFound"].contains(code) }
 
-    /// The error for people and exit codes.
-    /// - Parameter doing: such as `Reading s3://bucket/key`.
+    /// Returns the error with a message, advice and exit code.
+    /// - Parameter doing: What was being done, such as `Reading s3://bucket/key`.
     func error(_ doing: String, _ transport: S3Transport) -> ClairoError {
         error(doing, transport.client) { refusal, message in
             switch refusal.code {
             case "NoSuchBucket":
                 return .configuration(
                     "\(doing): the bucket \(transport.bucket) does not exist at \(transport.client.endpoint)",
-                    advice: "Make the bucket, or check its name and AWS_ENDPOINT_URL_S3.")
+                    advice: "Create the bucket, or check its name and AWS_ENDPOINT_URL_S3.")
             case "NoSuchKey", "NotFound":
                 return .noInput("\(doing): the object does not exist", advice: "Check the name.")
             case "NoSuchUpload": return .noInput("\(doing): the upload is completed, aborted or unknown")

@@ -18,10 +18,10 @@ extension S3Store {
         request.headers = [
             .init("Content-Type", ContentType.of(key)), .init("x-amz-checksum-algorithm", "SHA256"),
         ]
-        let reply = try document(request, "Beginning to write \(name(key))")
+        let reply = try document(request, "Starting to write \(name(key))")
         guard let id = reply["UploadId"], !id.isEmpty else {
             throw .configuration(
-                "Beginning to write \(name(key)): \(transport.client.endpoint) gave no upload id",
+                "Starting to write \(name(key)): \(transport.client.endpoint) returned no upload id",
                 advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server with multipart uploads.")
         }
         return MultipartUpload(key: key, id: id, partSize: partSize)
@@ -42,7 +42,7 @@ extension S3Store {
             do {
                 page = try document(try transport.send(request), doing)
             } catch let failure as AWSFailure {
-                // rclone's reply for a bucket without uploads.
+                // rclone's S3 server replies with this code for a bucket without uploads.
                 if failure.code == "NoSuchUpload" { return [] }
                 throw failure.error(doing, transport)
             } catch let error as ClairoError {
@@ -83,7 +83,7 @@ extension S3Store {
         let reply = try send(request, "Sending part \(number) of \(name(upload.key))")
         let etag = Self.bare(reply.headers["ETag"] ?? "")
         guard !etag.isEmpty else {
-            throw .temporary("Sending part \(number) of \(name(upload.key)): no ETag came back")
+            throw .temporary("Sending part \(number) of \(name(upload.key)): the server returned no ETag")
         }
         return UploadedPart(
             number: number, size: data.count, etag: etag,
@@ -97,7 +97,7 @@ extension S3Store {
             var request = S3Request("GET", path(upload.key))
             request.query = [.init("uploadId", upload.id), .init("max-parts", "1000")]
             if let marker { request.query.append(.init("part-number-marker", marker)) }
-            let page = try document(request, "Looking at \(words(upload))")
+            let page = try document(request, "Listing the parts of \(words(upload))")
             for entry in page.all("Part") {
                 guard let number = entry["PartNumber"].flatMap({ Int($0) }),
                     let size = entry["Size"].flatMap({ Int($0) }),
@@ -110,14 +110,14 @@ extension S3Store {
             }
             guard page["IsTruncated"] == "true" else { break }
             guard let next = page["NextPartNumberMarker"], !next.isEmpty, next != marker else {
-                throw endless("Looking at \(words(upload))")
+                throw endless("Listing the parts of \(words(upload))")
             }
             marker = next
         }
         return parts.sorted { $0.number < $1.number }
     }
 
-    /// The server's SHA-256 in Base64, or its ETag if that is an MD5.
+    /// Returns the checksum of a part: the server's SHA-256, which is in Base64, or the ETag if it is an MD5.
     static func checksum(sha256: String?, etag: String) -> PartChecksum? {
         if let hex = sha256.flatMap(PartChecksum.hex(base64:)), hex.count == 64 { return .sha256(hex) }
         return isMD5(etag) ? .md5(etag.lowercased()) : nil
@@ -127,7 +127,7 @@ extension S3Store {
 
     public func complete(_ upload: MultipartUpload, parts: [UploadedPart]) throws(ClairoError) -> ObjectInfo {
         guard !parts.isEmpty, parts.enumerated().allSatisfy({ $1.number == $0 + 1 }) else {
-            throw .defect("The parts of \(words(upload)) are not 1, 2, 3… without a gap")
+            throw .defect("The parts of \(words(upload)) are not numbered 1, 2, 3… without gaps")
         }
         let size = parts.reduce(Int64(0)) { $0 + Int64($1.size) }
         var request = S3Request("POST", path(upload.key))
@@ -140,7 +140,7 @@ extension S3Store {
         do {
             reply = try transport.send(request)
         } catch {
-            // If the reply of an earlier attempt was lost, the upload no longer exists. Check whether the object does.
+            // If an earlier attempt succeeded and its reply was lost, the upload no longer exists, but the object does.
             if error.mayHaveHappened, case .service = error.cause,
                 let found = try completed(upload, parts, size)
             {
@@ -151,7 +151,7 @@ extension S3Store {
             }
             throw error.error("Completing \(words(upload))", transport)
         }
-        // The ETag proves the content. Reading the object instead may be expensive for the server.
+        // The ETag proves the content. Asking for the object instead may be expensive for the server.
         if let etag = S3Document.parse(reply.body)?["ETag"].map(Self.bare)?.lowercased(),
             etag == Self.etag(ofParts: parts)
         {
@@ -175,8 +175,8 @@ extension S3Store {
         return Data((text + "</CompleteMultipartUpload>").utf8)
     }
 
-    /// The ETag of an object assembled from these parts, as S3 computes it: the MD5 of their MD5s, and their number.
-    /// Nil if the parts' ETags are not MD5s.
+    /// The ETag of an object assembled from these parts, as S3 computes it: the MD5 of their MD5s, a hyphen, and their
+    /// number. Nil if the parts' ETags are not MD5s.
     private static func etag(ofParts parts: [UploadedPart]) -> String? {
         guard parts.allSatisfy({ isMD5($0.etag) }) else { return nil }
         let sums = parts.reduce(into: Data()) { $0.append(Data(hexadecimal: $1.etag) ?? Data()) }
@@ -204,7 +204,7 @@ extension S3Store {
     public func abort(_ upload: MultipartUpload) throws(ClairoError) {
         var request = S3Request("DELETE", path(upload.key))
         request.query = [.init("uploadId", upload.id)]
-        // Also after cancellation, because an open upload costs money.
+        // Sent even after cancellation, because an open upload costs money.
         request.isCleanUp = transport.cancellation?.isCancelled ?? false
         do {
             _ = try transport.send(request)

@@ -4,23 +4,24 @@ public import ClairoCore
 public import Curl
 public import Foundation
 
-/// A store in a bucket of S3, or of a server that speaks its protocol.
+/// A store in a bucket of S3, or of a server with its API.
 ///
-/// Every request is signed with the SHA-256 of its body, over TLS too, so what arrives damaged is refused. Objects beyond
-/// one part are sent in parts, several at a time; S3 makes an object visible when it is whole. `putIfAbsent` needs a server
-/// that heeds `If-None-Match: *`, as AWS, MinIO and Ceph do; where one ignores it, two writers at the same moment may both
-/// believe that they were first.
+/// Every request is signed with the SHA-256 of its body, even over TLS, so the server rejects a damaged body. An object
+/// larger than one part is sent in parts, several at a time, and becomes visible when it is complete. `putIfAbsent`
+/// needs a server that supports `If-None-Match: *`, as AWS, MinIO and Ceph do. If a server ignores the header, two
+/// concurrent writers may both succeed.
 ///
-/// Credentials, region, endpoint and addressing style come from where AWS's own tools have them; see `AWSSettings`.
+/// Credentials, region, endpoint and addressing style come from the same settings as in AWS's own tools; see
+/// `AWSSettings`.
 public struct S3Store: DurableStore {
     let transport: S3Transport
     let prefix: String
 
-    /// Makes no requests yet.
+    /// Creates the store. Makes no requests yet.
     /// - Parameters:
     ///   - url: `s3://bucket` or `s3://bucket/prefix`.
-    ///   - environment: Provides settings and proxies.
-    ///   - cancellation: Cancels current and later calls.
+    ///   - environment: The environment variables, which provide settings and proxies.
+    ///   - cancellation: Cancels running and later calls.
     /// - Throws: `configuration` (78) if a setting is invalid.
     public init(
         url: String, environment: [String: String] = ProcessInfo.processInfo.environment,
@@ -70,7 +71,7 @@ public struct S3Store: DurableStore {
     func document(_ reply: HTTPReply, _ doing: @autoclosure () -> String) throws(ClairoError) -> S3Document {
         guard let document = S3Document.parse(reply.body) else {
             throw .configuration(
-                "\(doing()): \(transport.client.endpoint) does not answer as S3 does",
+                "\(doing()): the reply of \(transport.client.endpoint) is not that of an S3 server",
                 advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server.")
         }
         return document
@@ -106,13 +107,13 @@ public struct S3Store: DurableStore {
         return request
     }
 
-    /// S3 verifies and stores the checksum and returns it with the object.
+    /// S3 verifies this checksum, stores it and returns it with the object.
     static func checksumHeader(_ sha256: String) -> AWSRequest.Header {
         .init("x-amz-checksum-sha256", PartChecksum.base64(hex: sha256))
     }
 
     public func putIfAbsent(_ data: Data, at key: ObjectKey) throws(ClairoError) -> Bool {
-        // For servers that ignore the header.
+        // Checked first, because some servers ignore the header.
         if try info(of: key) != nil { return false }
         var request = putRequest(data, at: key)
         request.headers.append(.init("If-None-Match", "*"))
@@ -122,7 +123,7 @@ public struct S3Store: DurableStore {
             return true
         } catch {
             guard error.status == 412 else { throw error.error("Writing \(name(key))", transport) }
-            // The object may be this one, from an attempt whose reply was lost.
+            // An earlier attempt may have written the object, and its reply was lost.
             guard error.mayHaveHappened, let info = try info(of: key) else { return false }
             return info.size == Int64(data.count) && info.etag == Checksum.md5(data)
         }
@@ -134,7 +135,7 @@ public struct S3Store: DurableStore {
         request.limit = .max
         let reply = try send(request, "Reading \(name(key))")
         if let checksum = Self.checksum(of: reply.headers), checksum != Checksum.sha256(reply.body) {
-            throw .inputOutput("Reading \(name(key)): the bytes do not have the checksum that was stored with them")
+            throw .inputOutput("Reading \(name(key)): the bytes do not match their stored checksum")
         }
         return reply.body
     }
@@ -159,12 +160,12 @@ public struct S3Store: DurableStore {
         do {
             reply = try transport.send(request)
         } catch {
-            guard case .service = error.cause else { throw error.error("Looking at \(name(key))", transport) }
+            guard case .service = error.cause else { throw error.error("Checking \(name(key))", transport) }
             return try explain(error, key)
         }
         let headers = reply.headers
         guard let size = headers["Content-Length"].flatMap({ Int64($0) }), size >= 0 else {
-            throw .temporary("Looking at \(name(key)): the server does not say how long it is")
+            throw .temporary("Checking \(name(key)): the server does not report the object's size")
         }
         let modified = headers["Last-Modified"].flatMap(HTTPDate.date) ?? Date(timeIntervalSince1970: 0)
         return ObjectInfo(
@@ -172,7 +173,7 @@ public struct S3Store: DurableStore {
             sha256: Self.checksum(of: headers))
     }
 
-    /// A rejected HEAD has no body and therefore no reason, so this requests one byte to get it.
+    /// Finds the reason for a rejected HEAD, whose reply has no body, by requesting one byte.
     private func explain(_ failure: AWSFailure, _ key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
         var request = S3Request("GET", path(key))
         request.headers = [.init("Range", "bytes=0-0")]
@@ -180,23 +181,23 @@ public struct S3Store: DurableStore {
             _ = try transport.send(request)
         } catch {
             if error.isNotFound { return nil }
-            throw error.error("Looking at \(name(key))", transport)
+            throw error.error("Checking \(name(key))", transport)
         }
-        throw failure.error("Looking at \(name(key))", transport)
+        throw failure.error("Checking \(name(key))", transport)
     }
 
-    /// The checksum of the content. A checksum of part checksums ("…-3") does not count.
+    /// Returns the SHA-256 of the content. A checksum of part checksums ("…-3") is ignored.
     private static func checksum(of headers: HTTPHeaders) -> String? {
         headers["x-amz-checksum-sha256"].flatMap { $0.contains("-") ? nil : PartChecksum.hex(base64: $0) }
     }
 
-    /// Without its quotes.
+    /// Returns an ETag without its quotes.
     static func bare(_ etag: String) -> String { etag.filter { $0 != "\"" } }
 
     public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
         var keys: [ObjectKey] = []
         try listed(prefix: prefix, after: key, limit: limit) { found, _ in keys.append(found) }
-        // S3 sorts listings; not every server does.
+        // S3 sorts listings, but some servers do not.
         return Array(keys.sorted().prefix(limit))
     }
 
@@ -206,7 +207,7 @@ public struct S3Store: DurableStore {
         return usage
     }
 
-    /// Passes on the entries of a listing, page by page, up to `limit`.
+    /// Calls `body` for each entry of a listing, up to `limit`. Reads it page by page.
     private func listed(
         prefix: String, after key: ObjectKey?, limit: Int, _ body: (ObjectKey, _ size: Int64) -> Void
     ) throws(ClairoError) {
@@ -214,7 +215,7 @@ public struct S3Store: DurableStore {
         var token: String?
         while count < limit {
             var request = S3Request("GET", nil)
-            // Half-size pages, because Foundation's XML parser fails on documents near 1 MB.
+            // S3's pages have up to 1000 entries. Smaller ones keep replies small: an encoded key may take 3 KiB.
             request.query = [
                 .init("list-type", "2"), .init("prefix", self.prefix + prefix), .init("encoding-type", "url"),
                 .init("max-keys", "\(min(500, limit - count))"),
@@ -228,7 +229,7 @@ public struct S3Store: DurableStore {
                 guard let name = entry["Key"].map({ isEncoded ? Self.decoded($0) : $0 }), name.hasPrefix(self.prefix)
                 else { continue }
                 let found = ObjectKey(String(name.dropFirst(self.prefix.count)))
-                // Other tools create empty objects for folders. These are not objects of this store.
+                // Other tools create empty objects that represent folders. They are not objects of this store.
                 if found.rawValue.isEmpty || found.rawValue.hasSuffix("/") { continue }
                 if let key, found <= key { continue }
                 body(found, entry["Size"].flatMap { Int64($0) } ?? 0)
@@ -240,14 +241,15 @@ public struct S3Store: DurableStore {
         }
     }
 
-    /// The server said that the list continues but not where. The rest must not be taken for absent.
+    /// The error if a list is truncated and the server does not say where it continues. The rest must not be taken for
+    /// absent.
     func endless(_ doing: String) -> ClairoError {
         .configuration(
-            "\(doing): \(transport.client.endpoint) says that there is more and not where it goes on",
+            "\(doing): \(transport.client.endpoint) says that the list is truncated, but not where it continues",
             advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server.")
     }
 
-    /// `encoding-type=url` is form encoding.
+    /// Decodes a key in a listing with `encoding-type=url`, which is form encoding.
     static func decoded(_ text: String) -> String {
         text.replacingOccurrences(of: "+", with: " ").removingPercentEncoding ?? text
     }
@@ -282,8 +284,8 @@ public struct S3Store: DurableStore {
         }
     }
 
-    /// Starts and aborts an upload. This tests the bucket, the credentials, the write permission and the clock without
-    /// leaving anything behind. Writing an object would accumulate versions in a versioned bucket, because `/readyz` is
+    /// Starts and aborts an upload. This tests the bucket, the credentials, the write permission and the clock, and
+    /// leaves nothing behind. Written objects would accumulate as versions in a versioned bucket, because `/readyz` is
     /// polled.
     public func check() throws(ClairoError) {
         do {
@@ -295,7 +297,7 @@ public struct S3Store: DurableStore {
 }
 
 extension PartChecksum {
-    /// A checksum in S3's header format.
+    /// Converts a checksum to the format of S3's headers.
     static func base64(hex: String) -> String { (Data(hexadecimal: hex) ?? Data()).base64EncodedString() }
 
     static func hex(base64: String) -> String? { Data(base64Encoded: base64).map(\.hexadecimal) }

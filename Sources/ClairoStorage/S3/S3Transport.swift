@@ -19,12 +19,14 @@ struct S3Request {
     var limit = 4 << 20
     /// The exact size of a successful reply in bytes.
     var expected: Int?
-    /// Whether a reply with status 200 may hold an error (CompleteMultipartUpload).
+    /// Whether a reply with status 200 may contain an error (CompleteMultipartUpload).
     var mayFailLate = false
-    /// Whether a repeated request would get a different reply, so that every execution must be known.
+    /// Whether a repeated request would get a different reply. It then uses a new connection, so that it is not sent
+    /// twice unnoticed.
     var isConditional = false
-    /// Nil for cleanup after cancellation.
+    /// Cancels this request; nil for the store's cancellation.
     var cancellation: Cancellation?
+    /// Whether the request cleans up after a cancellation. It is then sent anyway, with a short timeout and one retry.
     var isCleanUp = false
 
     init(_ method: String, _ path: String?) {
@@ -33,14 +35,14 @@ struct S3Request {
     }
 }
 
-/// Sends S3's requests through `AWSClient`, and adds what only S3 has: errors in replies of status 200, lengths that must be
-/// right, and servers that refuse checksum headers.
+/// Sends S3 requests through `AWSClient` and handles what is specific to S3: errors in replies with status 200, replies
+/// of a known length, and servers that reject checksum headers.
 final class S3Transport: Sendable {
     let bucket: String
     let options: S3Options
     let cancellation: Cancellation?
     let client: AWSClient
-    /// False once the server has refused a checksum header, and accepted the same request without.
+    /// False once the server has rejected a request with checksum headers and accepted it without them.
     private let sendsChecksums = Mutex(true)
 
     init(bucket: String, client: AWSClient, options: S3Options, cancellation: Cancellation?) {
@@ -64,7 +66,7 @@ final class S3Transport: Sendable {
                 isAmended = true
                 return true
             }, accept: { (reply) throws(AWSFailure) in try check(reply, to: request) })
-        // Now it is known that the checksum was the reason.
+        // The request succeeded without checksum headers, so they were the reason.
         if isAmended { sendsChecksums.withLock { $0 = false } }
         return reply
     }
@@ -105,16 +107,18 @@ final class S3Transport: Sendable {
 
     private func check(_ reply: HTTPReply, to request: S3Request) throws(AWSFailure) -> HTTPReply {
         if request.mayFailLate {
-            guard let root = S3Document.parse(reply.body) else { throw AWSFailure(.badReply("the reply is not whole")) }
+            guard let root = S3Document.parse(reply.body) else {
+                throw AWSFailure(.badReply("the reply is incomplete"))
+            }
             if root.name == "Error" { throw client.refusal(reply, to: request.method) }
         }
         if let expected = request.expected, reply.body.count != expected {
-            throw AWSFailure(.badReply("\(reply.body.count) bytes came instead of \(expected)"))
+            throw AWSFailure(.badReply("received \(reply.body.count) of \(expected) bytes"))
         }
         return reply
     }
 
-    /// The request that a presigned URL is made of.
+    /// Creates the request that a presigned URL represents.
     func address(_ method: String, _ path: String, query: [AWSRequest.QueryItem] = []) -> AWSRequest {
         client.request(method, "/\(path)", query: query)
     }

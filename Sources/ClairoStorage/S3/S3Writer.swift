@@ -27,10 +27,10 @@ extension S3Store {
 }
 
 /// An object written piece by piece. A small object is sent with a single PUT. Otherwise, parts are sent on separate
-/// threads while the next one is filled, with a limit that bounds memory.
+/// threads while the next one is filled. Their number is limited, which bounds memory.
 ///
-/// The part size doubles after every thousand parts, because the length is unknown and S3 allows 10 000 parts: from 8
-/// MiB for 8 GB up to 5 TB in total. Used by one thread.
+/// The length is unknown in advance and S3 allows 10 000 parts, so the part size doubles after every thousand parts. It
+/// starts at 8 MiB, so the first thousand parts hold 8 GB, and all 10 000 parts more than 5 TB. Used by one thread.
 private final class S3Writer {
     private let store: S3Store
     private let key: ObjectKey
@@ -54,7 +54,7 @@ private final class S3Writer {
     func write(_ data: Data) throws(ClairoError) {
         var rest = data[...]
         while !rest.isEmpty {
-            // A full part is only sent when more bytes follow, because it may be the whole object.
+            // A full part is sent only when more bytes follow, because it may be the whole object.
             if buffer.count == partSize { try sendPart() }
             if buffer.isEmpty { buffer.reserveCapacity(min(partSize, max(rest.count, 1 << 20))) }
             let count = min(partSize - buffer.count, rest.count)
@@ -75,12 +75,12 @@ private final class S3Writer {
         _ = try store.complete(upload, parts: parts)
     }
 
-    /// Waits for pending parts and aborts the upload.
+    /// Cancels pending parts, waits for them, and aborts the upload.
     func abandon() {
         guard let upload else { return }
         stop.cancel()
         _ = try? crew.wait()
-        // Incomplete uploads cost money. The bucket's lifecycle rule removes what this cannot.
+        // Incomplete uploads cost money. If the abort fails, the bucket's lifecycle rule removes the upload.
         try? store.abort(upload)
     }
 

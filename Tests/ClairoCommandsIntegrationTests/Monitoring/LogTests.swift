@@ -22,7 +22,7 @@ private enum Field: Decodable, Equatable, ExpressibleByStringLiteral, Expressibl
 struct LogLineTests {
     private let time = Timestamp(microseconds: 1_700_000_000_123_456)
 
-    @Test func valuesOfATextLineAreQuotedWhereTheyMustBe() {
+    @Test func valuesInATextLineAreQuotedIfNecessary() {
         let line = LineLogHandler.line(
             .text, level: "warning", message: "task failed",
             ["error": #"It said "no" \ left"#, "job.id": "019a", "empty": "", "pair": "a=b"], time: time)
@@ -47,13 +47,13 @@ struct LogLineTests {
     }
 }
 
-/// The logs of daemons, as they run.
+/// The logs of running daemons.
 @Suite(.sharesMachine) struct DaemonLogTests {
     private let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
     @Test(arguments: PipelineSite.Kind.available)
-    func eachLineOfAJobHasItsTraceAndSoHasEachMessage(_ kind: PipelineSite.Kind) async throws {
+    func eachLineAndMessageOfAJobHasItsTraceID(_ kind: PipelineSite.Kind) async throws {
         let pipeline = try await PipelineSite.make(kind, in: scratch)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(try await Clip(seconds: 3).make())
@@ -67,14 +67,14 @@ struct LogLineTests {
         let job = try #require(video.jobID)
         let ofJob = lines.filter { $0["job.id"] != nil }
         let tasks = try await pipeline.tasks(id)
-        // Each task began once and succeeded once, the job became ready, and nothing else is logged about it.
+        // Each task started and succeeded once, the job became ready, and nothing else is logged about it.
         #expect(ofJob.count == 2 * tasks.count + 1, "\(ofJob)")
         #expect(ofJob.last?["message"] == "job ready", "\(ofJob)")
         #expect(ofJob.allSatisfy { $0["job.id"] == .text(job.rawValue) && $0["trace.id"] == .text(video.traceID) })
         #expect(ofJob.dropLast().allSatisfy { $0["attempt"] == 1 })
         #expect(ofJob.count { $0["message"] == "task succeeded" } == tasks.count)
         if let kafka = pipeline.kafka {
-            // The upload; each task; that the job began, is planned and is ready.
+            // The upload, each task, and the start, planning and completion of the job.
             for (topic, count) in [(Topic.uploads, 1), (Topic.tasks, tasks.count), (Topic.events, 3)] {
                 let messages = try await Kcat.messages(of: topic, brokers: kafka.brokers)
                 #expect(Set(messages.map(\.payload)).count == count, "\(topic): \(messages)")
@@ -98,7 +98,7 @@ struct LogLineTests {
         }
     }
 
-    @Test func whatEndsADaemonIsALineOfTheJSONLogToo() async throws {
+    @Test func theErrorThatStopsADaemonIsLoggedAsJSON() async throws {
         let outcome = try await ClairoProcess.run(
             "consume", "--log-format", "json", "--queue", "kafka://", environment: ["CLAIRO_HOME": scratch.path("home")]
         )

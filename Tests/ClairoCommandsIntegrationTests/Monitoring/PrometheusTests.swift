@@ -4,7 +4,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// A pipeline at work, seen by a real Prometheus through the rules and the dashboard that we ship.
+/// A running pipeline, monitored by a real Prometheus with the rules and the dashboard that ship with Clairo.
 @Suite(.enabled(if: PrometheusServer.isInstalled), .sharesMachine) struct PrometheusTests {
     private let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(arguments: PipelineSite.Kind.available)
-    func everyQueryOfDashboardAndAlertsHasAnAnswer(_ kind: PipelineSite.Kind) async throws {
+    func everyQueryOfTheDashboardAndTheAlertsReturnsData(_ kind: PipelineSite.Kind) async throws {
         let pipeline = try await PipelineSite.make(kind, in: scratch)
         let listen = ["--metrics-listen", "127.0.0.1:0"]
         let consumer = try pipeline.start(
@@ -50,7 +50,7 @@ import Testing
         try await pipeline.untilFinal([id])
         #expect(try await pipeline.video(id).state == .ready)
 
-        // What happened is counted, exactly.
+        // Events are counted exactly.
         let tasks = try await pipeline.tasks(id)
         let chunks = Double(tasks.count { $0.kind == .chunk })
         let counts: [(String, Double)] = [
@@ -73,7 +73,7 @@ import Testing
         }
         func value(_ query: String) async throws -> Double {
             var found: Double?
-            // A target that answers late is not there for the time of a scrape.
+            // A target that replies late is missing for one scrape.
             try await eventually("\(query)") {
                 found = try await prometheus.query(query).values.first
                 return found != nil
@@ -93,33 +93,33 @@ import Testing
         let read = #"clairo_bytes_downloaded_total{job="clairo-consume",store="raw"}"#
         #expect(try await value(read) >= size / 2)
 
-        // Rates need two scrapes of all that is there now; then every query has an answer.
+        // Rates need two scrapes of all current series. After that, every query returns data.
         let wanted = try Self.dashboardQueries() + Self.ruleQueries(alerts: false)
         #expect(wanted.count > 50)
         for query in wanted where try Self.isExpected(query, kind) {
             try await eventually("\(query)") { !(try await prometheus.query(query)).isEmpty }
         }
-        // An alert's query has an answer while there is something to tell of: here nothing but the language is asked.
+        // An alert's query only returns data while there is a problem, so only its syntax is checked here.
         for query in try Self.ruleQueries(alerts: true) { _ = try await prometheus.query(query) }
 
         for target in targets.values.flatMap({ $0 }) { try await Self.lint("http://\(target)/metrics", scratch) }
     }
 
-    /// The rules as we ship them, but for the time that something has to last before an alert fires.
+    /// The shipped rules, without the duration for which a condition must hold before an alert fires.
     private func hastyRules() throws -> String {
         let rules = try String(contentsOfFile: Self.rules, encoding: .utf8)
         return try scratch.write(rules.replacing(/for: \d+[mh]/, with: "for: 2s"), to: "hasty.rules.yml")
     }
 
     @Test(.enabled(if: AlertmanagerServer.isInstalled))
-    func aWorkerThatDiesIsReported() async throws {
+    func aDeadWorkerIsReported() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let workers = try (0..<2).map { _ in try pipeline.start(["consume", "--metrics-listen", "127.0.0.1:0"]) }
         var addresses: [String] = []
         for worker in workers { addresses.append(try await metrics(of: worker)) }
-        let told = Mutex<[String]>([])
+        let notifications = Mutex<[String]>([])
         let receiver = try StubServer { _, body in
-            told.withLock { $0.append(String(decoding: body, as: UTF8.self)) }
+            notifications.withLock { $0.append(String(decoding: body, as: UTF8.self)) }
             return HTTPResponse(200, "")
         }
         defer { receiver.stop() }
@@ -132,10 +132,10 @@ import Testing
         workers[0].send(SIGKILL)
         let firing = #"ALERTS{alertname="ClairoDaemonDown",alertstate="firing",instance="\#(addresses[0])"}"#
         try await eventually { !(try await prometheus.query(firing)).isEmpty }
-        try await eventually("\(told.withLock { $0 })") {
-            told.withLock { $0.contains { $0.contains("ClairoDaemonDown") && $0.contains(addresses[0]) } }
+        try await eventually("\(notifications.withLock { $0 })") {
+            notifications.withLock { $0.contains { $0.contains("ClairoDaemonDown") && $0.contains(addresses[0]) } }
         }
-        // The living worker is not reported, except while it was late.
+        // The running worker is not reported, except while it was late.
         var alerts: [AlertmanagerServer.Alert] = []
         try await eventually("\(alerts)") {
             alerts = try await manager.alerts().filter { $0.labels["alertname"] == "ClairoDaemonDown" }
@@ -146,8 +146,8 @@ import Testing
         #expect(alert.annotations["summary"] == "clairo-consume on \(addresses[0]) does not answer")
     }
 
-    /// The mock brokers know no groups' members, nothing fails here, no cluster is set, and a queue without Kafka has
-    /// no lag.
+    /// Metrics without data here: mock brokers do not list members of groups, nothing fails, no ECS cluster is
+    /// configured, and a queue without Kafka has no lag.
     private static func isExpected(_ query: String, _ kind: PipelineSite.Kind) throws -> Bool {
         let unknown = ["kafka_consumergroup_members", "> 0", "clairo_ecs_task", #"outcome!~"success|notFound""#]
         let withServices = ["kafka", "consumergroup_lag", "clairo_s3_"]
@@ -164,7 +164,7 @@ import Testing
         #expect(outcome.status == 0 && outcome.text.isEmpty && outcome.errors.isEmpty, "\(url): \(outcome)")
     }
 
-    // MARK: What we ship
+    // MARK: Shipped rules and dashboard
 
     private static func dashboardQueries() throws -> [String] {
         let data = try Data(contentsOf: deploy.appendingPathComponent("grafana/clairo.json"))
@@ -173,13 +173,13 @@ import Testing
         return panels.flatMap { $0["targets"] as? [[String: Any]] ?? [] }.compactMap { $0["expr"] as? String }
     }
 
-    /// - Parameter alerts: the queries of alerts, or those of recording rules.
+    /// - Parameter alerts: Whether to return the queries of alerts instead of those of recording rules.
     private static func ruleQueries(alerts: Bool) throws -> [String] {
         try rules(kind: alerts ? "alert" : "record").compactMap { $0["expr"] }
     }
 
-    /// The rules as Prometheus's own tool reads them would be YAML; ours are regular enough to be read line by line: a
-    /// rule begins with `- alert:` or `- record:`, and its expression is one line or a folded block.
+    /// Reads the rules line by line, because they are regular enough: a rule begins with `- alert:` or `- record:`, and
+    /// its expression is one line or a folded block.
     private static func rules(kind: String) throws -> [[String: String]] {
         var found: [[String: String]] = []
         var folding = false
@@ -211,7 +211,7 @@ import Testing
         }
     }
 
-    @Test func everyAlertIsTestedAndHasItsPageInTheRunbook() throws {
+    @Test func everyAlertHasATestAndARunbookEntry() throws {
         let folder = Self.deploy.appendingPathComponent("prometheus")
         let runbook = try String(contentsOf: folder.appendingPathComponent("RUNBOOK.md"), encoding: .utf8)
         let tests = try String(contentsOf: folder.appendingPathComponent("clairo.rules.test.yml"), encoding: .utf8)
@@ -225,7 +225,7 @@ import Testing
         }
     }
 
-    @Test func aDaemonsMetricsAreItsOwnServer() async throws {
+    @Test func aDaemonServesItsOwnMetrics() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let consumer = try pipeline.start(["consume", "--metrics-listen", "127.0.0.1:0"])
         let address = try await metrics(of: consumer)
@@ -246,10 +246,10 @@ import Testing
         String(decoding: try await HTTPClient.send("GET", "http://\(address)/metrics").body, as: UTF8.self)
     }
 
-    @Test func anUnavailableSourceLeavesTheRestOfThePage() async throws {
+    @Test func anUnavailableSourceDoesNotAffectTheRestOfThePage() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         _ = try await pipeline.clairo("migrate")
-        // Nobody listens on port 1.
+        // Nothing listens on port 1.
         let exporter = try pipeline.start([
             "serve-metrics", "--listen", "127.0.0.1:0", "--queue", "kafka://127.0.0.1:1",
         ])
@@ -263,10 +263,10 @@ import Testing
         #expect(try await exporter.outcome().status == 0)
     }
 
-    @Test func aDatabaseThatIsUnavailableAtTheStartIsFoundLater() async throws {
+    @Test func aDatabaseUnavailableAtStartIsUsedOnceItIsAvailable() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let file = scratch.path("late/clairo.db")
-        // A file where the folder should be.
+        // A file in place of the folder.
         try Data().write(to: scratch.url("late"))
         let exporter = try pipeline.start([
             "serve-metrics", "--listen", "127.0.0.1:0", "--database", "sqlite:\(file)",

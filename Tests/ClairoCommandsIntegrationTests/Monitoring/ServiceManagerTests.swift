@@ -5,7 +5,7 @@ import Testing
 
 @testable import ClairoCommands
 
-/// What daemons tell who started them, in the words of sd_notify(3).
+/// The notifications of daemons to a service manager (sd_notify(3)).
 @Suite(.sharesMachine) struct ServiceManagerTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -26,7 +26,7 @@ import Testing
         (["serve", "--listen", "127.0.0.1:0"], "Listening on http://127.0.0.1:"),
         (["serve-metrics", "--listen", "127.0.0.1:0"], "serving metrics"),
     ])
-    func aDaemonTellsThatItIsReadyThatItLivesAndThatItEnds(_ arguments: [String], _ status: String) async throws {
+    func aDaemonReportsReadinessLivenessAndStopping(_ arguments: [String], _ status: String) async throws {
         let manager = try NotifySocket(scratch.path("notify"))
         let process = try start(manager, arguments)
         let ready = try await manager.message { $0.contains("READY=1") }
@@ -37,7 +37,7 @@ import Testing
         #expect(try await process.outcome().status == 0)
     }
 
-    @Test func aNameInTheAbstractNamespaceIsASocketToo() async throws {
+    @Test func theSocketMayBeInTheAbstractNamespace() async throws {
         let manager = try NotifySocket("@clairo-test-\(UUID().uuidString.prefix(8))")
         let process = try start(manager, ["produce", "--follow"])
         _ = try await manager.message { $0.contains("READY=1") }
@@ -45,7 +45,7 @@ import Testing
         #expect(try await process.outcome().status == 0)
     }
 
-    /// On SIGUSR1 tasks are finished however long they take, which no manager would wait for.
+    /// On SIGUSR1, tasks finish however long they take, and no service manager would wait that long.
     @Test func aConsumerThatFinishesItsTasksIsNotReportedAsStopped() async throws {
         let manager = try NotifySocket(scratch.path("notify"))
         let process = try start(manager, ["consume"])
@@ -55,7 +55,7 @@ import Testing
         #expect(try await process.outcome().status == 0)
     }
 
-    @Test func theWatchdogIsAskedForBySecondsAndForOneProcess() {
+    @Test func theWatchdogNeedsAValidIntervalAndAppliesToOneProcess() {
         let socket = ["NOTIFY_SOCKET": "/run/x"]
         func interval(_ more: [String: String]) -> Duration? {
             ServiceManager(socket.merging(more) { $1 }, process: 7).interval
@@ -70,12 +70,12 @@ import Testing
     }
 }
 
-/// A datagram socket as a service manager has it.
+/// A datagram socket like that of a service manager.
 private final class NotifySocket: Sendable {
     let name: String
     private let descriptor: Int32
 
-    /// - Parameter name: a path, or a name with @ in front.
+    /// - Parameter name: A path, or an abstract name with a leading @.
     init(_ name: String) throws {
         self.name = name
         descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
@@ -96,7 +96,7 @@ private final class NotifySocket: Sendable {
 
     deinit { close(descriptor) }
 
-    /// The next datagram's lines, or nil where there is none now.
+    /// The lines of the next datagram, or nil if there is none yet.
     private func next() -> [String]? {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = recv(descriptor, &buffer, buffer.count, 0)
@@ -104,7 +104,7 @@ private final class NotifySocket: Sendable {
         return String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
-    /// Waits for a datagram for which `isWanted` holds, and drops those before it.
+    /// Waits for a datagram that satisfies `isWanted`, and drops earlier ones.
     func message(_ isWanted: ([String]) -> Bool) async throws -> [String] {
         var found: [String] = []
         try await eventually {

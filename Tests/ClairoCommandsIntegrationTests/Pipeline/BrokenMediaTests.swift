@@ -9,13 +9,13 @@ struct BrokenMediaTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    @Test func aWorkerGetsThroughAllThatIsBroken() async throws {
+    @Test func aWorkerSurvivesEveryDamagedFile() async throws {
         let folder = try #require(MediaFolder.shared)
         let names = try folder.entries().map(\.name).filter { $0.hasPrefix("broken/") }
         #expect(names.count > 30)
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         var ids: [String: VideoID] = [:]
-        for name in names { ids[name] = try await pipeline.uploadBlindly(folder.path(name)) }
+        for name in names { ids[name] = try await pipeline.uploadWithoutProbe(folder.path(name)) }
 
         let report = try await pipeline.clairo("doctor")
         let mode = report.text.contains("; missing: ") ? "auto" : "require"
@@ -36,7 +36,7 @@ struct BrokenMediaTests {
         }
     }
 
-    /// The processes of tasks that are there of a worker, dead or alive.
+    /// The task processes of a worker, even if the worker has died.
     private func taskProcesses(of worker: pid_t) -> [String] {
         let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return processes.filter { Int($0) != nil }.compactMap { process in

@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// `clairo dlq` and the topics of dead letters, as operators see them.
+/// `clairo dlq` and the dead-letter topics, as operators use them.
 @Suite(.sharesMachine) struct DeadLetterTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -30,7 +30,7 @@ import Testing
         return try JSONDecoder().decode(List.self, from: outcome.output).deadLetters
     }
 
-    /// Letters in the database, each newer than the one before.
+    /// Writes dead letters to the database, each newer than the previous one.
     private func write(_ letters: [DeadLetter], to pipeline: PipelineSite) async throws -> [DeadLetter] {
         var letters = letters
         for index in letters.indices {
@@ -49,7 +49,7 @@ import Testing
         return letter
     }
 
-    @Test func lettersAreListedAndShown() async throws {
+    @Test func deadLettersAreListedAndShown() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         #expect(try await pipeline.clairo("dlq", "list").text == "No dead letters.\n")
         let task = MetadataSamples.deadLetter(of: .make(), topic: Topic.tasks)
@@ -77,9 +77,10 @@ import Testing
         #expect(try await pipeline.clairo("dlq", "show", "7").status == 64)
     }
 
-    @Test func oneThatCannotBeRedrivenDoesNotKeepTheOthers() async throws {
+    @Test func aDeadLetterThatCannotBeRedrivenDoesNotStopTheOthers() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
-        // Newest last, and first in the list: what cannot be sent, and the task of a video that was deleted.
+        // The last two are the newest, so they are first in the list: the task of a deleted video, and one that cannot
+        // be sent.
         let letters = try await write(
             [
                 Self.text("fine"), Self.text("fine too"), MetadataSamples.deadLetter(of: .make(), topic: Topic.tasks),
@@ -92,7 +93,7 @@ import Testing
         #expect(all.status == 65 && all.text == "redriven 1 of 3\n", "\(all)")
         #expect(all.errors.contains("\(letters[3].id) is not UTF-8 text") && all.errors.contains("--payload"))
         #expect(all.errors.contains("\(letters[2].id) was deleted"))
-        #expect(try await list(pipeline).map(\.id) == [letters[3].id], "only what could not be sent is left")
+        #expect(try await list(pipeline).map(\.id) == [letters[3].id], "only the one that cannot be sent is left")
         #expect(try await list(pipeline, "--all").count == 4)
 
         #expect(try await pipeline.clairo("produce", "--once").text == "delivered 2, postponed 0, dead letters 0\n")
@@ -100,7 +101,7 @@ import Testing
             try await store.claimQueued(topics: [Topic.uploads], owner: "test", limit: 9, leaseSeconds: 9).map(
                 \.message)
         }
-        // Both have the same key, so the second is not given out before the first is done.
+        // Both have the same key, so the second is delivered after the first is done.
         #expect(sent.map(\.payload) == [letters[1].payload] && sent.first?.key == letters[1].key)
     }
 
@@ -108,7 +109,7 @@ import Testing
         .enabled(
             if: PipelineSite.Kind.services.isAvailable && Kcat.isInstalled, "kcat, rclone or MariaDB are not installed")
     )
-    func whatCannotBeReadIsFoundOnTheTopicOfDeadLettersAndMayBeRedriven() async throws {
+    func anUnreadableMessageGoesToTheDeadLetterTopicAndCanBeRedriven() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let brokers = try #require(pipeline.kafka).brokers
         let binary = Data([0, 255, 128, 10])
@@ -136,7 +137,7 @@ import Testing
         let letter = try #require(try await list(pipeline).first { $0.key == "k" })
         let headers = try #require(try await found("k").first)
         #expect(headers[""] == ["garbage"] && headers["h"] == ["v"])
-        #expect(headers["message-id"] == [letter.id.rawValue], "one id, and its own")
+        #expect(headers["message-id"] == [letter.id.rawValue], "it has one id, its own")
         #expect(headers["dead-letter-topic"] == [Topic.uploads] && headers["dead-letter-attempts"] == ["1"])
         #expect(headers["dead-letter-partition"]?.count == 1 && headers["dead-letter-offset"] == ["0"])
         #expect(headers["dead-letter-error-kind"] == ["badInput"])
@@ -144,7 +145,7 @@ import Testing
         let encoded = try #require(try await found("b").first)
         #expect(encoded[""] == [binary.base64EncodedString()] && encoded["dead-letter-encoding"] == ["base64"])
 
-        // It comes again as it first came, is no better, and is buried anew.
+        // It is redelivered unchanged, fails again, and becomes a dead letter again.
         #expect(try await pipeline.clairo("dlq", "redrive", letter.id.rawValue).status == 0)
         try await eventually { try await found("k").count == 2 }
         let sent = try await Kcat.messages(of: Topic.uploads, brokers: brokers).filter { $0.payload == "garbage" }

@@ -2,7 +2,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// The pipeline with tasks in containers, driven as an operator drives it.
+/// The pipeline with tasks in containers, as operators run it.
 @Suite(
     .sharesMachine,
     .enabled(if: DockerDaemon.isPossible, "no Docker daemon of our own here: \(DockerDaemon.lacking ?? "") is lacking"))
@@ -24,8 +24,8 @@ struct DockerPipelineTests {
             arguments: arguments, environment: environment(), deadline: .seconds(600))
     }
 
-    /// The containers of this test's data directory, those that have ended too.
-    /// - Parameter filters: more of them, such as a label.
+    /// The containers of this test's data directory, including exited ones.
+    /// - Parameter filters: Additional filters, such as a label.
     private func containers(_ filters: String...) async throws -> [String] {
         guard let id = FileManager.default.contents(atPath: scratch.path("home/docker/id")) else { return [] }
         let all = ["label=clairo.folder=\(String(decoding: id, as: UTF8.self))"] + filters
@@ -35,7 +35,7 @@ struct DockerPipelineTests {
         return listed.text.split(separator: "\n").map(String.init)
     }
 
-    @Test func aVideoRunsThroughWithNothingElseInstalled() async throws {
+    @Test func aVideoIsProcessedInContainers() async throws {
         let clip = try await Clip(seconds: 4).make()
         let outcome = try await clairo(
             "run", clip.path, "--executor", "docker", "--docker-cpus", "2", "--docker-memory", "2048", "--json")
@@ -46,7 +46,7 @@ struct DockerPipelineTests {
         #expect(made.contains { $0.hasSuffix("master.m3u8") } && made.contains { $0.hasSuffix(".m4s") })
     }
 
-    /// Each of them once: what is wrong is said before any work is taken.
+    /// Each setting is wrong once. The error is reported before any task is claimed.
     @Test(arguments: [
         (["--docker-image", "no/such:image"], 78, "no image no/such:image"),
         (["--docker-socket", "unix:///nowhere/docker.sock"], 69, "it is not running"),
@@ -54,7 +54,7 @@ struct DockerPipelineTests {
         (["--docker-memory", "lots"], 78, "docker-memory is \"lots\""),
         (["--docker-folder", "/proc/nowhere"], 73, "--docker-folder"),
     ])
-    func aSettingThatIsWrongEndsAWorkerAtOnce(_ arguments: [String], _ status: Int32, _ words: String) async throws {
+    func aWrongSettingStopsAWorkerAtOnce(_ arguments: [String], _ status: Int32, _ words: String) async throws {
         for command in [["consume", "--until-idle"], ["doctor"]] {
             let outcome = try await ClairoProcess.run(
                 arguments: command + ["--executor", "docker"] + arguments, environment: environment())
@@ -63,7 +63,7 @@ struct DockerPipelineTests {
         }
     }
 
-    @Test func aDoctorLooksAtTheDaemonAndTheImage() async throws {
+    @Test func doctorChecksTheDaemonAndTheImage() async throws {
         let outcome = try await clairo("doctor")
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.text.contains("ok    docker: version "), "\(outcome)")
@@ -71,17 +71,17 @@ struct DockerPipelineTests {
         #expect(try await containers() == [])
     }
 
-    @Test func whatAKilledWorkerLeftIsRemovedByTheNextAndItsVideoGetsReady() async throws {
-        let clip = try await Clip(width: 1280, height: 720, seconds: 20).make()
+    @Test func theNextWorkerRemovesAKilledWorkersContainersAndFinishesItsVideo() async throws {
+        let clip = try await Clip(width: 640, height: 360, seconds: 10).make()
         let uploaded = try await clairo("upload", clip.path)
         #expect(uploaded.status == 0, "\(uploaded)")
         let arguments = ["consume", "--executor", "docker", "--lease"]
         let first = try ClairoProcess.start(
             arguments + ["2"], environment: try await environment(), deadline: .seconds(600))
         try await eventually {
-            // Behind the check at its start, whose container has no task.
+            // After the startup check, whose container has no task.
             guard try await !containers("label=clairo.task").isEmpty else { return false }
-            // Or it might be through with it before it is killed.
+            // Otherwise it might finish the task before it is killed.
             first.send(SIGSTOP)
             if try await !containers("label=clairo.task").isEmpty { return true }
             first.send(SIGCONT)
@@ -94,7 +94,7 @@ struct DockerPipelineTests {
         let second = try await ClairoProcess.run(
             arguments: arguments + ["300", "--until-idle"], environment: environment(), deadline: .seconds(600))
         #expect(second.status == 0, "\(second)")
-        // The daemon may have made one more for it than there were when it died.
+        // The daemon may have created one more container than existed when the worker died.
         #expect(second.errors.contains(/removed [1-9]\d* containers of workers that ended/), "\(second)")
         #expect(try await containers() == [])
         #expect(try await clairo("status").text.contains("ready"))

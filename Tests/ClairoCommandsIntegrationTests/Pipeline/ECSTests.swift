@@ -11,11 +11,11 @@ struct ECSTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    @Test func aPipelineWhoseTasksRunOnECSMakesTheVideo() async throws {
+    @Test func aPipelineProcessesAVideoWithTasksOnECS() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let ecs = try await ECSStandIn.start(environment: pipeline.site.environment.containerPart, in: scratch)
-        // The first task's machine is taken away; the second finds no room.
-        ecs.give(.stopped(code: "SpotInterruption", reason: "Your Spot Task was interrupted."))
+        // The first task's machine is reclaimed; the second task finds no capacity.
+        ecs.setOutcomes(.stopped(code: "SpotInterruption", reason: "Your Spot Task was interrupted."))
         let id = try await pipeline.upload(try await Clip(seconds: 5).make())
         _ = try pipeline.relay()
         let consumed = try await pipeline.start(
@@ -29,15 +29,15 @@ struct ECSTests {
         let tasks = try await pipeline.tasks(id)
         #expect(tasks.count { $0.kind == .chunk } > 1)
         #expect(tasks.count { $0.attempt == 2 } == 1 && tasks.allSatisfy { $0.state == .succeeded })
-        // A call whose answer is late is sent again, with the same token.
+        // A call with a late reply is repeated with the same token.
         let tokens = Set(ecs.calls("RunTask").map { $0.value("clientToken") as? String })
         #expect(tokens.count == tasks.count + 1)
-        // CPU and memory of each are those of its ECS task.
+        // CPU and memory are those of the ECS task.
         #expect(tasks.allSatisfy { $0.result?.usage.cpuSeconds == ECSStandIn.cpuSeconds })
         try await pipeline.audit([id])
     }
 
-    @Test func oneCommandDoesItAll() async throws {
+    @Test func runProcessesAVideoOnECS() async throws {
         let server = try await S3Server.shared(.rclone)
         let bucket = try await server.makeBucket()
         let ecs = try await ECSStandIn.start(environment: server.environment, in: scratch)
@@ -54,9 +54,7 @@ struct ECSTests {
         let pipeline = try await PipelineSite.make(.services, in: scratch, chunkSeconds: 60)
         let ecs = try await ECSStandIn.start(environment: pipeline.site.environment.containerPart, in: scratch)
         _ = try pipeline.relay()
-        let id = try await pipeline.upload(
-            try await Clip(width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
-                .make())
+        let id = try await pipeline.upload(try await Clip.long.make())
         let worker = try pipeline.start(
             ["consume", "--executor", "ecs", "--lease", "30"], more: ecs.settings)
         #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
@@ -69,7 +67,7 @@ struct ECSTests {
         #expect(try await worker.outcome().status == 0)
     }
 
-    @Test func whereECSRefusesTheWorkerItEndsAndTheTaskIsForOthers() async throws {
+    @Test func aWorkerThatECSRefusesReleasesItsTaskAndEnds() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let ecs = try await ECSStandIn.start(environment: pipeline.site.environment.containerPart, in: scratch)
         ecs.answer(.init("RunTask", code: "AccessDeniedException", message: "not authorized to perform: iam:PassRole"))
@@ -90,7 +88,7 @@ struct ECSTests {
             environment: ["CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path].merging(environment) { $1 })
     }
 
-    @Test func missingSettingsAreReportedBeforeAnyWork() async throws {
+    @Test func missingSettingsAreReportedBeforeAnyTaskIsClaimed() async throws {
         let ecs = ["CLAIRO_ECS_CLUSTER": "c", "CLAIRO_ECS_TASK_DEFINITION": "t"]
         let s3 = ["CLAIRO_RAW_STORE": "s3://b/raw", "CLAIRO_OUTPUT_STORE": "s3://b/out"]
         let wrong: [([String: String], String)] = [
@@ -106,7 +104,7 @@ struct ECSTests {
         }
     }
 
-    @Test func doctorLooksAtClusterAndTaskDefinition() async throws {
+    @Test func doctorChecksTheClusterAndTheTaskDefinition() async throws {
         let server = try await S3Server.shared(.rclone)
         let bucket = try await server.makeBucket()
         let ecs = try await ECSStandIn.start(environment: server.environment, in: scratch)
@@ -123,7 +121,7 @@ struct ECSTests {
 
     // MARK: Metrics
 
-    @Test func theTasksOfTheClusterAreOnThePage() async throws {
+    @Test func theMetricsPageCountsTheTasksOfTheCluster() async throws {
         let server = try await S3Server.shared(.rclone)
         let ecs = try await ECSStandIn.start(environment: server.environment, in: scratch)
         let exporter = try ClairoProcess.start(
@@ -150,6 +148,6 @@ struct ECSTests {
 }
 
 extension [String: String] {
-    /// What a container of the task definition has: S3, and neither database nor queue.
+    /// The environment of a container of the task definition: S3, but neither database nor queue.
     fileprivate var containerPart: [String: String] { filter { $0.key.hasPrefix("AWS_") || $0.key == "NO_PROXY" } }
 }

@@ -3,35 +3,35 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// What goes wrong in production, each made to happen; afterwards every upload must have ended once, with all of its output
-/// and nothing besides.
-@Suite(.waitsMostly) struct FaultTests {
+/// Injects the faults of production. Afterwards, every upload must be processed exactly once, with a complete output
+/// and nothing else.
+@Suite(.sharesMachine) struct FaultTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    /// Where a process may die, in the order in which a job passes these places.
+    /// The crash points of a process, in the order in which a job reaches them.
     static let steps =
         ["relay.claimed", "relay.sent", "relay.marked", "intake.received", "intake.started"]
         + ["plan", "chunk", "track", "finish"].flatMap { kind in
             ["claimed", "executed", "recorded"].map { "\(kind).\($0)" }
         }
-        // In the order of the writes: before, between and after what players begin with.
+        // In write order: before, between and after the files that players open first.
         + ["180p.mp4", "master.m3u8", "clairo.json"].map { "finish.wrote.\($0)" }
 
-    /// The steps in four groups, each for one deployment. The relay's steps, which take a minute, are in different ones.
+    /// The steps in four groups, one per deployment. The relay's steps, which take a minute, are in different groups.
     static let groups = (0..<4).map { group in steps.indices.filter { $0 % 4 == group }.map { steps[$0] } }
 
     @Test(arguments: groups, PipelineSite.Kind.available)
-    func killedAtAnyStepNothingIsLostOrDouble(_ steps: [String], _ kind: PipelineSite.Kind) async throws {
+    func aProcessKilledAtAnyStepLosesAndDuplicatesNothing(_ steps: [String], _ kind: PipelineSite.Kind) async throws {
         let pipeline = try await PipelineSite.make(kind, in: scratch)
-        // Task processes change none of the steps.
+        // Task processes do not affect the steps.
         let executor = kind == .services ? "process" : "inline"
         var relay: ChildProcess?
         var worker: ChildProcess?
         var ids: [VideoID] = []
         for step in steps {
             let isRelays = step.hasPrefix("relay") && kind == .services
-            // The process that is to die is the only one of its kind.
+            // The process that will die is the only one of its kind.
             try await end(isRelays ? relay : worker)
             if !isRelays, relay == nil { relay = try pipeline.relay() }
             let id = try await pipeline.upload(try await Clip(seconds: 3).make())
@@ -75,7 +75,7 @@ import Testing
             try await pipeline.untilFinal(ids)
             isOver.cancel()
         }()
-        // Three workers, of which always the one that has just begun a task may be the next to die.
+        // Three workers. The one that has just started a task may be killed next.
         let deaths = try await withThrowingTaskGroup { group in
             for seed in 0..<3 {
                 group.addTask {
@@ -102,23 +102,23 @@ import Testing
         try await pipeline.untilLagIsZero()
     }
 
-    /// Not on SQLite, which has one writer at a time: a process that is stopped within its transaction stops all others.
+    /// Not on SQLite, which allows one writer at a time: a process suspended within its transaction blocks all others.
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
-    func aWorkerThatWasStoppedForLongChangesNothingWhenItWakes() async throws {
+    func aWorkerResumedAfterItsLeaseExpiredChangesNothing() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(try await Clip(seconds: 4).make())
-        let zombie = try pipeline.consumer(
+        let suspended = try pipeline.consumer(
             "--concurrency", "1", lease: PipelineSite.lease, more: ["CLAIRO_STOP_AT": "chunk.executed"])
-        try await untilItStops(zombie)
+        try await untilItStops(suspended)
         _ = try pipeline.consumer(lease: PipelineSite.lease)
         try await pipeline.untilFinal([id])
         let before = try await pipeline.tasks(id)
-        #expect(before.contains { $0.attempt > 1 }, "others took over what it had begun")
-        zombie.send(SIGCONT)
-        #expect(await zombie.line(on: .messages) { $0.contains("claim lost") } != nil)
-        zombie.send(SIGTERM)
-        let outcome = try await zombie.outcome()
+        #expect(before.contains { $0.attempt > 1 }, "other workers took over its tasks")
+        suspended.send(SIGCONT)
+        #expect(await suspended.line(on: .messages) { $0.contains("claim lost") } != nil)
+        suspended.send(SIGTERM)
+        let outcome = try await suspended.outcome()
         #expect(outcome.status == 0, "\(outcome)")
         #expect(try await pipeline.tasks(id) == before)
         try await pipeline.audit([id])
@@ -131,25 +131,25 @@ import Testing
         }
     }
 
-    /// Its connection is alive, and so are its locks, until the server ends a session that says nothing.
+    /// Its connection and its locks stay alive until the server closes the idle session.
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
-    func aWorkerThatWasStoppedWithinATransactionDoesNotHoldUpTheOthers() async throws {
+    func aWorkerSuspendedWithinATransactionDoesNotBlockTheOthers() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(try await Clip(seconds: 3).make())
-        let zombie = try pipeline.consumer(lease: PipelineSite.lease, more: ["CLAIRO_STOP_AT": "claim.uncommitted"])
-        try await untilItStops(zombie)
+        let suspended = try pipeline.consumer(lease: PipelineSite.lease, more: ["CLAIRO_STOP_AT": "claim.uncommitted"])
+        try await untilItStops(suspended)
         _ = try pipeline.consumer(lease: PipelineSite.lease)
         try await pipeline.untilFinal([id])
-        zombie.send(SIGCONT)
-        zombie.send(SIGTERM)
-        let outcome = try await zombie.outcome()
+        suspended.send(SIGCONT)
+        suspended.send(SIGTERM)
+        let outcome = try await suspended.outcome()
         #expect(outcome.status == 0, "\(outcome)")
         try await pipeline.audit([id])
     }
 
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
-    func aDatabaseThatIsRestartedInTheMiddleCostsNothing() async throws {
+    func aDatabaseRestartLosesNothing() async throws {
         let database = try await MariaDBServer(folder: scratch.path("mariadb"))
         let pipeline = try await PipelineSite.make(.services, in: scratch, ownDatabase: database)
         _ = try pipeline.relay()
@@ -165,7 +165,7 @@ import Testing
     }
 
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
-    func anObjectStoreThatFailsNowAndThenDelaysAndLosesNothing() async throws {
+    func anObjectStoreWithIntermittentFaultsLosesNothing() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         _ = try pipeline.relay()
         let proxy = try #require(pipeline.proxy)
@@ -180,16 +180,16 @@ import Testing
             .init(.dropReply, "PUT", skipping: 12, times: 4),
             .init(.cutReply(after: 500), "GET", skipping: 9, times: 4),
             .init(.truncateReply(after: 500), "GET", skipping: 12, times: 3),
-            // Longer than the client itself tries again: the task fails and comes back.
+            // Longer than the client's own retries: the task fails and is retried.
             .init(.answer(status: 503, code: "SlowDown"), "PUT", path: "playlist.m3u8", times: 12))
         _ = try pipeline.consumer(lease: PipelineSite.lease)
         try await pipeline.untilFinal(ids)
-        #expect(proxy.passages.count { $0.fault != nil } > 20)
+        #expect(proxy.exchanges.count { $0.fault != nil } > 20)
         try await pipeline.audit(ids)
     }
 
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
-    func unavailableBrokersAreWaitedFor() async throws {
+    func workersWaitForUnavailableBrokers() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let kafka = try #require(pipeline.kafka)
         let relay = try #require(try pipeline.relay())
@@ -198,7 +198,7 @@ import Testing
         try await pipeline.untilFinal([first])
         try await kafka.takeDown()
         let second = try await pipeline.upload(try await Clip(seconds: 3).make())
-        #expect(await relay.line(on: .messages) { $0.contains("A message to clairo.uploads is waiting") } != nil)
+        #expect(await relay.line(on: .messages) { $0.contains("Delivering a message to clairo.uploads") } != nil)
         #expect(try await pipeline.video(second).state == .uploaded, "it waits in the outbox")
         try await kafka.bringUp()
         try await pipeline.untilFinal([second])
@@ -212,7 +212,7 @@ import Testing
     }
 
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
-    func errorsOfBrokersDelayAndLoseNothing() async throws {
+    func brokerErrorsLoseNothing() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let kafka = try #require(pipeline.kafka)
         _ = try pipeline.relay()
@@ -233,7 +233,7 @@ import Testing
         }
         try await pipeline.untilFinal(ids)
         try await pipeline.untilLagIsZero(hasReader: true)
-        // Neither of them gave up.
+        // Neither process gave up.
         for worker in workers {
             worker.send(SIGTERM)
             let outcome = try await worker.outcome()
@@ -246,7 +246,7 @@ import Testing
         .enabled(
             if: PipelineSite.Kind.services.isAvailable && Kcat.isInstalled, "kcat, rclone or MariaDB are not installed")
     )
-    func messagesThatAreDoubledShuffledOrSenselessDoNoHarm() async throws {
+    func duplicateReorderedAndInvalidMessagesAreHarmless() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let kafka = try #require(pipeline.kafka)
         func send(_ text: String, _ topic: String, _ key: String) async throws {
@@ -256,7 +256,7 @@ import Testing
         for index in 0..<3 { ids.append(try await pipeline.upload(try await Clip(seconds: 2 + Double(index)).make())) }
         let videos = try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }
         let worker = try pipeline.consumer(lease: PipelineSite.lease)
-        // Last first, each three times; then what no program of ours has written.
+        // In reverse order, each three times, followed by messages that no Clairo program has written.
         for video in videos.sorted(by: { $0.id > $1.id }) {
             let message = String(decoding: try JSON.encode(UploadMessage(video), pretty: false), as: UTF8.self)
             for _ in 0..<3 { try await send(message, "clairo.uploads", video.id.rawValue) }
@@ -265,7 +265,7 @@ import Testing
             "", "null", "[]", "garbage", "{\"schema\":99}", String(repeating: "x", count: 900_000),
             "{\"schema\":1,\"videoID\":\"\(VideoID.make())\"}", "\u{1}\u{2}",
         ]
-        // Longer than the key of a row may be.
+        // Longer than the key column allows.
         try await send("garbage with a key", "clairo.uploads", String(repeating: "k", count: 1024))
         for text in senseless {
             try await send(text, "clairo.uploads", "k")

@@ -4,22 +4,22 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// `clairo produce --lambda` as AWS Lambda runs it: the built program, a stand-in for the runtime API, a bucket with
-/// objects that S3 tells of.
+/// `clairo produce --lambda` as run by AWS Lambda: the built program, a substitute for the runtime API, and a bucket
+/// with the objects of S3's events.
 @Suite(.sharesMachine) struct LambdaTests {
     private let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
     private static let traceID = "5bef4de7ad49b0e87f6ef6c87fc2e700"
 
-    /// A notification of S3, with the key as S3 writes it.
+    /// An S3 event notification, with the key encoded as by S3.
     private static func event(_ bucket: String, _ key: String) -> LambdaRuntimeAPI.Event {
         .init(
             #"{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"\#(bucket)"},"object":{"key":"\#(key)","sequencer":"0055AED6DCD90281E5"}}}]}"#
         )
     }
 
-    /// A bucket of somebody else's, with objects in it.
+    /// A foreign bucket with objects.
     private func bucket(holding objects: [ObjectKey: Data]) async throws -> String {
         let server = try await S3Server.shared(.rclone)
         let name = try await server.makeBucket()
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable))
-    func objectsThatEventsTellOfAreRegisteredAndQueued() async throws {
+    func objectsNamedInEventsAreRegisteredAndQueued() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let bucket = try await bucket(holding: [
             "2026/talk.mp4": try Data(contentsOf: try await Clip(seconds: 2).make()),
@@ -53,7 +53,7 @@ import Testing
         let outcome = try await function.outcome()
         #expect(outcome.status == 0, "\(outcome)")
 
-        // Each event has one answer, in its turn; what fails is an error, and the next one is taken.
+        // Each event gets one response, in order. A failed event gets an error, and the next one is processed.
         let answers = api.answers
         let base = "/2018-06-01/runtime/invocation/request-"
         let ways = [
@@ -98,7 +98,7 @@ import Testing
         for video in videos { #expect(try await pipeline.video(video.id).state == .ready) }
     }
 
-    @Test func aFunctionThatCannotStartTellsLambdaWhy() async throws {
+    @Test func aFunctionThatCannotStartReportsWhyToLambda() async throws {
         let api = try LambdaRuntimeAPI([])
         defer { api.stop() }
         let outcome = try await ClairoProcess.run(
@@ -114,7 +114,7 @@ import Testing
         #expect(failure.errorMessage.contains("oracle"), "\(answer)")
     }
 
-    @Test func aFunctionThatWaitsEndsWhenItIsStopped() async throws {
+    @Test func anIdleFunctionEndsWhenItIsStopped() async throws {
         let api = try LambdaRuntimeAPI([])
         defer { api.stop() }
         let function = try ClairoProcess.start(

@@ -5,7 +5,7 @@ import Foundation
 import RDKafka
 import Testing
 
-/// A deployment with a queue, on which the binary runs as relay and consumers.
+/// A deployment with a queue, with which the binary runs as relay and consumers.
 struct PipelineSite: Sendable {
     enum Kind: String, Sendable, CaseIterable, CustomTestStringConvertible {
         /// Folders, SQLite and `local:`.
@@ -20,17 +20,17 @@ struct PipelineSite: Sendable {
 
     let kind: Kind
     let site: Deployment
-    /// Ours alone, so that its topics and faults are too.
+    /// Used only by this test, so that it may change topics and inject faults.
     let kafka: KafkaCluster?
-    /// Between the binary and S3; nil with folders.
+    /// Between the binary and S3. Nil with folders.
     let proxy: FaultProxy?
     private let scratch: Scratch
     private let environment: [String: String]
 
-    /// Seconds of the leases of consumers that are to die: what a test waits for them.
+    /// The lease duration in seconds of consumers that will die, which is how long a test waits for them.
     static let lease = 3
 
-    /// - Parameter chunkSeconds: CPU seconds of a chunk; small for many chunks.
+    /// - Parameter chunkSeconds: CPU seconds of a chunk. A small value gives many chunks.
     static func make(
         _ kind: Kind, in scratch: Scratch, chunkSeconds: Double = 0.02, ownDatabase: MariaDBServer? = nil
     ) async throws -> PipelineSite {
@@ -49,15 +49,15 @@ struct PipelineSite: Sendable {
         if kind == .services {
             let cluster = try await KafkaCluster.start()
             kafka = cluster
-            // The mock cluster knows no CreateTopics.
+            // The mock cluster does not support CreateTopics.
             for topic in Topic.all { _ = try await cluster.makeTopic(topic, partitions: 4) }
             environment["CLAIRO_QUEUE"] = "kafka://\(cluster.brokers)"
             environment["CLAIRO_KAFKA_CONFIG"] = try scratch.write(
                 "session.timeout.ms=6000\nheartbeat.interval.ms=500\n", to: "kafka.conf")
-            let wall = try FaultProxy(to: try await S3Server.shared(.rclone).port)
-            scratch.onCleanup { wall.stop() }
-            environment.merge(S3Server.environment(endpoint: wall.endpoint)) { $1 }
-            proxy = wall
+            let faultProxy = try FaultProxy(to: try await S3Server.shared(.rclone).port)
+            scratch.onCleanup { faultProxy.stop() }
+            environment.merge(S3Server.environment(endpoint: faultProxy.endpoint)) { $1 }
+            proxy = faultProxy
         }
         return PipelineSite(
             kind: kind, site: site, kafka: kafka, proxy: proxy, scratch: scratch, environment: environment)
@@ -65,7 +65,7 @@ struct PipelineSite: Sendable {
 
     // MARK: Processes
 
-    /// Starts the binary; it is killed at the end of the test at the latest.
+    /// Starts the binary. It is killed at the end of the test at the latest.
     func start(_ arguments: [String], more: [String: String] = [:]) throws -> ChildProcess {
         let process = try ClairoProcess.start(
             arguments, environment: environment.merging(more) { $1 }, deadline: .seconds(900))
@@ -77,14 +77,14 @@ struct PipelineSite: Sendable {
         try await start(arguments, more: more).outcome()
     }
 
-    /// - Parameter lease: in seconds; a long one does not run out while the machine does something else.
+    /// - Parameter lease: In seconds. A long lease does not expire on a busy machine.
     func consumer(
         _ arguments: String..., lease: Int = 300, more: [String: String] = [:]
     ) throws -> ChildProcess {
         try start(["consume", "--lease", "\(lease)", "--concurrency", "2"] + arguments, more: more)
     }
 
-    /// What carries messages where consumers do not do so themselves.
+    /// A relay, for deployments in which consumers do not deliver messages themselves.
     func relay(more: [String: String] = [:]) throws -> ChildProcess? {
         kind == .services ? try start(["produce", "--follow"], more: more) : nil
     }
@@ -95,7 +95,7 @@ struct PipelineSite: Sendable {
         return try #require(VideoID(outcome.text.trimmingCharacters(in: .newlines)))
     }
 
-    /// Waits until nothing more happens to the videos.
+    /// Waits until every video has reached a final state.
     func untilFinal(_ ids: [VideoID]) async throws {
         let watch = try start(["status", "--watch", "--json"] + ids.map(\.rawValue))
         let outcome = try await watch.outcome()
@@ -119,7 +119,7 @@ struct PipelineSite: Sendable {
         environment["CLAIRO_OUTPUT_STORE"] ?? "file:\(environment["CLAIRO_HOME"] ?? "")/output"
     }
 
-    /// As `clairo verify` takes it.
+    /// In the format of `clairo verify`.
     func outputPlace(_ id: VideoID, _ job: JobID) -> String {
         let place = "\(outputURL)/videos/\(id)/\(job)"
         return kind == .zeroService ? String(place.dropFirst("file:".count)) : place
@@ -127,10 +127,10 @@ struct PipelineSite: Sendable {
 
     func outputStore() throws -> any DurableStore { try StoreURL.open(outputURL, environment: site.environment) }
 
-    // MARK: Truth
+    // MARK: Checks
 
-    /// Everything that has to hold once the videos are final, whatever happened on the way: one row each, outputs that
-    /// verify with the recorded sizes and checksums, nothing double, nothing left over, nothing waiting.
+    /// Checks everything that must hold once all videos are final: one row each, outputs that verify with the recorded
+    /// sizes and checksums, no duplicates, no orphans, and no pending messages or tasks.
     func audit(_ ids: [VideoID], ready: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let videos = try await site.inspect { try await $0.videos(VideoFilter(limit: 10_000)) }
         #expect(Set(videos.map(\.id)) == Set(ids) && videos.count == ids.count, sourceLocation: sourceLocation)
@@ -140,14 +140,14 @@ struct PipelineSite: Sendable {
             "\(videos.filter { $0.state != .ready }.map { "\($0.state): \($0.error?.message ?? "")" })",
             sourceLocation: sourceLocation)
 
-        // Nothing waits. A relay that died may hold messages for a while yet.
+        // Nothing is pending. A relay that died may hold messages for a while.
         var rounds = 0
         try await eventually {
             let isDone = try await site.inspect { store in
                 let (messages, work) = (try await store.unsentMessages(), try await store.pendingWork())
                 return messages == 0 && work.isEmpty
             }
-            // For tests without a relay. Not in every round: it is a process of its own.
+            // For tests without a relay. Not in every round, because it starts a process.
             if !isDone, rounds.isMultiple(of: 100) { _ = try await clairo("produce", "--once") }
             rounds += 1
             return isDone
@@ -178,8 +178,9 @@ struct PipelineSite: Sendable {
         #expect(uploads.isEmpty, sourceLocation: sourceLocation)
     }
 
-    /// Waits until the consumers' groups have nothing left to read.
-    /// - Parameter hasReader: Whether a consumer runs already. Another one costs a rebalance, which takes seconds.
+    /// Waits until the consumer groups have no lag.
+    /// - Parameter hasReader: Whether a consumer is running already. Another one would cause a rebalance, which takes
+    ///   seconds.
     func untilLagIsZero(hasReader: Bool = false) async throws {
         let reader = hasReader ? nil : try consumer(lease: Self.lease)
         defer { reader?.send(SIGKILL) }

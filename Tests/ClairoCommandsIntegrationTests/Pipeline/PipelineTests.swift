@@ -4,7 +4,7 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// The pipeline as its users drive it: uploads, relay, consumers, in processes of their own.
+/// The pipeline as users run it: uploads, relay and consumers in separate processes.
 @Suite(.sharesMachine) struct PipelineTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -30,7 +30,7 @@ import Testing
         try await pipeline.untilLagIsZero()
     }
 
-    @Test func aSingleCommandShowsTheWholePipeline() async throws {
+    @Test func runProcessesAVideoInOneCommand() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.clairo("run", try await Clip(seconds: 3).make().path)
         #expect(outcome.status == 0, "\(outcome)")
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(arguments: PipelineSite.Kind.available)
-    func waitingFollowsTheJobToItsEnd(_ kind: PipelineSite.Kind) async throws {
+    func uploadWithWaitFollowsTheJobToItsEnd(_ kind: PipelineSite.Kind) async throws {
         let pipeline = try await PipelineSite.make(kind, in: scratch)
         _ = try pipeline.relay()
         _ = try pipeline.consumer()
@@ -53,7 +53,7 @@ import Testing
         _ = try pipeline.relay()
         let workers = try (0..<3).map { _ in try pipeline.consumer() }
         for worker in workers { #expect(await worker.line(on: .messages) { $0.contains("consuming") } != nil) }
-        let id = try await pipeline.upload(try await Clip(width: 640, height: 360, seconds: 30).make())
+        let id = try await pipeline.upload(try await Clip(seconds: 30).make())
         try await pipeline.untilFinal([id])
         for worker in workers { worker.send(SIGTERM) }
         var shares: [Int] = []
@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: PipelineSite.Kind.available)
-    func kindsMayBeDoneByDifferentProcesses(_ kind: PipelineSite.Kind) async throws {
+    func differentProcessesMayRunDifferentKinds(_ kind: PipelineSite.Kind) async throws {
         let pipeline = try await PipelineSite.make(kind, in: scratch)
         _ = try pipeline.relay()
         for kind in ["plan", "work", "finish"] { _ = try pipeline.consumer("--kinds", kind) }
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable))
-    func untilIdleWaitsForNoRelay() async throws {
+    func untilIdleDoesNotWaitForARelay() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         #expect(try await pipeline.clairo("produce", "--once").status == 0)
@@ -88,9 +88,9 @@ import Testing
         #expect(try await pipeline.site.inspect { try await $0.unsentMessages() } > 0)
     }
 
-    /// Until then an event of a bucket is nowhere but in the topic.
+    /// Until then, a bucket's event exists only in the topic.
     @Test(.enabled(if: PipelineSite.Kind.services.isAvailable && Kcat.isInstalled), arguments: [false, true])
-    func untilIdleTakesInTheEventsThatWaitInTheTopic(isMinIO: Bool) async throws {
+    func untilIdleProcessesEventsThatAreStillInTheTopic(isMinIO: Bool) async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let server = try await S3Server.shared(.rclone)
         let bucket = try await server.makeBucket()
@@ -112,7 +112,7 @@ import Testing
         #expect(videos.map(\.state) == [.ready] && videos.first?.originalName == "film.mp4")
     }
 
-    @Test func aTaskAtATimeIsDoneWithOnce() async throws {
+    @Test func onceRunsASingleTask() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         let outcome = try await pipeline.clairo("consume", "--once", "--concurrency", "3")
@@ -123,22 +123,20 @@ import Testing
     }
 
     @Test(arguments: PipelineSite.Kind.available)
-    func anEndedWorkerHandsItsTasksToOthersAtOnce(_ kind: PipelineSite.Kind) async throws {
+    func aStoppedWorkerReleasesItsTasksAtOnce(_ kind: PipelineSite.Kind) async throws {
         let pipeline = try await PipelineSite.make(kind, in: scratch, chunkSeconds: 60)
         _ = try pipeline.relay()
-        // Longer than the grace that SIGTERM gives; the second one ends the worker at once.
-        let id = try await pipeline.upload(
-            try await Clip(width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
-                .make())
+        // Longer than the grace period of SIGTERM; the second signal ends the worker at once.
+        let id = try await pipeline.upload(try await Clip.long.make())
         let worker = try pipeline.start(["consume", "--concurrency", "1", "--lease", "3000"])
         #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
         let begin = ContinuousClock.now
         worker.send(SIGTERM)
         let outcome = try await worker.outcome()
         #expect(outcome.status == 0, "\(outcome)")
-        #expect(ContinuousClock.now - begin < .seconds(30), "twenty on a machine of its own")
+        #expect(ContinuousClock.now - begin < .seconds(30), "twenty on an idle machine")
         let tasks = try await pipeline.tasks(id)
-        #expect(tasks.allSatisfy { $0.state != .running && $0.owner == nil }, "nobody has to wait for a lease")
+        #expect(tasks.allSatisfy { $0.state != .running && $0.owner == nil }, "no lease needs to expire")
         #expect(
             tasks.allSatisfy { $0.maxAttempts - $0.attempt >= 4 || $0.state == .succeeded }, "and no attempt is lost")
         #expect(try await pipeline.clairo("cancel", id.rawValue).status == 0)
@@ -148,10 +146,8 @@ import Testing
     func aCancelledVideoStopsWithinSeconds(_ kind: PipelineSite.Kind) async throws {
         let pipeline = try await PipelineSite.make(kind, in: scratch, chunkSeconds: 60)
         _ = try pipeline.relay()
-        let id = try await pipeline.upload(
-            try await Clip(width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
-                .make())
-        // It asks each tenth of its lease whether the task is still its own.
+        let id = try await pipeline.upload(try await Clip.long.make())
+        // The worker renews its claim every tenth of its lease.
         let worker = try pipeline.consumer(lease: 30)
         #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
         #expect(try await pipeline.clairo("cancel", id.rawValue).status == 0)
@@ -168,7 +164,7 @@ import Testing
     }
 
     @Test(arguments: PipelineSite.Kind.available)
-    func aRetryMakesOnlyWhatIsMissing(_ kind: PipelineSite.Kind) async throws {
+    func aRetryRunsOnlyTheUnfinishedTasks(_ kind: PipelineSite.Kind) async throws {
         let pipeline = try await PipelineSite.make(kind, in: scratch)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(try await Clip(seconds: 5).make())
@@ -181,11 +177,11 @@ import Testing
         try await pipeline.untilFinal([id])
         let after = try await pipeline.tasks(id)
         #expect(after.allSatisfy { $0.state == .succeeded })
-        for task in before { #expect(after.first { $0.id == task.id } == task, "it was not made again") }
+        for task in before { #expect(after.first { $0.id == task.id } == task, "it did not run again") }
         try await pipeline.audit([id])
     }
 
-    @Test func aRetryMakesAgainWhatWasDamagedOrLost() async throws {
+    @Test func aRetryRecreatesDamagedAndLostObjects() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let id = try await pipeline.upload(try await Clip(seconds: 5).make())
         for _ in 0..<3 { #expect(try await pipeline.consumer("--once", "--concurrency", "1").outcome().status == 0) }
@@ -210,14 +206,14 @@ import Testing
         try await pipeline.audit([id])
     }
 
-    @Test func aVideoIsProcessedAnewAndItsOldOutputCollected() async throws {
+    @Test func reprocessingAVideoCollectsItsOldOutput() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
         let first = try #require(try await pipeline.video(id).jobID)
         #expect(try await pipeline.clairo("retry", id.rawValue).status == 64)
         #expect(try await pipeline.clairo("retry", "--anew", id.rawValue).status == 0)
-        #expect(try await pipeline.clairo("retry", "--anew", id.rawValue).status == 64, "it is at work")
+        #expect(try await pipeline.clairo("retry", "--anew", id.rawValue).status == 64, "it is being processed")
         #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
         let second = try #require(try await pipeline.video(id).jobID)
         #expect(first != second)
@@ -228,14 +224,14 @@ import Testing
         try await pipeline.audit([id])
     }
 
-    @Test func aVideoDeletedInBetweenHasNoTask() async throws {
+    @Test func theTasksOfADeletedVideoAreGone() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         #expect(try await pipeline.site.inspect { try await $0.deleteVideo(id) })
         #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
     }
 
-    @Test func anUnknownVideoDoesNotKeepTheOthersFromBeingCancelledAndRetried() async throws {
+    @Test func anUnknownVideoDoesNotStopTheOthersFromBeingCancelledOrRetried() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         let unknown = VideoID.make()
@@ -259,14 +255,14 @@ import Testing
         #expect(outcome.errors.contains("clairo retry \(id)"))
     }
 
-    @Test func runSendsNothingWithAProfileThatDoesNotExist() async throws {
+    @Test func runUploadsNothingWithAnUnknownProfile() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.clairo("run", try await Clip(seconds: 2).make().path, "--profile", "nobody")
         #expect(outcome.status == 78 && outcome.errors.contains("Profile nobody does not exist"), "\(outcome)")
         #expect(try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }.isEmpty)
     }
 
-    @Test func uploadRefusesAProfileThatDoesNotExistHere() async throws {
+    @Test func uploadRefusesAnUnknownProfile() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.clairo(
             "upload", try await Clip(seconds: 2).make().path, "--profile", "nobody")
@@ -274,7 +270,7 @@ import Testing
         #expect(try await pipeline.site.inspect { try await $0.videos(VideoFilter()) }.isEmpty)
     }
 
-    @Test func runEndsWhereTheQueueCannotBeSetUp() async throws {
+    @Test func runFailsIfTheQueueCannotBeSetUp() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.site.clairo(
             "run", try await Clip(seconds: 2).make().path, "--queue", "kafka://127.0.0.1:1", "-X",
@@ -282,7 +278,7 @@ import Testing
         #expect(outcome.status == 78 && outcome.errors.contains("ssl.ca.location"), "\(outcome)")
     }
 
-    @Test func aDryRunTellsOnlyWhatItCounts() async throws {
+    @Test func aDryRunReportsOnlyWhatItCounts() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let dry = try await pipeline.clairo("gc", "--dry-run")
         #expect(dry.status == 0 && dry.text == "would remove 0 objects (0 bytes)\n", "\(dry)")
@@ -290,10 +286,10 @@ import Testing
             try await pipeline.clairo("gc").text == "removed 0 objects (0 bytes), 0 abandoned uploads, 0 rows\n")
     }
 
-    @Test func aProfileThatDoesNotExistFailsTheVideoAndNotTheWorker() async throws {
+    @Test func anUnknownProfileFailsTheVideoAndNotTheWorker() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let source = try await Clip(seconds: 2).make()
-        // Who uploads knows no profiles, so nothing is refused yet.
+        // The uploader has no profiles, so it cannot refuse the name.
         let upload = try await pipeline.clairo(
             "upload", source.path, "--profile", "nobody", more: ["CLAIRO_PROFILES": ""])
         #expect(upload.status == 0 && upload.errors.contains("nobody is not checked"), "\(upload)")
@@ -305,17 +301,17 @@ import Testing
         #expect(try await pipeline.video(fine).state == .ready)
     }
 
-    @Test func theWrongDatabaseDoesNotLetPublishedVideosBeCollected() async throws {
+    @Test func garbageCollectionWithTheWrongDatabaseKeepsPublishedVideos() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
-        let stranger = ["CLAIRO_DATABASE": "sqlite:\(scratch.path("other.db"))"]
-        #expect(try await pipeline.clairo("gc", "--older-than", "0", more: stranger).status == 0)
+        let otherDatabase = ["CLAIRO_DATABASE": "sqlite:\(scratch.path("other.db"))"]
+        #expect(try await pipeline.clairo("gc", "--older-than", "0", more: otherDatabase).status == 0)
         try await pipeline.audit([id])
     }
 
     @Test(arguments: [["--kinds", "plan,dance"], ["--stages", "dance"], ["--concurrency", "0"], ["--lease", "0"]])
-    func wrongOptionsAreRefused(_ arguments: [String]) async throws {
+    func invalidOptionsAreRefused(_ arguments: [String]) async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         #expect(try await pipeline.start(["consume"] + arguments).outcome().status == 64)
     }
@@ -324,7 +320,7 @@ import Testing
         ["--queue", "http://x"], ["--queue", "kafka://"], ["--queue", "kafka://b:1", "-X", "no.such.thing=1"],
         ["--queue", "kafka://b:1", "-X", "enable.auto.commit=true"],
     ])
-    func aWrongQueueIsAMatterOfConfiguration(_ arguments: [String]) async throws {
+    func anInvalidQueueIsAConfigurationError(_ arguments: [String]) async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let outcome = try await pipeline.start(["consume"] + arguments).outcome()
         #expect(outcome.status == 78, "\(outcome)")

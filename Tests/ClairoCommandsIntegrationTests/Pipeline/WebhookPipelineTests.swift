@@ -5,7 +5,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// A receiver of webhooks beside the pipeline.
+/// A pipeline with a receiver of webhooks.
 @Suite(.sharesMachine) struct WebhookPipelineTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -15,7 +15,7 @@ import Testing
         var body: Data
     }
 
-    @Test func aReceiverGetsTheSignedEventsOfAJobToItsEnd() async throws {
+    @Test func aReceiverGetsTheSignedEventsOfAWholeJob() async throws {
         let deliveries = Mutex<[Delivery]>([])
         let receiver = try StubServer { request, body in
             deliveries.withLock { $0.append(Delivery(headers: request.headers, body: body)) }
@@ -28,13 +28,14 @@ import Testing
         ]
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
-        // The first task in a process that knows of the webhook, and writes what is sent by another in the end.
+        // The first task runs in a process with a webhook URL. Another process without one delivers the messages in the
+        // end.
         #expect(try await pipeline.consumer("--once", more: hook).outcome().status == 0)
         #expect(try await pipeline.clairo("produce", "--once").status == 0)
         let consumed = try await pipeline.consumer("--until-idle", more: hook).outcome()
         #expect(consumed.status == 0, "\(consumed)")
 
-        // What is answered late is sent again, and counts once.
+        // A message with a late reply is sent again, and counts once.
         var known: Set<String?> = []
         let received = deliveries.withLock { $0 }.filter { known.insert($0.headers["clairo-delivery"]).inserted }
         let events = try received.map { try JSONDecoder().decode(JobEvent.self, from: $0.body) }
@@ -51,14 +52,14 @@ import Testing
         #expect(Set(received.compactMap { $0.headers["clairo-delivery"] }).count == 3)
     }
 
-    @Test func aProcessThatKnowsOfNoWebhookDropsNone() async throws {
+    @Test func aProcessWithoutAWebhookURLKeepsWebhookMessages() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         var hook = MetadataSamples.message(of: .make(), topic: Topic.webhook)
         hook.payload = try JSON.encode(JobEvent(.ready, job: MetadataSamples.job(of: .make())), pretty: false)
         let message = hook
         try await pipeline.site.inspect { try await $0.post([message], about: nil) }
         #expect(try await pipeline.clairo("produce", "--once").text == "delivered 0, postponed 0, dead letters 0\n")
-        #expect(try await pipeline.consumer("--until-idle").outcome().status == 0, "and does not wait for it")
+        #expect(try await pipeline.consumer("--until-idle").outcome().status == 0, "it does not wait for the message")
         #expect(try await pipeline.clairo("run", try await Clip(seconds: 2).make().path).status == 0)
         #expect(try await pipeline.site.inspect { try await $0.unsentMessages() } == 1)
     }

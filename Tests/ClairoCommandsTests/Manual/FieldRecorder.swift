@@ -1,7 +1,7 @@
 import ClairoCore
 import Foundation
 
-/// A field of a JSON document, as the tables of clairo-json(7) tell it.
+/// A field of a JSON document, as in the tables of clairo-json(7).
 struct JSONField: Hashable, CustomStringConvertible {
     var name: String
     /// `integer`, `string` and so on.
@@ -11,12 +11,12 @@ struct JSONField: Hashable, CustomStringConvertible {
     var description: String { "\(name): \(type)\(isOptional ? "?" : "")" }
 }
 
-/// Learns the fields of a `Decodable` type by having it decoded: it notes what the type asks for and makes up the answers.
+/// Determines the fields of a `Decodable` type by decoding it: records what the type requests, and makes up the values.
 final class FieldRecorder: Decoder {
     let codingPath: [any CodingKey] = []
     let userInfo: [CodingUserInfoKey: Any] = [:]
     private(set) var fields: [JSONField] = []
-    /// The key whose presence was asked for last: `decodeIfPresent` does so before it decodes.
+    /// The key whose presence was checked last: `decodeIfPresent` checks before it decodes.
     private var asked: String?
 
     static func fields(of type: any Decodable.Type) throws -> [JSONField] {
@@ -25,7 +25,7 @@ final class FieldRecorder: Decoder {
         return recorder.fields
     }
 
-    /// Values for types that not every text or number is good for.
+    /// Values for types that do not accept every text or number.
     private static let samples: [any Sendable] = [
         Rational(25), Timestamp.now, VideoID.make(), JobID.make(), TaskID.make(), MessageID.make(), DynamicRange.sdr,
         LadderDecision.Verdict.kept, OutputManifest.State.complete, JobProgress.Phase.done,
@@ -41,7 +41,7 @@ final class FieldRecorder: Decoder {
 
     private static func first<C: CaseIterable>(_ type: C.Type) -> Any? { type.allCases.first }
 
-    /// What the manual calls a type.
+    /// The manual's name of a type.
     private static func word(_ type: any Decodable.Type) -> String {
         switch type {
         case is Bool.Type: "boolean"
@@ -97,7 +97,7 @@ final class FieldRecorder: Decoder {
         func superDecoder(forKey key: Key) throws -> any Decoder { throw NotAField() }
     }
 
-    /// Two elements, which are the bounds of a range.
+    /// Two elements, which serve as the bounds of a range.
     private struct Unkeyed: UnkeyedDecodingContainer {
         let codingPath: [any CodingKey] = []
         var currentIndex = 0

@@ -1,10 +1,10 @@
 import Foundation
 
-/// A document of this project: the README or a page of the manual.
+/// A document of this project: the README or a manual page.
 struct ManualPage {
     static let root = (0..<4).reduce(URL(filePath: #filePath)) { url, _ in url.deletingLastPathComponent() }
 
-    /// Those written by hand.
+    /// The documents written by hand.
     static let names = ["README.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md", ".github/CHANGELOG.md"] + manual
 
     private static let manual: [String] = {
@@ -20,7 +20,7 @@ struct ManualPage {
         text = try String(contentsOf: Self.root.appending(path: name), encoding: .utf8)
     }
 
-    /// The cells of the tables below a heading, without their head and without marks for code.
+    /// The cells of the tables below a heading, without the header row and code marks.
     func rows(below heading: String) -> [[String]] {
         var rows: [[String]] = []
         var isBelow = false
@@ -37,7 +37,7 @@ struct ManualPage {
             if line.hasPrefix("|--") {
                 isBody = true
             } else if isBody {
-                // An escaped bar belongs to its cell.
+                // An escaped bar is part of its cell.
                 let cells = line.replacing("\\|", with: "\u{0}").split(separator: "|", omittingEmptySubsequences: false)
                 rows.append(
                     cells.dropFirst().dropLast().map {
@@ -49,7 +49,7 @@ struct ManualPage {
         return rows
     }
 
-    /// The lines of a file's text between code fences, or all inline code: what a reader may type.
+    /// The lines between code fences, or all inline code: what a reader may type.
     var code: [String] {
         var code: [String] = []
         var isBlock = false

@@ -8,11 +8,11 @@ import Testing
 @testable import ClairoCommands
 @testable import ClairoMedia
 
-/// The documents say what the code does: their tables of fields, settings, metrics and options are compared with it.
+/// The documents match the code: their tables of fields, settings, metrics and options are compared with it.
 @Suite struct ManualTests {
     // MARK: JSON
 
-    /// The documents by their headings in clairo-json(7) and clairo-messages(7).
+    /// The documented types, by page and heading in clairo-json(7) and clairo-messages(7).
     static var documents: [(page: String, heading: String, type: any Decodable.Type)] {
         [
             ("man/clairo-json.7.md", "error", ErrorDocument.self),
@@ -73,25 +73,25 @@ import Testing
     }
 
     @Test(arguments: documents.map { ($0.page, $0.heading) })
-    func tablesOfFieldsAreThoseOfTheCode(page: String, heading: String) throws {
+    func tablesOfFieldsMatchTheCode(page: String, heading: String) throws {
         let type = try #require(Self.documents.first { $0.page == page && $0.heading == heading }?.type)
-        let told = try ManualPage(page).rows(below: heading).map { row in
+        let documented = try ManualPage(page).rows(below: heading).map { row in
             JSONField(
                 name: row[0], type: row[1].hasSuffix("?") ? String(row[1].dropLast()) : row[1],
                 isOptional: row[1].hasSuffix("?"))
         }
         var fields = try FieldRecorder.fields(of: type)
         if type == TranscodeSettings.self {
-            // It reads less than it writes: profiles leave out what has a default.
+            // Decoding needs fewer fields than encoding writes: profiles omit fields with default values.
             let written =
                 try JSONSerialization.jsonObject(with: JSON.encode(TranscodeSettings())) as? [String: Any] ?? [:]
             fields = fields.map { JSONField(name: $0.name, type: $0.type, isOptional: written[$0.name] == nil) }
         }
-        #expect(Set(told) == Set(fields), "\(page), \(heading)")
-        #expect(told.count == Set(told.map(\.name)).count, "\(page), \(heading): a field is told twice")
+        #expect(Set(documented) == Set(fields), "\(page), \(heading)")
+        #expect(documented.count == Set(documented.map(\.name)).count, "\(page), \(heading): duplicate field")
     }
 
-    /// It writes more than it reads, so it is encoded.
+    /// Encoding writes more than decoding reads, so it is encoded here.
     @Test func verificationIsDocumented() throws {
         let check = VerificationReport.Check(name: "a", subject: "b", passed: true, detail: "c")
         let object = try JSONSerialization.jsonObject(with: JSON.encode(VerificationReport(checks: [check])))
@@ -112,23 +112,23 @@ import Testing
         for row in rows {
             guard let key = Settings.Key(rawValue: row[0]), let value = settings.value(key) else { continue }
             let scheme = value.split(separator: ":")[0]
-            let told = value.contains("/home/") ? "\(scheme): in the data directory" : value
-            #expect(row[1] == told, "\(key.rawValue)")
+            let documented = value.contains("/home/") ? "\(scheme): in the data directory" : value
+            #expect(row[1] == documented, "\(key.rawValue)")
         }
     }
 
-    /// Each field of a profile is accepted with the default that the manual tells, and changes nothing.
+    /// Each field of a profile is accepted with its documented default, and changes nothing.
     @Test func everyFieldOfAProfileIsDocumented() throws {
         let scratch = try Scratch()
         let rows = try ManualPage("man/clairo.yaml.5.md").rows(below: "PROFILES")
         let lines = rows.filter { $0[2] != "all that fit" }.map { "  \($0[0]): \($0[2])" }
         let file = scratch.path + "/profiles.yaml"
-        try Data(("told:\n" + lines.joined(separator: "\n") + "\n").utf8).write(to: URL(filePath: file))
-        #expect(try ProfilesFile.read(file).settings(of: "told") == TranscodeSettings())
-        // `start` and `duration` are of one command, not of a profile.
-        let told = Set(rows.map { $0[0].replacing("-", with: "").lowercased() })
+        try Data(("documented:\n" + lines.joined(separator: "\n") + "\n").utf8).write(to: URL(filePath: file))
+        #expect(try ProfilesFile.read(file).settings(of: "documented") == TranscodeSettings())
+        // `start` and `duration` are options of one command, not of a profile.
+        let documented = Set(rows.map { $0[0].replacing("-", with: "").lowercased() })
         let fields = try FieldRecorder.fields(of: TranscodeSettings.self).map { $0.name.lowercased() }
-        #expect(told == Set(fields).subtracting(["start", "duration"]))
+        #expect(documented == Set(fields).subtracting(["start", "duration"]))
     }
 
     @Test func examplesOfFilesAreValid() async throws {
@@ -148,16 +148,16 @@ import Testing
 
     @Test func everyVariableIsDocumented() throws {
         let page = try ManualPage("man/clairo.yaml.5.md")
-        let told = Set(page.rows(below: "ENVIRONMENT").flatMap { $0[0].split(separator: ", ").map(String.init) })
+        let documented = Set(page.rows(below: "ENVIRONMENT").flatMap { $0[0].split(separator: ", ").map(String.init) })
         let settings = Set(Settings.Key.allCases.map(\.environmentName))
         let forTests: Set = ["CLAIRO_CRASH_AT", "CLAIRO_STOP_AT"]
         let names = #/"((?:CLAIRO|AWS|XDG|ECS|DOCKER|NOTIFY|WATCHDOG)_[A-Z0-9_]*[A-Z0-9])"/#
         let read = Set(try Self.sources().flatMap { $0.matches(of: names).map { String($0.1) } })
-        #expect(read.subtracting(told).subtracting(settings).subtracting(forTests).isEmpty)
-        // AWS_ENDPOINT_URL_ is followed by a service.
-        let services = Set(told.filter { $0.hasPrefix("AWS_ENDPOINT_URL_") })
+        #expect(read.subtracting(documented).subtracting(settings).subtracting(forTests).isEmpty)
+        // AWS_ENDPOINT_URL_ is followed by the name of a service.
+        let services = Set(documented.filter { $0.hasPrefix("AWS_ENDPOINT_URL_") })
         let others: Set = ["HOME", "http_proxy", "https_proxy", "all_proxy", "no_proxy"]
-        #expect(told.subtracting(read).subtracting(services).subtracting(others).isEmpty)
+        #expect(documented.subtracting(read).subtracting(services).subtracting(others).isEmpty)
     }
 
     // MARK: Metrics
@@ -175,15 +175,15 @@ import Testing
             }
         }
         #expect(Set(rows.map { Array($0.prefix(3)) }) == declared)
-        // The same by what a daemon shows.
+        // The same for what a daemon exposes.
         #expect(Set(MetricFamily.daemon.map(\.name)).isSubset(of: rows.map { $0[0] }))
     }
 
     // MARK: Commands and options
 
-    /// Options that a document mentions exist. (Scripts/man --check sees to it that the pages of commands are current.)
+    /// Options mentioned in a document exist. (Scripts/man --check verifies that the pages of commands are current.)
     @Test(arguments: ManualPage.names.filter { !$0.contains("CHANGELOG") })
-    func optionsAndCommandsExist(name: String) throws {
+    func documentedOptionsAndCommandsExist(name: String) throws {
         let folder = ManualPage.root.appending(path: "man")
         let pages = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".1") }
         let commands = Set(pages.map { String($0.dropLast(2)) }).union(["clairo-help"])
@@ -196,7 +196,7 @@ import Testing
                 let command = ["clairo", call.1, call.2].compactMap(\.self).joined(separator: "-")
                 #expect(commands.contains(command) || commands.contains("clairo-\(call.1)"), "\(name): \(line)")
             }
-            // Other programs' options are theirs.
+            // Options of other programs.
             guard line.contains("clairo ") && !line.contains("docker") || line.hasPrefix("--") else { continue }
             for option in line.matches(of: option) {
                 let isKnown = manual.contains(option.1) || Self.optionsOfOthers.contains(String(option.1))
@@ -205,18 +205,18 @@ import Testing
         }
     }
 
-    /// Of our scripts, and of programs that a page names.
+    /// Options of our scripts, and of programs that a page mentions.
     private static let optionsOfOthers: Set = [
         "--quick", "--on", "--images", "--clip", "--peer", "--long", "--build-arg", "--profile", "--scale",
         "--stack-name", "--capabilities", "--generate-completion-script",
     ]
 
-    @Test func limitsOfInputsAreThoseOfTheCode() throws {
+    @Test func documentedInputLimitsMatchTheCode() throws {
         let rows = try ManualPage("man/clairo-security.7.md").rows(below: "INPUTS")
         let limits = InputLimits()
-        let told = Dictionary(uniqueKeysWithValues: rows.map { ($0[0], $0[1]) })
+        let documented = Dictionary(uniqueKeysWithValues: rows.map { ($0[0], $0[1]) })
         #expect(
-            told == [
+            documented == [
                 "--max-pixels": "\(limits.maxPixels)", "--max-streams": "\(limits.maxStreams)",
                 "--max-frames": "\(limits.maxFrames)", "--max-duration": "\(Int(limits.maxDuration))",
                 "--probe-size": "\(limits.probeBytes)",
@@ -224,7 +224,7 @@ import Testing
     }
 
     @Test(arguments: ManualPage.names)
-    func linksLeadSomewhere(name: String) throws {
+    func everyLinkHasATarget(name: String) throws {
         let page = try ManualPage(name)
         let folder = ManualPage.root.appending(path: name).deletingLastPathComponent()
         for link in page.text.matches(of: #/\]\(([^):#]+)\)/#) {

@@ -16,7 +16,7 @@ struct MetricsPageTests {
         return page
     }
 
-    @Test func aFreshAnswerIsNotAskedForAgain() async {
+    @Test func aFreshResultIsServedFromTheCache() async {
         let asked = Atomic<Int>(0)
         let source = MetricsPage("s", freshness: .seconds(3600), timeout: .seconds(600)) {
             [page] () throws(ClairoError) in
@@ -27,7 +27,7 @@ struct MetricsPageTests {
         #expect(text.contains("test_level 1\n") && text.contains(#"clairo_scrape_success{source="s"} 1"#))
     }
 
-    @Test func anAnswerThatIsOldIsAskedForAgain() async {
+    @Test func aStaleResultIsReadAgain() async {
         let asked = Atomic<Int>(0)
         let source = MetricsPage("s", freshness: .zero, timeout: .seconds(600)) { [page] () throws(ClairoError) in
             page(Double(asked.add(1, ordering: .relaxed).newValue))
@@ -36,7 +36,7 @@ struct MetricsPageTests {
         #expect(await source.write(to: Exposition()).text.contains("test_level 2\n"))
     }
 
-    @Test func aSlowSourceHoldsUpNoPageAndIsAskedOnce() async throws {
+    @Test func aSlowSourceDoesNotDelayAPageAndIsReadOnce() async throws {
         let (gate, open) = AsyncStream<Never>.makeStream()
         let asked = Atomic<Int>(0)
         let source = MetricsPage("s", freshness: .zero, timeout: .milliseconds(1)) { [page] () throws(ClairoError) in
@@ -53,7 +53,7 @@ struct MetricsPageTests {
         try await eventually { await source.write(to: Exposition()).text.contains("test_level 7\n") }
     }
 
-    @Test func aSourceThatCostsMuchIsAskedByNoPage() async throws {
+    @Test func aPageNeverReadsAnExpensiveSource() async throws {
         let asked = Atomic<Int>(0)
         let (answers, answered) = AsyncStream<Void>.makeStream()
         let source = MetricsPage("s", freshness: .seconds(3600), timeout: nil) { [page] () throws(ClairoError) in
@@ -72,12 +72,12 @@ struct MetricsPageTests {
         await keeping.value
     }
 
-    @Test func aFailureIsReportedOnceAndTheRecoveryToo() async {
-        let told = Mutex<[String?]>([])
+    @Test func aFailureAndItsRecoveryAreReportedOnceEach() async {
+        let reported = Mutex<[String?]>([])
         let fails = Mutex(true)
         let source = MetricsPage(
             "s", freshness: .zero, timeout: .seconds(600),
-            onTrouble: { error in told.withLock { $0.append(error?.message) } }
+            onTrouble: { error in reported.withLock { $0.append(error?.message) } }
         ) {
             [page] () throws(ClairoError) in
             if fails.withLock({ $0 }) { throw .unavailable("away") }
@@ -89,6 +89,6 @@ struct MetricsPageTests {
         }
         fails.withLock { $0 = false }
         for _ in 0..<2 { #expect(await source.write(to: Exposition()).text.contains("test_level 1\n")) }
-        #expect(told.withLock { $0 } == ["away", nil])
+        #expect(reported.withLock { $0 } == ["away", nil])
     }
 }

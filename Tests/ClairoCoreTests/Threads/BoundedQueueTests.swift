@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 @Suite struct BoundedQueueTests {
-    @Test func everythingArrivesInOrderAndThenTheEnd() {
+    @Test func elementsArriveInOrderFollowedByTheEnd() {
         let queue = BoundedQueue<Int>(capacity: 3)
         let producer = WorkerThread(name: "producer") {
             for value in 0..<1000 where !queue.push(value) { throw ClairoError.defect("\(value) was refused") }
@@ -32,14 +32,14 @@ import Testing
         #expect(popped == 500)
     }
 
-    @Test func finishedQueueStillGivesWhatItHolds() {
+    @Test func aFinishedQueueStillDeliversItsElements() {
         let queue = BoundedQueue<String>(capacity: 2)
         #expect(queue.push("a") && queue.push("b"))
         queue.finish()
         #expect([queue.pop(), queue.pop(), queue.pop()] == ["a", "b", nil])
     }
 
-    @Test func producerBeforeAFullQueueIsWokenByAbandon() {
+    @Test func abandonWakesAProducerThatWaitsForSpace() {
         let queue = BoundedQueue<Int>(capacity: 1)
         #expect(queue.push(1))
         let result = Mutex<Bool?>(nil)
@@ -50,7 +50,7 @@ import Testing
         #expect(queue.pop() == nil)
     }
 
-    @Test func consumerBeforeAnEmptyQueueIsWokenByAbandonOrFinish() {
+    @Test func abandonOrFinishWakesAConsumerThatWaits() {
         for end in [BoundedQueue<Int>.abandon, BoundedQueue<Int>.finish] {
             let queue = BoundedQueue<Int>(capacity: 1)
             let isNil = Mutex(false)
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func abandonedQueueDropsWhatItHolds() {
+    @Test func anAbandonedQueueDropsItsElements() {
         let queue = BoundedQueue<Int>(capacity: 2)
         #expect(queue.push(1))
         queue.abandon()

@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 @Suite struct StopRequestTests {
-    @Test func handlersAreCalledOnceInTheirOrder() {
+    @Test func handlersAreCalledOnceInOrder() {
         let stop = StopRequest()
         let calls = Mutex<[Int]>([])
         for number in 0..<3 { stop.onCancel { calls.withLock { $0.append(number) } } }
@@ -12,7 +12,7 @@ import Testing
         #expect(calls.withLock { $0 } == [0, 1, 2])
     }
 
-    @Test func aHandlerThatComesTooLateIsCalledAtOnce() {
+    @Test func aHandlerAddedAfterCancellationIsCalledAtOnce() {
         let stop = StopRequest()
         stop.cancel()
         let calls = Mutex(0)
@@ -20,14 +20,14 @@ import Testing
         #expect(calls.withLock { $0 } == 1)
     }
 
-    @Test func aForgottenHandlerIsNeitherCalledNorKept() {
+    @Test func aRemovedHandlerIsNeitherCalledNorRetained() {
         final class Thing: Sendable {}
         let stop = StopRequest()
         var thing: Thing? = Thing()
         weak let kept = thing
         let handler = stop.onCancel { [thing] in
             _ = thing
-            Issue.record("It was forgotten")
+            Issue.record("A removed handler was called")
         }
         stop.onCancel {}
         stop.forget(handler)

@@ -34,7 +34,7 @@ import Testing
                     woken.increment()
                 }
             }
-            // A signal may come before some of them wait.
+            // A signal may arrive before some of them wait.
             while woken.count < 3 {
                 signal.signal()
                 await Task.yield()
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func aCancelledWaiterLeavesTheSignalToTheNext() async {
+    @Test func aCancelledWaiterDoesNotConsumeTheSignal() async {
         signal.signal()
         let cancelled = Task {
             withUnsafeCurrentTask { $0?.cancel() }
@@ -52,7 +52,7 @@ import Testing
         await signal.wait(seconds: Self.forever)
     }
 
-    @Test func aCancelEndsAWait() async {
+    @Test func cancellationEndsAWait() async {
         let waiting = Task { await signal.wait(seconds: Self.forever) }
         waiting.cancel()
         await waiting.value

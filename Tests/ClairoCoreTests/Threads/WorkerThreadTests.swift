@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 @Suite struct WorkerThreadTests {
-    @Test func theErrorOfTheBodyIsHandedToTheOneWhoJoins() {
+    @Test func joinRethrowsTheErrorOfTheBody() {
         let error = ClairoError.badMedia("x")
         #expect(WorkerThread(name: "fails") { throw error }.join() as? ClairoError == error)
         #expect(WorkerThread(name: "ends") {}.join() == nil)
@@ -23,8 +23,8 @@ import Testing
         #expect(seen.withLock { $0?.niceness } == 7)
     }
 
-    @Test func aDedicatedThreadGivesItsResult() async {
-        // What throws nothing needs no try.
+    @Test func aDedicatedThreadReturnsItsResult() async {
+        // A body that does not throw needs no `try`.
         #expect(await onDedicatedThread(name: "result") { 42 } == 42)
         #expect(await onDedicatedThread(name: "own-thread") { Thread.current.name } == "own-thread")
     }
@@ -34,7 +34,7 @@ import Testing
             try await onDedicatedThread(name: "error") { () throws(ClairoError) in throw .cancelled }
             Issue.record("It did not throw")
         } catch {
-            // Typed all the way: no cast is needed.
+            // The error is typed, so no cast is needed.
             #expect(error.kind == .cancelled)
         }
     }

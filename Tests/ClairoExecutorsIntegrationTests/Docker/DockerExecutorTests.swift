@@ -6,7 +6,7 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// Anything that happens in or to a task's container is one failed attempt, and the worker continues.
+/// Whatever happens in or to a task's container is one failed attempt, and the worker continues.
 @Suite(
     .sharesMachine,
     .enabled(if: DockerDaemon.isPossible, "no Docker daemon of our own here: \(DockerDaemon.lacking ?? "") is lacking"))
@@ -20,7 +20,7 @@ struct DockerExecutorTests {
         var warnings: [String] = []
     }
 
-    /// Runs a process that does not do its task, with only the container's isolation.
+    /// Runs a misbehaving process with only the container's isolation.
     private func outcome(
         _ misbehaviour: String, target: String = "", limits: DockerLimits = DockerLimits(),
         sandbox: SandboxMode = .off, store: any ObjectStore = MemoryStore(), stop: StopRequest = StopRequest()
@@ -30,14 +30,14 @@ struct DockerExecutorTests {
             in: scratch, misbehaviour, target: target, limits: limits, sandbox: sandbox,
             onKill: { kill in kills.withLock { $0.append(kill) } })
         do throws(ClairoError) {
-            let result = try await Misbehaving(in: executor).run(store: store, stop: stop)
+            let result = try await MisbehavingProcess(in: executor).run(store: store, stop: stop)
             return Outcome(kills: kills.withLock { $0 }, warnings: result.warnings)
         } catch {
             return Outcome(error: error, kills: kills.withLock { $0 })
         }
     }
 
-    // MARK: What becomes of it
+    // MARK: Outcomes
 
     static let misbehaviours: [(String, DockerLimits, TaskKill, String)] = [
         ("segv", DockerLimits(), .crash, "crashed (signal 11)"),
@@ -54,21 +54,21 @@ struct DockerExecutorTests {
         ("bomb", DockerLimits(task: ProcessLimits(stallSeconds: 2), processes: 64), .stalled, "made no progress"),
     ]
 
-    @Test(arguments: misbehaviours.indices) func misbehaviourIsADefectWithItsReason(index: Int) async throws {
+    @Test(arguments: misbehaviours.indices) func misbehaviourIsReportedAsADefectWithItsReason(index: Int) async throws {
         let (misbehaviour, limits, kill, words) = Self.misbehaviours[index]
         let outcome = try await outcome(misbehaviour, limits: limits)
         #expect(outcome.error?.kind == .defect, "\(misbehaviour): \(outcome)")
         #expect(outcome.error?.message.contains(words) == true, "\(misbehaviour): \(outcome)")
         #expect(outcome.kills == [kill], "\(misbehaviour)")
         #expect(try await ContainersUnderTest(scratch).all() == [])
-        // And the next task is done.
+        // The next task still runs.
         let store = MemoryStore()
         try store.put(Data("there".utf8), at: "given/x")
         let next = try await self.outcome("exchange", sandbox: .auto, store: store)
         #expect(next.error == nil && next.warnings == [] && next.kills == [])
     }
 
-    @Test func aStopEndsItAndNothingIsLeft() async throws {
+    @Test func aStopEndsTheContainerAndLeavesNothing() async throws {
         let (containers, stop) = (try await ContainersUnderTest(scratch), StopRequest())
         async let stopped = outcome("silence", stop: stop)
         _ = try await containers.running()
@@ -79,10 +79,10 @@ struct DockerExecutorTests {
         #expect(files(below: scratch.path("docker")).keys.sorted() == ["id"])
     }
 
-    /// A daemon that is stopped kills its containers; an operator removes one by mistake: not the media's fault.
-    @Test(arguments: [["kill"], ["rm", "--force"]]) func killedFromOutsideItIsTransient(_ command: [String])
-        async throws
-    {
+    /// A stopping daemon kills its containers, and an operator may remove one by mistake. Neither is the fault of the
+    /// media.
+    @Test(arguments: [["kill"], ["rm", "--force"]])
+    func aContainerKilledFromOutsideIsATransientError(_ command: [String]) async throws {
         let containers = try await ContainersUnderTest(scratch)
         async let killed = outcome("silence")
         let id = try await containers.running()
@@ -92,19 +92,19 @@ struct DockerExecutorTests {
         #expect(try await containers.all() == [])
     }
 
-    // MARK: What it is and has
+    // MARK: Isolation
 
-    @Test func itsConfigurationLeavesNothingOpen() async throws {
+    @Test func theContainersConfigurationGrantsNothing() async throws {
         let containers = try await ContainersUnderTest(scratch)
         let stop = StopRequest()
         async let running = outcome(
             "silence", limits: DockerLimits(task: ProcessLimits(memory: 300 << 20), cpus: 1.5), stop: stop)
         let id = try await containers.running()
-        let told = try await containers.daemon.docker("inspect", id)
+        let output = try await containers.daemon.docker("inspect", id)
         stop.cancel()
         _ = try await running
         let container = try #require(
-            try JSONSerialization.jsonObject(with: Data(told.utf8)) as? [[String: Any]]
+            try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [[String: Any]]
         ).first
         let host = try #require(container?["HostConfig"] as? [String: Any])
         let numbers = [
@@ -118,13 +118,13 @@ struct DockerExecutorTests {
         #expect(host["SecurityOpt"] as? [String] == ["no-new-privileges"])
         let configuration = try #require(container?["Config"] as? [String: Any])
         #expect(configuration["User"] as? String == "65534:65534")
-        // The image's volume is no volume here, which would be a place to write on the host's disk.
+        // The image's volume is not mounted, because it would be a writable place on the host's disk.
         let mounts = try #require(container?["Mounts"] as? [[String: Any]])
         #expect(mounts.map { $0["Destination"] as? String } == ["/work"] && mounts.first?["RW"] as? Bool == false)
     }
 
-    /// With only the container's isolation, without the child's own sandbox.
-    @Test func aBurglarFindsNothingInIt() async throws {
+    /// With only the container's isolation, without the task's own sandbox.
+    @Test func anAttackerGainsNothingInTheContainer() async throws {
         let canary = try scratch.write("untouched", to: "canary")
         let server = try Canary(path: scratch.path("socket"))
         func tried(_ target: String) async throws -> Set<String> {
@@ -132,7 +132,7 @@ struct DockerExecutorTests {
             #expect(outcome.error == nil, "\(target): \(outcome)")
             return Set(outcome.warnings.filter { $0.hasSuffix(": done") }.map { String($0.dropLast(6)) })
         }
-        // The image's own files may be read, but for root's; and an empty file can be made in its memory.
+        // Files of the image are readable except root's own, and an empty file can be created in memory.
         let opened = try await tried("files:\(scratch.path)")
         let harmless: Set = [
             "read /", "read /dev/null", "read /proc/self/environ", "write /tmp/new", "write /proc/self/oom_score_adj",
@@ -149,7 +149,7 @@ struct DockerExecutorTests {
         #expect(try String(contentsOfFile: canary, encoding: .utf8) == "untouched")
     }
 
-    @Test(arguments: [SandboxMode.off, .auto]) func processesAndThreadsAreCounted(sandbox: SandboxMode) async throws {
+    @Test(arguments: [SandboxMode.off, .auto]) func processesAndThreadsAreLimited(sandbox: SandboxMode) async throws {
         let tried = try await outcome(
             "escape", target: "threads", limits: DockerLimits(processes: 100), sandbox: sandbox
         ).warnings
@@ -159,32 +159,34 @@ struct DockerExecutorTests {
 
     /// With both layers, an attempt to access other processes ends it, as in a plain process.
     @Test(arguments: ["fork", "execute", "killAll", "trace", "mount", "tcp:9", "unix:/work/socket"])
-    func theChildsOwnSandboxWorksInIt(target: String) async throws {
+    func theTasksOwnSandboxWorksInTheContainer(target: String) async throws {
         let outcome = try await outcome("escape", target: target, sandbox: .auto)
         #expect(outcome.error?.kind == .defect && outcome.kills == [.forbiddenCall], "\(target): \(outcome)")
     }
 
-    @Test func nothingThatItWritesGetsToTheDisk() async throws {
+    @Test func aTaskCannotFillTheDisk() async throws {
         let tried = try await outcome("escape", target: "disk").warnings
-        // A file of its own limit; and where that is lifted, a small /tmp.
+        // The process's own file size limit applies first. Without it, the size of the small /tmp does.
         #expect(tried == ["disk: 0 bytes"], "\(tried)")
         let limits = DockerLimits(task: ProcessLimits(fileSize: 1 << 40), scratchBytes: 1 << 20)
         let more = try await outcome("escape", target: "disk", limits: limits).warnings
         #expect(more == ["disk: \(1 << 20) bytes"], "\(more)")
     }
 
-    // MARK: What is missing
+    // MARK: Missing parts
 
-    private func error(_ executor: DockerExecutor) async -> ClairoError? { await Misbehaving(in: executor).error() }
+    private func error(_ executor: DockerExecutor) async -> ClairoError? {
+        await MisbehavingProcess(in: executor).error()
+    }
 
-    @Test func anImageThatIsMissingIsNotTheJobsFault() async throws {
+    @Test func aMissingImageIsNotTheJobsFault() async throws {
         let executor = try await DockerExecutor.underTest(in: scratch, image: "no/such:image")
         let error = try #require(await error(executor))
         #expect(error.kind == .capacity && error.exitCode == .configuration)
         #expect(error.message.contains("no image no/such:image") && error.advice?.contains("--docker-image") == true)
     }
 
-    @Test func aDaemonThatIsNotThereIsNotTheJobsFault() async throws {
+    @Test func anUnavailableDaemonIsNotTheJobsFault() async throws {
         let executor = try await DockerExecutor.underTest(
             in: scratch, image: "any", socket: "unix://\(scratch.path("none.sock"))")
         let error = try #require(await error(executor))
@@ -192,7 +194,7 @@ struct DockerExecutorTests {
         #expect(error.message.contains(scratch.path("none.sock")) && error.advice?.contains("DOCKER_HOST") == true)
     }
 
-    @Test func anImageOfAnotherProgramIsReported() async throws {
+    @Test func anImageWithAnotherProgramIsReported() async throws {
         let daemon = try await DockerDaemon.shared
         try scratch.write("", to: "empty")
         let archive = scratch.path("empty.tar")
@@ -205,7 +207,7 @@ struct DockerExecutorTests {
         #expect(try await ContainersUnderTest(scratch).all() == [])
     }
 
-    @Test(.enabled(if: SmallDisk.isPossible)) func aDaemonWithoutRoomIsCapacity() async throws {
+    @Test(.enabled(if: SmallDisk.isPossible)) func aDaemonWithoutDiskSpaceIsACapacityError() async throws {
         let disk = try await SmallDisk(scratch, kilobytes: 32 << 10)
         let folder = "/tmp/clairo-docker-full-\(getpid())"
         let daemon = try await DockerDaemon.start(folder: folder, data: disk.path)
@@ -224,17 +226,17 @@ struct DockerExecutorTests {
         let error = try #require(await error(executor))
         #expect(error.kind == .capacity && error.exitCode == .inputOutput, "\(error)")
         #expect(error.advice?.contains("space") == true)
-        // Before its disk goes.
+        // Before its disk is unmounted.
         await daemon.stop()
     }
 
-    // MARK: Looking whether it works
+    // MARK: Checks and cleanup
 
     @Test func aCheckReportsTheSandboxLayers() async throws {
         let report = try await DockerExecutor.underTest(in: scratch).check()
         #expect(report.image.hasPrefix("sha256:") && !report.version.isEmpty)
         #expect(report.missingLimits == [])
-        // Docker lets landlock through since version 23.
+        // Docker permits landlock since version 23.
         let missing = report.sandbox.gaps.map(\.layer)
         #expect(missing == [] || missing == [.landlock], "\(report)")
         #expect((report.refusal(of: .require) == nil) == missing.isEmpty)
@@ -242,11 +244,11 @@ struct DockerExecutorTests {
         #expect(try await ContainersUnderTest(scratch).all() == [])
     }
 
-    @Test func containersOfDeadWorkersAreRemovedAndThoseOfTheLivingStay() async throws {
+    @Test func onlyContainersOfDeadWorkersAreRemoved() async throws {
         let containers = try await ContainersUnderTest(scratch)
         let stop = StopRequest()
         let removed = Mutex(0)
-        // A worker that lives, with the same folder.
+        // A running worker with the same folder.
         async let living = outcome("silence", stop: stop)
         let its = try await containers.running()
         // A worker that was killed before it could remove anything: its lock is free.

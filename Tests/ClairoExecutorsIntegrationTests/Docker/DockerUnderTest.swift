@@ -6,10 +6,10 @@ import Synchronization
 import Testing
 
 extension DockerExecutor {
-    /// On the tests' own daemon, with the built binary in the image.
+    /// An executor on the tests' own daemon, with the built binary in the image.
     /// - Parameters:
-    ///   - misbehaviour: what the process does instead of its task.
-    ///   - target: to what it does it.
+    ///   - misbehaviour: What the process does instead of its task.
+    ///   - target: The target of the misbehaviour.
     static func underTest(
         in scratch: Scratch, _ misbehaviour: String? = nil, target: String = "",
         limits: DockerLimits = DockerLimits(), sandbox: SandboxMode = .auto, image: String? = nil,
@@ -29,7 +29,7 @@ extension DockerExecutor {
         return try DockerExecutor(
             Options(
                 image: name, socket: url, folder: scratch.path("docker"), limits: limits, sandbox: sandbox,
-                arguments: misbehaviour.map { Misbehaving.arguments($0, target: target) } ?? ["run-task"]),
+                arguments: misbehaviour.map { MisbehavingProcess.arguments($0, target: target) } ?? ["run-task"]),
             onKill: onKill, onOrphans: onOrphans)
     }
 }
@@ -44,7 +44,7 @@ struct ContainersUnderTest {
         folder = scratch.path("docker")
     }
 
-    /// Their ids, of those that have ended too.
+    /// All ids, including exited containers.
     func all() async throws -> [String] {
         guard let id = FileManager.default.contents(atPath: folder + "/id") else { return [] }
         let label = "label=clairo.folder=\(String(decoding: id, as: UTF8.self))"
@@ -52,7 +52,7 @@ struct ContainersUnderTest {
             .split(separator: "\n").map(String.init)
     }
 
-    /// Waits for one that runs.
+    /// Waits for a running container.
     func running() async throws -> String {
         var found: String?
         try await eventually {

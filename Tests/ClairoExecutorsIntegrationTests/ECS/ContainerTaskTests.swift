@@ -7,7 +7,7 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// The container's side of a task on ECS: it keeps to the lease, and says what came of it once.
+/// The container's side of a task on ECS: it obeys the lease, and writes its result once.
 @Suite(.sharesMachine) struct ContainerTaskTests {
     let scratch: Scratch
     private let store = MemoryStore()
@@ -30,13 +30,13 @@ import Testing
         try exchange.write(ExchangeLease(beat: 0, sourceURL: "http://127.0.0.1/"), ExchangeLease.key)
     }
 
-    /// - Parameter misbehaviour: what the child does instead of its task; nil for the task.
+    /// - Parameter misbehaviour: What the child does instead of its task; nil for the task.
     private func task(_ misbehaviour: String?, clock: ECSClock = ECSClock(), refusal: ClairoError? = nil)
         -> ContainerTask
     {
         let output = MemoryStore()
         let executable = misbehaviour == nil ? ClairoProcess.path : ClairoProcess.misbehaving
-        let arguments = misbehaviour.map { Misbehaving.arguments($0) } ?? ["run-task"]
+        let arguments = misbehaviour.map { MisbehavingProcess.arguments($0) } ?? ["run-task"]
         return ContainerTask(
             ContainerTask.Services(
                 exchange: store,
@@ -63,7 +63,7 @@ import Testing
 
     @Test func aStoreThatDeniesTheTaskRoleIsReported() async throws {
         try offer()
-        // What the engine meets then is a matter of settings.
+        // The write error is blamed on the settings.
         let refusal = ClairoError.noPermission("AccessDenied", advice: "Look at the role.")
         let exchange = exchange
         let task = ContainerTask(
@@ -88,7 +88,7 @@ import Testing
         #expect(try result == nil)
     }
 
-    @Test func aLeaseThatStandsStillIsNotBelieved() async throws {
+    @Test func aLeaseThatIsNotRenewedEndsTheTask() async throws {
         try offer()
         let time = Mutex(0.0)
         let clock = ECSClock(
@@ -102,7 +102,7 @@ import Testing
         #expect(try result == nil)
     }
 
-    @Test func aLeaseThatGrowsIsBelievedForAsLongAsItTakes() async throws {
+    @Test func aRenewedLeaseKeepsTheTaskRunning() async throws {
         try offer()
         let time = Mutex(0.0)
         let beat = Mutex(0)
@@ -124,7 +124,7 @@ import Testing
         #expect(beat.withLock { $0 } >= 10)
     }
 
-    @Test func aLateResultReplacesNoneThatIsThere() async throws {
+    @Test func aLateResultDoesNotReplaceAnEarlierOne() async throws {
         try offer()
         let first = ExchangeResult(taskID: job.spec(.probe(name: "")).taskID, attempt: 1, frames: 7)
         try exchange.write(first, ExchangeResult.key)
@@ -132,7 +132,7 @@ import Testing
         #expect(try result?.frames == 7)
     }
 
-    @Test func aTaskThatWasGivenUpBeforeItBeganEndsAtOnce() async throws {
+    @Test func aTaskAbandonedBeforeItBeganEndsAtOnce() async throws {
         await #expect { try await run(task(nil)) } throws: { ($0 as? ClairoError)?.exitCode == .temporary }
         try offer()
         try exchange.remove(ExchangeLease.key)
@@ -140,12 +140,12 @@ import Testing
     }
 
     @Test(arguments: ["https://x/spec.json", "s3://b/other.json", "s3://b"])
-    func aURLOfNoTaskIsRefused(_ url: String) async throws {
+    func anInvalidTaskURLIsRefused(_ url: String) async throws {
         let outcome = try await ClairoProcess.run("run-task", "--spec", url)
         #expect(outcome.status == 64, "\(outcome)")
     }
 
-    @Test(.enabled(if: ECSStandIn.isAvailable, "there is no moto_server or no rclone"))
+    @Test(.enabled(if: ECSStandIn.isAvailable, "moto_server or rclone is not installed"))
     func anInterruptionEndsTheContainerWithoutAResult() async throws {
         let server = try await S3Server.shared(.rclone)
         let bucket = try await server.makeBucket()
@@ -174,7 +174,7 @@ import Testing
         }
         let proxy = try FaultProxy(to: server.port, [FaultProxy.Rule(.stall, "GET", path: "raw/source")])
         scratch.onCleanup { proxy.stop() }
-        // Its source is stalled, so it is working when it is stopped.
+        // Its source stalls, so the task is running when it is stopped.
         try await onDedicatedThread(name: "through the proxy") {
             let raw = try S3Store(
                 url: "s3://\(bucket)/raw", environment: S3Server.environment(endpoint: proxy.endpoint))
@@ -183,10 +183,10 @@ import Testing
         }
         let process = try ClairoProcess.start(
             ["run-task", "--spec", remote.specURL], environment: server.environment)
-        _ = await proxy.passage { $0.fault == .stall }
+        _ = await proxy.exchange { $0.fault == .stall }
         process.send(SIGTERM)
         let outcome = try await process.outcome()
         #expect(outcome.status == 143, "\(outcome)")
-        #expect(try await ECSGround.contents(of: remote.store)["result.json"] == nil)
+        #expect(try await ECSFixture.contents(of: remote.store)["result.json"] == nil)
     }
 }

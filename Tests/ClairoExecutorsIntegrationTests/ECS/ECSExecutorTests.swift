@@ -8,9 +8,9 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// What becomes of tasks on ECS that do not end well, and what is asked of ECS meanwhile. Nothing runs here, and no
-/// time passes: `ExecutorContractTests` has tasks that work.
-@Suite(.enabled(if: ECSStandIn.isAvailable, "there is no moto_server or no rclone")) struct ECSExecutorTests {
+/// Tasks on ECS that do not end well, and the calls to ECS meanwhile. Nothing runs here, and no time passes;
+/// `ExecutorContractTests` runs real tasks.
+@Suite(.enabled(if: ECSStandIn.isAvailable, "moto_server or rclone is not installed")) struct ECSExecutorTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
@@ -18,36 +18,36 @@ import Testing
 
     private func spec(_ job: TaskJob) throws -> TaskSpec { try job.spec(.plan(job.planRequest)) }
 
-    /// The error that a task ends with, on a clock on which no time passes.
+    /// The error of a task, with a clock that needs no real time.
     private func error(
-        _ ground: ECSGround, clock: VirtualClock = VirtualClock(), pace: ECSExecutor.Pace = ECSExecutor.Pace()
+        _ fixture: ECSFixture, clock: VirtualClock = VirtualClock(), pace: ECSExecutor.Pace = ECSExecutor.Pace()
     ) async throws -> ClairoError? {
-        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
-        let executor = try ground.executor(clock: clock.clock, pace: pace)
-        let noted = Noted()
-        let observer = TaskObserver(refuse: { noted.note($0) })
+        let job = try await fixture.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let executor = try fixture.executor(clock: clock.clock, pace: pace)
+        let recorder = RefusalRecorder()
+        let observer = TaskObserver(refuse: { recorder.record($0) })
         let spec = try spec(job)
         do throws(ClairoError) {
             _ = try await executor.run(spec, io: job.io, observer: observer, stop: StopRequest())
             return nil
         } catch {
-            #expect(noted.error == (error.kind == .usage ? error : nil), "who is to blame is told")
+            #expect(recorder.error == (error.kind == .usage ? error : nil), "only usage errors are refusals")
             return error
         }
     }
 
-    private final class Noted: Sendable {
+    private final class RefusalRecorder: Sendable {
         private let mutex = Mutex<ClairoError?>(nil)
         var error: ClairoError? { mutex.withLock { $0 } }
-        func note(_ error: ClairoError) { mutex.withLock { $0 = error } }
+        func record(_ error: ClairoError) { mutex.withLock { $0 = error } }
     }
 
-    /// Nothing is left in the exchange.
-    private func isClear(_ ground: ECSGround) async throws -> Bool {
-        try await ECSGround.contents(of: ground.exchange).isEmpty
+    /// Whether nothing is left in the exchange.
+    private func isClear(_ fixture: ECSFixture) async throws -> Bool {
+        try await ECSFixture.contents(of: fixture.exchange).isEmpty
     }
 
-    static let endings: [(ECSStandIn.Fate, ClairoError.Kind, String)] = [
+    static let endings: [(ECSStandIn.Outcome, ClairoError.Kind, String)] = [
         (.refused(["RESOURCE:MEMORY"]), .capacity, "RESOURCE:MEMORY"),
         (.refused(["RESOURCE:CPU", "RESOURCE:FARGATE"]), .capacity, "RESOURCE:FARGATE"),
         (.refused(["CAPACITY"]), .capacity, "CAPACITY"),
@@ -88,16 +88,16 @@ import Testing
         (.stuck("RUNNING"), .transient, "no heartbeat"),
     ]
 
-    @Test(arguments: endings.indices) func howATaskEndsDecidesTheKindOfItsFailure(_ index: Int) async throws {
-        let (fate, kind, words) = Self.endings[index]
-        let ground = try await ECSGround.make(in: scratch)
-        ground.standIn.give(fate)
-        let error = try #require(try await error(ground))
+    @Test(arguments: endings.indices) func theStopReasonDeterminesTheKindOfTheError(_ index: Int) async throws {
+        let (outcome, kind, words) = Self.endings[index]
+        let fixture = try await ECSFixture.make(in: scratch)
+        fixture.standIn.setOutcomes(outcome)
+        let error = try #require(try await error(fixture))
         #expect(error.kind == kind, "\(error)")
         #expect(error.message.contains(words), "\(error)")
-        #expect(try await isClear(ground))
-        // What may still run is stopped.
-        if case .stuck = fate { #expect(ground.standIn.calls("StopTask").count == 1) }
+        #expect(try await isClear(fixture))
+        // A task that may still be running is stopped.
+        if case .stuck = outcome { #expect(fixture.standIn.calls("StopTask").count == 1) }
     }
 
     static let refusals: [(ECSStandIn.Answer, ClairoError.Kind, ClairoError.ExitCode, String)] = [
@@ -141,51 +141,51 @@ import Testing
 
     @Test(arguments: refusals.indices) func ecsRejectionsAreReportedWithKindAndAdvice(_ index: Int) async throws {
         let (answer, kind, code, words) = Self.refusals[index]
-        let ground = try await ECSGround.make(in: scratch)
-        ground.standIn.answer(answer)
-        let error = try #require(try await error(ground))
+        let fixture = try await ECSFixture.make(in: scratch)
+        fixture.standIn.answer(answer)
+        let error = try #require(try await error(fixture))
         #expect(error.kind == kind && error.exitCode == code, "\(error)")
         #expect(error.message.contains(words), "\(error)")
         #expect(!"\(error)".contains(S3Server.credentials.secretAccessKey) && !"\(error)".contains("Signature"))
-        #expect(try await isClear(ground))
+        #expect(try await isClear(fixture))
     }
 
-    @Test func aThrottledCallIsSentAgainAfterPausesThatGrow() async throws {
-        let ground = try await ECSGround.make(in: scratch)
-        ground.standIn.answer(
+    @Test func aThrottledCallIsRetriedWithIncreasingPauses() async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
+        fixture.standIn.answer(
             .init("RunTask", code: "ThrottlingException", times: 2),
             .init("RunTask", status: 503, code: "ServiceUnavailable", headers: ["retry-after": "7"]))
-        ground.standIn.give(.stopped(code: "SpotInterruption"))
+        fixture.standIn.setOutcomes(.stopped(code: "SpotInterruption"))
         let clock = VirtualClock()
-        #expect(try await error(ground, clock: clock)?.message.contains("reclaimed") == true)
-        let calls = ground.standIn.calls("RunTask")
+        #expect(try await error(fixture, clock: clock)?.message.contains("reclaimed") == true)
+        let calls = fixture.standIn.calls("RunTask")
         #expect(calls.count == 4)
         #expect(
             Set(calls.map { $0.value("clientToken") as? String }).count == 1, "one task, however often it is asked for")
-        #expect(clock.slept.contains { $0 >= 7 }, "no earlier than ECS said")
+        #expect(clock.slept.contains { $0 >= 7 }, "it waits as long as ECS requests")
     }
 
-    @Test func throttledLooksAreNoFailure() async throws {
-        let ground = try await ECSGround.make(in: scratch)
-        ground.standIn.answer(.init("DescribeTasks", code: "ThrottlingException", times: 8))
-        ground.standIn.give(.stopped(code: "SpotInterruption"))
-        #expect(try await error(ground)?.message.contains("reclaimed") == true)
+    @Test func throttledDescribeCallsDoNotFailTheTask() async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
+        fixture.standIn.answer(.init("DescribeTasks", code: "ThrottlingException", times: 8))
+        fixture.standIn.setOutcomes(.stopped(code: "SpotInterruption"))
+        #expect(try await error(fixture)?.message.contains("reclaimed") == true)
     }
 
-    @Test func theCallHasWhatTheSettingsSay() async throws {
-        let ground = try await ECSGround.make(in: scratch)
-        ground.standIn.give(.stopped(code: "SpotInterruption"), .stopped(code: "SpotInterruption"))
-        _ = try await error(ground)
-        var call = try #require(ground.standIn.calls("RunTask").first)
+    @Test func runTaskUsesTheSettings() async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
+        fixture.standIn.setOutcomes(.stopped(code: "SpotInterruption"), .stopped(code: "SpotInterruption"))
+        _ = try await error(fixture)
+        var call = try #require(fixture.standIn.calls("RunTask").first)
         #expect(call.headers["content-type"] == "application/x-amz-json-1.1")
         #expect(call.headers["authorization"]?.contains("/us-east-1/ecs/aws4_request") == true)
-        #expect(call.value("cluster") as? String == ground.standIn.cluster)
-        #expect(call.value("taskDefinition") as? String == ground.standIn.taskDefinition)
+        #expect(call.value("cluster") as? String == fixture.standIn.cluster)
+        #expect(call.value("taskDefinition") as? String == fixture.standIn.taskDefinition)
         #expect(call.value("startedBy") as? String == "clairo")
         #expect(call.value("launchType") as? String == "FARGATE" && call.value("capacityProviderStrategy") == nil)
         #expect((call.value("clientToken") as? String ?? "").utf8.count <= 64)
         let network = ["networkConfiguration", "awsvpcConfiguration"]
-        #expect(call.value(network[0], network[1], "subnets") as? [String] == [ground.standIn.subnet])
+        #expect(call.value(network[0], network[1], "subnets") as? [String] == [fixture.standIn.subnet])
         #expect(call.value(network[0], network[1], "assignPublicIp") as? String == "DISABLED")
         let command = call.value("overrides", "containerOverrides", "0", "command") as? [String]
         #expect(command?.dropLast() == ["run-task", "--spec"])
@@ -193,15 +193,15 @@ import Testing
         let text = String(decoding: call.body, as: UTF8.self)
         #expect(!text.contains("X-Amz-") && !text.contains(S3Server.credentials.secretAccessKey), "no secret")
 
-        var spot = ground.placement
+        var spot = fixture.placement
         spot.capacityProviders = try ECSPlacement.CapacityProvider.list("FARGATE=1+2,FARGATE_SPOT=4")
         spot.assignsPublicIP = true
-        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
-        let executor = try ground.executor(clock: VirtualClock().clock, placement: spot)
+        let job = try await fixture.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let executor = try fixture.executor(clock: VirtualClock().clock, placement: spot)
         await #expect(throws: ClairoError.self) {
             try await executor.run(spec(job), io: job.io, stop: StopRequest())
         }
-        call = try #require(ground.standIn.calls("RunTask").last)
+        call = try #require(fixture.standIn.calls("RunTask").last)
         #expect(call.value("launchType") == nil)
         #expect(call.value("capacityProviderStrategy", "0", "base") as? Int == 2)
         #expect(call.value("capacityProviderStrategy", "1", "capacityProvider") as? String == "FARGATE_SPOT")
@@ -209,53 +209,53 @@ import Testing
         #expect(call.value(network[0], network[1], "assignPublicIp") as? String == "ENABLED")
     }
 
-    @Test func aLostAnswerStartsNoSecondTask() async throws {
-        let ground = try await ECSGround.make(in: scratch)
-        ground.standIn.give(.stopped(code: "SpotInterruption"), .stopped(code: "EssentialContainerExited"))
+    @Test func aLostReplyStartsNoSecondTask() async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
+        fixture.standIn.setOutcomes(.stopped(code: "SpotInterruption"), .stopped(code: "EssentialContainerExited"))
         let proxy = try FaultProxy(
-            to: UInt16(try #require(ground.standIn.endpoint.split(separator: ":").last.map(String.init)))
+            to: UInt16(try #require(fixture.standIn.endpoint.split(separator: ":").last.map(String.init)))
                 ?? 0, [FaultProxy.Rule(.dropReply, "POST")])
         scratch.onCleanup { proxy.stop() }
-        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
-        let client = try ground.client(clock: VirtualClock().clock, endpoint: proxy.endpoint)
-        let executor = ECSExecutor(client, placement: ground.placement, exchange: try ground.exchange)
+        let job = try await fixture.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let client = try fixture.client(clock: VirtualClock().clock, endpoint: proxy.endpoint)
+        let executor = ECSExecutor(client, placement: fixture.placement, exchange: try fixture.exchange)
         await #expect { try await executor.run(spec(job), io: job.io, stop: StopRequest()) } throws: {
             ($0 as? ClairoError)?.message.contains("reclaimed") == true
         }
-        #expect(ground.standIn.calls("RunTask").count == 2)
+        #expect(fixture.standIn.calls("RunTask").count == 2)
     }
 
-    @Test func aHundredTasksAreLookedAtInOneCall() async throws {
-        let ground = try await ECSGround.make(in: scratch)
-        let client = try ground.client(clock: VirtualClock().clock)
-        let watch = TaskWatch(client, cluster: ground.standIn.cluster)
-        let arns = (0..<150).map { "arn:aws:ecs:us-east-1:1:task/\(ground.standIn.cluster)/\($0)" }
+    @Test func aHundredTasksAreDescribedInOneCall() async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
+        let client = try fixture.client(clock: VirtualClock().clock)
+        let watch = TaskWatch(client, cluster: fixture.standIn.cluster)
+        let arns = (0..<150).map { "arn:aws:ecs:us-east-1:1:task/\(fixture.standIn.cluster)/\($0)" }
         for arn in arns { watch.add(arn) }
         let seen = try await onDedicatedThread(name: "looks") {
             try arns.compactMap { try watch.look(at: $0, noOlderThan: 1, stop: StopRequest()) }
         }
         #expect(seen.isEmpty)
-        let sizes = ground.standIn.calls("DescribeTasks").map { ($0.value("tasks") as? [String])?.count ?? 0 }
+        let sizes = fixture.standIn.calls("DescribeTasks").map { ($0.value("tasks") as? [String])?.count ?? 0 }
         #expect(sizes == [100, 50])
     }
 
-    /// A task on ECS writes its result where the media was read.
+    /// A task on ECS writes its own result, so the result must be checked.
     @Test(arguments: [
         (TaskResult(plan: MetadataSamples.plan), [FileRecord]()), (TaskResult(usage: TaskUsage(cpuSeconds: 1e308)), []),
         (TaskResult(), [FileRecord(key: "x", bytes: .max, sha256: String(repeating: "0", count: 64))]),
-    ]) func aResultThatCannotBeIsADefect(result: TaskResult, files: [FileRecord]) async throws {
-        let ground = try await ECSGround.make(in: scratch)
-        ground.standIn.give(.stuck("RUNNING"))
-        var pace = ECSGround.quick
+    ]) func anImpossibleResultIsADefect(result: TaskResult, files: [FileRecord]) async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
+        fixture.standIn.setOutcomes(.stuck("RUNNING"))
+        var pace = ECSFixture.quick
         pace.stopping = 0
-        let executor = try ground.executor(pace: pace)
-        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let executor = try fixture.executor(pace: pace)
+        let job = try await fixture.job(Data("film".utf8), name: "film", settings: Self.settings)
         let spec = job.spec(.chunk(Plan.sample(chunks: 1, segmentsPerChunk: 1), index: 0))
         let running = Task { try await executor.run(spec, io: job.io, stop: StopRequest()) }
-        let exchange = try ground.exchange
+        let exchange = try fixture.exchange
         var folder: String?
         try await eventually {
-            let keys = try await ECSGround.contents(of: exchange).keys
+            let keys = try await ECSFixture.contents(of: exchange).keys
             folder = keys.first { $0.hasSuffix("/spec.json") }.map { String($0.dropLast("spec.json".count)) }
             return folder != nil
         }
@@ -268,57 +268,57 @@ import Testing
         }
     }
 
-    @Test func onlySoManyTasksWaitForECSAtOnce() async throws {
-        let ground = try await ECSGround.make(in: scratch)
-        ground.standIn.give(.stuck("PENDING"), .stopped(code: "SpotInterruption"))
-        var pace = ECSGround.quick
+    @Test func theNumberOfPendingTasksIsLimited() async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
+        fixture.standIn.setOutcomes(.stuck("PENDING"), .stopped(code: "SpotInterruption"))
+        var pace = ECSFixture.quick
         pace.pending = 1
         pace.stopping = 0
-        let executor = try ground.executor(pace: pace)
-        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
+        let executor = try fixture.executor(pace: pace)
+        let job = try await fixture.job(Data("film".utf8), name: "film", settings: Self.settings)
         let (first, second) = (StopRequest(), StopRequest())
         let (one, two) = (try spec(job), try spec(job))
         let waiting = Task { try await executor.run(one, io: job.io, stop: first) }
-        try await eventually { ground.standIn.calls("DescribeTasks").count > 1 }
+        try await eventually { fixture.standIn.calls("DescribeTasks").count > 1 }
         let behind = Task { try await executor.run(two, io: job.io, stop: second) }
-        try await eventually { ground.standIn.calls("DescribeTasks").count > 3 }
-        #expect(ground.standIn.calls("RunTask").count == 1)
+        try await eventually { fixture.standIn.calls("DescribeTasks").count > 3 }
+        #expect(fixture.standIn.calls("RunTask").count == 1)
         first.cancel()
         await #expect(throws: ClairoError.cancelled) { try await waiting.value }
         await #expect { try await behind.value } throws: { ($0 as? ClairoError)?.kind == .transient }
-        #expect(ground.standIn.calls("RunTask").count == 2)
+        #expect(fixture.standIn.calls("RunTask").count == 2)
     }
 
-    @Test func withoutS3ItIsAMatterOfSettings() async throws {
-        let ground = try await ECSGround.make(in: scratch)
-        let executor = try ground.executor()
+    @Test func mediaOutsideS3IsAConfigurationError() async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
+        let executor = try fixture.executor()
         var job = TaskJob(source: MemorySource(Data([1])), name: "x", settings: Self.settings)
         job.remote = RemoteOutput(store: DirectoryStore(root: scratch.url("out"))) { _ in }
         let request = TaskSpec.PlanRequest(
             source: SourceFingerprint(name: "x", size: 1, identity: ""), settings: Self.settings)
-        for store in [DirectoryStore(root: scratch.url("out")) as any BackingStore, try ground.output] {
+        for store in [DirectoryStore(root: scratch.url("out")) as any BackingStore, try fixture.output] {
             job.remote = RemoteOutput(store: store) { _ in }
             let (spec, io) = (job.spec(.plan(request)), job.io)
             await #expect { try await executor.run(spec, io: io, stop: StopRequest()) } throws: {
                 ($0 as? ClairoError)?.exitCode == .configuration && "\($0)".contains("S3")
             }
         }
-        #expect(ground.standIn.calls("RunTask").isEmpty)
+        #expect(fixture.standIn.calls("RunTask").isEmpty)
     }
 
-    @Test func theCheckNamesWhatIsMissing() async throws {
-        let ground = try await ECSGround.make(in: scratch)
+    @Test func theCheckReportsEachMissingPart() async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
         func words(_ change: (inout ECSPlacement) -> Void) async throws -> String {
-            var placement = ground.placement
+            var placement = fixture.placement
             change(&placement)
             do {
-                return try await ground.executor(placement: placement).check()
+                return try await fixture.executor(placement: placement).check()
             } catch let error as ClairoError {
                 #expect(error.exitCode == .configuration, "\(error)")
                 return "\(error)"
             }
         }
-        #expect(try await words { _ in }.contains("\(ground.standIn.taskDefinition):1, container clairo"))
+        #expect(try await words { _ in }.contains("\(fixture.standIn.taskDefinition):1, container clairo"))
         #expect(try await words { $0.cluster = "none" }.contains("No active ECS cluster none"))
         #expect(try await words { $0.taskDefinition = "none" }.contains("none"))
         #expect(try await words { $0.container = "none" }.contains("no container none"))
@@ -328,20 +328,21 @@ import Testing
                 "no capacity provider MINE"))
     }
 
-    @Test func theCensusCountsOurTasksByStatusWithCPUAndMemory() async throws {
-        let ground = try await ECSGround.make(in: scratch)
-        ground.standIn.give(.stuck("RUNNING"), .stuck("RUNNING"), .stopped(code: "SpotInterruption"))
-        let client = try ground.client()
-        let job = try await ground.job(Data("film".utf8), name: "film", settings: Self.settings)
+    @Test func countsClairosTasksByStatusWithCPUAndMemory() async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
+        fixture.standIn.setOutcomes(.stuck("RUNNING"), .stuck("RUNNING"), .stopped(code: "SpotInterruption"))
+        let client = try fixture.client()
+        let job = try await fixture.job(Data("film".utf8), name: "film", settings: Self.settings)
         let service = ECSService(
-            client: client, placement: ground.placement, exchange: try ground.exchange, arguments: [], environment: [:],
-            pace: ECSExecutor.Pace(), watch: TaskWatch(client, cluster: ground.standIn.cluster), pending: PendingGate(1)
+            client: client, placement: fixture.placement, exchange: try fixture.exchange, arguments: [],
+            environment: [:], pace: ECSExecutor.Pace(), watch: TaskWatch(client, cluster: fixture.standIn.cluster),
+            pending: PendingGate(1)
         )
         for _ in 0..<3 {
             let request = service.request(try spec(job), specURL: "s3://x/spec.json")
             _ = try await onDedicatedThread(name: "start") { try client.runTask(request, stop: StopRequest()) }
         }
-        let statistics = try await ECSTaskStatistics.take(client, placement: ground.placement)
+        let statistics = try await ECSTaskStatistics.take(client, placement: fixture.placement)
         #expect(statistics.tasks["RUNNING"] == .init(count: 2, cpus: 4, memory: Double(2 * 4096 << 20)))
         #expect(statistics.tasks["STOPPED"]?.count == 1 && statistics.stopped == ["SpotInterruption": 1])
     }

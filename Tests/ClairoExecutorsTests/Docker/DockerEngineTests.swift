@@ -5,7 +5,7 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// What is said to the Docker Engine and understood of it, without one.
+/// Requests to the Docker Engine and its replies, without an engine.
 @Suite struct DockerEngineTests {
     @Test(arguments: [
         ("/var/run/docker.sock", "/var/run/docker.sock"), ("unix:///run/user/7/docker.sock", "/run/user/7/docker.sock"),
@@ -15,13 +15,13 @@ import Testing
     }
 
     @Test(arguments: ["tcp://127.0.0.1:2375", "ssh://me@host", "npipe:////./pipe/docker", "unix://", "docker.sock", ""])
-    func anythingButAUnixSocketIsRefused(address: String) throws {
+    func onlyAUnixSocketIsAccepted(address: String) throws {
         let error = #expect(throws: ClairoError.self) { try DockerEngine.path(address) }
         #expect(error?.exitCode == .configuration && error?.advice?.contains("unix:///var/run/docker.sock") == true)
     }
 
-    /// Names as the API has them; what stands in dictionaries stays as it is.
-    @Test func aConfigurationIsWrittenInTheAPIsNames() throws {
+    /// Names are those of the API; keys of dictionaries are unchanged.
+    @Test func aConfigurationIsEncodedWithTheNamesOfTheAPI() throws {
         let configuration = ContainerConfiguration(
             image: "clairo", cmd: ["run-task"], labels: ["clairo.task": "x"], user: "65534:65534",
             hostConfig: HostConfiguration(
@@ -40,7 +40,7 @@ import Testing
                 """)
     }
 
-    @Test func answersAreReadFromTheAPIsNames() throws {
+    @Test func repliesAreDecodedWithTheNamesOfTheAPI() throws {
         let state = #"{"Id":"1","State":{"OOMKilled":true,"ExitCode":137,"Running":false,"Error":""}}"#
         let details = try EngineJSON.decode(ContainerDetails.self, from: Data(state.utf8))
         #expect(details.state.outOfMemory && details.state.exitCode == 137)
@@ -58,7 +58,7 @@ import Testing
         let log = Data(
             [1, 0, 0, 0, 0, 0, 0, 2] + "ab".utf8 + [2, 0, 0, 0, 0, 0, 1, 0] + Data(repeating: 120, count: 256))
         #expect(DockerEngine.withoutHeaders(log) == Data("ab".utf8) + Data(repeating: 120, count: 256))
-        // One that was cut off.
+        // A truncated log.
         #expect(DockerEngine.withoutHeaders(Data([1, 0, 0, 0, 0, 0, 0, 9]) + Data("ab".utf8)) == Data("ab".utf8))
         #expect(DockerEngine.withoutHeaders(Data([1, 0, 0])) == Data())
     }
@@ -69,7 +69,7 @@ import Testing
         (400, "invalid mount config for type \"bind\": bind source path does not exist: /x", .capacity, 78),
         (500, "something else", .transient, 75), (400, "no command specified", .defect, 78),
     ])
-    func aRefusalIsOfTheKindOfItsCause(status: Int, words: String, kind: ClairoError.Kind, exit: Int) {
+    func anErrorReplyHasTheKindOfItsCause(status: Int, words: String, kind: ClairoError.Kind, exit: Int) {
         let error = DockerEngine.refusal(status: status, words, "create a container")
         #expect(error.kind == kind && error.exitCode.rawValue == Int32(exit))
         #expect(error.message == "The Docker daemon did not create a container: \(words)" && error.advice != nil)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// Who lives and who does not, as workers on one machine see each other.
+/// How workers on one machine determine which of them are alive.
 @Suite struct DockerWorkFolderTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -14,7 +14,7 @@ import Testing
         ListedContainer(id: "of \(worker)", names: ["/\(name)"], labels: [DockerWorkFolder.workerLabel: worker])
     }
 
-    @Test func aWorkerLivesForAsLongAsItHoldsItsFolder() throws {
+    @Test func aWorkerIsAliveWhileItHoldsItsFolder() throws {
         let one = try DockerWorkFolder(scratch.path("docker"))
         var other: DockerWorkFolder? = try DockerWorkFolder(scratch.path("docker"))
         let its = [container(of: try #require(other).worker)]
@@ -23,10 +23,10 @@ import Testing
         #expect(one.orphans(among: its) == its)
     }
 
-    @Test func whatAKilledWorkerLeftIsTidied() throws {
+    @Test func leftoversOfAKilledWorkerAreRemoved() throws {
         let one = try DockerWorkFolder(scratch.path("docker"))
         let other = try DockerWorkFolder(scratch.path("docker"))
-        // As the kernel leaves it: the files, without the lock.
+        // As after a kill: the files remain, without the lock.
         try FileManager.default.createDirectory(
             atPath: scratch.path("docker/00dead00/clairo-x"), withIntermediateDirectories: true)
         try scratch.write("", to: "docker/00dead00.lock")
@@ -37,24 +37,24 @@ import Testing
         #expect(left == ["id", one.worker, "\(one.worker).lock", other.worker, "\(other.worker).lock"])
     }
 
-    @Test func containersInUseOrOfNoWorkerAreNotOrphans() throws {
+    @Test func containersInUseAndForeignContainersAreNotOrphans() throws {
         let folder = try DockerWorkFolder(scratch.path("docker"))
         let used = try folder.enter().name
         let own = container(of: folder.worker, name: used)
-        let strangers = [container(of: "../../etc/passwd"), ListedContainer(id: "x", names: [], labels: [:])]
-        #expect(folder.orphans(among: strangers + [own]) == [])
-        // One that could not be removed.
+        let foreign = [container(of: "../../etc/passwd"), ListedContainer(id: "x", names: [], labels: [:])]
+        #expect(folder.orphans(among: foreign + [own]) == [])
+        // A container that could not be removed.
         folder.leave(used)
-        #expect(folder.orphans(among: strangers + [own]) == [own])
+        #expect(folder.orphans(among: foreign + [own]) == [own])
     }
 
-    @Test func workersOfOneFolderAgreeOnItsName() throws {
+    @Test func workersThatShareAFolderHaveTheSameIdentifier() throws {
         let folders = try (0..<3).map { _ in try DockerWorkFolder(scratch.path("docker")) }
         #expect(Set(folders.map(\.identifier)).count == 1 && Set(folders.map(\.worker)).count == 3)
         #expect(try DockerWorkFolder(scratch.path("other")).identifier != folders[0].identifier)
     }
 
-    @Test func onlyTheFolderOfATaskIsOpenToOthers() throws {
+    @Test func onlyATasksFolderIsAccessibleToOthers() throws {
         let folder = try DockerWorkFolder(scratch.path("docker"))
         let (name, path) = try folder.enter()
         func mode(_ path: String) throws -> Int? {

@@ -9,7 +9,7 @@ import Testing
 
 @testable import ClairoExecutors
 
-/// The parts of the ECS executor that need no ECS.
+/// The parts of the ECS executor that work without ECS.
 @Suite struct ECSPartsTests {
     @Test func capacityProvidersAreReadWithWeightsAndABase() throws {
         let list = try ECSPlacement.CapacityProvider.list("FARGATE=1+2,FARGATE_SPOT=4")
@@ -29,7 +29,7 @@ import Testing
         "A=1+1,B=1+1",
         "a,b,c,d,e,f,g", "FAR GATE",
     ])
-    func whatIsNoListOfCapacityProvidersIsRefused(_ text: String) {
+    func anInvalidListOfCapacityProvidersIsRefused(_ text: String) {
         #expect { try ECSPlacement.CapacityProvider.list(text) } throws: {
             ($0 as? ClairoError)?.exitCode == .configuration
         }
@@ -48,7 +48,7 @@ import Testing
         try ECSClient(AWSSystem.here(S3Server.environment(endpoint: server.url)), clock: clock)
     }
 
-    @Test func aClockThatIsWrongIsMendedByTheServersOnce() async throws {
+    @Test func aWrongClockIsCorrectedFromTheServersReplyOnce() async throws {
         let dates = Mutex<[String]>([])
         let server = try StubServer { request, _ in
             let date = request.headers["x-amz-date"] ?? ""
@@ -69,7 +69,7 @@ import Testing
         #expect(dates.withLock { $0.last?.hasPrefix("21000101T0000") } == true)
     }
 
-    @Test func aStopEndsThePausesBetweenAttempts() async throws {
+    @Test func aStopEndsAPauseBetweenAttempts() async throws {
         let stop = StopRequest()
         let server = try StubServer { _, _ in
             stop.cancel()
@@ -104,10 +104,10 @@ import Testing
         ])
         let server = try StubServer { _, _ in answers.withLock { $0.removeFirst() } }
         defer { server.stop() }
-        let told = Mutex<[String]>([])
+        let events = Mutex<[String]>([])
         let client = try ECSClient(
             AWSSystem.here(S3Server.environment(endpoint: server.url)), clock: VirtualClock().clock
-        ) { event in told.withLock { $0.append("\(event.operation.rawValue) \(event.outcome.rawValue)") } }
+        ) { event in events.withLock { $0.append("\(event.operation.rawValue) \(event.outcome.rawValue)") } }
         await #expect(throws: ClairoError.self) {
             try await onDedicatedThread(name: "call") {
                 _ = try client.describeTasks(["a"], cluster: "c", stop: StopRequest())
@@ -115,12 +115,12 @@ import Testing
             }
         }
         #expect(
-            told.withLock { $0 } == [
+            events.withLock { $0 } == [
                 "describeTasks throttled", "describeTasks serverError", "describeTasks success", "stopTask clientError",
             ])
     }
 
-    @Test func ofSeveralContainersOursTellsWhatBecameOfTheTask() throws {
+    @Test func theNamedContainerDeterminesTheStopReason() throws {
         let task = try JSONDecoder().decode(
             ECSTask.self,
             from: Data(
@@ -128,21 +128,22 @@ import Testing
                     .utf8))
         let ending = ECSStopReason(task, container: "clairo")
         #expect(ending.error.kind == .transient && !ending.isRefusal, "\(ending.error)")
-        // Where ours has none, the other's is better than nothing.
+        // If the named container has no reason, another container's reason is used.
         #expect(ECSStopReason(task, container: "other").isRefusal)
     }
 
     // MARK: Leftovers
 
-    /// An exchange in which something is young is an attempt's that may be at work, and what is no exchange is not ours.
-    @Test func onlyExchangesOfWhichNothingIsYoungAreRemoved() throws {
+    /// An exchange with a recent object may belong to a running attempt. Objects that are not part of an exchange are
+    /// not Clairo's.
+    @Test func onlyExchangesWithoutRecentObjectsAreRemoved() throws {
         let scratch = try Scratch()
         let store = DirectoryStore(root: URL(filePath: scratch.path))
         func exchange(of task: TaskID) -> String { "\(task)-1-\(UUID().uuidString.lowercased())/" }
         let (old, live) = (exchange(of: .make()), exchange(of: .make()))
         let keys = [old + "spec.json", old + "lease.json", live + "spec.json", live + "lease.json"]
-        let strangers = ["videos/a/b/spec.json", "spec.json", "folder/spec.json", old + "other.json"]
-        for key in keys + strangers {
+        let foreign = ["videos/a/b/spec.json", "spec.json", "folder/spec.json", old + "other.json"]
+        for key in keys + foreign {
             try store.put(Data("{}".utf8), at: ObjectKey(key))
             let age = key == live + "lease.json" ? 30.0 : 7200
             try FileManager.default.setAttributes(
@@ -151,17 +152,17 @@ import Testing
         try ExchangeSweep(store, olderThanSeconds: 86_400).run { object throws(ClairoError) in
             throw .defect("\(object.key) is too young")
         }
-        // Even where everything is to go: a lease that is half a minute old may be renewed.
+        // Even with an age of zero: a lease that is half a minute old may still be renewed.
         try ExchangeSweep(store, olderThanSeconds: 0).run { object throws(ClairoError) in
             try store.delete(object.key)
         }
         let left = try store.list(prefix: "").map(\.rawValue)
-        #expect(Set(left) == Set(keys.suffix(2) + strangers))
+        #expect(Set(left) == Set(keys.suffix(2) + foreign))
     }
 
     // MARK: Metadata
 
-    @Test func metadataThatAreNotThereYetAreNoFailure() throws {
+    @Test func missingMetadataIsNotAnError() throws {
         let server = try StubServer { request, _ in
             request.path == "/m/task/stats" ? HTTPResponse(200, #"{"a": null}"#) : HTTPResponse(404)
         }

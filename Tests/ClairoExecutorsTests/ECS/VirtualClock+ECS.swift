@@ -2,6 +2,6 @@ import ClairoExecutors
 import ClairoTestSupport
 
 extension VirtualClock {
-    /// This clock for clients and executors of ECS.
+    /// This clock for ECS clients and executors.
     var clock: ECSClock { ECSClock(now: { self.now }, sleep: { self.sleep($0, unless: $1) }) }
 }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ClairoPipeline
 
-/// What an attempt of a task may write, under which names, and what is recorded of it.
+/// What a task attempt may write, under which names, and what is recorded of it.
 @Suite struct AttemptFolderTests {
     private let store = MemoryStore()
     private let plan = Plan.sample(chunks: 2, segmentsPerChunk: 2)
@@ -16,7 +16,7 @@ import Testing
 
     private let rung = Plan.sampleRung
     private var prefix: String { "videos/\(video)/\(job)/" }
-    /// The names of all that is stored, in the job's folder.
+    /// The names of all stored objects in the job's folder.
     private var stored: [String] {
         get throws {
             let keys = try store.list(prefix: "").map(\.rawValue)
@@ -40,7 +40,7 @@ import Testing
 
     // MARK: Names
 
-    @Test func aFirstAttemptKeepsThePlansNames() throws {
+    @Test func aFirstAttemptUsesThePlansNames() throws {
         let folder = folder()
         let keys = [rung.initKey, rung.segmentKey(0), rung.segmentKey(1)]
         for key in keys { try folder.put(Data(key.rawValue.utf8), at: key) }
@@ -48,7 +48,7 @@ import Testing
         #expect(folder.files.map(\.key) == keys.map(\.rawValue).sorted())
     }
 
-    @Test func aLaterAttemptHasNamesOfItsOwnAndOverwritesNothing() throws {
+    @Test func aLaterAttemptHasItsOwnNamesAndOverwritesNothing() throws {
         let key = rung.segmentKey(0)
         try folder().put(Data("first".utf8), at: key)
         let third = folder(attempt: 3)
@@ -64,19 +64,19 @@ import Testing
         #expect(try stored == ["video/180p/00001.m4s"])
     }
 
-    @Test func audioOfALaterAttemptHasNamesOfItsOwnToo() throws {
+    @Test func audioOfALaterAttemptHasItsOwnNames() throws {
         let folder = folder(.track, attempt: 2)
         for key in [plan.audio[0].initKey, plan.audio[0].segmentKey(0)] { try folder.put(Data([1]), at: key) }
         #expect(try stored == folder.files.map(\.key))
         #expect(try stored.allSatisfy { $0.contains("-2.") })
     }
 
-    @Test func whatEndsAJobHasTheSameNamesInEveryAttempt() throws {
+    @Test func everyAttemptOfTheFinishTaskUsesTheSameNames() throws {
         try folder(.finish, attempt: 4).put(Data([1]), at: "master.m3u8")
         #expect(try stored == ["master.m3u8"])
     }
 
-    @Test func aListHasTheNamesInTheFolder() throws {
+    @Test func aListReturnsNamesRelativeToTheFolder() throws {
         let folder = folder()
         for key: ObjectKey in ["a/1", "a/2", "a/3", "b"] { try folder.put(Data([1]), at: key) }
         try store.put(Data([1]), at: "videos/another/a/4")
@@ -86,14 +86,14 @@ import Testing
 
     // MARK: Parameter sets
 
-    @Test func theFirstChunksParameterSetsAreStoredAndRecordedByThePlansName() throws {
+    @Test func parameterSetsOfTheFirstChunkAreStoredAndRecordedUnderThePlansName() throws {
         let folder = folder(attempt: 2)
         try folder.put(Data("sets".utf8), at: rung.initKey)
         #expect(try stored == ["video/180p/init-2.mp4"])
         #expect(folder.files == [record("video/180p/init.mp4", Data("sets".utf8))])
     }
 
-    @Test(arguments: [1, 2]) func thoseOfAnotherChunkAreRecordedAndNotStored(attempt: Int) throws {
+    @Test(arguments: [1, 2]) func parameterSetsOfAnotherChunkAreRecordedAndNotStored(attempt: Int) throws {
         let first = Data("of the first chunk".utf8)
         try folder().put(first, at: rung.initKey)
         let other = folder(index: 1, attempt: attempt)
@@ -103,7 +103,7 @@ import Testing
         #expect(try other.get(rung.initKey) == sets)
         #expect(try other.info(of: rung.initKey)?.size == Int64(sets.count))
         #expect(other.files == [record("video/180p/init.mp4", sets)])
-        // Not by a stream and not by deleting either.
+        // Neither a stream nor a deletion affects the stored ones.
         try other.put(at: rung.initKey) { write in
             try write(Data("in ".utf8))
             try write(Data("pieces".utf8))
@@ -116,8 +116,8 @@ import Testing
         #expect(try folder().get(rung.initKey) == first)
     }
 
-    /// They are kept in memory, whatever a task sends.
-    @Test func parameterSetsOfAnotherChunkAreSmall() throws {
+    /// They are kept in memory, so their size must be limited.
+    @Test func parameterSetsOfAnotherChunkAreLimitedInSize() throws {
         let other = folder(index: 1)
         let large = Data(count: 1 << 20 + 1)
         #expect { try other.put(large, at: rung.initKey) } throws: { ($0 as? ClairoError)?.kind == .defect }
@@ -138,7 +138,7 @@ import Testing
 
     // MARK: Failures
 
-    /// A folder on disk, with the names that a task chose to blame for what goes wrong.
+    /// A folder on disk, and names that cause errors for which the task is to blame.
     private func folder(on root: URL) -> AttemptFolder {
         AttemptFolder(
             store: DirectoryStore(root: root),
@@ -147,7 +147,7 @@ import Testing
             check: {})
     }
 
-    @Test func aNameThatCannotBeIsTheTasksFaultAndNotTheWorkers() throws {
+    @Test func anImpossibleNameIsTheTasksFaultAndNotTheWorkers() throws {
         let scratch = try Scratch()
         let folder = folder(on: scratch.url("out"))
         try folder.put(Data([1]), at: "a")
@@ -160,7 +160,7 @@ import Testing
         #expect { try folder.put(Data([1]), at: "a/b") } throws: { ($0 as? ClairoError)?.kind == .defect }
     }
 
-    @Test func aFolderThatCannotBeWrittenIsTheWorkersFault() throws {
+    @Test func anUnwritableFolderIsTheWorkersFault() throws {
         let scratch = try Scratch()
         try scratch.write("in the way", to: "out")
         for isStream in [false, true] {
@@ -178,7 +178,7 @@ import Testing
         }
     }
 
-    @Test func whatAFailedAttemptWroteIsRemovedAndNothingElse() throws {
+    @Test func onlyTheFilesOfAFailedAttemptAreRemoved() throws {
         try folder().put(Data([1]), at: rung.initKey)
         try folder().put(Data([1]), at: rung.segmentKey(0))
         let second = folder(index: 1, attempt: 2)
@@ -186,7 +186,7 @@ import Testing
         lease.lose()
         second.discard()
         #expect(try stored == ["video/180p/00001.m4s", "video/180p/init.mp4"])
-        // What ends a job has the same names in every attempt.
+        // The finish task uses the same names in every attempt.
         let finish = folder(.finish, lease: Lease(since: .now, seconds: 60))
         try finish.put(Data([1]), at: "master.m3u8")
         finish.discard()
@@ -209,7 +209,7 @@ import Testing
         #expect(folder.files == before)
     }
 
-    @Test func aStreamThatLosesTheLeaseOnItsWayLeavesNothing() throws {
+    @Test func aStreamThatLosesItsLeaseMidwayLeavesNothing() throws {
         let folder = folder()
         #expect(throws: ClairoError.cancelled) {
             try folder.put(at: rung.segmentKey(0)) { write in
@@ -218,7 +218,7 @@ import Testing
                 try write(Data([2]))
             }
         }
-        // Also where the last piece was written before.
+        // Even if the last piece was written before.
         let second = Lease(since: .now, seconds: 3600)
         let other = self.folder(lease: second)
         #expect(throws: ClairoError.cancelled) {
@@ -231,13 +231,13 @@ import Testing
         #expect(folder.files.isEmpty && other.files.isEmpty)
     }
 
-    @Test func aLeaseThatHasRunOutIsLostWithoutAnybodySayingSo() throws {
+    @Test func anExpiredLeaseIsLostUnlessItWasRenewed() throws {
         let lease = Lease(since: .now - .seconds(60), seconds: 60)
         let folder = folder(lease: lease)
         #expect(throws: ClairoError.cancelled) { try folder.put(Data([1]), at: rung.segmentKey(0)) }
         #expect(lease.stop.isCancelled)
         #expect(try stored.isEmpty)
-        // Renewed in time, it holds.
+        // If renewed in time, the lease is valid.
         let renewed = Lease(since: .now - .seconds(60), seconds: 60)
         renewed.renewed(since: .now)
         try self.folder(lease: renewed).put(Data([1]), at: rung.segmentKey(0))
@@ -246,7 +246,7 @@ import Testing
 
     // MARK: Records
 
-    @Test func theRecordsAreOfWhatWasWrittenLast() throws {
+    @Test func theRecordsDescribeTheLastContentOfEachFile() throws {
         let folder = folder()
         try folder.put(Data("longer, at first".utf8), at: rung.segmentKey(1))
         try folder.put(Data("short".utf8), at: rung.segmentKey(1))
@@ -266,9 +266,9 @@ import Testing
         }
     }
 
-    // MARK: What was written elsewhere
+    // MARK: Remote folders
 
-    /// The folder that a task on another machine has of the same attempt.
+    /// The folder of the same attempt, as used by a task on another machine.
     private func remote(index: Int = 0, attempt: Int = 1) -> AttemptFolder {
         AttemptFolder(
             store: store,
@@ -277,14 +277,14 @@ import Testing
                 work: .chunk(plan, index: index)), check: {})
     }
 
-    @Test(arguments: [0, 1], [1, 3]) func aFolderElsewhereHasTheSameNamesAndItsRecordsAreAdopted(
+    @Test(arguments: [0, 1], [1, 3]) func aRemoteFolderUsesTheSameNamesAndItsRecordsAreAdopted(
         index: Int, attempt: Int
     ) throws {
         let (here, there) = (folder(index: index, attempt: attempt), remote(index: index, attempt: attempt))
         for key in [rung.initKey, rung.segmentKey(0)] { try there.put(Data(key.rawValue.utf8), at: key) }
         try here.adopt(there.ownFiles)
         #expect(here.files == there.files)
-        // As if it had been written here.
+        // Afterwards, it behaves as if the files had been written here.
         let before = try stored
         for key in [rung.initKey, rung.segmentKey(0)] { try here.put(Data(key.rawValue.utf8), at: key) }
         #expect(try stored == before)
@@ -295,7 +295,7 @@ import Testing
         let there = remote()
         let key = rung.segmentKey(0)
         try there.put(Data("segment".utf8), at: key)
-        let told = there.ownFiles
+        let files = there.ownFiles
         for other in [Data("longer than it".utf8), Data("SEGMENT".utf8), nil] {
             if let other {
                 try store.put(other, at: ObjectKey(prefix + key.rawValue))
@@ -303,7 +303,7 @@ import Testing
                 try store.delete(ObjectKey(prefix + key.rawValue))
             }
             let here = folder()
-            #expect { try here.adopt(told) } throws: { ($0 as? ClairoError)?.kind == .transient }
+            #expect { try here.adopt(files) } throws: { ($0 as? ClairoError)?.kind == .transient }
             #expect(here.files.isEmpty)
         }
     }

@@ -6,18 +6,18 @@ import Testing
 
 @testable import ClairoPipeline
 
-/// When a consumer takes messages and tasks, and when it ends. Nothing here waits for time: an idle slot would ask again by
-/// itself only after hours.
+/// When a consumer takes messages and tasks, and when it ends. These tests do not depend on time: an idle slot would
+/// poll by itself only after hours.
 @Suite struct ConsumerTests {
     private let metadata = MemoryMetadata()
     private let store = MemoryStore()
     private let queue = MemoryQueue()
     private let wakeSignal = WakeSignal()
     private let log = WorkerLog()
-    private let said = Said()
+    private let reported = ErrorLog()
     private let plan = Plan.sample(chunks: 1, segmentsPerChunk: 1)
 
-    private final class Said: Sendable {
+    private final class ErrorLog: Sendable {
         private let mutex = Mutex<[ClairoError]>([])
         var errors: [ClairoError] { mutex.withLock { $0 } }
         func note(_ error: ClairoError) { mutex.withLock { $0.append(error) } }
@@ -38,7 +38,7 @@ import Testing
                     metadata: metadata, output: store, openSource: { _ in MemorySource(Data([1])) },
                     executor: executor ?? ScriptedExecutor.succeeding(plan)),
                 owner: "test", leaseSeconds: 3600, report: { [log] in log.note($0) }),
-            options: options, wakeSignal: wakeSignal, report: { [said] in said.note($0) })
+            options: options, wakeSignal: wakeSignal, report: { [reported] in reported.note($0) })
     }
 
     private func chunk() async throws -> WorkTask { try await MetadataStoreContract.chunk(of: plan, in: metadata) }
@@ -47,25 +47,25 @@ import Testing
         try await metadata.tasks(of: task.jobID).first { $0.id == task.id }?.state
     }
 
-    /// Until the slots of a consumer are idle.
+    /// Waits until the slots of a consumer are idle.
     private func idle(_ slots: Int = 1) async throws {
         try await eventually { queue.waiters(of: Topic.tasks) == slots }
     }
 
     // MARK: Tasks
 
-    @Test func aTicketWakesAnIdleSlotAndIsDoneWithOnceTheTaskIsClaimed() async throws {
+    @Test func aTaskMessageWakesAnIdleSlotAndIsDoneOnceTheTaskIsClaimed() async throws {
         let consumer = consumer { $0.once = true }
         async let run: Void = consumer.run(drain: StopRequest(), stop: StopRequest())
         try await idle()
         let task = try await chunk()
-        let ticket = queue.put(Topic.tasks)
+        let message = queue.put(Topic.tasks)
         try await run
         #expect(try await state(task) == .succeeded)
-        #expect(queue.done == [ticket])
+        #expect(queue.done == [message])
     }
 
-    @Test func aRingWakesAnIdleSlotWithoutATicket() async throws {
+    @Test func aWakeSignalWakesAnIdleSlotWithoutATaskMessage() async throws {
         let consumer = consumer { $0.once = true }
         async let run: Void = consumer.run(drain: StopRequest(), stop: StopRequest())
         try await idle()
@@ -75,7 +75,7 @@ import Testing
         #expect(try await state(task) == .succeeded)
     }
 
-    @Test func noTicketIsTakenWhileAllSlotsWork() async throws {
+    @Test func noTaskMessageIsTakenWhileAllSlotsAreBusy() async throws {
         let (begun, gate, drain) = (Event(), Event(), StopRequest())
         let plan = plan
         let consumer = consumer(
@@ -87,18 +87,18 @@ import Testing
         let task = try await chunk()
         async let run: Void = consumer.run(drain: drain, stop: StopRequest())
         await begun.wait()
-        let ticket = queue.put(Topic.tasks)
-        #expect(queue.waiting == [ticket] && queue.waiters(of: Topic.tasks) == 0)
+        let message = queue.put(Topic.tasks)
+        #expect(queue.waiting == [message] && queue.waiters(of: Topic.tasks) == 0)
         gate.happen()
-        // A free slot takes it, finds nothing to do, and is done with it after its next question.
+        // A free slot takes it, finds no task, and marks it as done after its next query.
         try await idle()
-        try await eventually { queue.done == [ticket] }
+        try await eventually { queue.done == [message] }
         drain.cancel()
         try await run
         #expect(try await state(task) == .succeeded)
     }
 
-    @Test func eachSlotDoesATaskOfItsOwn() async throws {
+    @Test func eachSlotRunsItsOwnTask() async throws {
         let tasks = [try await chunk(), try await chunk(), try await chunk()]
         let running = Mutex(0)
         let (all, drain) = (Event(), StopRequest())
@@ -121,9 +121,9 @@ import Testing
         for task in tasks { #expect(try await state(task) == .succeeded) }
     }
 
-    // MARK: Ends
+    // MARK: Stopping
 
-    @Test func aDrainFinishesWhatRunsAndTakesNothingNew() async throws {
+    @Test func aDrainFinishesRunningTasksAndClaimsNoOthers() async throws {
         let (begun, gate, drain) = (Event(), Event(), StopRequest())
         let plan = plan
         let consumer = consumer(
@@ -142,7 +142,7 @@ import Testing
         #expect(try await state(second) == .pending)
     }
 
-    @Test func aStopHandsBackWhatRuns() async throws {
+    @Test func aStopReleasesRunningTasks() async throws {
         let (begun, stop) = (Event(), StopRequest())
         let consumer = consumer(
             executor: ScriptedExecutor { (_, _, _, own) async throws(ClairoError) in
@@ -159,7 +159,7 @@ import Testing
         #expect(log.words == ["chunk began", "chunk released"])
     }
 
-    @Test func wrongSettingsEndTheConsumer() async throws {
+    @Test func aConfigurationErrorEndsTheConsumer() async throws {
         let refusal = ClairoError.configuration("no such bucket")
         let consumer = consumer(
             executor: ScriptedExecutor { (_, _, observer, _) async throws(ClairoError) in
@@ -171,7 +171,7 @@ import Testing
         #expect(try await state(task) == .pending)
     }
 
-    @Test func untilIdleEndsWhenNothingIsLeft() async throws {
+    @Test func untilIdleEndsWhenNoTasksAreLeft() async throws {
         let task = try await chunk()
         let kinds = Set(WorkTask.Kind.allCases)
         try await consumer(kinds) { $0.untilIdle = true }.run(drain: StopRequest(), stop: StopRequest())
@@ -183,17 +183,17 @@ import Testing
         metadata.setAway(true)
         let consumer = consumer { $0.once = true }
         async let run: Void = consumer.run(drain: StopRequest(), stop: StopRequest())
-        try await eventually { !said.errors.isEmpty }
+        try await eventually { !reported.errors.isEmpty }
         metadata.setAway(false)
         wakeSignal.signal()
         try await run
-        #expect(said.errors.allSatisfy { $0.kind == .transient })
+        #expect(reported.errors.allSatisfy { $0.kind == .transient })
         #expect(try await state(task) == .succeeded)
     }
 
     // MARK: Uploads
 
-    @Test func aMessageAboutAnUploadBeginsAJobWhosePlanIsMade() async throws {
+    @Test func anUploadMessageStartsAJobAndItsPlanTaskRuns() async throws {
         let video = MetadataSamples.video()
         #expect(try await metadata.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
         let message = queue.put(UploadMessage.topic, try JSON.encode(UploadMessage(video), pretty: false))
@@ -212,10 +212,10 @@ import Testing
         drain.cancel()
         try await run
         #expect(try await metadata.deadLetters(topic: nil, all: true, limit: 10).map(\.payload) == [message.payload])
-        #expect(said.errors.count == 1)
+        #expect(reported.errors.count == 1)
     }
 
-    @Test func aWorkerOfOtherKindsTakesNoUploads() async throws {
+    @Test func aConsumerOfOtherKindsTakesNoUploadMessages() async throws {
         let drain = StopRequest()
         let consumer = consumer([.chunk])
         async let run: Void = consumer.run(drain: drain, stop: StopRequest())

@@ -3,7 +3,7 @@ import ClairoTestSupport
 import Foundation
 import Synchronization
 
-/// A `MessageQueue` in memory. Events wake its consumers, never timers.
+/// A `MessageQueue` in memory. Events wake its consumers, not timers.
 final class MemoryQueue: MessageQueue {
     private struct Waiter {
         var id: Int
@@ -30,10 +30,10 @@ final class MemoryQueue: MessageQueue {
 
     /// Messages that no consumer has taken.
     var waiting: [ReceivedMessage] { state.withLock { $0.waiting } }
-    /// Messages that a consumer was done with.
+    /// Messages that a consumer has marked as done.
     var done: [ReceivedMessage] { state.withLock { $0.done } }
 
-    /// How many calls wait for a message of the topic now.
+    /// The number of calls that wait for a message of the topic.
     func waiters(of topic: String) -> Int { state.withLock { $0.waiters.count { $0.topics.contains(topic) } } }
 
     @discardableResult

@@ -5,7 +5,7 @@ import Synchronization
 
 @testable import ClairoPipeline
 
-/// Does with each task what a test says.
+/// An executor that runs a test's closure for each task.
 struct ScriptedExecutor: TaskExecutor {
     typealias Script =
         @Sendable (TaskSpec, TaskIO, TaskObserver, StopRequest) async throws(ClairoError) -> TaskResult
@@ -20,7 +20,7 @@ struct ScriptedExecutor: TaskExecutor {
         try await script(spec, io, observer, stop)
     }
 
-    /// Does every task as an engine would, without media.
+    /// Completes every task like an engine, without media.
     static func succeeding(_ plan: Plan) -> ScriptedExecutor {
         ScriptedExecutor { (spec, io, _, _) async throws(ClairoError) in try result(of: spec, io, plan) }
     }
@@ -41,7 +41,7 @@ struct ScriptedExecutor: TaskExecutor {
     }
 }
 
-/// Something that happens once, to wait for.
+/// A one-time event that can be awaited.
 final class Event: Sendable {
     private let request = StopRequest()
 
@@ -53,7 +53,7 @@ final class Event: Sendable {
 }
 
 extension StopRequest {
-    /// Returns when the stop is asked for.
+    /// Returns when the stop is requested.
     func wait() async {
         await withCheckedContinuation { continuation in onCancel { continuation.resume() } }
     }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ClairoPipeline
 
-/// What a worker writes down of the tasks that it executes.
+/// What a worker records about the tasks that it runs.
 @Suite struct WorkerTests {
     private let metadata = MemoryMetadata()
     private let store = MemoryStore()
@@ -20,7 +20,7 @@ import Testing
             owner: "test", leaseSeconds: 3600, report: { [log] in log.note($0) })
     }
 
-    /// A running job of one chunk that is due.
+    /// A running job with one chunk task, which is due.
     private func chunk(maxAttempts: Int = 5) async throws -> WorkTask {
         try await MetadataStoreContract.chunk(of: plan, maxAttempts: maxAttempts, in: metadata)
     }
@@ -29,7 +29,7 @@ import Testing
         try #require(try await metadata.tasks(of: task.jobID).first { $0.id == task.id })
     }
 
-    /// Claims a chunk and performs it.
+    /// Claims a chunk task and runs it.
     @discardableResult
     private func perform(
         stop: StopRequest = StopRequest(), _ script: @escaping ScriptedExecutor.Script
@@ -74,7 +74,7 @@ import Testing
         #expect(log.words.filter { $0.hasSuffix("succeeded") }.count == 4)
     }
 
-    @Test func whatATaskWroteIsRecordedByTheNamesInTheStore() async throws {
+    @Test func theFilesOfATaskAreRecordedByTheirNamesInTheStore() async throws {
         let task = try await chunk()
         let plan = plan
         try await perform { (spec, io, _, _) async throws(ClairoError) in
@@ -86,27 +86,27 @@ import Testing
         #expect(try store.list(prefix: prefix).map(\.rawValue) == files.map { prefix + $0.key })
     }
 
-    @Test func nothingIsClaimedWhereNothingIsDue() async throws {
+    @Test func nothingIsClaimedIfNothingIsDue() async throws {
         #expect(try await worker(ScriptedExecutor.succeeding(plan)).claim(WorkTask.Kind.allCases) == nil)
         #expect(log.words.isEmpty)
     }
 
     // MARK: Progress
 
-    @Test func progressIsBoundedByThePlanAndAFailedAttemptLeavesNothing() async throws {
+    @Test func progressIsLimitedByThePlanAndResetByAFailedAttempt() async throws {
         let task = try await chunk()
-        let (told, done) = (Event(), Event())
+        let (reported, done) = (Event(), Event())
         let worker = worker(
             ScriptedExecutor { (_, io, observer, _) async throws(ClairoError) in
                 try io.output?.put(Data("half".utf8), at: Plan.sampleRung.segmentKey(0))
                 for frames in [10, -1, Int.max] { observer.progress(frames) }
-                told.happen()
+                reported.happen()
                 await done.wait()
                 throw .defect("it was caught")
             })
         let claimed = try #require(try await worker.claim([.chunk]))
         async let performed: Void = worker.perform(claimed, stop: StopRequest())
-        await told.wait()
+        await reported.wait()
         #expect(await worker.renew(claimed))
         #expect(try await now(task).framesDone == task.framesPlanned)
         #expect(try store.list(prefix: "").count == 1)
@@ -119,7 +119,7 @@ import Testing
 
     // MARK: Failures
 
-    @Test func aPassingFailureIsTriedAgainLater() async throws {
+    @Test func aTransientErrorIsRetriedLater() async throws {
         let task = try await chunk()
         try await perform(failing(.unavailable("the store is away")))
         let after = try await now(task)
@@ -130,7 +130,7 @@ import Testing
         #expect(log.words == ["chunk began", "chunk failed(retry)"])
     }
 
-    @Test func aLackOfRoomCostsNoAttempt() async throws {
+    @Test func aCapacityErrorDoesNotCountAsAnAttempt() async throws {
         let task = try await chunk()
         try await perform(failing(ClairoError(kind: .capacity, exitCode: .temporary, "the disk is full")))
         let after = try await now(task)
@@ -147,7 +147,7 @@ import Testing
         #expect(log.words.last == "chunk failed(failure)")
     }
 
-    @Test func theLastDefectIsKeptWithTheDocumentToSeeItAgain() async throws {
+    @Test func theLastDefectBecomesADeadLetterWithTheTaskDocument() async throws {
         let task = try await chunk(maxAttempts: 3)
         try await perform(failing(.defect("it crashed")))
         #expect(try await metadata.job(task.jobID)?.state == .failed)
@@ -159,14 +159,14 @@ import Testing
         #expect(log.words.last == "chunk failed(deadLetter)")
     }
 
-    @Test func anErrorOfUsageIsTheJobsOwn() async throws {
+    @Test func aNoInputErrorFailsTheJob() async throws {
         let task = try await chunk()
         try await perform(failing(.noInput("the source is gone")))
         #expect(try await metadata.job(task.jobID)?.state == .failed)
         #expect(try await now(task).error?.kind == .badInput)
     }
 
-    @Test func aWorkerWhoseSettingsAreWrongHandsTheTaskBackAndEnds() async throws {
+    @Test func aConfigurationErrorReleasesTheTaskAndEndsTheWorker() async throws {
         let task = try await chunk()
         let refusal = ClairoError.configuration("no such bucket")
         await #expect(throws: refusal) {
@@ -182,7 +182,7 @@ import Testing
 
     // MARK: Stops and lost claims
 
-    @Test func aStopHandsTheTaskBack() async throws {
+    @Test func aStopReleasesTheTask() async throws {
         let task = try await chunk()
         let stop = StopRequest()
         try await perform(stop: stop) { (_, _, _, own) async throws(ClairoError) in
@@ -195,7 +195,7 @@ import Testing
         #expect(log.words == ["chunk began", "chunk released"])
     }
 
-    @Test func aClaimThatIsLostEndsTheWorkAndWritesNothing() async throws {
+    @Test func aLostClaimEndsTheTaskAndWritesNothing() async throws {
         let task = try await chunk()
         let begun = Event()
         let worker = worker(
@@ -210,14 +210,14 @@ import Testing
         _ = try await metadata.cancelVideo(task.videoID) { _ in [] }
         let before = try await now(task)
         #expect(await !worker.renew(claimed))
-        // As the renewal does that asks by the clock.
+        // As the periodic renewal does.
         claimed.lease.lose()
         try await performed
         #expect(try await now(task) == before)
         #expect(log.words == ["chunk began", "chunk lost"])
     }
 
-    @Test func aResultThatComesTooLateCountsForNothing() async throws {
+    @Test func aResultAfterALostClaimIsIgnored() async throws {
         let task = try await chunk()
         let (plan, metadata) = (plan, metadata)
         try await perform { (spec, io, _, _) async throws(ClairoError) in
@@ -229,7 +229,7 @@ import Testing
         #expect(log.words.last == "chunk lost")
     }
 
-    @Test func aTaskOfADeletedJobIsLost() async throws {
+    @Test func theTaskOfADeletedJobIsLost() async throws {
         let task = try await chunk()
         let worker = worker(ScriptedExecutor.succeeding(plan))
         let claimed = try #require(try await worker.claim([.chunk]))

@@ -3,12 +3,12 @@ import ClairoExecutors
 import ClairoTestSupport
 import Foundation
 
-/// A process that does something else than its task (Tests/ClairoMisbehaving).
-struct Misbehaving {
+/// A process that misbehaves instead of running its task (Tests/ClairoMisbehaving).
+struct MisbehavingProcess {
     private let executor: any TaskExecutor
 
     /// - Parameters:
-    ///   - target: to what it does it.
+    ///   - target: The target of the misbehaviour.
     ///   - layers: The only sandbox layers to enter; empty for all layers.
     init(
         _ misbehaviour: String, target: String = "", limits: ProcessLimits = ProcessLimits(),
@@ -19,7 +19,7 @@ struct Misbehaving {
             arguments: Self.arguments(misbehaviour, target: target, layers: layers))
     }
 
-    /// In a place that is given `arguments`.
+    /// Uses an executor that starts its process with `arguments`.
     init(in executor: any TaskExecutor) { self.executor = executor }
 
     static func arguments(_ misbehaviour: String, target: String = "", layers: [SandboxLayer] = []) -> [String] {
@@ -30,12 +30,12 @@ struct Misbehaving {
         store: any ObjectStore = MemoryStore(), stop: StopRequest = StopRequest()
     ) async throws(ClairoError) -> TaskResult {
         let job = TaskJob(source: MemorySource(Data([1])), name: "x", settings: TranscodeSettings(), output: store)
-        // A task that may write.
+        // A task with write permission.
         return try await executor.run(
             job.spec(.chunk(MetadataSamples.plan, index: 0)), io: job.io, stop: stop)
     }
 
-    /// The error that it ends with; nil where it has a result.
+    /// The error, or nil if there is a result.
     func error() async -> ClairoError? {
         do throws(ClairoError) {
             _ = try await run()

@@ -2,8 +2,8 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Files that name other files, under the name of a film: refused as bad media, and what they name is left alone.
-@Suite(.sharesMachine) struct DisguiseTests {
+/// Files that name other files, disguised as videos. They are refused as bad media, and what they name is not opened.
+@Suite(.sharesMachine) struct DisguisedFileTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
@@ -16,7 +16,7 @@ import Testing
         "[Reference]\nRef1=victim.ts\n",
         "!<arch>\n", "%PDF-1.4\n", "\u{0}\u{0}\u{0}\u{0}",
     ])
-    func isRefusedAndOpensNothing(content: String) async throws {
+    func aPlaylistNamedLikeAVideoIsRefusedAndNothingItNamesIsOpened(content: String) async throws {
         let victim = try await Clip(seconds: 2, suffix: "ts").make()
         try FileManager.default.copyItem(atPath: victim.path, toPath: scratch.path("victim.ts"))
         try scratch.write(content, to: "film.mp4")
@@ -27,13 +27,13 @@ import Testing
     }
 
     @Test(arguments: ["mp4", "mkv", "ts", "avi"])
-    func aFilmCutInHalfIsRefusedUnlessThatIsAllowed(suffix: String) async throws {
+    func aTruncatedFileIsRefusedUnlessPartialOutputIsAllowed(suffix: String) async throws {
         let whole = try Data(
             contentsOf: await Clip(seconds: 8, options: ["-movflags", "+faststart"], suffix: suffix).make())
         try whole.prefix(whole.count / 2).write(to: scratch.url("half.\(suffix)"))
         let outcome = try await ClairoProcess.run(
             "transcode", "half.\(suffix)", "-o", "out", "--preset", "ultrafast", in: scratch.path)
-        // A transport stream has no end that could be missed.
+        // A transport stream has no end that could be missing.
         if suffix == "ts" {
             #expect(outcome.status == 0)
             return
@@ -48,7 +48,7 @@ import Testing
         #expect(try await ClairoProcess.run("verify", "out", in: scratch.path).status == 0)
     }
 
-    @Test func aLimitThatIsPassedIsNamed() async throws {
+    @Test func theErrorNamesTheExceededLimit() async throws {
         let source = try await Clip(seconds: 4).make().path
         for (option, value) in [("--max-pixels", "1000"), ("--max-duration", "2"), ("--max-streams", "1")] {
             let outcome = try await ClairoProcess.run("plan", source, option, value)

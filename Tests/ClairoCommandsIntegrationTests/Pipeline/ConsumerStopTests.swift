@@ -3,24 +3,24 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// How a consumer ends on a stop request while it runs a task that takes longer than its grace period.
-@Suite(.sharesMachine) struct ConsumerEndTests {
+/// How a consumer stops during a task that takes longer than its grace period.
+@Suite(.sharesMachine) struct ConsumerStopTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    private static let clip = Clip(
-        width: 1280, height: 720, seconds: 120, video: .graph("testsrc2=s=1280x720:r=25:d=120"))
-
-    private func worker(_ arguments: String...) async throws -> (PipelineSite, VideoID, ChildProcess) {
-        let pipeline = try await PipelineSite.make(.zeroService, in: scratch, chunkSeconds: 60)
-        let id = try await pipeline.upload(try await Self.clip.make())
-        let worker = try pipeline.start(["consume", "--concurrency", "1", "--lease", "3000"] + arguments)
+    private func drainingWorker(
+        on clip: Clip, chunkSeconds: Double
+    ) async throws -> (PipelineSite, VideoID, ChildProcess) {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch, chunkSeconds: chunkSeconds)
+        let id = try await pipeline.upload(try await clip.make())
+        let worker = try pipeline.start(["consume", "--concurrency", "1", "--lease", "3000", "--drain"])
         #expect(await worker.line(on: .messages) { $0.contains("kind=chunk") && $0.contains("began") } != nil)
         return (pipeline, id, worker)
     }
 
-    @Test func drainingFinishesTheTaskThatIsBegunAndNoMore() async throws {
-        let (pipeline, id, worker) = try await worker("--drain")
+    @Test func drainingFinishesTheRunningTaskAndClaimsNoOther() async throws {
+        let (pipeline, id, worker) = try await drainingWorker(
+            on: Clip(width: 640, height: 360, seconds: 30), chunkSeconds: 0.02)
         worker.send(SIGTERM)
         let outcome = try await worker.outcome()
         #expect(outcome.status == 0, "\(outcome)")
@@ -34,8 +34,8 @@ import Testing
         #expect(tasks.contains { $0.state == .pending } && tasks.allSatisfy { $0.state != .running })
     }
 
-    @Test func aSecondSignalEndsItAtOnce() async throws {
-        let (_, _, worker) = try await worker("--drain")
+    @Test func aSecondSignalStopsTheConsumerAtOnce() async throws {
+        let (_, _, worker) = try await drainingWorker(on: .long, chunkSeconds: 60)
         worker.send(SIGTERM)
         #expect(await worker.line(on: .messages) { $0.contains("stopping") } != nil)
         worker.send(SIGTERM)

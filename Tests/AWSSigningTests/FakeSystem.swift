@@ -2,18 +2,19 @@ internal import AWSSigning
 internal import Foundation
 internal import Synchronization
 
-/// Everything outside as a test wants it: files, commands, metadata services and the time.
-final class World: Sendable {
-    struct Silent: Error, CustomStringConvertible {
-        var description: String { "nobody is there" }
+/// A fake of everything outside the process: files, commands, metadata services and the clock.
+final class FakeSystem: Sendable {
+    struct NoReply: Error, CustomStringConvertible {
+        var description: String { "no reply" }
     }
 
     struct Contents {
         var environment: [String: String] = ["HOME": "/home/me"]
         var files: [String: String] = [:]
-        /// What a command prints; any other fails.
+        /// The output of each command. Any other command fails.
         var commands: [String: String] = [:]
-        /// By method and URL; any other is silent. A list is used up from its front, and its last entry stays.
+        /// Replies by method and URL. Any other request gets no reply. A list is consumed from the front, and its last
+        /// entry is repeated.
         var answers: [String: [(status: Int, body: String)]] = [:]
         var now = Date(timeIntervalSince1970: 1_770_000_000)
         var requests: [AWSSystem.MetadataRequest] = []
@@ -36,18 +37,18 @@ final class World: Sendable {
                 try contents.withLock { contents in
                     contents.requests.append(request)
                     let name = "\(request.method) \(request.url)"
-                    guard let first = contents.answers[name]?.first else { throw Silent() }
+                    guard let first = contents.answers[name]?.first else { throw NoReply() }
                     if contents.answers[name]?.count ?? 0 > 1 { contents.answers[name]?.removeFirst() }
                     return AWSSystem.MetadataResponse(status: first.status, body: Data(first.body.utf8))
                 }
             },
             readFile: { [self] path in
                 let text = contents.withLock { $0.files[path] }
-                if text == "unreadable" { throw Silent() }
+                if text == "unreadable" { throw NoReply() }
                 return text.map { Data($0.utf8) }
             },
             run: { [self] command in
-                guard let text = contents.withLock({ $0.commands[command] }) else { throw Silent() }
+                guard let text = contents.withLock({ $0.commands[command] }) else { throw NoReply() }
                 return Data(text.utf8)
             },
             now: { [self] in contents.withLock { $0.now } },
@@ -59,7 +60,7 @@ final class World: Sendable {
         do { return .success(try chain.credentials()) } catch { return .failure(error) }
     }
 
-    /// A document as metadata services write it. `end` counts from the world's first second.
+    /// A document in the format of metadata services. `end` is in seconds after the fake's start time.
     static func document(_ key: String, end: TimeInterval? = nil, token: String = "Token") -> String {
         let end = end.map {
             ", \"Expiration\": \"\(Date(timeIntervalSince1970: 1_770_000_000 + $0).formatted(.iso8601))\""

@@ -3,8 +3,8 @@ import ClairoTestSupport
 import Foundation
 
 extension PipelineSite {
-    /// Registers a file without probing it, as if the probe had been deceived.
-    func uploadBlindly(_ path: String) async throws -> VideoID {
+    /// Registers a file without probing it, as if it had passed the probe.
+    func uploadWithoutProbe(_ path: String) async throws -> VideoID {
         let id = VideoID.make()
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
         let raw = try site.rawStore()

@@ -5,9 +5,9 @@ internal import ClairoTestSupport
 internal import Foundation
 internal import Testing
 
-/// Uploads by presigned URLs, with curl as the uploader and real S3 servers.
-@Suite struct DirectTests {
-    /// Those that are installed; with none, these tests are skipped.
+/// Uploads through presigned URLs, with curl as the client and real S3 servers.
+@Suite struct DirectUploadTests {
+    /// The installed servers. Without any, these tests are skipped.
     private static let kinds = S3Server.Kind.allCases.filter(S3Server.isInstalled)
 
     private let scratch: Scratch
@@ -37,7 +37,7 @@ internal import Testing
     }
 
     @Test(arguments: kinds)
-    func partsSentToTheStoreBecomeAVideo(kind: S3Server.Kind) async throws {
+    func partsUploadedToTheStoreBecomeAVideo(kind: S3Server.Kind) async throws {
         let (server, store) = try await start(kind)
         let film = try Data(contentsOf: try await paddedClip(12 << 20, in: scratch))
         let created = try await create(server, size: film.count, sha256: Checksum.sha256(film))
@@ -70,7 +70,7 @@ internal import Testing
     }
 
     @Test(arguments: kinds)
-    func aFileThatDiffersFromItsDeclarationIsRejectedAndDeleted(kind: S3Server.Kind) async throws {
+    func aFileWithTheWrongChecksumIsRejectedAndDeleted(kind: S3Server.Kind) async throws {
         let (server, store) = try await start(kind)
         let film = try Data(contentsOf: try await Clip(seconds: 1).make())
         let created = try await create(server, size: film.count, sha256: String(repeating: "0", count: 64))

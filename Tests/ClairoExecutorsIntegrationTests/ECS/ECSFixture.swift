@@ -7,17 +7,17 @@ import Foundation
 
 @testable import ClairoExecutors
 
-/// S3 that checks signatures, and ECS, for executors to work on.
-struct ECSGround {
+/// An S3 server that checks signatures, and a substitute for ECS, for tests of executors.
+struct ECSFixture {
     let standIn: ECSStandIn
     private let s3: S3Server
     private let bucket: String
     private let environment: [String: String]
 
-    static func make(in scratch: Scratch) async throws -> ECSGround {
+    static func make(in scratch: Scratch) async throws -> ECSFixture {
         let s3 = try await S3Server.shared(.rclone)
         let bucket = try await s3.makeBucket()
-        return ECSGround(
+        return ECSFixture(
             standIn: try await ECSStandIn.start(environment: s3.environment, in: scratch), s3: s3, bucket: bucket,
             environment: s3.environment)
     }
@@ -29,7 +29,7 @@ struct ECSGround {
     var output: S3Store { get throws { try store("out") } }
     var exchange: S3Store { get throws { try store("out/exchange") } }
 
-    /// - Parameter endpoint: where ECS is, unless it is the stand-in.
+    /// - Parameter endpoint: The endpoint of ECS (default: the substitute's).
     func client(clock: ECSClock = ECSClock(), endpoint: String? = nil) throws -> ECSClient {
         var environment = environment
         environment["AWS_ENDPOINT_URL_ECS"] = endpoint ?? standIn.endpoint
@@ -42,7 +42,7 @@ struct ECSGround {
             securityGroups: [standIn.securityGroup])
     }
 
-    /// Quick, for tasks that really run.
+    /// Short intervals, for tasks that really run.
     static var quick: ECSExecutor.Pace {
         var pace = ECSExecutor.Pace()
         pace.poll = (0.02, 0.1)
@@ -59,7 +59,7 @@ struct ECSGround {
             try client(clock: clock), placement: placement ?? self.placement, exchange: try exchange, pace: pace)
     }
 
-    /// A job with source and output in S3.
+    /// A job with its source and output in S3.
     func job(_ source: Data, name: String, settings: TranscodeSettings) async throws -> TaskJob {
         let (raw, output) = (try store("raw"), try output)
         let opened = try await onDedicatedThread(name: "upload") {
@@ -72,7 +72,7 @@ struct ECSGround {
         return job
     }
 
-    /// All objects below the prefix of a store.
+    /// All objects of a store, by key.
     static func contents(of store: any ObjectStore) async throws -> [String: Data] {
         try await onDedicatedThread(name: "contents") {
             Dictionary(

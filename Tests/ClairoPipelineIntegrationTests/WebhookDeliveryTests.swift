@@ -7,8 +7,8 @@ import Foundation
 import Synchronization
 import Testing
 
-/// What a relay does with webhooks, on both databases.
-@Suite struct WebhookLaneTests {
+/// How a relay delivers webhooks, on both databases.
+@Suite struct WebhookDeliveryTests {
     typealias Database = RelayTests.Database
 
     let scratch: Scratch
@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: Database.present)
-    func aWebhookIsSentAgainToAReceiverThatCouldNot(database: Database) async throws {
+    func aWebhookIsRetriedAfterATransientError(database: Database) async throws {
         let answers = Mutex([503, 204])
         let server = try StubServer { _, _ in HTTPResponse(answers.withLock { $0.isEmpty ? 204 : $0.removeFirst() }) }
         defer { server.stop() }
@@ -41,7 +41,7 @@ import Testing
             let first = try await relay.drain()
             #expect(first.postponed == 1 && first.deadLetters == 0)
             #expect(first.lastError?.message.contains("503") == true)
-            // On a busy machine it is due again, and delivered, in the same round.
+            // On a busy machine it is due again, and delivered, within the same round.
             if first.delivered == 0 { try await eventually { try await relay.drain().delivered == 1 } }
             let deliveries = server.requests.compactMap { $0.headers["clairo-delivery"] }
             #expect(deliveries.count == 2 && Set(deliveries).count == 1)
@@ -49,11 +49,11 @@ import Testing
     }
 
     @Test(arguments: Database.present)
-    func aWebhookIsADeadLetterAfterTwentyAttempts(database: Database) async throws {
+    func aWebhookBecomesADeadLetterAfterTwentyAttempts(database: Database) async throws {
         let server = try StubServer { _, _ in HTTPResponse(503) }
         defer { server.stop() }
         try await withStore(database) { store in
-            // As nineteen and eighteen failures left them.
+            // The state after nineteen and after eighteen failures.
             let (last, another) = (try event(key: "a", attempts: 19), try event(key: "b", attempts: 18))
             try await store.post([last, another], about: nil)
             let summary = try await relay(store, to: server).drain()
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: Database.present)
-    func aWebhookThatIsRefusedIsADeadLetterAtOnce(database: Database) async throws {
+    func aRefusedWebhookBecomesADeadLetterAtOnce(database: Database) async throws {
         let server = try StubServer { _, _ in HTTPResponse(404) }
         defer { server.stop() }
         try await withStore(database) { store in
@@ -77,21 +77,21 @@ import Testing
     }
 
     @Test(arguments: Database.present)
-    func aRelayThatKnowsOfNoWebhookLeavesThemToOthers(database: Database) async throws {
+    func aRelayWithoutAWebhookURLLeavesWebhooksToOtherRelays(database: Database) async throws {
         let server = try StubServer { _, _ in HTTPResponse(204) }
         defer { server.stop() }
         try await withStore(database) { store in
             try await store.post([try event()], about: nil)
-            let stranger = try await relay(store, to: nil)
-            let summary = try await stranger.drain()
+            let other = try await relay(store, to: nil)
+            let summary = try await other.drain()
             #expect(summary.delivered == 0 && summary.postponed == 0)
-            let following = Task { try await stranger.follow(wakeSignal: WakeSignal()) { _ in } }
+            let following = Task { try await other.follow(wakeSignal: WakeSignal()) { _ in } }
             try await store.post([MetadataSamples.message(of: .make())], about: nil)
             try await eventually { try await store.queuedCounts()[Topic.uploads] == 1 }
             following.cancel()
             try await following.value
-            #expect(try await store.pendingWork().isEmpty, "nobody waits for it")
-            #expect(try await relay(store, to: server).drain().delivered == 1, "and it is not held by anybody")
+            #expect(try await store.pendingWork().isEmpty, "no consumer waits for it")
+            #expect(try await relay(store, to: server).drain().delivered == 1, "it is not leased")
             #expect(server.requests.count == 1)
         }
     }

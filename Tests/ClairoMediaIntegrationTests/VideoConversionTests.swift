@@ -4,8 +4,8 @@ import ClairoTestSupport
 import Foundation
 import Testing
 
-/// Frames come out upright, with square pixels, progressive and in the colours that a player expects.
-@Suite(.sharesMachine) struct PictureTests {
+/// Output frames are upright, with square pixels, progressive, and in the colours that players expect.
+@Suite(.sharesMachine) struct VideoConversionTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
@@ -22,13 +22,13 @@ import Testing
 
     /// Colours of the quarters: top left, top right, bottom left, bottom right.
     private func quarters(_ path: String) async throws -> [String?] {
-        let pixels = try await Oracle.firstPicture(path, width: 4, height: 4)
+        let pixels = try await Oracle.firstFrame(path, width: 4, height: 4)
         return [0, 3, 12, 15].map { Self.name(of: pixels[$0]) }
     }
 
-    // MARK: Shape
+    // MARK: Orientation and aspect ratio
 
-    struct Turn: CustomTestStringConvertible, Sendable {
+    struct Rotation: CustomTestStringConvertible, Sendable {
         var testDescription: String
         var matrix: DisplayMatrix
         var orientation: Orientation
@@ -46,42 +46,42 @@ import Testing
         }
     }
 
-    static let turns = [
-        Turn(
+    static let rotations = [
+        Rotation(
             testDescription: "by 90 degrees", matrix: DisplayMatrix(a: 0, b: 1, c: -1, d: 0),
             orientation: Orientation(rotation: 90, isMirrored: false)),
-        Turn(
+        Rotation(
             testDescription: "by 180 degrees", matrix: DisplayMatrix(a: -1, b: 0, c: 0, d: -1),
             orientation: Orientation(rotation: 180, isMirrored: false)),
-        Turn(
+        Rotation(
             testDescription: "by 270 degrees", matrix: DisplayMatrix(a: 0, b: -1, c: 1, d: 0),
             orientation: Orientation(rotation: 270, isMirrored: false)),
-        Turn(
+        Rotation(
             testDescription: "mirrored", matrix: DisplayMatrix(a: -1, b: 0, c: 0, d: 1),
             orientation: Orientation(rotation: 0, isMirrored: true)),
-        Turn(
+        Rotation(
             testDescription: "upside down", matrix: DisplayMatrix(a: 1, b: 0, c: 0, d: -1),
             orientation: Orientation(rotation: 180, isMirrored: true)),
-        Turn(
+        Rotation(
             testDescription: "mirrored and by 90 degrees", matrix: DisplayMatrix(a: 0, b: -1, c: -1, d: 0),
             orientation: Orientation(rotation: 90, isMirrored: true)),
-        Turn(
+        Rotation(
             testDescription: "mirrored and by 270 degrees", matrix: DisplayMatrix(a: 0, b: 1, c: 1, d: 0),
             orientation: Orientation(rotation: 270, isMirrored: true)),
     ]
 
-    @Test(arguments: turns)
-    func aRotatedFrameComesOutUpright(_ turn: Turn) async throws {
-        let source = try await Clip(seconds: 1, video: .quarters, matrix: turn.matrix).make()
+    @Test(arguments: rotations)
+    func aRotatedFrameBecomesUpright(_ rotation: Rotation) async throws {
+        let source = try await Clip(seconds: 1, video: .quarters, matrix: rotation.matrix).make()
         let info = try await probe(source)
-        #expect(info.primaryVideo?.orientation == turn.orientation)
+        #expect(info.primaryVideo?.orientation == rotation.orientation)
         let output = try await Transcoded(source, into: scratch.path("out"))
         let size =
-            turn.orientation.swapsSides ? FrameSize(width: 180, height: 320) : FrameSize(width: 320, height: 180)
+            rotation.orientation.swapsSides ? FrameSize(width: 180, height: 320) : FrameSize(width: 320, height: 180)
         let rung = try #require(output.rungs.first)
         #expect(rung.size == size)
-        #expect(try await quarters(output.path(rung.mp4Key)) == turn.quarters)
-        #expect(try await quarters(output.folder + "/poster.jpg") == turn.quarters)
+        #expect(try await quarters(output.path(rung.mp4Key)) == rotation.quarters)
+        #expect(try await quarters(output.folder + "/poster.jpg") == rotation.quarters)
     }
 
     @Test(arguments: [
@@ -89,7 +89,7 @@ import Testing
         (427, 239, FrameSize(width: 426, height: 238)), (241, 427, FrameSize(width: 240, height: 426)),
         (18, 16, FrameSize(width: 18, height: 16)),
     ])
-    func everyShapeKeepsItsShape(width: Int, height: Int, expected: FrameSize) async throws {
+    func everyAspectRatioIsPreserved(width: Int, height: Int, expected: FrameSize) async throws {
         let source = try await Clip(
             width: width, height: height, seconds: 1, video: .quarters, options: ["-pix_fmt", "yuv444p"]
         ).make()
@@ -99,7 +99,7 @@ import Testing
         #expect(try await quarters(output.path(rung.mp4Key)) == ["red", "green", "blue", "white"])
     }
 
-    @Test func aLadderNeverChangesTheShape() async throws {
+    @Test func everyRungHasTheSameAspectRatio() async throws {
         let source = try await Clip(width: 1280, height: 720, seconds: 1, video: .quarters, options: ["-g", "1"])
             .make()
         let output = try await Transcoded(source, into: scratch.path("out"))
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    @Test func wideSamplesBecomeSquare() async throws {
+    @Test func nonSquarePixelsBecomeSquare() async throws {
         let source = try await Clip(width: 360, height: 288, seconds: 1, video: .quarters, filter: "setsar=16/11")
             .make()
         let output = try await Transcoded(source, into: scratch.path("out"))
@@ -125,7 +125,8 @@ import Testing
     }
 
     @Test func aStillImageStaysRecognisable() async throws {
-        // One key frame and then nothing: the source's rate is no measure of what a key frame every two seconds needs.
+        // One key frame and little else: the source's bit rate says nothing about the rate needed for a key frame every
+        // two seconds.
         let source = try await Clip(
             width: 1280, height: 720, seconds: 6, video: .quarters, options: ["-g", "250", "-preset", "medium"]
         ).make()
@@ -137,12 +138,11 @@ import Testing
 
     // MARK: Interlacing
 
-    /// How much more neighbouring lines differ than lines of the same field: above 1 where two fields are woven
-    /// together.
+    /// How much more adjacent lines differ than lines of the same field: above 1 if two fields are interleaved.
     private func combing(_ path: String) async throws -> Double {
         let (width, height) = (320, 180)
         let bytes = [UInt8](
-            try await Oracle.pictures(
+            try await Oracle.frames(
                 path, filter: "scale=\(width):\(height):flags=neighbor", format: "gray",
                 options: ["-ss", "1", "-frames:v", "10"]))
         var neighbours = 1
@@ -160,7 +160,7 @@ import Testing
     }
 
     @Test(arguments: ["top", "bottom"])
-    func fieldsThatAreWovenTogetherAreTakenApart(first: String) async throws {
+    func interlacedVideoIsDeinterlaced(first: String) async throws {
         let bar = "color=black:s=320x180:r=50:d=3,drawbox=x='mod(t*300,280)':y=0:w=40:h=ih:c=white:t=fill"
         let order = first == "top" ? "tff" : "bff"
         let source = try await Clip(
@@ -183,14 +183,14 @@ import Testing
 
     // MARK: Colour
 
-    /// Raw luma in the middle of the left and the right half of the first frame.
+    /// Raw luma in the middle of the left and right halves of the first frame.
     private func halves(_ path: String) async throws -> (left: Int, right: Int) {
         let bytes = [UInt8](
-            try await Oracle.pictures(path, format: "yuv420p", options: ["-frames:v", "1"]).prefix(320 * 180))
+            try await Oracle.frames(path, format: "yuv420p", options: ["-frames:v", "1"]).prefix(320 * 180))
         return (Int(bytes[90 * 320 + 80]), Int(bytes[90 * 320 + 240]))
     }
 
-    @Test func fullRangeBecomesLimited() async throws {
+    @Test func fullRangeVideoBecomesLimitedRange() async throws {
         let source = try await Clip(
             seconds: 1, video: .graph("color=black:s=320x180:r=25:d=1,drawbox=x=iw/2:w=iw/2:h=ih:c=white:t=fill"),
             filter: "scale=out_range=pc,format=yuvj420p", options: ["-pix_fmt", "yuvj420p", "-color_range", "pc"]
@@ -232,7 +232,7 @@ import Testing
         #expect(!master.contains("VIDEO-RANGE=PQ") && !master.contains("VIDEO-RANGE=HLG"))
     }
 
-    @Test func tenBitsBecomeEight() async throws {
+    @Test func tenBitVideoBecomesEightBit() async throws {
         let output = try await Transcoded(
             Clip(seconds: 1, video: .quarters, options: ["-pix_fmt", "yuv420p10le"]).make(), into: scratch.path("out")
         )
@@ -245,7 +245,7 @@ import Testing
     // MARK: Privacy
 
     @Test(arguments: ["mov", "mkv"])
-    func whatATagSaysNeverReachesAnOutput(suffix: String) async throws {
+    func metadataTagsNeverReachAnOutput(suffix: String) async throws {
         let secrets = ["+48.8577+002.295", "Aunt-Agatha", "Phone-of-Bertie", "Totleigh-Towers", "Gussie-Chapter"]
         let chapters = try scratch.write(
             """
