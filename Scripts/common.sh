@@ -34,13 +34,15 @@ build_debug() { swift build -debug-info-format none "$@"; }
 # need_linking: compiles every header of the wrappers, and links an empty program with every library that clairo links to, to find
 # what is missing before minutes of compiling.
 need_linking() {
-    local folder libraries sources reasons
+    local folder includes libraries sources reasons
     sources=$(dirname "${BASH_SOURCE[0]}")/../Sources
+    # shellcheck disable=SC2046  # words
+    read -ra includes < <(pkg-config --cflags $(sed -nE 's/.*pkgConfig: "([^"]+)".*/\1/p' "$sources/../Package.swift") 2>&1)
     mapfile -t libraries < <(sed -nE 's/^ *link "([^"]+)"$/-l\1/p' "$sources"/*/module.modulemap | sort -u)
     folder=$(mktemp -d)
     printf 'import Foundation\nprint(Date())\n' >"$folder/main.swift"
     printf '#include "%s"\n' "$(realpath "$sources")"/*/shim.h >"$folder/headers.c"
-    if ! { clang -D_GNU_SOURCE -fsyntax-only "$folder/headers.c" &&
+    if ! { clang -D_GNU_SOURCE "${includes[@]}" -fsyntax-only "$folder/headers.c" &&
         swiftc -static-stdlib "$folder/main.swift" -o "$folder/main" "${libraries[@]}"; } >"$folder/log" 2>&1; then
         mapfile -t reasons < <(grep -E 'cannot find|unable to find|undefined|not found|error:' "$folder/log" | head -n 8)
         rm -rf "$folder"

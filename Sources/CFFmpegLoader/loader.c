@@ -10,62 +10,93 @@
 #include <libavutil/pixdesc.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#define SONAME(name, version) "lib" name ".so." AV_STRINGIFY(version)
+#define LIBRARY(name, NAME) \
+    { "lib" #name ".so." AV_STRINGIFY(LIB##NAME##_VERSION_MAJOR), #name "_version", LIB##NAME##_VERSION_INT }
 
 // A library comes after those that it depends on.
-static const char *const sonames[] = {
-    SONAME("avutil", LIBAVUTIL_VERSION_MAJOR),
-    SONAME("avcodec", LIBAVCODEC_VERSION_MAJOR),
-    SONAME("avformat", LIBAVFORMAT_VERSION_MAJOR),
-    SONAME("avfilter", LIBAVFILTER_VERSION_MAJOR),
-};
-enum { count = sizeof sonames / sizeof *sonames };
+static const struct {
+    const char *soname;
+    const char *version_function;
+    unsigned version;
+} libraries[] = {
+    LIBRARY(avutil, AVUTIL), LIBRARY(avcodec, AVCODEC), LIBRARY(avformat, AVFORMAT), LIBRARY(avfilter, AVFILTER)};
+enum { avutil, avcodec, count = sizeof libraries / sizeof *libraries };
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+// Guarded by the lock; constant once `are_loaded` is set.
 static void *handles[count];
-static char failure[500];
+static atomic_bool are_loaded;
 
-static void open_libraries(void) {
-    for (int i = 0; i < count && !*failure; i++) {
-        handles[i] = dlopen(sonames[i], RTLD_LAZY | RTLD_LOCAL);
-        if (!handles[i]) snprintf(failure, sizeof failure, "%s", dlerror());
+// Opens a library under the lock. A library with an older minor version than its headers may lack functions and fields.
+static bool open_library(int index, char *reason, size_t size) {
+    if (handles[index]) return true;
+    void *handle = dlopen(libraries[index].soname, RTLD_LAZY | RTLD_LOCAL);
+    if (!handle) {
+        snprintf(reason, size, "%s", dlerror());
+        return false;
     }
+    unsigned (*version)(void) = (unsigned (*)(void))dlsym(handle, libraries[index].version_function);
+    unsigned found = version ? version() : 0, needed = libraries[index].version;
+    if (found < needed) {
+        snprintf(reason, size, "%s has version %u.%u.%u; this program was built with %u.%u.%u", libraries[index].soname,
+            AV_VERSION_MAJOR(found), AV_VERSION_MINOR(found), AV_VERSION_MICRO(found), AV_VERSION_MAJOR(needed),
+            AV_VERSION_MINOR(needed), AV_VERSION_MICRO(needed));
+        dlclose(handle);
+        return false;
+    }
+    handles[index] = handle;
+    return true;
 }
 
-const char *clairo_load_libav(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, open_libraries);
-    return *failure ? failure : NULL;
+int clairo_load_libav(char *reason, size_t size) {
+    if (atomic_load_explicit(&are_loaded, memory_order_acquire)) return 1;
+    pthread_mutex_lock(&lock);
+    bool loaded = true;
+    for (int i = 0; i < count && loaded; i++) loaded = open_library(i, reason, size);
+    atomic_store_explicit(&are_loaded, loaded, memory_order_release);
+    pthread_mutex_unlock(&lock);
+    return loaded;
+}
+
+const char *clairo_libav_version(void) {
+    char reason[500];
+    pthread_mutex_lock(&lock);
+    const char *(*version)(void) = NULL;
+    if (open_library(avutil, reason, sizeof reason))
+        version = (const char *(*)(void))dlsym(handles[avutil], "av_version_info");
+    pthread_mutex_unlock(&lock);
+    return version ? version() : NULL;
 }
 
 // Writes a message as clairo writes its own, and ends the process without clean-up: the caller expects a result.
-static _Noreturn void fail(const char *reason) {
-    fprintf(stderr, "error: FFmpeg's libraries cannot be loaded: %s\n", reason);
+static _Noreturn void fail(const char *problem, const char *detail) {
+    fprintf(stderr, "error: FFmpeg's libraries %s: %s\n", problem, detail);
     _exit(EX_UNAVAILABLE);
 }
 
 static void *find(void *_Atomic *cache, const char *name) {
     void *found = atomic_load_explicit(cache, memory_order_acquire);
     if (found) return found;
-    const char *reason = clairo_load_libav();
-    if (reason) fail(reason);
+    char reason[500];
+    if (!clairo_load_libav(reason, sizeof reason)) fail("cannot be loaded", reason);
     for (int i = 0; i < count && !found; i++) found = dlsym(handles[i], name);
-    if (!found) fail(name);
+    if (!found) fail("have no function", name);
     atomic_store_explicit(cache, found, memory_order_release);
     return found;
 }
 
 int clairo_x264_build(void) {
-    char name[40];
-    if (clairo_load_libav()) return 0;
+    char name[500];
+    if (!clairo_load_libav(name, sizeof name)) return 0;
     for (int build = 100; build < 400; build++) {
         snprintf(name, sizeof name, "x264_encoder_open_%d", build);
         // Searches the libraries that libavcodec depends on, too.
-        if (dlsym(handles[1], name)) return build;
+        if (dlsym(handles[avcodec], name)) return build;
     }
     return 0;
 }

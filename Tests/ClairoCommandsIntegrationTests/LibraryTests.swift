@@ -22,7 +22,7 @@ import Testing
                 "HOME": scratch.path,
             ])
         #expect(outcome.status == 69)
-        #expect(outcome.text.contains("FAIL  libraries: FFmpeg missing"))
+        #expect(outcome.text.contains("FAIL  libraries: FFmpeg not found"))
         #expect(outcome.text.contains("FFmpeg's libraries cannot be loaded: "))
         #expect(outcome.text.contains("libavutil.so."))
     }

@@ -9,8 +9,8 @@ import Testing
     init() throws { scratch = try Scratch() }
 
     /// Ten segments in three rungs and audio: long enough to be stopped midway.
-    static let clip = Clip(width: 640, height: 360, seconds: 20)
-    static let options = ["--heights", "360,240,144", "--segment-seconds", "2", "--preset", "veryfast"]
+    static let clip = Clip(seconds: 20)
+    static let options = ["--heights", "180,144,96", "--segment-seconds", "2", "--preset", "veryfast"]
 
     private func start(_ source: URL, into folder: String, _ more: String...) throws -> ChildProcess {
         try ClairoProcess.start(
@@ -55,7 +55,7 @@ import Testing
             for (name, identity) in before { #expect(after[name] == identity, "\(name) was made again") }
             if outcome.status == 0 { break }
         }
-        for landmark in ["/mp4/240p.mp4", "/manifest.mpd"]
+        for landmark in ["/mp4/144p.mp4", "/manifest.mpd"]
         where !FileManager.default.fileExists(atPath: out + "/master.m3u8") {
             let process = try start(source, into: "out")
             _ = await process.wait { FileManager.default.fileExists(atPath: out + landmark) }
@@ -119,7 +119,7 @@ import Testing
     @Test func aSignalStopsTheVerification() async throws {
         let process = try start(try await Self.clip.make(), into: "out")
         let out = scratch.path("out")
-        #expect(await process.wait { FileManager.default.fileExists(atPath: out + "/video/144p/playlist.m3u8") })
+        #expect(await process.wait { FileManager.default.fileExists(atPath: out + "/video/96p/playlist.m3u8") })
         process.send(SIGINT)
         let outcome = try await process.outcome()
         #expect([0, 130].contains(outcome.status))
@@ -148,7 +148,7 @@ import Testing
 
     @Test func aChangedSourceStartsOverAndReportsIt() async throws {
         try await interrupt(try await Self.clip.make())
-        let other = try await Clip(width: 640, height: 360, seconds: 3).make()
+        let other = try await Clip(seconds: 3).make()
         let outcome = try await start(other, into: "out").outcome()
         #expect(outcome.status == 0)
         #expect(outcome.errors.contains("Starting over: the source has changed"), "\(outcome.errors)")
@@ -172,7 +172,7 @@ import Testing
         let source = try await Self.clip.make()
         try await interrupt(source)
         try scratch.write(
-            "half a segment", to: "out/video/360p/.partial-00009.m4s-6F9619FF-8B86-D011-B42D-00C04FC964FF")
+            "half a segment", to: "out/video/180p/.partial-00009.m4s-6F9619FF-8B86-D011-B42D-00C04FC964FF")
         #expect(try await start(source, into: "out").outcome().status == 0)
         #expect(try contents(below: scratch.path("out")) == (await Self.unbroken.value))
     }
@@ -180,7 +180,7 @@ import Testing
     @Test(.enabled(if: SmallDisk.isPossible, "a small file system can only be mounted by root"))
     func aFullDiskIsReportedAndTheJobResumesWhenThereIsSpace() async throws {
         let source = try await Self.clip.make()
-        let disk = try await SmallDisk(scratch, kilobytes: 700)
+        let disk = try await SmallDisk(scratch, kilobytes: 300)
         let full = try await start(source, into: "disk/out").outcome()
         #expect(full.status == 74, "\(full)")
         #expect(full.errors.contains("No space left on device"))

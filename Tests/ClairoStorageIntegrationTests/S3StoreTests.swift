@@ -256,8 +256,8 @@ import Testing
 
     // MARK: Errors
 
-    @Test func rejectedCredentialsAreReported() async throws {
-        guard S3Server.isInstalled(.rclone) else { return }
+    @Test(.enabled(if: S3Server.isInstalled(.rclone), "rclone is not installed"))
+    func rejectedCredentialsAreReported() async throws {
         let server = try await S3Server.shared(.rclone)
         let bucket = try await server.makeBucket()
         for (name, value) in [("AWS_SECRET_ACCESS_KEY", "wrong-secret"), ("AWS_ACCESS_KEY_ID", "nobody")] {

@@ -33,12 +33,12 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
 
     public func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? { testCase == nil ? nil : self }
 
-    /// Admits tests in order of arrival: a few at any time, and more while a processor is idle, because many tests
+    /// Admits tests in order of arrival: a few at any time, and more while half a processor is idle, because many tests
     /// mostly wait for leases, sessions and brokers.
     private actor Gate {
         static let shared = Gate()
-        private static let always = 3
-        private static let most = 12
+        private static let always = max(3, ProcessInfo.processInfo.activeProcessorCount)
+        private static let most = 4 * always
 
         private var running = 0
         private var queue: [CheckedContinuation<Void, Never>] = []
@@ -67,15 +67,13 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
             queue.removeFirst().resume()
         }
 
-        /// Admits one more test after each half second in which at least half a processor was idle.
+        /// Admits one more test after each half second in which half a processor or more was idle.
         private func watch() async {
             var before = ProcessorTime()
             while !queue.isEmpty {
                 try? await Task.sleep(for: .milliseconds(500))
                 let now = ProcessorTime()
-                if now.idle - before.idle >= (now.total - before.total) / (2 * now.processors), running < Self.most {
-                    admit()
-                }
+                if now.idleProcessors(since: before) >= 0.5, running < Self.most { admit() }
                 before = now
             }
             isWatching = false
@@ -83,26 +81,32 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
     }
 }
 
-/// Processor time of all processes since the machine started.
+/// The time that the processors have spent since the machine started, in ticks. In a container it may be that of the whole
+/// machine.
 private struct ProcessorTime {
-    /// In ticks, of all processors together.
-    var total = 0
-    /// The part in which a processor was idle.
-    var idle = 0
-    let processors = max(1, ProcessInfo.processInfo.activeProcessorCount)
+    private var processors = 0
+    private var total = 0
+    private var idle = 0
 
     init() {
-        // proc_stat(5): user, nice, system, idle, iowait and others.
-        let line = (try? String(contentsOfFile: "/proc/stat", encoding: .utf8))?.prefix { $0 != "\n" } ?? ""
-        let ticks = line.split(separator: " ").dropFirst().prefix(8).compactMap { Int($0) }
+        // proc_stat(5): "cpu" with the sums, and a line for each processor; user, nice, system, idle, iowait and others.
+        let lines = (try? String(contentsOfFile: "/proc/stat", encoding: .utf8))?.split(separator: "\n") ?? []
+        let ticks = lines.first?.split(separator: " ").dropFirst().prefix(8).compactMap { Int($0) } ?? []
         guard ticks.count == 8 else { return }
+        processors = lines.count { $0.hasPrefix("cpu") } - 1
         total = ticks.reduce(0, +)
         idle = ticks[3] + ticks[4]
+    }
+
+    /// How many processors had nothing to do on average, or 0 if the system does not tell.
+    func idleProcessors(since before: ProcessorTime) -> Double {
+        guard total > before.total else { return 0 }
+        return Double(processors * (idle - before.idle)) / Double(total - before.total)
     }
 }
 
 extension Trait where Self == MachineShare {
-    /// For tests that encode, or that start the program many times. Do not combine it with `.timeLimit`, which would
-    /// include the waiting time.
+    /// For tests that encode, or start the program many times. Do not combine it with `.timeLimit`, which would include the
+    /// waiting time.
     public static var sharesMachine: Self { MachineShare() }
 }

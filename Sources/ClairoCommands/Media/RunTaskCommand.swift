@@ -34,7 +34,10 @@ struct RunTaskCommand: ParsableCommand {
     func run() throws {
         if let spec { return try runInContainer(spec) }
         let engine = MediaTaskEngine(limits: limitOptions.limits)
-        let loading = Result { () throws(ClairoError) in if !tellSandbox { try MediaTaskEngine.loadLibraries() } }
+        // The sandbox denies access to the libraries' files.
+        let loading = Result { () throws(ClairoError) in try MediaTaskEngine.loadLibraries() }
+        // A worker asks for the report when it starts. Without the libraries it must not take tasks.
+        if tellSandbox { try loading.get() }
         let report =
             if let connect {
                 try TaskChild.enclose(connectingTo: connect, sandbox: sandbox)

@@ -42,7 +42,7 @@ extension Services {
     func checkSandbox(_ work: WorkOptions, log: PipelineLog) async throws(ClairoError) {
         let (missing, refusal): (String?, ClairoError?)
         switch work.executor {
-        case .inline: return
+        case .inline: return try MediaTaskEngine.loadLibraries()
         case .process: return try await checkSandbox(work.sandbox, log: log)
         case .docker:
             let report = try await dockerExecutor(limits: InputLimits(), sandbox: work.sandbox).check()

@@ -35,7 +35,7 @@ public struct TaskChild {
     }
 
     /// Makes this process end with its parent, waits until the parent has set its limits, and enters the sandbox. Call
-    /// this first, while the process is single-threaded.
+    /// this while the process is single-threaded, before it reads anything untrusted.
     /// - Parameter layers: The sandbox layers to enter.
     public static func enclose(
         parent: Int32, sandbox: SandboxMode, layers: Set<SandboxLayer> = Set(SandboxLayer.allCases)
@@ -51,7 +51,7 @@ public struct TaskChild {
     }
 
     /// Connects this process, the first of a container, to the worker's Unix socket and enters the sandbox. Call this
-    /// first, while the process is single-threaded.
+    /// while the process is single-threaded, before it reads anything untrusted.
     ///
     /// The container replaces the layer `namespaces`: it has its own network, IPC and thread count.
     /// - Throws: `unavailable` if the socket cannot be connected.

@@ -74,14 +74,14 @@ final class TaskServer: Sendable {
                 while let frame = queue.pop() { answer(frame) }
             }
         }
-        if socket.send(start) {
-            do throws(BrokenProtocol) {
-                while let frame = try socket.receive(WireLimits.fromChild) {
-                    if try take(frame, into: queue) { break }
-                }
-            } catch {
-                end(.broken(error.reason))
+        // A child that fails at once closes its end before it has read the task. Its reason can be received all the same.
+        _ = socket.send(start)
+        do throws(BrokenProtocol) {
+            while let frame = try socket.receive(WireLimits.fromChild) {
+                if try take(frame, into: queue) { break }
             }
+        } catch {
+            end(.broken(error.reason))
         }
         queue.abandon()
         // Objects that the child has not completed must not appear in the store.

@@ -5,7 +5,7 @@ internal import Glibc
 /// The sandbox that a process enters before it reads untrusted media.
 ///
 /// The process keeps its open descriptors, in particular the socket to its parent, and can open nothing else: no file,
-/// no connection, no process. It gets all data through that socket. Its code is already mapped, so libraries need no
+/// no connection, no process. It gets all data through that socket. Its libraries are already loaded, so they need no
 /// exception. (Traces of every kind of task show that libraries work without the files that they look for later, such
 /// as /etc/localtime or a character set converter.)
 ///

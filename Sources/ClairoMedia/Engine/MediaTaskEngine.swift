@@ -21,13 +21,14 @@ public struct MediaTaskEngine: TaskEngine {
         do { try Libraries.load() } catch {
             throw .unavailable(
                 "FFmpeg's libraries cannot be loaded: \(error.reason)",
-                advice: "Install FFmpeg's libraries on this machine.")
+                advice: "Install the version that this program was built with, where its tasks run.")
         }
     }
 
     public func run(
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
     ) throws(ClairoError) -> TaskResult {
+        try Self.loadLibraries()
         let control = JobControl(onFrame: observer.progress, onChange: { observer.update(.progress($0)) })
         stop.onCancel { [weak control] in control?.cancel() }
         let meter = UsageMeter()

@@ -244,8 +244,8 @@ public struct TranscodeJob: Sendable {
         try plan.segmentKeys.reduce(0) { count, key in try count + (store.size(of: key) == nil ? 0 : 1) }
     }
 
-    /// The version of libav, as `clairo.json` records it, or "missing".
-    public static var libraryVersion: String { Libraries.version ?? "missing" }
+    /// The version of libav, as `clairo.json` records it, or "not found".
+    public static var libraryVersion: String { Libraries.version ?? "not found" }
     /// The versions of Clairo and libav, as the manifest records them.
     public static var generator: String { "clairo \(clairoVersion) libav \(libraryVersion)" }
     /// The libraries for decoding and encoding, with their versions.

@@ -82,9 +82,9 @@ import Testing
             .stopped(code: "TaskFailedToStart", reason: "Timeout waiting for network interface provisioning"),
             .transient, "could not start"
         ),
-        (.vanishes(afterLooks: 1), .transient, "is lost"),
-        (.vanishes(afterLooks: 0), .transient, "is lost"),
-        (.stuck("PENDING"), .capacity, "did not begin"),
+        (.vanishes(afterLooks: 1), .transient, "was lost"),
+        (.vanishes(afterLooks: 0), .transient, "was lost"),
+        (.stuck("PENDING"), .capacity, "did not start"),
         (.stuck("RUNNING"), .transient, "no heartbeat"),
     ]
 
