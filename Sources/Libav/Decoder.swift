@@ -23,7 +23,7 @@ public final class Decoder {
 
     init(
         parameters: UnsafeMutablePointer<AVCodecParameters>, timeBase: Ratio, whitelist: String, maxPixels: Int64,
-        threads: Int32
+        threads: Int32, keepsPadding: Bool
     ) throws(AVError) {
         LogTap.install
         self.timeBase = timeBase
@@ -39,6 +39,7 @@ public final class Decoder {
             opening.pointee.thread_count = threads
             // Frames with concealed errors are returned and counted. The caller decides whether there are too many.
             opening.pointee.flags |= Int32(AV_CODEC_FLAG_OUTPUT_CORRUPT)
+            if keepsPadding { opening.pointee.flags2 |= AV_CODEC_FLAG2_SKIP_MANUAL }
             var options: OpaquePointer?
             defer { av_dict_free(&options) }
             try check(av_dict_set(&options, "codec_whitelist", whitelist, 0))

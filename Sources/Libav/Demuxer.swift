@@ -136,12 +136,15 @@ public final class Demuxer {
     }
 
     /// Makes a decoder for one of the streams, subject to the allow-list and the pixel limit.
-    public func makeDecoder(stream index: Int, threads: Int32 = 1) throws(AVError) -> Decoder {
+    /// - Parameter keepsPadding: Whether to return the samples that the container declares as padding of the encoder.
+    public func makeDecoder(
+        stream index: Int, threads: Int32 = 1, keepsPadding: Bool = false
+    ) throws(AVError) -> Decoder {
         guard let context, index >= 0, index < Int(context.pointee.nb_streams) else { throw .invalidArgument }
         guard let stream = clairo_stream(context, Int32(index)) else { throw .invalidArgument }
         return try Decoder(
             parameters: stream.pointee.codecpar, timeBase: Ratio(stream.pointee.time_base), whitelist: codecWhitelist,
-            maxPixels: maxPixels, threads: threads)
+            maxPixels: maxPixels, threads: threads, keepsPadding: keepsPadding)
     }
 
     /// Reads the stream descriptions again, for example after packets of further streams.

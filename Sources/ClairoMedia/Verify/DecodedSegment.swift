@@ -67,7 +67,8 @@ struct AudioContent {
     init(_ data: Data, interrupt: Interrupt) throws {
         let demuxer = try Demuxer(
             InMemoryBytes(data), options: InputLimits().demuxerOptions, interrupt: interrupt)
-        let decoder = try demuxer.makeDecoder(stream: 0)
+        // Without this, FFmpeg 7 drops the priming of the first segment; 5.1 returns it.
+        let decoder = try demuxer.makeDecoder(stream: 0, keepsPadding: true)
         let base = Rational(decoder.timeBase)
         func take(_ content: inout AudioContent) throws {
             while case .value(let frame) = try decoder.receive() {
