@@ -34,9 +34,15 @@ extension AVError: CustomStringConvertible {
     public var description: String {
         var buffer = [CChar](repeating: 0, count: 128)
         av_strerror(rawValue, &buffer, buffer.count)
-        let bytes = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        let text = String(decoding: bytes, as: UTF8.self)
+        let text = String(nullTerminated: buffer)
         return lastLogLine.map { "\(text) (\($0))" } ?? text
+    }
+}
+
+extension String {
+    /// Decodes a null-terminated buffer.
+    init(nullTerminated buffer: [CChar]) {
+        self.init(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 
@@ -67,8 +73,7 @@ enum LogTap {
             // No prefix: it contains an address, which is useless to a reader.
             var printPrefix: Int32 = 0
             av_log_format_line2(context, level, format, arguments, &line, Int32(line.count), &printPrefix)
-            let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-            let printable = String(decoding: bytes, as: UTF8.self).filter { !$0.isNewline }
+            let printable = String(nullTerminated: line).filter { !$0.isNewline }
             LogTap.lastLine.withLock { $0 = printable }
         }
     }()

@@ -33,7 +33,7 @@ public final class FilterGraph {
         if layout.order == AV_CHANNEL_ORDER_UNSPEC { av_channel_layout_default(&layout, layout.nb_channels) }
         var name = [CChar](repeating: 0, count: 128)
         av_channel_layout_describe(&layout, &name, name.count)
-        let layoutName = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let layoutName = String(nullTerminated: name)
         guard let format = av_get_sample_fmt_name(AVSampleFormat(rawValue: first.format)) else { throw .invalidData }
         let arguments =
             "sample_rate=\(first.sampleRate):sample_fmt=\(String(cString: format)):channel_layout=\(layoutName)"

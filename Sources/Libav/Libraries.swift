@@ -13,8 +13,7 @@ public enum Libraries {
     public static func load() throws(LoadError) {
         var reason = [CChar](repeating: 0, count: 500)
         guard clairo_load_libav(&reason, reason.count) == 0 else { return }
-        let text = reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        throw LoadError(reason: String(decoding: text, as: UTF8.self))
+        throw LoadError(reason: String(nullTerminated: reason))
     }
 
     /// FFmpeg's version, for example `5.1.9-0+deb12u1`, or nil if libavutil cannot be loaded. Loads only that library.

@@ -140,6 +140,6 @@ public struct StreamInfo: Sendable, Hashable {
         var layout = parameters.ch_layout
         var name = [CChar](repeating: 0, count: 128)
         av_channel_layout_describe(&layout, &name, name.count)
-        channelLayout = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        channelLayout = String(nullTerminated: name)
     }
 }
