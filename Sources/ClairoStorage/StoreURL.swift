@@ -14,7 +14,7 @@ public enum StoreURL {
         stop: StopRequest = StopRequest(), observe: (@Sendable (S3Event) -> Void)? = nil
     ) throws(ClairoError) -> any DurableStore {
         if let folder = folder(url) { return DirectoryStore(root: URL(fileURLWithPath: folder)) }
-        if url.hasPrefix("s3://") {
+        if isS3(url) {
             let token = Cancellation()
             stop.onCancel { token.cancel() }
             var options = S3Options()
@@ -25,6 +25,14 @@ public enum StoreURL {
             "\(MaskedURL.text(url, hidesUser: true)) is not a store URL",
             advice: "Use file:DIR or s3://BUCKET/PREFIX.")
     }
+
+    /// Returns whether a name is a URL of a bucket, a prefix or an object in S3. Other names on the command line are paths.
+    public static func isS3(_ name: String) -> Bool { name.hasPrefix(s3) }
+
+    /// Returns the URL of an S3 bucket.
+    public static func bucket(_ name: String) -> String { s3 + name }
+
+    private static let s3 = "s3://"
 
     /// Returns the folder of a `file:` URL in any form (RFC 8089), or nil for another URL.
     public static func folder(_ url: String) -> String? {

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import ClairoCore
 internal import ClairoExecutors
 internal import ClairoMedia
+internal import ClairoStorage
 internal import Foundation
 
 /// `clairo run-task`: the process that `ProcessExecutor` and `DockerExecutor` start for each task. It communicates with
@@ -53,7 +54,7 @@ struct RunTaskCommand: ParsableCommand {
     /// Runs a task in its container on Amazon ECS.
     /// - Parameter url: The URL of the document that the worker wrote.
     private func runInContainer(_ url: String) throws(ClairoError) {
-        guard url.hasPrefix("s3://"), let slash = url.lastIndex(of: "/"), url[slash...] == "/spec.json" else {
+        guard StoreURL.isS3(url), let slash = url.lastIndex(of: "/"), url[slash...] == "/spec.json" else {
             throw .usage("--spec is not the URL of a task", advice: "Workers with --executor ecs give it.")
         }
         let stop = StopRequest()

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ClairoCore
+internal import ClairoStorage
 internal import Foundation
 
 /// `clairo verify`: checks a finished output as a player would read it.
@@ -25,7 +26,7 @@ struct VerifyCommand: EnvironmentCommand {
 
     /// Checks that the folder exists, because the verifier cannot distinguish a missing folder from an empty one.
     private func checkFolder() throws(ClairoError) {
-        if folder.hasPrefix("s3://") { return }
+        if StoreURL.isS3(folder) { return }
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
             throw .noInput("The folder \(folder) does not exist", advice: "Check the name.")

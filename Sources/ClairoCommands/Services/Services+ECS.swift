@@ -47,7 +47,7 @@ extension Services {
         sandbox: SandboxMode = .auto, limits: InputLimits = InputLimits()
     ) throws(ClairoError) -> ECSExecutor {
         let placement = try ecsPlacement()
-        for key in [Settings.Key.outputStore, .rawStore] where !settings[key].hasPrefix("s3://") {
+        for key in [Settings.Key.outputStore, .rawStore] where !StoreURL.isS3(settings[key]) {
             throw .configuration(
                 "Tasks on ECS need \(key.meaning) in S3, and \(key.rawValue) is \(MaskedURL.text(settings[key], hidesUser: true))",
                 advice: "Set --\(key.rawValue) s3://BUCKET/PREFIX or \(key.environmentName).")
@@ -65,7 +65,7 @@ extension Services {
         let url =
             settings.value(.ecsExchange)
             ?? settings[.outputStore] + (settings[.outputStore].hasSuffix("/") ? "exchange" : "/exchange")
-        guard url.hasPrefix("s3://") else {
+        guard StoreURL.isS3(url) else {
             throw .configuration(
                 "\(Settings.Key.ecsExchange.rawValue) is not in S3: \(MaskedURL.text(url, hidesUser: true))",
                 advice: "Set it to s3://BUCKET/PREFIX.")

@@ -2,6 +2,7 @@ internal import ClairoCore
 internal import ClairoExecutors
 internal import ClairoMedia
 internal import ClairoPipeline
+internal import ClairoStorage
 
 /// The registration of sources, both uploaded ones and existing objects.
 extension Services {
@@ -28,7 +29,7 @@ extension Services {
         ObjectEventHandler(
             ownStores: [try rawStore(), try outputStore()], metadata: metadata,
             prober: try prober(limits, sandbox: sandbox),
-            openBucket: { (name) throws(ClairoError) in try openStore("s3://\(name)") }, stop: stop)
+            openBucket: { (name) throws(ClairoError) in try openStore(StoreURL.bucket(name)) }, stop: stop)
     }
 
     /// Probes sources in a child process. Workers may know profiles that are unknown here.

@@ -71,11 +71,11 @@ extension Services {
         // Kept, because later tasks can reuse their connections and credentials.
         let buckets = Mutex<[String: any ObjectStore]>([:])
         return { (location: ObjectLocation) throws(ClairoError) in
-            if location.bucket.isEmpty { return metered(try FileByteSource(path: location.key)) }
+            guard let url = location.bucketURL else { return metered(try FileByteSource(path: location.key)) }
             let bucket = try buckets.withLock { (buckets) throws(ClairoError) in
-                if let known = buckets[location.bucket] { return known }
-                let opened = try openStore("s3://\(location.bucket)")
-                buckets[location.bucket] = opened
+                if let known = buckets[url] { return known }
+                let opened = try openStore(url)
+                buckets[url] = opened
                 return opened
             }
             return metered(try bucket.open(ObjectKey(location.key)))

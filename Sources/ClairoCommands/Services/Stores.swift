@@ -26,13 +26,15 @@ struct Stores: Sendable {
 
     /// Opens the folder or the bucket prefix for an output.
     func output(_ name: String) throws(ClairoError) -> any DurableStore {
-        name.hasPrefix("s3://") ? try open(name) : DirectoryStore(root: URL(fileURLWithPath: name))
+        StoreURL.isS3(name) ? try open(name) : DirectoryStore(root: URL(fileURLWithPath: name))
     }
 
     /// Opens a source by its path or by the URL of an object.
     func source(_ name: String) async throws(ClairoError) -> any ByteSource {
-        guard name.hasPrefix("s3://") else { return try FileByteSource(path: name) }
-        guard let slash = name.dropFirst(5).firstIndex(of: "/"), name.index(after: slash) < name.endIndex else {
+        guard StoreURL.isS3(name) else { return try FileByteSource(path: name) }
+        guard let slash = name.dropFirst(StoreURL.bucket("").count).firstIndex(of: "/"),
+            name.index(after: slash) < name.endIndex
+        else {
             throw .noInput("\(name) names a bucket and no object", advice: "Give s3://BUCKET/KEY.")
         }
         let store = try open(String(name[..<slash]))

@@ -60,4 +60,10 @@ public struct ObjectLocation: Sendable, Hashable, Codable {
         self.key = key
         self.url = url
     }
+
+    /// The scheme of `url`, such as `s3` or `file`.
+    public var scheme: Substring { url.prefix { $0 != ":" } }
+
+    /// The URL of the bucket, such as `s3://bucket`. Nil for a directory.
+    public var bucketURL: String? { bucket.isEmpty ? nil : "\(scheme)://\(bucket)" }
 }

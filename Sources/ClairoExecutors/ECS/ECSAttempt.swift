@@ -62,7 +62,7 @@ struct ECSAttempt {
         return Exchange(store: service.exchange, folder: name)
     }
 
-    private func isInS3(_ store: any BackingStore) -> Bool { store.location(of: "").url.hasPrefix("s3://") }
+    private func isInS3(_ store: any BackingStore) -> Bool { store.location(of: "").scheme == "s3" }
 
     private func offer(_ exchange: Exchange) throws(ClairoError) {
         guard let output = io.remote?.store else { return }
