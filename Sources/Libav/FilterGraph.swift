@@ -31,12 +31,9 @@ public final class FilterGraph {
         LogTap.install
         var layout = first.pointer.pointee.ch_layout
         if layout.order == AV_CHANNEL_ORDER_UNSPEC { av_channel_layout_default(&layout, layout.nb_channels) }
-        var name = [CChar](repeating: 0, count: 128)
-        av_channel_layout_describe(&layout, &name, name.count)
-        let layoutName = String(nullTerminated: name)
         guard let format = av_get_sample_fmt_name(AVSampleFormat(rawValue: first.format)) else { throw .invalidData }
         let arguments =
-            "sample_rate=\(first.sampleRate):sample_fmt=\(String(cString: format)):channel_layout=\(layoutName)"
+            "sample_rate=\(first.sampleRate):sample_fmt=\(String(cString: format)):channel_layout=\(layout.name)"
             + ":time_base=\(timeBase.num)/\(timeBase.den)"
         (graph, source) = try Self.makeGraph { graph, source in
             avfilter_graph_create_filter(&source, avfilter_get_by_name("abuffer"), "in", arguments, nil, graph)

@@ -137,9 +137,16 @@ public struct StreamInfo: Sendable, Hashable {
         displayMatrix = clairo_stream_display_matrix(stream).map { Array(UnsafeBufferPointer(start: $0, count: 9)) }
         channels = parameters.ch_layout.nb_channels
         sampleRate = parameters.sample_rate
-        var layout = parameters.ch_layout
+        channelLayout = parameters.ch_layout.name
+    }
+}
+
+extension AVChannelLayout {
+    /// libav's name of the layout, such as `5.1(side)`.
+    var name: String {
+        var layout = self
         var name = [CChar](repeating: 0, count: 128)
         av_channel_layout_describe(&layout, &name, name.count)
-        channelLayout = String(nullTerminated: name)
+        return String(nullTerminated: name)
     }
 }
