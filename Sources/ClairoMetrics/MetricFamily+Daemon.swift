@@ -2,7 +2,8 @@
 ///
 /// Label values are the same as in the database and the logs. `kind` is the kind of a task and `error` the kind of an
 /// error (badInput, transient, capacity, defect, usage, cancelled). `step` is a step within a task. `rendition` is a
-/// standard height of the ladder, such as `720p`, or `other`.
+/// standard height of the ladder, such as `720p`, or `other`. `code` is the code of a warning, such as `truncated`, or
+/// the outcome of a request.
 extension MetricFamily {
     private static let shortTimes = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
     private static let longTimes: [Double] = [1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400]
@@ -53,6 +54,8 @@ extension MetricFamily {
         "clairo_media_seconds_total", "Seconds of media transcoded", labels: ["kind"], renamed: ["kind": "stage"])
     public static let decodeErrors = counter(
         "clairo_decode_errors_total", "Decoder errors in sources that were transcoded anyway")
+    public static let mediaWarnings = counter(
+        "clairo_media_warnings_total", "Warnings about sources and outputs of jobs that became ready", labels: ["code"])
     public static let jobs = counter(
         "clairo_jobs_total", "Jobs that this process ended, by result", labels: ["result"])
     public static let jobDuration = histogram(
@@ -99,8 +102,8 @@ extension MetricFamily {
     /// The families on a daemon's page, in this order.
     public static let daemon = [
         buildInfo, warnings, tasksRunning, tasksEnded, taskErrors, retries, deadLetters, sandboxKills,
-        taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, mediaSeconds, decodeErrors, jobs, jobDuration,
-        jobRealtime,
+        taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, mediaSeconds, decodeErrors, mediaWarnings, jobs,
+        jobDuration, jobRealtime,
         storeRead, storeWritten, s3Requests, s3Duration, s3Retries, ecsRequests, databaseRequests, databaseDuration,
         outboxDelivered, outboxPostponed, httpRequests, httpDuration,
     ]

@@ -16,7 +16,7 @@ import Testing
 
     private static let works: [TaskSpec.Work] = [
         .probe(name: "a.wav"), .inspect(name: "a.wav"), .chunk(plan, index: 0), .track(plan, index: 0),
-        .finish(TaskSpec.FinishRequest(plan: plan, segments: [], warnings: ["w"])), .verify,
+        .finish(TaskSpec.FinishRequest(plan: plan, segments: [], warnings: [MediaWarning(.damaged, "w")])), .verify,
     ]
 
     private static func spec(_ work: TaskSpec.Work) -> TaskSpec {

@@ -124,13 +124,13 @@ import Testing
     @Test func keysOutsideTheFolderAreRefused() async throws {
         let store = MemoryStore()
         let result = try await run("badKeys", store: store)
-        #expect(result.warnings == Array(repeating: "defect", count: 8))
+        #expect(result.warnings.map(\.message) == Array(repeating: "defect", count: 8))
         #expect(try store.list(prefix: "") == [])
     }
 
     @Test func descendantsAreKilledWithTheProcess() async throws {
         let result = try await run("fork")
-        let identifier = try #require(result.warnings.first.flatMap { pid_t($0) })
+        let identifier = try #require(result.warnings.first.flatMap { pid_t($0.message) })
         #expect(identifier > 1)
         #expect(await isGone(identifier))
     }
@@ -140,7 +140,7 @@ import Testing
     }
 
     @Test func theProcessInheritsNoVariablesOrDescriptorsAndHasItsOwnGroup() async throws {
-        let found = Set(try await run("describe").warnings)
+        let found = Set(try await run("describe").warnings.map(\.message))
         #expect(found.filter { $0.hasPrefix("variable") } == [])
         let descriptors = found.filter { $0.first?.isNumber == true }
         #expect(

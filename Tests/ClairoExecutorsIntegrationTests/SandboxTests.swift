@@ -14,7 +14,7 @@ struct SandboxTests {
     init() throws { scratch = try Scratch() }
 
     private func attempt(_ target: String, layers: [SandboxLayer] = []) async throws -> [String] {
-        try await MisbehavingProcess("escape", target: target, layers: layers).run().warnings
+        try await MisbehavingProcess("escape", target: target, layers: layers).run().warnings.map(\.message)
     }
 
     private func succeeded(_ lines: [String]) -> [String] { lines.filter { $0.hasSuffix(": done") } }
@@ -31,7 +31,7 @@ struct SandboxTests {
     @Test func memoryIsLimitedHoweverItIsAllocated() async throws {
         let tried = try await MisbehavingProcess(
             "escape", target: "memory", limits: ProcessLimits(memory: 512 << 20)
-        ).run().warnings
+        ).run().warnings.map(\.message)
         #expect(tried.count == 5 && succeeded(tried) == [], "\(tried)")
     }
 
@@ -56,7 +56,7 @@ struct SandboxTests {
     func threadsAreLimitedWithoutANamespace() async throws {
         let tried = try await MisbehavingProcess(
             "escape", target: "threads", limits: ProcessLimits(memory: 1 << 40), layers: [.user]
-        ).run().warnings
+        ).run().warnings.map(\.message)
         let count = try #require(tried.first?.split(separator: " ").last.flatMap { Int($0) }, "\(tried)")
         #expect((100...4096).contains(count))
     }
@@ -88,7 +88,8 @@ struct SandboxTests {
         #expect(server.connections == 0)
         // Without a sandbox, the canary receives all of them.
         for target in ["tcp:\(server.port)", "unix:\(server.path)", "unix:\(server.abstractName)"] {
-            let tried = try await MisbehavingProcess("escape", target: target, sandbox: .off).run().warnings
+            let result = try await MisbehavingProcess("escape", target: target, sandbox: .off).run()
+            let tried = result.warnings.map(\.message)
             #expect(succeeded(tried).count == 1, "\(tried)")
         }
         #expect(server.connections == 3)

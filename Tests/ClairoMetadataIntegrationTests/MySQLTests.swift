@@ -97,12 +97,13 @@ import Testing
         let error = await failure { try await store.check() }
         #expect(error?.exitCode == .configuration)
         #expect(error?.advice?.contains("clairo migrate") == true)
-        #expect(try await store.migrate().map { $0.prefix(2) } == ["2:", "3:"])
+        #expect(try await store.migrate().map { $0.prefix(2) } == ["2:", "3:", "4:"])
         try await store.check()
         #expect(try await store.video(video)?.originalName == "old.mp4")
         let tables = try await server.run("SHOW TABLES", in: database.name)
         #expect(tables.contains("outbox") && !tables.contains("inbox"))
         try await Schema1Database.expectTracks(of: job, in: store)
+        #expect(try await store.job(job)?.warnings == [])
         await store.close()
     }
 

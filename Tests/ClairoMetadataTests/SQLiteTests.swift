@@ -62,11 +62,12 @@ import Testing
         let file = try Connection(path: scratch.path("clairo.db"), busyMilliseconds: 1000)
         for statement in Schema1Database.onSQLite(with: video, job: job) { try file.execute(statement) }
         let store = try await open("clairo.db")
-        #expect(try await store.schema() == SchemaVersions(database: 3, program: 3))
+        #expect(try await store.schema() == SchemaVersions(database: 4, program: 4))
         #expect(try await store.video(video)?.originalName == "old.mp4")
         let tables = try file.query("SELECT name FROM sqlite_schema").rows.compactMap(\.first)
         #expect(tables.contains(.text("outbox")) && !tables.contains(.text("inbox")))
         try await Schema1Database.expectTracks(of: job, in: store)
+        #expect(try await store.job(job)?.warnings == [])
         await store.close()
     }
 

@@ -44,7 +44,7 @@ struct MisbehavingEngine: TaskEngine {
         case .badKeys:
             let keys: [ObjectKey] = ["../x", "/etc/passwd", "a//b", "a/../b", "", "a\u{0}b", ".", "a/"]
             return TaskResult(
-                warnings: keys.map { key in
+                lines: keys.map { key in
                     do throws(ClairoError) {
                         try output.put(Data("x".utf8), at: key)
                         return "\(key) was written"
@@ -77,11 +77,11 @@ struct MisbehavingEngine: TaskEngine {
             var identifier: pid_t = 0
             let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("1000"), nil]
             posix_spawn(&identifier, "/bin/sleep", nil, nil, arguments, [nil])
-            return TaskResult(warnings: [String(identifier)])
+            return TaskResult(lines: [String(identifier)])
         case .exchange:
-            return TaskResult(warnings: try Self.complaints(of: output))
+            return TaskResult(lines: try Self.complaints(of: output))
         case .describe:
-            return TaskResult(warnings: Self.surroundings)
+            return TaskResult(lines: Self.surroundings)
         case .nest:
             // Becomes a parent itself, reports the process id of its child, and waits to be killed.
             let inner = ProcessExecutor(arguments: ["--misbehave", "spin"])
@@ -97,7 +97,7 @@ struct MisbehavingEngine: TaskEngine {
                 }
             }
         case .escape:
-            return TaskResult(warnings: Escape.try(target))
+            return TaskResult(lines: Escape.try(target))
         case .bomb: Escape.bomb()
         case .waste:
             FileHandle.standardError.write(Data(repeating: UInt8(ascii: "x"), count: 1 << 20))
@@ -182,4 +182,9 @@ struct MisbehavingEngine: TaskEngine {
         }
         return found + ["group \(getpgrp() == getpid())", "folder \(FileManager.default.currentDirectoryPath)"]
     }
+}
+
+extension TaskResult {
+    /// A result that reports lines of text to the test.
+    fileprivate init(lines: [String]) { self.init(warnings: lines.map { MediaWarning(.other, $0) }) }
 }

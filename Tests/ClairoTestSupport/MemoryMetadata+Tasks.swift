@@ -33,6 +33,7 @@ extension MemoryMetadata {
             guard let task = state.succeed(claim, result) else { return state.has(claim, ended: .succeeded) }
             state.jobs[task.jobID]?.state = .running
             state.jobs[task.jobID]?.plan = plan
+            state.jobs[task.jobID]?.warnings = result.warnings
             try state.add(tasks)
             try state.post(messages, about: task.videoID)
             return true
@@ -62,6 +63,7 @@ extension MemoryMetadata {
             else { return state.has(claim, ended: .succeeded) }
             _ = state.succeed(claim, result)
             (job.state, job.updatedAt, job.finishedAt) = (.succeeded, .now, .now)
+            job.warnings = result.warnings
             state.jobs[job.id] = job
             state.setVideo(job, to: .ready)
             state.videos[job.videoID]?.output = output

@@ -52,6 +52,9 @@ public enum MetadataSamples {
         settings: TranscodeSettings(), origin: .zero, video: nil, audio: [], chunks: [],
         prediction: Prediction(bytes: 1, cpuSeconds: 2))
 
+    public static let warning = MediaWarning(
+        .trackUnused, "stream 2 (subtitles) is not used", advice: "Give it as a file.")
+
     public static let output = ProcessedOutput(
         masterPlaylist: "https://cdn/v/j/master.m3u8", manifest: "https://cdn/v/j/manifest.mpd", poster: nil,
         resolutions: ["1920x1080", "1280x720"])
@@ -87,5 +90,5 @@ public enum MetadataSamples {
                 end: 5400.0 / 7, keyFrameCount: 386, language: nil, isAttachedPicture: false, canDecode: true)
         ],
         audio: [], subtitles: [], otherStreams: ["tmcd"], selectedVideo: 0, selectedAudio: [], truncation: nil,
-        isSeekable: true, warnings: ["no audio"])
+        isSeekable: true, warnings: [warning])
 }

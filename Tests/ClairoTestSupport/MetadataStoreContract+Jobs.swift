@@ -8,7 +8,8 @@ extension MetadataStoreContract {
                 store async throws in
                 let video = MetadataSamples.video()
                 #expect(try await register(video, in: store))
-                let job = MetadataSamples.job(of: video.id)
+                var job = MetadataSamples.job(of: video.id)
+                job.warnings = [MetadataSamples.warning]
                 let kinds: [(WorkTask.Kind, Int)] = [
                     (.plan, 0), (.chunk, 0), (.chunk, 1), (.chunk, 10), (.track, 0), (.finish, 0),
                 ]

@@ -10,7 +10,8 @@ extension MetadataStoreContract {
                 let tasks = [(WorkTask.Kind.chunk, 0), (.chunk, 1), (.track, 0)].map {
                     MetadataSamples.task(of: job, $0, index: $1)
                 }
-                let result = TaskResult(plan: MetadataSamples.plan, warnings: ["no audio"], decodedFrames: 7)
+                let result = TaskResult(
+                    plan: MetadataSamples.plan, warnings: [MetadataSamples.warning], decodedFrames: 7)
                 let messages = [MetadataSamples.message(of: job.videoID, topic: "clairo.tasks", key: "t")]
                 for _ in 0..<2 {
                     // The second call repeats one with a lost reply.
@@ -21,6 +22,7 @@ extension MetadataStoreContract {
                 let now = try #require(try await store.job(job.id))
                 #expect(now.state == .running)
                 #expect(now.plan == MetadataSamples.plan)
+                #expect(now.warnings == [MetadataSamples.warning])
                 let all = try await store.tasks(of: job.id)
                 #expect(Array(all.dropFirst()) == tasks)
                 #expect(all[0].state == .succeeded)
@@ -72,15 +74,17 @@ extension MetadataStoreContract {
                 let renditions = [MetadataSamples.rendition(of: job), MetadataSamples.rendition(of: job, 720)]
                 let message = MetadataSamples.message(of: job.videoID, topic: "clairo.events")
                 let pending = try await store.unsentMessages()
+                let warnings = [MetadataSamples.warning, MediaWarning(.damaged, "Größe \"x\"")]
                 for _ in 0..<2 {
                     #expect(
                         try await store.succeedFinish(
-                            finish.claim, result: TaskResult(), renditions: renditions.reversed(),
+                            finish.claim, result: TaskResult(warnings: warnings), renditions: renditions.reversed(),
                             output: MetadataSamples.output, messages: [message]))
                 }
                 let now = try #require(try await store.job(job.id))
                 #expect(now.state == .succeeded)
                 #expect(now.finishedAt != nil)
+                #expect(now.warnings == warnings)
                 let video = try #require(try await store.video(job.videoID))
                 #expect(video.state == .ready)
                 #expect(video.output == MetadataSamples.output)

@@ -33,7 +33,7 @@ public struct TaskJob: Sendable {
 
     public typealias Runner = @Sendable (TaskSpec, TaskIO) async throws -> TaskResult
 
-    public func plan(_ run: Runner) async throws -> (plan: Plan, warnings: [String]) {
+    public func plan(_ run: Runner) async throws -> (plan: Plan, warnings: [MediaWarning]) {
         let result = try await run(spec(.plan(planRequest)), io)
         guard let plan = result.plan else { throw ClairoError.defect("The plan task returned no plan") }
         return (plan, result.warnings)
@@ -55,7 +55,7 @@ public struct TaskJob: Sendable {
         }
     }
 
-    public func finish(_ plan: Plan, warnings: [String] = [], _ run: Runner) async throws -> TaskResult {
+    public func finish(_ plan: Plan, warnings: [MediaWarning] = [], _ run: Runner) async throws -> TaskResult {
         try await run(
             spec(.finish(TaskSpec.FinishRequest(plan: plan, segments: records(of: plan), warnings: warnings))), io)
     }

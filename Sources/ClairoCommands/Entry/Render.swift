@@ -51,6 +51,11 @@ enum Render {
             })
     }
 
+    /// A line for each warning. Warnings contain names from the source.
+    static func warnings(_ warnings: [MediaWarning]) -> String {
+        warnings.map { "warning: \(printable($0.description))\n" }.joined()
+    }
+
     /// A table with columns as wide as their widest cell. Numbers (cells that begin with a digit) are right-aligned.
     static func table(_ header: [String], _ rows: [[String]]) -> String {
         let widths = header.indices.map { column in

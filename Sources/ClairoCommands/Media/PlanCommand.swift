@@ -36,9 +36,10 @@ struct PlanCommand: EnvironmentCommand {
             log: environment.warn)
         guard let plan = result.plan else { throw ClairoError.defect("Planning \(name) gave no result") }
         if json {
-            environment.output(String(decoding: try JSON.encode(plan), as: UTF8.self) + "\n")
+            let report = PlanReport(plan: plan, warnings: result.warnings)
+            environment.output(String(decoding: try JSON.encode(report), as: UTF8.self) + "\n")
         } else {
-            environment.output(Self.render(plan))
+            environment.output(Self.render(plan) + Render.warnings(result.warnings))
         }
     }
 
@@ -79,5 +80,21 @@ struct PlanCommand: EnvironmentCommand {
         text +=
             "About \(Render.bytes(plan.prediction.bytes)) and \(Render.duration(plan.prediction.cpuSeconds)) of CPU time.\n"
         return text
+    }
+}
+
+/// The output of `clairo plan --json`: the fields of the plan, and the warnings beside them.
+struct PlanReport: Encodable {
+    /// The fields that the plan does not have.
+    struct Addition: Codable {
+        var warnings: [MediaWarning]
+    }
+
+    var plan: Plan
+    var warnings: [MediaWarning]
+
+    func encode(to encoder: any Encoder) throws {
+        try plan.encode(to: encoder)
+        try Addition(warnings: warnings).encode(to: encoder)
     }
 }

@@ -77,7 +77,6 @@ struct ProbeCommand: EnvironmentCommand {
         }
         if !info.otherStreams.isEmpty { lines.append("    other     \(info.otherStreams.joined(separator: ", "))") }
         if let truncation = info.truncation { lines.append("cut short: \(truncation)") }
-        lines += info.warnings.map { "warning: \($0)" }
-        return lines.joined(separator: "\n") + "\n"
+        return lines.joined(separator: "\n") + "\n" + Render.warnings(info.warnings)
     }
 }

@@ -141,7 +141,7 @@ struct TranscodeCommand: EnvironmentCommand {
             text +=
                 "audio \(track.name): \(track.codec), \(Render.rate(track.averageRate)), \(Render.bytes(track.bytes))\n"
         }
-        for warning in manifest.warnings { text += "warning: \(warning)\n" }
+        text += Render.warnings(manifest.warnings)
         if let report = outcome.verification { text += "verified: \(report.checks.count) checks passed\n" }
         let keys = Set(manifest.files.map { ObjectKey($0.key) })
         for key in OutputLayout.entryPoints where keys.contains(key) { text += "\(folder)/\(key)\n" }

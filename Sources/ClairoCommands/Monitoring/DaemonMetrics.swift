@@ -37,6 +37,7 @@ final class DaemonMetrics: Sendable {
         registry.prepare(.taskErrors, each(Self.taskKinds, by: Self.errorKinds))
         registry.prepare(.retries, Self.errorKinds.map { [$0] })
         registry.prepare(.warnings, Self.errorKinds.map { [$0] })
+        registry.prepare(.mediaWarnings, MediaWarning.Code.allCases.map { [$0.rawValue] })
         registry.prepare(.jobs, [["ready"], ["failed"]])
         registry.prepare(.framesEncoded, Self.renditions.map { [$0] })
         for family in [MetricFamily.storeRead, .storeWritten] {
@@ -147,6 +148,7 @@ final class DaemonMetrics: Sendable {
             }
         case .finish:
             add(to: .jobs, "ready")
+            for warning in result.warnings { add(to: .mediaWarnings, warning.code.rawValue) }
             guard let job, let plan else { return }
             let seconds = max(0.001, Timestamp.now.seconds(since: job.createdAt))
             record(seconds, in: .jobDuration)

@@ -147,6 +147,10 @@ struct VideoWatch {
             if let advice = error.advice { rows.append(["", advice]) }
             if video.state == .failed { rows.append(["", "clairo retry \(video.id) makes what is missing."]) }
         }
+        for warning in video.warnings ?? [] {
+            rows.append(["warning", warning.message])
+            if let advice = warning.advice { rows.append(["", advice]) }
+        }
         if let output = video.output {
             rows += [("HLS", output.masterPlaylist), ("DASH", output.manifest), ("poster", output.poster)]
                 .compactMap { name, url in url.map { [name, $0] } }

@@ -15,13 +15,15 @@ public struct DecodingDamage: Sendable, Hashable {
 
     /// The warning for the output; nil for an undamaged source.
     /// - Throws: `badInput` (65) if there is too much damage and partial results are not allowed.
-    public func warning(source name: String, allowPartial: Bool) throws(ClairoError) -> String? {
+    public func warning(source name: String, allowPartial: Bool) throws(ClairoError) -> MediaWarning? {
         guard errors > 0 else { return nil }
         if isTooMuch, !allowPartial {
             throw .badMedia(
                 "\(name) is damaged: the decoder reported \(errors) errors in \(frames) frames",
                 advice: "Give --allow-partial (in a profile: allow-partial) to transcode what can be read.")
         }
-        return "the decoder reported \(errors) errors in \(frames) frames"
+        return MediaWarning(
+            .damaged, "the decoder reported \(errors) errors in \(frames) frames",
+            advice: "Use an undamaged copy of the source if there is one.")
     }
 }

@@ -33,12 +33,13 @@ public struct MediaInfo: Sendable, Codable, Hashable {
     /// Whether decoding can start in the middle: the container has an index and marks key frames.
     public var isSeekable: Bool
     /// Warnings for the user.
-    public var warnings: [String]
+    public var warnings: [MediaWarning]
 
     public init(
         container: String, containerName: String, size: Int64, duration: Double, declaredDuration: Double?,
         bitRate: Int64, video: [VideoStream], audio: [AudioStream], subtitles: [SubtitleStream], otherStreams: [String],
-        selectedVideo: Int?, selectedAudio: [Int], truncation: String?, isSeekable: Bool, warnings: [String]
+        selectedVideo: Int?, selectedAudio: [Int], truncation: String?, isSeekable: Bool,
+        warnings: [MediaWarning]
     ) {
         self.container = container
         self.containerName = containerName

@@ -21,11 +21,11 @@ public struct OutputManifest: Sendable, Codable, Hashable {
     /// Every other file of the output, sorted by key.
     public var files: [FileRecord]
     /// Warnings about the output, for example that the source was truncated or a stream was dropped.
-    public var warnings: [String]
+    public var warnings: [MediaWarning]
 
     public init(
         state: State, generator: String, planID: String, plan: Plan, renditions: [RenditionRecord] = [],
-        audio: [AudioRecord] = [], files: [FileRecord] = [], warnings: [String] = []
+        audio: [AudioRecord] = [], files: [FileRecord] = [], warnings: [MediaWarning] = []
     ) {
         self.state = state
         self.generator = generator

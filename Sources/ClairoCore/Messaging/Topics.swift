@@ -74,11 +74,15 @@ public struct JobEvent: Sendable, Codable, Hashable {
     public var time: Timestamp
     /// Set for `ready`.
     public var output: ProcessedOutput?
+    /// Warnings about the source and the output. Set for `planned` and `ready`.
+    public var warnings: [MediaWarning]?
     /// Set for `failed`.
     public var error: Failure?
 
-    public init(_ event: Kind, job: Job, time: Timestamp = .now, output: ProcessedOutput? = nil, error: Failure? = nil)
-    {
+    public init(
+        _ event: Kind, job: Job, time: Timestamp = .now, output: ProcessedOutput? = nil,
+        warnings: [MediaWarning]? = nil, error: Failure? = nil
+    ) {
         schema = Self.currentSchema
         self.event = event
         videoID = job.videoID
@@ -86,6 +90,7 @@ public struct JobEvent: Sendable, Codable, Hashable {
         traceID = job.traceID
         self.time = time
         self.output = output
+        self.warnings = warnings
         self.error = error
     }
 }

@@ -27,6 +27,8 @@ public struct Job: Sendable, Codable, Hashable {
     public var attempt: Int
     /// Nil before the job is planned.
     public var plan: Plan?
+    /// Warnings about the source and the output: those of the plan, and once the job has succeeded, all.
+    public var warnings: [MediaWarning]
     /// Why it failed.
     public var error: Failure?
     /// The trace id of the video, for logs and messages.
@@ -41,8 +43,8 @@ public struct Job: Sendable, Codable, Hashable {
     public init(
         id: JobID, videoID: VideoID, state: State = .planning, profile: String, priority: Priority,
         tenant: String = Video.defaultTenant, queueAt: Timestamp? = nil, attempt: Int = 1, plan: Plan? = nil,
-        error: Failure? = nil, traceID: String, createdAt: Timestamp, updatedAt: Timestamp? = nil,
-        finishedAt: Timestamp? = nil
+        warnings: [MediaWarning] = [], error: Failure? = nil, traceID: String, createdAt: Timestamp,
+        updatedAt: Timestamp? = nil, finishedAt: Timestamp? = nil
     ) {
         self.id = id
         self.videoID = videoID
@@ -53,6 +55,7 @@ public struct Job: Sendable, Codable, Hashable {
         self.queueAt = queueAt ?? createdAt
         self.attempt = attempt
         self.plan = plan
+        self.warnings = warnings
         self.error = error
         self.traceID = traceID
         self.createdAt = createdAt

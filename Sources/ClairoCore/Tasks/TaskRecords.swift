@@ -25,7 +25,7 @@ public protocol TaskRecords: Sendable {
     /// Renews a lease and records progress.
     func renewLease(_ claim: TaskClaim, leaseSeconds: Double, framesDone: Int) async throws(ClairoError) -> Bool
 
-    /// Completes the plan task: stores the plan, makes the job `running`, and creates its tasks.
+    /// Completes the plan task: stores the plan and the warnings, makes the job `running`, and creates its tasks.
     func succeedPlan(_ claim: TaskClaim, result: TaskResult, plan: Plan, tasks: [WorkTask], messages: [OutboxMessage])
         async throws(ClairoError) -> Bool
 
@@ -37,8 +37,8 @@ public protocol TaskRecords: Sendable {
     func succeedTask(_ claim: TaskClaim, result: TaskResult, finish: WorkTask, messages: [OutboxMessage])
         async throws(ClairoError) -> Bool
 
-    /// Completes the finish task: stores the renditions, makes the job `succeeded` and the video `ready` with its
-    /// `output`.
+    /// Completes the finish task: stores the renditions and the warnings, makes the job `succeeded` and the video
+    /// `ready` with its `output`.
     func succeedFinish(
         _ claim: TaskClaim, result: TaskResult, renditions: [Rendition], output: ProcessedOutput,
         messages: [OutboxMessage]

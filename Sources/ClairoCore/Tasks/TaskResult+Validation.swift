@@ -11,9 +11,12 @@ extension TaskResult {
     public func validated(for work: TaskSpec.Work) throws(ImpossibleResult) -> TaskResult {
         try expect(schema == TaskSpec.currentSchema, "its schema is \(schema)")
         try expect(
-            warnings.count <= 1000 && warnings.reduce(0) { $0 + $1.utf8.count } <= 1 << 20, "it has too many warnings")
+            warnings.count <= 1000
+                && warnings.reduce(0) { $0 + $1.message.utf8.count + ($1.advice?.utf8.count ?? 0) } <= 1 << 20,
+            "it has too many warnings")
         try expect(
-            Bounds.counts.contains(decodedFrames) && Bounds.counts.contains(decodeErrors),
+            Bounds.counts.contains(decodedFrames) && Bounds.counts.contains(decodeErrors)
+                && Bounds.counts.contains(shownFrames ?? 0),
             "it counts \(decodedFrames) frames and \(decodeErrors) errors")
         try usage.validate()
         try files.validate()

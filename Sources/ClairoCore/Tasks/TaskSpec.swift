@@ -103,9 +103,9 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         /// The files that the tasks wrote, by the keys of `plan`. The packager trusts only these.
         public var segments: [FileRecord]
         /// Warnings about the output, for example a damaged source.
-        public var warnings: [String]
+        public var warnings: [MediaWarning]
 
-        public init(plan: Plan, segments: [FileRecord], warnings: [String]) {
+        public init(plan: Plan, segments: [FileRecord], warnings: [MediaWarning]) {
             self.plan = plan
             self.segments = segments
             self.warnings = warnings
@@ -147,23 +147,25 @@ public struct TaskResult: Sendable, Codable, Hashable {
     public var plan: Plan?
     /// Set by a verification, and by a transcode with verification.
     public var verification: VerificationReport?
-    /// Warnings for the user.
-    public var warnings: [String]
+    /// Warnings for the user. Those of a finish task are all of the job.
+    public var warnings: [MediaWarning]
     /// The written files, by their names in the output folder. Set by the host that stores them.
     public var files: [FileRecord]
     /// The number of decoded frames.
     public var decodedFrames: Int
     /// The number of decoder errors.
     public var decodeErrors: Int
+    /// The number of source frames that a chunk shows for the first time. Nil in results of older versions.
+    public var shownFrames: Int?
     /// Set by a finish task: the published renditions, largest first.
     public var renditions: [RenditionRecord]
     /// The resources that the attempt used.
     public var usage: TaskUsage
 
     public init(
-        media: MediaInfo? = nil, plan: Plan? = nil, verification: VerificationReport? = nil, warnings: [String] = [],
-        files: [FileRecord] = [], decodedFrames: Int = 0, decodeErrors: Int = 0, renditions: [RenditionRecord] = [],
-        usage: TaskUsage = TaskUsage()
+        media: MediaInfo? = nil, plan: Plan? = nil, verification: VerificationReport? = nil,
+        warnings: [MediaWarning] = [], files: [FileRecord] = [], decodedFrames: Int = 0, decodeErrors: Int = 0,
+        shownFrames: Int? = nil, renditions: [RenditionRecord] = [], usage: TaskUsage = TaskUsage()
     ) {
         schema = TaskSpec.currentSchema
         self.media = media
@@ -173,6 +175,7 @@ public struct TaskResult: Sendable, Codable, Hashable {
         self.files = files
         self.decodedFrames = decodedFrames
         self.decodeErrors = decodeErrors
+        self.shownFrames = shownFrames
         self.renditions = renditions
         self.usage = usage
     }

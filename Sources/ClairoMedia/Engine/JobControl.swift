@@ -10,6 +10,7 @@ public final class JobControl: Sendable {
         var planned = 0
         var resumed = 0
         var duration = 0.0
+        var warnings: [MediaWarning] = []
     }
 
     let interrupt = Interrupt()
@@ -18,6 +19,7 @@ public final class JobControl: Sendable {
     private let done = Atomic<Int>(0)
     private let damaged = Atomic<Int>(0)
     private let decoded = Atomic<Int>(0)
+    private let shown = Atomic<Int>(0)
     private let state = Mutex(State())
 
     private let frameObserver: (@Sendable (Int) -> Void)?
@@ -81,10 +83,23 @@ public final class JobControl: Sendable {
         observer?(snapshot)
     }
 
-    func countDecoded(frames: Int, damaged errors: Int) {
+    /// - Parameter first: The number of source frames that were shown for the first time.
+    func countDecoded(frames: Int, damaged errors: Int, shown first: Int) {
+        shown.add(first, ordering: .relaxed)
         decoded.add(frames, ordering: .relaxed)
         damaged.add(errors, ordering: .relaxed)
     }
+
+    /// The number of source frames that are shown.
+    var shownFrames: Int { shown.load(ordering: .relaxed) }
+
+    /// Adds a warning about the source or the output, once.
+    func warn(_ warning: MediaWarning) {
+        state.withLock { if !$0.warnings.contains(warning), $0.warnings.count < 100 { $0.warnings.append(warning) } }
+    }
+
+    /// The warnings of the work so far.
+    var warnings: [MediaWarning] { state.withLock { $0.warnings } }
 
     var damage: DecodingDamage {
         DecodingDamage(frames: decoded.load(ordering: .relaxed), errors: damaged.load(ordering: .relaxed))

@@ -3,7 +3,7 @@ internal import Foundation
 
 extension OutputManifest {
     /// The manifest of a job that is about to start.
-    init(of plan: Plan, warnings: [String]) throws {
+    init(of plan: Plan, warnings: [MediaWarning]) throws {
         self.init(
             state: .running, generator: TranscodeJob.generator, planID: try Self.planID(plan), plan: plan,
             warnings: warnings)

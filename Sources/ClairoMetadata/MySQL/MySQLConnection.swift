@@ -72,6 +72,14 @@ struct MySQLConnection: SQLConnection {
         return try !query(sql, [SQLValue(name)]).isEmpty
     }
 
+    func hasColumn(_ name: String, of table: String) throws -> Bool {
+        let sql = """
+            SELECT 1 FROM information_schema.columns
+            WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?
+            """
+        return try !query(sql, [SQLValue(table), SQLValue(name)]).isEmpty
+    }
+
     private static func value(_ value: SQLValue) -> Value {
         switch value {
         case .null: .null

@@ -65,6 +65,8 @@ protocol SQLConnection {
     func query(_ sql: String, _ arguments: [SQLValue]) throws -> [SQLRow]
 
     func hasTable(_ name: String) throws -> Bool
+
+    func hasColumn(_ name: String, of table: String) throws -> Bool
 }
 
 extension SQLConnection {

@@ -34,6 +34,10 @@ struct SQLiteConnection: SQLConnection {
         try !query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [SQLValue(name)]).isEmpty
     }
 
+    func hasColumn(_ name: String, of table: String) throws -> Bool {
+        try !query("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", [SQLValue(table), SQLValue(name)]).isEmpty
+    }
+
     private static func value(_ value: SQLValue) -> Value {
         switch value {
         case .null: .null

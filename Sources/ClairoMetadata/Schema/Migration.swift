@@ -5,19 +5,24 @@ struct Migration: Sendable {
     /// Counted from 1 without gaps.
     var version: Int
     var name: String
-    /// Idempotent statements. MySQL commits each DDL statement separately, so a crash may leave a migration incomplete
-    /// and unrecorded.
-    var statements: @Sendable (SQLDialect) -> [String]
+    /// Idempotent statements, or those that a database still needs. MySQL commits each DDL statement separately, so a
+    /// crash may leave a migration incomplete and unrecorded.
+    var statements: @Sendable (any SQLConnection) throws -> [String]
 
     static let all = [
         Migration(version: 1, name: "videos, uploads, jobs, tasks, renditions, outbox, inbox, queue, dead letters") {
-            dialect in
-            Schema1.tables(dialect).flatMap { $0.statements(dialect) }
+            connection in
+            Schema1.tables(connection.dialect).flatMap { $0.statements(connection.dialect) }
         },
         // The table was never read. Conditional updates make duplicate messages harmless.
         Migration(version: 2, name: "drop inbox") { _ in ["DROP TABLE IF EXISTS inbox"] },
         Migration(version: 3, name: "tasks of the kind audio are of the kind track") { _ in
             ["UPDATE tasks SET kind = 'track' WHERE kind = 'audio'"]
+        },
+        // Neither SQLite nor MySQL knows ADD COLUMN IF NOT EXISTS.
+        Migration(version: 4, name: "warnings of jobs") { connection in
+            try connection.hasColumn("warnings", of: "jobs")
+                ? [] : ["ALTER TABLE jobs ADD COLUMN warnings \(connection.dialect.text)"]
         },
     ]
 
@@ -44,7 +49,7 @@ struct Migration: Sendable {
         try refuseNewer(version)
         var applied: [String] = []
         for migration in all where migration.version > version {
-            for statement in migration.statements(connection.dialect) { try connection.execute(statement, []) }
+            for statement in try migration.statements(connection) { try connection.execute(statement, []) }
             let isNew = try connection.insert(
                 into: "schema_migrations",
                 [

@@ -219,20 +219,21 @@ extension SQLConnection {
                 "id": SQLValue(job.id), "video_id": SQLValue(job.videoID), "state": SQLValue(job.state),
                 "profile": SQLValue(job.profile), "priority": SQLValue(job.priority), "tenant": SQLValue(job.tenant),
                 "queue_at": SQLValue(job.queueAt), "attempt": SQLValue(job.attempt), "tasks_left": SQLValue(tasksLeft),
-                "plan": try .json(job.plan), "failure": try .json(job.error), "trace_id": SQLValue(job.traceID),
-                "created_at": SQLValue(job.createdAt), "updated_at": SQLValue(job.updatedAt),
-                "finished_at": SQLValue(job.finishedAt),
+                "plan": try .json(job.plan), "warnings": try .json(job.warnings), "failure": try .json(job.error),
+                "trace_id": SQLValue(job.traceID), "created_at": SQLValue(job.createdAt),
+                "updated_at": SQLValue(job.updatedAt), "finished_at": SQLValue(job.finishedAt),
             ])
     }
 }
 
 extension Job {
     init(_ row: SQLRow) throws(ClairoError) {
+        let warnings: [MediaWarning]? = try row.optionalJSON("warnings")
         self.init(
             id: try row.id("id"), videoID: try row.id("video_id"), state: try row.word("state"),
             profile: try row.text("profile"), priority: try row.priority(), tenant: try row.text("tenant"),
             queueAt: try row.timestamp("queue_at"), attempt: try row.int("attempt"),
-            plan: try row.optionalJSON("plan"), error: try row.optionalJSON("failure"),
+            plan: try row.optionalJSON("plan"), warnings: warnings ?? [], error: try row.optionalJSON("failure"),
             traceID: try row.text("trace_id"), createdAt: try row.timestamp("created_at"),
             updatedAt: try row.timestamp("updated_at"), finishedAt: try row.optionalTimestamp("finished_at"))
     }

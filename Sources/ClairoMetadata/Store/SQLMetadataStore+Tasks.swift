@@ -17,10 +17,10 @@ extension SQLMetadataStore {
                 return try connection.has(claim, ended: .succeeded)
             }
             try connection.execute(
-                "UPDATE jobs SET state = ?, plan = ?, tasks_left = ?, updated_at = ? WHERE id = ?",
+                "UPDATE jobs SET state = ?, plan = ?, warnings = ?, tasks_left = ?, updated_at = ? WHERE id = ?",
                 [
-                    SQLValue(Job.State.running), try .json(plan), SQLValue(tasks.count { $0.countsForFinish }),
-                    SQLValue(now), SQLValue(job.id),
+                    SQLValue(Job.State.running), try .json(plan), try .json(result.warnings),
+                    SQLValue(tasks.count { $0.countsForFinish }), SQLValue(now), SQLValue(job.id),
                 ])
             for task in tasks { try connection.insert(task, now: now) }
             for message in messages { try connection.insert(message, of: place.video, now: now) }
@@ -68,8 +68,11 @@ extension SQLMetadataStore {
             let now = try connection.now()
             guard try connection.succeed(claim, result: result, now: now) else { return false }
             try connection.execute(
-                "UPDATE jobs SET state = ?, updated_at = ?, finished_at = ? WHERE id = ?",
-                [SQLValue(Job.State.succeeded), SQLValue(now), SQLValue(now), SQLValue(job.id)])
+                "UPDATE jobs SET state = ?, warnings = ?, updated_at = ?, finished_at = ? WHERE id = ?",
+                [
+                    SQLValue(Job.State.succeeded), try .json(result.warnings), SQLValue(now), SQLValue(now),
+                    SQLValue(job.id),
+                ])
             try connection.execute(
                 "UPDATE videos SET state = ?, output = ?, failure = NULL, updated_at = ? WHERE id = ?",
                 [SQLValue(Video.State.ready), try .json(output), SQLValue(now), SQLValue(video.id)])

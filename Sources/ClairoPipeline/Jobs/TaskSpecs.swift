@@ -54,6 +54,12 @@ struct TaskSpecs {
 
     // MARK: Finish
 
+    /// The warnings of the tasks before the finish task, those of the plan first.
+    private static func warnings(of tasks: [WorkTask]) -> [MediaWarning] {
+        let (plan, others) = (tasks.filter { $0.kind == .plan }, tasks.filter { $0.kind.makesSegments })
+        return (plan + others).flatMap { $0.result?.warnings ?? [] }
+    }
+
     /// Records in a plan which attempts made its segments, and collects the files they wrote.
     static func finish(_ plan: Plan, tasks: [WorkTask]) throws(ClairoError) -> TaskSpec.FinishRequest {
         var bound = plan
@@ -85,11 +91,14 @@ struct TaskSpecs {
             files.append(file)
         }
         let decoded = tasks.compactMap(\.result)
-        let warnings = tasks.first { $0.kind == .plan }?.result?.warnings ?? []
         let damage = try DecodingDamage(
             frames: decoded.reduce(0) { $0 + $1.decodedFrames }, errors: decoded.reduce(0) { $0 + $1.decodeErrors }
         ).warning(source: plan.source.name, allowPartial: plan.settings.allowPartial)
+        let chunks = tasks.filter { $0.kind == .chunk }.map { $0.result?.shownFrames }
+        let shown = chunks.reduce(0 as Int?) { sum, count in sum.flatMap { sum in count.map { sum + $0 } } }
+        let loss = chunks.isEmpty ? nil : plan.video?.lossWarning(shown: shown)
         return TaskSpec.FinishRequest(
-            plan: bound, segments: files.sorted { $0.key < $1.key }, warnings: warnings + [damage].compactMap { $0 })
+            plan: bound, segments: files.sorted { $0.key < $1.key },
+            warnings: ([damage, loss].compactMap { $0 } + warnings(of: tasks)).bounded())
     }
 }

@@ -36,6 +36,8 @@ public struct VideoDocument: Sendable, Codable, Hashable {
     public var updatedAt: Timestamp
     /// The output, once a job has succeeded.
     public var output: ProcessedOutput?
+    /// The warnings of the current or last job. Only in documents about a single video.
+    public var warnings: [MediaWarning]?
     /// The error of the last job.
     public var error: Failure?
     /// The location of the source. For operators.
@@ -100,6 +102,8 @@ public struct JobDocument: Sendable, Codable, Hashable {
     public var speed: Double?
     /// Estimated seconds until all frames are encoded.
     public var etaSeconds: Double?
+    /// Warnings about the source and the output, known in part once the job is planned.
+    public var warnings: [MediaWarning]
     /// The error of a failed job.
     public var error: Failure?
     /// The tasks. For operators.
@@ -119,6 +123,7 @@ public struct JobDocument: Sendable, Codable, Hashable {
         framesPlanned = tasks.reduce(0) { $0 + $1.framesPlanned }
         let pace = JobPace(of: job, tasks: tasks, now: now)
         (framesPerSecond, speed, etaSeconds) = (pace?.framesPerSecond, pace?.speed, pace?.etaSeconds)
+        warnings = job.warnings
         error = job.error.map { Failure($0, for: reader) }
         taskList = reader == .operator ? tasks.map(TaskDocument.init) : nil
     }
@@ -215,6 +220,7 @@ public struct VideoReport: Sendable, Codable, Hashable {
         for job in try await metadata.jobs(of: id) {
             jobs.append(JobDocument(job, tasks: try await metadata.tasks(of: job.id), for: reader))
         }
+        self.video.warnings = jobs.first { $0.id == video.jobID }?.warnings
     }
 
     /// The report as a single document, for the HTTP API.

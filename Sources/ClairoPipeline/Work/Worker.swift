@@ -143,6 +143,8 @@ public struct Worker: Sendable {
             do throws(ClairoError) {
                 var result = try await run(task, job: job, video: video, tasks: tasks, folder, lease)
                 result.files = task.kind.makesSegments ? folder.files : []
+                // They become part of rows and messages.
+                result.warnings = result.warnings.bounded()
                 try lease.check()
                 return .success((job, result))
             } catch {
@@ -179,7 +181,10 @@ public struct Worker: Sendable {
             // Limits implausible frame counts.
             progress: { lease.framesDone = min($0, task.framesPlanned) },
             refuse: { folder.note(refusal: $0) })
-        return try await services.executor.run(spec, io: io, observer: observer, stop: lease.stop)
+        var result = try await services.executor.run(spec, io: io, observer: observer, stop: lease.stop)
+        // An executor cannot remove the warnings of earlier tasks.
+        if case .finish(let request) = spec.work { result.warnings = request.warnings + result.warnings }
+        return result
     }
 
     /// Runs `body` while renewing the lease, and stops it if the claim is lost.
@@ -234,7 +239,8 @@ public struct Worker: Sendable {
             let tasks = TaskSpecs.tasks(of: plan, job: job, policy: services.policy, now: now)
             return try await metadata.succeedPlan(
                 task.claim, result: result, plan: plan, tasks: tasks,
-                messages: tasks.map { messages.task($0, traceID: job.traceID) } + messages.event(.planned, job: job))
+                messages: tasks.map { messages.task($0, traceID: job.traceID) }
+                    + messages.event(.planned, job: job, warnings: result.warnings))
         case .chunk, .track:
             let finish = TaskSpecs.finishTask(of: job, policy: services.policy, now: now)
             return try await metadata.succeedTask(
@@ -243,7 +249,8 @@ public struct Worker: Sendable {
             let publication = PublishedJob(job: job, result: result, store: services.output)
             return try await metadata.succeedFinish(
                 task.claim, result: result, renditions: publication.renditions, output: publication.output,
-                messages: messages.event(.ready, job: job, output: publication.output))
+                messages: messages.event(
+                    .ready, job: job, output: publication.output, warnings: result.warnings))
         }
     }
 

@@ -31,7 +31,7 @@ struct DockerExecutorTests {
             onKill: { kill in kills.withLock { $0.append(kill) } })
         do throws(ClairoError) {
             let result = try await MisbehavingProcess(in: executor).run(store: store, stop: stop)
-            return Outcome(kills: kills.withLock { $0 }, warnings: result.warnings)
+            return Outcome(kills: kills.withLock { $0 }, warnings: result.warnings.map(\.message))
         } catch {
             return Outcome(error: error, kills: kills.withLock { $0 })
         }

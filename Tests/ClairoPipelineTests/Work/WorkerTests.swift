@@ -74,6 +74,43 @@ import Testing
         #expect(log.words.filter { $0.hasSuffix("succeeded") }.count == 4)
     }
 
+    @Test func theWarningsOfAllTasksReachTheRowTheDocumentAndTheEvent() async throws {
+        let task = try await MetadataStoreContract.create([.plan], in: metadata)[0]
+        let planned = [MediaWarning(.trackUnused, "stream 2 is not used", advice: "Give it as a file.")]
+        let plan = plan
+        let worker = worker(
+            ScriptedExecutor { (spec, io, _, _) async throws(ClairoError) in
+                var result = try ScriptedExecutor.result(of: spec, io, plan)
+                switch spec.work {
+                case .plan: result.warnings = planned + planned
+                case .chunk:
+                    result.warnings = [MediaWarning(.formatChanges, "the size changes")]
+                    (result.decodedFrames, result.decodeErrors) = (150, 1)
+                case .track: result.warnings = [MediaWarning(.samplesClipped, "7 samples were clipped")]
+                case .finish: result.warnings = [MediaWarning(.framesLost, "1 frame is missing")]
+                default: break
+                }
+                return result
+            })
+        let first = try #require(try await worker.claim([.plan]))
+        try await worker.perform(first, stop: StopRequest())
+        #expect(try await metadata.job(task.jobID)?.warnings == planned)
+        while let claimed = try await worker.claim(WorkTask.Kind.allCases) {
+            try await worker.perform(claimed, stop: StopRequest())
+        }
+        let warnings = try #require(try await metadata.job(task.jobID)?.warnings)
+        #expect(warnings.map(\.code) == [.damaged, .trackUnused, .formatChanges, .samplesClipped, .framesLost])
+        #expect(warnings[1] == planned[0])
+
+        let report = try #require(try await VideoReport(task.videoID, in: metadata, for: .client))
+        #expect(report.document.warnings == warnings)
+        #expect(report.document.jobs?.map(\.warnings) == [warnings])
+        let events = try metadata.messages.filter { $0.topic == Topic.events }
+            .map { try JSONDecoder().decode(JobEvent.self, from: $0.payload) }
+        #expect(events.map(\.event) == [.planned, .ready])
+        #expect(events.map(\.warnings) == [planned, warnings])
+    }
+
     @Test func theFilesOfATaskAreRecordedByTheirNamesInTheStore() async throws {
         let task = try await chunk()
         let plan = plan
