@@ -30,6 +30,22 @@ public final class Packet {
     /// Whether it is outside the edit list: decoded but not shown.
     public var isDiscarded: Bool { pointer.pointee.flags & AV_PKT_FLAG_DISCARD != 0 }
 
+    /// Adds ticks to its presentation and decoding time. A time that would overflow becomes unknown.
+    public func shift(by ticks: Int64) {
+        func moved(_ time: Int64) -> Int64 {
+            guard time != clairo_nopts else { return time }
+            let (sum, overflow) = time.addingReportingOverflow(ticks)
+            return overflow ? clairo_nopts : sum
+        }
+        pointer.pointee.pts = moved(pointer.pointee.pts)
+        pointer.pointee.dts = moved(pointer.pointee.dts)
+    }
+
+    /// Lends its bytes.
+    public func withBytes<R>(_ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R {
+        try body(UnsafeBufferPointer(start: pointer.pointee.data, count: pointer.pointee.data == nil ? 0 : size))
+    }
+
     /// A copy of its bytes.
     public var data: Data {
         guard let bytes = pointer.pointee.data, size > 0 else { return Data() }

@@ -41,8 +41,8 @@ import Testing
 
     @Test func damageCountsAddUp() {
         let control = JobControl()
-        control.countDecoded(frames: 10, damaged: 1)
-        control.countDecoded(frames: 5, damaged: 2)
+        control.countDecoded(frames: 10, damaged: 1, shown: 0)
+        control.countDecoded(frames: 5, damaged: 2, shown: 0)
         #expect(control.damage == DecodingDamage(frames: 15, errors: 3))
     }
 }

@@ -11,11 +11,11 @@ import Testing
     /// Runs source frames through a timeline at 25 frames per second. A source frame is its index in the list.
     /// - Returns: The source frame shown at each of `frames`, and the number of covered frames.
     private static func shown(
-        _ times: [Int64?], frames: Range<Int>, origin: Rational = .zero
+        _ times: [Int64?], frames: Range<Int>, origin: Rational = .zero, placement: FramePlacement = .times
     ) throws -> (sources: [Int], covered: Int, isComplete: Bool) {
         var timeline = FrameTimeline(
             frames: frames, origin: origin,
-            grid: SegmentGrid(frameRate: Rational(25), frameCount: frames.upperBound))
+            grid: SegmentGrid(frameRate: Rational(25), frameCount: frames.upperBound), placement: placement)
         var sources: [Int] = []
         var next = frames.lowerBound
         func take(_ output: (Frame, Range<Int>)?) {
@@ -65,6 +65,28 @@ import Testing
 
     @Test func framesWithDecreasingTimesAreDropped() throws {
         #expect(try Self.shown([0, 80, 40, 120], frames: 0..<4).sources == [0, 0, 1, 3])
+    }
+
+    @Test func jitteringFramesAreAllShownInOrder() throws {
+        let times: [Int64?] = [0, 55, 62, 130, 121, 200, 238]
+        #expect(try Self.shown(times, frames: 0..<7, placement: .order).sources == [0, 1, 2, 3, 4, 5, 6])
+    }
+
+    @Test func aFasterSourceDoesNotRunAwayFromItsTimes() throws {
+        // 100 frames per second: at most two frames are ahead, and the others are dropped.
+        let times = (0..<100).map { Int64($0 * 10) as Int64? }
+        let shown = try Self.shown(times, frames: 0..<25, placement: .order).sources
+        #expect(zip(shown, shown.dropFirst()).allSatisfy { $0 < $1 })
+        #expect(shown.enumerated().allSatisfy { abs($0.element - $0.offset * 4) <= 12 })
+    }
+
+    @Test func decodedFramesTakeTheTimesOfThePacketsInAscendingOrder() {
+        var times = SortedTimes()
+        for time in [0, 120, 40, 80] as [Int64] { times.add(time) }
+        #expect([times.next(), times.next()] == [0, 40])
+        times.add(240)
+        times.add(nil)
+        #expect([times.next(), times.next(), times.next(), times.next()] == [80, 120, 240, nil])
     }
 
     @Test func aFrameWithoutATimeFollowsThePreviousOne() throws {

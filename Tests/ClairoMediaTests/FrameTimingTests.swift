@@ -79,6 +79,30 @@ import Testing
         #expect([Rational(30), Rational(30000, 1001)].contains(result.rate))
     }
 
+    @Test(arguments: [10, 20])
+    func framesStampedOnArrivalAreCountedAtTheirAverageRate(milliseconds: Int64) {
+        var generator = SeededGenerator(seed: UInt64(milliseconds))
+        let pts = (0..<Int64(150)).map { $0 * 1000 / 30 + .random(in: -milliseconds...milliseconds, using: &generator) }
+        let result = FrameTiming.analyze(pts: pts.sorted(), timeBase: Self.milliseconds, declared: [])
+        #expect(result.isJittered && [Rational(30), Rational(30000, 1001)].contains(result.rate))
+    }
+
+    @Test(arguments: [5, 1])
+    func aScreenRecordingHasTheRateOfItsMovingParts(slides: Int64) {
+        let still = (0..<40 * slides).map { $0 * 1000 / slides }
+        let moving = (0..<Int64(90)).map { 40_000 + $0 * 1000 / 30 }
+        let result = FrameTiming.analyze(pts: still + moving, timeBase: Self.milliseconds, declared: [])
+        #expect(!result.isJittered)
+        #expect([Rational(30), Rational(30000, 1001)].contains(result.rate))
+    }
+
+    @Test func noFrameOfAShortAnimationIsLost() {
+        let pts: [Int64] = [0, 2, 52, 62, 112]
+        let result = FrameTiming.analyze(pts: pts, timeBase: Rational(1, 100), declared: [])
+        let positions = Set(pts.map { (Rational($0, 100) * FrameTiming.outputRate(result.rate)).rounded })
+        #expect(positions.count == pts.count)
+    }
+
     @Test func slidesWithLongPausesAreVariable() {
         let pts: [Int64] = [0, 40, 80, 5013, 5053, 9999, 10_039, 20_002]
         #expect(FrameTiming.analyze(pts: pts, timeBase: Self.milliseconds, declared: []).isVariable)

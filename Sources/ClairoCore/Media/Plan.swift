@@ -20,10 +20,14 @@ public struct Plan: Sendable, Codable, Hashable {
     public var chunks: [Chunk]
     /// The predicted cost of the output.
     public var prediction: Prediction
+    /// The corrections of timestamps, by the index of the stream, in the order of its packets. Without any, a stream's
+    /// times are used as they are. Nil in plans of older versions.
+    public var corrections: [Int: [ClockCorrection]]?
 
     public init(
         version: Int = Plan.currentVersion, source: SourceFingerprint, settings: TranscodeSettings, origin: Rational,
-        video: VideoPlan?, audio: [AudioPlan], chunks: [Chunk], prediction: Prediction
+        video: VideoPlan?, audio: [AudioPlan], chunks: [Chunk], prediction: Prediction,
+        corrections: [Int: [ClockCorrection]]? = nil
     ) {
         self.version = version
         self.source = source
@@ -33,6 +37,7 @@ public struct Plan: Sendable, Codable, Hashable {
         self.audio = audio
         self.chunks = chunks
         self.prediction = prediction
+        self.corrections = corrections
     }
 
     /// The duration of the output in seconds: the video's, or else the audio's.

@@ -25,11 +25,22 @@ public struct VideoPlan: Sendable, Codable, Hashable {
     public var rungs: [Rung]
     /// The decisions for each standard height and for the source's own, with the reasons.
     public var decisions: [LadderDecision]
+    /// The format of the source's frames. Nil in plans of older versions, for which every frame is scaled to the
+    /// ladder's size.
+    public var source: SourceFormat?
+    /// How source frames are placed on the grid. Nil in plans of older versions, which use `times`.
+    public var placement: FramePlacement?
+    /// The number of source frames that the output shows; the others share a position with the next frame. Nil in plans
+    /// of older versions.
+    public var shownFrameCount: Int?
+    /// With the placement `sortedTimes`, the ticks from the decoding time to the presentation of a frame.
+    public var sortedTimeDelay: Int64?
 
     public init(
         streamIndex: Int, grid: SegmentGrid, sourceFrameCount: Int, orientation: Orientation, deinterlace: Bool,
         dynamicRange: DynamicRange, color: ColorDescription, segmentsPerEncoder: Int, isSeekable: Bool, rungs: [Rung],
-        decisions: [LadderDecision]
+        decisions: [LadderDecision], source: SourceFormat? = nil, placement: FramePlacement? = nil,
+        shownFrameCount: Int? = nil, sortedTimeDelay: Int64? = nil
     ) {
         self.segmentsPerEncoder = segmentsPerEncoder
         self.isSeekable = isSeekable
@@ -42,12 +53,42 @@ public struct VideoPlan: Sendable, Codable, Hashable {
         self.color = color
         self.rungs = rungs
         self.decisions = decisions
+        self.source = source
+        self.placement = placement
+        self.shownFrameCount = shownFrameCount
+        self.sortedTimeDelay = sortedTimeDelay
     }
+}
+
+/// How source frames are placed on the output grid.
+public enum FramePlacement: String, Sendable, Codable, Hashable {
+    /// At the grid position nearest to its time. Frames that share a position are dropped.
+    case times
+    /// The same, but a frame whose position is taken moves to the next one, because the times jitter.
+    case order
+    /// By the packets' times in ascending order, because the container has no presentation times. Decoded frames take
+    /// them in the order in which they are shown.
+    case sortedTimes
 }
 
 extension VideoPlan {
     /// Whether frames are mapped from HDR to SDR.
     public var toneMap: Bool { dynamicRange != .sdr }
+
+    /// The warning for an output that shows fewer source frames than planned; nil for a complete one. A decoder may keep
+    /// the last frames of an intact source.
+    /// - Parameter shown: The number of source frames that are shown; nil if it was not counted.
+    public func lossWarning(shown: Int?) -> MediaWarning? {
+        // Copied pictures are not decoded.
+        guard let shown, let planned = shownFrameCount, planned - shown > 3, !rungs.allSatisfy(\.isCopy) else {
+            return nil
+        }
+        return MediaWarning(
+            .framesLost,
+            "\(planned - shown) of \(planned) frames of the source are not in the output; the frame before each is shown "
+                + "longer",
+            advice: "Check the source for damage.")
+    }
 
     /// The segments that one encoder makes together with segment `index`.
     public func encoderRun(ofSegment index: Int) -> Range<Int> {

@@ -11,8 +11,7 @@ enum CopyRung {
     ) throws {
         for (index, rung) in video.rungs.enumerated() {
             guard let delay = rung.copyReorderDelay, let wanted = missing[index], !wanted.isEmpty else { continue }
-            let demuxer = try Demuxer(
-                SourceBytes(source), options: limits.demuxerOptions, interrupt: control.interrupt)
+            let demuxer = try Demuxer.open(source, limits: limits, interrupt: control.interrupt)
             demuxer.select(streams: [video.streamIndex])
             guard let stream = demuxer.streams.first(where: { $0.index == video.streamIndex }),
                 let format = AVCFormat(record: Data(stream.extradata))

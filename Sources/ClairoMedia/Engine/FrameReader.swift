@@ -26,14 +26,13 @@ struct FrameReader {
             let demuxer = try open()
             try demuxer.seek(stream: video.streamIndex, to: seek)
             if try decode(demuxer, frames: frames, mustStartBy: frames.lowerBound, threads: threads, body) { return }
-            // The seek went too far: start again from the beginning.
+            // The seek went too far, or to a frame that is no key frame: start again from the beginning.
         }
         _ = try decode(open(), frames: frames, mustStartBy: nil, threads: threads, body)
     }
 
     private func open() throws -> Demuxer {
-        let demuxer = try Demuxer(
-            SourceBytes(source), options: limits.demuxerOptions, interrupt: control.interrupt)
+        let demuxer = try Demuxer.open(source, limits: limits, interrupt: control.interrupt)
         demuxer.select(streams: [video.streamIndex])
         return demuxer
     }
@@ -44,10 +43,19 @@ struct FrameReader {
         _ demuxer: Demuxer, frames: Range<Int>, mustStartBy: Int?, threads: Int32,
         _ body: (Frame, Range<Int>) throws -> Void
     ) throws -> Bool {
-        let decoder = try demuxer.openDecoder(stream: video.streamIndex, of: plan.source.name, threads: threads)
-        var timeline = FrameTimeline(frames: frames, origin: plan.origin, grid: video.grid)
-        let deinterlacer = video.deinterlace ? Deinterlacer(timeBase: decoder.timeBase) : nil
+        let hasSought = mustStartBy != nil
+        var packets = CorrectedPackets(
+            demuxer, stream: video.streamIndex, corrections: plan.corrections?[video.streamIndex],
+            isFromStart: !hasSought)
+        // Opened at the first packet, because a stream may begin late.
+        var opened: Decoder?
+        var timeline = FrameTimeline(
+            frames: frames, origin: plan.origin, grid: video.grid, placement: video.placement ?? .times)
+        var times = video.placement == .sortedTimes ? SortedTimes(delay: video.sortedTimeDelay ?? 0) : nil
+        // Made for the first interlaced frame. It returns other frames unchanged.
+        var deinterlacer: Deinterlacer?
         var decodedCount = 0
+        var hasKeyFrame = false
         // After a seek, frames before the first needed one may lack their references. They are not shown.
         var unseen: (frames: Int, errors: Int)?
         var isLate = false
@@ -58,31 +66,46 @@ struct FrameReader {
                 isLate = true
                 return
             }
-            if mustStartBy != nil, unseen == nil, position >= frames.lowerBound {
-                unseen = (decodedCount - 1, decoder.errorCount)
+            if hasSought, unseen == nil, position >= frames.lowerBound {
+                guard hasKeyFrame else {
+                    isLate = true
+                    return
+                }
+                unseen = (decodedCount - 1, opened?.errorCount ?? 0)
             }
             if let (shown, range) = timeline.replaceCurrent(with: frame, at: position) { try body(shown, range) }
         }
 
-        func drain() throws {
+        func drain(_ decoder: Decoder) throws {
             while !isLate, case .value(let frame) = try control.clock.measure(.decode, { try decoder.receive() }) {
                 decodedCount += 1
+                hasKeyFrame = hasKeyFrame || frame.isKey
+                if frame.isInterlaced, deinterlacer == nil { deinterlacer = Deinterlacer(timeBase: decoder.timeBase) }
+                let pts = times == nil ? frame.pts : times?.next()
                 if let deinterlacer {
-                    for (output, pts) in try control.clock.measure(.conform, { try deinterlacer.process(frame) }) {
+                    for (output, pts) in try control.clock.measure(
+                        .conform, { try deinterlacer.process(frame, pts: pts) })
+                    {
                         try take(output, pts: pts, timeBase: deinterlacer.outputTimeBase)
                     }
                 } else {
-                    try take(frame, pts: frame.pts, timeBase: decoder.timeBase)
+                    try take(frame, pts: pts, timeBase: decoder.timeBase)
                 }
             }
         }
 
         var isAtEnd = false
         while !timeline.isComplete, !isLate {
-            guard let packet = try demuxer.nextReadable(control) else {
+            let packet = try packets.next(control)
+            let decoder =
+                try opened
+                ?? demuxer.openDecoder(
+                    stream: video.streamIndex, of: plan.source.name, threads: threads, named: video.source?.decoder)
+            opened = decoder
+            guard let packet else {
                 isAtEnd = true
                 try control.clock.measure(.decode) { try decoder.send(nil) }
-                try drain()
+                try drain(decoder)
                 if let deinterlacer, !isLate {
                     for (output, pts) in try deinterlacer.finish() {
                         try take(output, pts: pts, timeBase: deinterlacer.outputTimeBase)
@@ -90,17 +113,19 @@ struct FrameReader {
                 }
                 break
             }
-            guard packet.streamIndex == video.streamIndex else { continue }
+            let errors = decoder.errorCount
             try control.clock.measure(.decode) { try decoder.send(packet) }
-            try drain()
+            if decoder.errorCount == errors { times?.add(packet.dts ?? packet.pts) }
+            try drain(decoder)
         }
         if isLate { return false }
-        control.countDecoded(
-            frames: decodedCount - (unseen?.frames ?? 0), damaged: decoder.errorCount - (unseen?.errors ?? 0))
         let covered = timeline.coveredFrames
         let wanted = min(video.sourceFrameCount, frames.upperBound)
         if isAtEnd, covered < wanted - Self.missingFramesTolerated { throw SourceEndedEarly(coveredFrames: covered) }
         if let (shown, range) = timeline.finish() { try body(shown, range) }
+        control.countDecoded(
+            frames: decodedCount - (unseen?.frames ?? 0),
+            damaged: (opened?.errorCount ?? 0) - (unseen?.errors ?? 0), shown: timeline.shownCount)
         return true
     }
 }
@@ -129,21 +154,49 @@ struct SourceEndedEarly: Error {
     }
 }
 
+/// Gives decoded frames the times of the packets in ascending order: decoders return frames in the order in which they
+/// are shown.
+struct SortedTimes {
+    private let delay: Int64
+    private var times: [Int64] = []
+
+    /// - Parameter delay: The ticks from decoding to presentation.
+    init(delay: Int64 = 0) { self.delay = delay }
+
+    mutating func add(_ time: Int64?) {
+        guard let time else { return }
+        // Times ascend except for reordering, so the place is near the end.
+        var index = times.endIndex
+        while index > 0, times[index - 1] > time { index -= 1 }
+        times.insert(time, at: index)
+    }
+
+    mutating func next() -> Int64? { times.isEmpty ? nil : times.removeFirst().addingChecked(delay) }
+}
+
 /// Maps source frames to frames of the output grid. Each is held until the next one determines how long it is shown.
 struct FrameTimeline {
     private let frames: Range<Int>
     private let origin: Rational
     private let grid: SegmentGrid
+    private let placement: FramePlacement
     private var current: (frame: Frame, position: Int)?
     private var lastPosition: Int?
 
-    init(frames: Range<Int>, origin: Rational, grid: SegmentGrid) {
+    /// With `FramePlacement.order`, a frame is shown at most this many frames later than its time, so that a source
+    /// with a faster clock does not run away.
+    static let mostDelay = 2
+
+    init(frames: Range<Int>, origin: Rational, grid: SegmentGrid, placement: FramePlacement = .times) {
+        self.placement = placement
         self.frames = frames
         self.origin = origin
         self.grid = grid
     }
 
     var isEmpty: Bool { lastPosition == nil }
+    /// The number of source frames that begin within the requested frames and were returned.
+    private(set) var shownCount = 0
     /// Whether all requested frames have been returned.
     private(set) var isComplete = false
 
@@ -152,7 +205,16 @@ struct FrameTimeline {
     /// The output frame at which a source frame begins. A frame without a timestamp follows the previous one.
     func position(pts: Int64?, timeBase: Rational) -> Int {
         guard let pts else { return (lastPosition ?? -1) + 1 }
-        return grid.frame(at: Rational(pts) * timeBase, origin: origin)
+        let position = grid.frame(at: Rational(pts) * timeBase, origin: origin)
+        guard placement == .order else { return position }
+        return Self.ordered(position, after: lastPosition ?? -1)
+    }
+
+    /// The position of a frame that jitters: the next one, if that is near its own. A frame is shown at most one frame
+    /// early, and `mostDelay` late.
+    static func ordered(_ position: Int, after last: Int) -> Int {
+        let next = last + 1
+        return next - position > mostDelay ? position : max(next, position - 1)
     }
 
     /// Makes `frame` the current frame and returns the previous one with the output frames that show it, if any are
@@ -169,7 +231,9 @@ struct FrameTimeline {
         let shown = current?.frame ?? frame
         let range = max(start, frames.lowerBound)..<max(min(position, frames.upperBound), max(start, frames.lowerBound))
         if position >= frames.upperBound { isComplete = true }
-        return range.isEmpty || range.lowerBound >= frames.upperBound ? nil : (shown, range)
+        guard !range.isEmpty, range.lowerBound < frames.upperBound else { return nil }
+        count(start)
+        return (shown, range)
     }
 
     /// Returns the last source frame, shown until the end of the requested frames.
@@ -177,7 +241,14 @@ struct FrameTimeline {
         defer { current = nil }
         guard let current, !isComplete else { return nil }
         let start = max(current.position, frames.lowerBound)
-        return start < frames.upperBound ? (current.frame, start..<frames.upperBound) : nil
+        guard start < frames.upperBound else { return nil }
+        count(current.position)
+        return (current.frame, start..<frames.upperBound)
+    }
+
+    /// A frame that is held from before the requested frames counts where it begins.
+    private mutating func count(_ position: Int) {
+        if position >= frames.lowerBound || frames.lowerBound == 0 { shownCount += 1 }
     }
 }
 
@@ -192,7 +263,7 @@ final class Deinterlacer {
 
     var outputTimeBase: Ratio { graph?.timeBase(output: 0) ?? timeBase }
 
-    func process(_ frame: Frame) throws -> [(Frame, Int64?)] {
+    func process(_ frame: Frame, pts known: Int64?) throws -> [(Frame, Int64?)] {
         let current = [
             frame.width, frame.height, Int(frame.format), Int(frame.colorMatrix), frame.isFullRange ? 1 : 0,
         ]
@@ -204,7 +275,7 @@ final class Deinterlacer {
                 outputs: 1)
             shape = current
         }
-        let pts = frame.pts ?? nextPTS
+        let pts = known ?? nextPTS
         nextPTS = pts + max(frame.duration, 1)
         try graph?.push(frame, pts: pts)
         return try outputs + pull()

@@ -54,6 +54,7 @@ public struct MediaTaskEngine: TaskEngine {
                 }
             // Libraries treat an interrupted input as a short one.
             try control.checkCancellation()
+            result.warnings = (result.warnings + control.warnings).bounded()
             result.usage = meter.usage(control.clock.steps)
             return result
         } catch {
@@ -123,7 +124,9 @@ private struct TaskWork {
             settings: request.settings, limits: limits, resources: request.resources, store: output,
             control: control, log: { [update] in update(.note($0)) }
         ).run()
-        return TaskResult(verification: outcome.verification, renditions: outcome.manifest.renditions)
+        return TaskResult(
+            verification: outcome.verification, warnings: outcome.manifest.warnings,
+            renditions: outcome.manifest.renditions)
     }
 
     func plan(_ request: TaskSpec.PlanRequest) throws -> TaskResult {
@@ -163,7 +166,8 @@ private struct TaskWork {
                 start: video.grid.frames(ofSegment: chunk.segments.lowerBound).lowerBound)
         }
         let damage = control.damage
-        return TaskResult(decodedFrames: damage.frames, decodeErrors: damage.errors)
+        return TaskResult(
+            decodedFrames: damage.frames, decodeErrors: damage.errors, shownFrames: control.shownFrames)
     }
 
     func track(_ plan: Plan, index: Int) throws -> TaskResult {
@@ -183,7 +187,7 @@ private struct TaskWork {
             manifest: manifest, store: output, control: control,
             check: .records(SegmentRecords(request.segments, plan: request.plan))
         ).run()
-        return TaskResult(warnings: request.warnings, renditions: published.manifest.renditions)
+        return TaskResult(warnings: published.manifest.warnings, renditions: published.manifest.renditions)
     }
 }
 

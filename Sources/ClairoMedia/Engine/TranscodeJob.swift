@@ -79,11 +79,17 @@ public struct TranscodeJob: Sendable {
             plan = try shortened(plan, to: end, scan: scan)
             manifest.plan = plan
             manifest.warnings.append(
-                "the source ends early: \(clock(plan.duration.doubleValue)) of \(clock(scan.info.duration)) could be read"
-            )
+                MediaWarning(
+                    .truncated,
+                    "the source ends early: \(clock(plan.duration.doubleValue)) of \(clock(scan.info.duration)) "
+                        + "could be read",
+                    advice: "Use a complete copy of the source if there is one."))
             try encode(plan, scan: scan)
         }
         try checkDamage(&manifest)
+        // A run that continues decodes only a part.
+        let loss = resumed == 0 ? manifest.plan.video?.lossWarning(shown: control.shownFrames) : nil
+        manifest.warnings = (manifest.warnings + control.warnings + [loss].compactMap { $0 }).bounded()
         try control.checkCancellation()
 
         let published = try OutputFinisher(
@@ -222,7 +228,7 @@ public struct TranscodeJob: Sendable {
             for key in manifest.plan.video?.renditions.flatMap(\.segmentKeys) ?? [] { try store.delete(key) }
         }
         if let warning = try damage.warning(source: sourceName, allowPartial: settings.allowPartial) {
-            manifest.warnings.append(warning)
+            manifest.warnings = (manifest.warnings + [warning]).bounded()
         }
     }
 

@@ -44,9 +44,14 @@ public enum TranscodePlanner {
             planAudio($0, length: length, origin: origin, grid: video?.grid, settings: settings)
         }
         let (chunks, cpuSeconds) = chunks(video, scan: scan, origin: origin, settings: settings)
-        return Plan(
+        let used = Set([video?.streamIndex].compactMap { $0 } + audio.map(\.streamIndex))
+        let plan = Plan(
             source: fingerprint, settings: settings, origin: origin, video: video, audio: audio, chunks: chunks,
-            prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings))
+            prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings),
+            corrections: scan.corrections.filter { used.contains($0.key) })
+        try CostLimits(cpuHours: limits.maxCPUHours).check(
+            plan: plan, sourceFrames: scan.video?.pts.count ?? 0, name: name)
+        return plan
     }
 
     private static func refuseUndecodable(_ info: MediaInfo, name: String) throws(ClairoError) {
@@ -90,9 +95,9 @@ public enum TranscodePlanner {
         guard let end = scan.video?.end else { return nil }
         let rate = FrameTiming.outputRate(stream.frameRate)
         var frames = max(1, ((end - origin) * rate).rounded)
-        // Up to the start of the last source frame, which a low frame rate shows for many output frames.
-        let last = Rational(scan.video?.pts.last ?? 0) * (scan.video?.timeBase ?? .zero)
-        var sourceFrames = max(0, ((last - origin) * rate).rounded + 1)
+        var sourceFrames = scan.video.map { lastPosition($0, origin: origin, rate: rate) + 1 } ?? 0
+        // Frames that are counted may end a little later than their times say.
+        if scan.video?.placement == .order { frames = max(frames, sourceFrames) }
         if let audioEnd, audioEnd - end > slack { frames = ((audioEnd - origin) * rate).ceil }
         if let duration = settings.duration {
             let wanted = max(1, (duration * rate).rounded)
@@ -103,10 +108,11 @@ public enum TranscodePlanner {
         let grid = SegmentGrid(
             frameRate: rate, frameCount: Int(frames), segmentSeconds: settings.segmentSeconds)
         let segmentFrames = min(grid.segmentFrames, grid.frameCount)
-        let keyFrameBits = scan.video.map { Double($0.keyFrameBytes) * 8 / Double(max($0.keyFrames.count, 1)) } ?? 0
+        let own = ownRate(stream, timing: scan.video, grid: grid)
         let source = LadderPlanner.Source(
-            size: stream.displaySize, frameRate: rate, bitRate: ownRate(stream, keyFrameBits: keyFrameBits, grid: grid),
-            segmentSeconds: Double(segmentFrames) / rate.doubleValue, keyFrameBits: keyFrameBits)
+            size: stream.displaySize, frameRate: rate, bitRate: own?.peak ?? 0,
+            segmentSeconds: Double(segmentFrames) / rate.doubleValue, keyFrameBits: own?.keyFrameBits ?? 0,
+            quality: settings.quality)
         var ladder = LadderPlanner.plan(source, heights: settings.heights)
         let isWhole = settings.start == nil && settings.duration == nil && sourceFrames == frames
         if settings.copyCompatible {
@@ -121,18 +127,43 @@ public enum TranscodePlanner {
             color: OutputColor.choose(for: stream),
             segmentsPerEncoder: max(1, Int(settings.chunkCPUSeconds / max(perSegment, 0.001))),
             isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
-            decisions: ladder.decisions)
+            decisions: ladder.decisions, source: scan.video?.format, placement: scan.video?.placement,
+            shownFrameCount: scan.video.map { shownFrames($0, origin: origin, grid: grid) },
+            sortedTimeDelay: scan.video?.delay)
     }
 
-    /// The bit rate of the source if it had as many key frames as the output. The output needs this rate for the same
-    /// frames at the same quality.
-    private static func ownRate(_ stream: VideoStream, keyFrameBits: Double, grid: SegmentGrid) -> Int64 {
-        let seconds = stream.end - stream.start
-        guard seconds > 0, stream.keyFrameCount > 0 else { return stream.bitRate }
-        let keyFrameRate = keyFrameBits * Double(stream.keyFrameCount) / seconds
-        let gopSeconds = min(Double(grid.gopFrames) / grid.frameRate.doubleValue, seconds)
-        let ours = Double(stream.bitRate) - keyFrameRate + keyFrameBits / gopSeconds
-        return max(stream.bitRate, Int64(clampedFrom: ours))
+    /// The number of source frames with a position of their own.
+    private static func shownFrames(_ scan: SourceScan.VideoScan, origin: Rational, grid: SegmentGrid) -> Int {
+        var last = -1
+        var count = 0
+        for pts in scan.pts {
+            var position = grid.frame(at: Rational(pts) * scan.timeBase, origin: origin)
+            if scan.placement == .order { position = FrameTimeline.ordered(position, after: last) }
+            guard position < grid.frameCount else { break }
+            // Frames before the start are replaced by the first one of the output.
+            if max(position, 0) > last || count == 0 { count += 1 }
+            last = max(last, position, 0)
+        }
+        return count
+    }
+
+    /// The output frame at which the last source frame begins; a low frame rate shows it for many output frames.
+    private static func lastPosition(_ scan: SourceScan.VideoScan, origin: Rational, rate: Rational) -> Int64 {
+        let grid = SegmentGrid(frameRate: rate, frameCount: 0)
+        func position(_ pts: Int64) -> Int { grid.frame(at: Rational(pts) * scan.timeBase, origin: origin) }
+        guard scan.placement == .order else { return Int64(max(-1, position(scan.pts.last ?? 0))) }
+        return Int64(scan.pts.reduce(-1) { last, pts in max(last, FrameTimeline.ordered(position(pts), after: last)) })
+    }
+
+    /// The rate of the source's busiest part in H.264; nil if it is unknown.
+    private static func ownRate(
+        _ stream: VideoStream, timing: SourceScan.VideoScan?, grid: SegmentGrid
+    ) -> SourceRate? {
+        guard let timing else { return nil }
+        return SourceRate(
+            codec: stream.codec, pts: timing.pts, sizes: timing.sizes, keyFrames: timing.keyFrames.map(\.pts).sorted(),
+            timeBase: timing.timeBase, duration: stream.end - stream.start,
+            gopSeconds: Double(grid.gopFrames) / grid.frameRate.doubleValue)
     }
 
     /// The length of the output in seconds.

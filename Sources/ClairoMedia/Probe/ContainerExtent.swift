@@ -44,6 +44,21 @@ enum ContainerExtent {
         return !names.isDisjoint(with: ["ftyp", "mdat"]) && names.isDisjoint(with: ["moov", "moof"])
     }
 
+    /// The size of a fragmented MP4 without its last box, if that is the incomplete header of a fragment.
+    static func wholeFragments(_ source: any ByteSource) throws(ClairoError) -> Int64? {
+        var isFragmented = false
+        var end: Int64?
+        try walkMP4(source) { name, range in
+            if range.upperBound > source.size {
+                end = isFragmented && name == "moof" ? range.lowerBound : nil
+            } else if name == "moof" {
+                isFragmented = true
+            }
+            return true
+        }
+        return end
+    }
+
     private static func missingInMP4(_ source: any ByteSource) throws(ClairoError) -> Int64? {
         var missing: Int64?
         try walkMP4(source) { _, range in

@@ -125,6 +125,9 @@ struct CopyDecision {
         guard stream.orientation == .upright, stream.sampleAspectRatio == Rational(1) else {
             return .encode(reason: "its frames have to be rotated or reshaped")
         }
+        guard timing.placement == .times, scan.corrections[stream.index] == nil, timing.format?.crop == nil else {
+            return .encode(reason: "its timestamps or its frames have to be corrected")
+        }
         guard isWhole else { return .encode(reason: "only a part of it is used, or its last frame is extended") }
         guard !stream.isVariableFrameRate, stream.frameRate == grid.frameRate, copy.units.count == grid.frameCount
         else {

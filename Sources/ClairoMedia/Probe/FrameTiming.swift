@@ -9,6 +9,8 @@ enum FrameTiming {
     struct Result: Hashable {
         var rate: Rational
         var isVariable: Bool
+        /// Whether frames must be counted rather than placed by their times, which would let some share a position.
+        var isJittered = false
     }
 
     /// The rates that cameras and editors produce.
@@ -40,7 +42,77 @@ enum FrameTiming {
         for candidate in claims + nearest.prefix(4) + [mean] where fits(pts, timeBase: timeBase, rate: candidate) {
             return Result(rate: candidate, isVariable: false)
         }
-        return Result(rate: nearest.first ?? Rational(25), isVariable: true)
+        return variable(
+            Times(pts, timeBase: timeBase), median: median.doubleValue, nearest: nearest.first ?? Rational(25),
+            mean: mean)
+    }
+
+    // MARK: Variable rates
+
+    /// The share of frames that may be lost because two share a position.
+    private static let tolerableLoss = 0.01
+    /// The largest distance in seconds of a time from the average rate that counts as jitter.
+    private static let mostJitter = 0.06
+
+    /// Times in seconds from the first.
+    private struct Times {
+        let seconds: [Double]
+
+        init(_ pts: [Int64], timeBase: Rational) {
+            let tick = timeBase.doubleValue
+            let first = pts.first ?? 0
+            seconds = pts.map { Double($0 - first) * tick }
+        }
+
+        /// The number of frames that share a position with the frame before at this rate.
+        func losses(at rate: Rational) -> Int {
+            let rate = rate.doubleValue
+            var last = -1.0
+            var losses = 0
+            for time in seconds {
+                let position = (time * rate).rounded()
+                if position <= last { losses += 1 }
+                last = max(last, position)
+            }
+            return losses
+        }
+
+        func losesFew(at rate: Rational) -> Bool {
+            let losses = losses(at: rate)
+            guard losses > 0 else { return true }
+            return seconds.count > 20 && Double(losses) <= max(1, tolerableLoss * Double(seconds.count))
+        }
+
+        /// Whether all times are near those of a constant rate.
+        func isNear(_ rate: Rational) -> Bool {
+            let step = 1 / rate.doubleValue
+            let deviations = seconds.indices.map { seconds[$0] - Double($0) * step }
+            guard let low = deviations.min(), let high = deviations.max() else { return false }
+            return high - low <= 2 * min(mostJitter, 2.5 * step)
+        }
+
+        /// Whether no step is much shorter than the usual one. Longer ones are pauses.
+        func isEven(median: Double) -> Bool {
+            zip(seconds.dropFirst(), seconds).allSatisfy { $0 - $1 >= 0.3 * median }
+        }
+    }
+
+    /// The rate of a source without a constant one: that of its fast parts, so that no moving frame is lost.
+    private static func variable(_ times: Times, median: Double, nearest: Rational, mean: Rational) -> Result {
+        if times.seconds.count > 8 {
+            // The average of a short source is inexact, and so is the usual step of one that jitters.
+            let standard = standardRates.min { distance($0, mean) < distance($1, mean) } ?? mean
+            let candidates = [distance(standard, mean) < 0.015 ? standard : nearest, nearest, mean]
+            if let rate = candidates.first(where: times.isNear) {
+                return Result(rate: rate, isVariable: true, isJittered: rate <= fastest && times.losses(at: rate) > 0)
+            }
+        }
+        if times.losesFew(at: nearest) { return Result(rate: nearest, isVariable: true) }
+        if nearest <= fastest, times.isEven(median: median) {
+            return Result(rate: nearest, isVariable: true, isJittered: true)
+        }
+        let faster = standardRates.filter { $0 <= fastest && $0 > nearest }.sorted()
+        return Result(rate: faster.first(where: times.losesFew) ?? max(nearest, fastest), isVariable: true)
     }
 
     /// The frame rate of the output: the source's own, between 1 and 60. A rate above 60 is divided by a whole number

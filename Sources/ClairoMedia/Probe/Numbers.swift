@@ -16,6 +16,10 @@ extension Rational {
     init(_ ratio: Ratio) { self.init(Int64(ratio.num), Int64(ratio.den)) }
 }
 
+extension Ratio {
+    init(_ rational: Rational) { self.init(Int32(clamping: rational.num), Int32(clamping: rational.den)) }
+}
+
 extension Int64 {
     /// The integer nearest to any double, clamped to the range of the type.
     init(clampedFrom value: Double) {

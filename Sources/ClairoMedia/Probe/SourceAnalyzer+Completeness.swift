@@ -17,12 +17,29 @@ extension SourceAnalyzer {
         return nil
     }
 
-    /// Whether decoding can begin anywhere: the container has an index of key frames, and their timestamps are usable.
-    func isSeekable(_ demuxer: Demuxer, video: Int?, tally: PacketTally) -> Bool {
-        guard let video, let stream = demuxer.streams.first(where: { $0.index == video }),
-            let packets = tally.streams[video], packets.keyFrames.count > 1, packets.lacksTimes == 0
+    /// The warning for a file of which a large part belongs to no stream, such as a second file that is appended to it.
+    func unreadWarning(_ demuxer: Demuxer, contents: SourceContents) -> [MediaWarning] {
+        // Other containers have padding, an index that was checked already, or attachments.
+        guard demuxer.formatName == "flv" else { return [] }
+        let read = contents.tally.streams.values.reduce(0) { $0 + $1.bytes }
+        let unread = source.size - read
+        guard unread > 8192, Double(unread) > 0.4 * Double(source.size) else { return [] }
+        return [
+            MediaWarning(
+                .framesLost,
+                "\(unread) of \(source.size) bytes belong to no stream and are left out",
+                advice: "If several recordings were joined into this file, split it.")
+        ]
+    }
+
+    /// Whether decoding can begin anywhere: the container has an index of key frames, their timestamps are usable, and
+    /// each frame's place follows from its own time.
+    func isSeekable(_ demuxer: Demuxer, scan: SourceScan.VideoScan?, contents: SourceContents) -> Bool {
+        guard let scan, scan.keyFrames.count > 1, scan.placement == .times,
+            contents.tally.streams[scan.stream.index]?.lacksTimes == 0,
+            (contents.corrections[scan.stream.index] ?? []).allSatisfy({ $0.shift ?? 0 == 0 })
         else { return false }
-        if demuxer.formatName.hasPrefix("mov") { return stream.declaredFrames > 0 }
+        if demuxer.formatName.hasPrefix("mov") { return scan.stream.declaredFrames > 0 }
         return demuxer.formatName.hasPrefix("matroska")
     }
 }

@@ -2,21 +2,76 @@ internal import ClairoCore
 internal import Libav
 
 extension SourceAnalyzer {
-    /// Decodes the first frames to read size, pixel shape, interlacing and colour from the bitstream.
+    /// Decodes the first frames to read size, pixel shape, scan and colour from the bitstream, and chooses the format
+    /// that the ladder is planned for.
     func refine(
-        _ video: inout VideoStream, scan: SourceScan.VideoScan?, warnings: inout [String]
+        _ video: inout VideoStream, scan: inout SourceScan.VideoScan?, contents: SourceContents,
+        warnings: inout [MediaWarning]
     ) throws {
-        let demuxer = try Demuxer(SourceBytes(source), options: limits.demuxerOptions, interrupt: interrupt)
+        let alphaDecoder = contents.stream(video.index).flatMap { $0.hasAlphaMode ? Self.alphaDecoder($0) : nil }
+        let frames = try firstFrames(of: video, corrections: contents.corrections[video.index], decoder: alphaDecoder)
+        guard let first = frames.first else { return }
+        let sampler = contents.tally.formats[video.index]
+        let history = FormatHistory(
+            first: FrameFormat(first), samples: sampler?.samples ?? [], packets: contents.packets[video.index],
+            timeBase: scan?.timeBase ?? .zero, end: scan?.end.doubleValue ?? 0)
+        let format = history.main
+        video.isInterlaced = frames.contains(where: \.isInterlaced) || sampler?.hasInterlacedFrames == true
+        video.codedSize = format.codedSize
+        video.pixelFormat = format.pixelFormat
+        video.bitDepth = format.bitDepth
+        let declared = declaredColor(of: video.index, contents)
+        if let problem = contradiction(container: declared, bitstream: format.color) {
+            warnings.append(MediaWarning(.colorContradiction, problem))
+        }
+        video.color = format.color.completed(by: declared)
+        video.dynamicRange = DynamicRange(transfer: video.color.transfer)
+        let picture = contents.pictures[video.index]
+        let crop = picture.flatMap { $0.crop.apply(to: format.codedSize) == nil ? nil : $0.crop }
+        let stored = scan?.stream.sampleAspectRatio
+        let isFirst = format == history.first
+        let container = picture?.sampleAspectRatio.map(Ratio.init) ?? (stored?.isUsable == true ? stored : nil)
+        video.apply(
+            sampleAspectRatio: (isFirst ? container : nil) ?? format.aspectRatio.map(Ratio.init), crop: crop)
+        guard Int64(max(video.codedSize.pixels, video.displaySize.pixels)) <= limits.maxPixels else {
+            throw ClairoError.badMedia(
+                "\(name): its frames have \(video.displaySize) pixels, more than the limit of \(limits.maxPixels)",
+                advice: "Raise the limit with --max-pixels if you trust the file.")
+        }
+        warnings += history.warnings
+        scan?.format = SourceFormat(
+            codedSize: format.codedSize, sampleAspectRatio: video.sampleAspectRatio,
+            bitstreamAspectRatio: format.aspectRatio, crop: crop,
+            color: OutputColor.resolve(video.color, size: video.displaySize, isRGB: video.color.matrix == 0),
+            decoder: alphaDecoder)
+    }
+
+    /// Only the decoders of libvpx return the alpha plane.
+    private static func alphaDecoder(_ stream: StreamInfo) -> String? {
+        switch stream.codecName {
+        case "vp8": "libvpx"
+        case "vp9": "libvpx-vp9"
+        default: nil
+        }
+    }
+
+    private func firstFrames(
+        of video: VideoStream, corrections: [ClockCorrection]?, decoder name: String?
+    ) throws -> [Frame] {
+        let demuxer = try Demuxer.open(source, limits: limits, interrupt: interrupt)
         demuxer.select(streams: [video.index])
-        let decoder = try demuxer.openDecoder(stream: video.index, of: name)
+        var packets = CorrectedPackets(demuxer, stream: video.index, corrections: corrections)
+        let control = JobControl()
+        var decoder: Decoder?
         var frames: [Frame] = []
-        var packets = 0
-        while frames.count < 8, packets < 300 {
-            let packet = try demuxer.read()
-            if let packet, packet.streamIndex != video.index { continue }
-            packets += 1
-            try decoder.send(packet)
-            receiving: while true {
+        var sent = 0
+        while frames.count < 8, sent < 300 {
+            if interrupt.isTriggered { throw ClairoError.cancelled }
+            let packet = try packets.next(control)
+            if decoder == nil { decoder = try demuxer.openDecoder(stream: video.index, of: self.name, named: name) }
+            sent += 1
+            try decoder?.send(packet)
+            receiving: while let decoder {
                 switch try decoder.receive() {
                 case .value(let frame): frames.append(frame)
                 case .needsInput, .drained: break receiving
@@ -24,31 +79,87 @@ extension SourceAnalyzer {
             }
             if packet == nil { break }
         }
-        guard let first = frames.first else {
+        guard !frames.isEmpty else {
             throw ClairoError.badMedia(
-                "\(name): no frame of its \(video.codec) video can be decoded (\(decoder.errorCount) errors)")
+                "\(self.name): no frame of its \(video.codec) video can be decoded (\(decoder?.errorCount ?? 0) errors)"
+            )
         }
-        let color = ColorDescription(
-            primaries: Int(first.colorPrimaries), transfer: Int(first.colorTransfer), matrix: Int(first.colorMatrix),
-            isFullRange: first.isFullRange)
-        if color.transfer != 2, video.color.transfer != 2, color.transfer != video.color.transfer {
-            warnings.append("container and bitstream disagree about colour; the bitstream is believed")
+        return frames
+    }
+
+    /// The colour that the container declares.
+    private func declaredColor(of index: Int, _ contents: SourceContents) -> ColorDescription {
+        (contents.container.first { $0.index == index } ?? contents.stream(index))?.color ?? .unspecified
+    }
+
+    private func contradiction(container: ColorDescription, bitstream: ColorDescription) -> String? {
+        func differ(_ a: Int, _ b: Int) -> Bool { a != b && a != 2 && b != 2 }
+        guard differ(container.transfer, bitstream.transfer) || differ(container.matrix, bitstream.matrix) else {
+            return nil
         }
-        video.codedSize = FrameSize(width: first.width, height: first.height)
-        video.pixelFormat = first.pixelFormatName
-        video.bitDepth = first.bitDepth
-        video.isInterlaced = frames.contains(where: \.isInterlaced)
-        if color.primaries != 2 { video.color.primaries = color.primaries }
-        if color.transfer != 2 { video.color.transfer = color.transfer }
-        if color.matrix != 2 { video.color.matrix = color.matrix }
-        video.color.isFullRange = color.isFullRange
-        video.dynamicRange = DynamicRange(transfer: video.color.transfer)
-        let stored = scan?.stream.sampleAspectRatio
-        video.apply(sampleAspectRatio: stored?.isUsable == true ? stored : first.sampleAspectRatio)
-        guard Int64(max(video.codedSize.pixels, video.displaySize.pixels)) <= limits.maxPixels else {
-            throw ClairoError.badMedia(
-                "\(name): its frames have \(video.displaySize) pixels, more than the limit of \(limits.maxPixels)",
-                advice: "Raise the limit with --max-pixels if you trust the file.")
+        return "container and bitstream declare different colours "
+            + "(\(container.primaries)/\(container.transfer)/\(container.matrix) and "
+            + "\(bitstream.primaries)/\(bitstream.transfer)/\(bitstream.matrix)); the bitstream is believed"
+    }
+}
+
+extension ColorDescription {
+    /// These values, with those of `other` in the place of unspecified ones.
+    func completed(by other: ColorDescription) -> ColorDescription {
+        ColorDescription(
+            primaries: primaries == 2 ? other.primaries : primaries,
+            transfer: transfer == 2 ? other.transfer : transfer, matrix: matrix == 2 ? other.matrix : matrix,
+            isFullRange: isFullRange)
+    }
+}
+
+/// The formats that the frames of a stream have, one after the other.
+struct FormatHistory {
+    let first: FrameFormat
+    private let parts: [(format: FrameFormat, start: Double, seconds: Double)]
+
+    /// A format that holds for at least this many seconds is worth a ladder.
+    private static let leastSeconds = 5.0
+
+    init(
+        first: FrameFormat, samples: [FormatSampler.Sample], packets: JoinedPackets?, timeBase: Rational, end: Double
+    ) {
+        self.first = first
+        var starts: [(FrameFormat, Double)] = [(first, -.infinity)]
+        for sample in samples {
+            guard let ticks = packets?.time(ofKeyPacket: sample.packet) else { continue }
+            starts.append((sample.format, (Rational(ticks) * timeBase).doubleValue))
         }
+        let begin = packets?.records.first.map { (Rational($0.time) * timeBase).doubleValue } ?? 0
+        parts = starts.indices.map { index in
+            let start = max(starts[index].1, begin)
+            let stop = index + 1 < starts.count ? max(starts[index + 1].1, begin) : max(end, begin)
+            return (starts[index].0, start, max(0, stop - start))
+        }
+    }
+
+    /// The format that the ladder follows: the largest that holds for five seconds, or else the one that holds longest.
+    var main: FrameFormat {
+        let totals = parts.reduce(into: [FrameFormat: Double]()) { $0[$1.format, default: 0] += $1.seconds }
+        let lasting = totals.filter { $0.value >= Self.leastSeconds }
+        let longest = totals.max { $0.value < $1.value }?.key ?? first
+        return lasting.keys.max {
+            ($0.codedSize.pixels, totals[$0] ?? 0) < ($1.codedSize.pixels, totals[$1] ?? 0)
+        } ?? longest
+    }
+
+    var warnings: [MediaWarning] {
+        let changes = zip(parts.dropFirst(), parts).filter {
+            $0.format != $1.format && $0.seconds > 0 && $1.seconds > 0
+        }
+        guard let change = changes.first else { return [] }
+        let sizes = Set(parts.map(\.format.codedSize))
+        return [
+            MediaWarning(
+                .formatChanges,
+                "the format of the frames changes \(changes.count == 1 ? "once" : "\(changes.count) times"), first at "
+                    + clock(max(0, change.0.start - (parts.first?.start ?? 0)))
+                    + (sizes.count > 1 ? "; frames of another size or shape are fitted into the ladder" : ""))
+        ]
     }
 }

@@ -46,9 +46,8 @@ public struct SourceAnalyzer {
         // libav also reports this for too many streams and for oversized tables.
         if error == .outOfMemory {
             return .badMedia(
-                "\(name) is not a media file that Clairo takes: it has more streams than the limit of "
-                    + "\(limits.maxStreams), or needs more memory than available",
-                advice: "Raise the limit with --max-streams if you trust the file.")
+                "\(name) is not a media file that Clairo takes: it has more than \(InputLimits.maxContainerStreams) "
+                    + "streams, or needs more memory than available")
         }
         let reason =
             error == .invalidArgument ? "it is a playlist, a script, an image or another kind of file" : "\(error)"
@@ -59,67 +58,92 @@ public struct SourceAnalyzer {
     }
 
     private func scanOpened(inspectsCopy: Bool) throws -> SourceScan {
-        let demuxer = try Demuxer(
-            SourceBytes(source), options: limits.demuxerOptions, interrupt: interrupt)
+        let demuxer = try Demuxer.open(source, limits: limits, interrupt: interrupt)
+        if demuxer.formatName == "flv", let reason = try EnhancedFLV.reason(source) {
+            throw ClairoError.badMedia("\(name): \(reason)", advice: "Convert it to MP4 or Matroska first.")
+        }
         let tally = try tally(demuxer)
         demuxer.refreshStreams()
-        var warnings = tally.warnings
-        let missing = try ContainerExtent.missingBytes(in: source, format: demuxer.formatName)
-
-        var video: [VideoStream] = []
-        var scans: [Int: SourceScan.VideoScan] = [:]
-        for stream in demuxer.streams where stream.kind == .video {
-            let (description, scan) = describe(video: stream, tally: tally)
-            video.append(description)
-            scans[stream.index] = scan
+        let contents = SourceContents(
+            streams: demuxer.streams.map { tally.learned.completed($0) }, tally: tally,
+            container: try containerStreams(demuxer),
+            pictures: try MatroskaTracks.pictures(
+                in: source, format: demuxer.formatName, streams: demuxer.streams))
+        try limits.check(streams: contents.streams, name: name)
+        var video = contents.streams.filter { $0.kind == .video }.map { contents.describe(video: $0) }
+        let audio = contents.streams.filter { $0.kind == .audio }.map { stream in
+            var description = contents.describe(audio: stream)
+            // libav may know a codec, but not this variant of it.
+            let isOpenable = !description.canDecode || (try? demuxer.makeDecoder(stream: stream.index)) != nil
+            description.canDecode = description.canDecode && isOpenable
+            return description
         }
-        let audio = demuxer.streams.filter { $0.kind == .audio }.map { describe(audio: $0, tally: tally) }
-        let selectedVideo = selectVideo(video)
-        let selectedAudio = selectAudio(audio)
-        if let selectedVideo, let position = video.firstIndex(where: { $0.index == selectedVideo }) {
-            try refine(&video[position], scan: scans[selectedVideo], warnings: &warnings)
+        let subtitles = contents.streams.filter { $0.kind == .subtitle }.map {
+            SubtitleStream(index: $0.index, codec: $0.codecName, language: $0.language)
+        }
+        let choice = TrackSelection.choose(
+            video: video, audio: audio, subtitles: subtitles,
+            programs: Dictionary(uniqueKeysWithValues: contents.streams.map { ($0.index, $0.programs) }))
+        var scan: SourceScan.VideoScan?
+        var formatWarnings: [MediaWarning] = []
+        if let selected = choice.video, let position = video.firstIndex(where: { $0.index == selected }) {
+            if let stream = contents.stream(selected), let refusal = DolbyVision.refusal(of: stream, name: name) {
+                throw refusal
+            }
+            scan = contents.scans[selected]
+            try refine(&video[position], scan: &scan, contents: contents, warnings: &formatWarnings)
         }
 
         let chosen =
-            video.filter { $0.index == selectedVideo }.map { ($0.start, $0.end) }
-            + audio.filter { selectedAudio.contains($0.index) }.map { ($0.start, $0.end) }
+            video.filter { $0.index == choice.video }.map { ($0.start, $0.end) }
+            + audio.filter { choice.audio.contains($0.index) }.map { ($0.start, $0.end) }
         let end = chosen.map(\.1).max() ?? 0
         let duration = max(0, end - (chosen.map(\.0).min() ?? 0))
         let declared = demuxer.declaredDuration.map { Double($0) / 1e6 }
         let truncation = truncation(
-            missing: missing, declared: declared, format: demuxer.formatName, tally: tally, readable: duration, end: end
-        )
-        if truncation == nil, let declared, abs(declared - duration) > max(1, duration * 0.1), abs(declared - end) > 1 {
-            warnings.append("the header declares \(clock(declared)), but the media lasts \(clock(duration))")
+            missing: try ContainerExtent.missingBytes(in: source, format: demuxer.formatName), declared: declared,
+            format: demuxer.formatName, tally: tally, readable: duration, end: max(end, contents.end))
+        var warnings =
+            choice.warnings + unreadWarning(demuxer, contents: contents)
+            + contents.warnings(video: choice.video, audio: choice.audio) + formatWarnings
+        if truncation == nil, let declared, abs(declared - duration) > max(1, duration * 0.1),
+            abs(declared - end) > 1, contents.timeline.breaks.isEmpty, abs(declared - contents.end) > 1
+        {
+            warnings.append(
+                MediaWarning(
+                    .headerMismatch, "the header declares \(clock(declared)), but the media lasts \(clock(duration))"))
         }
         let info = MediaInfo(
             container: demuxer.formatName, containerName: demuxer.formatLongName, size: source.size, duration: duration,
             declaredDuration: declared,
             bitRate: duration > 0 ? Int64(clampedFrom: Double(source.size) * 8 / duration) : 0,
-            video: video, audio: audio,
-            subtitles: demuxer.streams.filter { $0.kind == .subtitle }.map {
-                SubtitleStream(index: $0.index, codec: $0.codecName, language: $0.language)
-            },
-            otherStreams: demuxer.streams.filter { $0.kind == .other }.map {
+            video: video, audio: audio, subtitles: subtitles,
+            otherStreams: contents.streams.filter { $0.kind == .other }.map {
                 $0.codecTag.isEmpty ? $0.codecName : $0.codecTag
             },
-            selectedVideo: selectedVideo, selectedAudio: selectedAudio, truncation: truncation,
-            isSeekable: isSeekable(demuxer, video: selectedVideo, tally: tally), warnings: warnings)
+            selectedVideo: choice.video, selectedAudio: choice.audio, truncation: truncation,
+            isSeekable: isSeekable(demuxer, scan: scan, contents: contents), warnings: warnings)
         var copy: CopyInspection?
-        if inspectsCopy, let selectedVideo {
-            let again = try Demuxer(SourceBytes(source), options: limits.demuxerOptions, interrupt: interrupt)
-            copy = try CopyInspection(reading: again, stream: selectedVideo)
+        if inspectsCopy, let selected = choice.video {
+            let again = try Demuxer.open(source, limits: limits, interrupt: interrupt)
+            copy = try CopyInspection(reading: again, stream: selected)
         }
-        return SourceScan(info: info, video: selectedVideo.flatMap { scans[$0] }, copy: copy)
+        return SourceScan(info: info, video: scan, copy: copy, corrections: contents.corrections)
     }
 
     /// Counts all packets, from the index alone if the container has a complete one.
     private func tally(_ demuxer: Demuxer) throws -> PacketTally {
         guard let index = try IndexOnlySource(source, format: demuxer.formatName) else {
-            return try PacketTally(reading: demuxer, limits: limits)
+            return try PacketTally(reading: demuxer, limits: limits, hasContent: true)
         }
-        let packets = try Demuxer(
-            SourceBytes(index), options: limits.demuxerOptions, interrupt: interrupt, analyzes: false)
-        return try PacketTally(reading: packets, limits: limits)
+        let packets = try Demuxer.open(index, limits: limits, interrupt: interrupt, analyzes: false)
+        return try PacketTally(reading: packets, limits: limits, hasContent: false)
+    }
+
+    /// The streams as the container's header alone describes them: analysis replaces its colours by the bitstream's,
+    /// even where the bitstream declares none.
+    private func containerStreams(_ demuxer: Demuxer) throws -> [StreamInfo] {
+        guard demuxer.formatName.hasPrefix("mov") || demuxer.formatName.hasPrefix("matroska") else { return [] }
+        return try Demuxer.open(source, limits: limits, interrupt: interrupt, analyzes: false).streams
     }
 }

@@ -8,12 +8,16 @@ public struct SourceScan: Sendable {
     let video: VideoScan?
     /// Present if the caller asked whether the video can be copied without encoding.
     let copy: CopyInspection?
+    /// What joins the stretches of the source; see `Plan.corrections`.
+    var corrections: [Int: [ClockCorrection]] = [:]
 
-    /// The timestamps of the selected video stream, in ticks of its time base.
+    /// The selected video stream. Times are in ticks of its time base, on the joined timeline.
     struct VideoScan: Sendable {
         let timeBase: Rational
         /// The sorted presentation times of all frames.
         let pts: [Int64]
+        /// The sizes of the frames in bytes, in the order of `pts`.
+        let sizes: [Int32]
         let keyFrames: [KeyFrame]
         /// The total size of all key frames.
         let keyFrameBytes: Int64
@@ -21,6 +25,11 @@ public struct SourceScan: Sendable {
         let end: Rational
         let start: Rational
         let stream: StreamInfo
+        let placement: FramePlacement
+        /// With sorted times, the ticks from decoding to presentation.
+        let delay: Int64?
+        /// The format that most of the stream has; the ladder is planned for it.
+        var format: SourceFormat?
     }
 
     struct KeyFrame: Sendable, Hashable {
@@ -31,5 +40,13 @@ public struct SourceScan: Sendable {
 
 extension MediaInfo {
     /// The warnings about the source that are added to the output.
-    var planWarnings: [String] { warnings + (truncation.map { ["the source is cut short: \($0)"] } ?? []) }
+    var planWarnings: [MediaWarning] {
+        let cut = truncation.map { truncation in
+            MediaWarning(
+                .truncated, "the source is cut short: \(truncation)",
+                advice: "Use a complete copy of the source if there is one.")
+        }
+        // Leaves room for the warnings of encoding.
+        return ([cut].compactMap { $0 } + warnings).bounded(to: 80)
+    }
 }

@@ -1,0 +1,190 @@
+internal import ClairoCore
+
+/// Finds the stretches of a source: parts with one clock each. Fed with the packets of all audio and video streams in
+/// file order, it notices where a clock restarts or jumps, and joins the parts.
+///
+/// A stream that leaves its clock either follows another stream to a new clock, so that both stay in step, or begins a
+/// new stretch. A few packets after which a stream returns to its earlier clock have damaged times.
+struct StretchClock {
+    /// A clock that runs back by more than this, in seconds, begins a new stretch. Less is jitter.
+    private static let backwards = 0.2
+    /// A stream joins a stretch whose latest time is at most this far away, in seconds.
+    private static let together = 5.0
+    /// At most this many packets of a stretch that its stream leaves again have damaged times.
+    private static let fewPackets = 3
+    /// More breaks than this are damage; all later ones are ignored.
+    private static let mostStretches = 10_000
+
+    /// A gap in which no stream sends anything, in seconds. A longer one begins a new stretch.
+    let longestGap: Double
+
+    /// The packets of one stream in one stretch, in ticks of the stream.
+    private struct Span {
+        var start: Int64
+        var end: Int64
+        /// The presentation time of the first key frame; for video only.
+        var key: Int64?
+    }
+
+    private struct Stretch {
+        var owner: Int
+        /// The latest decoding time of any stream, in seconds.
+        var front: Double
+        var packets = 0
+        var spans: [Int: Span] = [:]
+        /// Where the owner's first packet was expected, in ticks, and the stretch that it left.
+        var expected: Int64 = 0
+        var before: Int?
+        /// Whether the owner went back to an older stretch.
+        var wasLeft = false
+    }
+
+    private struct Stream {
+        var base: Rational
+        var seconds: Double
+        var stretch: Int
+        /// The decoding time at which the next packet is expected, in ticks.
+        var expected: Int64
+        /// Each packet that changed the stretch, and the new stretch.
+        var runs: [(packet: Int, stretch: Int)]
+    }
+
+    private var stretches: [Stretch] = []
+    private var streams: [Int: Stream] = [:]
+
+    init(longestGap: Double) { self.longestGap = longestGap }
+
+    /// Takes the next packet.
+    /// - Parameters:
+    ///   - packet: The number of packets of the stream before it.
+    ///   - joinsGaps: Whether a long gap begins a new stretch, as in recordings of live streams. In other files times
+    ///     are what an author wanted.
+    mutating func take(
+        stream index: Int, packet: Int, base: Rational, pts: Int64, dts: Int64, duration: Int64, isKey: Bool,
+        joinsGaps: Bool
+    ) {
+        let known = streams[index]
+        var stream =
+            known
+            ?? Stream(
+                base: base, seconds: base.doubleValue, stretch: max(0, stretches.count - 1), expected: dts, runs: [])
+        let time = Double(dts) * stream.seconds
+        if stretches.isEmpty { stretches.append(Stretch(owner: index, front: time)) }
+        if known == nil { stream.runs.append((packet, stream.stretch)) }
+        let jump = time - Double(stream.expected) * stream.seconds
+        if jump < -Self.backwards || jump > longestGap {
+            let isBreak =
+                jump < 0 || (joinsGaps && time - stretches[stream.stretch].front > longestGap)
+            if let next = other(than: stream.stretch, near: time) ?? (isBreak ? begin(index, at: time, stream) : nil) {
+                if next < stream.stretch { stretches[stream.stretch].wasLeft = true }
+                stream.stretch = next
+                stream.runs.append((packet, next))
+            }
+        }
+        stream.expected = dts.addingChecked(max(duration, 0)) ?? dts
+        streams[index] = stream
+        let end = pts.addingChecked(max(duration, 0)) ?? pts
+        stretches[stream.stretch].packets += 1
+        stretches[stream.stretch].front = max(stretches[stream.stretch].front, time)
+        var span = stretches[stream.stretch].spans[index] ?? Span(start: pts, end: end)
+        span.start = min(span.start, pts)
+        span.end = max(span.end, end)
+        if isKey, span.key == nil { span.key = pts }
+        stretches[stream.stretch].spans[index] = span
+    }
+
+    /// The newest other stretch whose clock is near `time`.
+    private func other(than current: Int, near time: Double) -> Int? {
+        stretches.indices.suffix(8).last { $0 != current && abs(stretches[$0].front - time) < Self.together }
+    }
+
+    private mutating func begin(_ index: Int, at time: Double, _ stream: Stream) -> Int? {
+        guard stretches.count < Self.mostStretches else { return nil }
+        var stretch = Stretch(owner: index, front: time)
+        stretch.expected = stream.expected
+        stretch.before = stream.stretch
+        stretches.append(stretch)
+        return stretches.count - 1
+    }
+
+    // MARK: Result
+
+    /// The joined timeline.
+    struct Timeline {
+        /// By stream: the first packet of each run, and the ticks to add to its times.
+        var corrections: [Int: [ClockCorrection]] = [:]
+        /// The first packets of runs with damaged times, by stream.
+        var damaged: [Int: Set<Int>] = [:]
+        /// The times at which the clock broke, in seconds of the joined timeline.
+        var breaks: [Double] = []
+        /// The start and the end of each stream, in ticks, on the joined timeline.
+        var extents: [Int: (start: Int64, end: Int64)] = [:]
+    }
+
+    /// Joins the stretches.
+    /// - Parameter video: The video stream that continues without a gap; nil for audio alone.
+    func timeline(video: Int?) -> Timeline {
+        var timeline = Timeline()
+        var shifts = [Rational](repeating: .zero, count: stretches.count)
+        var ends: [Int: Rational] = [:]
+        for (number, stretch) in stretches.enumerated() {
+            let isDamaged = number > 0 && stretch.wasLeft && stretch.packets <= Self.fewPackets
+            if isDamaged, let owner = streams[stretch.owner], let span = stretch.spans[stretch.owner] {
+                let moved = Rational(stretch.expected) - Rational(span.start)
+                shifts[number] = moved * owner.base + (stretch.before.map { shifts[$0] } ?? .zero)
+                continue
+            }
+            if number > 0 { shifts[number] = join(stretch, ends: ends, video: video) }
+            for (index, span) in stretch.spans {
+                let base = streams[index]?.base ?? .zero
+                let end = Rational(span.end) * base + shifts[number]
+                ends[index] = max(ends[index] ?? end, end)
+                extend(&timeline.extents, index, span, by: ticks(shifts[number], base))
+            }
+            if number > 0 {
+                let start = stretch.spans.map { Rational($1.start) * (streams[$0]?.base ?? .zero) }.min() ?? .zero
+                timeline.breaks.append((start + shifts[number]).doubleValue)
+            }
+        }
+        for (index, stream) in streams {
+            var list: [ClockCorrection] = []
+            for run in stream.runs {
+                let shift = ticks(shifts[run.stretch], stream.base)
+                if list.isEmpty ? shift != 0 : list.last?.shift != shift {
+                    list.append(ClockCorrection(packet: run.packet, shift: shift))
+                }
+                let stretch = stretches[run.stretch]
+                if run.stretch > 0, stretch.wasLeft, stretch.packets <= Self.fewPackets {
+                    timeline.damaged[index, default: []].insert(run.packet)
+                }
+            }
+            if !list.isEmpty { timeline.corrections[index] = list }
+        }
+        return timeline
+    }
+
+    /// The shift that places a stretch at the end of what is before it.
+    private func join(_ stretch: Stretch, ends: [Int: Rational], video: Int?) -> Rational {
+        // The video is shown without a gap or an overlap; audio follows it, so that both stay in step.
+        for reference in [video, stretch.owner].compactMap({ $0 }) {
+            guard let span = stretch.spans[reference], let end = ends[reference], let stream = streams[reference] else {
+                continue
+            }
+            return end - Rational(span.key ?? span.start) * stream.base
+        }
+        let start = stretch.spans.map { Rational($1.start) * (streams[$0]?.base ?? .zero) }.min() ?? .zero
+        return (ends.values.max() ?? start) - start
+    }
+
+    private func extend(_ extents: inout [Int: (start: Int64, end: Int64)], _ index: Int, _ span: Span, by shift: Int64)
+    {
+        let start = span.start.addingChecked(shift) ?? span.start
+        let end = span.end.addingChecked(shift) ?? span.end
+        let known = extents[index] ?? (start, end)
+        extents[index] = (min(known.start, start), max(known.end, end))
+    }
+
+    private func ticks(_ shift: Rational, _ base: Rational) -> Int64 {
+        base > .zero ? (shift / base).rounded : 0
+    }
+}
