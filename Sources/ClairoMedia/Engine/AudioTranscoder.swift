@@ -4,8 +4,8 @@ internal import Libav
 
 /// Encodes one audio track in one pass and writes each segment when it is complete.
 ///
-/// Timestamps place decoded audio on the output timeline. Silence fills a late start, a gap or a short end; overlapping
-/// audio is dropped. The first segment contains the encoder's priming, and an edit list removes it, so sample 0 plays
+/// Timestamps place decoded audio on the output timeline (`AudioPlacement`). Silence fills a late start, a gap or a short
+/// end; overlapping audio is dropped. The first segment contains the encoder's priming, and an edit list removes it, so sample 0 plays
 /// at time 0.
 struct AudioTranscoder {
     let source: any ByteSource
@@ -48,28 +48,48 @@ struct AudioTranscoder {
                 try encode(final: false)
             }
         }
-        var placement = SamplePlacement(limit: track.sampleCount)
-        try decode { frame, position in
-            let step = placement.place(at: position, count: frame.sampleCount)
-            try encode(silence: step.silence)
-            buffer.append(frame, range: step.taken)
-            try encode(final: false)
+        var placement = AudioPlacement<Frame>(limit: track.sampleCount)
+        func write(_ steps: [AudioPlacement<Frame>.Step]) throws {
+            for step in steps {
+                try encode(silence: step.silence)
+                buffer.append(step.block, range: step.range, extra: step.extra)
+                try encode(final: false)
+            }
+        }
+        let damage = try decode { frame, position in
+            try write(placement.add(frame, start: position, count: frame.sampleCount))
             return !placement.isFull
         }
+        try write(placement.finish())
         let covered = placement.position
-        let leastSamples = leastSamples
-        guard covered >= leastSamples else {
-            let rate = Double(AudioPlan.sampleRate)
-            throw ClairoError.badMedia(
-                "\(plan.source.name): its audio can be decoded for \(clock(Double(covered) / rate)) of at least "
-                    + clock(Double(leastSamples) / rate),
-                advice: "Give --allow-partial (in a profile: allow-partial) to transcode what can be read.")
+        try check(damage, covered: covered)
+        let breaks = plan.corrections?[track.streamIndex]?.count ?? 0
+        if placement.gaps > breaks {
+            control.warn(
+                MediaWarning(
+                    .damaged,
+                    "audio track \(track.streamIndex) has \(placement.gaps) gaps or overlaps; gaps became silence"))
         }
+        if let warning = buffer.warning { control.warn(warning) }
         try encode(silence: track.sampleCount - covered)
         try encode(final: true)
         try control.clock.measure(.encode) { try encoder.send(nil) }
         try drain()
         try writer.finish()
+    }
+
+    /// Refuses a track that is damaged or too short, or warns about it.
+    private func check(_ damage: DecodingDamage, covered: Int) throws(ClairoError) {
+        let name = "\(plan.source.name): its audio (track \(track.streamIndex))"
+        if let warning = try damage.warning(source: name, allowPartial: plan.settings.allowPartial) {
+            control.warn(MediaWarning(warning.code, "audio track \(track.streamIndex): \(warning.message)"))
+        }
+        guard covered < leastSamples else { return }
+        let rate = Double(AudioPlan.sampleRate)
+        throw .badMedia(
+            "\(plan.source.name): its audio can be decoded for \(clock(Double(covered) / rate)) of at least "
+                + clock(Double(leastSamples) / rate),
+            advice: "Give --allow-partial (in a profile: allow-partial) to transcode what can be read.")
     }
 
     /// The number of samples that must be decoded. Silence replaces the rest, because containers declare slightly more
@@ -81,127 +101,47 @@ struct AudioTranscoder {
 
     /// Decodes the track and passes planar float blocks at 48 kHz to `body`, each with the position of its first sample
     /// on the output timeline. Stops when `body` returns false.
-    private func decode(_ body: (Frame, Int) throws -> Bool) throws {
-        let demuxer = try Demuxer(
-            SourceBytes(source), options: limits.demuxerOptions, interrupt: control.interrupt)
+    private func decode(_ body: (Frame, Int) throws -> Bool) throws -> DecodingDamage {
+        let demuxer = try Demuxer.open(source, limits: limits, interrupt: control.interrupt)
         demuxer.select(streams: [track.streamIndex])
-        let decoder = try demuxer.openDecoder(stream: track.streamIndex, of: plan.source.name)
-        var converter: (graph: FilterGraph, channels: Int, rate: Int, format: Int32)?
+        var packets = CorrectedPackets(
+            demuxer, stream: track.streamIndex, corrections: plan.corrections?[track.streamIndex])
+        let conversion = AudioConversion(channels: track.channels)
+        // Opened at the first packet, because a track may begin late.
+        var opened: Decoder?
         var nextPTS: Int64?
+        var frames = 0
         var wantsMore = true
 
-        func emit(_ graph: FilterGraph) throws {
-            let base = Rational(graph.timeBase(output: 0))
-            while wantsMore, case .value(let block) = try graph.pull() {
-                let seconds = Rational(block.pts ?? 0) * base - plan.origin
-                let position = (seconds * Rational(Int64(AudioPlan.sampleRate))).rounded
-                wantsMore = try body(block, Int(max(min(position, 1 << 40), -(1 << 40))))
-            }
+        func emit(_ block: Frame, _ seconds: Rational) throws {
+            guard wantsMore else { return }
+            let position = ((seconds - plan.origin) * Rational(Int64(AudioPlan.sampleRate))).rounded
+            wantsMore = try body(block, Int(max(min(position, 1 << 40), -(1 << 40))))
         }
 
-        func convert(_ frame: Frame) throws {
+        func convert(_ frame: Frame, _ timeBase: Ratio) throws {
             guard frame.sampleCount > 0, frame.channels > 0, frame.sampleRate > 0 else { return }
-            if let current = converter,
-                current.channels != frame.channels || current.rate != frame.sampleRate || current.format != frame.format
-            {
-                try current.graph.push(nil)
-                try emit(current.graph)
-                converter = nil
-            }
-            let graph =
-                try converter?.graph
-                ?? FilterGraph(audio: conversion, like: frame, timeBase: Ratio(1, Int32(frame.sampleRate)))
-            converter = (graph, frame.channels, frame.sampleRate, frame.format)
-            let ticks = Rational(decoder.timeBase) * Rational(Int64(frame.sampleRate))
+            frames += 1
+            let ticks = Rational(timeBase) * Rational(Int64(frame.sampleRate))
             let pts = frame.pts.map { (Rational($0) * ticks).rounded } ?? nextPTS ?? 0
-            nextPTS = pts + Int64(frame.sampleCount)
-            try graph.push(frame, pts: pts)
-            try emit(graph)
+            nextPTS = pts.addingChecked(Int64(frame.sampleCount))
+            try conversion.convert(frame, pts: pts, emit)
         }
 
         var isAtEnd = false
         while wantsMore, !isAtEnd {
-            let packet = try demuxer.nextReadable(control)
-            if let packet, packet.streamIndex != track.streamIndex { continue }
+            let packet = try packets.next(control)
+            let decoder = try opened ?? demuxer.openDecoder(stream: track.streamIndex, of: plan.source.name)
+            opened = decoder
             isAtEnd = packet == nil
             try control.clock.measure(.decode) { try decoder.send(packet) }
             while wantsMore, case .value(let frame) = try control.clock.measure(.decode, { try decoder.receive() }) {
-                try convert(frame)
+                try convert(frame, decoder.timeBase)
             }
         }
-        if wantsMore, let graph = converter?.graph {
-            try graph.push(nil)
-            try emit(graph)
-        }
-    }
-
-    /// Mixes surround audio down, with centre and surround channels at -3 dB, and scales it so that it cannot clip.
-    private var conversion: String {
-        "[in]aresample=\(AudioPlan.sampleRate):rematrix_maxval=1.0,"
-            + "aformat=sample_fmts=fltp:channel_layouts=\(track.channels == 1 ? "mono" : "stereo")[out0]"
-    }
-}
-
-/// Places blocks of audio at their timestamps by inserting silence and dropping overlap. Pure arithmetic on samples.
-struct SamplePlacement {
-    /// A block that starts this close to the end of the last one is appended without a gap. Container clocks are
-    /// coarse, and 15 ms is shorter than a frame at 60 fps.
-    static let tolerance = AudioPlan.sampleRate * 15 / 1000
-
-    private let limit: Int
-    /// Samples placed so far, including silence.
-    private(set) var position = 0
-    private var hasStarted = false
-
-    init(limit: Int) { self.limit = limit }
-
-    var isFull: Bool { position >= limit }
-
-    /// - Returns: The number of silent samples to insert, and the part of the block to use after them.
-    mutating func place(at start: Int, count: Int) -> (silence: Int, taken: Range<Int>) {
-        let gap = start - position
-        let isExact = !hasStarted || abs(gap) > Self.tolerance
-        let silence = isExact ? min(max(gap, 0), limit - position) : 0
-        let dropped = isExact ? min(max(-gap, 0), count) : 0
-        let taken = dropped..<max(dropped, min(count, dropped + limit - position - silence))
-        if !taken.isEmpty || silence > 0 { hasStarted = true }
-        position += silence + taken.count
-        return (silence, taken)
-    }
-}
-
-/// Buffers samples until they fill an access unit.
-struct SampleBuffer {
-    private var channels: [[Float]]
-    private var start = 0
-
-    init(channels: Int) { self.channels = Array(repeating: [], count: channels) }
-
-    var count: Int { (channels.first?.count ?? 0) - start }
-
-    mutating func append(silence count: Int) {
-        guard count > 0 else { return }
-        for index in channels.indices { channels[index].append(contentsOf: repeatElement(0, count: count)) }
-    }
-
-    mutating func append(_ frame: Frame, range: Range<Int>) {
-        guard !range.isEmpty else { return }
-        for index in channels.indices {
-            _ = frame.withSamples(channel: index) { channels[index].append(contentsOf: $0[range]) }
-        }
-    }
-
-    /// Removes and returns the next `count` samples of each channel, padded with silence at the end.
-    mutating func take(_ count: Int) -> [ArraySlice<Float>] {
-        append(silence: count - self.count)
-        let taken = channels.map { $0[start..<start + count] }
-        start += count
-        // Compact rarely, because it moves all remaining samples.
-        if start > 1 << 16 {
-            for index in channels.indices { channels[index].removeFirst(start) }
-            start = 0
-        }
-        return taken
+        if wantsMore { try conversion.finish(emit) }
+        conversion.warnings.forEach { control.warn($0) }
+        return DecodingDamage(frames: frames, errors: opened?.errorCount ?? 0)
     }
 }
 

@@ -1,0 +1,147 @@
+internal import ClairoCore
+
+/// Selects the tracks to transcode, and says of every other one why it is not used. Pure functions.
+///
+/// Cover images, attachments and data streams such as time code are left out without a warning: nobody expects them in
+/// a stream.
+enum TrackSelection {
+    /// The tracks to use.
+    struct Choice: Hashable {
+        /// The stream index of the video; nil if there is none.
+        var video: Int?
+        /// The stream indexes of the audio, the default track first.
+        var audio: [Int]
+        /// One for each track that is not used.
+        var warnings: [MediaWarning]
+    }
+
+    /// Up to this many subtitle tracks get a warning each; more are summarised in one.
+    private static let mostSubtitleWarnings = 8
+
+    /// Selects the largest decodable video and the best audio track of each language. In a file of several programmes,
+    /// such as a broadcast multiplex, both are of the same one.
+    /// - Parameter programs: The programmes that a stream belongs to, by stream index. Empty for most containers.
+    static func choose(
+        video: [VideoStream], audio: [AudioStream], subtitles: [SubtitleStream], programs: [Int: [Int]]
+    ) -> Choice {
+        let chosen = largest(video)
+        let usable = audio.filter { $0.canDecode && $0.channels > 0 && $0.sampleRate > 0 && $0.end > $0.start }
+        let anchor = chosen?.index ?? usable.max(by: isWorse)?.index
+        let inside = usable.filter { isSameProgram(anchor, $0.index, programs) }
+        // A stream that no programme lists may belong to any, but never replaces one of the same programme.
+        let candidates = inside.isEmpty ? usable.filter { (programs[$0.index] ?? []).isEmpty } : inside
+        let best = Dictionary(grouping: candidates) { ISO639.code($0.language) }.values.compactMap { tracks in
+            tracks.max(by: isWorse)
+        }
+        let sorted = best.sorted { ($0.isDefault ? 0 : 1, $0.index) < ($1.isDefault ? 0 : 1, $1.index) }
+
+        var warnings: [MediaWarning] = []
+        for stream in video where stream.index != chosen?.index && !stream.isAttachedPicture {
+            let isOther =
+                !(programs[stream.index] ?? []).isEmpty && !isSameProgram(chosen?.index, stream.index, programs)
+            warnings.append(
+                unused("video", stream.index, stream.codec, stream.language, reason(stream, chosen, isOther: isOther)))
+        }
+        for stream in audio where !sorted.contains(where: { $0.index == stream.index }) {
+            let isOther = !candidates.contains { $0.index == stream.index }
+            let used = sorted.first { ISO639.code($0.language) == ISO639.code(stream.language) }
+            warnings.append(warning(stream, used: used, isOtherProgram: isOther))
+        }
+        warnings += subtitleWarnings(subtitles)
+        return Choice(video: chosen?.index, audio: sorted.map(\.index), warnings: warnings)
+    }
+
+    private static func largest(_ streams: [VideoStream]) -> VideoStream? {
+        streams.filter { !$0.isAttachedPicture && $0.canDecode && $0.frameCount > 0 && $0.codedSize.pixels > 0 }
+            .max {
+                ($0.frameCount > 1 ? 1 : 0, $0.codedSize.pixels, $0.frameCount, -$0.index)
+                    < ($1.frameCount > 1 ? 1 : 0, $1.codedSize.pixels, $1.frameCount, -$1.index)
+            }
+    }
+
+    private static func isWorse(_ first: AudioStream, than second: AudioStream) -> Bool {
+        (first.isDefault ? 1 : 0, first.channels, first.bitRate, -first.index)
+            < (second.isDefault ? 1 : 0, second.channels, second.bitRate, -second.index)
+    }
+
+    /// Whether a stream is of a programme of another stream. True if that one belongs to none.
+    private static func isSameProgram(_ anchor: Int?, _ index: Int, _ programs: [Int: [Int]]) -> Bool {
+        guard let anchor, let wanted = programs[anchor], !wanted.isEmpty else { return true }
+        return !Set(wanted).isDisjoint(with: programs[index] ?? [])
+    }
+
+    private static func reason(_ stream: VideoStream, _ chosen: VideoStream?, isOther: Bool) -> String {
+        if stream.frameCount == 0 { return "it contains no frames" }
+        if !stream.canDecode { return "Clairo does not decode its codec" }
+        if stream.codedSize.pixels <= 0 { return "the size of its frames is unknown" }
+        guard let chosen else { return "it contains no usable frames" }
+        if isOther { return "it belongs to another programme than video stream \(chosen.index)" }
+        return "an output has one video, and stream \(chosen.index) is larger or comes first"
+    }
+
+    /// - Parameter used: The track of the same language that is used; nil if there is none.
+    private static func warning(_ stream: AudioStream, used: AudioStream?, isOtherProgram: Bool) -> MediaWarning {
+        func because(_ reason: String, advice: String? = nil) -> MediaWarning {
+            unused("audio", stream.index, stream.codec, stream.language, reason, advice: advice)
+        }
+        if stream.end <= stream.start { return because("it contains no samples") }
+        if !stream.canDecode {
+            return because(
+                "Clairo does not decode its codec",
+                advice: "Convert this track to AAC or PCM before the upload if it is needed.")
+        }
+        if stream.channels <= 0 || stream.sampleRate <= 0 {
+            return because("its channels or its sample rate are unknown")
+        }
+        guard !isOtherProgram, let used else {
+            return because("it is not of the same programme as the tracks that are used")
+        }
+        if isSecondMono(stream, of: used) {
+            return because(
+                "it and stream \(used.index) are mono tracks of the same length, perhaps of one recording",
+                advice: "If they are left and right, join them into one stereo track before the upload.")
+        }
+        let language = ISO639.code(stream.language)
+        return because(
+            language == "und"
+                ? "stream \(used.index) has no language either, and one track of each language is used"
+                : "stream \(used.index) has the same language, and one track of each language is used",
+            advice: "Give each track its own language if both are needed.")
+    }
+
+    private static func isSecondMono(_ stream: AudioStream, of used: AudioStream) -> Bool {
+        stream.channels == 1 && used.channels == 1 && stream.codec == used.codec
+            && stream.sampleRate == used.sampleRate
+            && abs((stream.end - stream.start) - (used.end - used.start)) < 0.1
+    }
+
+    private static func subtitleWarnings(_ streams: [SubtitleStream]) -> [MediaWarning] {
+        guard streams.count > mostSubtitleWarnings else {
+            return streams.map {
+                unused("subtitle", $0.index, $0.codec, $0.language, "Clairo does not write subtitles yet")
+            }
+        }
+        let names = streams.prefix(100).map { "\($0.index) (\(details($0.codec, $0.language)))" }
+        let rest = streams.count > names.count ? " and \(streams.count - names.count) more" : ""
+        return [
+            MediaWarning(
+                .trackUnused,
+                "\(streams.count) subtitle streams are not used, because Clairo does not write subtitles yet: "
+                    + names.joined(separator: ", ") + rest)
+        ]
+    }
+
+    private static func unused(
+        _ kind: String, _ index: Int, _ codec: String, _ language: String?, _ reason: String, advice: String? = nil
+    ) -> MediaWarning {
+        MediaWarning(
+            .trackUnused, "\(kind) stream \(index) (\(details(codec, language))) is not used: \(reason)",
+            advice: advice)
+    }
+
+    /// The codec and, if it is known, the language.
+    private static func details(_ codec: String, _ language: String?) -> String {
+        let code = ISO639.code(language)
+        return code == "und" ? codec : "\(codec), \(code)"
+    }
+}
