@@ -13,14 +13,17 @@
 #include <libavutil/channel_layout.h>
 #include <libavutil/cpu.h>
 #include <libavutil/display.h>
+#include <libavutil/dovi_meta.h>
 #include <libavutil/error.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/log.h>
 #include <libavutil/mathematics.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
+#include <libavutil/samplefmt.h>
 #include <errno.h>
 #include <malloc.h>
+#include <string.h>
 
 static const int clairo_averror_eof = AVERROR_EOF;
 static const int clairo_averror_eagain = AVERROR(EAGAIN);
@@ -67,6 +70,30 @@ static inline const int32_t *clairo_stream_display_matrix(const AVStream *stream
 static inline int clairo_stream_has_side_data(const AVStream *stream, enum AVPacketSideDataType type) {
     size_t size;
     return clairo_stream_side_data(stream, type, &size) != NULL;
+}
+
+// The Dolby Vision profile and the compatibility of the base layer with other formats; 0 if the stream declares none.
+static inline int clairo_stream_dolby_vision(const AVStream *stream, int *profile, int *compatibility) {
+    size_t size;
+    const AVDOVIDecoderConfigurationRecord *record =
+        (const AVDOVIDecoderConfigurationRecord *)clairo_stream_side_data(stream, AV_PKT_DATA_DOVI_CONF, &size);
+    if (!record || size < sizeof *record) return 0;
+    *profile = record->dv_profile;
+    *compatibility = record->dv_bl_signal_compatibility_id;
+    return 1;
+}
+
+// The id of the programme at `position` among those that contain a stream, or -1 at the end.
+static inline int clairo_stream_program(const AVFormatContext *context, int stream, int position) {
+    for (unsigned i = 0; i < context->nb_programs; i++) {
+        const AVProgram *program = context->programs[i];
+        for (unsigned n = 0; n < program->nb_stream_indexes; n++)
+            if (program->stream_index[n] == (unsigned)stream) {
+                if (position-- == 0) return program->id;
+                break;
+            }
+    }
+    return -1;
 }
 
 // Separate fields in 5.1, bits of AVFrame.flags from 6.1 on; 8 removed the fields.
@@ -141,6 +168,47 @@ static inline int clairo_frame_plane(const AVFrame *frame, int index, uint8_t **
     *data = frame->data[index];
     *stride = frame->linesize[index];
     return frame->data[index] != NULL;
+}
+
+// The position of a channel as a value of AVChannel; negative if the layout tells only the number of channels.
+static inline int clairo_frame_channel(const AVFrame *frame, unsigned index) {
+    if (frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) return -1;
+    return (int)av_channel_layout_channel_from_index(&frame->ch_layout, index);
+}
+
+// The positions of a layout in libav's native order, one bit each; 0 for other layouts.
+static inline uint64_t clairo_layout_mask(const AVChannelLayout *layout) {
+    return layout->order == AV_CHANNEL_ORDER_NATIVE ? layout->u.mask : 0;
+}
+
+// Copies channels of `source` to `target`, which has a buffer for the same number of samples of the same format. `channels`
+// has as many values as the target has channels, and each is a channel of the source.
+static inline void clairo_frame_copy_channels(AVFrame *target, const AVFrame *source, const int32_t *channels) {
+    enum AVSampleFormat format = (enum AVSampleFormat)source->format;
+    size_t size = (size_t)av_get_bytes_per_sample(format), samples = (size_t)source->nb_samples;
+    size_t from = (size_t)source->ch_layout.nb_channels, to = (size_t)target->ch_layout.nb_channels;
+    for (size_t i = 0; i < to; i++) {
+        size_t channel = (size_t)channels[i];
+        if (av_sample_fmt_is_planar(format)) {
+            memcpy(target->extended_data[i], source->extended_data[channel], samples * size);
+        } else {
+            for (size_t n = 0; n < samples; n++)
+                memcpy(target->extended_data[0] + (n * to + i) * size,
+                    source->extended_data[0] + (n * from + channel) * size, size);
+        }
+    }
+}
+
+// Which codecs the FLV demuxer reads that enhanced RTMP names by a FourCC: 0 is none, 1 HEVC, AV1 and VP9 (FFmpeg 6.1), 2 all
+// (FFmpeg 8).
+static inline int clairo_enhanced_flv(void) {
+#if LIBAVFORMAT_VERSION_MAJOR >= 62
+    return 2;
+#elif LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 16, 100)
+    return 1;
+#else
+    return 0;
+#endif
 }
 
 static inline AVStream *clairo_stream(const AVFormatContext *context, int index) {

@@ -110,8 +110,11 @@ int clairo_x264_build(void) {
     }
 
 // libavutil
+FORWARD(enum AVChannel, av_channel_layout_channel_from_index, (const AVChannelLayout *layout, unsigned index),
+    (layout, index))
 FORWARD(void, av_channel_layout_default, (AVChannelLayout *layout, int channels), (layout, channels))
 FORWARD(int, av_channel_layout_describe, (const AVChannelLayout *layout, char *text, size_t size), (layout, text, size))
+FORWARD(int, av_channel_layout_from_mask, (AVChannelLayout *layout, uint64_t mask), (layout, mask))
 FORWARD(void, av_dict_free, (AVDictionary **dictionary), (dictionary))
 FORWARD(AVDictionaryEntry *, av_dict_get,
     (const AVDictionary *dictionary, const char *key, const AVDictionaryEntry *previous, int flags),
@@ -125,6 +128,7 @@ FORWARD(int, av_frame_ref, (AVFrame *target, const AVFrame *source), (target, so
 FORWARD(void, av_frame_remove_side_data, (AVFrame *frame, enum AVFrameSideDataType type), (frame, type))
 FORWARD(void, av_frame_unref, (AVFrame *frame), (frame))
 FORWARD(void, av_free, (void *memory), (memory))
+FORWARD(int, av_get_bytes_per_sample, (enum AVSampleFormat format), (format))
 FORWARD(int, av_get_cpu_flags, (void), ())
 FORWARD(const char *, av_get_pix_fmt_name, (enum AVPixelFormat format), (format))
 FORWARD(const char *, av_get_sample_fmt_name, (enum AVSampleFormat format), (format))
@@ -135,6 +139,7 @@ FORWARD(void, av_log_set_callback, (void (*callback)(void *, int, const char *, 
 FORWARD(void, av_log_set_level, (int level), (level))
 FORWARD(void *, av_malloc, (size_t size), (size))
 FORWARD(const AVPixFmtDescriptor *, av_pix_fmt_desc_get, (enum AVPixelFormat format), (format))
+FORWARD(int, av_sample_fmt_is_planar, (enum AVSampleFormat format), (format))
 FORWARD(char *, av_strdup, (const char *text), (text))
 FORWARD(int, av_strerror, (int code, char *text, size_t size), (code, text, size))
 FORWARD(const char *, av_version_info, (void), ())
@@ -145,6 +150,7 @@ FORWARD(void, av_packet_free, (AVPacket **packet), (packet))
 FORWARD(void, av_packet_unref, (AVPacket *packet), (packet))
 FORWARD(AVCodecContext *, avcodec_alloc_context3, (const AVCodec *codec), (codec))
 FORWARD(const AVCodec *, avcodec_find_decoder, (enum AVCodecID id), (id))
+FORWARD(const AVCodec *, avcodec_find_decoder_by_name, (const char *name), (name))
 FORWARD(const AVCodec *, avcodec_find_encoder_by_name, (const char *name), (name))
 FORWARD(void, avcodec_free_context, (AVCodecContext **context), (context))
 FORWARD(const char *, avcodec_get_name, (enum AVCodecID id), (id))

@@ -23,11 +23,11 @@ public final class Decoder {
 
     init(
         parameters: UnsafeMutablePointer<AVCodecParameters>, timeBase: Ratio, whitelist: String, maxPixels: Int64,
-        threads: Int32, keepsPadding: Bool
+        threads: Int32, keepsPadding: Bool, name: String? = nil
     ) throws(AVError) {
         LogTap.install
         self.timeBase = timeBase
-        guard let codec = Decoder.find(parameters.pointee.codec_id, whitelist: whitelist) else {
+        guard let codec = Decoder.find(parameters.pointee.codec_id, named: name, whitelist: whitelist) else {
             throw .decoderNotFound
         }
         let opening = try checkAllocated(avcodec_alloc_context3(codec))
@@ -52,9 +52,13 @@ public final class Decoder {
 
     deinit { avcodec_free_context(&context) }
 
-    /// The decoder that libav would use, if its name is on the allow-list.
-    static func find(_ id: AVCodecID, whitelist: String) -> UnsafePointer<AVCodec>? {
-        guard let codec = avcodec_find_decoder(id) else { return nil }
+    /// The decoder with this name, or else the one that libav would use, if its name is on the allow-list.
+    static func find(
+        _ id: AVCodecID, named wanted: String? = nil, whitelist: String
+    ) -> UnsafePointer<AVCodec>? {
+        let found: UnsafePointer<AVCodec>?
+        if let wanted { found = avcodec_find_decoder_by_name(wanted) } else { found = avcodec_find_decoder(id) }
+        guard let codec = found, codec.pointee.id == id else { return nil }
         let name = String(cString: codec.pointee.name)
         return whitelist.split(separator: ",").contains { $0 == name } ? codec : nil
     }

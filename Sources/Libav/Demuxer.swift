@@ -136,15 +136,17 @@ public final class Demuxer {
     }
 
     /// Makes a decoder for one of the streams, subject to the allow-list and the pixel limit.
-    /// - Parameter keepsPadding: Whether to return the samples that the container declares as padding of the encoder.
+    /// - Parameters:
+    ///   - keepsPadding: Whether to return the samples that the container declares as padding of the encoder.
+    ///   - name: libav's name of the decoder; nil for its default for the codec.
     public func makeDecoder(
-        stream index: Int, threads: Int32 = 1, keepsPadding: Bool = false
+        stream index: Int, threads: Int32 = 1, keepsPadding: Bool = false, named name: String? = nil
     ) throws(AVError) -> Decoder {
         guard let context, index >= 0, index < Int(context.pointee.nb_streams) else { throw .invalidArgument }
         guard let stream = clairo_stream(context, Int32(index)) else { throw .invalidArgument }
         return try Decoder(
             parameters: stream.pointee.codecpar, timeBase: Ratio(stream.pointee.time_base), whitelist: codecWhitelist,
-            maxPixels: maxPixels, threads: threads, keepsPadding: keepsPadding)
+            maxPixels: maxPixels, threads: threads, keepsPadding: keepsPadding, name: name)
     }
 
     /// Reads the stream descriptions again, for example after packets of further streams.
@@ -152,8 +154,18 @@ public final class Demuxer {
         guard let context else { return }
         streams = (0..<Int(context.pointee.nb_streams)).compactMap { index in
             clairo_stream(context, Int32(index)).map {
-                StreamInfo($0, index: index, codecWhitelist: codecWhitelist)
+                StreamInfo(
+                    $0, index: index, codecWhitelist: codecWhitelist, programs: programs(ofStream: index, in: context))
             }
+        }
+    }
+
+    private func programs(ofStream index: Int, in context: UnsafeMutablePointer<AVFormatContext>) -> [Int] {
+        var programs: [Int] = []
+        while true {
+            let id = clairo_stream_program(context, Int32(index), Int32(programs.count))
+            guard id >= 0 else { return programs }
+            programs.append(Int(id))
         }
     }
 }

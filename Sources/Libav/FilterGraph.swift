@@ -26,14 +26,18 @@ public final class FilterGraph {
         }
     }
 
-    /// A graph for audio like `first`.
+    /// A graph for audio like `first`, which has a layout in libav's native order, or none.
     public init(audio description: String, like first: Frame, timeBase: Ratio) throws(AVError) {
         LogTap.install
         var layout = first.pointer.pointee.ch_layout
         if layout.order == AV_CHANNEL_ORDER_UNSPEC { av_channel_layout_default(&layout, layout.nb_channels) }
         guard let format = av_get_sample_fmt_name(AVSampleFormat(rawValue: first.format)) else { throw .invalidData }
+        // libav does not parse its own names of unusual layouts.
+        let mask = clairo_layout_mask(&layout)
+        let channels =
+            mask != 0 ? "channel_layout=0x\(String(mask, radix: 16))" : "channels=\(layout.nb_channels)"
         let arguments =
-            "sample_rate=\(first.sampleRate):sample_fmt=\(String(cString: format)):channel_layout=\(layout.name)"
+            "sample_rate=\(first.sampleRate):sample_fmt=\(String(cString: format)):\(channels)"
             + ":time_base=\(timeBase.num)/\(timeBase.den)"
         (graph, source) = try Self.makeGraph { graph, source in
             avfilter_graph_create_filter(&source, avfilter_get_by_name("abuffer"), "in", arguments, nil, graph)

@@ -33,6 +33,12 @@ public final class Frame: @unchecked Sendable {
     public var bitDepth: Int {
         av_pix_fmt_desc_get(AVPixelFormat(rawValue: format)).map { Int($0.pointee.comp.0.depth) } ?? 8
     }
+    /// Whether its pixels have an opacity.
+    public var hasAlpha: Bool {
+        av_pix_fmt_desc_get(AVPixelFormat(rawValue: format)).map {
+            $0.pointee.flags & UInt64(AV_PIX_FMT_FLAG_ALPHA) != 0
+        } ?? false
+    }
     /// Shape of a pixel; 0/1 if unknown.
     public var sampleAspectRatio: Ratio { Ratio(pointer.pointee.sample_aspect_ratio) }
     /// Whether it consists of two fields.
@@ -51,6 +57,8 @@ public final class Frame: @unchecked Sendable {
     public var isFullRange: Bool {
         pointer.pointee.color_range == AVCOL_RANGE_JPEG || pixelFormatName.hasPrefix("yuvj")
     }
+    /// Whether it is tagged with full or limited range.
+    public var declaresRange: Bool { pointer.pointee.color_range != AVCOL_RANGE_UNSPECIFIED }
 
     /// Audio samples per channel.
     public var sampleCount: Int { Int(pointer.pointee.nb_samples) }

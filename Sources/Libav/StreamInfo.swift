@@ -68,6 +68,15 @@ public struct StreamInfo: Sendable, Hashable {
     public var isFullRange: Bool
     /// The 3x3 display matrix, 16.16 fixed point with a 2.30 last column, or nil.
     public var displayMatrix: [Int32]?
+    /// The Dolby Vision profile, or nil.
+    public var dolbyVisionProfile: Int?
+    /// What the base layer of Dolby Vision is without Dolby Vision: 0 nothing, 1 and 6 HDR10, 2 SDR, 4 HLG
+    /// (`dv_bl_signal_compatibility_id`).
+    public var dolbyVisionCompatibility: Int?
+    /// Whether the container says that VP8 or VP9 frames come with an opacity (`alpha_mode` in Matroska).
+    public var hasAlphaMode: Bool
+    /// The ids of the programmes of a transport stream that contain it.
+    public var programs: [Int]
 
     /// Audio channels.
     public var channels: Int32
@@ -76,7 +85,9 @@ public struct StreamInfo: Sendable, Hashable {
     /// Audio samples per second.
     public var sampleRate: Int32
 
-    init(_ stream: UnsafeMutablePointer<AVStream>, index: Int, codecWhitelist: String) {
+    init(
+        _ stream: UnsafeMutablePointer<AVStream>, index: Int, codecWhitelist: String, programs: [Int]
+    ) {
         let parameters = stream.pointee.codecpar.pointee
         self.index = index
         switch parameters.codec_type {
@@ -135,6 +146,12 @@ public struct StreamInfo: Sendable, Hashable {
         colorMatrix = Int32(bitPattern: parameters.color_space.rawValue)
         isFullRange = parameters.color_range == AVCOL_RANGE_JPEG || (pixelFormatName?.hasPrefix("yuvj") ?? false)
         displayMatrix = clairo_stream_display_matrix(stream).map { Array(UnsafeBufferPointer(start: $0, count: 9)) }
+        var (dolbyProfile, dolbyCompatibility): (Int32, Int32) = (0, 0)
+        let isDolbyVision = clairo_stream_dolby_vision(stream, &dolbyProfile, &dolbyCompatibility) != 0
+        dolbyVisionProfile = isDolbyVision ? Int(dolbyProfile) : nil
+        dolbyVisionCompatibility = isDolbyVision ? Int(dolbyCompatibility) : nil
+        hasAlphaMode = metadata("alpha_mode") == "1"
+        self.programs = programs
         channels = parameters.ch_layout.nb_channels
         sampleRate = parameters.sample_rate
         channelLayout = parameters.ch_layout.name

@@ -232,7 +232,7 @@ import Testing
         #expect(report.problems == [])
         #expect(
             Set(report.checks.map(\.name)).isSuperset(of: [
-                "manifest", "checksum", "files", "segments", "frame-count", "duration", "decode", "av-offset",
+                "manifest", "checksum", "files", "segments", "frame-count", "duration", "decode", "av-offset", "level",
                 "playlist",
                 "target-duration", "segment-boundaries", "extinf-sum", "rates", "codecs", "resolution", "frame-rate",
                 "iframes",

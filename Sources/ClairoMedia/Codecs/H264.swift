@@ -164,12 +164,21 @@ extension H264 {
                         "x264-params",
                         "scenecut=0:open-gop=0:min-keyint=\(gop)"
                             + ":rc-lookahead=\(CostModel.lookahead(settings.preset, gopFrames: gop))"
+                            + references(preset: settings.preset, size: rung.size)
                             + instructionSets(width: rung.size.width)
                     ),
                 ],
                 threads: 1, colorPrimaries: Int32(video.color.primaries), colorTransfer: Int32(video.color.transfer),
                 colorMatrix: Int32(video.color.matrix)),
             first: frame)
+    }
+
+    /// Limits the reference frames of slow presets to those of level 5.2. Otherwise x264 chooses a higher level for
+    /// large frames.
+    private static func references(preset: String, size: FrameSize) -> String {
+        let count = ["slower": 8, "veryslow": 16][preset] ?? 0
+        let most = max(1, Level.highest.bufferedFrames(size: size))
+        return count > most ? ":ref=\(most)" : ""
     }
 
     /// The last x264 build known to have the bug that `instructionSets` works around.

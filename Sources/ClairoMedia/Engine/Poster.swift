@@ -59,21 +59,33 @@ struct Poster {
         return max(0, squares / count - (sum / count) * (sum / count)).squareRoot()
     }
 
+    /// Converts to the colour of JPEG: the BT.601 matrix in full range, and nearly always the primaries of BT.709.
+    static func filters(color declared: ColorDescription, rung: FrameSize, poster: FrameSize) -> String {
+        // If a stream declares no matrix, players choose one by its size.
+        var color = OutputColor.resolve(declared, size: rung, isRGB: false)
+        var filters = "[in]"
+        if color.primaries == 9, color.matrix == 9 {
+            filters +=
+                "setparams=color_primaries=9:color_trc=14:colorspace=9,"
+                + "zscale=rin=limited:tin=14:pin=9:min=9:t=1:p=1:m=1:r=limited,format=yuv420p,"
+            color = OutputColor.bt709
+        }
+        let matrix = OutputColor.scalerMatrix(color.matrix) ?? "smpte170m"
+        let flags = matrix == "smpte170m" ? "bicubic" : "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+        return filters + "scale=w=\(poster.width):h=\(poster.height):flags=\(flags):in_range=tv:out_range=pc"
+            + ":in_color_matrix=\(matrix):out_color_matrix=smpte170m,format=yuvj420p[out0]"
+    }
+
     private func jpeg(_ frame: Frame) throws -> Data {
         let width = min(frame.width, Self.maxWidth)
         let height = max(2, frame.height * width / frame.width / 2 * 2)
-        // JPEG has only the BT.601 matrix. If a stream declares no matrix, players choose one by its size.
-        let isHD = plan.video?.rungs.first.map { $0.size.shortSide >= 720 } ?? false
-        let matrix =
-            switch frame.colorMatrix {
-            case 1: "bt709"
-            case 9: "bt2020"
-            case 2 where isHD: "bt709"
-            default: "smpte170m"
-            }
         let graph = try FilterGraph(
-            video: "[in]scale=w=\(width):h=\(height):flags=bicubic:in_range=tv:out_range=pc"
-                + ":in_color_matrix=\(matrix):out_color_matrix=smpte170m,format=yuvj420p[out0]",
+            video: Self.filters(
+                color: ColorDescription(
+                    primaries: Int(frame.colorPrimaries), transfer: Int(frame.colorTransfer),
+                    matrix: Int(frame.colorMatrix), isFullRange: false),
+                rung: video.rungs.first?.size ?? FrameSize(width: frame.width, height: frame.height),
+                poster: FrameSize(width: width, height: height)),
             like: frame, timeBase: Ratio(1, 25), outputs: 1)
         try graph.push(frame)
         try graph.push(nil)

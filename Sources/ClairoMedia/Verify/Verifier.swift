@@ -48,6 +48,7 @@ public struct Verifier {
             let decoded =
                 try measured.map(renditions) ?? decodeRenditions(manifest, &checks)
             checkOffsets(manifest, decoded, &checks)
+            checkLevels(manifest, decoded, &checks)
             if manifest.plan.settings.formats.contains(.hls) { try checkHLS(manifest, decoded, &checks) }
             if manifest.plan.settings.formats.contains(.dash) { try checkDASH(manifest, &checks) }
             if manifest.plan.settings.formats.contains(.mp4) { try checkProgressive(manifest, &checks) }
