@@ -70,10 +70,96 @@ import Testing
 
     @Test func bitRateIsCappedByTheSources() {
         let ladder = Self.plan(1920, 1080, bitRate: 1_000_000)
-        #expect(ladder.decisions.dropFirst(2).map(\.verdict) == [.capped, .capped, .capped, .kept, .kept])
-        #expect(ladder.rungs.allSatisfy { $0.maxRate <= 1_000_000 })
-        #expect(ladder.rungs[0].maxRate == LadderPlanner.encoderRates(cap: 1_000_000, segmentSeconds: 6).maxRate)
+        #expect(ladder.decisions.dropFirst(2).allSatisfy { $0.verdict == .capped })
+        #expect(ladder.rungs[0].maxRate == LadderPlanner.encoderRates(cap: 1_500_000, segmentSeconds: 6).maxRate)
+        // The source's frames at the rate of the source, with room for what a second encoder needs more.
+        #expect(ladder.rungs[0].maxRate > 1_300_000)
+        #expect(ladder.decisions[2].reason.contains("capped by the source's own at 1500 kbit/s"))
+        // A third of the height has a third of the limit.
+        let third = LadderPlanner.encoderRates(cap: 500_000, segmentSeconds: 6).maxRate
+        #expect(abs(ladder.rungs[3].maxRate - third) < 1000)
     }
+
+    /// The limits of such a source were those of the table when its average counted.
+    @Test func anOrdinaryFilmHasTheLimitsOfTheTable() {
+        for (size, rate) in [((1920, 1080), 5_000_000), ((1280, 720), 3_000_000), ((640, 360), 800_000)] {
+            let ladder = Self.plan(size.0, size.1, bitRate: Int64(rate))
+            #expect(ladder.rungs == Self.plan(size.0, size.1).rungs)
+        }
+    }
+
+    @Test func aBetterQualityRaisesTheCap() {
+        func rate(_ quality: Double) -> Int64 {
+            var source = LadderPlanner.Source(
+                size: FrameSize(width: 1920, height: 1080), frameRate: Rational(25), bitRate: 1_000_000,
+                segmentSeconds: 6)
+            source.quality = quality
+            return LadderPlanner.plan(source, heights: nil).rungs[0].maxRate
+        }
+        #expect(abs(rate(17) - 2 * rate(23)) <= 2)
+        #expect(rate(30) == rate(23))
+    }
+
+    // MARK: Nearly the same rate
+
+    @Test func ofTwoRungsWithNearlyTheSameRateTheLargerIsKept() {
+        // 720 is 91 % of 790: far enough apart in size, but not in rate if the source limits both.
+        #expect(Self.plan(1404, 790).rungs.prefix(2).map(\.name) == ["790p", "720p"])
+        let ladder = Self.plan(1404, 790, bitRate: 300_000)
+        #expect(ladder.rungs.map(\.name) == ["790p", "480p", "360p", "240p"])
+        let dropped = ladder.decisions.first { $0.name == "720p" }
+        #expect(dropped?.verdict == .dropped)
+        #expect(dropped?.reason == "needs nearly the rate of 790p, which shows more")
+    }
+
+    @Test func aSourceOfAlmostNoRateGetsItsOwnSizeOnly() {
+        #expect(Self.plan(300, 300, bitRate: 100).rungs.map(\.name) == ["300p"])
+    }
+
+    @Test func requestedHeightsAreKeptWhateverTheirRate() {
+        let ladder = Self.plan(1404, 790, bitRate: 300_000, heights: [790, 720])
+        #expect(ladder.rungs.map(\.name) == ["790p", "720p"])
+    }
+
+    @Test func noTwoNeighboursOfALadderHaveNearlyTheSameRate() {
+        for height in stride(from: 120, through: 2160, by: 62) {
+            for rate in [20_000, 100_000, 500_000, 2_000_000, 8_000_000] {
+                let rungs = Self.plan(height * 2, height, bitRate: Int64(rate)).rungs
+                let expected = rungs.map { CostModel.expectedRate($0, frameRate: Rational(25), quality: 23) }
+                #expect(zip(expected, expected.dropFirst()).allSatisfy { $1 < $0 * 0.9 }, "\(height)p, \(rate)")
+            }
+        }
+    }
+
+    // MARK: Larger than H.264 allows
+
+    @Test func aSourceAboveTheHighestLevelGetsTheLargestSizeThatFits() {
+        let ladder = Self.plan(5760, 2880)
+        #expect(ladder.rungs.first?.size == FrameSize(width: 4096, height: 2048))
+        #expect(ladder.rungs.map(\.name) == ["2048p", "1440p", "1080p", "720p", "480p", "360p", "240p"])
+        let own = ladder.decisions.first { $0.name == "2880p" }
+        #expect(own?.verdict == .dropped && own?.reason.contains("level 5.2") == true)
+        #expect(ladder.decisions.first { $0.name == "2048p" }?.reason.hasPrefix("the largest size") == true)
+    }
+
+    @Test func aStandardSizeCloseToTheLargestReplacesIt() {
+        #expect(Self.sizes(7680, 4320).first == "3840x2160")
+        #expect(Self.plan(7680, 4320, rate: Rational(60)).rungs.first?.name == "2160p")
+    }
+
+    @Test func noRungIsAboveTheHighestLevel() {
+        for (width, height) in [(8192, 4320), (5120, 2160), (4400, 64), (64, 4400), (4320, 7680), (4200, 4200)] {
+            for rate in [Rational(24), Rational(60)] {
+                for heights in [nil, [4320, 2160], [2160]] as [[Int]?] {
+                    let rungs = Self.plan(width, height, rate: rate, heights: heights).rungs
+                    #expect(!rungs.isEmpty)
+                    #expect(rungs.allSatisfy { H264.fits(size: $0.size, frameRate: rate) }, "\(width)x\(height)")
+                }
+            }
+        }
+    }
+
+    // MARK: Limits of the encoder
 
     @Test(arguments: [
         (1920, 1080, Rational(25), 6_000_000), (1920, 1080, Rational(30), 6_000_000),

@@ -70,6 +70,7 @@ struct RunTaskCommand: ParsableCommand {
         let options: [(String, String)] = [
             ("--max-pixels", "\(limits.maxPixels)"), ("--max-streams", "\(limits.maxStreams)"),
             ("--max-frames", "\(limits.maxFrames)"), ("--max-duration", "\(limits.maxDuration)"),
+            ("--max-cpu-hours", "\(limits.maxCPUHours)"), ("--max-gap", "\(limits.maxGap)"),
             ("--probe-size", "\(limits.probeBytes)"),
         ]
         return ["run-task"] + options.flatMap { [$0, $1] }

@@ -14,62 +14,108 @@ enum LadderPlanner {
         var size: FrameSize
         /// The frame rate of the output.
         var frameRate: Rational
-        /// The bit rate of the source's video stream in bits per second; 0 if unknown.
+        /// The rate that H.264 needs for the busiest part of the source, in bits per second (`SourceRate.peak`); 0 if
+        /// unknown.
         var bitRate: Int64
         /// The length of the output's segments in seconds, or of the whole output if that is shorter.
         var segmentSeconds: Double
-        /// The average size of the source's key frames in bits; 0 if unknown.
+        /// The size of the source's largest key frame in bits; 0 if unknown.
         var keyFrameBits: Double = 0
+        /// The CRF of the output.
+        var quality: Double = 23
+
+        /// The rate of a rung with this share of the source's pixels, above which it would only repeat the source's
+        /// coding errors more exactly.
+        ///
+        /// Two clips at CRF 24 needed 1.1 and 1.3 times their rate at CRF 23. The factor of 1.5 leaves 1.3 after a full
+        /// decoder buffer has been deducted from a segment of six seconds (`encoderRates`). For smaller rungs the limit
+        /// decreases with the square root of the area: half of the height halves it. At four ninths of the area the
+        /// two clips needed 0.6 times their rate, and the limit is 1.0.
+        func rateLimit(area: Double) -> Double {
+            let headroom = 1.5 * pow(2, max(0, 23 - quality) / 6)
+            return Double(bitRate) * headroom * area.squareRoot()
+        }
     }
 
     /// The size of the decoder buffer, in seconds at the maximum rate.
     private static let bufferSeconds = 1.0
 
+    /// A rung is dropped if its expected rate is at least this share of that of the next larger rung. At almost the
+    /// same rate the larger frame is better to watch. The largest rung is always kept: a source with a low rate has no
+    /// more detail at a smaller size.
+    private static let nearlySameRate = 0.9
+
     static func plan(_ source: Source, heights: [Int]?) -> (rungs: [Rung], decisions: [LadderDecision]) {
         let own = FrameSize(width: evenFloor(source.size.width), height: evenFloor(source.size.height))
+        func fits(_ size: FrameSize) -> Bool { H264.fits(size: size, frameRate: source.frameRate) }
+        let top = fits(own) ? own : largestFitting(source.size, fits: fits)
+        func frameSize(_ height: Int) -> FrameSize {
+            if height == top.shortSide { return top }
+            return height == own.shortSide ? own : scaled(source.size, shortSide: height)
+        }
         var candidates = (heights ?? standardHeights).sorted(by: >).reduce(into: [Int]()) { list, height in
             if list.last != height { list.append(height) }
         }
-        let fitting = candidates.filter { $0 <= source.size.shortSide }
-        // The full ladder always includes the source's own size; requested heights only if none of them fits.
-        let addsOwnSize = heights == nil ? !candidates.contains(own.shortSide) : fitting.isEmpty
-        if addsOwnSize {
-            candidates.append(own.shortSide)
-            candidates.sort(by: >)
+        let fitting = candidates.filter { $0 <= source.size.shortSide && fits(frameSize($0)) }
+        func isNearTop(_ height: Int) -> Bool { Double(height) >= Double(top.shortSide) * nearDuplicate }
+        // The full ladder always includes the source's own size; requested heights only if none of them fits. If
+        // H.264 does not allow the own size, the largest possible one replaces it, or a standard size close to that.
+        let addsTop: Bool
+        if heights != nil {
+            addsTop = fitting.isEmpty
+        } else {
+            addsTop = !candidates.contains(top.shortSide) && (top == own || !fitting.contains(where: isNearTop))
         }
+        if addsTop { candidates.append(top.shortSide) }
+        // The list says why the own size is missing.
+        if heights == nil, !candidates.contains(own.shortSide) { candidates.append(own.shortSide) }
+        candidates.sort(by: >)
         var rungs: [Rung] = []
         var decisions: [LadderDecision] = []
         for height in candidates {
-            let isOwnSize = height == own.shortSide
-            let size = isOwnSize ? own : scaled(source.size, shortSide: height)
+            let isTop = height == top.shortSide
+            let size = frameSize(height)
             let name = "\(height)p"
             func drop(_ reason: String) {
                 decisions.append(LadderDecision(name: name, size: size, verdict: .dropped, reason: reason))
             }
-            if height > source.size.shortSide, !isOwnSize {
+            if height > source.size.shortSide, !isTop {
                 drop("the source is only \(source.size), and nothing is upscaled")
                 continue
             }
-            if addsOwnSize, heights == nil, !isOwnSize, Double(height) >= Double(own.shortSide) * nearDuplicate {
-                drop("too close to the source's own \(own.shortSide)p to be worth its bytes")
+            guard isTop || fits(size) else {
+                drop("larger than H.264 allows (level 5.2, 4096 pixels on a side)")
+                continue
+            }
+            if addsTop, heights == nil, !isTop, isNearTop(height) {
+                drop("too close to the source's own \(top.shortSide)p to be worth its bytes")
                 continue
             }
             let limit = capRate(size, frameRate: source.frameRate)
-            let isCapped = source.bitRate > 0 && source.bitRate < limit
             let area = Double(size.pixels) / Double(max(source.size.pixels, 1))
+            let ownLimit = Int64(clampedFrom: source.rateLimit(area: area))
+            let isCapped = source.bitRate > 0 && ownLimit < limit
             // A key frame every two seconds must be possible, however low the source's rate is.
             let least = Int64(clampedFrom: leastKeyFrame(size))
             let rates = encoderRates(
-                cap: isCapped ? max(source.bitRate, least) : limit, segmentSeconds: source.segmentSeconds,
+                cap: isCapped ? max(ownLimit, least) : limit, segmentSeconds: source.segmentSeconds,
                 // x264 may need slightly more bits for a frame than the source's encoder did.
                 keyFrameBits: isCapped ? max(source.keyFrameBits * pow(area, 0.75) * 1.2, leastKeyFrame(size)) : 0)
-            rungs.append(Rung(name: name, size: size, maxRate: rates.maxRate, bufferSize: rates.bufferSize))
-            var reason =
-                isOwnSize && addsOwnSize
-                ? "the source's own size" : isOwnSize ? "the source's size" : "below the source's size"
+            let rung = Rung(name: name, size: size, maxRate: rates.maxRate, bufferSize: rates.bufferSize)
+            func expected(_ rung: Rung) -> Double {
+                CostModel.expectedRate(rung, frameRate: source.frameRate, quality: source.quality)
+            }
+            if heights == nil, let larger = rungs.last, expected(rung) >= expected(larger) * nearlySameRate {
+                drop("needs nearly the rate of \(larger.name), which shows more")
+                continue
+            }
+            rungs.append(rung)
+            var reason = isTop ? "the source's size" : "below the source's size"
+            if isTop, addsTop { reason = "the source's own size" }
+            if isTop, top != own { reason = "the largest size with the source's shape that H.264 allows" }
             reason +=
                 isCapped
-                ? "; rate capped at the source's own, \(kilobits(source.bitRate)), instead of \(kilobits(limit))"
+                ? "; rate capped by the source's own at \(kilobits(ownLimit)), instead of \(kilobits(limit))"
                 : "; at most \(kilobits(limit))"
             decisions.append(
                 LadderDecision(name: name, size: size, verdict: isCapped ? .capped : .kept, reason: reason))
@@ -130,6 +176,17 @@ enum LadderPlanner {
         return size.width < size.height
             ? FrameSize(width: evenFloor(shortSide), height: even(size.height))
             : FrameSize(width: even(size.width), height: evenFloor(shortSide))
+    }
+
+    /// The largest size with the source's aspect ratio that `fits` accepts.
+    private static func largestFitting(_ size: FrameSize, fits: (FrameSize) -> Bool) -> FrameSize {
+        let own = evenFloor(size.shortSide)
+        for side in stride(from: own, through: 2, by: -2) {
+            let candidate = scaled(size, shortSide: side)
+            if fits(candidate) { return candidate }
+        }
+        // No even size has the shape of a frame that is thousands of times as long as it is wide.
+        return FrameSize(width: min(evenFloor(size.width), 4096), height: min(evenFloor(size.height), 4096))
     }
 
     private static func evenFloor(_ value: Int) -> Int { max(2, value & ~1) }

@@ -1,0 +1,67 @@
+import ClairoCore
+import ClairoTestSupport
+import Testing
+
+@testable import ClairoMedia
+
+@Suite struct CostLimitsTests {
+    /// A plan with this number of output frames and this prediction.
+    private static func plan(frames: Int = 250, cpuHours: Double = 1, bytes: Int64 = 1_000_000) -> Plan {
+        var plan = Plan.sample(chunks: 1, segmentsPerChunk: 1)
+        plan.video?.grid = SegmentGrid(frameRate: Rational(25), frameCount: frames)
+        plan.prediction = Prediction(bytes: bytes, cpuSeconds: cpuHours * 3600)
+        return plan
+    }
+
+    private static func error(_ plan: Plan, sourceFrames: Int, limits: CostLimits = CostLimits()) -> ClairoError? {
+        do throws(ClairoError) {
+            try limits.check(plan: plan, sourceFrames: sourceFrames, name: "a.mp4")
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func anOrdinaryPlanIsAllowed() {
+        #expect(Self.error(Self.plan(), sourceFrames: 250) == nil)
+        // A day of 1080p at 60 frames per second.
+        let day = Self.plan(frames: 86_400 * 60, cpuHours: 180, bytes: 260_000_000_000)
+        #expect(Self.error(day, sourceFrames: 86_400 * 60) == nil)
+    }
+
+    @Test func aStillImageWithAnHourOfAudioIsAllowed() {
+        var plan = Self.plan(frames: 90_000, cpuHours: 3)
+        #expect(Self.error(plan, sourceFrames: 1) != nil)
+        plan.audio[0].sourceSampleCount = 3600 * AudioPlan.sampleRate
+        #expect(Self.error(plan, sourceFrames: 1) == nil)
+    }
+
+    @Test func tooMuchCPUTimeIsRefusedWithTheNumbersAndTheOption() {
+        let error = Self.error(Self.plan(frames: 4_800_000, cpuHours: 692), sourceFrames: 240)
+        #expect(error?.kind == .badInput && error?.exitCode == .badMedia)
+        #expect(error?.message == "a.mp4 would take 692 CPU hours, more than the limit of 200")
+        #expect(error?.advice?.contains("--max-cpu-hours") == true)
+    }
+
+    @Test func tooManyBytesAreRefused() {
+        let error = Self.error(Self.plan(bytes: 3_000_000_000_000), sourceFrames: 250)
+        #expect(error?.message == "a.mp4 would give 3000 GB of output, more than the limit of 2000 GB")
+    }
+
+    @Test func framesThatAreRepeatedForHoursAreRefused() {
+        let error = Self.error(Self.plan(frames: 1_000_000, cpuHours: 150), sourceFrames: 240)
+        #expect(error?.message.contains("its 240 frames would become 1000000") == true)
+        #expect(Self.error(Self.plan(frames: 1_000_000, cpuHours: 150), sourceFrames: 10_000) == nil)
+    }
+
+    @Test func theOptionScalesEveryLimit() {
+        let plan = Self.plan(frames: 4_800_000, cpuHours: 692, bytes: 3_000_000_000_000)
+        #expect(Self.error(plan, sourceFrames: 240, limits: CostLimits(cpuHours: 10_000)) == nil)
+        let small = Self.error(Self.plan(cpuHours: 0.01), sourceFrames: 250, limits: CostLimits(cpuHours: 0.001))
+        #expect(small?.message == "a.mp4 would take 0.01 CPU hours, more than the limit of 0.001")
+    }
+
+    @Test func theDefaultIsThatOfTheOption() {
+        #expect(InputLimits().maxCPUHours == CostLimits.defaultCPUHours)
+    }
+}
