@@ -45,7 +45,7 @@ struct SharedMediaTests {
         "edge/smallest.mp4": "neither video nor audio",
         // Too damaged to be accepted.
         "broken/gen_flip_1000.ts": "damaged",
-        "broken/gen_flip_2000.mp4": "can be decoded for",
+        "broken/gen_flip_2000.mp4": "is damaged",
         "broken/libwebm_invalid_vp9_bitstream-bug_1417.webm": "can be decoded",
         "broken/mp4parse_1185230.mp4": "can be decoded",
         // Codecs that libav 5.1 does not support.

@@ -204,15 +204,16 @@ import Testing
         for key in ["video/96p/00002-2.m4s", "video/180p/init-4.mp4", "audio/und-128k/00001-2.m4s"] {
             try job.output.put(Data("x".utf8), at: ObjectKey(key))
         }
-        _ = try await job.finish(plan, warnings: ["a warning"], Self.engine)
+        let warnings = [MediaWarning(.damaged, "a warning")]
+        _ = try await job.finish(plan, warnings: warnings, Self.engine)
         let first = try contents(below: scratch.path("out"))
         #expect(first.keys.filter { $0.contains("-2.") || $0.contains("-4.") } == [])
         #expect(try await verify(job.output).problems == [])
         let manifest = try JSONDecoder().decode(OutputManifest.self, from: job.output.get(OutputLayout.manifest))
-        #expect(manifest.warnings == ["a warning"])
-        let again = try await job.finish(plan, warnings: ["a warning"], Self.engine)
+        #expect(manifest.warnings == warnings)
+        let again = try await job.finish(plan, warnings: warnings, Self.engine)
         #expect(try contents(below: scratch.path("out")) == first)
-        #expect(again.renditions == manifest.renditions)
+        #expect(again.renditions == manifest.renditions && again.warnings == warnings)
     }
 
     // MARK: Failures
