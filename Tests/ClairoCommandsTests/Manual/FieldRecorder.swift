@@ -29,6 +29,7 @@ final class FieldRecorder: Decoder {
     private static let samples: [any Sendable] = [
         Rational(25), Timestamp.now, VideoID.make(), JobID.make(), TaskID.make(), MessageID.make(), DynamicRange.sdr,
         LadderDecision.Verdict.kept, OutputManifest.State.complete, JobProgress.Phase.done,
+        FramePlacement.times,
     ]
 
     static func sample<T: Decodable>(_ type: T.Type) throws -> T {
@@ -49,7 +50,7 @@ final class FieldRecorder: Decoder {
         case is Rational.Type: "fraction"
         case is Timestamp.Type: "time"
         case is Range<Int>.Type: "range"
-        case is [String: String].Type, is [String: Int].Type: "map"
+        case is [String: String].Type, is [String: Int].Type, is [Int: [ClockCorrection]].Type: "map"
         case is any FixedWidthInteger.Type: "integer"
         case is String.Type, is any RawRepresentable.Type, is VideoID.Type, is JobID.Type, is TaskID.Type,
             is MessageID.Type:

@@ -19,6 +19,7 @@ import Testing
             ("man/clairo-json.7.md", "error content", ErrorDocument.Content.self),
             ("man/clairo-json.7.md", "progress", ProgressReporter.Figures.Document.self),
             ("man/clairo-json.7.md", "upload progress", UploadMeter.Document.self),
+            ("man/clairo-json.7.md", "plan report", PlanReport.Addition.self),
             ("man/clairo-json.7.md", "transcode report", TranscodeReport.self),
             ("man/clairo-json.7.md", "check", VerificationReport.Check.self),
             ("man/clairo-json.7.md", "upload report", UploadReport.self),
@@ -44,6 +45,7 @@ import Testing
             ("man/clairo-json.7.md", "job", JobDocument.self),
             ("man/clairo-json.7.md", "task", TaskDocument.self),
             ("man/clairo-json.7.md", "rendition", RenditionDocument.self),
+            ("man/clairo-json.7.md", "warning", MediaWarning.self),
             ("man/clairo-json.7.md", "media", MediaInfo.self),
             ("man/clairo-json.7.md", "video stream", VideoStream.self),
             ("man/clairo-json.7.md", "audio stream", AudioStream.self),
@@ -55,6 +57,9 @@ import Testing
             ("man/clairo-json.7.md", "source fingerprint", SourceFingerprint.self),
             ("man/clairo-json.7.md", "settings", TranscodeSettings.self),
             ("man/clairo-json.7.md", "video plan", VideoPlan.self),
+            ("man/clairo-json.7.md", "source format", SourceFormat.self),
+            ("man/clairo-json.7.md", "frame crop", FrameCrop.self),
+            ("man/clairo-json.7.md", "clock correction", ClockCorrection.self),
             ("man/clairo-json.7.md", "grid", SegmentGrid.self),
             ("man/clairo-json.7.md", "rung", Rung.self),
             ("man/clairo-json.7.md", "segment attempt", SegmentAttempt.self),
@@ -98,6 +103,11 @@ import Testing
         let keys = try #require(object as? [String: Any]).keys
         let rows = try ManualPage("man/clairo-json.7.md").rows(below: "verification")
         #expect(Set(rows.map { $0[0] }) == Set(keys))
+    }
+
+    @Test func everyCodeOfAWarningIsDocumented() throws {
+        let rows = try ManualPage("man/clairo-json.7.md").rows(below: "warning codes")
+        #expect(rows.map { $0[0] } == MediaWarning.Code.allCases.map(\.rawValue))
     }
 
     // MARK: Settings
@@ -207,7 +217,7 @@ import Testing
 
     /// Options of our scripts, and of programs that a page mentions.
     private static let optionsOfOthers: Set = [
-        "--quick", "--on", "--images", "--clip", "--peer", "--long", "--build-arg", "--profile", "--scale",
+        "--quick", "--on", "--seconds", "--images", "--clip", "--peer", "--long", "--build-arg", "--profile", "--scale",
         "--stack-name", "--capabilities", "--generate-completion-script",
     ]
 
@@ -219,6 +229,7 @@ import Testing
             documented == [
                 "--max-pixels": "\(limits.maxPixels)", "--max-streams": "\(limits.maxStreams)",
                 "--max-frames": "\(limits.maxFrames)", "--max-duration": "\(Int(limits.maxDuration))",
+                "--max-cpu-hours": "\(Int(limits.maxCPUHours))", "--max-gap": "\(Int(limits.maxGap))",
                 "--probe-size": "\(limits.probeBytes)",
             ])
     }
