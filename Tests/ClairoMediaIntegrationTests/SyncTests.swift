@@ -102,6 +102,40 @@ import Testing
         #expect(streams.map { $0["channels"] } == ["1"])
     }
 
+    /// Two mono tracks of PCM, as cameras write them.
+    private static func pair(_ options: [String] = []) -> Clip {
+        let tones = [500, 2000].map { "aevalsrc='0.3*sin(\($0)*2*PI*t)':s=48000:d=4[out\($0 == 500 ? 0 : 1)]" }
+        return Clip(
+            audio: .graph(tones.joined(separator: ";")), options: ["-c:a", "pcm_s24le"] + options, suffix: "mov")
+    }
+
+    // The second case stores the tracks in blocks of several seconds.
+    @Test(arguments: [[], ["-chunk_duration", "3000000"]])
+    func twoMonoTracksBecomeLeftAndRight(options: [String]) async throws {
+        let output = try await Transcoded(Self.pair(options).make(), into: scratch.path("out"))
+        let track = try #require(output.plan.audio.first)
+        #expect(output.plan.audio.count == 1 && track.channels == 2 && track.bitRate == 128_000)
+        #expect(track.streamIndex == 1 && track.pairedStreamIndex == 2)
+        let sides = try await Oracle.samples(output.path(try #require(output.rungs.first).mp4Key), channels: 2)
+        #expect(sides.allSatisfy { abs(Double($0.count) / 48_000 - 4) < 0.1 })
+        #expect(zip([500.0, 2000.0], sides).allSatisfy { ToneAnalysis.share(of: $0, in: $1) > 0.9 })
+        #expect(ToneAnalysis.breaks(of: 500, in: sides[0]) == [] && ToneAnalysis.breaks(of: 2000, in: sides[1]) == [])
+        #expect(output.manifest.warnings.map(\.code) == [.layoutGuessed])
+    }
+
+    @Test func twoMonoTracksOfDifferentLengthStayApart() async throws {
+        let tones = [(440, 4), (880, 2)].enumerated().map { index, tone in
+            "aevalsrc='0.3*sin(\(tone.0)*2*PI*t)':s=48000:d=\(tone.1)[out\(index)]"
+        }
+        let source = try await Clip(
+            audio: .graph(tones.joined(separator: ";")), options: ["-c:a", "pcm_s16le"], suffix: "mov"
+        ).make()
+        let output = try await Transcoded(source, into: scratch.path("out"))
+        #expect(output.plan.audio.map(\.channels) == [1])
+        #expect(output.plan.audio.first?.pairedStreamIndex == nil)
+        #expect(output.manifest.warnings.map(\.code) == [.trackUnused])
+    }
+
     @Test func theCentreChannelIsDownmixedToBothSides() async throws {
         let source = try await Clip(
             audio: .graph("aevalsrc='0|0|0.5*sin(880*2*PI*t)|0|0|0':c=5.1:s=48000:d=4")

@@ -22,12 +22,21 @@ import Testing
 
     private static func audio(
         _ index: Int, _ codec: String = "aac", channels: Int = 2, language: String? = nil, isDefault: Bool = false,
-        end: Double = 4, canDecode: Bool = true
+        end: Double = 4, canDecode: Bool = true, layout: String = "", title: String? = nil, sampleRate: Int = 48_000
     ) -> AudioStream {
         AudioStream(
-            index: index, codec: codec, profile: nil, channels: channels, layout: "", sampleRate: 48_000,
-            bitRate: 1000, start: 0, end: end, language: language, title: nil, isDefault: isDefault,
+            index: index, codec: codec, profile: nil, channels: channels, layout: layout, sampleRate: sampleRate,
+            bitRate: 1000, start: 0, end: end, language: language, title: title, isDefault: isDefault,
             canDecode: canDecode)
+    }
+
+    private static func mono(
+        _ index: Int, _ codec: String = "pcm_s24le", layout: String = "1 channels", language: String? = nil,
+        title: String? = nil, isDefault: Bool = false, end: Double = 4, sampleRate: Int = 48_000
+    ) -> AudioStream {
+        audio(
+            index, codec, channels: 1, language: language, isDefault: isDefault, end: end, layout: layout,
+            title: title, sampleRate: sampleRate)
     }
 
     private static func choose(
@@ -105,11 +114,68 @@ import Testing
     }
 
     @Test func aSecondMonoTrackIsNamed() {
-        let mono = [Self.audio(1, "pcm_s24le", channels: 1), Self.audio(2, "pcm_s24le", channels: 1)]
-        let choice = Self.choose([Self.video(0)], mono)
-        #expect(choice.audio == [1])
+        let choice = Self.choose([Self.video(0)], [Self.mono(1, "aac"), Self.mono(2, "aac")])
+        #expect(choice.audio == [1] && choice.pairs.isEmpty)
         #expect(Self.warns(choice, "audio stream 2", "mono tracks"))
         #expect(choice.warnings.first?.advice?.contains("stereo") == true)
+    }
+
+    // MARK: - Pairs of mono tracks
+
+    private static let pairs: [[AudioStream]] = [
+        [mono(1), mono(2)], [mono(1), mono(2, isDefault: true)], [mono(1, layout: "mono"), mono(2, layout: "mono")],
+        [mono(1, title: "Audio 1"), mono(2, title: "Audio 2")], [mono(1), mono(2, end: 4.05)],
+        [mono(1, language: "eng"), mono(2, language: "eng")],
+    ]
+
+    @Test(arguments: pairs)
+    func twoMonoTracksOfPCMAreLeftAndRight(tracks: [AudioStream]) {
+        let choice = Self.choose([Self.video(0)], tracks)
+        #expect(choice.audio == [1] && choice.pairs == [1: 2] && choice.usedAudio == [1, 2])
+        #expect(choice.warnings.map(\.code) == [.layoutGuessed])
+        #expect(choice.warnings.first?.message.hasPrefix("audio streams 1 and 2 ") == true)
+        #expect(choice.warnings.first?.advice != nil)
+    }
+
+    private static let others: [[AudioStream]] = [
+        [mono(1), mono(2, end: 3)], [mono(1), mono(2, "pcm_s16le")], [mono(1), mono(2, sampleRate: 44_100)],
+        [mono(1), mono(2), mono(3)], [mono(1, "aac"), mono(2, "aac")],
+        [mono(1, title: "Film"), mono(2, title: "Commentary")],
+        [mono(1, layout: "1 channels (FL)"), mono(2, layout: "1 channels (LFE)")],
+        [mono(1), audio(2, "pcm_s24le")],
+    ]
+
+    @Test(arguments: others)
+    func otherMonoTracksAreNoPair(tracks: [AudioStream]) {
+        let choice = Self.choose([Self.video(0)], tracks)
+        #expect(choice.audio.count == 1 && choice.pairs.isEmpty && choice.usedAudio == choice.audio)
+        #expect(choice.warnings.count == tracks.count - 1)
+        #expect(choice.warnings.allSatisfy { $0.code == .trackUnused })
+    }
+
+    @Test func monoTracksOfTwoLanguagesAreTwoTracks() {
+        let choice = Self.choose([Self.video(0)], [Self.mono(1, language: "eng"), Self.mono(2, language: "deu")])
+        #expect(choice == TrackSelection.Choice(video: 0, audio: [1, 2], warnings: []))
+    }
+
+    @Test(arguments: ["pcm_s16le", "aac"])
+    func layoutsSayLeftAndRight(codec: String) {
+        let choice = Self.choose(
+            [Self.video(0)],
+            [
+                Self.mono(1, codec, layout: "1 channels (FR)"), Self.mono(2, codec, layout: "1 channels (FL)"),
+                Self.mono(3, codec, layout: "mono"),
+            ])
+        #expect(choice.audio == [2] && choice.pairs == [2: 1])
+        #expect(choice.warnings.count == 1)
+        #expect(Self.warns(choice, "audio stream 3", "mono tracks"))
+    }
+
+    @Test func titlesSayLeftAndRight() {
+        let choice = Self.choose(
+            [Self.video(0)], [Self.mono(1, title: "Ch. R"), Self.mono(2, title: "Ch. L"), Self.mono(3, title: "Boom")])
+        #expect(choice.audio == [2] && choice.pairs == [2: 1])
+        #expect(choice.warnings.map(\.code) == [.trackUnused, .layoutGuessed])
     }
 
     @Test func audioThatCannotBeDecodedIsNamed() {

@@ -5,8 +5,11 @@ public struct AudioPlan: Sendable, Codable, Hashable {
     /// Samples per second of every audio track.
     public static let sampleRate = 48_000
 
-    /// The index of the source stream.
+    /// The index of the source stream. If it has a pair, the left channel.
     public var streamIndex: Int
+    /// The index of the mono stream that is the right channel. Nil if the track is made from one stream, and in plans
+    /// of older versions.
+    public var pairedStreamIndex: Int?
     /// A BCP 47 or ISO 639-2 code; `und` if the source has none.
     public var language: String
     /// The title from the source.
@@ -26,10 +29,11 @@ public struct AudioPlan: Sendable, Codable, Hashable {
     public var laterAttempt: Int?
 
     public init(
-        streamIndex: Int, language: String, title: String?, channels: Int, bitRate: Int64, sampleCount: Int,
-        sourceSampleCount: Int? = nil, segmentBoundaries: [Rational]
+        streamIndex: Int, pairedStreamIndex: Int? = nil, language: String, title: String?, channels: Int,
+        bitRate: Int64, sampleCount: Int, sourceSampleCount: Int? = nil, segmentBoundaries: [Rational]
     ) {
         self.streamIndex = streamIndex
+        self.pairedStreamIndex = pairedStreamIndex
         self.language = language
         self.title = title
         self.channels = channels

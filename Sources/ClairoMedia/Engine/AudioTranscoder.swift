@@ -4,9 +4,10 @@ internal import Libav
 
 /// Encodes one audio track in one pass and writes each segment when it is complete.
 ///
-/// Timestamps place decoded audio on the output timeline (`AudioPlacement`). Silence fills a late start, a gap or a short
-/// end; overlapping audio is dropped. The first segment contains the encoder's priming, and an edit list removes it, so sample 0 plays
-/// at time 0.
+/// Timestamps place decoded audio on the output timeline (`AudioPlacement`). Silence fills a late start, a gap or a
+/// short end; overlapping audio is dropped. The first segment contains the encoder's priming, and an edit list removes
+/// it, so sample 0 plays at time 0. Two mono streams may be the left and the right channel of one track; each is
+/// decoded and placed by itself (`SourceTrack`).
 struct AudioTranscoder {
     let source: any ByteSource
     let limits: InputLimits
@@ -23,125 +24,33 @@ struct AudioTranscoder {
         try sink.write(initSegment: initSegment, at: track.initKey)
 
         var writer = AudioSegmentWriter(track: track, initSegment: initSegment, sink: sink)
-        var buffer = SampleBuffer(channels: track.channels)
-        var encodedSamples = 0
         func drain() throws {
             while case .value(let packet) = try control.clock.measure(.encode, { try encoder.receive() }) {
                 try writer.append(packet.data)
             }
         }
-        func encode(final: Bool) throws {
-            while buffer.count >= AudioPlan.frameSamples || (final && buffer.count > 0) {
-                try control.checkCancellation()
-                let frame = try Frame.audio(
-                    channels: buffer.take(AudioPlan.frameSamples), sampleRate: AudioPlan.sampleRate,
-                    pts: Int64(encodedSamples))
-                try control.clock.measure(.encode) { try encoder.send(frame, pts: Int64(encodedSamples)) }
-                encodedSamples += AudioPlan.frameSamples
-                try drain()
-            }
+        let sources = try openSources()
+        for start in stride(from: 0, to: track.sampleCount, by: AudioPlan.frameSamples) {
+            try control.checkCancellation()
+            let samples: [ArraySlice<Float>] = try sources.flatMap { try $0.take(AudioPlan.frameSamples) }
+            let frame = try Frame.audio(channels: samples, sampleRate: AudioPlan.sampleRate, pts: Int64(start))
+            try control.clock.measure(.encode) { try encoder.send(frame, pts: Int64(start)) }
+            try drain()
         }
-        func encode(silence count: Int) throws {
-            // In small blocks, because there may be hours of silence.
-            for start in stride(from: 0, to: count, by: 1 << 14) {
-                buffer.append(silence: min(1 << 14, count - start))
-                try encode(final: false)
-            }
-        }
-        var placement = AudioPlacement<Frame>(limit: track.sampleCount)
-        func write(_ steps: [AudioPlacement<Frame>.Step]) throws {
-            for step in steps {
-                try encode(silence: step.silence)
-                buffer.append(step.block, range: step.range, extra: step.extra)
-                try encode(final: false)
-            }
-        }
-        let damage = try decode { frame, position in
-            try write(placement.add(frame, start: position, count: frame.sampleCount))
-            return !placement.isFull
-        }
-        try write(placement.finish())
-        let covered = placement.position
-        try check(damage, covered: covered)
-        let breaks = plan.corrections?[track.streamIndex]?.count ?? 0
-        if placement.gaps > breaks {
-            control.warn(
-                MediaWarning(
-                    .damaged,
-                    "audio track \(track.streamIndex) has \(placement.gaps) gaps or overlaps; gaps became silence"))
-        }
-        if let warning = buffer.warning { control.warn(warning) }
-        try encode(silence: track.sampleCount - covered)
-        try encode(final: true)
+        sources.compactMap(\.warning).forEach { control.warn($0) }
         try control.clock.measure(.encode) { try encoder.send(nil) }
         try drain()
         try writer.finish()
     }
 
-    /// Refuses a track that is damaged or too short, or warns about it.
-    private func check(_ damage: DecodingDamage, covered: Int) throws(ClairoError) {
-        let name = "\(plan.source.name): its audio (track \(track.streamIndex))"
-        if let warning = try damage.warning(source: name, allowPartial: plan.settings.allowPartial) {
-            control.warn(MediaWarning(warning.code, "audio track \(track.streamIndex): \(warning.message)"))
+    /// The stream of the source with all channels, or those of the left and the right channel.
+    private func openSources() throws -> [SourceTrack] {
+        let streams = [track.streamIndex] + [track.pairedStreamIndex].compactMap { $0 }
+        return try streams.map {
+            try SourceTrack(
+                stream: $0, channels: streams.count == 1 ? track.channels : 1, of: source, limits: limits, plan: plan,
+                track: track, control: control)
         }
-        guard covered < leastSamples else { return }
-        let rate = Double(AudioPlan.sampleRate)
-        throw .badMedia(
-            "\(plan.source.name): its audio can be decoded for \(clock(Double(covered) / rate)) of at least "
-                + clock(Double(leastSamples) / rate),
-            advice: "Give --allow-partial (in a profile: allow-partial) to transcode what can be read.")
-    }
-
-    /// The number of samples that must be decoded. Silence replaces the rest, because containers declare slightly more
-    /// than they hold.
-    private var leastSamples: Int {
-        guard !plan.settings.allowPartial, let promised = track.sourceSampleCount else { return 0 }
-        return max(0, promised - max(AudioPlan.sampleRate / 2, promised / 50))
-    }
-
-    /// Decodes the track and passes planar float blocks at 48 kHz to `body`, each with the position of its first sample
-    /// on the output timeline. Stops when `body` returns false.
-    private func decode(_ body: (Frame, Int) throws -> Bool) throws -> DecodingDamage {
-        let demuxer = try Demuxer.open(source, limits: limits, interrupt: control.interrupt)
-        demuxer.select(streams: [track.streamIndex])
-        var packets = CorrectedPackets(
-            demuxer, stream: track.streamIndex, corrections: plan.corrections?[track.streamIndex])
-        let conversion = AudioConversion(channels: track.channels)
-        // Opened at the first packet, because a track may begin late.
-        var opened: Decoder?
-        var nextPTS: Int64?
-        var frames = 0
-        var wantsMore = true
-
-        func emit(_ block: Frame, _ seconds: Rational) throws {
-            guard wantsMore else { return }
-            let position = ((seconds - plan.origin) * Rational(Int64(AudioPlan.sampleRate))).rounded
-            wantsMore = try body(block, Int(max(min(position, 1 << 40), -(1 << 40))))
-        }
-
-        func convert(_ frame: Frame, _ timeBase: Ratio) throws {
-            guard frame.sampleCount > 0, frame.channels > 0, frame.sampleRate > 0 else { return }
-            frames += 1
-            let ticks = Rational(timeBase) * Rational(Int64(frame.sampleRate))
-            let pts = frame.pts.map { (Rational($0) * ticks).rounded } ?? nextPTS ?? 0
-            nextPTS = pts.addingChecked(Int64(frame.sampleCount))
-            try conversion.convert(frame, pts: pts, emit)
-        }
-
-        var isAtEnd = false
-        while wantsMore, !isAtEnd {
-            let packet = try packets.next(control)
-            let decoder = try opened ?? demuxer.openDecoder(stream: track.streamIndex, of: plan.source.name)
-            opened = decoder
-            isAtEnd = packet == nil
-            try control.clock.measure(.decode) { try decoder.send(packet) }
-            while wantsMore, case .value(let frame) = try control.clock.measure(.decode, { try decoder.receive() }) {
-                try convert(frame, decoder.timeBase)
-            }
-        }
-        if wantsMore { try conversion.finish(emit) }
-        conversion.warnings.forEach { control.warn($0) }
-        return DecodingDamage(frames: frames, errors: opened?.errorCount ?? 0)
     }
 }
 

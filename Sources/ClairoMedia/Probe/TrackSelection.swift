@@ -9,17 +9,22 @@ enum TrackSelection {
     struct Choice: Hashable {
         /// The stream index of the video; nil if there is none.
         var video: Int?
-        /// The stream indexes of the audio, the default track first.
+        /// The stream indexes of the audio, the default track first. Of a pair, the left channel.
         var audio: [Int]
-        /// One for each track that is not used.
+        /// Mono streams that become one stereo track: the index of the right channel by that of the left one.
+        var pairs: [Int: Int] = [:]
+        /// One for each track that is not used, and for each pair that was guessed.
         var warnings: [MediaWarning]
+
+        /// The stream indexes of the audio, with both channels of pairs.
+        var usedAudio: [Int] { audio.flatMap { left in [left] + [pairs[left]].compactMap { $0 } } }
     }
 
     /// Up to this many subtitle tracks get a warning each; more are summarised in one.
     private static let mostSubtitleWarnings = 8
 
     /// Selects the largest decodable video and the best audio track of each language. In a file of several programmes,
-    /// such as a broadcast multiplex, both are of the same one.
+    /// such as a broadcast multiplex, both are of the same one. Two mono tracks may be one stereo track (`MonoPair`).
     /// - Parameter programs: The programmes that a stream belongs to, by stream index. Empty for most containers.
     static func choose(
         video: [VideoStream], audio: [AudioStream], subtitles: [SubtitleStream], programs: [Int: [Int]]
@@ -30,9 +35,8 @@ enum TrackSelection {
         let inside = usable.filter { isSameProgram(anchor, $0.index, programs) }
         // A stream that no programme lists may belong to any, but never replaces one of the same programme.
         let candidates = inside.isEmpty ? usable.filter { (programs[$0.index] ?? []).isEmpty } : inside
-        let best = Dictionary(grouping: candidates) { ISO639.code($0.language) }.values.compactMap { tracks in
-            tracks.max(by: isWorse)
-        }
+        let languages = Dictionary(grouping: candidates) { ISO639.code($0.language) }
+        let best = languages.values.compactMap { tracks in tracks.max(by: isWorse) }
         let sorted = best.sorted { ($0.isDefault ? 0 : 1, $0.index) < ($1.isDefault ? 0 : 1, $1.index) }
 
         var warnings: [MediaWarning] = []
@@ -42,13 +46,18 @@ enum TrackSelection {
             warnings.append(
                 unused("video", stream.index, stream.codec, stream.language, reason(stream, chosen, isOther: isOther)))
         }
-        for stream in audio where !sorted.contains(where: { $0.index == stream.index }) {
+        let pairs = sorted.compactMap { MonoPair($0, among: languages[ISO639.code($0.language)] ?? []) }
+        var choice = Choice(
+            video: chosen?.index,
+            audio: sorted.map { track in pairs.first { $0.contains(track) }?.left.index ?? track.index },
+            pairs: Dictionary(uniqueKeysWithValues: pairs.map { ($0.left.index, $0.right.index) }), warnings: [])
+        for stream in audio where !choice.usedAudio.contains(stream.index) {
             let isOther = !candidates.contains { $0.index == stream.index }
             let used = sorted.first { ISO639.code($0.language) == ISO639.code(stream.language) }
             warnings.append(warning(stream, used: used, isOtherProgram: isOther))
         }
-        warnings += subtitleWarnings(subtitles)
-        return Choice(video: chosen?.index, audio: sorted.map(\.index), warnings: warnings)
+        choice.warnings = warnings + pairs.compactMap(\.warning) + subtitleWarnings(subtitles)
+        return choice
     }
 
     private static func largest(_ streams: [VideoStream]) -> VideoStream? {
@@ -96,7 +105,7 @@ enum TrackSelection {
         guard !isOtherProgram, let used else {
             return because("it is not of the same programme as the tracks that are used")
         }
-        if isSecondMono(stream, of: used) {
+        if MonoPair.areAlike(stream, used) {
             return because(
                 "it and stream \(used.index) are mono tracks of the same length, perhaps of one recording",
                 advice: "If they are left and right, join them into one stereo track before the upload.")
@@ -107,12 +116,6 @@ enum TrackSelection {
                 ? "stream \(used.index) has no language either, and one track of each language is used"
                 : "stream \(used.index) has the same language, and one track of each language is used",
             advice: "Give each track its own language if both are needed.")
-    }
-
-    private static func isSecondMono(_ stream: AudioStream, of used: AudioStream) -> Bool {
-        stream.channels == 1 && used.channels == 1 && stream.codec == used.codec
-            && stream.sampleRate == used.sampleRate
-            && abs((stream.end - stream.start) - (used.end - used.start)) < 0.1
     }
 
     private static func subtitleWarnings(_ streams: [SubtitleStream]) -> [MediaWarning] {
