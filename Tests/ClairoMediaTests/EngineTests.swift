@@ -39,6 +39,15 @@ import Testing
                     phase: .encoding, framesDone: 100, framesPlanned: 200, framesResumed: 50, mediaSeconds: 4))
     }
 
+    @Test func samplesAreCountedByStream() {
+        let control = JobControl()
+        control.countDecoded(samples: 48_000, stream: 1)
+        control.countDecoded(samples: 96_000, stream: 3)
+        // A track that is made again replaces its number.
+        control.countDecoded(samples: 40_000, stream: 1)
+        #expect(control.audioSamples == [1: 40_000, 3: 96_000])
+    }
+
     @Test func damageCountsAddUp() {
         let control = JobControl()
         control.countDecoded(frames: 10, damaged: 1, shown: 0)

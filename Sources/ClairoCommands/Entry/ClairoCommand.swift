@@ -60,11 +60,16 @@ public struct ClairoCommand: AsyncParsableCommand {
         } catch let ended as AlreadyReported {
             Foundation.exit(ended.exitCode.rawValue)
         } catch let error as ClairoError {
-            let wantsJSON = CommandLine.arguments.contains("--json")
-            Foundation.exit(report(error, asJSON: wantsJSON, environment))
+            Foundation.exit(report(error, environment))
         } catch {
             exit(withError: error)
         }
+    }
+
+    /// Reports the error that ends this process, in the way that its arguments ask for.
+    /// - Returns: The exit code.
+    static func report(_ error: ClairoError, _ environment: CommandEnvironment) -> Int32 {
+        report(error, asJSON: CommandLine.arguments.contains("--json"), environment)
     }
 
     /// Reports an error: one or two lines on stderr, and with `--json` an object on stdout.

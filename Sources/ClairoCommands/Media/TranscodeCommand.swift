@@ -142,7 +142,12 @@ struct TranscodeCommand: EnvironmentCommand {
                 "audio \(track.name): \(track.codec), \(Render.rate(track.averageRate)), \(Render.bytes(track.bytes))\n"
         }
         text += Render.warnings(manifest.warnings)
-        if let report = outcome.verification { text += "verified: \(report.checks.count) checks passed\n" }
+        if let report = outcome.verification {
+            for check in report.checks where ["source-frames", "source-audio"].contains(check.name) {
+                text += "\(check.subject): \(check.detail)\n"
+            }
+            text += "verified: \(report.checks.count) checks passed\n"
+        }
         let keys = Set(manifest.files.map { ObjectKey($0.key) })
         for key in OutputLayout.entryPoints where keys.contains(key) { text += "\(folder)/\(key)\n" }
         for key in keys.filter(OutputLayout.isProgressive).sorted() { text += "\(folder)/\(key)\n" }

@@ -1,6 +1,7 @@
 internal import ClairoCore
 internal import ClairoExecutors
 internal import ClairoMedia
+internal import Glibc
 
 /// Runs one task for a command, without a pipeline and its settings: in a sandboxed child process, or in this process if
 /// the sandbox is off.
@@ -9,9 +10,19 @@ struct CommandTask: Sendable {
 
     init(sandbox: SandboxMode, limits: InputLimits = InputLimits()) {
         if sandbox == .off {
-            executor = InlineExecutor(engine: MediaTaskEngine(limits: limits))
+            executor = InlineExecutor(engine: MediaTaskEngine(limits: limits, watchdog: Self.watchdog))
         } else {
             executor = ProcessExecutor(taking: limits, sandbox: sandbox, within: .byHand)
+        }
+    }
+
+    /// Ends this process, as the sandbox's parent kills its child: a thread that loops in libav ends in no other way.
+    private static var watchdog: Watchdog {
+        Watchdog(seconds: ProcessLimits.byHand.stallSeconds) { error in
+            let environment = CommandEnvironment.process
+            // The line of a progress bar.
+            if environment.isTerminal { environment.error("\r\u{1B}[K") }
+            _exit(ClairoCommand.report(error, environment))
         }
     }
 

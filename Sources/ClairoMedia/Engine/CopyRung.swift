@@ -4,10 +4,13 @@ internal import Libav
 
 /// Writes the segments of copied rungs: it demuxes, regroups and muxes the source's coded pictures without decoding.
 enum CopyRung {
-    /// - Parameter missing: The segments to make, by the index of the rung in the plan.
+    /// - Parameters:
+    ///   - missing: The segments to make, by the index of the rung in the plan.
+    ///   - countsFrames: Whether its frames are part of the job's progress.
+    /// - Throws: `CopyFailure` if the source's coded pictures cannot be copied.
     static func writeMissing(
         plan: Plan, video: VideoPlan, missing: [Int: Set<Int>], source: any ByteSource, limits: InputLimits,
-        sink: SegmentSink, control: JobControl
+        sink: SegmentSink, control: JobControl, countsFrames: Bool = true
     ) throws {
         for (index, rung) in video.rungs.enumerated() {
             guard let delay = rung.copyReorderDelay, let wanted = missing[index], !wanted.isEmpty else { continue }
@@ -15,7 +18,7 @@ enum CopyRung {
             demuxer.select(streams: [video.streamIndex])
             guard let stream = demuxer.streams.first(where: { $0.index == video.streamIndex }),
                 let format = AVCFormat(record: Data(stream.extradata))
-            else { throw ClairoError.defect("\(rung.name): the source has no avcC record any more") }
+            else { throw CopyFailure(reason: "its container has no avcC record") }
             let track = TrackDescription(
                 media: .h264(size: rung.size, configuration: format.record, color: video.color),
                 timescale: video.grid.timescale, language: "und", priming: Int64(delay) * video.grid.ticksPerFrame)
@@ -30,13 +33,13 @@ enum CopyRung {
                 guard packet.streamIndex == video.streamIndex else { continue }
                 guard let pts = packet.pts,
                     let units = H264.nalUnits(lengthPrefixed: packet.data, lengthSize: format.lengthSize)
-                else { throw ClairoError.badMedia("\(plan.source.name): its samples are damaged") }
+                else { throw CopyFailure(reason: "its samples are damaged") }
                 let frame = video.grid.frame(at: Rational(pts) * timeBase, origin: plan.origin)
                 samples.append(
                     TimedSample(
                         data: H264.sample(from: units), frame: frame,
                         isSync: units.contains { H264.type(of: $0) == H264.NALType.idr }))
-                if wanted.contains(segment) { control.finishFrame() }
+                if countsFrames, wanted.contains(segment) { control.finishFrame() }
                 guard samples.count == video.grid.frames(ofSegment: segment).count else { continue }
                 if wanted.contains(segment) {
                     let bytes = try VideoSegment.bytes(
@@ -48,8 +51,62 @@ enum CopyRung {
                 if segment == video.grid.segmentCount { break }
             }
             guard segment == video.grid.segmentCount else {
-                throw ClairoError.badMedia("\(plan.source.name) has fewer frames than when it was planned")
+                throw CopyFailure(reason: "it has fewer frames than its container declares")
             }
         }
     }
+
+    /// Makes and decodes all segments of a plan's copied rungs, and keeps none of them.
+    /// - Returns: Why the rungs cannot be published, as a clause about the source's video; nil if they can. The same
+    ///   source always gives the same answer.
+    static func problem(
+        of plan: Plan, source: any ByteSource, limits: InputLimits, control: JobControl
+    ) throws -> String? {
+        guard let video = plan.video, video.rungs.contains(where: \.isCopy) else { return nil }
+        let problem: String?
+        do {
+            try writeMissing(
+                plan: plan, video: video, missing: video.allSegments, source: source, limits: limits,
+                sink: SegmentSink(store: NoStore(), manner: .sharing, control: control), control: control,
+                countsFrames: false)
+            problem = nil
+        } catch let failure as CopyFailure {
+            problem = failure.reason
+        } catch let unverified as UnverifiedSegment {
+            problem = "its segment \(unverified.index + 1) cannot be verified: \(unverified.problem)"
+        } catch let error as ClairoError where error.kind == .defect {
+            problem = error.message
+        } catch let error as AVError where ![AVError.outOfMemory, .inputOutput].contains(error) {
+            problem = "one of its segments cannot be decoded"
+        }
+        // An interrupted source looks like a damaged one.
+        try control.checkCancellation()
+        return problem
+    }
+}
+
+/// Why coded pictures cannot be copied.
+struct CopyFailure: Error {
+    /// A clause about the source's video, without a full stop.
+    var reason: String
+}
+
+extension VideoPlan {
+    /// All segments by the index of their rung.
+    var allSegments: [Int: Set<Int>] {
+        Dictionary(uniqueKeysWithValues: rungs.indices.map { ($0, Set(0..<grid.segmentCount)) })
+    }
+}
+
+/// Discards what is written.
+private struct NoStore: ObjectStore {
+    func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {}
+    func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
+        try body { (_: Data) throws(ClairoError) in }
+    }
+    func get(_ key: ObjectKey) throws(ClairoError) -> Data { throw .noInput("\(key) does not exist") }
+    func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource { throw .noInput("\(key) does not exist") }
+    func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? { nil }
+    func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] { [] }
+    func delete(_ key: ObjectKey) throws(ClairoError) {}
 }

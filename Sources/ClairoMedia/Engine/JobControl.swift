@@ -11,6 +11,8 @@ public final class JobControl: Sendable {
         var resumed = 0
         var duration = 0.0
         var warnings: [MediaWarning] = []
+        /// Decoded samples per channel, by the index of the stream.
+        var audioSamples: [Int: Int] = [:]
     }
 
     let interrupt = Interrupt()
@@ -20,6 +22,7 @@ public final class JobControl: Sendable {
     private let damaged = Atomic<Int>(0)
     private let decoded = Atomic<Int>(0)
     private let shown = Atomic<Int>(0)
+    private let sawDamage = Atomic<Bool>(false)
     private let state = Mutex(State())
 
     private let frameObserver: (@Sendable (Int) -> Void)?
@@ -45,7 +48,9 @@ public final class JobControl: Sendable {
     /// Whether the job was asked to stop.
     public var isCancelled: Bool { interrupt.isTriggered }
 
+    /// Call it often: it is also the sign that the job makes progress.
     func checkCancellation() throws(ClairoError) {
+        clock.noteProgress()
         if interrupt.isTriggered { throw .cancelled }
     }
 
@@ -64,6 +69,7 @@ public final class JobControl: Sendable {
 
     func begin(_ phase: JobProgress.Phase) {
         state.withLock { $0.phase = phase }
+        clock.noteProgress()
         observer?(snapshot)
     }
 
@@ -79,6 +85,7 @@ public final class JobControl: Sendable {
 
     func finishFrame() {
         let frames = done.add(1, ordering: .relaxed).newValue
+        clock.noteProgress()
         frameObserver?(frames)
         observer?(snapshot)
     }
@@ -93,6 +100,17 @@ public final class JobControl: Sendable {
     /// The number of source frames that are shown.
     var shownFrames: Int { shown.load(ordering: .relaxed) }
 
+    /// - Parameters:
+    ///   - samples: The number of samples per channel at 48 kHz that the whole track gave.
+    ///   - stream: The index of the stream.
+    func countDecoded(samples: Int, stream: Int) { state.withLock { $0.audioSamples[stream] = samples } }
+
+    /// Decoded samples per channel at 48 kHz, by the index of the stream.
+    var audioSamples: [Int: Int] { state.withLock { $0.audioSamples } }
+
+    /// Notes that a frame was damaged. The number of errors is known when the whole run is decoded.
+    func noteDamage() { sawDamage.store(true, ordering: .relaxed) }
+
     /// Adds a warning about the source or the output, once.
     func warn(_ warning: MediaWarning) {
         state.withLock { if !$0.warnings.contains(warning), $0.warnings.count < 100 { $0.warnings.append(warning) } }
@@ -100,6 +118,15 @@ public final class JobControl: Sendable {
 
     /// The warnings of the work so far.
     var warnings: [MediaWarning] { state.withLock { $0.warnings } }
+
+    /// The warnings for a run that continues this one if it is interrupted now.
+    var warningsIfInterrupted: [MediaWarning] {
+        guard sawDamage.load(ordering: .relaxed) else { return warnings }
+        let damage = MediaWarning(
+            .damaged, "the decoder reported errors before the run was interrupted",
+            advice: "Use an undamaged copy of the source if there is one.")
+        return warnings + [damage]
+    }
 
     var damage: DecodingDamage {
         DecodingDamage(frames: decoded.load(ordering: .relaxed), errors: damaged.load(ordering: .relaxed))
@@ -111,6 +138,10 @@ public final class JobControl: Sendable {
         switch error {
         case _ where isCancelled: .cancelled
         case let error as ClairoError: error
+        case let error as UnverifiedSegment:
+            .defect("\(error.key) does not decode to what was encoded: \(error.problem)")
+        case let error as CopyFailure:
+            .badMedia("\(source): its video cannot be copied, because \(error.reason)")
         case let error as AVError where error == .outOfMemory:
             ClairoError(
                 kind: .capacity, exitCode: .temporary, "\(source): out of memory", advice: memoryAdvice)

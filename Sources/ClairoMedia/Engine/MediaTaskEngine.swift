@@ -10,10 +10,15 @@ internal import Libav
 /// trusts the records of the segments and decodes nothing.
 public struct MediaTaskEngine: TaskEngine {
     private let limits: InputLimits
+    private let watchdog: Watchdog?
     /// Read early, because the sandbox denies access to the files that this reads.
     private let cores = ProcessInfo.processInfo.activeProcessorCount
 
-    public init(limits: InputLimits = InputLimits()) { self.limits = limits }
+    /// - Parameter watchdog: Watches each task; nil if another process does.
+    public init(limits: InputLimits = InputLimits(), watchdog: Watchdog? = nil) {
+        self.limits = limits
+        self.watchdog = watchdog
+    }
 
     /// Loads the libraries that decode and encode, because the sandbox denies access to their files.
     /// - Throws: `unavailable` if they cannot be loaded.
@@ -31,6 +36,8 @@ public struct MediaTaskEngine: TaskEngine {
         try Self.loadLibraries()
         let control = JobControl(onFrame: observer.progress, onChange: { observer.update(.progress($0)) })
         stop.onCancel { [weak control] in control?.cancel() }
+        let endWatch = watchdog?.start(control, source: spec.work.sourceName)
+        defer { endWatch?() }
         let meter = UsageMeter()
         let work = TaskWork(
             io: io, update: observer.update, limits: limits, threads: spec.threads ?? max(1, min(4, cores / 2)),
@@ -95,7 +102,7 @@ private struct TaskWork {
     var output: any ObjectStore {
         get throws(ClairoError) {
             guard let output = io.output else { throw .defect("The task was given no output folder") }
-            return output
+            return WatchedStore(base: output, clock: control.clock)
         }
     }
 
@@ -131,13 +138,15 @@ private struct TaskWork {
 
     func plan(_ request: TaskSpec.PlanRequest) throws -> TaskResult {
         control.begin(.reading)
+        let source = try source
         let scan = try SourceAnalyzer(
             source: source, name: request.source.name, limits: limits, interrupt: control.interrupt
         ).scan(inspectsCopy: request.settings.copyCompatible)
         try control.checkCancellation()
-        let plan = try TranscodePlanner.plan(
-            scan: scan, fingerprint: request.source, settings: request.settings, limits: limits)
-        return TaskResult(plan: plan, warnings: scan.info.planWarnings)
+        let planned = try CheckedPlan.make(
+            scan: scan, fingerprint: request.source, settings: request.settings, source: source, limits: limits,
+            control: control)
+        return TaskResult(plan: planned.plan, warnings: scan.info.planWarnings + planned.warnings)
     }
 
     func chunk(_ plan: Plan, index: Int) throws -> TaskResult {
@@ -149,8 +158,7 @@ private struct TaskWork {
         if chunk.segments.lowerBound == 0 {
             try CopyRung.writeMissing(
                 plan: plan, video: video,
-                missing: Dictionary(
-                    uniqueKeysWithValues: video.rungs.indices.map { ($0, Set(0..<video.grid.segmentCount)) }),
+                missing: video.allSegments,
                 source: source, limits: limits, sink: sink, control: control)
         }
         do {

@@ -7,8 +7,8 @@ struct OutputFinisher {
     /// How the output is verified before it is published.
     enum Check {
         case none
-        /// Reads everything back and decodes it.
-        case whole
+        /// Reads everything back and decodes it, and compares it with the source.
+        case whole(SourceComparison)
         /// Compares the segments with their records, because the tasks that made them have decoded them, and checks the
         /// rest without decoding. Removes segments without a record.
         case records(SegmentRecords)
@@ -42,15 +42,20 @@ struct OutputFinisher {
 
     private func verify(_ manifest: Data, _ result: Packager.Result) throws -> VerificationReport? {
         let measured: Presentation?
+        var comparison = SourceComparison.planned
         switch check {
         case .none: return nil
-        case .whole: measured = nil
+        case .whole(let counted):
+            measured = nil
+            comparison = counted
         case .records: measured = result.presentation
         }
         control.begin(.verifying)
         var pending = [OutputLayout.manifest: manifest]
         if let master = result.master { pending[OutputLayout.masterPlaylist] = master }
-        let report = try Verifier(store: store, pending: pending, measured: measured, control: control).run()
+        let report = try Verifier(
+            store: store, pending: pending, measured: measured, comparison: comparison, control: control
+        ).run()
         if let problem = report.problems.first {
             throw ClairoError.defect(
                 "The output did not verify: \(problem.subject): \(problem.detail)"

@@ -5,8 +5,9 @@ internal import Foundation
 struct OutputFolder {
     let store: any ObjectStore
 
-    /// Prepares the folder for `manifest` and writes the manifest with state `running`.
-    func prepare(for manifest: OutputManifest, force: Bool, log: (String) -> Void) throws {
+    /// Prepares the folder for `manifest` and writes the manifest with state `running`. The warnings of a run that is
+    /// continued are added to it, because what they are about is not decoded again.
+    func prepare(for manifest: inout OutputManifest, force: Bool, log: (String) -> Void) throws {
         switch try existing() {
         case .nothing: break
         case .foreign(let example):
@@ -39,6 +40,8 @@ struct OutputFolder {
                 try remove(old)
             } else if force {
                 try remove(old)
+            } else {
+                manifest.warnings = (manifest.warnings + old.warnings).bounded()
             }
         }
         try store.put(try JSON.encode(manifest), at: OutputLayout.manifest)

@@ -12,6 +12,8 @@ struct SegmentSink: Sendable {
     let store: any ObjectStore
     let manner: Manner
     let control: JobControl
+    /// Records warnings before the segments that they are about; nil if the task's result contains them.
+    var journal: WarningJournal?
 
     /// Whether the object must be written.
     func wants(_ key: ObjectKey) throws(ClairoError) -> Bool {
@@ -31,6 +33,7 @@ struct SegmentSink: Sendable {
     }
 
     /// Writes segment `index` of a rendition.
+    /// - Throws: `UnverifiedSegment` if it is decoded and wrong.
     func write(_ segment: Data, index: Int, of rendition: any MediaRendition, initSegment: Data) throws {
         let key = rendition.segmentKey(index)
         if manner == .sharing {
@@ -38,12 +41,21 @@ struct SegmentSink: Sendable {
                 try rendition.problem(ofSegment: index, in: initSegment + segment, interrupt: control.interrupt)
             }
             try control.checkCancellation()
-            if let problem { throw ClairoError.defect("\(key) does not decode to what was encoded: \(problem)") }
+            if let problem { throw UnverifiedSegment(key: key, index: index, problem: problem) }
         }
         try put(segment, at: key)
     }
 
     private func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {
+        try journal?.record(control.warningsIfInterrupted)
         try control.clock.measure(.write) { () throws(ClairoError) in try store.put(data, at: key) }
     }
+}
+
+/// A segment that does not decode to what it should hold.
+struct UnverifiedSegment: Error {
+    var key: ObjectKey
+    var index: Int
+    /// A clause without a full stop.
+    var problem: String
 }

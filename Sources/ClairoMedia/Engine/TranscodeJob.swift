@@ -66,34 +66,40 @@ public struct TranscodeJob: Sendable {
             .scan(inspectsCopy: settings.copyCompatible)
         // An interrupted scan must not be mistaken for a shorter source.
         try control.checkCancellation()
-        var plan = try TranscodePlanner.plan(
-            scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
-        var manifest = try OutputManifest(of: plan, warnings: scan.info.planWarnings)
-        try OutputFolder(store: store).prepare(for: manifest, force: resources.force, log: log)
+        let planned = try CheckedPlan.make(
+            scan: scan, fingerprint: fingerprint, settings: settings, source: source, limits: limits, control: control)
+        var plan = planned.plan
+        var manifest = try OutputManifest(of: plan, warnings: scan.info.planWarnings + planned.warnings)
+        try OutputFolder(store: store).prepare(for: &manifest, force: resources.force, log: log)
+        let journal = WarningJournal(store: store, manifest: manifest)
         let resumed = try finishedSegments(plan)
         if resumed > 0 { log("Continuing: \(resumed) of \(plan.segmentKeys.count) objects are finished already.") }
 
         do {
-            try encode(plan, scan: scan)
+            try encode(plan, scan: scan, journal: journal)
         } catch let end as SourceEndedEarly {
             plan = try shortened(plan, to: end, scan: scan)
             manifest.plan = plan
-            manifest.warnings.append(
+            control.warn(
                 MediaWarning(
                     .truncated,
                     "the source ends early: \(clock(plan.duration.doubleValue)) of \(clock(scan.info.duration)) "
                         + "could be read",
                     advice: "Use a complete copy of the source if there is one."))
-            try encode(plan, scan: scan)
+            try encode(plan, scan: scan, journal: journal)
         }
-        try checkDamage(&manifest)
+        if let damage = try damageWarning(plan) { control.warn(damage) }
         // A run that continues decodes only a part.
-        let loss = resumed == 0 ? manifest.plan.video?.lossWarning(shown: control.shownFrames) : nil
-        manifest.warnings = (manifest.warnings + control.warnings + [loss].compactMap { $0 }).bounded()
+        let counts = resumed == 0 ? SourceCounts(plan, scan: scan, control: control) : nil
+        if counts != nil, let loss = plan.video?.lossWarning(shown: control.shownFrames) { control.warn(loss) }
+        let comparison: SourceComparison = counts.map { SourceComparison.counted($0) } ?? .continued
+        try journal.record(control.warnings)
+        manifest.warnings = (manifest.warnings + control.warnings).bounded()
         try control.checkCancellation()
 
         let published = try OutputFinisher(
-            manifest: manifest, store: store, control: control, check: resources.verifies ? .whole : .none
+            manifest: manifest, store: store, control: control,
+            check: resources.verifies ? .whole(comparison) : .none
         ).run()
         return Outcome(
             manifest: published.manifest, verification: published.verification, resumedSegments: resumed)
@@ -102,7 +108,8 @@ public struct TranscodeJob: Sendable {
     // MARK: Steps
 
     /// Makes all missing segments: audio on its own thread, video in as many parallel runs as resources allow.
-    private func encode(_ plan: Plan, scan: SourceScan) throws {
+    private func encode(_ plan: Plan, scan: SourceScan, journal: WarningJournal) throws {
+        let sink = SegmentSink(store: store, manner: .resuming, control: control, journal: journal)
         let missing = try missingSegments(plan)
         let done = (plan.video?.rungs.indices ?? 0..<0).reduce(0) { total, rung in
             let lacking = missing[rung] ?? []
@@ -118,7 +125,7 @@ public struct TranscodeJob: Sendable {
 
         let audio = WorkerThread(name: "audio") {
             do {
-                try encodeAudio(plan)
+                try encodeAudio(plan, sink: sink)
             } catch {
                 control.stopQuietly()
                 throw error
@@ -126,7 +133,7 @@ public struct TranscodeJob: Sendable {
         }
         var failure: (any Error)?
         do {
-            try encodeVideo(plan, scan: scan, missing: missing)
+            try encodeVideo(plan, scan: scan, missing: missing, sink: sink)
         } catch {
             failure = error
             if !(error is SourceEndedEarly) { control.stopQuietly() }
@@ -138,9 +145,7 @@ public struct TranscodeJob: Sendable {
         if let error = failures.first(where: { ($0 as? ClairoError) != .cancelled }) ?? failures.first { throw error }
     }
 
-    private var sink: SegmentSink { SegmentSink(store: store, manner: .resuming, control: control) }
-
-    private func encodeAudio(_ plan: Plan) throws {
+    private func encodeAudio(_ plan: Plan, sink: SegmentSink) throws {
         for track in plan.tracks {
             if try track.objectKeys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
             try AudioTranscoder(
@@ -150,7 +155,7 @@ public struct TranscodeJob: Sendable {
     }
 
     private func encodeVideo(
-        _ plan: Plan, scan: SourceScan, missing: [Int: Set<Int>]
+        _ plan: Plan, scan: SourceScan, missing: [Int: Set<Int>], sink: SegmentSink
     ) throws {
         guard let video = plan.video else { return }
         try CopyRung.writeMissing(
@@ -218,18 +223,20 @@ public struct TranscodeJob: Sendable {
         for rendition in plan.renditions {
             for key in rendition.segmentKeys.dropFirst(rendition.kind == .video ? kept : 0) { try store.delete(key) }
         }
+        // A part of the source cannot be copied.
+        for rung in plan.video?.renditions ?? [] where rung.rung.isCopy {
+            for key in rung.objectKeys { try store.delete(key) }
+        }
         return shorter
     }
 
-    private func checkDamage(_ manifest: inout OutputManifest) throws {
+    private func damageWarning(_ plan: Plan) throws -> MediaWarning? {
         let damage = control.damage
         if damage.isTooMuch, !settings.allowPartial {
             // The next run counts only what it decodes itself, so it must not find and accept these segments.
-            for key in manifest.plan.video?.renditions.flatMap(\.segmentKeys) ?? [] { try store.delete(key) }
+            for key in plan.video?.renditions.flatMap(\.segmentKeys) ?? [] { try store.delete(key) }
         }
-        if let warning = try damage.warning(source: sourceName, allowPartial: settings.allowPartial) {
-            manifest.warnings = (manifest.warnings + [warning]).bounded()
-        }
+        return try damage.warning(source: sourceName, allowPartial: settings.allowPartial)
     }
 
     // MARK: State

@@ -12,11 +12,14 @@ struct CopyInspection: Sendable {
     }
 
     var units: [Unit] = []
+    /// The codec strings of its configuration record and its sequence parameter sets; both contain a level.
+    var codecs: [String] = []
     /// Why the stream can never be copied, or nil.
     var problem: String?
 
-    init(units: [Unit], problem: String? = nil) {
+    init(units: [Unit], codecs: [String] = [], problem: String? = nil) {
         self.units = units
+        self.codecs = codecs
         self.problem = problem
     }
 
@@ -29,6 +32,9 @@ struct CopyInspection: Sendable {
             problem = "its container has no avcC record"
             return
         }
+        // A sequence parameter set has the profile, constraints and level in the same bytes as the record.
+        codecs = ([format.record] + format.parameterSets.filter { H264.type(of: $0) == H264.NALType.sps })
+            .compactMap { H264.codecString(configuration: $0) }
         demuxer.select(streams: [index])
         while let packet = try demuxer.read() {
             guard packet.streamIndex == index else { continue }
@@ -124,6 +130,15 @@ struct CopyDecision {
         guard !stream.isInterlaced else { return .encode(reason: "it is interlaced") }
         guard stream.orientation == .upright, stream.sampleAspectRatio == Rational(1) else {
             return .encode(reason: "its frames have to be rotated or reshaped")
+        }
+        if let problem = copy.codecs.compactMap({
+            H264.levelProblem(codec: $0, size: stream.codedSize, frameRate: grid.frameRate)
+        }).first {
+            return .encode(reason: problem)
+        }
+        // Players guess the colour of frames without tags by their size, so it would differ from the other rungs'.
+        guard stream.color == OutputColor.choose(for: stream) else {
+            return .encode(reason: "its colour is not tagged as that of the other rungs")
         }
         guard timing.placement == .times, scan.corrections[stream.index] == nil, timing.format?.crop == nil else {
             return .encode(reason: "its timestamps or its frames have to be corrected")

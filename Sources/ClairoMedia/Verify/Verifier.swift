@@ -14,6 +14,8 @@ public struct Verifier {
     /// The measurements of segments that were already compared with their records. The verifier then neither reads nor
     /// decodes the segments. Nil if the verifier must check them.
     let measured: Presentation?
+    /// What is known about the source.
+    let comparison: SourceComparison
 
     /// Declared and measured rates may differ by this much (Apple's HLS authoring rules 1.26 and 1.27).
     static let rateTolerance = 0.1
@@ -21,10 +23,14 @@ public struct Verifier {
     /// Checks the output in `store`.
     /// - Parameter control: Receives progress and can cancel the verification.
     public init(store: any ObjectStore, control: JobControl = JobControl()) {
-        self.init(store: store, pending: [:], measured: nil, control: control)
+        self.init(store: store, pending: [:], measured: nil, comparison: .planned, control: control)
     }
 
-    init(store: any ObjectStore, pending: [ObjectKey: Data], measured: Presentation?, control: JobControl) {
+    init(
+        store: any ObjectStore, pending: [ObjectKey: Data], measured: Presentation?, comparison: SourceComparison,
+        control: JobControl
+    ) {
+        self.comparison = comparison
         self.store = store
         self.pending = pending
         self.measured = measured
@@ -49,6 +55,7 @@ public struct Verifier {
                 try measured.map(renditions) ?? decodeRenditions(manifest, &checks)
             checkOffsets(manifest, decoded, &checks)
             checkLevels(manifest, decoded, &checks)
+            compareWithSource(manifest, decoded, &checks)
             if manifest.plan.settings.formats.contains(.hls) { try checkHLS(manifest, decoded, &checks) }
             if manifest.plan.settings.formats.contains(.dash) { try checkDASH(manifest, &checks) }
             if manifest.plan.settings.formats.contains(.mp4) { try checkProgressive(manifest, &checks) }

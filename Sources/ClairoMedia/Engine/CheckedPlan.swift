@@ -1,0 +1,30 @@
+internal import ClairoCore
+internal import Libav
+
+/// Plans a job, and accepts a copied rung only if all of its segments can be verified. A source may look compatible and
+/// still be damaged.
+enum CheckedPlan {
+    /// - Returns: The plan, and the warnings about it. The same source and settings always give the same plan.
+    static func make(
+        scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings, source: any ByteSource,
+        limits: InputLimits, control: JobControl
+    ) throws -> (plan: Plan, warnings: [MediaWarning]) {
+        let plan = try TranscodePlanner.plan(
+            scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
+        guard let reason = try CopyRung.problem(of: plan, source: source, limits: limits, control: control) else {
+            return (plan, [])
+        }
+        var encoding = settings
+        encoding.copyCompatible = false
+        var encoded = try TranscodePlanner.plan(
+            scan: scan, fingerprint: fingerprint, settings: encoding, limits: limits)
+        // A run that continues compares its settings with these.
+        encoded.settings = settings
+        let copied = Set((plan.video?.rungs ?? []).filter(\.isCopy).map(\.name))
+        for index in encoded.video?.decisions.indices ?? 0..<0
+        where copied.contains(encoded.video?.decisions[index].name ?? "") {
+            encoded.video?.decisions[index].reason += "; not copied, because \(reason)"
+        }
+        return (encoded, [MediaWarning(.copyRefused, "the video is encoded instead of copied, because \(reason)")])
+    }
+}
