@@ -17,6 +17,8 @@ public final class Frame: @unchecked Sendable {
 
     /// Best estimate of the presentation time in the producer's time base.
     public var pts: Int64? { timestamp(pointer.pointee.best_effort_timestamp) ?? timestamp(pointer.pointee.pts) }
+    /// The presentation time that its packet had; nil if it had none.
+    public var containerPTS: Int64? { timestamp(pointer.pointee.pts) }
     /// Duration in the time base of its stream; 0 if unknown.
     public var duration: Int64 { clairo_frame_duration(pointer) }
     /// Width in pixels.

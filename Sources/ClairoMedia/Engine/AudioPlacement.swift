@@ -36,11 +36,15 @@ struct AudioPlacement<Block> {
     private static var largeError: Int { AudioPlan.sampleRate / 10 }
     private static var enoughBlocks: Int { 8 }
 
+    /// Blocks that follow each other, so that a source with tiny ones does not cost more.
     private struct Waiting {
-        var block: Block
+        var blocks: [(block: Block, count: Int)]
         var start: Int
         var count: Int
     }
+
+    /// Blocks are joined up to this number of samples, and if the error between them is at most the second value.
+    private static var joined: (samples: Int, error: Int) { (1024, AudioPlan.sampleRate / 1000) }
 
     private let limit: Int
     private var waiting: [Waiting] = []
@@ -62,11 +66,18 @@ struct AudioPlacement<Block> {
     /// Takes the next block, whose first sample belongs at `start`, and returns what can be placed.
     mutating func add(_ block: Block, start: Int, count: Int) -> [Step] {
         guard count > 0, !isFull else { return [] }
-        waiting.append(Waiting(block: block, start: start, count: count))
+        if let last = waiting.last, last.count + count <= Self.joined.samples,
+            abs(start - last.start - last.count) <= Self.joined.error
+        {
+            waiting[waiting.count - 1].blocks.append((block, count))
+            waiting[waiting.count - 1].count += count
+        } else {
+            waiting.append(Waiting(blocks: [(block, count)], start: start, count: count))
+        }
         waitingSamples += count
         var steps: [Step] = []
         while let first = waiting.first, waitingSamples - first.count >= Self.longWindow, !isFull {
-            steps.append(place())
+            steps += place()
         }
         return steps
     }
@@ -74,24 +85,32 @@ struct AudioPlacement<Block> {
     /// Returns the rest.
     mutating func finish() -> [Step] {
         var steps: [Step] = []
-        while !waiting.isEmpty, !isFull { steps.append(place()) }
+        while !waiting.isEmpty, !isFull { steps += place() }
         return steps
     }
 
-    private mutating func place() -> Step {
+    private mutating func place() -> [Step] {
         let errors = errors()
         let gap = gap(errors)
         let next = waiting.removeFirst()
         waitingSamples -= next.count
         if gap != 0, hasStarted { gaps += 1 }
-        let silence = min(max(gap, 0), limit - position)
-        let dropped = min(max(-gap, 0), next.count)
-        let extra = gap == 0 && hasStarted ? drift(errors, count: next.count) : 0
-        let taken = dropped..<max(dropped, min(next.count, dropped + limit - position - silence - max(extra, 0)))
-        if !taken.isEmpty || silence > 0 { hasStarted = true }
-        let stretched = taken.count == next.count ? extra : 0
-        position += silence + taken.count + stretched
-        return Step(silence: silence, block: next.block, range: taken, extra: stretched)
+        var silence = min(max(gap, 0), limit - position)
+        var dropping = max(-gap, 0)
+        var extra = gap == 0 && hasStarted ? drift(errors, count: next.count) : 0
+        var steps: [Step] = []
+        for (block, count) in next.blocks {
+            let dropped = min(dropping, count)
+            dropping -= dropped
+            let taken = dropped..<max(dropped, min(count, dropped + limit - position - silence - max(extra, 0)))
+            if !taken.isEmpty || silence > 0 { hasStarted = true }
+            let stretched = taken.count == count && count > abs(extra) ? extra : 0
+            position += silence + taken.count + stretched
+            steps.append(Step(silence: silence, block: block, range: taken, extra: stretched))
+            extra -= stretched
+            silence = 0
+        }
+        return steps
     }
 
     /// How late each waiting block would be placed too early, in samples, if all followed without a gap.

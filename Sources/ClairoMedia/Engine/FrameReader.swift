@@ -52,6 +52,8 @@ struct FrameReader {
         var timeline = FrameTimeline(
             frames: frames, origin: plan.origin, grid: video.grid, placement: video.placement ?? .times)
         var times = video.placement == .sortedTimes ? SortedTimes(delay: video.sortedTimeDelay ?? 0) : nil
+        // The frame before, which the deinterlacer needs if it is made later.
+        var previous: Frame?
         // Made for the first interlaced frame. It returns other frames unchanged.
         var deinterlacer: Deinterlacer?
         var decodedCount = 0
@@ -73,6 +75,7 @@ struct FrameReader {
                 }
                 unseen = (decodedCount - 1, opened?.errorCount ?? 0)
             }
+            if !hasSought || unseen != nil, (opened?.errorCount ?? 0) > (unseen?.errors ?? 0) { control.noteDamage() }
             if let (shown, range) = timeline.replaceCurrent(with: frame, at: position) { try body(shown, range) }
         }
 
@@ -80,8 +83,11 @@ struct FrameReader {
             while !isLate, case .value(let frame) = try control.clock.measure(.decode, { try decoder.receive() }) {
                 decodedCount += 1
                 hasKeyFrame = hasKeyFrame || frame.isKey
-                if frame.isInterlaced, deinterlacer == nil { deinterlacer = Deinterlacer(timeBase: decoder.timeBase) }
-                let pts = times == nil ? frame.pts : times?.next()
+                if frame.isInterlaced, deinterlacer == nil {
+                    deinterlacer = Deinterlacer(timeBase: decoder.timeBase, after: previous)
+                }
+                previous = frame
+                let pts = times == nil ? frame.pts : times?.next(own: frame.containerPTS)
                 if let deinterlacer {
                     for (output, pts) in try control.clock.measure(
                         .conform, { try deinterlacer.process(frame, pts: pts) })
@@ -171,7 +177,14 @@ struct SortedTimes {
         times.insert(time, at: index)
     }
 
-    mutating func next() -> Int64? { times.isEmpty ? nil : times.removeFirst().addingChecked(delay) }
+    /// - Parameter own: The frame's presentation time, if the container has one. A decoder leaves out frames whose
+    ///   references are missing, and their times are skipped. Without a delay (AVI) such times are wrong.
+    mutating func next(own: Int64? = nil) -> Int64? {
+        if delay > 0, let own {
+            while times.count > 1, let time = times[1].addingChecked(delay), time <= own { times.removeFirst() }
+        }
+        return times.isEmpty ? nil : times.removeFirst().addingChecked(delay)
+    }
 }
 
 /// Maps source frames to frames of the output grid. Each is held until the next one determines how long it is shown.
@@ -206,15 +219,15 @@ struct FrameTimeline {
     func position(pts: Int64?, timeBase: Rational) -> Int {
         guard let pts else { return (lastPosition ?? -1) + 1 }
         let position = grid.frame(at: Rational(pts) * timeBase, origin: origin)
-        guard placement == .order else { return position }
-        return Self.ordered(position, after: lastPosition ?? -1)
+        return Self.ordered(position, after: lastPosition ?? -1, placement)
     }
 
-    /// The position of a frame that jitters: the next one, if that is near its own. A frame is shown at most one frame
-    /// early, and `mostDelay` late.
-    static func ordered(_ position: Int, after last: Int) -> Int {
+    /// The position of a frame after the last one, if frames are not placed by their times alone: the next one, if that
+    /// is near its own. A frame that jitters is shown at most one frame early.
+    static func ordered(_ position: Int, after last: Int, _ placement: FramePlacement) -> Int {
         let next = last + 1
-        return next - position > mostDelay ? position : max(next, position - 1)
+        guard placement != .times, next - position <= mostDelay else { return position }
+        return max(next, placement == .order ? position - 1 : position)
     }
 
     /// Makes `frame` the current frame and returns the previous one with the output frames that show it, if any are
@@ -258,15 +271,20 @@ final class Deinterlacer {
     private var graph: FilterGraph?
     private var shape: [Int] = []
     private var nextPTS: Int64 = 0
+    private var skipped = 0
 
-    init(timeBase: Ratio) { self.timeBase = timeBase }
+    /// The frame before the first one. It is not returned.
+    private var before: Frame?
+
+    init(timeBase: Ratio, after before: Frame? = nil) {
+        self.timeBase = timeBase
+        self.before = before
+    }
 
     var outputTimeBase: Ratio { graph?.timeBase(output: 0) ?? timeBase }
 
     func process(_ frame: Frame, pts known: Int64?) throws -> [(Frame, Int64?)] {
-        let current = [
-            frame.width, frame.height, Int(frame.format), Int(frame.colorMatrix), frame.isFullRange ? 1 : 0,
-        ]
+        let current = Self.shape(of: frame)
         var outputs: [(Frame, Int64?)] = []
         if graph == nil || current != shape {
             outputs = try finish()
@@ -274,11 +292,20 @@ final class Deinterlacer {
                 video: "[in]bwdif=mode=send_frame:parity=auto:deint=interlaced[out0]", like: frame, timeBase: timeBase,
                 outputs: 1)
             shape = current
+            if let before, Self.shape(of: before) == current {
+                try graph?.push(before, pts: (known ?? nextPTS) &- max(before.duration, 1))
+                skipped = 1
+            }
+            before = nil
         }
         let pts = known ?? nextPTS
-        nextPTS = pts + max(frame.duration, 1)
+        nextPTS = pts.addingChecked(max(frame.duration, 1)) ?? pts
         try graph?.push(frame, pts: pts)
         return try outputs + pull()
+    }
+
+    private static func shape(of frame: Frame) -> [Int] {
+        [frame.width, frame.height, Int(frame.format), Int(frame.colorMatrix), frame.isFullRange ? 1 : 0]
     }
 
     /// Returns the frame that was still waiting for its successor.
@@ -290,7 +317,9 @@ final class Deinterlacer {
 
     private func pull() throws -> [(Frame, Int64?)] {
         var outputs: [(Frame, Int64?)] = []
-        while let graph, case .value(let output) = try graph.pull() { outputs.append((output, output.pts)) }
+        while let graph, case .value(let output) = try graph.pull() {
+            if skipped > 0 { skipped -= 1 } else { outputs.append((output, output.pts)) }
+        }
         return outputs
     }
 }

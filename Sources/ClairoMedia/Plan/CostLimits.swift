@@ -32,9 +32,10 @@ struct CostLimits: Sendable, Hashable {
     /// - Parameters:
     ///   - plan: The plan, with its prediction.
     ///   - sourceFrames: The number of frames in the part of the source that is used.
+    ///   - audibleSeconds: The seconds of audio in the source, without gaps.
     ///   - name: The name of the source.
     /// - Throws: `badInput` (65) with the numbers if a limit is exceeded.
-    func check(plan: Plan, sourceFrames: Int, name: String) throws(ClairoError) {
+    func check(plan: Plan, sourceFrames: Int, audibleSeconds: Double, name: String) throws(ClairoError) {
         if plan.prediction.cpuSeconds > maxCPUSeconds {
             throw Self.tooExpensive(
                 "\(name) would take \(Self.rounded(plan.prediction.cpuSeconds / 3600)) CPU hours, more than the limit "
@@ -48,8 +49,7 @@ struct CostLimits: Sendable, Hashable {
         let frames = plan.video?.grid.frameCount ?? 0
         let ratio = Double(frames) / Double(max(sourceFrames, 1))
         // A still image may be shown as long as there is audio.
-        let audible = plan.audio.map { Double($0.sourceSampleCount ?? 0) / Double(AudioPlan.sampleRate) }.max() ?? 0
-        let isSilent = audible < plan.duration.doubleValue / 2
+        let isSilent = audibleSeconds < plan.duration.doubleValue / 2
         if isSilent, Double(frames) > Self.fewFrames, ratio > maxFramesPerSourceFrame {
             throw Self.tooExpensive(
                 "\(name): its \(sourceFrames) frames would become \(frames), more than the limit of "

@@ -40,17 +40,22 @@ public enum TranscodePlanner {
                 "\(name) lasts \(clock(length.doubleValue)), longer than the limit of \(clock(limits.maxDuration))",
                 advice: "Raise it with --max-duration if you trust the file, or take a part with --duration.")
         }
-        let audio = info.primaryAudio.map {
-            planAudio($0, length: length, origin: origin, grid: video?.grid, settings: settings)
+        let rightChannels = Set(scan.pairs.values)
+        let audio = info.primaryAudio.filter { !rightChannels.contains($0.index) }.map { stream in
+            let right = scan.pairs[stream.index].flatMap { index in info.audio.first { $0.index == index } }
+            return planAudio(
+                stream, right: right, length: length, origin: origin, grid: video?.grid, settings: settings)
         }
         let (chunks, cpuSeconds) = chunks(video, scan: scan, origin: origin, settings: settings)
-        let used = Set([video?.streamIndex].compactMap { $0 } + audio.map(\.streamIndex))
+        let used = Set(
+            [video?.streamIndex].compactMap { $0 } + audio.map(\.streamIndex)
+                + audio.compactMap(\.pairedStreamIndex))
         let plan = Plan(
             source: fingerprint, settings: settings, origin: origin, video: video, audio: audio, chunks: chunks,
             prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings),
             corrections: scan.corrections.filter { used.contains($0.key) })
         try CostLimits(cpuHours: limits.maxCPUHours).check(
-            plan: plan, sourceFrames: scan.video?.pts.count ?? 0, name: name)
+            plan: plan, sourceFrames: scan.video?.pts.count ?? 0, audibleSeconds: scan.audibleSeconds, name: name)
         return plan
     }
 
@@ -97,7 +102,7 @@ public enum TranscodePlanner {
         var frames = max(1, ((end - origin) * rate).rounded)
         var sourceFrames = scan.video.map { lastPosition($0, origin: origin, rate: rate) + 1 } ?? 0
         // Frames that are counted may end a little later than their times say.
-        if scan.video?.placement == .order { frames = max(frames, sourceFrames) }
+        if scan.video?.placement != .times { frames = max(frames, sourceFrames) }
         if let audioEnd, audioEnd - end > slack { frames = ((audioEnd - origin) * rate).ceil }
         if let duration = settings.duration {
             let wanted = max(1, (duration * rate).rounded)
@@ -138,7 +143,7 @@ public enum TranscodePlanner {
         var count = 0
         for pts in scan.pts {
             var position = grid.frame(at: Rational(pts) * scan.timeBase, origin: origin)
-            if scan.placement == .order { position = FrameTimeline.ordered(position, after: last) }
+            position = FrameTimeline.ordered(position, after: last, scan.placement)
             guard position < grid.frameCount else { break }
             // Frames before the start are replaced by the first one of the output.
             if max(position, 0) > last || count == 0 { count += 1 }
@@ -151,8 +156,11 @@ public enum TranscodePlanner {
     private static func lastPosition(_ scan: SourceScan.VideoScan, origin: Rational, rate: Rational) -> Int64 {
         let grid = SegmentGrid(frameRate: rate, frameCount: 0)
         func position(_ pts: Int64) -> Int { grid.frame(at: Rational(pts) * scan.timeBase, origin: origin) }
-        guard scan.placement == .order else { return Int64(max(-1, position(scan.pts.last ?? 0))) }
-        return Int64(scan.pts.reduce(-1) { last, pts in max(last, FrameTimeline.ordered(position(pts), after: last)) })
+        guard scan.placement != .times else { return Int64(max(-1, position(scan.pts.last ?? 0))) }
+        return Int64(
+            scan.pts.reduce(-1) { last, pts in
+                max(last, FrameTimeline.ordered(position(pts), after: last, scan.placement))
+            })
     }
 
     /// The rate of the source's busiest part in H.264; nil if it is unknown.
@@ -176,12 +184,14 @@ public enum TranscodePlanner {
         return settings.duration.map { min($0, length) } ?? length
     }
 
+    /// - Parameter right: The right channel if the stream is the left one of two mono streams.
     private static func planAudio(
-        _ stream: AudioStream, length: Rational, origin: Rational, grid: SegmentGrid?, settings: TranscodeSettings
+        _ stream: AudioStream, right: AudioStream?, length: Rational, origin: Rational, grid: SegmentGrid?,
+        settings: TranscodeSettings
     ) -> AudioPlan {
-        let channels = stream.channels == 1 ? 1 : 2
+        let channels = stream.channels == 1 && right == nil ? 1 : 2
         // Audio that ends shortly after the last frame is kept; shorter audio is padded with silence.
-        let own = Rational(seconds: stream.end) - origin
+        let own = Rational(seconds: max(stream.end, right?.end ?? stream.end)) - origin
         let covered = settings.duration == nil && own > length && own - length <= slack ? own : length
         let rate = Int64(AudioPlan.sampleRate)
         let boundaries: [Rational]
@@ -193,9 +203,12 @@ public enum TranscodePlanner {
             let count = Int((length / Rational(seconds: settings.segmentSeconds)).ceil)
             boundaries = (1..<max(count, 1)).map { Rational(Int64($0)) * Rational(seconds: settings.segmentSeconds) }
         }
+        // The channels of a pair may be named left and right.
+        let title = right == nil || right?.title == stream.title ? stream.title : nil
         var track = AudioPlan(
-            streamIndex: stream.index, language: ISO639.code(stream.language), title: stream.title, channels: channels,
-            bitRate: channels == 1 ? 64_000 : 128_000, sampleCount: Int((covered * Rational(rate)).ceil),
+            streamIndex: stream.index, pairedStreamIndex: right?.index, language: ISO639.code(stream.language),
+            title: title, channels: channels, bitRate: channels == 1 ? 64_000 : 128_000,
+            sampleCount: Int((covered * Rational(rate)).ceil),
             sourceSampleCount: Int(max(0, (min(own, covered) * Rational(rate)).floor)), segmentBoundaries: boundaries)
         // A last segment of one or two frames may be too short for an access unit. Its audio ends with the segment
         // before.
@@ -217,8 +230,9 @@ public enum TranscodePlanner {
             return ([Chunk(index: 0, segments: 0..<grid.segmentCount, seekTimestamp: nil)], total)
         }
         let size = video.segmentsPerEncoder
-        // Deinterlacing needs earlier frames, so decoding starts a few frames before the chunk.
-        let margin = video.deinterlace ? 4 : 1
+        // Deinterlacing needs earlier frames, so decoding starts a few frames before the chunk. Interlaced frames may
+        // begin anywhere.
+        let margin = 4
         let usesDecodeTime = scan.info.container.hasPrefix("mov")
         let keyFrames = timing.keyFrames.sorted { $0.pts < $1.pts }
         let chunks = stride(from: 0, to: grid.segmentCount, by: size).enumerated().map { index, first in

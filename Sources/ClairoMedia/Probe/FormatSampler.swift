@@ -36,6 +36,8 @@ struct FormatSampler {
 
     /// Formats beyond this number are damage.
     private static let mostSamples = 64
+    /// Later changes are not recorded.
+    private static let mostChanges = 2000
     /// The number of packets that a decoder gets to return its first frame.
     private static let mostPackets = 60
 
@@ -46,7 +48,9 @@ struct FormatSampler {
     mutating func take(_ packet: Packet, number: Int, of info: StreamInfo, from demuxer: Demuxer) throws {
         if packet.isKey, let signature = packet.withBytes({ FormatSignature.of($0, of: info) }) {
             if let known = signatures[signature] {
-                if let known, samples.last?.format != known { samples.append(Sample(packet: number, format: known)) }
+                if let known, samples.last?.format != known, samples.count < Self.mostChanges {
+                    samples.append(Sample(packet: number, format: known))
+                }
             } else if signatures.count < Self.mostSamples {
                 try finish()
                 signatures[signature] = .some(nil)

@@ -1,4 +1,5 @@
 internal import ClairoCore
+internal import Foundation
 
 /// Determines the exact frame rate of a stream from the timestamps of its frames.
 ///
@@ -11,6 +12,9 @@ enum FrameTiming {
         var isVariable: Bool
         /// Whether frames must be counted rather than placed by their times, which would let some share a position.
         var isJittered = false
+        /// How much later than the first frame, in frames, the grid begins, so that most frames are in the middle of
+        /// their position.
+        var phase = 0.0
     }
 
     /// The rates that cameras and editors produce.
@@ -64,21 +68,32 @@ enum FrameTiming {
             seconds = pts.map { Double($0 - first) * tick }
         }
 
+        /// Where in a frame of this rate most times lie, in frames from -0.49 to 0.49; 0 if they lie anywhere.
+        func phase(at rate: Rational) -> Double {
+            var (x, y) = (0.0, 0.0)
+            for time in seconds {
+                let angle = 2 * Double.pi * (time * rate.doubleValue).truncatingRemainder(dividingBy: 1)
+                x += cos(angle)
+                y += sin(angle)
+            }
+            guard (x * x + y * y).squareRoot() > 0.3 * Double(seconds.count) else { return 0 }
+            return min(max(atan2(y, x) / (2 * Double.pi), -0.49), 0.49)
+        }
+
         /// The number of frames that share a position with the frame before at this rate.
         func losses(at rate: Rational) -> Int {
-            let rate = rate.doubleValue
+            let (frames, phase) = (rate.doubleValue, phase(at: rate))
             var last = -1.0
             var losses = 0
             for time in seconds {
-                let position = (time * rate).rounded()
+                let position = (time * frames - phase).rounded()
                 if position <= last { losses += 1 }
                 last = max(last, position)
             }
             return losses
         }
 
-        func losesFew(at rate: Rational) -> Bool {
-            let losses = losses(at: rate)
+        func areFew(_ losses: Int) -> Bool {
             guard losses > 0 else { return true }
             return seconds.count > 20 && Double(losses) <= max(1, tolerableLoss * Double(seconds.count))
         }
@@ -99,20 +114,25 @@ enum FrameTiming {
 
     /// The rate of a source without a constant one: that of its fast parts, so that no moving frame is lost.
     private static func variable(_ times: Times, median: Double, nearest: Rational, mean: Rational) -> Result {
+        func placed(_ rate: Rational) -> Result { Result(rate: rate, isVariable: true, phase: times.phase(at: rate)) }
+        // The usual step of a source that jitters is inexact, and so is the average of one with pauses.
+        let near = standardRates.filter { distance($0, Rational(1) / Rational(seconds: median)) < 0.02 }
+        let candidates = [nearest] + near.filter { $0 != nearest }
+        let losses = candidates.map(times.losses)
+        let best = losses.indices.min { losses[$0] < losses[$1] } ?? 0
+        if times.areFew(losses[best]) { return placed(candidates[best]) }
         if times.seconds.count > 8 {
-            // The average of a short source is inexact, and so is the usual step of one that jitters.
             let standard = standardRates.min { distance($0, mean) < distance($1, mean) } ?? mean
-            let candidates = [distance(standard, mean) < 0.015 ? standard : nearest, nearest, mean]
-            if let rate = candidates.first(where: times.isNear) {
-                return Result(rate: rate, isVariable: true, isJittered: rate <= fastest && times.losses(at: rate) > 0)
+            let average = distance(standard, mean) < 0.02 ? standard : mean
+            if let rate = [candidates[best], average].first(where: times.isNear), rate <= fastest {
+                return Result(rate: rate, isVariable: true, isJittered: true)
             }
         }
-        if times.losesFew(at: nearest) { return Result(rate: nearest, isVariable: true) }
         if nearest <= fastest, times.isEven(median: median) {
             return Result(rate: nearest, isVariable: true, isJittered: true)
         }
         let faster = standardRates.filter { $0 <= fastest && $0 > nearest }.sorted()
-        return Result(rate: faster.first(where: times.losesFew) ?? max(nearest, fastest), isVariable: true)
+        return placed(faster.first { times.areFew(times.losses(at: $0)) } ?? max(nearest, fastest))
     }
 
     /// The frame rate of the output: the source's own, between 1 and 60. A rate above 60 is divided by a whole number

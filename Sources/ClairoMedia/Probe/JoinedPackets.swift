@@ -46,10 +46,14 @@ struct JoinedPackets {
             guard let expected = joined(first, stream), others.count > 2,
                 let raw = stream.packets[first].time
             else { continue }
-            let steps = zip(others.dropFirst(), others).map { $0 - $1 }
+            let steps = zip(others.dropFirst(), others).map { Double($0) - Double($1) }
             let usual = steps.sorted()[steps.count / 2]
-            let vacant = zip(others, steps).filter { $0.1 > usual + usual / 2 }.map { $0.0 + usual }
-            guard usual > 0, let place = vacant.min(by: { abs($0 - expected) < abs($1 - expected) }) else { continue }
+            guard usual > 0, usual < 1e15 else { continue }
+            let vacant = zip(others, steps).filter { $0.1 > 1.5 * usual }.compactMap {
+                $0.0.addingChecked(Int64(usual))
+            }
+            let place = vacant.min { abs(Double($0) - Double(expected)) < abs(Double($1) - Double(expected)) }
+            guard let place else { continue }
             corrections[index].shift = place.subtractingReportingOverflow(raw).partialValue
         }
     }
@@ -66,9 +70,11 @@ struct JoinedPackets {
             if current != shift { starts.append((correction.packet, shift)) }
             current = shift
         }
+        var nextKey = 0
         for (index, start) in starts.enumerated() {
             let end = index + 1 < starts.count ? starts[index + 1].packet : stream.packets.count
-            let key = keys.first { $0 >= start.packet } ?? end
+            while nextKey < keys.count, keys[nextKey] < start.packet { nextKey += 1 }
+            let key = nextKey < keys.count ? keys[nextKey] : end
             let skipped = min(key, end) - start.packet
             // A stretch without any key frame is used as it is, if it is the only one.
             guard skipped > 0, key < end || index > 0 else { continue }
@@ -91,17 +97,21 @@ struct JoinedPackets {
         for (number, packet) in stream.packets.enumerated() {
             let shift = cursor.shift(ofPacket: number)
             let key = keys.first?.packet == number ? keys.popFirst() : nil
-            let raw = delay.flatMap { packet.dts?.addingChecked($0) } ?? packet.time
-            guard let shift, let time = raw?.addingChecked(shift) else { continue }
-            records.append(Record(time: time, bytes: packet.bytes))
+            guard let shift else { continue }
             if let key, let pts = key.pts.addingChecked(shift), let dts = key.dts.addingChecked(shift) {
                 keyFrames.append(SourceScan.KeyFrame(pts: pts, dts: dts))
                 keyTimes[number] = pts
                 keyFrameBytes += Int64(packet.bytes)
             }
+            let raw = delay.flatMap { packet.dts?.addingChecked($0) } ?? packet.time
+            guard packet.time != nil, let time = raw?.addingChecked(shift) else { continue }
+            records.append(Record(time: time, bytes: packet.bytes))
         }
         records.sort { $0.time < $1.time }
     }
+
+    /// The number of packets that have the same time as another.
+    var sharedTimes: Int { zip(records, records.dropFirst()).count { $0.time == $1.time } }
 
     /// The time of the key frame in packet `number` of the stream; nil if it is left out.
     func time(ofKeyPacket number: Int) -> Int64? { keyTimes[number] }

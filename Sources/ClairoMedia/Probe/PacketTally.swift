@@ -17,6 +17,8 @@ struct PacketTally {
         var lastEnd: Int64?
         /// The smallest distance from a decoding time to the presentation time of the packet.
         var leastDelay: Int64?
+        /// The sum of the packets' durations in seconds. One that claims to be long is not believed.
+        var seconds = 0.0
         fileprivate var lastDuration: Int64 = 0
     }
 
@@ -52,6 +54,7 @@ struct PacketTally {
         // An edited file shows each frame for as long as its author wanted.
         let isEdited = demuxer.formatName.hasPrefix("mov") || demuxer.formatName == "gif"
         let isLive = ["mpegts", "mpeg", "flv"].contains(demuxer.formatName)
+        var moving: Set<Int> = []
         reading: while true {
             let packet: Packet
             do {
@@ -65,12 +68,13 @@ struct PacketTally {
             }
             if kinds[packet.streamIndex] == nil {
                 demuxer.refreshStreams()
+                try limits.check(streams: demuxer.streams, name: "The file")
                 kinds = Dictionary(uniqueKeysWithValues: demuxer.streams.map { ($0.index, $0) })
             }
             guard let info = kinds[packet.streamIndex] else { continue }
             let number = streams[info.index]?.count ?? 0
-            let moving = streams.keys.count { kinds[$0]?.kind == .audio || kinds[$0]?.kind == .video }
-            try record(packet, of: info, joinsGaps: !isEdited && (isLive || moving > 1))
+            if info.kind == .audio || info.kind == .video { moving.insert(info.index) }
+            try record(packet, of: info, joinsGaps: !isEdited && (isLive || moving.count > 1))
             if hasContent, info.kind == .video || info.kind == .audio {
                 try learned.take(packet, of: info, from: demuxer)
                 if info.kind == .video, !info.isAttachedPicture {
@@ -90,10 +94,14 @@ struct PacketTally {
             packet, isVideo: isVideo, limits: limits, in: &streams[info.index, default: Stream()])
         guard !packet.isDiscarded, let time = packet.pts ?? packet.dts else { return }
         let stream = streams[info.index] ?? Stream()
+        if info.kind == .audio {
+            let seconds = Double(packet.duration) * Rational(info.timeBase).doubleValue
+            streams[info.index]?.seconds += min(max(seconds, 0), 2)
+        }
         if isTimed {
             clock.take(
                 stream: info.index, packet: stream.count - 1, base: Rational(info.timeBase), pts: time,
-                dts: packet.dts ?? time, duration: stream.lastDuration, isKey: isVideo && packet.isKey,
+                dts: packet.dts, duration: stream.lastDuration, isKey: isVideo && packet.isKey,
                 joinsGaps: joinsGaps)
         }
     }
@@ -108,6 +116,10 @@ struct PacketTally {
         if isVideo {
             stream.packets.append(PacketRecord(time: time, dts: packet.dts, bytes: Int32(clamping: packet.size)))
         }
+        // A frame outside the edit list may be the reference of those inside.
+        if isVideo, packet.isKey, let time = packet.pts ?? packet.dts {
+            stream.keyFrames.append(KeyPacket(packet: stream.count - 1, pts: time, dts: packet.dts ?? time))
+        }
         guard !packet.isDiscarded else { return }
         if packet.pts == nil { stream.lacksTimes += 1 }
         if isVideo, let pts = packet.pts, let dts = packet.dts {
@@ -119,9 +131,6 @@ struct PacketTally {
         if packet.duration > 0 { stream.lastDuration = packet.duration }
         if let end = time.addingChecked(stream.lastDuration) { stream.lastEnd = max(stream.lastEnd ?? end, end) }
         guard isVideo else { return }
-        if packet.isKey {
-            stream.keyFrames.append(KeyPacket(packet: stream.count - 1, pts: time, dts: packet.dts ?? time))
-        }
         if stream.packets.count > limits.maxFrames {
             throw .badMedia(
                 "It has more frames than the limit of \(limits.maxFrames)",

@@ -11,6 +11,11 @@ extension SourceAnalyzer {
         let alphaDecoder = contents.stream(video.index).flatMap { $0.hasAlphaMode ? Self.alphaDecoder($0) : nil }
         let frames = try firstFrames(of: video, corrections: contents.corrections[video.index], decoder: alphaDecoder)
         guard let first = frames.first else { return }
+        // A container that calls every frame a key frame, and is wrong, does not say where decoding can begin.
+        let tallied = contents.tally.streams[video.index]
+        if let tallied, tallied.keyFrames.count == tallied.count, frames.contains(where: { !$0.isKey }) {
+            scan?.hasFalseKeyFrames = true
+        }
         let sampler = contents.tally.formats[video.index]
         let history = FormatHistory(
             first: FrameFormat(first), samples: sampler?.samples ?? [], packets: contents.packets[video.index],
@@ -141,11 +146,14 @@ struct FormatHistory {
     /// The format that the ladder follows: the largest that holds for five seconds, or else the one that holds longest.
     var main: FrameFormat {
         let totals = parts.reduce(into: [FrameFormat: Double]()) { $0[$1.format, default: 0] += $1.seconds }
-        let lasting = totals.filter { $0.value >= Self.leastSeconds }
-        let longest = totals.max { $0.value < $1.value }?.key ?? first
-        return lasting.keys.max {
-            ($0.codedSize.pixels, totals[$0] ?? 0) < ($1.codedSize.pixels, totals[$1] ?? 0)
-        } ?? longest
+        // In the order of the source, so that the first of equals is chosen in every run.
+        var best = first
+        func rank(_ format: FrameFormat) -> (Int, Double) {
+            let seconds = totals[format] ?? 0
+            return seconds >= Self.leastSeconds ? (format.codedSize.pixels, seconds) : (0, seconds)
+        }
+        for part in parts where rank(part.format) > rank(best) { best = part.format }
+        return best
     }
 
     var warnings: [MediaWarning] {

@@ -96,7 +96,7 @@ public struct SourceAnalyzer {
 
         let chosen =
             video.filter { $0.index == choice.video }.map { ($0.start, $0.end) }
-            + audio.filter { choice.audio.contains($0.index) }.map { ($0.start, $0.end) }
+            + audio.filter { choice.usedAudio.contains($0.index) }.map { ($0.start, $0.end) }
         let end = chosen.map(\.1).max() ?? 0
         let duration = max(0, end - (chosen.map(\.0).min() ?? 0))
         let declared = demuxer.declaredDuration.map { Double($0) / 1e6 }
@@ -105,7 +105,7 @@ public struct SourceAnalyzer {
             format: demuxer.formatName, tally: tally, readable: duration, end: max(end, contents.end))
         var warnings =
             choice.warnings + unreadWarning(demuxer, contents: contents)
-            + contents.warnings(video: choice.video, audio: choice.audio) + formatWarnings
+            + contents.warnings(video: choice.video, audio: choice.usedAudio) + formatWarnings
         if truncation == nil, let declared, abs(declared - duration) > max(1, duration * 0.1),
             abs(declared - end) > 1, contents.timeline.breaks.isEmpty, abs(declared - contents.end) > 1
         {
@@ -121,14 +121,17 @@ public struct SourceAnalyzer {
             otherStreams: contents.streams.filter { $0.kind == .other }.map {
                 $0.codecTag.isEmpty ? $0.codecName : $0.codecTag
             },
-            selectedVideo: choice.video, selectedAudio: choice.audio, truncation: truncation,
+            selectedVideo: choice.video, selectedAudio: choice.usedAudio, truncation: truncation,
             isSeekable: isSeekable(demuxer, scan: scan, contents: contents), warnings: warnings)
         var copy: CopyInspection?
         if inspectsCopy, let selected = choice.video {
             let again = try Demuxer.open(source, limits: limits, interrupt: interrupt)
             copy = try CopyInspection(reading: again, stream: selected)
         }
-        return SourceScan(info: info, video: scan, copy: copy, corrections: contents.corrections)
+        var result = SourceScan(
+            info: info, video: scan, copy: copy, corrections: contents.corrections, pairs: choice.pairs)
+        result.audibleSeconds = choice.audio.compactMap { tally.streams[$0]?.seconds }.max() ?? 0
+        return result
     }
 
     /// Counts all packets, from the index alone if the container has a complete one.

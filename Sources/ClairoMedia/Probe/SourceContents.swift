@@ -63,10 +63,11 @@ struct SourceContents {
         guard tallied.lacksTimes > 0, isWhole || tallied.lacksTimes == tallied.count,
             tallied.packets.allSatisfy({ $0.dts != nil || $0.time == nil })
         else { return nil }
-        // Packets whose times do not ascend are parts of frames, unless the clock restarts.
+        // If many packets' times do not ascend, they are parts of frames.
         let times = tallied.packets.compactMap(\.dts)
         let second = stream.timeBase.num > 0 ? Int64(stream.timeBase.den / stream.timeBase.num) : 1
-        guard !zip(times.dropFirst(), times).contains(where: { $0 <= $1 && $1 &- $0 < second / 5 }) else { return nil }
+        let repeated = zip(times.dropFirst(), times).count { $0 <= $1 && $1 &- $0 < second / 5 }
+        guard repeated * 20 <= times.count else { return nil }
         return max(0, tallied.leastDelay ?? 0)
     }
 
@@ -75,7 +76,10 @@ struct SourceContents {
     ) -> SourceScan.VideoScan? {
         guard let first = joined.records.first, let last = joined.records.last else { return nil }
         let timeBase = Rational(stream.timeBase)
-        let start = timing.isJittered ? averageStart(joined, timeBase, timing.rate) : Rational(first.time) * timeBase
+        let start =
+            timing.isJittered
+            ? averageStart(joined, timeBase, timing.rate)
+            : Rational(first.time) * timeBase + Rational(seconds: timing.phase / timing.rate.doubleValue)
         return SourceScan.VideoScan(
             timeBase: timeBase, pts: joined.records.map(\.time), sizes: joined.records.map(\.bytes),
             keyFrames: joined.keyFrames, keyFrameBytes: joined.keyFrameBytes,
@@ -162,6 +166,13 @@ struct SourceContents {
                     "\(replaced == 1 ? "a wrong timestamp was" : "\(replaced) wrong timestamps were") replaced"))
         }
         if let joined = video.flatMap({ packets[$0] }) {
+            let shared = joined.sharedTimes
+            if shared > 1, shared * 200 > joined.records.count, video.flatMap({ scans[$0] })?.placement == .times {
+                warnings.append(
+                    MediaWarning(
+                        .framesLost,
+                        "\(shared) of \(joined.records.count) frames have the time of another frame and are left out"))
+            }
             if joined.skippedAtStart > 0 {
                 warnings.append(
                     MediaWarning(

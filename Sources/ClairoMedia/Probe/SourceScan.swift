@@ -10,6 +10,11 @@ public struct SourceScan: Sendable {
     let copy: CopyInspection?
     /// What joins the stretches of the source; see `Plan.corrections`.
     var corrections: [Int: [ClockCorrection]] = [:]
+    /// Mono streams that become one stereo track: the index of the right channel by that of the left one.
+    var pairs: [Int: Int] = [:]
+
+    /// The seconds of audio in the used streams, without gaps: the longest of them.
+    var audibleSeconds = 0.0
 
     /// The selected video stream. Times are in ticks of its time base, on the joined timeline.
     struct VideoScan: Sendable {
@@ -28,6 +33,8 @@ public struct SourceScan: Sendable {
         let placement: FramePlacement
         /// With sorted times, the ticks from decoding to presentation.
         let delay: Int64?
+        /// Whether the container marks frames as key frames that are none.
+        var hasFalseKeyFrames = false
         /// The format that most of the stream has; the ladder is planned for it.
         var format: SourceFormat?
     }

@@ -13,7 +13,9 @@ struct StretchClock {
     /// At most this many packets of a stretch that its stream leaves again have damaged times.
     private static let fewPackets = 3
     /// More breaks than this are damage; all later ones are ignored.
-    private static let mostStretches = 10_000
+    private static let mostStretches = 1000
+    /// The same for the changes of one stream from stretch to stretch.
+    private static let mostRuns = 1000
 
     /// A gap in which no stream sends anything, in seconds. A longer one begins a new stretch.
     let longestGap: Double
@@ -35,6 +37,8 @@ struct StretchClock {
         /// Where the owner's first packet was expected, in ticks, and the stretch that it left.
         var expected: Int64 = 0
         var before: Int?
+        /// Whether it continues the stretch before after a pause, unless its owner goes back there.
+        var keepsPause = false
         /// Whether the owner went back to an older stretch.
         var wasLeft = false
     }
@@ -43,8 +47,8 @@ struct StretchClock {
         var base: Rational
         var seconds: Double
         var stretch: Int
-        /// The decoding time at which the next packet is expected, in ticks.
-        var expected: Int64
+        /// The decoding time at which the next packet is expected, in ticks; nil before the first one with such a time.
+        var expected: Int64?
         /// Each packet that changed the stretch, and the new stretch.
         var runs: [(packet: Int, stretch: Int)]
     }
@@ -57,31 +61,44 @@ struct StretchClock {
     /// Takes the next packet.
     /// - Parameters:
     ///   - packet: The number of packets of the stream before it.
+    ///   - dts: The decoding time. It may be missing where a container has only presentation times and frames are
+    ///     reordered, so that a presentation time says little.
     ///   - joinsGaps: Whether a long gap begins a new stretch, as in recordings of live streams. In other files times
     ///     are what an author wanted.
     mutating func take(
-        stream index: Int, packet: Int, base: Rational, pts: Int64, dts: Int64, duration: Int64, isKey: Bool,
+        stream index: Int, packet: Int, base: Rational, pts: Int64, dts: Int64?, duration: Int64, isKey: Bool,
         joinsGaps: Bool
     ) {
         let known = streams[index]
         var stream =
             known
             ?? Stream(
-                base: base, seconds: base.doubleValue, stretch: max(0, stretches.count - 1), expected: dts, runs: [])
-        let time = Double(dts) * stream.seconds
+                base: base, seconds: base.doubleValue, stretch: max(0, stretches.count - 1), expected: nil, runs: [])
+        let time = Double(dts ?? pts) * stream.seconds
         if stretches.isEmpty { stretches.append(Stretch(owner: index, front: time)) }
-        if known == nil { stream.runs.append((packet, stream.stretch)) }
-        let jump = time - Double(stream.expected) * stream.seconds
-        if jump < -Self.backwards || jump > longestGap {
-            let isBreak =
-                jump < 0 || (joinsGaps && time - stretches[stream.stretch].front > longestGap)
-            if let next = other(than: stream.stretch, near: time) ?? (isBreak ? begin(index, at: time, stream) : nil) {
+        if known == nil {
+            // In a live recording all clocks run together, so a stream that begins far from the others has another.
+            if joinsGaps, abs(time - stretches[stream.stretch].front) > longestGap,
+                let next = other(than: stream.stretch, near: time) ?? begin(index, at: time, stream, keepsPause: false)
+            {
+                stream.stretch = next
+            }
+            stream.runs.append((packet, stream.stretch))
+        }
+        let jump = stream.expected.map { time - Double($0) * stream.seconds } ?? 0
+        let isSure = dts != nil || abs(jump) > Self.together
+        if isSure, jump < -Self.backwards || jump > longestGap, stream.runs.count < Self.mostRuns {
+            let isBreak = jump < 0 || time - stretches[stream.stretch].front > longestGap
+            let keepsPause = jump > 0 && !joinsGaps
+            if let next = other(than: stream.stretch, near: time)
+                ?? (isBreak ? begin(index, at: time, stream, keepsPause: keepsPause) : nil)
+            {
                 if next < stream.stretch { stretches[stream.stretch].wasLeft = true }
                 stream.stretch = next
                 stream.runs.append((packet, next))
             }
         }
-        stream.expected = dts.addingChecked(max(duration, 0)) ?? dts
+        if let dts { stream.expected = dts.addingChecked(max(duration, 0)) ?? dts }
         streams[index] = stream
         let end = pts.addingChecked(max(duration, 0)) ?? pts
         stretches[stream.stretch].packets += 1
@@ -98,10 +115,11 @@ struct StretchClock {
         stretches.indices.suffix(8).last { $0 != current && abs(stretches[$0].front - time) < Self.together }
     }
 
-    private mutating func begin(_ index: Int, at time: Double, _ stream: Stream) -> Int? {
+    private mutating func begin(_ index: Int, at time: Double, _ stream: Stream, keepsPause: Bool) -> Int? {
         guard stretches.count < Self.mostStretches else { return nil }
         var stretch = Stretch(owner: index, front: time)
-        stretch.expected = stream.expected
+        stretch.expected = stream.expected ?? 0
+        stretch.keepsPause = keepsPause
         stretch.before = stream.stretch
         stretches.append(stretch)
         return stretches.count - 1
@@ -134,14 +152,19 @@ struct StretchClock {
                 shifts[number] = moved * owner.base + (stretch.before.map { shifts[$0] } ?? .zero)
                 continue
             }
-            if number > 0 { shifts[number] = join(stretch, ends: ends, video: video) }
+            let isPause = stretch.keepsPause && !stretch.wasLeft
+            if isPause {
+                shifts[number] = stretch.before.map { shifts[$0] } ?? .zero
+            } else if number > 0 {
+                shifts[number] = join(stretch, ends: ends, video: video)
+            }
             for (index, span) in stretch.spans {
                 let base = streams[index]?.base ?? .zero
                 let end = Rational(span.end) * base + shifts[number]
                 ends[index] = max(ends[index] ?? end, end)
                 extend(&timeline.extents, index, span, by: ticks(shifts[number], base))
             }
-            if number > 0 {
+            if number > 0, !isPause {
                 let start = stretch.spans.map { Rational($1.start) * (streams[$0]?.base ?? .zero) }.min() ?? .zero
                 timeline.breaks.append((start + shifts[number]).doubleValue)
             }
