@@ -102,7 +102,7 @@ import Testing
         #expect(!isPossible { $0.warnings = Array(repeating: MediaWarning(.other, "x"), count: 1001) })
         let long = MediaWarning(.other, "x", advice: String(repeating: "x", count: 1 << 20))
         #expect(!isPossible { $0.warnings = [long] })
-        #expect(!isPossible { $0.schema = 2 })
+        #expect(!isPossible { $0.schema = TaskSpec.currentSchema + 1 })
         #expect(
             !isPossible { $0.files = [FileRecord(key: "a", bytes: .max, sha256: String(repeating: "0", count: 64))] })
         #expect(!isPossible { $0.files = [FileRecord(key: "a", bytes: 1, sha256: "0")] })

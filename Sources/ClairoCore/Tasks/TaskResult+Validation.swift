@@ -84,6 +84,8 @@ private enum Bounds {
     static let renditions = 64
     static let chunks = 100_000
     static let segments = 1_000_000
+    /// Of a stream's clock.
+    static let corrections = 10_000
 }
 
 private func expect(_ condition: Bool, _ what: @autoclosure () -> String) throws(ImpossibleResult) {
@@ -103,6 +105,15 @@ extension String {
 
 extension FrameSize {
     fileprivate var isPossible: Bool { (1...1 << 20).contains(width) && (1...1 << 20).contains(height) }
+}
+
+extension SourceFormat {
+    fileprivate var isPossible: Bool {
+        let shape = sampleAspectRatio.doubleValue
+        let edges = crop.map { [$0.top, $0.bottom, $0.left, $0.right] } ?? []
+        return codedSize.isPossible && shape > 0.01 && shape < 100 && edges.allSatisfy((0...1 << 20).contains)
+            && (decoder ?? "x").isPlainWord
+    }
 }
 
 extension TaskUsage {
@@ -127,7 +138,8 @@ extension MediaInfo {
         try expect(
             size >= 0 && times.allSatisfy { abs($0) <= 1e15 } && counts.allSatisfy(Bounds.counts.contains)
                 && sizes.allSatisfy { (0...1 << 30).contains($0.width) && (0...1 << 30).contains($0.height) }
-                && video.count + audio.count + subtitles.count + otherStreams.count <= 10_000,
+                && video.count + audio.count + subtitles.count + otherStreams.count <= 10_000
+                && warnings.count <= 1000 && warnings.reduce(0) { $0 + $1.description.utf8.count } <= 1 << 20,
             "its description of the source is out of range")
     }
 }
@@ -143,8 +155,21 @@ extension Plan {
                 && prediction.cpuSeconds <= 1e15, "the start or cost of its plan is out of range")
         try video?.validate(settings)
         try validateChunks()
+        try validateCorrections()
         for track in audio { try track.validate() }
         try validateRenditions()
+    }
+
+    private func validateCorrections() throws(ImpossibleResult) {
+        let corrections = corrections ?? [:]
+        try expect(corrections.count <= Bounds.renditions, "its plan corrects \(corrections.count) streams")
+        for (stream, list) in corrections {
+            let isAscending = zip(list, list.dropFirst()).allSatisfy { $0.packet < $1.packet }
+            try expect(
+                list.count <= Bounds.corrections && isAscending
+                    && list.allSatisfy { Bounds.counts.contains($0.packet) },
+                "the corrections of stream \(stream) in its plan are invalid")
+        }
     }
 
     /// What holds for renditions of all kinds.
@@ -189,7 +214,10 @@ extension VideoPlan {
         try expect(
             (0...grid.frameCount).contains(sourceFrameCount)
                 && (1...Bounds.counts.upperBound).contains(segmentsPerEncoder)
-                && [0, 90, 180, 270].contains(orientation.rotation), "the frames of its plan are out of range")
+                && [0, 90, 180, 270].contains(orientation.rotation)
+                && Bounds.counts.contains(shownFrameCount ?? 0)
+                && abs(Double(sortedTimeDelay ?? 0)) <= 1e15 && source?.isPossible ?? true,
+            "the frames of its plan are out of range")
         try expect(
             !rungs.isEmpty && decisions.count <= 1000, "its plan has \(rungs.count) rungs")
         for rung in rungs {

@@ -5,7 +5,7 @@
 /// `track` and `finish` are the tasks of a job; commands run the other kinds directly.
 public struct TaskSpec: Sendable, Codable, Hashable {
     /// Version of the document.
-    public static let currentSchema = 1
+    public static let currentSchema = 2
 
     /// The work of a task and its input.
     public enum Work: Sendable, Codable, Hashable {

@@ -56,8 +56,9 @@ struct TaskSpecs {
 
     /// The warnings of the tasks before the finish task, those of the plan first.
     private static func warnings(of tasks: [WorkTask]) -> [MediaWarning] {
-        let (plan, others) = (tasks.filter { $0.kind == .plan }, tasks.filter { $0.kind.makesSegments })
-        return (plan + others).flatMap { $0.result?.warnings ?? [] }
+        // Tracks are few, and chunks many.
+        let kinds: [WorkTask.Kind] = [.plan, .track, .chunk]
+        return kinds.flatMap { kind in tasks.filter { $0.kind == kind }.flatMap { $0.result?.warnings ?? [] } }
     }
 
     /// Records in a plan which attempts made its segments, and collects the files they wrote.

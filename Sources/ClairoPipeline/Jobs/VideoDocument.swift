@@ -123,7 +123,10 @@ public struct JobDocument: Sendable, Codable, Hashable {
         framesPlanned = tasks.reduce(0) { $0 + $1.framesPlanned }
         let pace = JobPace(of: job, tasks: tasks, now: now)
         (framesPerSecond, speed, etaSeconds) = (pace?.framesPerSecond, pace?.speed, pace?.etaSeconds)
-        warnings = job.warnings
+        // The finish task collects those of all tasks.
+        warnings =
+            job.state == .succeeded
+            ? job.warnings : (job.warnings + tasks.flatMap { $0.result?.warnings ?? [] }).bounded()
         error = job.error.map { Failure($0, for: reader) }
         taskList = reader == .operator ? tasks.map(TaskDocument.init) : nil
     }

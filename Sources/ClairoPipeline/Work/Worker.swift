@@ -88,8 +88,16 @@ public struct Worker: Sendable {
         switch outcome {
         case .success(let (job, result)):
             CrashPoint.reach("\(task.kind).executed")
-            let holds = try await untilLost(lease) { () throws(ClairoError) in
-                try await succeed(task, job: job, result)
+            let holds: Bool
+            do throws(ClairoError) {
+                holds = try await untilLost(lease) { () throws(ClairoError) in
+                    try await succeed(task, job: job, result)
+                }
+            } catch  where error.kind == .defect {
+                // The database does not take this result. That is no reason to end the worker.
+                return try await untilLost(lease) { () throws(ClairoError) in
+                    try await fail(task, of: job, error, lease: lease, stop: stop)
+                }
             }
             CrashPoint.reach("\(task.kind).recorded")
             report(WorkerEvent(holds ? .succeeded(result) : .lost, task, job))

@@ -99,7 +99,7 @@ import Testing
             try await worker.perform(claimed, stop: StopRequest())
         }
         let warnings = try #require(try await metadata.job(task.jobID)?.warnings)
-        #expect(warnings.map(\.code) == [.damaged, .trackUnused, .formatChanges, .samplesClipped, .framesLost])
+        #expect(warnings.map(\.code) == [.damaged, .trackUnused, .samplesClipped, .formatChanges, .framesLost])
         #expect(warnings[1] == planned[0])
 
         let report = try #require(try await VideoReport(task.videoID, in: metadata, for: .client))
