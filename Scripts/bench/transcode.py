@@ -12,6 +12,9 @@ def main(arguments):
     with tempfile.TemporaryDirectory(prefix="clairo-bench-", dir=options.work) as folder:
         work = Path(folder)
         clip = options.clip or make_clip(options.peer, work / "clip.mp4")
+        if options.against:
+            compare_releases(clairo, options.against, clip, options, work)
+            return
         print(f"{os.cpu_count()} cores; {clip.name}, {clip.stat().st_size / 1e6:.1f} MB; "
               f"peer {version(options.peer)}; medians of {options.runs} runs, alternating\n")
         for preset in options.preset:
@@ -27,11 +30,13 @@ def parse(arguments):
     parser.add_argument("--clip", type=existing, metavar="FILE", help="the input (default: a generated 10 s of 1080p25)")
     parser.add_argument("--peer", type=program, default="ffmpeg", metavar="PATH", help="the ffmpeg to compare with")
     parser.add_argument("--clairo", type=program, metavar="PATH", help="the clairo to measure (default: build it)")
+    parser.add_argument("--against", type=program, metavar="PATH",
+                        help="compare with another clairo instead: probe, plan and transcode, and an input of an hour")
     parser.add_argument("--preset", type=lambda text: text.split(","), default=["veryfast", "medium"], metavar="LIST",
                         help="x264 presets, separated by commas (default: veryfast,medium)")
     parser.add_argument("--quality", type=int, default=23, metavar="CRF", help="constant rate factor (default: 23)")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="runs of each (default: 3)")
-    parser.add_argument("--long", action="store_true", help="also the peak memory for 1, 10 and 60 minutes of input")
+    parser.add_argument("--long", action="store_true", help="also the peak memory for 1, 10 and 60 minutes of input; with --against, also transcode the hour")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where to put temporary files (default: $TMPDIR or /tmp)")
     options = parser.parse_args(arguments)
     if options.runs < 1:
@@ -228,7 +233,7 @@ def long_inputs(clairo, peer, work):
     for minutes in (1, 10, 60):
         print(f"memory: {minutes} min", file=sys.stderr)
         clip = work / f"{minutes}min.mp4"
-        subprocess.run([peer, *QUIET, "-stream_loop", str(minutes - 1), "-i", minute, "-map", "0", "-c", "copy", clip], check=True)
+        repeat(peer, minute, minutes, clip)
         output = work / "long"
         cost = measure(clairo_command(clairo, clip, "veryfast", 23, output, verify=False), work / "log")
         checked = measure([clairo, "verify", output], work / "log")
@@ -236,3 +241,51 @@ def long_inputs(clairo, peer, work):
         shutil.rmtree(output)
         clip.unlink()
     table("640x360, veryfast", ["transcode peak MB", "wall s", "verify peak MB", "wall s"], rows)
+
+
+def repeat(peer, clip, times, path):
+    subprocess.run([peer, *QUIET, "-stream_loop", str(times - 1), "-i", clip, "-map", "0", "-c", "copy", path], check=True)
+    return path
+
+
+# Another clairo
+
+
+def compare_releases(clairo, other, clip, options, work):
+    """Measures how long two releases take to probe, plan and transcode the clip, and to probe and plan an hour."""
+    programs = {"new": clairo, "other": other}
+    minute = make_clip(options.peer, work / "minute.mp4", seconds=60, width=640, height=360, crf=28)
+    mp4, ts = (repeat(options.peer, minute, 60, work / f"hour.{suffix}") for suffix in ("mp4", "ts"))
+    output = work / "output"
+    jobs = [(f"{word} {path.name}", 5 * options.runs, lambda program, word=word, path=path: [program, word, path, "--json"])
+            for path in (clip, mp4, ts) for word in ("probe", "plan")]
+    jobs += [(f"transcode {clip.name}, {preset}", options.runs,
+              lambda program, preset=preset: clairo_command(program, clip, preset, options.quality, output, verify=True))
+             for preset in options.preset]
+    if options.long:
+        jobs += [(f"transcode {path.name}, one rung, ultrafast", options.runs,
+                  lambda program, path=path: [*clairo_command(program, path, "ultrafast", 23, output, verify=True),
+                                              "--heights", "180"]) for path in (mp4, ts)]
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before; {clairo} / {other}; "
+          f"medians of {options.runs} alternating runs, of {5 * options.runs} for probe and plan\n", flush=True)
+    rows = []
+    for name, runs, command in jobs:
+        print(name, file=sys.stderr)
+        new, old = (Cost.median(costs) for costs in alternate(programs, runs, command, output, work))
+        pairs = [(getattr(new, field), getattr(old, field)) for field in ("wall", "cpu", "megabytes")]
+        rows.append((name, [cell for (x, y), digits in zip(pairs, (3, 3, 0))
+                            for cell in (f"{x:.{digits}f} / {y:.{digits}f}", f"**{x / y:.2f}**")]))
+    table("new / other", ["wall s", "ratio", "CPU s", "ratio", "peak MB", "ratio"], rows)
+
+
+def alternate(programs, runs, command, output, work):
+    """The costs of a command with each of the programs, after a run that fills the caches."""
+    costs = {name: [] for name in programs}
+    for run in range(runs + 1):
+        # Reverses the order every second run, so that a slow phase of the machine affects both equally.
+        for name in sorted(programs, reverse=run % 2 == 1):
+            shutil.rmtree(output, ignore_errors=True)
+            cost = measure(command(programs[name]), work / "log")
+            if run > 0:
+                costs[name].append(cost)
+    return costs.values()

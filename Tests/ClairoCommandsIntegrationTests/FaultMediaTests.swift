@@ -71,8 +71,8 @@ struct FaultMediaTests {
         FaultCase(
             "m_twomono.mov",
             [
-                .made, .frames(0..<38), .soundLasts(1.52),
-                .either([.tones([500, 2000])], [.tones([500]), .warning(.trackUnused)]),
+                .made, .frames(0..<38), .soundLasts(1.52), .tones([500, 2000]),
+                .warning(.layoutGuessed, containing: "left"),
             ]),
     ]
 

@@ -8,10 +8,6 @@ import Testing
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    static let browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].first {
-        FileManager.default.isExecutableFile(atPath: $0)
-    }
-
     /// The report that the page below posts.
     struct Report: Decodable {
         struct Shown: Decodable {
@@ -72,38 +68,13 @@ import Testing
     }
 
     private func play(_ source: String, seek: Double? = nil, in folder: String) async throws -> (Report, [String]) {
-        let server = try LocalServer(folder: folder, pages: ["/player.html": Self.page(source, seek: seek)])
-        defer { server.stop() }
-        let program = try #require(Self.browser)
-        var arguments = [
-            "--headless=new", "--disable-gpu", "--mute-audio", "--no-first-run", "--disable-extensions",
-            "--disable-background-networking", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required",
-            "--user-data-dir=\(scratch.path("profile-\(UUID().uuidString)"))",
-        ]
-        if getuid() == 0 { arguments.append("--no-sandbox") }
-        let chromium = try ChildProcess(
-            program, arguments + ["http://127.0.0.1:\(server.port)/player.html"])
-        let post = try await withThrowingTaskGroup(of: Data.self) { group in
-            group.addTask { await server.nextPost() }
-            group.addTask {
-                // Returns before the page reports only if Chromium ends or exceeds its deadline.
-                let outcome = try await chromium.outcome()
-                throw Stopped(messages: outcome.errors)
-            }
-            defer { chromium.send(SIGKILL) }
-            let post = try await group.next()
-            chromium.send(SIGTERM)
-            return try #require(post)
-        }
-        return (try JSONDecoder().decode(Report.self, from: post), server.requests)
-    }
-
-    struct Stopped: Error {
-        var messages: String
+        let visit = try await HeadlessChromium.visit(
+            Self.page(source, seek: seek), servedWith: folder, scratch: scratch)
+        return (try JSONDecoder().decode(Report.self, from: visit.report), visit.requests)
     }
 
     @Test(
-        .enabled(if: browser != nil, "Chromium is not installed"),
+        .enabled(if: HeadlessChromium.program != nil, "Chromium is not installed"),
         arguments: [nil, 5.0] as [Double?])
     func chromiumPlaysTheMasterPlaylist(seek: Double?) async throws {
         let clip = Clip(width: 640, height: 360, seconds: 8, video: .numbers)
@@ -128,7 +99,7 @@ import Testing
         try keepFrame(report, name: seek == nil ? "start" : "seek")
     }
 
-    @Test(.enabled(if: browser != nil, "Chromium is not installed"))
+    @Test(.enabled(if: HeadlessChromium.program != nil, "Chromium is not installed"))
     func chromiumPlaysTheProgressiveFile() async throws {
         let clip = Clip(width: 640, height: 360, seconds: 4, video: .numbers)
         let out = scratch.path("out")
