@@ -37,6 +37,12 @@ struct FrameReader {
         return demuxer
     }
 
+    /// Whether a frame has a size that filters accept. Damaged parameter sets may declare any size for a few frames.
+    private func isPlausible(_ frame: Frame) -> Bool {
+        let least = min(16, video.source?.codedSize.shortSide ?? 16)
+        return min(frame.width, frame.height) >= least
+    }
+
     /// - Parameter mustStartBy: If the first source frame is after this output frame, nothing is passed on.
     /// - Returns: Whether decoding began early enough.
     private func decode(
@@ -58,6 +64,7 @@ struct FrameReader {
         var deinterlacer: Deinterlacer?
         var decodedCount = 0
         var hasKeyFrame = false
+        var implausible = 0
         // After a seek, frames before the first needed one may lack their references. They are not shown.
         var unseen: (frames: Int, errors: Int)?
         var isLate = false
@@ -82,6 +89,10 @@ struct FrameReader {
         func drain(_ decoder: Decoder) throws {
             while !isLate, case .value(let frame) = try control.clock.measure(.decode, { try decoder.receive() }) {
                 decodedCount += 1
+                guard isPlausible(frame) else {
+                    implausible += 1
+                    continue
+                }
                 hasKeyFrame = hasKeyFrame || frame.isKey
                 if frame.isInterlaced, deinterlacer == nil {
                     deinterlacer = Deinterlacer(timeBase: decoder.timeBase, after: previous)
@@ -131,7 +142,7 @@ struct FrameReader {
         if let (shown, range) = timeline.finish() { try body(shown, range) }
         control.countDecoded(
             frames: decodedCount - (unseen?.frames ?? 0),
-            damaged: (opened?.errorCount ?? 0) - (unseen?.errors ?? 0), shown: timeline.shownCount)
+            damaged: (opened?.errorCount ?? 0) - (unseen?.errors ?? 0) + implausible, shown: timeline.shownCount)
         return true
     }
 }
