@@ -33,6 +33,8 @@ public struct StreamInfo: Sendable, Hashable {
     public var title: String?
     /// Whether the container marks it as default.
     public var isDefault: Bool
+    /// Whether the container marks it as a commentary, a description or a version for some of the audience.
+    public var hasRole: Bool
     /// Whether it is a cover image.
     public var isAttachedPicture: Bool
     /// Whether the program can decode it: a decoder exists and is on the allow-list.
@@ -110,6 +112,10 @@ public struct StreamInfo: Sendable, Hashable {
         language = metadata("language")
         title = metadata("title")
         isDefault = stream.pointee.disposition & AV_DISPOSITION_DEFAULT != 0
+        let roles =
+            AV_DISPOSITION_COMMENT | AV_DISPOSITION_HEARING_IMPAIRED | AV_DISPOSITION_VISUAL_IMPAIRED
+            | AV_DISPOSITION_DUB | AV_DISPOSITION_ORIGINAL
+        hasRole = stream.pointee.disposition & roles != 0
         isAttachedPicture = stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
         canDecode = Decoder.find(parameters.codec_id, whitelist: codecWhitelist) != nil
         isEncrypted =

@@ -46,6 +46,9 @@ struct AudioPlacement<Block> {
     /// Blocks are joined up to this number of samples, and if the error between them is at most the second value.
     private static var joined: (samples: Int, error: Int) { (1024, AudioPlan.sampleRate / 1000) }
 
+    /// With more blocks waiting, their errors are no longer told apart.
+    private static var mostWaiting: Int { 2000 }
+
     private let limit: Int
     private var waiting: [Waiting] = []
     private var waitingSamples = 0
@@ -67,7 +70,7 @@ struct AudioPlacement<Block> {
     mutating func add(_ block: Block, start: Int, count: Int) -> [Step] {
         guard count > 0, !isFull else { return [] }
         if let last = waiting.last, last.count + count <= Self.joined.samples,
-            abs(start - last.start - last.count) <= Self.joined.error
+            abs(start - last.start - last.count) <= Self.joined.error || waiting.count >= Self.mostWaiting
         {
             waiting[waiting.count - 1].blocks.append((block, count))
             waiting[waiting.count - 1].count += count
@@ -110,6 +113,7 @@ struct AudioPlacement<Block> {
             extra -= stretched
             silence = 0
         }
+        fraction += Double(extra)
         return steps
     }
 

@@ -136,7 +136,8 @@ struct FrameReader {
             try drain(decoder)
         }
         if isLate { return false }
-        let covered = timeline.coveredFrames
+        // After a seek, nothing is known about what is before.
+        let covered = hasSought && timeline.isEmpty ? frames.lowerBound : timeline.coveredFrames
         let wanted = min(video.sourceFrameCount, frames.upperBound)
         if isAtEnd, covered < wanted - Self.missingFramesTolerated { throw SourceEndedEarly(coveredFrames: covered) }
         if let (shown, range) = timeline.finish() { try body(shown, range) }
@@ -256,7 +257,7 @@ struct FrameTimeline {
         let range = max(start, frames.lowerBound)..<max(min(position, frames.upperBound), max(start, frames.lowerBound))
         if position >= frames.upperBound { isComplete = true }
         guard !range.isEmpty, range.lowerBound < frames.upperBound else { return nil }
-        count(start)
+        if current != nil { count(start) }
         return (shown, range)
     }
 

@@ -16,7 +16,8 @@ final class SourceTrack {
     private var placement: AudioPlacement<Frame>
     private var buffer: SampleBuffer
     /// What was placed, but is not in the buffer yet. Silence may last hours.
-    private var steps: [AudioPlacement<Frame>.Step] = []
+    /// A slice, whose first element is removed in constant time.
+    private var steps: ArraySlice<AudioPlacement<Frame>.Step> = []
     /// Opened at the first packet, because a track may begin late.
     private var opened: Decoder?
     private var nextPTS: Int64?
@@ -65,10 +66,11 @@ final class SourceTrack {
 
     /// Appends the next block, or at most `count` samples of the silence before it.
     private func append(atMost count: Int) {
-        let silence = min(steps[0].silence, count)
+        let first = steps.startIndex
+        let silence = min(steps[first].silence, count)
         if silence > 0 {
             buffer.append(silence: silence)
-            steps[0].silence -= silence
+            steps[first].silence -= silence
         } else {
             let step = steps.removeFirst()
             buffer.append(step.block, range: step.range, extra: step.extra)

@@ -75,11 +75,13 @@ public struct TranscodeJob: Sendable {
         let resumed = try finishedSegments(plan)
         if resumed > 0 { log("Continuing: \(resumed) of \(plan.segmentKeys.count) objects are finished already.") }
 
+        var wasShortened = false
         do {
             try encode(plan, scan: scan, journal: journal)
         } catch let end as SourceEndedEarly {
             plan = try shortened(plan, to: end, scan: scan)
             manifest.plan = plan
+            wasShortened = true
             control.warn(
                 MediaWarning(
                     .truncated,
@@ -89,8 +91,8 @@ public struct TranscodeJob: Sendable {
             try encode(plan, scan: scan, journal: journal)
         }
         if let damage = try damageWarning(plan) { control.warn(damage) }
-        // A run that continues decodes only a part.
-        let counts = resumed == 0 ? SourceCounts(plan, scan: scan, control: control) : nil
+        // A run that continues decodes only a part, and a shortened one decodes some of it twice.
+        let counts = resumed == 0 && !wasShortened ? SourceCounts(plan, scan: scan, control: control) : nil
         if counts != nil, let loss = plan.video?.lossWarning(shown: control.shownFrames) { control.warn(loss) }
         let comparison: SourceComparison = counts.map { SourceComparison.counted($0) } ?? .continued
         try journal.record(control.warnings)

@@ -68,7 +68,8 @@ enum FrameTiming {
             seconds = pts.map { Double($0 - first) * tick }
         }
 
-        /// Where in a frame of this rate most times lie, in frames from -0.49 to 0.49; 0 if they lie anywhere.
+        /// Where in a frame of this rate most times lie, in frames from -0.49 to 0.49 and at most 20 ms, because audio
+        /// moves with them; 0 if they lie anywhere.
         func phase(at rate: Rational) -> Double {
             var (x, y) = (0.0, 0.0)
             for time in seconds {
@@ -77,7 +78,8 @@ enum FrameTiming {
                 y += sin(angle)
             }
             guard (x * x + y * y).squareRoot() > 0.3 * Double(seconds.count) else { return 0 }
-            return min(max(atan2(y, x) / (2 * Double.pi), -0.49), 0.49)
+            let limit = min(0.49, 0.02 * rate.doubleValue)
+            return min(max(atan2(y, x) / (2 * Double.pi), -limit), limit)
         }
 
         /// The number of frames that share a position with the frame before at this rate.

@@ -18,7 +18,9 @@ struct MonoPair {
         let alike = tracks.filter { $0.index == track.index || Self.areAlike($0, track) }
         let lefts = alike.filter { Self.side($0) == .left }
         let rights = alike.filter { Self.side($0) == .right }
-        if let left = lefts.first, let right = rights.first, lefts.count == 1, rights.count == 1 {
+        if let left = lefts.first, let right = rights.first, lefts.count == 1, rights.count == 1,
+            Self.otherWords(left) == Self.otherWords(right)
+        {
             guard track.index == left.index || track.index == right.index else { return nil }
             self.left = left
             self.right = right
@@ -71,8 +73,17 @@ struct MonoPair {
         return nil
     }
 
+    private static let sideWords: Set<Substring> = ["left", "l", "right", "r"]
+
+    private static func words(_ track: AudioStream) -> Set<Substring> {
+        Set((track.title ?? "").lowercased().split { !$0.isLetter })
+    }
+
+    /// The words of the title that do not name a side. A film and its commentary differ in them.
+    private static func otherWords(_ track: AudioStream) -> Set<Substring> { words(track).subtracting(sideWords) }
+
     private static func sideByTitle(_ track: AudioStream) -> Side? {
-        let words = Set((track.title ?? "").lowercased().split { !$0.isLetter })
+        let words = words(track)
         let isLeft = !words.isDisjoint(with: ["left", "l"])
         let isRight = !words.isDisjoint(with: ["right", "r"])
         guard isLeft != isRight else { return nil }

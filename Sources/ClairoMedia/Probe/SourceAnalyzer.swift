@@ -83,7 +83,8 @@ public struct SourceAnalyzer {
         }
         let choice = TrackSelection.choose(
             video: video, audio: audio, subtitles: subtitles,
-            programs: Dictionary(uniqueKeysWithValues: contents.streams.map { ($0.index, $0.programs) }))
+            programs: Dictionary(uniqueKeysWithValues: contents.streams.map { ($0.index, $0.programs) }),
+            withRoles: Set(contents.streams.filter(\.hasRole).map(\.index)))
         var scan: SourceScan.VideoScan?
         var formatWarnings: [MediaWarning] = []
         if let selected = choice.video, let position = video.firstIndex(where: { $0.index == selected }) {

@@ -25,9 +25,12 @@ enum TrackSelection {
 
     /// Selects the largest decodable video and the best audio track of each language. In a file of several programmes,
     /// such as a broadcast multiplex, both are of the same one. Two mono tracks may be one stereo track (`MonoPair`).
-    /// - Parameter programs: The programmes that a stream belongs to, by stream index. Empty for most containers.
+    /// - Parameters:
+    ///   - programs: The programmes that a stream belongs to, by stream index. Empty for most containers.
+    ///   - withRoles: The streams that are marked as a commentary or the like.
     static func choose(
-        video: [VideoStream], audio: [AudioStream], subtitles: [SubtitleStream], programs: [Int: [Int]]
+        video: [VideoStream], audio: [AudioStream], subtitles: [SubtitleStream], programs: [Int: [Int]],
+        withRoles: Set<Int> = []
     ) -> Choice {
         let chosen = largest(video)
         let usable = audio.filter { $0.canDecode && $0.channels > 0 && $0.sampleRate > 0 && $0.end > $0.start }
@@ -46,7 +49,11 @@ enum TrackSelection {
             warnings.append(
                 unused("video", stream.index, stream.codec, stream.language, reason(stream, chosen, isOther: isOther)))
         }
-        let pairs = sorted.compactMap { MonoPair($0, among: languages[ISO639.code($0.language)] ?? []) }
+        // A commentary or a description is no channel of the film.
+        let pairs = sorted.filter { !withRoles.contains($0.index) }.compactMap { track in
+            MonoPair(
+                track, among: (languages[ISO639.code(track.language)] ?? []).filter { !withRoles.contains($0.index) })
+        }
         var choice = Choice(
             video: chosen?.index,
             audio: sorted.map { track in pairs.first { $0.contains(track) }?.left.index ?? track.index },
