@@ -19,11 +19,13 @@ extension SourceAnalyzer {
 
     /// The warning for a file of which a large part belongs to no stream, such as a second file that is appended to it.
     func unreadWarning(_ demuxer: Demuxer, contents: SourceContents) -> [MediaWarning] {
-        // Other containers have padding, an index that was checked already, or attachments.
-        guard demuxer.formatName == "flv" else { return [] }
-        let read = contents.tally.streams.values.reduce(0) { $0 + $1.bytes }
+        // Other containers have padding, or an index that was checked already.
+        guard ["flv", "matroska,webm"].contains(demuxer.formatName) else { return [] }
+        // Each stream has a description and perhaps an attachment, and each packet a header.
+        let described = contents.streams.reduce(0) { $0 + 1000 + Int64($1.extradata.count) }
+        let read = contents.tally.streams.values.reduce(described) { $0 + $1.bytes + 20 * Int64($1.count) }
         let unread = source.size - read
-        guard unread > 8192, Double(unread) > 0.4 * Double(source.size) else { return [] }
+        guard unread > 16_384, Double(unread) > 0.25 * Double(source.size) else { return [] }
         return [
             MediaWarning(
                 .framesLost,

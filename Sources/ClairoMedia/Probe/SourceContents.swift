@@ -152,11 +152,15 @@ struct SourceContents {
         }
         if let first = timeline.breaks.first {
             let count = timeline.breaks.count
+            let begin =
+                streams.compactMap { stream in
+                    timeline.extents[stream.index].map { (Rational($0.start) * Rational(stream.timeBase)).doubleValue }
+                }.min() ?? 0
             warnings.append(
                 MediaWarning(
                     .clockBreak,
                     "the clock of the source restarts or jumps \(count == 1 ? "once" : "\(count) times"), first at "
-                        + "\(ClairoMedia.clock(max(0, first))) of the output; the parts were joined"))
+                        + "\(ClairoMedia.clock(max(0, first - begin))) of the output; the parts were joined"))
         }
         let replaced = timeline.damaged.values.reduce(0) { $0 + $1.count }
         if replaced > 0 {
