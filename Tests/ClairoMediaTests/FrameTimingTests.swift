@@ -97,6 +97,14 @@ import Testing
         #expect([Rational(30), Rational(30000, 1001)].contains(result.rate))
     }
 
+    @Test func unevenFramesOfAFasterGridGetAStandardRate() {
+        let frames = (Int64(0)..<300).filter { $0 % 7 == 0 || $0 % 3 == 0 }
+        let result = FrameTiming.analyze(
+            pts: Self.times(Rational(60), clock: Self.milliseconds, frames: frames), timeBase: Self.milliseconds,
+            declared: [])
+        #expect(FrameTiming.standardRates.contains(result.rate), "\(result)")
+    }
+
     @Test func noFrameOfAShortAnimationIsLost() {
         let pts: [Int64] = [0, 2, 52, 62, 112]
         let result = FrameTiming.analyze(pts: pts, timeBase: Rational(1, 100), declared: [])

@@ -124,9 +124,11 @@ enum FrameTiming {
         let best = losses.indices.min { losses[$0] < losses[$1] } ?? 0
         if times.areFew(losses[best]) { return placed(candidates[best]) }
         if times.seconds.count > 8 {
-            let standard = standardRates.min { distance($0, mean) < distance($1, mean) } ?? mean
-            let average = distance(standard, mean) < 0.02 ? standard : mean
-            if let rate = [candidates[best], average].first(where: times.isNear), rate <= fastest {
+            let average = standardRates.filter { distance($0, mean) < 0.02 }.min {
+                distance($0, mean) < distance($1, mean)
+            }
+            let rates = [candidates[best]] + [average].compactMap { $0 }
+            if let rate = rates.first(where: times.isNear), rate <= fastest {
                 return Result(rate: rate, isVariable: true, isJittered: true)
             }
         }
