@@ -82,13 +82,13 @@ enum ContainerExtent {
             guard source.size - offset >= 8 else { return }
             let header = try read(source, at: offset, count: 16)
             guard header.count >= 8 else { return }
-            var size = integer(header.prefix(4))
+            var size = Int64(bigEndianBytes: header.prefix(4))
             guard let name = String(bytes: header[4..<8], encoding: .ascii), known.contains(name) else { return }
             // A size of zero means until the end of the file.
             if size == 0 { size = source.size - offset }
             if size == 1 {
                 guard header.count == 16 else { return }
-                size = integer(header[8..<16])
+                size = Int64(bigEndianBytes: header[8..<16])
             }
             guard size >= 8, let end = offset.addingChecked(size), visit(name, offset..<end), end <= source.size else {
                 return
@@ -100,28 +100,11 @@ enum ContainerExtent {
     /// Reads the EBML header and the size of the Segment (RFC 8794, RFC 9559).
     private static func missingInMatroska(_ source: any ByteSource) throws(ClairoError) -> Int64? {
         let bytes = try read(source, at: 0, count: 4096)
-        var position = 0
-        func vint(keepMarker: Bool) -> Int64? {
-            guard position < bytes.count, bytes[position] != 0 else { return nil }
-            let length = bytes[position].leadingZeroBitCount + 1
-            guard position + length <= bytes.count else { return nil }
-            let marker = UInt8(0x80) >> UInt8(length - 1)
-            var value = Int64(keepMarker ? bytes[position] : bytes[position] & (marker - 1))
-            var allOnes = bytes[position] & (marker - 1) == marker - 1
-            for byte in bytes[position + 1..<position + length] {
-                value = value << 8 | Int64(byte)
-                allOnes = allOnes && byte == 0xFF
-            }
-            position += length
-            // A size with all bits set means unknown.
-            return !keepMarker && allOnes ? nil : value
-        }
-        guard vint(keepMarker: true) == 0x1A45_DFA3, let header = vint(keepMarker: false), header < 4000 else {
-            return nil
-        }
-        position += Int(header)
-        guard vint(keepMarker: true) == 0x1853_8067, let size = vint(keepMarker: false),
-            let end = Int64(position).addingChecked(size)
+        guard let header = EBML.header(in: bytes, at: 0), header.id == 0x1A45_DFA3, let size = header.size, size < 4000
+        else { return nil }
+        let start = header.length + Int(size)
+        guard let segment = EBML.header(in: bytes, at: start), segment.id == 0x1853_8067, let content = segment.size,
+            let end = Int64(start + segment.length).addingChecked(content)
         else { return nil }
         return end > source.size ? end - source.size : nil
     }
@@ -132,7 +115,7 @@ enum ContainerExtent {
         var offset: Int64 = 0
         while source.size - offset >= 12 {
             let header = try read(source, at: offset, count: 8)
-            let size = integer(header[4..<8].reversed())
+            let size = Int64(bigEndianBytes: header[4..<8].reversed())
             guard header[0..<4].elementsEqual("RIFF".utf8), size > 4, size < 0xFFFF_FFFF else { return nil }
             let end = offset + 8 + size
             if end > source.size { return end - source.size }
@@ -158,10 +141,6 @@ enum ContainerExtent {
             filled += read
         }
         return Array(bytes.prefix(filled))
-    }
-
-    private static func integer(_ bytes: some Sequence<UInt8>) -> Int64 {
-        Int64(clamping: bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
     }
 }
 

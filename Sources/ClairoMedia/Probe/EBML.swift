@@ -51,7 +51,7 @@ enum EBML {
     /// An unsigned integer of up to 8 bytes, limited to the largest `Int64`.
     static func unsigned(_ bytes: some Collection<UInt8>) -> Int64? {
         guard bytes.count <= 8 else { return nil }
-        return Int64(clamping: bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+        return Int64(bigEndianBytes: bytes)
     }
 
     private static func number(

@@ -47,12 +47,12 @@ enum EnhancedFLV {
         guard source.size > 13 else { return codecs }
         let head = [UInt8](try source.part(at: 0, count: 9))
         guard head.starts(with: "FLV".utf8) else { return codecs }
-        var offset = integer(head[5..<9]) + 4
+        var offset = Int64(bigEndianBytes: head[5..<9]) + 4
         for _ in 0..<mostTags {
             guard codecs.video == nil || codecs.audio == nil, offset + 11 < source.size else { break }
             let count = Int(min(tagBytes, source.size - offset))
             let tag = [UInt8](try source.part(at: offset, count: count))
-            let size = integer(tag[1..<4])
+            let size = Int64(bigEndianBytes: tag[1..<4])
             let content = tag[11..<min(tag.count, 11 + Int(size))]
             switch tag[0] & 0x1F {
             case 8 where codecs.audio == nil: codecs.audio = audioCode(content)
@@ -88,7 +88,7 @@ enum EnhancedFLV {
             var count = Int(short) + 1
             if count == 256 {
                 guard rest.count >= 2 else { return nil }
-                count = Int(integer(rest.prefix(2))) + 1
+                count = Int(Int64(bigEndianBytes: rest.prefix(2))) + 1
                 rest = rest.dropFirst(2)
             }
             rest = rest.dropFirst(count)
@@ -100,6 +100,4 @@ enum EnhancedFLV {
         guard code.count == 4, code.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
         return String(decoding: code, as: UTF8.self)
     }
-
-    private static func integer(_ bytes: ArraySlice<UInt8>) -> Int64 { bytes.reduce(0) { $0 << 8 | Int64($1) } }
 }

@@ -21,6 +21,12 @@ extension Ratio {
 }
 
 extension Int64 {
+    /// The unsigned integer in the bytes, limited to the largest value of the type. Of more than eight bytes the last
+    /// eight count.
+    init(bigEndianBytes bytes: some Sequence<UInt8>) {
+        self.init(clamping: bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    }
+
     /// The integer nearest to any double, clamped to the range of the type.
     init(clampedFrom value: Double) {
         self = value.isFinite ? Int64(Swift.min(Swift.max(value.rounded(), -9e18), 9e18)) : 0
