@@ -62,11 +62,11 @@ public struct SourceAnalyzer {
         if demuxer.formatName == "flv", let reason = try EnhancedFLV.reason(source) {
             throw ClairoError.badMedia("\(name): \(reason)", advice: "Convert it to MP4 or Matroska first.")
         }
-        let tally = try tally(demuxer)
+        let (tally, container) = try tally(demuxer)
         demuxer.refreshStreams()
         let contents = SourceContents(
             streams: demuxer.streams.map { tally.learned.completed($0) }, tally: tally,
-            container: try containerStreams(demuxer),
+            container: container,
             pictures: try MatroskaTracks.pictures(
                 in: source, format: demuxer.formatName, streams: demuxer.streams))
         try limits.check(streams: contents.streams, name: name)
@@ -135,19 +135,20 @@ public struct SourceAnalyzer {
         return result
     }
 
-    /// Counts all packets, from the index alone if the container has a complete one.
-    private func tally(_ demuxer: Demuxer) throws -> PacketTally {
-        guard let index = try IndexOnlySource(source, format: demuxer.formatName) else {
-            return try PacketTally(reading: demuxer, limits: limits, hasContent: true)
+    /// Counts all packets, from the index alone if the container has a complete one. Also returns the streams as the
+    /// header of the container alone describes them: analysis replaces its colours by the bitstream's, even where the
+    /// bitstream declares none.
+    private func tally(_ demuxer: Demuxer) throws -> (PacketTally, container: [StreamInfo]) {
+        func withoutAnalysis(_ source: any ByteSource) throws -> Demuxer {
+            try Demuxer.open(source, limits: limits, interrupt: interrupt, analyzes: false)
         }
-        let packets = try Demuxer.open(index, limits: limits, interrupt: interrupt, analyzes: false)
-        return try PacketTally(reading: packets, limits: limits, hasContent: false)
-    }
-
-    /// The streams as the container's header alone describes them: analysis replaces its colours by the bitstream's,
-    /// even where the bitstream declares none.
-    private func containerStreams(_ demuxer: Demuxer) throws -> [StreamInfo] {
-        guard demuxer.formatName.hasPrefix("mov") || demuxer.formatName.hasPrefix("matroska") else { return [] }
-        return try Demuxer.open(source, limits: limits, interrupt: interrupt, analyzes: false).streams
+        if let index = try IndexOnlySource(source, format: demuxer.formatName) {
+            let packets = try withoutAnalysis(index)
+            let container = packets.streams
+            return (try PacketTally(reading: packets, limits: limits, hasContent: false), container)
+        }
+        let tally = try PacketTally(reading: demuxer, limits: limits, hasContent: true)
+        let declaresColor = demuxer.formatName.hasPrefix("mov") || demuxer.formatName.hasPrefix("matroska")
+        return (tally, declaresColor ? try withoutAnalysis(source).streams : [])
     }
 }
