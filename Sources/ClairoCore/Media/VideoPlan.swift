@@ -9,7 +9,7 @@ public struct VideoPlan: Sendable, Codable, Hashable {
     public var sourceFrameCount: Int
     /// Orientation of the source.
     public var orientation: Orientation
-    /// Whether frames are deinterlaced.
+    /// Whether the probe found interlaced frames. Every interlaced frame is deinterlaced, also one that comes later.
     public var deinterlace: Bool
     /// The source's dynamic range. HDR is tone-mapped to SDR.
     public var dynamicRange: DynamicRange

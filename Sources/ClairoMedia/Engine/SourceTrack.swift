@@ -15,8 +15,8 @@ final class SourceTrack {
     private var packets: CorrectedPackets
     private var placement: AudioPlacement<Frame>
     private var buffer: SampleBuffer
-    /// What was placed, but is not in the buffer yet. Silence may last hours.
-    /// A slice, whose first element is removed in constant time.
+    /// What was placed, but is not in the buffer yet: silence may last hours. A slice, because it removes its first
+    /// element in constant time.
     private var steps: ArraySlice<AudioPlacement<Frame>.Step> = []
     /// Opened at the first packet, because a track may begin late.
     private var opened: Decoder?

@@ -41,6 +41,8 @@ struct StretchClock {
         var keepsPause = false
         /// Whether the owner went back to an older stretch.
         var wasLeft = false
+        /// Whether it is no stretch, but a few packets with damaged times.
+        var isDamaged: Bool { before != nil && wasLeft && packets <= StretchClock.fewPackets }
     }
 
     private struct Stream {
@@ -146,8 +148,7 @@ struct StretchClock {
         var shifts = [Rational](repeating: .zero, count: stretches.count)
         var ends: [Int: Rational] = [:]
         for (number, stretch) in stretches.enumerated() {
-            let isDamaged = number > 0 && stretch.wasLeft && stretch.packets <= Self.fewPackets
-            if isDamaged, let owner = streams[stretch.owner], let span = stretch.spans[stretch.owner] {
+            if stretch.isDamaged, let owner = streams[stretch.owner], let span = stretch.spans[stretch.owner] {
                 let moved = Rational(stretch.expected) - Rational(span.start)
                 shifts[number] = moved * owner.base + (stretch.before.map { shifts[$0] } ?? .zero)
                 continue
@@ -176,8 +177,7 @@ struct StretchClock {
                 if list.isEmpty ? shift != 0 : list.last?.shift != shift {
                     list.append(ClockCorrection(packet: run.packet, shift: shift))
                 }
-                let stretch = stretches[run.stretch]
-                if run.stretch > 0, stretch.wasLeft, stretch.packets <= Self.fewPackets {
+                if stretches[run.stretch].isDamaged {
                     timeline.damaged[index, default: []].insert(run.packet)
                 }
             }
