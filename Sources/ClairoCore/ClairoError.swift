@@ -10,6 +10,9 @@ public struct ClairoError: Error, Sendable, Equatable {
         case transient
         /// Out of resources (disk, memory, quota). Retried later, without counting as an attempt.
         case capacity
+        /// A service refuses this process: credentials, permissions, a missing bucket, a read-only database. An operator
+        /// has to act. Retried later with back-off, without counting as an attempt.
+        case refused
         /// A bug in Clairo, or an unknown cause.
         case defect
         /// The call was wrong: an option, a missing file, an unwritable folder.
@@ -93,6 +96,13 @@ public struct ClairoError: Error, Sendable, Equatable {
         ClairoError(kind: .usage, exitCode: .noPermission, message, advice: advice)
     }
 
+    /// A service refuses this process until an operator has mended credentials, permissions or a setting of the service.
+    public static func refused(
+        _ message: String, exitCode: ExitCode = .noPermission, advice: String? = nil
+    ) -> ClairoError {
+        ClairoError(kind: .refused, exitCode: exitCode, message, advice: advice)
+    }
+
     /// A service cannot be reached.
     public static func unavailable(_ message: String, advice: String? = nil) -> ClairoError {
         ClairoError(kind: .transient, exitCode: .unavailable, message, advice: advice)
@@ -117,6 +127,14 @@ public struct ClairoError: Error, Sendable, Equatable {
 
     /// Somebody asked to stop.
     public static let cancelled = ClairoError(kind: .cancelled, exitCode: .interrupted, "Stopped on request")
+
+    /// Whether the same call may succeed later: the cause is neither the media nor the call nor a bug.
+    public var mayPass: Bool {
+        switch kind {
+        case .transient, .capacity, .refused: true
+        case .badInput, .defect, .usage, .cancelled: false
+        }
+    }
 
     /// The same error with `action` prefixed to its message.
     public func whileDoing(_ action: String) -> ClairoError {

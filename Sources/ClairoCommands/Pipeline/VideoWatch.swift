@@ -101,7 +101,7 @@ struct VideoWatch {
     private static func exitCode(_ kind: ClairoError.Kind) -> ClairoError.ExitCode {
         switch kind {
         case .badInput: .badMedia
-        case .transient, .capacity: .temporary
+        case .transient, .capacity, .refused: .temporary
         case .usage: .configuration
         case .defect, .cancelled: .software
         }

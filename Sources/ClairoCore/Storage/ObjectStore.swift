@@ -26,9 +26,17 @@ public protocol ObjectStore: Sendable {
 
     /// Deletes an object. Succeeds if it does not exist.
     func delete(_ key: ObjectKey) throws(ClairoError)
+
+    /// Deletes objects, in as few requests as the store allows. Succeeds for those that do not exist. If it throws, any
+    /// number of them may have been deleted.
+    func delete(_ keys: [ObjectKey]) throws(ClairoError)
 }
 
 extension ObjectStore {
+    public func delete(_ keys: [ObjectKey]) throws(ClairoError) {
+        for key in keys { try delete(key) }
+    }
+
     /// The object's size in bytes, or nil if it does not exist.
     public func size(of key: ObjectKey) throws(ClairoError) -> Int64? { try info(of: key)?.size }
 

@@ -245,7 +245,7 @@ extension Failure {
             switch failure.kind {
             case .badInput: failure.message
             case .cancelled: "Cancelled"
-            case .transient, .capacity: "The video could not be processed at this time"
+            case .transient, .capacity, .refused: "The video could not be processed at this time"
             case .defect, .usage: "Internal error"
             }
         self.init(kind: failure.kind, message: message)

@@ -29,7 +29,7 @@ enum FailurePolicy {
         switch error.kind {
         case .badInput: return .giveUp(isDeadLetter: false)
         case .cancelled: return .release
-        case .capacity:
+        case .capacity, .refused:
             guard task.attempt < mostAttemptsForRoom else { return .giveUp(isDeadLetter: true) }
             return .retry(afterSeconds: capacityDelay * (0.5 + jitter), countsAsAttempt: false)
         case .transient:
