@@ -93,7 +93,8 @@ let package = Package(
         .target(name: "SQLite", dependencies: ["CSQLite"]),
 
         // C libraries, from the system's packages.
-        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        // Without pkg-config: Debian 13's file for libcurl names folders with a flag that SwiftPM warns of.
+        .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         // Without pkg-config, which would link the libraries: CFFmpegLoader loads them when they are used. Headers outside the
         // compiler's own folders need `-Xcc -IFOLDER`.
         .systemLibrary(name: "CFFmpeg", providers: [.apt(["libavcodec-dev", "libavformat-dev", "libavfilter-dev"])]),
