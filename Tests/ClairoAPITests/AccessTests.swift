@@ -13,9 +13,10 @@ internal import Testing
 
     @Test func eachTokenIdentifiesItsOwnerAndOtherTextIdentifiesNoOne() throws {
         let list = try TokenList(
-            text:
-                "# tokens\n\n first-token-0123456789 \nstudio: second-token-012345678\nstudio:third-token-0123456789\n",
-            name: "tokens")
+            lines: [
+                "# tokens", "", " first-token-0123456789 ", "studio: second-token-012345678",
+                "studio:third-token-0123456789",
+            ], name: "tokens")
         let first = try #require(list.caller(token: "first-token-0123456789"))
         let second = try #require(list.caller(token: "second-token-012345678"))
         #expect(second == list.caller(token: "third-token-0123456789"))
@@ -26,10 +27,19 @@ internal import Testing
         #expect(!first.owner.contains("first-token"))
     }
 
-    @Test(arguments: ["", "# nothing\n", "two words\n", "name:\n", "tökén-with-accents\n"])
-    func aFileWithoutValidTokensIsAConfigurationError(text: String) {
-        let error = #expect(throws: ClairoError.self) { _ = try TokenList(text: text, name: "tokens") }
+    @Test(arguments: [[], ["# nothing"], ["two words"], ["name:"], ["tökén-with-accents"]])
+    func aFileWithoutValidTokensIsAConfigurationError(lines: [String]) {
+        let error = #expect(throws: ClairoError.self) { _ = try TokenList(lines: lines, name: "tokens") }
         #expect(error?.exitCode == .configuration)
+    }
+
+    /// As Notepad writes it.
+    @Test func aTokenFileMayHaveWindowsLineEndsAndAByteOrderMark() throws {
+        let path = try scratch.write(
+            "\u{FEFF}alice:first-token-0123456789\r\nbob:second-token-012345678\r\n", to: "tokens")
+        let list = try TokenList(path: path)
+        #expect(list.caller(token: "first-token-0123456789")?.owner == "name:alice")
+        #expect(list.caller(token: "second-token-012345678")?.owner == "name:bob")
     }
 
     @Test func aTokenFileReadableByOthersCausesAWarning() throws {

@@ -18,12 +18,12 @@ struct TokenList: Sendable, Equatable {
     private(set) var warnings: [String] = []
 
     /// - Parameters:
-    ///   - text: The content of the token file.
+    ///   - lines: The lines of the token file.
     ///   - name: The name of the file for messages.
     /// - Throws: `configuration` (78) if a line is malformed or there are no tokens.
-    init(text: String, name: String) throws(ClairoError) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = line.trimmingCharacters(in: .whitespacesAndNewlines)
+    init(lines: [String], name: String) throws(ClairoError) {
+        for (index, line) in lines.enumerated() {
+            let line = line.trimmingCharacters(in: .whitespaces)
             if line.isEmpty || line.hasPrefix("#") { continue }
             let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             let token = parts[parts.count - 1].trimmingCharacters(in: .whitespaces)
@@ -50,11 +50,7 @@ struct TokenList: Sendable, Equatable {
 
     /// Reads the file at `path`. Adds a warning if other users can access it.
     init(path: String) throws(ClairoError) {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw .configuration(
-                "The token file \(path) cannot be read", advice: "Check that it exists and that clairo may read it.")
-        }
-        try self.init(text: String(decoding: data, as: UTF8.self), name: path)
+        try self.init(lines: try TextLines.read(path, kind: "token file"), name: path)
         let mode = (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? NSNumber
         if let mode, mode.intValue & 0o077 != 0 {
             warnings.append("other users can read the token file \(path): chmod 600 \(path)")
