@@ -47,9 +47,6 @@ extension Services {
 
     private func secret(in key: Settings.Key) throws(ClairoError) -> String? {
         guard let path = settings.value(key) else { return nil }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw .configuration("Cannot read the file that \(key.environmentName) names: \(path)")
-        }
-        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
+        return try TextLines.secret(in: path, kind: "\(key.rawValue)")
     }
 }

@@ -74,9 +74,6 @@ struct MySQLSettings {
     private static func password(_ environment: [String: String]) throws(ClairoError) -> String? {
         if let password = environment["CLAIRO_DATABASE_PASSWORD"], !password.isEmpty { return password }
         guard let path = environment["CLAIRO_DATABASE_PASSWORD_FILE"], !path.isEmpty else { return nil }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw .configuration("Cannot read the file named by CLAIRO_DATABASE_PASSWORD_FILE: \(path)")
-        }
-        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
+        return try TextLines.secret(in: path, kind: "database-password-file")
     }
 }
