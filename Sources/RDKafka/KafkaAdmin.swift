@@ -3,14 +3,34 @@ internal import Foundation
 internal import Synchronization
 
 /// Administers and inspects a cluster. Each call creates a client, which is slow, so do not call it for each message.
+///
+/// A call ends within its limit plus a few seconds even if librdkafka hangs. The thread of such a call stays behind until
+/// librdkafka returns; until then, further calls fail at once.
 public struct KafkaAdmin: Sendable {
     private let configuration: KafkaConfiguration
-    private let limit: Int32
+    private let limit: Duration
+    /// How much later than `limit` librdkafka may return: it looks for expired requests only once a second.
+    private let grace: Duration
+    private let calls: CallsInProgress
 
-    /// - Parameter limit: The timeout of each request.
+    /// - Parameter limit: The timeout of each call.
     public init(_ configuration: KafkaConfiguration, limit: Duration = .seconds(10)) {
+        self.init(configuration, limit: limit, grace: .seconds(5))
+    }
+
+    init(
+        _ configuration: KafkaConfiguration, limit: Duration, grace: Duration,
+        calls: CallsInProgress = CallsInProgress()
+    ) {
         self.configuration = configuration
-        self.limit = Int32(max(1, min(3_600_000, limit / .milliseconds(1))))
+        self.limit = limit
+        self.grace = grace
+        self.calls = calls
+    }
+
+    /// The same with another limit. If a call of one of both hangs, neither begins another.
+    public func limited(to limit: Duration) -> KafkaAdmin {
+        KafkaAdmin(configuration, limit: limit, grace: grace, calls: calls)
     }
 
     /// Creates a topic unless it exists.
@@ -20,21 +40,22 @@ public struct KafkaAdmin: Sendable {
     public func createTopic(
         _ name: String, partitions: Int, replication: Int? = nil
     ) async throws(KafkaError) -> Bool {
-        try await run(RD_KAFKA_PRODUCER, group: nil) { client throws(KafkaError) in
-            try createTopic(name, partitions, replication ?? -1, client)
+        try await run(RD_KAFKA_PRODUCER, group: nil) { session throws(KafkaError) in
+            try createTopic(name, partitions, replication ?? -1, session)
         }
     }
 
     /// All topics except internal ones (`__…`) and those with an error, by name.
     public func topics() async throws(KafkaError) -> [KafkaTopic] {
-        try await run(RD_KAFKA_PRODUCER, group: nil) { client throws(KafkaError) in try topics(client) }
+        try await run(RD_KAFKA_PRODUCER, group: nil) { session throws(KafkaError) in try cluster(session).topics }
     }
 
     /// The progress of a group in each partition of the given topics, ordered by partition.
     /// - Throws: An error of category `unknownTopic` if a topic does not exist.
     public func progress(of group: String, topics names: [String]) async throws(KafkaError) -> [KafkaGroupProgress] {
-        try await run(RD_KAFKA_CONSUMER, group: group) { client throws(KafkaError) in
-            let counts = Dictionary(uniqueKeysWithValues: try topics(client).map { ($0.name, $0.partitions) })
+        try await run(RD_KAFKA_CONSUMER, group: group) { session throws(KafkaError) in
+            let counts = Dictionary(
+                uniqueKeysWithValues: try cluster(session).topics.map { ($0.name, $0.partitions) })
             var partitions: [KafkaPartition] = []
             for name in names {
                 guard let count = counts[name] else {
@@ -43,7 +64,16 @@ public struct KafkaAdmin: Sendable {
                 }
                 partitions += (0..<count).map { KafkaPartition(topic: name, number: Int32($0)) }
             }
-            return try progress(partitions.sorted(), client)
+            partitions.sort()
+            let committed = try committed(in: partitions, session)
+            let ranges = try offsetRanges(partitions, session)
+            return partitions.compactMap { partition in
+                ranges[partition].map { range in
+                    KafkaGroupProgress(
+                        partition: partition, committed: committed[partition], oldest: range.lowerBound,
+                        end: range.upperBound)
+                }
+            }
         }
     }
 
@@ -52,17 +82,14 @@ public struct KafkaAdmin: Sendable {
     /// The brokers, the topics, and the offset ranges of the given topics.
     /// - Parameter names: Topics to inspect. Missing topics are skipped.
     public func inspect(topics names: [String]) async throws(KafkaError) -> KafkaClusterState {
-        try await run(RD_KAFKA_PRODUCER, group: nil) { client throws(KafkaError) in
-            let (brokers, all) = try cluster(client)
+        try await run(RD_KAFKA_PRODUCER, group: nil) { session throws(KafkaError) in
+            let (brokers, all) = try cluster(session)
             let topics = all.filter { names.contains($0.name) }
-            var offsets: [KafkaPartition: Range<Int64>] = [:]
-            for topic in topics {
-                for number in 0..<Int32(topic.partitions) {
-                    let partition = KafkaPartition(topic: topic.name, number: number)
-                    offsets[partition] = try offsetRange(partition, client)
-                }
+            let partitions = topics.flatMap { topic in
+                (0..<Int32(topic.partitions)).map { KafkaPartition(topic: topic.name, number: $0) }
             }
-            return KafkaClusterState(brokers: brokers, topics: topics, offsets: offsets)
+            return KafkaClusterState(
+                brokers: brokers, topics: topics, offsets: try offsetRanges(partitions, session))
         }
     }
 
@@ -70,23 +97,16 @@ public struct KafkaAdmin: Sendable {
     public func committed(
         by group: String, in partitions: [KafkaPartition]
     ) async throws(KafkaError) -> [KafkaPartition: Int64] {
-        try await run(RD_KAFKA_CONSUMER, group: group) { client throws(KafkaError) in
-            let list = PartitionList(partitions)
-            try check(list.lend { rd_kafka_committed(client.pointer, $0, limit) })
-            var committed: [KafkaPartition: Int64] = [:]
-            for element in list.elements {
-                try check(element.error)
-                if element.offset >= 0 { committed[element.partition] = element.offset }
-            }
-            return committed
+        try await run(RD_KAFKA_CONSUMER, group: group) { session throws(KafkaError) in
+            try committed(in: partitions, session)
         }
     }
 
     /// The number of members of a group. 0 for an unknown group.
     public func members(of group: String) async throws(KafkaError) -> Int {
-        try await run(RD_KAFKA_CONSUMER, group: nil) { client throws(KafkaError) in
+        try await run(RD_KAFKA_CONSUMER, group: nil) { session throws(KafkaError) in
             var list: UnsafePointer<rd_kafka_group_list>?
-            try check(rd_kafka_list_groups(client.pointer, group, &list, limit))
+            try check(rd_kafka_list_groups(session.client, group, &list, session.milliseconds))
             guard let list else { throw KafkaError(RD_KAFKA_RESP_ERR__BAD_MSG) }
             defer { rd_kafka_group_list_destroy(list) }
             var members = 0
@@ -101,23 +121,25 @@ public struct KafkaAdmin: Sendable {
     // MARK: On the admin thread
 
     private func createTopic(
-        _ name: String, _ partitions: Int, _ replication: Int, _ client: ClientHandle
+        _ name: String, _ partitions: Int, _ replication: Int, _ session: Session
     ) throws(KafkaError) -> Bool {
+        let (client, limit) = (session.client, session.milliseconds)
         var errorText = [CChar](repeating: 0, count: 512)
         guard
             let topic = rd_kafka_NewTopic_new(
                 name, Int32(clamping: partitions), Int32(clamping: replication), &errorText, errorText.count)
         else { throw KafkaError(RD_KAFKA_RESP_ERR__INVALID_ARG, String(nullTerminated: errorText)) }
         defer { rd_kafka_NewTopic_destroy(topic) }
-        let options = rd_kafka_AdminOptions_new(client.pointer, RD_KAFKA_ADMIN_OP_CREATETOPICS)
+        let options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS)
         defer { rd_kafka_AdminOptions_destroy(options) }
         rd_kafka_AdminOptions_set_request_timeout(options, limit, &errorText, errorText.count)
         // Wait until all brokers know the topic, so that sending the first message does not fail.
         rd_kafka_AdminOptions_set_operation_timeout(options, limit, &errorText, errorText.count)
-        let queue = rd_kafka_queue_new(client.pointer)
+        let queue = rd_kafka_queue_new(client)
         defer { rd_kafka_queue_destroy(queue) }
         var topics: [OpaquePointer?] = [topic]
-        rd_kafka_CreateTopics(client.pointer, &topics, 1, options, queue)
+        rd_kafka_CreateTopics(client, &topics, 1, options, queue)
+        // librdkafka itself ends the request, a little late.
         guard let event = rd_kafka_queue_poll(queue, limit + 60_000) else {
             throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT)
         }
@@ -133,11 +155,9 @@ public struct KafkaAdmin: Sendable {
         return true
     }
 
-    private func topics(_ client: ClientHandle) throws(KafkaError) -> [KafkaTopic] { try cluster(client).topics }
-
-    private func cluster(_ client: ClientHandle) throws(KafkaError) -> (brokers: Int, topics: [KafkaTopic]) {
+    private func cluster(_ session: Session) throws(KafkaError) -> (brokers: Int, topics: [KafkaTopic]) {
         var metadata: UnsafePointer<rd_kafka_metadata_t>?
-        try check(rd_kafka_metadata(client.pointer, 1, nil, &metadata, limit))
+        try check(rd_kafka_metadata(session.client, 1, nil, &metadata, session.milliseconds))
         guard let metadata else { throw KafkaError(RD_KAFKA_RESP_ERR__BAD_MSG) }
         defer { rd_kafka_metadata_destroy(metadata) }
         let topics = UnsafeBufferPointer(start: metadata.pointee.topics, count: Int(metadata.pointee.topic_cnt))
@@ -152,30 +172,54 @@ public struct KafkaAdmin: Sendable {
         return (Int(metadata.pointee.broker_cnt), known.sorted { $0.name < $1.name })
     }
 
-    private func offsetRange(
-        _ partition: KafkaPartition, _ client: ClientHandle
-    ) throws(KafkaError) -> Range<Int64> {
-        var (low, high): (Int64, Int64) = (0, 0)
-        try check(
-            rd_kafka_query_watermark_offsets(client.pointer, partition.topic, partition.number, &low, &high, limit))
-        return low..<max(low, high)
+    /// The available offsets of each partition, with two requests to each broker.
+    private func offsetRanges(
+        _ partitions: [KafkaPartition], _ session: Session
+    ) throws(KafkaError) -> [KafkaPartition: Range<Int64>] {
+        let oldest = try offsets(Int64(RD_KAFKA_OFFSET_BEGINNING), partitions, session)
+        let end = try offsets(Int64(RD_KAFKA_OFFSET_END), partitions, session)
+        var ranges: [KafkaPartition: Range<Int64>] = [:]
+        for partition in partitions {
+            guard let low = oldest[partition], let high = end[partition] else {
+                throw KafkaError(RD_KAFKA_RESP_ERR__BAD_MSG, "the brokers sent no offset of \(partition)")
+            }
+            ranges[partition] = low..<max(low, high)
+        }
+        return ranges
     }
 
-    private func progress(
-        _ partitions: [KafkaPartition], _ client: ClientHandle
-    ) throws(KafkaError) -> [KafkaGroupProgress] {
+    /// The first or the last offset of each partition.
+    ///
+    /// Not by `rd_kafka_query_watermark_offsets`, which ignores its timeout before librdkafka 2.3 while the leader of the
+    /// partition is unavailable (https://github.com/confluentinc/librdkafka/pull/4460). In ListOffsets requests, these
+    /// two values are valid in place of a timestamp.
+    private func offsets(
+        _ place: Int64, _ partitions: [KafkaPartition], _ session: Session
+    ) throws(KafkaError) -> [KafkaPartition: Int64] {
+        // librdkafka rejects an empty list.
+        guard !partitions.isEmpty else { return [:] }
+        let list = PartitionList()
+        for partition in partitions { list.add(partition, offset: place) }
+        try check(list.lend { rd_kafka_offsets_for_times(session.client, $0, session.milliseconds) })
+        return try known(list)
+    }
+
+    private func committed(
+        in partitions: [KafkaPartition], _ session: Session
+    ) throws(KafkaError) -> [KafkaPartition: Int64] {
         let list = PartitionList(partitions)
-        try check(list.lend { rd_kafka_committed(client.pointer, $0, limit) })
-        var progress: [KafkaGroupProgress] = []
+        try check(list.lend { rd_kafka_committed(session.client, $0, session.milliseconds) })
+        return try known(list)
+    }
+
+    /// The offsets of a list. Negative ones stand for no offset.
+    private func known(_ list: PartitionList) throws(KafkaError) -> [KafkaPartition: Int64] {
+        var offsets: [KafkaPartition: Int64] = [:]
         for element in list.elements {
             try check(element.error)
-            let range = try offsetRange(element.partition, client)
-            progress.append(
-                KafkaGroupProgress(
-                    partition: element.partition, committed: element.offset >= 0 ? element.offset : nil,
-                    oldest: range.lowerBound, end: range.upperBound))
+            if element.offset >= 0 { offsets[element.partition] = element.offset }
         }
-        return progress
+        return offsets
     }
 
     private func check(
@@ -185,32 +229,55 @@ public struct KafkaAdmin: Sendable {
         throw KafkaError(code, errorText.map { configuration.scrubbing(String(cString: $0)) })
     }
 
+    /// A client, and the time by which the call that uses it must end.
+    struct Session {
+        let client: OpaquePointer
+        let end: ContinuousClock.Instant
+
+        /// The time that is left.
+        var milliseconds: Int32 { Int32(max(1, min(3_600_000, (end - .now) / .milliseconds(1)))) }
+    }
+
     /// Runs `body` with a new client on a dedicated thread. A cancelled task stops waiting at once.
-    private func run<R: Sendable>(
+    func run<R: Sendable>(
         _ type: rd_kafka_type_t, group: String?,
-        _ body: @escaping @Sendable (ClientHandle) throws(KafkaError) -> R
+        _ body: @escaping @Sendable (Session) throws(KafkaError) -> R
     ) async throws(KafkaError) -> R {
+        let end = ContinuousClock.now + limit
+        guard let call = calls.begin(deadline: end + grace) else {
+            throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT, "an earlier request to the brokers still hangs")
+        }
         let promise = Promise<Result<R, KafkaError>>()
         let reason = ConnectionErrors()
         let thread = Thread {
-            promise.resolve(
-                Result { () throws(KafkaError) -> R in
-                    let client = try ClientHandle(
-                        type, configuration, defaults: [("socket.nagle.disable", "true")],
-                        fixed: group.map { [("group.id", $0)] } ?? [],
-                        events: ClientEvents(configuration: configuration, log: nil, onError: reason.note))
-                    defer { client.destroy() }
-                    do throws(KafkaError) {
-                        return try body(client)
-                    } catch {
-                        // Poll once: librdkafka reports connection errors only then, and `body` does not poll.
-                        rd_kafka_poll(client.pointer, 0)
-                        throw reason.explain(error)
-                    }
-                })
+            defer { calls.end(call) }
+            let client: ClientHandle
+            do throws(KafkaError) {
+                client = try ClientHandle(
+                    type, configuration, defaults: [("socket.nagle.disable", "true")],
+                    fixed: group.map { [("group.id", $0)] } ?? [],
+                    events: ClientEvents(configuration: configuration, log: nil, onError: reason.note))
+            } catch {
+                return promise.resolve(.failure(error))
+            }
+            do throws(KafkaError) {
+                promise.resolve(.success(try body(Session(client: client.pointer, end: end))))
+            } catch {
+                // Poll once: librdkafka reports connection errors only then, and `body` does not poll.
+                rd_kafka_poll(client.pointer, 0)
+                promise.resolve(.failure(reason.explain(error)))
+            }
+            // After the result, because it may block.
+            client.destroy()
         }
         thread.name = "kafka-admin"
         thread.start()
+        let timer = Task {
+            try? await Task.sleep(for: limit + grace)
+            guard !Task.isCancelled else { return }
+            promise.resolve(.failure(KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT, "the brokers did not answer in time")))
+        }
+        defer { timer.cancel() }
         let result = await withTaskCancellationHandler {
             await promise.value()
         } onCancel: {
@@ -220,19 +287,27 @@ public struct KafkaAdmin: Sendable {
     }
 }
 
-/// The last connection error, which explains a failed request. librdkafka reports it separately; the request itself
-/// only times out.
-private final class ConnectionErrors: Sendable {
-    private let last = Mutex<KafkaError?>(nil)
+/// The connection error that best explains a failed request. librdkafka reports it separately; the request itself only
+/// times out.
+final class ConnectionErrors: Sendable {
+    private let best = Mutex<KafkaError?>(nil)
+
+    /// Of several brokers, one that answers and refuses says more than one that cannot be reached.
+    private static let ranking = [KafkaError.Category.unreachable, .wrongProtocol, .tls, .credentials]
 
     func note(_ error: KafkaError) {
-        let isReason = [.unreachable, .tls, .credentials].contains(error.category)
-        if isReason, error.code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN.rawValue { last.withLock { $0 = error } }
+        guard let rank = Self.ranking.firstIndex(of: error.category),
+            error.code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN.rawValue
+        else { return }
+        best.withLock { best in
+            let last = best.flatMap { Self.ranking.firstIndex(of: $0.category) } ?? 0
+            if rank >= last { best = error }
+        }
     }
 
     func explain(_ error: KafkaError) -> KafkaError {
         guard error.category == .unreachable || error.category == .timeout else { return error }
-        return last.withLock(\.self) ?? error
+        return best.withLock(\.self) ?? error
     }
 }
 

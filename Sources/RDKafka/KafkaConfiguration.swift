@@ -32,14 +32,17 @@ public struct KafkaConfiguration: Sendable, Hashable {
         properties[name] = value
     }
 
+    /// Sets a property unless it has been set.
+    public mutating func setDefault(_ name: String, _ value: String) throws(KafkaError) {
+        if properties[name] == nil { try set(name, value) }
+    }
+
     /// Sets a property given as `name=value`, as with kcat's `-X`.
     public mutating func set(assignment: String) throws(KafkaError) {
-        guard let equals = assignment.firstIndex(of: "="), equals != assignment.startIndex else {
-            // The rest of the assignment may be a secret.
-            let name = assignment.prefix { $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" }
+        guard let equals = assignment.firstIndex(of: "="), Self.isName(assignment[..<equals].trimming()) else {
+            // Nothing of the assignment is shown: it may be a secret, or a line of a private key, which may contain "=".
             throw KafkaError(
-                RD_KAFKA_RESP_ERR__INVALID_ARG, "expected NAME=VALUE: no \"=\" after \"\(name)\""
-            )
+                RD_KAFKA_RESP_ERR__INVALID_ARG, "expected property=value, such as security.protocol=SSL")
         }
         try set(
             String(assignment[..<equals].trimming()), String(assignment[assignment.index(after: equals)...].trimming()))
@@ -47,16 +50,24 @@ public struct KafkaConfiguration: Sendable, Hashable {
 
     /// Loads properties from kcat's file format: one `name=value` per line, blank lines, and comments after `#`.
     /// - Parameters:
-    ///   - text: The content of the file.
+    ///   - lines: The lines of the file.
     ///   - file: The name of the file for error messages.
-    public mutating func load(_ text: String, file: String) throws(KafkaError) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    public mutating func load(_ lines: [String], file: String) throws(KafkaError) {
+        for (index, line) in lines.enumerated() {
             let line = line.trimming()
             if line.isEmpty || line.hasPrefix("#") { continue }
             do { try set(assignment: String(line)) } catch {
                 throw KafkaError(RD_KAFKA_RESP_ERR__INVALID_ARG, "\(file), line \(index + 1): \(error.message)")
             }
         }
+    }
+
+    /// Whether a text has the form of a property's name.
+    private static func isName(_ text: Substring) -> Bool {
+        let isCharacter = { (byte: UInt8) in
+            (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2E || byte == 0x5F
+        }
+        return !text.isEmpty && text.utf8.count <= 64 && text.utf8.allSatisfy(isCharacter)
     }
 
     /// The properties in order of their names, with secrets masked.
@@ -111,9 +122,13 @@ public struct KafkaConfiguration: Sendable, Hashable {
         return text
     }
 
-    /// Whether the value of a property is a secret. librdkafka has such a flag too, but does not expose it.
+    /// Whether the value of a property is a secret. librdkafka has such a flag too, but does not expose it. The path of
+    /// a file is none.
     static func isSecret(_ name: String) -> Bool {
-        ["password", "secret", ".pem", "sasl.username", "oauthbearer.config", "ssl.key"].contains { name.contains($0) }
+        let words = [
+            "password", "secret", "key", "token", ".pem", "sasl.jaas.config", "sasl.username", "oauthbearer.config",
+        ]
+        return !name.hasSuffix(".location") && words.contains { name.contains($0) }
     }
 
     private static func set(_ name: String, _ value: String, on conf: OpaquePointer) throws(KafkaError) {

@@ -17,7 +17,7 @@ public final class KafkaConsumer: Sendable {
     private let loop: ConsumerLoop
 
     /// - Parameters:
-    ///   - configuration: `session.timeout.ms` (default: 45 000) is the time until the group notices a crash.
+    ///   - configuration: `session.timeout.ms` is the time until the group notices a crash; see `defaults`.
     ///   - maxInFlight: The maximum number of unfinished messages. Each partition has at most one.
     ///   - log: Receives librdkafka's log lines.
     /// - Throws: An error of category `configuration`. Connection errors appear in `status`, missing topics in `next`.
@@ -66,6 +66,33 @@ public final class KafkaConsumer: Sendable {
         loop.close(limit: limit)
         return await loop.ended.wait(limit)
     }
+
+    /// The properties that a configuration may override.
+    static let defaults = [
+        // The rebalance after a crash waits until the session of the dead member has expired, and meanwhile the group
+        // receives nothing. librdkafka's 45 s spare large groups needless rebalances; here a rebalance costs a second,
+        // because work does not depend on the membership. 8 s leave 4 for the rest of a takeover within 12 s, and are
+        // above the minimum that brokers accept by default (group.min.session.timeout.ms, 6 s). After an outage, too, the
+        // former memberships have to expire.
+        ("session.timeout.ms", "8000"),
+        // Four in a session, so that single losses do no harm. A member learns of a rebalance by its next heartbeat.
+        ("heartbeat.interval.ms", "2000"),
+        // Not static membership (group.instance.id), although it would skip that wait: a member that ends would not
+        // leave the group, and two processes with one id would fence each other.
+        // A topic that is created later, or becomes visible to this user, is found after this time.
+        ("topic.metadata.refresh.interval.ms", "30000"),
+        ("statistics.interval.ms", "5000"),
+        // While a broker waits for messages of an idle partition, it serves no other fetch of this client.
+        ("fetch.wait.max.ms", "100"),
+        ("socket.nagle.disable", "true"),
+        ("reconnect.backoff.max.ms", "2000"),
+        // Prefetch little. With a lower message count, librdkafka 2.0.2 pauses fetching for up to a second whenever one
+        // message is queued.
+        ("queued.min.messages", "1000"),
+        ("queued.max.messages.kbytes", "1024"),
+        ("fetch.message.max.bytes", "262144"),
+        ("auto.commit.interval.ms", "1000"),
+    ]
 
     /// The state of the broker connections and of the group.
     public var status: KafkaConsumerStatus { loop.status }
@@ -195,23 +222,13 @@ private final class ConsumerLoop: Sendable {
             onRebalance: { self.rebalance($0, $1, $2) })
         let client = try ClientHandle(
             RD_KAFKA_CONSUMER, configuration,
-            defaults: [
-                ("statistics.interval.ms", "5000"),
-                // While a broker waits for messages of an idle partition, it serves no other fetch of this client.
-                ("fetch.wait.max.ms", "100"),
-                ("socket.nagle.disable", "true"),
-                ("reconnect.backoff.max.ms", "2000"),
-                // Prefetch little. With a lower message count, librdkafka 2.0.2 pauses fetching for up to a second
-                // whenever one message is queued.
-                ("queued.min.messages", "1000"),
-                ("queued.max.messages.kbytes", "1024"),
-                ("fetch.message.max.bytes", "262144"),
-                ("auto.commit.interval.ms", "1000"),
-            ],
+            defaults: KafkaConsumer.defaults,
             fixed: [
                 ("group.id", group),
                 ("enable.auto.commit", "true"), ("enable.auto.offset.store", "false"),
-                ("auto.offset.reset", "earliest"), ("partition.assignment.strategy", "range,roundrobin"),
+                ("auto.offset.reset", "earliest"),
+                // Eager: cooperative-sticky loses assignments and hangs before librdkafka 2.10.
+                ("partition.assignment.strategy", "range,roundrobin"),
             ], events: events)
         rd_kafka_poll_set_consumer(client.pointer)
         let list = PartitionList(topics.map { KafkaPartition(topic: $0, number: RD_KAFKA_PARTITION_UA) })
@@ -314,7 +331,7 @@ private final class ConsumerLoop: Sendable {
         state.withLock { $0.status.note(error) }
         switch error.category {
         // librdkafka retries these itself.
-        case .unreachable, .tls, .timeout, .unavailable: if error.isFatal { fallthrough }
+        case .unreachable, .tls, .wrongProtocol, .timeout, .unavailable: if error.isFatal { fallthrough }
         default: perform { $0.fail(error) }
         }
     }

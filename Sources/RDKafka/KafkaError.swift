@@ -8,6 +8,8 @@ public struct KafkaError: Error, Hashable, Sendable {
         case unreachable
         /// The TLS handshake failed. librdkafka 2.0.2 also reports an unclean disconnect as this.
         case tls
+        /// The connection ended while the protocol was negotiated: the listener probably speaks another one, such as TLS.
+        case wrongProtocol
         /// SASL authentication failed.
         case credentials
         /// Authenticated, but not authorized.
@@ -51,11 +53,11 @@ public struct KafkaError: Error, Hashable, Sendable {
         _ code: rd_kafka_resp_err_t, _ message: String? = nil, category: Category? = nil, isRetriable: Bool? = nil,
         isFatal: Bool = false
     ) {
-        let category = category ?? Self.category(code)
+        let text = message.flatMap { $0.isEmpty ? nil : $0 } ?? String(cString: rd_kafka_err2str(code))
+        let category = category ?? Self.category(code, text)
         self.category = category
         self.code = code.rawValue
         name = String(cString: rd_kafka_err2name(code))
-        let text = message.flatMap { $0.isEmpty ? nil : $0 } ?? String(cString: rd_kafka_err2str(code))
         self.message = text.trimmingSuffix { $0.isNewline || $0 == "." }
         self.isRetriable = isRetriable ?? Self.isRetriable(category)
         self.isFatal = isFatal
@@ -69,14 +71,40 @@ public struct KafkaError: Error, Hashable, Sendable {
             isFatal: rd_kafka_error_is_fatal(error) != 0)
     }
 
+    /// What this user may not use, if the brokers said so.
+    public enum DeniedResource: Sendable, Hashable {
+        case topic, group, cluster
+    }
+
+    /// The kind of object that a `forbidden` error is about, or nil if it is about none, such as a policy of the brokers.
+    public var deniedResource: DeniedResource? {
+        switch rd_kafka_resp_err_t(code) {
+        case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED: .topic
+        case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED: .group
+        case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED: .cluster
+        default: nil
+        }
+    }
+
+    /// Whether the group's session timeout is outside the limits of the brokers.
+    public var isInvalidSessionTimeout: Bool { code == RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT.rawValue }
+
     static let cancelled = KafkaError(RD_KAFKA_RESP_ERR__INTR, "the wait was cancelled", category: .cancelled)
     static let closed = KafkaError(RD_KAFKA_RESP_ERR__DESTROY, "the client has been closed", category: .closed)
 
     private static func isRetriable(_ category: Category) -> Bool {
         switch category {
-        case .unreachable, .tls, .timeout, .unavailable, .unknownTopic, .group: true
+        case .unreachable, .tls, .wrongProtocol, .timeout, .unavailable, .unknownTopic, .group: true
         case .credentials, .forbidden, .tooLarge, .configuration, .unsupported, .cancelled, .closed, .other: false
         }
+    }
+
+    private static func category(_ code: rd_kafka_resp_err_t, _ text: String) -> Category {
+        // librdkafka has no code for this; only its text tells it from other lost connections. Source:
+        // rd_kafka_broker_set_error and rd_kafka_transport_ssl_handshake of librdkafka 2.0.2 and 2.8.0.
+        let signs = ["security.protocol", "SSL_HANDSHAKE", "PLAINTEXT broker listener"]
+        if code == RD_KAFKA_RESP_ERR__TRANSPORT, signs.contains(where: { text.contains($0) }) { return .wrongProtocol }
+        return category(code)
     }
 
     /// Source: rdkafka.h `rd_kafka_resp_err_t` and https://kafka.apache.org/protocol#protocol_error_codes.

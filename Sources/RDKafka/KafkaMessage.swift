@@ -108,6 +108,12 @@ public struct KafkaLogLine: Sendable, Hashable {
     public var facility: String
     /// The message, with secrets masked.
     public var text: String
+
+    public init(level: Int, facility: String, text: String) {
+        self.level = level
+        self.facility = facility
+        self.text = text
+    }
 }
 
 /// Receives log lines on librdkafka's threads. It must return quickly and must not call the client.

@@ -59,23 +59,30 @@ public final class KafkaProducer: Sendable {
 public struct KafkaClientStatus: Sendable, Hashable {
     /// Whether all brokers were unreachable at the last report.
     public var isDisconnected = false
-    /// The last non-fatal error, such as a refused connection.
+    /// The last non-fatal error since a broker last replied, such as a refused connection.
     public var lastError: KafkaError?
     /// The number of times that a fatal error required a new client.
     public var rebuilds = 0
     /// The latest statistics, if `statistics.interval.ms` is set.
     public var statistics: KafkaStatistics?
 
-    mutating func noteContact() { isDisconnected = false }
+    mutating func noteContact() {
+        isDisconnected = false
+        lastError = nil
+    }
 
     mutating func note(_ error: KafkaError) {
-        if error.code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN.rawValue { isDisconnected = true }
-        lastError = error
+        if error.code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN.rawValue {
+            // It follows the error of the last broker, which says more.
+            isDisconnected = true
+        } else {
+            lastError = error
+        }
     }
 
     mutating func note(_ statistics: KafkaStatistics) {
         self.statistics = statistics
-        if statistics.brokers.contains(where: { $0.state == "UP" }) { isDisconnected = false }
+        if statistics.brokers.contains(where: { $0.state == "UP" }) { noteContact() }
     }
 }
 

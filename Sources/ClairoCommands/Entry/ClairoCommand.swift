@@ -50,7 +50,7 @@ public struct ClairoCommand: AsyncParsableCommand {
         do {
             let command = try parseAsRoot()
             if let command = command as? any EnvironmentCommand {
-                try await command.run(environment)
+                try await command.run()
             } else if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

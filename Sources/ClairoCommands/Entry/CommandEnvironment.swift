@@ -15,6 +15,8 @@ struct CommandEnvironment: Sendable {
     var isOutputTerminal: Bool
     /// The environment variables.
     var variables: [String: String]
+    /// The name of the command, such as `consume`.
+    var command = ""
 
     /// The service manager that started this process, if one did.
     var manager: ServiceManager { ServiceManager(variables) }
@@ -43,5 +45,9 @@ protocol EnvironmentCommand: AsyncParsableCommand {
 }
 
 extension EnvironmentCommand {
-    func run() async throws { try await run(.process) }
+    func run() async throws {
+        var environment = CommandEnvironment.process
+        environment.command = Self.configuration.commandName ?? ""
+        try await run(environment)
+    }
 }

@@ -1,6 +1,7 @@
 internal import ClairoCore
 internal import ClairoMessaging
 internal import ClairoPipeline
+internal import Foundation
 
 /// The message queue, and the relay from the outbox to it.
 extension Services {
@@ -20,8 +21,14 @@ extension Services {
             return nil
         }
         return try KafkaQueue(
-            url: settings[.queue], properties: kafkaProperties, file: settings.value(.kafkaConfig),
+            url: settings[.queue], properties: kafkaProperties, file: settings.value(.kafkaConfig), clientID: clientID,
             log: { text in log?.warn(text) ?? environment.error("\(Render.printable(text))\n") })
+    }
+
+    /// The name of this process in the brokers' logs, metrics and quotas, such as `clairo-consume@host-42`.
+    private var clientID: String {
+        let program = environment.command.isEmpty ? "clairo" : "clairo-\(environment.command)"
+        return "\(program)@\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
     }
 
     /// Whether the queue is a table of the database, so that consumers relay the outbox themselves.

@@ -12,12 +12,13 @@ public protocol MessageQueue: Sendable {
     func consumer(topics: [String], group: String, inFlight: Int) async throws(ClairoError) -> any MessageConsumer
 
     /// Creates missing topics.
+    /// - Throws: `refused` if a topic is missing and this user may not create it.
     func prepare(topics: [String]) async throws(ClairoError)
 
     /// The number of messages of a topic that a group has not finished.
     func lag(of group: String, topic: String) async throws(ClairoError) -> Int
 
-    /// Checks that the queue is available and has the pipeline's topics.
+    /// Checks that the queue is available. Topics need not exist yet.
     func check() async throws(ClairoError)
 }
 

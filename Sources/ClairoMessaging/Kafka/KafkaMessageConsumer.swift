@@ -5,6 +5,7 @@ internal import Synchronization
 
 final class KafkaMessageConsumer: MessageConsumer {
     private let consumer: KafkaConsumer
+    private let permission: KafkaPermission
     private let state = Mutex(State())
 
     private struct State {
@@ -13,7 +14,11 @@ final class KafkaMessageConsumer: MessageConsumer {
         var deliveries = 0
     }
 
-    init(_ consumer: KafkaConsumer) { self.consumer = consumer }
+    /// - Parameter permission: What the consumer needs.
+    init(_ consumer: KafkaConsumer, needing permission: KafkaPermission) {
+        self.consumer = consumer
+        self.permission = permission
+    }
 
     func next() async throws(ClairoError) -> ReceivedMessage? {
         do throws(KafkaError) {
@@ -33,7 +38,7 @@ final class KafkaMessageConsumer: MessageConsumer {
                 payload: Data(message.payload ?? []), receipt: receipt)
         } catch {
             if error.category == .cancelled || error.category == .closed { return nil }
-            let failure = ClairoError(error, doing: "Receiving from Kafka")
+            let failure = ClairoError(error, doing: "Receiving from Kafka", needing: permission)
             // The client recovers from any error that is not fatal, including broker errors without a category.
             throw error.category == .other && !error.isFatal ? .temporary(failure.message) : failure
         }

@@ -43,13 +43,15 @@ extension KafkaQueue {
     /// The pipeline's consumer groups, each with the topic that it reads.
     public static let groups = ["clairo-plan": Topic.uploads, "clairo-work": Topic.tasks]
 
-    private static let timeout = Duration.seconds(8)
+    /// The limit of a survey. If librdkafka hangs in one, the next one fails at once.
+    private static let surveyLimit = Duration.seconds(8)
 
     /// Queries the cluster for partitions, offsets and the progress of the groups.
     public func metrics() async throws(ClairoError) -> KafkaQueueMetrics {
-        let admin = KafkaAdmin(configuration, limit: Self.timeout)
+        let end = ContinuousClock.now + Self.surveyLimit
+        var permission = KafkaPermission(operation: .describe, topics: Topic.all)
         do throws(KafkaError) {
-            let cluster = try await admin.inspect(topics: Topic.all)
+            let cluster = try await admin.limited(to: Self.surveyLimit).inspect(topics: Topic.all)
             var metrics = KafkaQueueMetrics(
                 brokers: cluster.brokers,
                 topics: Dictionary(uniqueKeysWithValues: cluster.topics.map { ($0.name, $0.partitions) }),
@@ -59,8 +61,10 @@ extension KafkaQueue {
                         end: range.upperBound)
                 }, progress: [])
             for (group, topic) in Self.groups {
+                permission.group = group
                 let offsets = cluster.offsets.filter { $0.key.topic == topic }
-                let committed = try await admin.committed(by: group, in: offsets.keys.sorted())
+                let committed = try await admin.limited(to: end - .now).committed(
+                    by: group, in: offsets.keys.sorted())
                 metrics.progress += offsets.map { partition, range in
                     let done = committed[partition]
                     return KafkaQueueMetrics.Progress(
@@ -70,18 +74,22 @@ extension KafkaQueue {
             }
             return metrics
         } catch {
-            throw ClairoError(error, doing: "Reading offsets from Kafka")
+            throw ClairoError(error, doing: "Reading offsets from Kafka", needing: permission)
         }
     }
 
     /// The number of members of each consumer group.
     public func memberCounts() async throws(ClairoError) -> [String: Int] {
-        let admin = KafkaAdmin(configuration, limit: Self.timeout)
+        let end = ContinuousClock.now + Self.surveyLimit
+        var permission = KafkaPermission(operation: .describe)
         var counts: [String: Int] = [:]
         do throws(KafkaError) {
-            for group in Self.groups.keys { counts[group] = try await admin.members(of: group) }
+            for group in Self.groups.keys {
+                permission.group = group
+                counts[group] = try await admin.limited(to: end - .now).members(of: group)
+            }
         } catch {
-            throw ClairoError(error, doing: "Reading group members from Kafka")
+            throw ClairoError(error, doing: "Reading group members from Kafka", needing: permission)
         }
         return counts
     }
