@@ -4,14 +4,15 @@ internal import ClairoMetrics
 /// One source of a metrics page, such as the database or the brokers.
 ///
 /// The source is read at most once every `freshness`, and a page waits for it no longer than `timeout`. After that the
-/// page shows the last values and their age. If reading fails, the page says so and omits the values. An expensive
-/// source is read only by `keepFresh`, independently of pages.
+/// page shows the last values and their age. If reading fails, or takes longer than `limit`, the page says so and omits
+/// the values. An expensive source is read only by `keepFresh`, independently of pages.
 actor MetricsPage {
     /// The value of the label `source`.
     nonisolated let name: String
     private let freshness: Duration
     /// Nil if pages do not read the source.
     private let timeout: Duration?
+    private let limit: Duration
     private let read: @Sendable () async throws(ClairoError) -> Exposition
     private let onTrouble: @Sendable (ClairoError?) -> Void
 
@@ -22,17 +23,22 @@ actor MetricsPage {
     }
 
     private var last: Answer?
-    private var running: Task<Void, Never>?
+    private var running: (task: Task<Void, Never>, began: ContinuousClock.Instant)?
+    /// What `onTrouble` was last called with.
+    private var trouble: String?
 
-    /// - Parameter onTrouble: Called when reading fails for a new reason, and with nil when it succeeds again.
+    /// - Parameters:
+    ///   - limit: A read that takes longer has failed. Its result counts when it arrives.
+    ///   - onTrouble: Called when reading fails for a new reason, and with nil when it succeeds again.
     init(
-        _ name: String, freshness: Duration, timeout: Duration? = .seconds(4),
+        _ name: String, freshness: Duration, timeout: Duration? = .seconds(4), limit: Duration = .seconds(30),
         onTrouble: @escaping @Sendable (ClairoError?) -> Void = { _ in },
         read: @escaping @Sendable () async throws(ClairoError) -> Exposition
     ) {
         self.name = name
         self.freshness = freshness
         self.timeout = timeout
+        self.limit = limit
         self.onTrouble = onTrouble
         self.read = read
     }
@@ -42,10 +48,12 @@ actor MetricsPage {
         if let timeout, last.map({ .now - $0.began >= freshness }) ?? true { await refresh(timeout) }
         var page = page
         var isGood = false
+        let isLate = running.map { .now - $0.began >= limit } ?? false
+        if isLate { report(.temporary("Not read within \(Int(limit / .seconds(1))) s")) }
         if let last {
             page.add(.scrapeDuration, [.init((last.ended - last.began) / .seconds(1), name)])
             page.add(.scrapeAge, [.init((ContinuousClock.now - last.began) / .seconds(1), name)])
-            if case .success(let figures) = last.result {
+            if case .success(let figures) = last.result, !isLate {
                 page.add(figures)
                 isGood = true
             }
@@ -64,7 +72,7 @@ actor MetricsPage {
 
     /// Starts reading the source unless a read is in progress, and waits up to `timeout`.
     private func refresh(_ timeout: Duration) async {
-        let task = running ?? begin()
+        let task = running?.task ?? begin()
         let (over, end) = AsyncStream<Never>.makeStream()
         Task {
             await task.value
@@ -88,15 +96,20 @@ actor MetricsPage {
                 take(.failure(error), since: began)
             }
         }
-        running = task
+        running = (task, .now)
         return task
     }
 
     private func take(_ result: Result<Exposition, ClairoError>, since began: ContinuousClock.Instant) {
-        let old = last?.result.error
         last = Answer(result: result, began: began, ended: .now)
         running = nil
-        if old?.message != result.error?.message { onTrouble(result.error) }
+        report(result.error)
+    }
+
+    private func report(_ error: ClairoError?) {
+        guard error?.message != trouble else { return }
+        trouble = error?.message
+        onTrouble(error)
     }
 }
 

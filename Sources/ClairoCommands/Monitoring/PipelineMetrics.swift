@@ -41,12 +41,13 @@ struct PipelineMetrics: Sendable {
         ]
         var slowSources = stores.map { role, store in
             MetricsPage(
-                "\(role)_store", freshness: usageInterval, timeout: nil, onTrouble: trouble("the \(role) store")
+                "\(role)_store", freshness: usageInterval, timeout: nil, limit: .seconds(86_400),
+                onTrouble: trouble("the \(role) store")
             ) { () throws(ClairoError) in Self.page(try await Self.usage(of: store), role) }
         }
         // It reads all tasks.
         slowSources.append(
-            MetricsPage("finished_tasks", freshness: .seconds(60), timeout: nil) { () throws(ClairoError) in
+            MetricsPage("finished_tasks", freshness: .seconds(60), timeout: nil, limit: .seconds(600)) { () throws(ClairoError) in
                 try await database.reading { (store) throws(ClairoError) in
                     var page = Exposition()
                     for (kind, states) in try await store.finishedTasks() {
