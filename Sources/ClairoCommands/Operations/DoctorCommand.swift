@@ -14,7 +14,7 @@ struct DoctorCommand: EnvironmentCommand {
         abstract: "Check every configured service, and say what is wrong and how to fix it.",
         discussion: """
             Writes, reads and removes a small object in each store; creates missing folders and a missing SQLite file; asks \
-            Kafka for the topics; and tests which parts of the sandbox this system has. If Docker is selected or configured, \
+            Kafka for the topics, which clairo migrate creates; and tests which parts of the sandbox this system has. If Docker is selected or configured, \
             starts a container of the image. If an ECS cluster is set, checks it and the task definition. Exits with the \
             code of the first error.
 
@@ -84,12 +84,18 @@ struct DoctorCommand: EnvironmentCommand {
             metadata = store
             try await store.check()
         }
+        var missingTopics: [String] = []
         await report.note("queue", MaskedURL.text(settings[.queue], hidesUser: true)) {
-            if let kafka = try services.kafkaQueue() { return try await kafka.check() }
+            if let kafka = try services.kafkaQueue() { return missingTopics = try await kafka.missingTopics() }
             guard let metadata else {
                 throw ClairoError.unavailable("The queue is a table of the database, which cannot be opened")
             }
             try await services.queue(metadata).check()
+        }
+        if !missingTopics.isEmpty {
+            report.warn(
+                "topics do not exist yet, or this user may not see them: \(missingTopics.joined(separator: ", ")). "
+                    + "clairo migrate creates them (\(KafkaQueue.partitionCounts)).")
         }
         // Ignores errors, because the check above reports them.
         if let warning = (try? services.kafkaQueue())?.warning { report.warn(warning) }
@@ -159,7 +165,8 @@ struct DoctorReport: Codable {
 
     /// Adds a warning to the last check.
     mutating func warn(_ text: String) {
-        if !checks.isEmpty { checks[checks.count - 1].warning = text }
+        guard let last = checks.indices.last else { return }
+        checks[last].warning = [checks[last].warning, text].compactMap(\.self).joined(separator: " ")
     }
 
     var text: String {
