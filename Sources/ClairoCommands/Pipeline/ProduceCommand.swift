@@ -209,11 +209,13 @@ struct ProduceCommand: EnvironmentCommand {
             environment.output(
                 "delivered \(summary.delivered), postponed \(summary.postponed), dead letters \(summary.deadLetters)\n")
         }
-        if summary.postponed > 0 {
-            throw ClairoError.temporary(
-                "\(summary.postponed) messages could not be delivered now",
-                advice: "They stay in the outbox; run the command again.")
+        guard summary.postponed > 0 else { return }
+        let reason = summary.lastError.map { ": \($0.message)" } ?? ""
+        let message = "\(summary.postponed) messages could not be delivered now\(reason)"
+        if let error = summary.lastError, error.kind == .refused {
+            throw ClairoError.refused(message, exitCode: error.exitCode, advice: error.advice)
         }
+        throw ClairoError.temporary(message, advice: "They stay in the outbox; run the command again.")
     }
 }
 
