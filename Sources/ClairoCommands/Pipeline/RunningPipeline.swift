@@ -34,7 +34,9 @@ struct RunningPipeline: Sendable {
 
     /// Runs until `drain` or `stop` is requested, or until the options end it.
     func run(relays: Bool, drain: StopRequest, stop: StopRequest) async throws {
-        try await queue.prepare(untilReached: drain, log: log)
+        // A worker that only receives may have no permission on the other topics.
+        let topics = relays ? Topic.all : [Topic.uploads, Topic.tasks]
+        try await queue.prepare(topics, untilReached: drain, log: log)
         guard relays else { return try await consumer.run(drain: drain, stop: stop) }
         let producer = try await queue.producer()
         let relay = try relay(producer)
@@ -61,10 +63,12 @@ struct RunningPipeline: Sendable {
 
 extension MessageQueue {
     /// Creates the topics as soon as the queue is available.
-    func prepare(untilReached drain: StopRequest, log: PipelineLog) async throws(ClairoError) {
+    func prepare(
+        _ topics: [String] = Topic.all, untilReached drain: StopRequest, log: PipelineLog
+    ) async throws(ClairoError) {
         while !drain.isCancelled {
             do throws(ClairoError) {
-                return try await prepare(topics: Topic.all)
+                return try await prepare(topics: topics)
             } catch  where error.kind == .transient {
                 log.warn(error)
                 try? await Task.sleep(for: .seconds(1))
