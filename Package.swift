@@ -160,7 +160,9 @@ let package = Package(
         ),
         .testTarget(
             name: "ClairoMessagingTests",
-            dependencies: ["ClairoCore", "ClairoMessaging", "ClairoMetadata", "ClairoTestSupport"]
+            dependencies: [
+                "CRDKafka", "ClairoCore", "ClairoMessaging", "ClairoMetadata", "ClairoTestSupport", "RDKafka",
+            ]
         ),
         .testTarget(
             name: "ClairoMetadataTests",

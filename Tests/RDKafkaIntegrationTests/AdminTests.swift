@@ -81,6 +81,43 @@ import Testing
         #expect(ContinuousClock.now - begin < .seconds(300))
     }
 
+    /// librdkafka 2.0.2 would wait for the leader without a limit in rd_kafka_query_watermark_offsets.
+    @Test(.timeLimit(.minutes(10))) func offsetsOfAPartitionWhoseLeaderIsDeadAreAnErrorUntilItIsBack() async throws {
+        let cluster = try await KafkaCluster.start()
+        let topic = try await cluster.makeTopic(partitions: 3)
+        for partition in 0..<3 { try await cluster.setLeader(partition + 1, of: topic, partition: partition) }
+        let patient = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .seconds(300))
+        let offsets = try await patient.inspect(topics: [topic]).offsets
+        #expect(offsets.count == 3 && offsets.values.allSatisfy { $0 == 0..<0 })
+        try await cluster.takeDown(2)
+        let admin = patient.limited(to: .seconds(2))
+        for request in [
+            { () async throws(KafkaError) in _ = try await admin.inspect(topics: [topic]) },
+            { () async throws(KafkaError) in _ = try await admin.progress(of: "group", topics: [topic]) },
+        ] {
+            let error = try await #require(throws: KafkaError.self) { try await request() }
+            #expect(error.isRetriable, "\(error)")
+        }
+        try await cluster.bringUp(2)
+        try await eventually { (try? await admin.inspect(topics: [topic]).offsets.count) == 3 }
+    }
+
+    @Test func offsetsAreThoseOfTheStoredMessages() async throws {
+        let cluster = try await KafkaCluster.shared()
+        let topic = try await cluster.makeTopic(partitions: 2)
+        let producer = try KafkaProducer(try KafkaConfiguration(brokers: cluster.brokers))
+        let receipts = try await producer.send((0..<20).map { KafkaRecord(topic: topic, key: "\($0)", payload: "x") })
+            .map { try $0.get() }
+        await producer.close()
+        let admin = KafkaAdmin(try KafkaConfiguration(brokers: cluster.brokers), limit: .seconds(300))
+        for (partition, range) in try await admin.inspect(topics: [topic]).offsets {
+            #expect(range == 0..<Int64(receipts.count { $0.partition == partition }))
+        }
+        let progress = try await admin.progress(of: "nobody-\(UUID())", topics: [topic])
+        #expect(progress.map(\.partition.number) == [0, 1])
+        #expect(progress.allSatisfy { $0.committed == nil } && progress.reduce(0) { $0 + $1.lag } == 20)
+    }
+
     @Test func aCancelledRequestReturnsAtOnce() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         try await cluster.takeDown()

@@ -1,3 +1,4 @@
+import CRDKafka
 import Testing
 
 @testable import RDKafka
@@ -67,18 +68,65 @@ struct ConfigurationTests {
     @Test func aPropertiesFileIsReadAsByKcat() throws {
         var configuration = KafkaConfiguration()
         try configuration.load(
-            """
-            # where
-            bootstrap.servers=one:9092
-
-              client.id = worker=7
-            """, file: "kafka.conf")
+            ["# where", "bootstrap.servers=one:9092", "", "  client.id = worker=7"], file: "kafka.conf")
         #expect(configuration.properties == ["bootstrap.servers": "one:9092", "client.id": "worker=7"])
         let error = try #require(throws: KafkaError.self) {
             var configuration = KafkaConfiguration()
-            try configuration.load("client.id=a\nno.such=1\n", file: "kafka.conf")
+            try configuration.load(["client.id=a", "no.such=1"], file: "kafka.conf")
         }
         #expect(error.message == "kafka.conf, line 2: No such configuration property: \"no.such\"")
+    }
+
+    @Test func aDefaultLeavesAPropertyThatWasSet() throws {
+        var configuration = KafkaConfiguration()
+        try configuration.setDefault("client.id", "clairo")
+        #expect(configuration.properties["client.id"] == "clairo")
+        try configuration.set("client.id", "mine")
+        try configuration.setDefault("client.id", "clairo")
+        #expect(configuration.properties["client.id"] == "mine")
+    }
+
+    /// A takeover waits for the session of the dead member.
+    @Test(arguments: [nil, "45000"])
+    func aDeadConsumerIsNoticedWithinTenSecondsUnlessAPropertySaysOtherwise(property: String?) throws {
+        var configuration = KafkaConfiguration()
+        if let property { try configuration.set("session.timeout.ms", property) }
+        let conf = try configuration.conf(defaults: KafkaConsumer.defaults, fixed: [])
+        defer { rd_kafka_conf_destroy(conf) }
+        func milliseconds(_ name: String) -> Int? {
+            var text = [CChar](repeating: 0, count: 32)
+            var size = text.count
+            guard rd_kafka_conf_get(conf, name, &text, &size) == RD_KAFKA_CONF_OK else { return nil }
+            return Int(String(nullTerminated: text))
+        }
+        let session = try #require(milliseconds("session.timeout.ms"))
+        if let property { #expect(session == Int(property)) } else { #expect((6000...10_000).contains(session)) }
+        #expect(try #require(milliseconds("heartbeat.interval.ms")) * 3 <= session)
+    }
+
+    @Test(arguments: [
+        ("sasl.password", true), ("ssl.key.password", true), ("ssl.keystore.password", true), ("ssl.key.pem", true),
+        ("ssl.certificate.pem", true), ("ssl.ca.pem", true), ("sasl.oauthbearer.client.secret", true),
+        ("sasl.oauthbearer.config", true), ("sasl.oauthbearer.token.endpoint.url", true), ("sasl.username", true),
+        ("sasl.jaas.config", true), ("ssl.key.location", false), ("ssl.ca.location", false), ("client.id", false),
+        ("security.protocol", false), ("bootstrap.servers", false), ("session.timeout.ms", false),
+    ])
+    func secretsAreRecognizedByTheirNames(name: String, isSecret: Bool) {
+        #expect(KafkaConfiguration.isSecret(name) == isSecret)
+    }
+
+    /// Lines of a secret that an editor or a template has broken.
+    @Test(arguments: [
+        "hunter22", "hunter22 more", "HUNTER22==", "hunter22 x=1", "=hunter22", "sasl.password hunter22",
+        "sasl.password:hunter22", "",
+    ])
+    func aLineThatIsNoPropertyIsNotShown(line: String) throws {
+        let error = try #require(throws: KafkaError.self) {
+            var configuration = KafkaConfiguration()
+            try configuration.set(assignment: line)
+        }
+        #expect(error.message == "expected property=value, such as security.protocol=SSL")
+        #expect(error.category == .configuration)
     }
 
     @Test func noSecretIsShownAnywhere() throws {
@@ -89,13 +137,6 @@ struct ConfigurationTests {
         dump(configuration, to: &shown)
         #expect(!shown.contains("hunter22"))
         #expect("\(configuration)".contains("sasl.password=***"))
-        for line in ["sasl.password hunter22", "sasl.password:hunter22"] {
-            let error = try #require(throws: KafkaError.self) {
-                var configuration = KafkaConfiguration()
-                try configuration.set(assignment: line)
-            }
-            #expect(!"\(error)".contains("hunter22"))
-        }
         try configuration.set("security.protocol", "sasl_plaintext")
         try configuration.set("sasl.mechanisms", "nonesuch")
         // librdkafka validates the whole configuration only when a client is created.
