@@ -1,6 +1,7 @@
 import ClairoCore
 import ClairoTestSupport
 import RDKafka
+import Synchronization
 import Testing
 
 /// The checks of `clairo doctor`.
@@ -69,15 +70,57 @@ import Testing
         #expect(outcome.errors.isEmpty)
     }
 
-    @Test func reportsMissingTopicsUntilTheyExist() async throws {
+    @Test func aNewClusterIsNoErrorButItsMissingTopicsAreNamed() async throws {
         let cluster = try await KafkaCluster.start(brokers: 1)
         let missing = try await doctor("--queue", "kafka://\(cluster.brokers)")
-        #expect(missing.status == 78, "\(missing)")
-        #expect(missing.text.contains("no topic " + Topic.all.joined(separator: ", ")))
+        #expect(missing.status == 0, "\(missing)")
+        #expect(missing.text.contains("ok    queue: kafka://\(cluster.brokers)\n      warning: topics do not exist yet"))
+        #expect(missing.text.contains(Topic.all.joined(separator: ", ")))
+        #expect(missing.text.contains("clairo migrate creates them (clairo.tasks with 64 partitions"))
         for topic in Topic.all { _ = try await cluster.makeTopic(topic) }
         let there = try await doctor("--queue", "kafka://\(cluster.brokers)", "--json")
         #expect(there.status == 0, "\(there)")
-        #expect(there.text.contains("\"queue\""))
+        #expect(there.text.contains("\"queue\"") && !there.text.contains("clairo.uploads"))
+    }
+
+    /// What a broker sees of this process, and what a user sees of a port that ends the connection, as one with TLS does.
+    @Test func namesItselfToTheBrokersAndReportsAWrongProtocol() async throws {
+        let names = Mutex<Set<String>>([])
+        let server = try RawServer { connection in
+            // A frame with its size; then API, version and number of the request, and the client's name.
+            let size = connection.read(4).reduce(0) { $0 << 8 | Int($1) }
+            let frame = [UInt8](connection.read(min(size, 1 << 16)))
+            guard frame.count == size, size > 10 else { return }
+            let length = Int(frame[8]) << 8 | Int(frame[9])
+            names.withLock { _ = $0.insert(String(decoding: frame[10...].prefix(length), as: UTF8.self)) }
+        }
+        defer { server.stop() }
+        let outcome = try await doctor("--queue", "kafka://127.0.0.1:\(server.port)")
+        #expect(outcome.status == 69, "\(outcome)")
+        let lines = outcome.text.split(separator: "\n")
+        let index = try #require(lines.firstIndex(of: "FAIL  queue: kafka://127.0.0.1:\(server.port)"))
+        #expect(lines[index + 1].contains("security.protocol"), "\(outcome)")
+        #expect(lines[index + 2].contains("Check security.protocol"), "\(outcome)")
+        let seen = names.withLock { $0 }
+        #expect(!seen.isEmpty)
+        #expect(seen.allSatisfy { $0.hasPrefix("clairo-doctor@") && $0.contains("-") }, "\(seen)")
+        let named = try await doctor("--queue", "kafka://127.0.0.1:\(server.port)", "-X", "client.id=mine")
+        #expect(named.status == 69, "\(named)")
+        #expect(names.withLock { $0.contains("mine") })
+    }
+
+    @Test func aFileOfKafkaPropertiesMayHaveWindowsLineEnds() async throws {
+        let secrets = "sasl.mechanism=PLAIN\r\nsasl.username=me\r\nsasl.password=hunter22\r\n"
+        let wrong = try scratch.write("# security\r\n\(secrets)no.such.property=1\r\n", to: "wrong.properties")
+        let refused = try await doctor("--queue", "kafka://127.0.0.1:1", "--kafka-config", wrong)
+        #expect(refused.status == 78, "\(refused)")
+        #expect(refused.text.contains("\(wrong), line 5: No such configuration property: \"no.such.property\""))
+        // Without a comment, and with the byte order mark that Windows puts in front.
+        let right = try scratch.write("\u{FEFF}security.protocol=SASL_SSL\r\n\(secrets)", to: "right.properties")
+        let heeded = try await doctor("--queue", "kafka://127.0.0.1:1", "--kafka-config", right)
+        #expect(heeded.status == 69, "\(heeded)")
+        #expect(heeded.text.contains("sasl_ssl://127.0.0.1:1"), "\(heeded)")
+        for outcome in [refused, heeded] { #expect(!outcome.description.contains("hunter22")) }
     }
 
     /// librdkafka cannot do it before 2.6.1, and Kafka's error message misleadingly suggests a wrong password.

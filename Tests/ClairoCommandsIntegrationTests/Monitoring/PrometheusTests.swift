@@ -263,6 +263,28 @@ import Testing
         #expect(try await exporter.outcome().status == 0)
     }
 
+    @Test func aDeadBrokerIsAFailedScrapeUntilItIsBack() async throws {
+        let cluster = try await KafkaCluster.start()
+        for topic in Topic.all { _ = try await cluster.makeTopic(topic, partitions: 3) }
+        for partition in 0..<3 {
+            try await cluster.setLeader(partition + 1, of: Topic.uploads, partition: partition)
+        }
+        let exporter = try await PipelineSite.make(.zeroService, in: scratch).start([
+            "serve-metrics", "--listen", "127.0.0.1:0", "--queue", "kafka://\(cluster.brokers)",
+        ])
+        let address = try await metrics(of: exporter)
+        func isRead(_ success: Int) async throws -> Bool {
+            let page = try await page(address)
+            return page.contains("clairo_scrape_success{source=\"kafka\"} \(success)")
+                && page.contains("kafka_consumergroup_lag{") == (success == 1)
+        }
+        try await eventually { try await isRead(1) }
+        try await cluster.takeDown(2)
+        try await eventually { try await isRead(0) }
+        try await cluster.bringUp(2)
+        try await eventually { try await isRead(1) }
+    }
+
     @Test func aDatabaseUnavailableAtStartIsUsedOnceItIsAvailable() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
         let file = scratch.path("late/clairo.db")

@@ -72,6 +72,29 @@ struct MetricsPageTests {
         await keeping.value
     }
 
+    @Test func aReadThatTakesTooLongIsAFailedScrape() async throws {
+        let (gate, open) = AsyncStream<Never>.makeStream()
+        let asked = Atomic<Int>(0)
+        let reported = Mutex<[String?]>([])
+        let source = MetricsPage(
+            "s", freshness: .milliseconds(1), timeout: nil, limit: .zero,
+            onTrouble: { error in reported.withLock { $0.append(error?.message) } }
+        ) { [page] () throws(ClairoError) in
+            if asked.add(1, ordering: .relaxed).newValue > 1 { for await _ in gate {} }
+            return page(7)
+        }
+        let keeping = Task { await source.keepFresh() }
+        try await eventually { asked.load(ordering: .relaxed) == 2 }
+        let text = await source.write(to: Exposition()).text
+        #expect(!text.contains("test_level") && text.contains(#"clairo_scrape_success{source="s"} 0"#))
+        #expect(text.contains("clairo_scrape_age_seconds"))
+        #expect(reported.withLock { $0.last } == "Not read within 0 s")
+        open.finish()
+        try await eventually { await source.write(to: Exposition()).text.contains("test_level 7\n") }
+        keeping.cancel()
+        await keeping.value
+    }
+
     @Test func aFailureAndItsRecoveryAreReportedOnceEach() async {
         let reported = Mutex<[String?]>([])
         let fails = Mutex(true)
