@@ -47,7 +47,8 @@ struct PipelineMetrics: Sendable {
         }
         // It reads all tasks.
         slowSources.append(
-            MetricsPage("finished_tasks", freshness: .seconds(60), timeout: nil, limit: .seconds(600)) { () throws(ClairoError) in
+            MetricsPage("finished_tasks", freshness: .seconds(60), timeout: nil, limit: .seconds(600)) {
+                () throws(ClairoError) in
                 try await database.reading { (store) throws(ClairoError) in
                     var page = Exposition()
                     for (kind, states) in try await store.finishedTasks() {

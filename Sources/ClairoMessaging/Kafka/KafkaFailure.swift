@@ -31,7 +31,7 @@ extension ClairoError {
             case .wrongProtocol:
                 .unavailable(
                     text,
-                    advice: "Check security.protocol and the ports of the brokers: a port speaks either TLS or plain text.")
+                    advice: "Check security.protocol and the ports of the brokers: a port speaks TLS or plain text.")
             case .tls:
                 .unavailable(text, advice: "Check security.protocol and the ssl.* properties, such as ssl.ca.location.")
             case .timeout, .unavailable, .group, .closed: .temporary(text)
