@@ -43,7 +43,7 @@ public struct AWSRequest: Sendable, Hashable {
         /// The payload of a request without a body.
         public static let empty = Payload.sha256("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
-        public init(_ body: Data) { self = .sha256(Digest.sha256(body).hexadecimal) }
+        public init(_ body: Data) { self = .sha256(Hexadecimal.text(Digest.sha256(body))) }
 
         var text: String {
             switch self {

@@ -86,7 +86,7 @@ public struct SigV4Signer: Sendable {
     }
 
     func stringToSign(_ canonicalRequest: String, at instant: Instant) -> String {
-        let hash = Digest.sha256(canonicalRequest.utf8).hexadecimal
+        let hash = Hexadecimal.text(Digest.sha256(canonicalRequest.utf8))
         return [Self.algorithm, instant.time, scope(instant), hash].joined(separator: "\n")
     }
 
@@ -96,7 +96,7 @@ public struct SigV4Signer: Sendable {
         ) {
             AuthenticationCode.sha256(of: $1.utf8, key: $0)
         }
-        return AuthenticationCode.sha256(of: text.utf8, key: key).hexadecimal
+        return Hexadecimal.text(AuthenticationCode.sha256(of: text.utf8, key: key))
     }
 
     private func scope(_ instant: Instant) -> String { "\(instant.day)/\(region)/\(service)/aws4_request" }

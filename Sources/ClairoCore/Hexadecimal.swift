@@ -1,11 +1,9 @@
 public import Foundation
+internal import OpenSSL
 
 extension Sequence<UInt8> {
     /// Two lower-case hexadecimal digits per byte.
-    public var hexadecimal: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
+    public var hexadecimal: String { Hexadecimal.text(self) }
 }
 
 extension Data {

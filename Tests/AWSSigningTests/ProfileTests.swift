@@ -108,6 +108,20 @@ struct ProfileTests {
         #expect(error?.description.contains("did not end within") == true)
     }
 
+    @Test func aProcessThatRunsOnWithoutItsOutputIsKilled() {
+        let error = #expect(throws: AWSConfigurationError.self) {
+            try AWSSystem.output(ofCommand: "exec >&-; exec sleep 600", limit: .milliseconds(200))
+        }
+        #expect(error?.description.contains("did not end within") == true)
+    }
+
+    @Test func aProcessWithEndlessOutputIsKilled() {
+        let error = #expect(throws: AWSConfigurationError.self) {
+            try AWSSystem.output(ofCommand: "exec yes", limit: .seconds(600))
+        }
+        #expect(error?.description.contains("printed more than") == true)
+    }
+
     @Test func aNamedProfileMustExist() throws {
         let fake = Self.fake(config: "[work]\nregion = x", keys: "[profile home]\n")
         // Each file has its own syntax for a section's name.

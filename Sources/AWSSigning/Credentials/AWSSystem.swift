@@ -1,3 +1,4 @@
+internal import Dispatch
 public import Foundation
 internal import Glibc
 
@@ -104,21 +105,28 @@ public struct AWSSystem: Sendable {
         process.standardOutput = pipe
         // Discard it, because it may contain secrets.
         process.standardError = FileHandle.nullDevice
+        let ended = DispatchSemaphore(value: 0)
+        process.terminationHandler = { _ in ended.signal() }
+        let deadline = ContinuousClock.now + limit
         try process.run()
-        let output = try read(pipe.fileHandleForReading.fileDescriptor, until: .now + limit)
+        let output = Result { try read(pipe.fileHandleForReading.fileDescriptor, until: deadline) }
         // The output may end later than the command, if a child keeps the pipe open, or earlier, if the command closes
         // it.
-        guard let output else {
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
+        let left = max(0, ContinuousClock.now.duration(to: deadline) / .seconds(1))
+        guard case .success(let output?) = output, ended.wait(timeout: .now() + left) == .success else {
+            if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+            ended.wait()
+            _ = try output.get()
             throw AWSConfigurationError("the command did not end within \(limit.components.seconds) s")
         }
-        process.waitUntilExit()
         guard process.terminationStatus == 0 else {
             throw AWSConfigurationError("the command ended with status \(process.terminationStatus)")
         }
         return output
     }
+
+    /// The maximum size of a command's output in bytes, more than any credentials have.
+    private static let outputLimit = 1 << 20
 
     /// Reads to the end. Returns nil if the end is not reached by the deadline.
     private static func read(_ descriptor: Int32, until deadline: ContinuousClock.Instant) throws -> Data? {
@@ -134,6 +142,9 @@ public struct AWSSystem: Sendable {
             if count < 0, errno == EINTR { continue }
             if count <= 0 { return output }
             output += buffer[..<count]
+            guard output.count <= outputLimit else {
+                throw AWSConfigurationError("the command printed more than \(outputLimit) bytes")
+            }
         }
     }
 }

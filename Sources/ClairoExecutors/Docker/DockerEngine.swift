@@ -1,3 +1,4 @@
+internal import AWSSigning
 internal import ClairoCore
 internal import Curl
 internal import Foundation
@@ -56,7 +57,7 @@ struct DockerEngine: Sendable {
 
     /// - Returns: Nil if the image does not exist.
     func image(_ name: String) throws(ClairoError) -> ImageDetails? {
-        let reply = try reply("GET", "/images/\(Self.encoded(name))/json", "look for the image")
+        let reply = try reply("GET", "/images/\(PercentEncoding.path(name))/json", "look for the image")
         if reply.status == 404 { return nil }
         return try decode(accepted(reply, "look for the image"))
     }
@@ -70,7 +71,7 @@ struct DockerEngine: Sendable {
         } catch {
             throw .defect("The container's configuration cannot be encoded: \(error)")
         }
-        let reply = try reply("POST", "/containers/create?name=\(Self.encoded(name))", action, body: body)
+        let reply = try reply("POST", "/containers/create?name=\(PercentEncoding.component(name))", action, body: body)
         let created: CreatedContainer = try decode(accepted(reply, action))
         return created.id
     }
@@ -115,7 +116,7 @@ struct DockerEngine: Sendable {
     func containers(label: String, value: String) throws(ClairoError) -> [ListedContainer] {
         let filter = "{\"label\":[\"\(label)=\(value)\"]}"
         return try decode(
-            get("/containers/json?all=1&filters=\(Self.encoded(filter))", "list containers"))
+            get("/containers/json?all=1&filters=\(PercentEncoding.component(filter))", "list containers"))
     }
 
     // MARK: Requests
@@ -229,14 +230,5 @@ struct DockerEngine: Sendable {
             rest = rest.dropFirst(8 + length)
         }
         return text
-    }
-
-    private static func encoded(_ text: String) -> String {
-        var allowed = CharacterSet(charactersIn: "a"..."z")
-        allowed.formUnion(CharacterSet(charactersIn: "A"..."Z"))
-        allowed.formUnion(CharacterSet(charactersIn: "0"..."9"))
-        // Image names contain slashes, colons and @, which the API accepts unencoded.
-        allowed.insert(charactersIn: "-._~/:@")
-        return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? text
     }
 }

@@ -1,8 +1,0 @@
-extension Sequence<UInt8> {
-    /// Two lower-case hexadecimal digits per byte. Repeated from ClairoCore, because this module depends on no module
-    /// but OpenSSL.
-    var hexadecimal: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
-}
