@@ -74,7 +74,7 @@ let package = Package(
         ),
         .target(
             name: "ClairoStorage",
-            dependencies: ["AWSClient", "AWSSigning", "ClairoCore", "Curl"]
+            dependencies: ["AWSClient", "AWSSigning", "ClairoCore", "Curl", "Zlib"]
         ),
 
         // What adapters share: signed requests to AWS, for the object store and the executor.
@@ -91,6 +91,7 @@ let package = Package(
         .target(name: "OpenSSL", dependencies: ["COpenSSL"]),
         .target(name: "RDKafka", dependencies: ["CRDKafka"]),
         .target(name: "SQLite", dependencies: ["CSQLite"]),
+        .target(name: "Zlib", dependencies: ["CZlib"]),
 
         // C libraries, from the system's packages.
         // Without pkg-config: Debian 13's file for libcurl names folders with a flag that SwiftPM warns of.
@@ -105,6 +106,7 @@ let package = Package(
         .systemLibrary(name: "CRDKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Tests, and the programs that they and the benchmarks start.
         .target(
@@ -186,6 +188,7 @@ let package = Package(
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"]),
         .testTarget(name: "RDKafkaTests", dependencies: ["CRDKafka", "RDKafka"]),
         .testTarget(name: "SQLiteTests", dependencies: ["ClairoTestSupport", "SQLite"]),
+        .testTarget(name: "ZlibTests", dependencies: ["Zlib"]),
 
         // Integration tests: real servers, media files, the built program. Scripts/test says which programs each needs.
         .testTarget(

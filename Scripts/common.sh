@@ -114,7 +114,7 @@ toolchain_packages=(libncurses6 libsqlite3-0 libuuid1 zlib1g)
 # shellcheck disable=SC2034  # used by the scripts that source this
 build_packages=(
     git ca-certificates g++ pkg-config libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev
-    libcurl4-openssl-dev libsqlite3-dev libmariadb-dev librdkafka-dev libseccomp-dev libssl-dev
+    libcurl4-openssl-dev libsqlite3-dev libmariadb-dev librdkafka-dev libseccomp-dev libssl-dev zlib1g-dev
 )
 
 # Services and independent clients for the tests. mariadb-server-core has only the programs; mariadb-server would also start a

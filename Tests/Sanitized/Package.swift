@@ -32,6 +32,7 @@ let package = Package(
         + wrapper("OpenSSL", "COpenSSL", pkgConfig: "libcrypto")
         + wrapper("RDKafka", "CRDKafka", pkgConfig: "rdkafka")
         + wrapper("SQLite", "CSQLite", pkgConfig: "sqlite3")
+        + wrapper("Zlib", "CZlib", pkgConfig: "zlib")
         + [
             .target(name: "CFFmpegLoader", dependencies: ["CFFmpeg"], path: "Sources/CFFmpegLoader"),
             .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
@@ -52,6 +53,7 @@ let package = Package(
             tests("OpenSSLTests", of: "OpenSSL"),
             tests("RDKafkaTests", of: "RDKafka", "CRDKafka"),
             tests("SQLiteTests", of: "SQLite"),
+            tests("ZlibTests", of: "Zlib"),
             tests("RDKafkaIntegrationTests", of: "RDKafka", "clairo-mock-kafka"),
         ],
     swiftLanguageModes: [.v6]
