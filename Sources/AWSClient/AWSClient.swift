@@ -20,6 +20,10 @@ public final class AWSClient: Sendable {
     public let endpoint: AWSEndpoint
     /// The region in signatures.
     public let region: String
+    /// Whether requests have optional checksums, by the settings.
+    public let requestChecksums: AWSSettings.ChecksumUse
+    /// Whether replies are compared with optional checksums, by the settings.
+    public let responseChecksums: AWSSettings.ChecksumUse
     private let credentials: AWSCredentialChain
     private let client: HTTPClient
     private let maxAttempts: Int
@@ -72,6 +76,8 @@ public final class AWSClient: Sendable {
         self.service = service
         self.endpoint = try endpoint(settings, region)
         self.region = region
+        requestChecksums = settings.requestChecksums
+        responseChecksums = settings.responseChecksums
         credentials = AWSCredentialChain(system)
         client = HTTPClient(configuration)
         self.maxAttempts = maxAttempts ?? settings.maxAttempts ?? defaultAttempts
@@ -84,7 +90,7 @@ public final class AWSClient: Sendable {
     /// Sends a call until it succeeds or fails permanently.
     /// - Parameters:
     ///   - amend: May change a failed call so that it can succeed, and returns whether it has. The changed call is then
-    ///     sent without a delay and does not count as another attempt.
+    ///     sent without a delay and does not count as another attempt. A call is changed at most once.
     ///   - accept: Converts a 2xx reply to the result. An error that it throws is handled like a failed attempt.
     public func send<R>(
         _ call: AWSCall, amend: (AWSFailure, inout AWSCall) -> Bool = { _, _ in false },
@@ -92,6 +98,7 @@ public final class AWSClient: Sendable {
     ) throws(AWSFailure) -> R {
         var call = call
         var corrected: Set<String> = []
+        var isAmended = false
         var mayHaveHappened = false
         var attempt = 1
         while true {
@@ -116,7 +123,8 @@ public final class AWSClient: Sendable {
                 tell(call, failure, since: start, isRepeated: true)
                 continue
             }
-            if amend(failure, &call) {
+            if !isAmended, amend(failure, &call) {
+                isAmended = true
                 tell(call, failure, since: start, isRepeated: true)
                 continue
             }

@@ -11,6 +11,14 @@ public struct AWSSettings: Sendable {
         case virtual
     }
 
+    /// When a client uses the checksums of S3 that are optional.
+    public enum ChecksumUse: String, Sendable {
+        /// Whenever the operation supports it. The default.
+        case whenSupported = "when_supported"
+        /// Only if the operation requires it.
+        case whenRequired = "when_required"
+    }
+
     /// The name of the profile from which the settings come.
     public let profile: String
     /// The region, such as `eu-central-1`, or nil if no setting names one.
@@ -21,6 +29,11 @@ public struct AWSSettings: Sendable {
     public let caBundle: String?
     /// The maximum number of attempts per request, or nil if it is not set.
     public let maxAttempts: Int?
+    /// Whether requests have checksums: `AWS_REQUEST_CHECKSUM_CALCULATION` or `request_checksum_calculation`.
+    public let requestChecksums: ChecksumUse
+    /// Whether replies are compared with checksums: `AWS_RESPONSE_CHECKSUM_VALIDATION` or
+    /// `response_checksum_validation`.
+    public let responseChecksums: ChecksumUse
     private let endpoints: @Sendable (String) -> String?
 
     /// - Parameter profile: Overrides `AWS_PROFILE`.
@@ -55,6 +68,15 @@ public struct AWSSettings: Sendable {
         } else {
             s3AddressingStyle = nil
         }
+        func checksums(_ variable: String, _ name: String) throws(AWSConfigurationError) -> ChecksumUse {
+            guard let text = setting([variable], name) else { return .whenSupported }
+            guard let use = ChecksumUse(rawValue: text.lowercased()) else {
+                throw AWSConfigurationError("\(variable) or \(name) must be when_supported or when_required")
+            }
+            return use
+        }
+        requestChecksums = try checksums("AWS_REQUEST_CHECKSUM_CALCULATION", "request_checksum_calculation")
+        responseChecksums = try checksums("AWS_RESPONSE_CHECKSUM_VALIDATION", "response_checksum_validation")
         let services = section["services"].flatMap { files.services($0.text) } ?? [:]
         let ignoresConfigured =
             (system.variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") ?? section["ignore_configured_endpoint_urls"]?.text)?

@@ -36,39 +36,46 @@ struct S3Request {
 }
 
 /// Sends S3 requests through `AWSClient` and handles what is specific to S3: errors in replies with status 200, replies
-/// of a known length, and servers that reject checksum headers.
+/// of a known length, and servers that refuse optional headers.
 final class S3Transport: Sendable {
     let bucket: String
     let options: S3Options
     let cancellation: Cancellation?
     let client: AWSClient
-    /// False once the server has rejected a request with checksum headers and accepted it without them.
-    private let sendsChecksums = Mutex(true)
+    /// What the server has refused so far.
+    private let refusals: Mutex<S3Refusals>
 
     init(bucket: String, client: AWSClient, options: S3Options, cancellation: Cancellation?) {
         self.bucket = bucket
         self.client = client
         self.options = options
         self.cancellation = cancellation
+        refusals = Mutex(S3Refusals(client))
     }
+
+    /// The optional parts of the API that the server has refused so far.
+    var refused: Set<S3Refusals.Feature> { refusals.withLock { $0.refused } }
+
+    func note(refused features: Set<S3Refusals.Feature>) { refusals.withLock { $0.add(features) } }
 
     /// Sends a request until it succeeds (2xx) or fails permanently.
     func send(_ request: S3Request) throws(AWSFailure) -> HTTPReply {
         var call = call(request)
-        if !sendsChecksums.withLock({ $0 }) { call.headers.removeAll { Self.isChecksum($0.name) } }
-        var isAmended = false
-        let reply = try client.send(
-            call,
-            amend: { failure, call in
-                guard Self.mayBeAboutChecksums(failure), call.headers.contains(where: { Self.isChecksum($0.name) })
-                else { return false }
-                call.headers.removeAll { Self.isChecksum($0.name) }
-                isAmended = true
-                return true
-            }, accept: { (reply) throws(AWSFailure) in try check(reply, to: request) })
-        // The request succeeded without checksum headers, so they were the reason.
-        if isAmended { sendsChecksums.withLock { $0 = false } }
-        return reply
+        call.headers = refusals.withLock { $0.allowed(call.headers) }
+        var removed: Set<S3Refusals.Feature> = []
+        do throws(AWSFailure) {
+            let reply = try client.send(
+                call,
+                amend: { failure, call in
+                    removed = S3Refusals.removeFeatures(from: &call.headers, after: failure)
+                    return !removed.isEmpty
+                }, accept: { (reply) throws(AWSFailure) in try check(reply, to: request) })
+            note(refused: removed)
+            return reply
+        } catch {
+            if S3Refusals.provesRefusal(error) { note(refused: removed) }
+            throw error
+        }
     }
 
     private func call(_ request: S3Request) -> AWSCall {
@@ -121,13 +128,5 @@ final class S3Transport: Sendable {
     /// Creates the request that a presigned URL represents.
     func address(_ method: String, _ path: String, query: [AWSRequest.QueryItem] = []) -> AWSRequest {
         client.request(method, "/\(path)", query: query)
-    }
-
-    private static func mayBeAboutChecksums(_ failure: AWSFailure) -> Bool {
-        ["NotImplemented", "InvalidArgument", "InvalidRequest", "HTTP 501"].contains(failure.code)
-    }
-
-    private static func isChecksum(_ name: String) -> Bool {
-        ["x-amz-checksum-sha256", "x-amz-checksum-algorithm"].contains(name.lowercased())
     }
 }
