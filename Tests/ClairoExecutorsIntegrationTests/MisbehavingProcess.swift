@@ -26,13 +26,16 @@ struct MisbehavingProcess {
         ["--misbehave", misbehaviour, "--target", target] + layers.flatMap { ["--layer", $0.rawValue] }
     }
 
+    /// A plan with a chunk of 300 segments of the rung 180p.
+    static let plan = Plan.sample(chunks: 1, segmentsPerChunk: 300)
+
     func run(
-        store: any ObjectStore = MemoryStore(), stop: StopRequest = StopRequest()
+        store: any ObjectStore = MemoryStore(), plan: Plan = plan, stop: StopRequest = StopRequest()
     ) async throws(ClairoError) -> TaskResult {
         let job = TaskJob(source: MemorySource(Data([1])), name: "x", settings: TranscodeSettings(), output: store)
         // A task with write permission.
         return try await executor.run(
-            job.spec(.chunk(MetadataSamples.plan, index: 0)), io: job.io, stop: stop)
+            job.spec(.chunk(plan, index: 0)), io: job.io, stop: stop)
     }
 
     /// The error, or nil if there is a result.

@@ -12,17 +12,19 @@ import Testing
     /// Runs a process that misbehaves instead of running its task.
     private func run(
         _ misbehaviour: String, limits: ProcessLimits = ProcessLimits(), store: any ObjectStore = MemoryStore(),
-        stop: StopRequest = StopRequest()
+        plan: Plan = MisbehavingProcess.plan, stop: StopRequest = StopRequest()
     ) async throws(ClairoError) -> TaskResult {
         // Without the sandbox, which has its own tests: here the process should get as far as it can.
-        try await MisbehavingProcess(misbehaviour, limits: limits, sandbox: .off).run(store: store, stop: stop)
+        try await MisbehavingProcess(misbehaviour, limits: limits, sandbox: .off).run(
+            store: store, plan: plan, stop: stop)
     }
 
     private func error(
-        _ misbehaviour: String, limits: ProcessLimits = ProcessLimits(), store: any ObjectStore = MemoryStore()
+        _ misbehaviour: String, limits: ProcessLimits = ProcessLimits(), store: any ObjectStore = MemoryStore(),
+        plan: Plan = MisbehavingProcess.plan
     ) async -> ClairoError? {
         do throws(ClairoError) {
-            _ = try await run(misbehaviour, limits: limits, store: store)
+            _ = try await run(misbehaviour, limits: limits, store: store, plan: plan)
             return nil
         } catch { return error }
     }
@@ -78,11 +80,14 @@ import Testing
         #expect(error.message.contains("more than the limit of \(10 << 20) bytes"), "\(error)")
     }
 
-    /// The plan limits it; this plan needs nothing.
+    /// The plan limits it.
     @Test func theOutputOfATaskIsLimitedByItsPlan() async throws {
-        let error = try #require(await error("flood"))
+        // One segment of 6 s: 400 kbit/s, the encoder's buffer and 64 bytes per frame, times four, plus 64 MiB.
+        let limit = 64 << 20 + 4 * ((6 * 400_000 + 800_000) / 8 + 150 * 64)
+        let plan = Plan.sample(chunks: 1, segmentsPerChunk: 1)
+        let error = try #require(await error("flood", plan: plan))
         #expect(error.kind == .defect)
-        #expect(error.message.contains("more than the limit of \(64 << 20) bytes"), "\(error)")
+        #expect(error.message.contains("more than the limit of \(limit) bytes"), "\(error)")
     }
 
     /// The number of objects is limited too, because even empty objects use space.
@@ -100,9 +105,10 @@ import Testing
         try store.put(Data("there".utf8), at: "given/x")
         let result = try await run("exchange", store: store)
         #expect(result.warnings == [])
-        #expect(try store.list(prefix: "") == ["given/x", "made/whole", "made/written"])
-        #expect(try store.get("made/whole") == store.get("made/written"))
-        #expect(try store.size(of: "made/whole") == 20 << 20)
+        let (whole, written): (ObjectKey, ObjectKey) = ("video/180p/00001.m4s", "video/180p/00002.m4s")
+        #expect(try store.list(prefix: "") == ["given/x", whole, written])
+        #expect(try store.get(whole) == store.get(written))
+        #expect(try store.size(of: whole) == 20 << 20)
     }
 
     /// A request costs both sides more than its bytes. A demuxer requests 64 KiB at a time.
@@ -124,8 +130,18 @@ import Testing
     @Test func keysOutsideTheFolderAreRefused() async throws {
         let store = MemoryStore()
         let result = try await run("badKeys", store: store)
-        #expect(result.warnings.map(\.message) == Array(repeating: "defect", count: 8))
+        #expect(result.warnings.map(\.message) == Array(repeating: "defect", count: 16))
         #expect(try store.list(prefix: "") == [])
+    }
+
+    @Test func aTaskCannotChangeObjectsOfOtherTasks() async throws {
+        let store = MemoryStore()
+        let theirs: [ObjectKey] = ["given/x", "video/180p/00301.m4s"]
+        let own: ObjectKey = "video/180p/00001.m4s"
+        for key in theirs + [own] { try store.put(Data("there".utf8), at: key) }
+        #expect(try await run("foreignKeys", store: store).warnings == [])
+        #expect(try store.list(prefix: "") == [theirs[0], own, theirs[1]])
+        for key in theirs { #expect(try store.get(key) == Data("there".utf8)) }
     }
 
     @Test func descendantsAreKilledWithTheProcess() async throws {
@@ -198,8 +214,8 @@ import Testing
 
     /// A process that runs a task, and its child.
     private func nested(_ store: MemoryStore) async throws -> (child: pid_t, grandchild: pid_t) {
-        try await eventually { try store.size(of: "grandchild") != nil }
-        let text = String(decoding: try store.get("grandchild"), as: UTF8.self)
+        try await eventually { try store.size(of: "video/180p/00001.m4s") != nil }
+        let text = String(decoding: try store.get("video/180p/00001.m4s"), as: UTF8.self)
         let grandchild = try #require(text.split(separator: " ").first.flatMap { pid_t($0) })
         let status = try String(contentsOfFile: "/proc/\(grandchild)/status", encoding: .utf8)
         let parent = try #require(status.split(separator: "\n").first { $0.hasPrefix("PPid:") })

@@ -6,7 +6,7 @@ internal import Glibc
 /// The ways in which a task process can misbehave. Each must be one failed attempt.
 enum Misbehaviour: String {
     case segv, abort, loop, spin, memory, exit, silence, garbage, hugeFrame, unknownOperation, badKeys, flood
-    case closeSocket, fork, describe, waste, nest, exchange
+    case closeSocket, fork, describe, waste, nest, exchange, foreignKeys
     case forge, hurry, empties, longKey
     case escape, bomb
 }
@@ -43,14 +43,39 @@ struct MisbehavingEngine: TaskEngine {
                     + "\u{0}\u{0}\u{0}\u{0}" + head)
         case .badKeys:
             let keys: [ObjectKey] = ["../x", "/etc/passwd", "a//b", "a/../b", "", "a\u{0}b", ".", "a/"]
-            return TaskResult(
-                lines: keys.map { key in
-                    do throws(ClairoError) {
-                        try output.put(Data("x".utf8), at: key)
-                        return "\(key) was written"
-                    } catch { return error.kind.rawValue }
-                })
-        case .flood: while true { try output.put(Data(count: 1 << 20), at: "flood") }
+            var lines: [String] = []
+            for key in keys {
+                do throws(ClairoError) {
+                    try output.put(Data("x".utf8), at: key)
+                    lines.append("\(key) was written")
+                } catch { lines.append(error.kind.rawValue) }
+                do throws(ClairoError) {
+                    lines.append("\(key) was read: \(try output.get(key).count)")
+                } catch { lines.append(error.kind.rawValue) }
+            }
+            return TaskResult(lines: lines)
+        case .foreignKeys:
+            let keys: [ObjectKey] = [
+                "clairo.json", "master.m3u8", "video/180p/playlist.m3u8", "video/180p/00301.m4s", "poster.jpg",
+                "audio/und-128k/init.mp4", "mp4/180p.mp4", "video/360p/00001.m4s", "given/x",
+            ]
+            var done: [String] = []
+            for key in keys {
+                let writes: [(ObjectKey) throws -> Void] = [
+                    { try output.put(Data("x".utf8), at: $0) },
+                    { try output.put(at: $0) { write in try write(Data("x".utf8)) } },
+                    { try output.delete($0) },
+                    { try output.delete([Self.key(0), $0]) },
+                ]
+                for (index, write) in writes.enumerated() {
+                    do {
+                        try write(key)
+                        done.append("\(key): \(index)")
+                    } catch {}
+                }
+            }
+            return TaskResult(lines: done)
+        case .flood: while true { try output.put(Data(count: 1 << 20), at: Self.key(0)) }
         case .closeSocket:
             // Another thread may be reading from it, which would keep it open.
             shutdown(3, Int32(SHUT_RDWR))
@@ -68,11 +93,11 @@ struct MisbehavingEngine: TaskEngine {
         case .empties:
             var count = 0
             while true {
-                try output.put(Data(), at: ObjectKey("empty/\(count)"))
+                try output.put(Data(), at: Self.key(count))
                 count += 1
             }
         case .longKey:
-            try output.put(Data("x".utf8), at: ObjectKey(String(repeating: "a", count: 300)))
+            _ = try output.get(ObjectKey(String(repeating: "a", count: 300)))
         case .fork:
             var identifier: pid_t = 0
             let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("1000"), nil]
@@ -91,7 +116,7 @@ struct MisbehavingEngine: TaskEngine {
                 for task in tasks {
                     let children = try? String(contentsOfFile: "/proc/self/task/\(task)/children", encoding: .utf8)
                     if let children, !children.isEmpty {
-                        try output.put(Data(children.utf8), at: "grandchild")
+                        try output.put(Data(children.utf8), at: Self.key(0))
                         while true { pause() }
                     }
                 }
@@ -127,41 +152,45 @@ struct MisbehavingEngine: TaskEngine {
             prediction: Prediction(bytes: 1, cpuSeconds: 1))
     }
 
+    /// A segment of the chunk that the tests run (`MisbehavingProcess.plan`).
+    private static func key(_ index: Int) -> ObjectKey { OutputLayout.segment(.video, "180p", index) }
+
     /// Uses the output folder in every possible way.
     /// - Returns: What did not work as expected.
     private static func complaints(of store: any ObjectStore) throws(ClairoError) -> [String] {
         var complaints: [String] = []
         func expect(_ condition: Bool, _ what: String) { if !condition { complaints.append(what) } }
         // Blocks of 4 KiB that begin with their index: a loop over single bytes takes seconds without the optimizer.
+        let (whole, written, broken, new) = (key(0), key(1), key(2), key(3))
         var large = Data(capacity: 20 << 20)
         for number in 0..<(20 << 8) {
             withUnsafeBytes(of: number) { large.append(contentsOf: $0) }
             large.append(Data(repeating: UInt8(truncatingIfNeeded: number), count: 4096 - MemoryLayout<Int>.size))
         }
-        try store.put(large, at: "made/whole")
-        expect(try store.get("made/whole") == large, "get")
+        try store.put(large, at: whole)
+        expect(try store.get(whole) == large, "get")
         do {
-            try store.put(at: "made/written") { write in
+            try store.put(at: written) { write in
                 for start in stride(from: 0, to: large.count, by: 5 << 20) {
                     try write(large[start..<start + (5 << 20)])
                 }
             }
-            try store.put(at: "made/broken") { write in
+            try store.put(at: broken) { write in
                 try write(large)
                 throw ClairoError.cancelled
             }
         } catch { expect(error as? ClairoError == .cancelled, "\(error)") }
-        expect(try store.info(of: "made/broken") == nil, "what was broken off is there")
-        let source = try store.open("made/written")
+        expect(try store.info(of: broken) == nil, "what was broken off is there")
+        let source = try store.open(written)
         expect(source.size == 20 << 20, "size")
         expect(try source.part(at: 3 << 20, count: 12 << 20) == large[(3 << 20)..<(15 << 20)], "part")
-        try store.put(Data([1]), at: "made/new")
-        expect(try store.info(of: "made/new")?.size == 1, "info")
-        expect(try store.list(prefix: "made/", after: "made/new", limit: 9).count == 2, "list")
-        try store.delete("made/new")
-        expect(try store.list(prefix: "") == ["given/x", "made/whole", "made/written"], "list after delete")
+        try store.put(Data([1]), at: new)
+        expect(try store.info(of: new)?.size == 1, "info")
+        expect(try store.list(prefix: "video/", after: whole, limit: 9) == [written, new], "list")
+        try store.delete([new, broken])
+        expect(try store.list(prefix: "") == ["given/x", whole, written], "list after delete")
         do throws(ClairoError) {
-            _ = try store.get("made/new")
+            _ = try store.get(new)
             complaints.append("get of nothing")
         } catch { expect(error.exitCode == .noInput, "\(error)") }
         return complaints

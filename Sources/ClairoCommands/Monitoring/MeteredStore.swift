@@ -56,6 +56,7 @@ struct MeteredStore: DurableStore {
     }
     func usage() throws(ClairoError) -> StoreUsage { try base.usage() }
     func delete(_ key: ObjectKey) throws(ClairoError) { try base.delete(key) }
+    func delete(_ keys: [ObjectKey]) throws(ClairoError) { try base.delete(keys) }
     func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
         try base.beginUpload(at: key, partSize: partSize)
     }
@@ -69,6 +70,7 @@ struct MeteredStore: DurableStore {
         try base.presignedURL(for: access, expiresIn: seconds)
     }
     func check() throws(ClairoError) { try base.check() }
+    var limitations: [String] { base.limitations }
 }
 
 /// A source that counts the bytes that are read.

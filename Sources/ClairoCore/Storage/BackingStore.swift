@@ -10,9 +10,15 @@ public protocol BackingStore: ObjectStore {
 
     /// The store's total size. Lists every object: a bucket with a million objects takes thousands of requests.
     func usage() throws(ClairoError) -> StoreUsage
+
+    /// What the service has refused so far and Clairo does without: one clause for each, for `doctor`.
+    var limitations: [String] { get }
 }
 
 extension BackingStore {
+    /// No limitations.
+    public var limitations: [String] { [] }
+
     /// Writes, reads and deletes a small object, which proves permissions and free space. For `doctor`.
     public func checkRoundTrip() throws(ClairoError) {
         let key = ObjectKey(".clairo-check-\(UInt64.random(in: .min ... .max))")

@@ -78,7 +78,20 @@ struct RemoteStore: ObjectStore {
         return keys
     }
 
-    func delete(_ key: ObjectKey) throws(ClairoError) {
-        _ = try channel.ask(RequestHead(operation: .delete, key: key))
+    func delete(_ key: ObjectKey) throws(ClairoError) { try delete([key]) }
+
+    func delete(_ keys: [ObjectKey]) throws(ClairoError) {
+        var rest = keys[...]
+        while !rest.isEmpty {
+            // Fits into a request (`WireLimits`), even if JSON escapes some characters.
+            var (count, bytes) = (0, 0)
+            while count < rest.count, count == 0 || bytes < 3 << 10 {
+                bytes += rest[rest.startIndex + count].rawValue.utf8.count + 3
+                count += 1
+            }
+            let batch = rest.prefix(count)
+            _ = try channel.ask(RequestHead(operation: .delete, keys: Array(batch)))
+            rest = rest.dropFirst(batch.count)
+        }
     }
 }

@@ -163,8 +163,8 @@ final class TaskServer: Sendable {
 
     private func perform(_ request: RequestHead, _ payload: Data) throws(ClairoError) -> (AnswerHead, Data) {
         guard rights.allow(request) else {
-            let key = (request.key?.rawValue ?? "").debugDescription
-            throw .defect("A task may not \(request.operation.rawValue) \(key)")
+            let key = (request.key ?? request.keys?.first)?.rawValue ?? ""
+            throw .defect("A task may not \(request.operation.rawValue) \(key.debugDescription)")
         }
         switch request.operation {
         case .source:
@@ -212,7 +212,7 @@ final class TaskServer: Sendable {
             let info = try output.info(of: key(request))
             return (AnswerHead(size: info?.size, etag: info?.etag, modified: info?.modified), Data())
         case .delete:
-            try output.delete(key(request))
+            try output.delete(try (request.keys ?? []).map(Self.plain))
             return (AnswerHead(), Data())
         case .list:
             let prefix = request.prefix ?? ""
@@ -250,8 +250,12 @@ final class TaskServer: Sendable {
     }
 
     private func key(_ request: RequestHead) throws(ClairoError) -> ObjectKey {
-        guard let key = request.key, Self.isPlain(key.rawValue) else {
-            throw .defect("A task used the invalid object name \((request.key?.rawValue ?? "").debugDescription)")
+        try Self.plain(request.key ?? "")
+    }
+
+    private static func plain(_ key: ObjectKey) throws(ClairoError) -> ObjectKey {
+        guard isPlain(key.rawValue) else {
+            throw .defect("A task used the invalid object name \(key.rawValue.debugDescription)")
         }
         return key
     }

@@ -106,14 +106,17 @@ struct RequestHead: Codable {
         /// Reads an object in pieces. `open` takes `key` and returns a `handle` and `size`; `read` takes `handle`,
         /// `offset` and `count`; `close` takes `handle`.
         case open, read, close
-        /// Returns the information of an object, or deletes it: `key`.
-        case info, delete
+        /// Returns the information of an object: `key`.
+        case info
+        /// Deletes objects: `keys`.
+        case delete
         /// Lists keys with `prefix`, from the first one after `key`, at most `count`.
         case list
     }
 
     var operation: Operation
     var key: ObjectKey?
+    var keys: [ObjectKey]?
     var prefix: String?
     var offset: Int64?
     var count: Int?

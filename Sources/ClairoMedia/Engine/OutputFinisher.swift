@@ -68,9 +68,7 @@ struct OutputFinisher {
     private func removeLeftovers(of manifest: OutputManifest) throws {
         let known = Set(manifest.files.map(\.key))
         for folder in manifest.plan.renditions.map(\.folder) {
-            for key in try store.list(prefix: folder + "/") where !known.contains(key.rawValue) {
-                try store.delete(key)
-            }
+            try store.delete(try store.list(prefix: folder + "/").filter { !known.contains($0.rawValue) })
         }
     }
 }

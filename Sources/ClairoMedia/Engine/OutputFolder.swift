@@ -74,10 +74,12 @@ struct OutputFolder {
     /// master playlist is removed first, so that no player finds one that refers to missing objects.
     private func remove(_ manifest: OutputManifest) throws {
         let plan = manifest.plan
-        var keys: [ObjectKey] = [OutputLayout.masterPlaylist, OutputLayout.dashManifest, OutputLayout.poster]
+        try store.delete(OutputLayout.masterPlaylist)
+        var keys: [ObjectKey] = [OutputLayout.dashManifest, OutputLayout.poster]
         keys += plan.segmentKeys
         keys += plan.renditions.flatMap(\.companionKeys)
-        for key in keys + [OutputLayout.manifest] { try store.delete(key) }
+        try store.delete(keys)
+        try store.delete(OutputLayout.manifest)
     }
 
     /// Describes what changed since the earlier run.

@@ -109,6 +109,10 @@ struct WatchedStore: ObjectStore {
     func delete(_ key: ObjectKey) throws(ClairoError) {
         try clock.waitForStore { () throws(ClairoError) in try base.delete(key) }
     }
+
+    func delete(_ keys: [ObjectKey]) throws(ClairoError) {
+        try clock.waitForStore { () throws(ClairoError) in try base.delete(keys) }
+    }
 }
 
 /// An object of a `WatchedStore`.

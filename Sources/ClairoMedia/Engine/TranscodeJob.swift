@@ -223,11 +223,11 @@ public struct TranscodeJob: Sendable {
         let lastSegment = end.coveredFrames / (plan.video?.grid.segmentFrames ?? 1)
         let kept = plan.video?.encoderRun(ofSegment: lastSegment).lowerBound ?? 0
         for rendition in plan.renditions {
-            for key in rendition.segmentKeys.dropFirst(rendition.kind == .video ? kept : 0) { try store.delete(key) }
+            try store.delete(Array(rendition.segmentKeys.dropFirst(rendition.kind == .video ? kept : 0)))
         }
         // A part of the source cannot be copied.
         for rung in plan.video?.renditions ?? [] where rung.rung.isCopy {
-            for key in rung.objectKeys { try store.delete(key) }
+            try store.delete(rung.objectKeys)
         }
         return shorter
     }
@@ -236,7 +236,7 @@ public struct TranscodeJob: Sendable {
         let damage = control.damage
         if damage.isTooMuch, !settings.allowPartial {
             // The next run counts only what it decodes itself, so it must not find and accept these segments.
-            for key in plan.video?.renditions.flatMap(\.segmentKeys) ?? [] { try store.delete(key) }
+            try store.delete(plan.video?.renditions.flatMap(\.segmentKeys) ?? [])
         }
         return try damage.warning(source: sourceName, allowPartial: settings.allowPartial)
     }

@@ -150,11 +150,9 @@ public final class AttemptFolder: ObjectStore {
     func discard() {
         guard kind.makesSegments else { return }
         do throws(ClairoError) {
-            for key in state.withLock({ $0.files.keys.sorted() }) where !foreignInits.contains(key) {
-                try store.delete(place(key))
-            }
+            try store.delete(state.withLock { $0.files.keys.sorted() }.filter { !foreignInits.contains($0) }.map(place))
         } catch {
-            // Stop at the first error: the store may be unavailable.
+            // The store may be unavailable.
         }
     }
 
@@ -257,9 +255,22 @@ public final class AttemptFolder: ObjectStore {
     public func delete(_ key: ObjectKey) throws(ClairoError) {
         try checkClaim()
         if !foreignInits.contains(key) { try asking { () throws(ClairoError) in try store.delete(place(key)) } }
+        forget([key])
+    }
+
+    public func delete(_ keys: [ObjectKey]) throws(ClairoError) {
+        try checkClaim()
+        let own = keys.filter { !foreignInits.contains($0) }.map(place)
+        try asking { () throws(ClairoError) in try store.delete(own) }
+        forget(keys)
+    }
+
+    private func forget(_ keys: [ObjectKey]) {
         state.withLock { state in
-            state.files[key] = nil
-            state.foreign[key] = nil
+            for key in keys {
+                state.files[key] = nil
+                state.foreign[key] = nil
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ public struct S3Event: Sendable {
     /// Operations, under the names of the S3 API.
     public enum Operation: String, Sendable, CaseIterable {
         /// Requests about one object or a bucket.
-        case getObject, headObject, putObject, deleteObject, listObjects, headBucket
+        case getObject, headObject, putObject, deleteObject, deleteObjects, listObjects, headBucket
         /// Multipart uploads.
         case createMultipartUpload, uploadPart, completeMultipartUpload, abortMultipartUpload
         /// Lists of parts and of multipart uploads; any other request.
@@ -40,6 +40,7 @@ extension S3Event.Operation {
         case ("PUT", true) where names.contains("partNumber"): self = .uploadPart
         case ("PUT", true): self = .putObject
         case ("POST", true): self = names.contains("uploads") ? .createMultipartUpload : .completeMultipartUpload
+        case ("POST", false) where names.contains("delete"): self = .deleteObjects
         case ("DELETE", true): self = names.contains("uploadId") ? .abortMultipartUpload : .deleteObject
         default: self = .other
         }

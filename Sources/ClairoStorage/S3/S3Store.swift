@@ -254,15 +254,6 @@ public struct S3Store: DurableStore {
         text.replacingOccurrences(of: "+", with: " ").removingPercentEncoding ?? text
     }
 
-    public func delete(_ key: ObjectKey) throws(ClairoError) {
-        do {
-            _ = try transport.send(S3Request("DELETE", path(key)))
-        } catch {
-            if error.isNotFound { return }
-            throw error.error("Removing \(name(key))", transport)
-        }
-    }
-
     // MARK: Access
 
     public func presignedURL(for access: PresignedAccess, expiresIn seconds: Int) throws(ClairoError) -> String? {
@@ -282,6 +273,10 @@ public struct S3Store: DurableStore {
         } catch {
             throw error.error("Signing a URL for \(transport.bucket)", transport)
         }
+    }
+
+    public var limitations: [String] {
+        S3Refusals.Feature.allCases.filter(transport.refused.contains).map(\.meaning)
     }
 
     /// Starts and aborts an upload. This tests the bucket, the credentials, the write permission and the clock, and

@@ -1,7 +1,6 @@
 public import ClairoCore
 internal import Curl
 public import Foundation
-internal import Synchronization
 
 extension S3Store {
     public func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void)
@@ -35,7 +34,7 @@ private final class S3Writer {
     private let store: S3Store
     private let key: ObjectKey
     private let stop: Cancellation
-    private let crew: Crew
+    private let crew = RequestThreads<UploadedPart>(name: "s3 part")
     private var upload: MultipartUpload?
     private var buffer = Data()
     private var next = 1
@@ -44,7 +43,6 @@ private final class S3Writer {
         self.store = store
         self.key = key
         self.stop = stop
-        crew = Crew()
     }
 
     private var options: S3Options { store.transport.options }
@@ -70,7 +68,7 @@ private final class S3Writer {
     func finish() throws(ClairoError) {
         guard upload != nil else { return try store.put(buffer, at: key) }
         if !buffer.isEmpty { try sendPart() }
-        let parts = try crew.wait()
+        let parts = try crew.wait().sorted { $0.number < $1.number }
         guard let upload else { return }
         _ = try store.complete(upload, parts: parts)
     }
@@ -94,51 +92,5 @@ private final class S3Writer {
         try crew.start(atMost: limit) { [store, stop] () throws(ClairoError) in
             try store.putPart(part, number: number, of: upload, cancellation: stop)
         }
-    }
-}
-
-/// Threads that send parts.
-///
-/// `@unchecked Sendable`: all mutable state is guarded by `condition`.
-private final class Crew: @unchecked Sendable {
-    private let condition = NSCondition()
-    private var running = 0
-    private var parts: [UploadedPart] = []
-    private var failure: ClairoError?
-
-    /// Starts sending a part once fewer than `limit` are in flight.
-    /// - Throws: The error of an earlier part.
-    func start(
-        atMost limit: Int, _ body: @escaping @Sendable () throws(ClairoError) -> UploadedPart
-    ) throws(ClairoError) {
-        condition.lock()
-        while running >= limit, failure == nil { condition.wait() }
-        let failure = failure
-        if failure == nil { running += 1 }
-        condition.unlock()
-        if let failure { throw failure }
-        let thread = Thread { [self] in
-            Thread.current.name = "s3 part"
-            let result = Result { () throws(ClairoError) in try body() }
-            condition.lock()
-            defer { condition.unlock() }
-            running -= 1
-            switch result {
-            case .success(let part): parts.append(part)
-            case .failure(let error): self.failure = self.failure ?? error
-            }
-            condition.broadcast()
-        }
-        thread.start()
-    }
-
-    /// Waits for all parts in flight.
-    /// - Returns: The parts by number.
-    func wait() throws(ClairoError) -> [UploadedPart] {
-        condition.lock()
-        defer { condition.unlock() }
-        while running > 0 { condition.wait() }
-        if let failure { throw failure }
-        return parts.sorted { $0.number < $1.number }
     }
 }
