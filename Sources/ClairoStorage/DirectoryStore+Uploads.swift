@@ -10,6 +10,10 @@ extension DirectoryStore {
     private struct Header: Codable {
         var key: ObjectKey
         var partSize: Int
+        /// Nil in uploads of older versions.
+        var grows: Bool?
+
+        var sizes: PartSizes { grows == true ? PartSizes(growingFrom: partSize) : PartSizes(equal: partSize) }
     }
 
     private func folder(_ id: String) throws(ClairoError) -> String {
@@ -17,13 +21,16 @@ extension DirectoryStore {
         return "\(root.path)/\(Self.uploadsFolder)/\(id)"
     }
 
-    public func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
+    public func beginUpload(
+        at key: ObjectKey, sizes: PartSizes, sender: PartSender
+    ) throws(ClairoError) -> MultipartUpload {
         _ = try path(key)
-        let upload = MultipartUpload(key: key, id: UUID().uuidString.lowercased(), partSize: partSize)
+        let upload = MultipartUpload(key: key, id: UUID().uuidString.lowercased(), sizes: sizes)
         let folder = try folder(upload.id)
         try makeFolder(folder)
         try append(Data(), to: folder + "/data")
-        guard let line = try? JSON.encode(Header(key: key, partSize: partSize), pretty: false) else {
+        let header = Header(key: key, partSize: sizes.first, grows: sizes.grows)
+        guard let line = try? JSON.encode(header, pretty: false) else {
             throw .defect("The key \(key) cannot be encoded as JSON")
         }
         try append(line + Data("\n".utf8), to: folder + "/parts")
@@ -36,20 +43,20 @@ extension DirectoryStore {
             guard let folder = try? folder(id), let header = record(folder)?.header,
                 header.key.rawValue.hasPrefix(prefix)
             else { return nil }
-            return MultipartUpload(key: header.key, id: id, partSize: header.partSize)
+            return MultipartUpload(key: header.key, id: id, sizes: header.sizes)
         }
     }
 
     public func putPart(_ data: Data, number: Int, of upload: MultipartUpload) throws(ClairoError) -> UploadedPart {
         let folder = try folder(upload.id)
         guard let header = record(folder)?.header else { throw .noInput("Upload \(upload.id) does not exist") }
-        guard number >= 1, number <= 10_000, data.count <= header.partSize else {
+        guard (1...PartSizes.mostParts).contains(number), data.count <= header.sizes.size(ofPart: number) else {
             throw .defect("Part \(number) of \(data.count) bytes does not fit upload \(upload.id)")
         }
         let descriptor = Glibc.open(folder + "/data", O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw fileError("Cannot write \(upload.key)", errno, reading: false) }
         defer { close(descriptor) }
-        let start = Int64(number - 1) * Int64(header.partSize)
+        let start = header.sizes.offset(ofPart: number)
         guard lseek(descriptor, off_t(start), SEEK_SET) >= 0 else {
             throw fileError("Cannot write \(upload.key)", errno, reading: false)
         }
@@ -72,7 +79,7 @@ extension DirectoryStore {
         guard !parts.isEmpty else { throw .defect("Upload \(upload.id) has no parts") }
         for (index, part) in parts.enumerated() {
             guard part.number == index + 1, record.parts[part.number]?.etag == part.etag,
-                part.size == record.header.partSize || index == parts.count - 1
+                part.size == record.header.sizes.size(ofPart: part.number) || index == parts.count - 1
             else { throw .defect("Part \(part.number) of upload \(upload.id) differs from the stored part") }
         }
         let size = parts.reduce(Int64(0)) { $0 + Int64($1.size) }

@@ -70,8 +70,10 @@ public final class MemoryStore: DurableStore {
         return Array(found.filter { candidate in key.map { $0 < candidate } ?? true }.sorted().prefix(limit))
     }
 
-    public func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
-        let upload = MultipartUpload(key: key, id: UUID().uuidString, partSize: partSize)
+    public func beginUpload(
+        at key: ObjectKey, sizes: PartSizes, sender: PartSender
+    ) throws(ClairoError) -> MultipartUpload {
+        let upload = MultipartUpload(key: key, id: UUID().uuidString, sizes: sizes)
         uploads.withLock { $0[upload] = [:] }
         return upload
     }

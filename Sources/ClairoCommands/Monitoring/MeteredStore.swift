@@ -19,7 +19,13 @@ struct MeteredStore: DurableStore {
     }
 
     func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
-        try base.put(at: key) { write in
+        try put(at: key, length: nil, writing: body)
+    }
+
+    func put(
+        at key: ObjectKey, length: Int64?, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void
+    ) throws {
+        try base.put(at: key, length: length) { write in
             // A single closure counts and writes, because the compiler cannot prove that two closures would not
             // overlap.
             try withoutActuallyEscaping(write) { write in
@@ -57,8 +63,8 @@ struct MeteredStore: DurableStore {
     func usage() throws(ClairoError) -> StoreUsage { try base.usage() }
     func delete(_ key: ObjectKey) throws(ClairoError) { try base.delete(key) }
     func delete(_ keys: [ObjectKey]) throws(ClairoError) { try base.delete(keys) }
-    func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
-        try base.beginUpload(at: key, partSize: partSize)
+    func beginUpload(at key: ObjectKey, sizes: PartSizes, sender: PartSender) throws(ClairoError) -> MultipartUpload {
+        try base.beginUpload(at: key, sizes: sizes, sender: sender)
     }
     func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] { try base.openUploads(prefix: prefix) }
     func parts(of upload: MultipartUpload) throws(ClairoError) -> [UploadedPart] { try base.parts(of: upload) }

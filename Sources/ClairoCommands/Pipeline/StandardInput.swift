@@ -6,8 +6,8 @@ internal import Glibc
 /// Uploads standard input. It can be read only once, so it is probed in the store, and removed from there if it is not
 /// a video.
 enum StandardInput {
-    /// 10 000 parts of 32 MiB, of which a few are in memory.
-    private static let largestLength: Int64 = 10_000 << 25
+    /// Its length is unknown. The parts, of which a few are in memory, have 32 MiB up to 62 GiB, and grow afterwards.
+    private static let largestLength = PartSizes.longestObject
 
     static func upload(
         _ registration: UploadRegistration, options: UploadOptions, stop: StopRequest
@@ -17,7 +17,7 @@ enum StandardInput {
         }
         let request = try options.request(name: "standard input")
         var upload = try await StreamUpload(
-            registration, request: request, fingerprint: "stdin-\(UUID().uuidString)", largestLength: largestLength)
+            registration, request: request, fingerprint: "stdin-\(UUID().uuidString)", largestLength: nil)
         do {
             while let data = try await onDedicatedThread(name: "stdin", { try read(stop) }) {
                 guard upload.bytes + Int64(data.count) <= largestLength else {

@@ -2,9 +2,10 @@ public import struct Foundation.Data
 
 /// A store that accepts objects in parts, so that uploads can be interrupted and resumed.
 public protocol MultipartStore: ObjectStore {
-    /// Starts an object that is sent in parts of `partSize` bytes. The last part may have any size. The upload uses
-    /// storage until it is completed or aborted.
-    func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload
+    /// Starts an object that is sent in parts of these sizes. The last part may be shorter. The upload uses storage
+    /// until it is completed or aborted.
+    /// - Parameter sender: What sends the parts.
+    func beginUpload(at key: ObjectKey, sizes: PartSizes, sender: PartSender) throws(ClairoError) -> MultipartUpload
 
     /// Multipart uploads under `prefix` that are neither completed nor aborted. Their part size is unknown (0).
     func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload]
@@ -23,35 +24,51 @@ public protocol MultipartStore: ObjectStore {
     func abort(_ upload: MultipartUpload) throws(ClairoError)
 }
 
+extension MultipartStore {
+    /// Starts an object that this process sends in equal parts.
+    public func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
+        try beginUpload(at: key, sizes: PartSizes(equal: partSize), sender: .thisProcess)
+    }
+}
+
+/// What sends the parts of an upload.
+public enum PartSender: Sendable, Hashable {
+    /// This process, or another one of Clairo, with `putPart`.
+    case thisProcess
+    /// Clients, through presigned URLs. They send no headers that the store might need for its own checksums.
+    case clients
+}
+
 /// A multipart upload in progress.
 public struct MultipartUpload: Sendable, Hashable, Codable {
     /// The object that it becomes.
     public var key: ObjectKey
     /// The store's id of the upload.
     public var id: String
-    /// The size of each part except the last.
+    /// The size of each part except the last; of the first part if the parts grow.
     public var partSize: Int
+    /// Whether the parts grow. Nil in uploads of older versions, whose parts are equal.
+    private var grows: Bool?
 
     public init(key: ObjectKey, id: String, partSize: Int) {
+        self.init(key: key, id: id, sizes: PartSizes(equal: partSize))
+    }
+
+    public init(key: ObjectKey, id: String, sizes: PartSizes) {
         self.key = key
         self.id = id
-        self.partSize = partSize
+        partSize = sizes.first
+        grows = sizes.grows ? true : nil
     }
 
-    /// The number of parts of an object of `length` bytes.
+    /// The sizes of the parts.
+    public var sizes: PartSizes {
+        grows == true ? PartSizes(growingFrom: partSize) : PartSizes(equal: partSize)
+    }
+
+    /// The number of equal parts of an object of `length` bytes.
     public func partCount(forLength length: Int64) -> Int {
         length > 0 ? Int((length - 1) / Int64(partSize)) + 1 : 0
-    }
-
-    /// A part size in whole MiB, at least 8 MiB, with which an object of `length` bytes fits into S3's 10 000 parts.
-    /// Without a length it is 64 MiB, which is enough for 625 GiB. Source:
-    /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-    /// - Parameter smallest: The minimum, for callers that hold several parts in memory. S3 requires 5 MiB.
-    public static func partSize(forLength length: Int64?, atLeast smallest: Int = 8 << 20) -> Int {
-        guard let length else { return 64 << 20 }
-        let needed = max(length - 1, 0) / 10_000 + 1
-        let mebibytes = (needed - 1) / (1 << 20) + 1
-        return max(smallest, Int(mebibytes << 20))
     }
 }
 

@@ -12,6 +12,11 @@ public protocol ObjectStore: Sendable {
     /// Writes an object atomically, piece by piece. Nothing is written if `body` throws.
     func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws
 
+    /// The same for an object whose length is known. Some stores treat large objects better if they know it.
+    func put(
+        at key: ObjectKey, length: Int64?, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void
+    ) throws
+
     /// The object's bytes. Throws `noInput` if it does not exist.
     func get(_ key: ObjectKey) throws(ClairoError) -> Data
 
@@ -33,6 +38,12 @@ public protocol ObjectStore: Sendable {
 }
 
 extension ObjectStore {
+    public func put(
+        at key: ObjectKey, length: Int64?, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void
+    ) throws {
+        try put(at: key, writing: body)
+    }
+
     public func delete(_ keys: [ObjectKey]) throws(ClairoError) {
         for key in keys { try delete(key) }
     }

@@ -14,8 +14,9 @@ final class OpenObjects: Sendable {
     private static let limit = 16
     private let state = Mutex(State())
 
-    func beginPut(at key: ObjectKey, in store: any ObjectStore) throws(ClairoError) -> Int {
-        let writer = ObjectWriter(key: key, store: store)
+    /// - Parameter length: The length that the task has announced.
+    func beginPut(at key: ObjectKey, length: Int64?, in store: any ObjectStore) throws(ClairoError) -> Int {
+        let writer = ObjectWriter(key: key, length: length, store: store)
         do throws(ClairoError) {
             return try add { state, handle in state.writers[handle] = writer }
         } catch {
@@ -86,12 +87,12 @@ private final class ObjectWriter: Sendable {
     private let failure = Mutex<ClairoError?>(nil)
     private let thread: Mutex<WorkerThread?>
 
-    init(key: ObjectKey, store: any ObjectStore) {
+    init(key: ObjectKey, length: Int64?, store: any ObjectStore) {
         self.key = key
         thread = Mutex(nil)
         let writing = WorkerThread(name: "task-put") { [self] in
             do {
-                try store.put(at: key) { write in
+                try store.put(at: key, length: length) { write in
                     while let piece = pieces.pop() { try write(piece) }
                     guard isComplete.load(ordering: .acquiring) else { throw Aborted() }
                 }

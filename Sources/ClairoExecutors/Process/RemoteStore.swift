@@ -10,7 +10,7 @@ struct RemoteStore: ObjectStore {
             _ = try channel.ask(RequestHead(operation: .put, key: key), payload: data)
             return
         }
-        let handle = try begin(key)
+        let handle = try begin(key, length: Int64(data.count))
         do throws(ClairoError) {
             try write(data, to: handle)
         } catch {
@@ -21,7 +21,13 @@ struct RemoteStore: ObjectStore {
     }
 
     func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
-        let handle = try begin(key)
+        try put(at: key, length: nil, writing: body)
+    }
+
+    func put(
+        at key: ObjectKey, length: Int64?, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void
+    ) throws {
+        let handle = try begin(key, length: length)
         do {
             try body { (data: Data) throws(ClairoError) in try write(data, to: handle) }
         } catch {
@@ -31,8 +37,8 @@ struct RemoteStore: ObjectStore {
         try end(handle)
     }
 
-    private func begin(_ key: ObjectKey) throws(ClairoError) -> Int? {
-        try channel.ask(RequestHead(operation: .beginPut, key: key)).head.handle
+    private func begin(_ key: ObjectKey, length: Int64?) throws(ClairoError) -> Int? {
+        try channel.ask(RequestHead(operation: .beginPut, key: key, length: length)).head.handle
     }
 
     private func write(_ data: Data, to handle: Int?) throws(ClairoError) {

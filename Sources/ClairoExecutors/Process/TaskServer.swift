@@ -181,7 +181,9 @@ final class TaskServer: Sendable {
         case .beginPut:
             let key = try key(request)
             try charge(Self.leastObject)
-            return (AnswerHead(handle: try objects.beginPut(at: key, in: output)), Data())
+            // The store may allocate memory by the length.
+            let length = request.length.map { min(max($0, 0), outputLimit) }
+            return (AnswerHead(handle: try objects.beginPut(at: key, length: length, in: output)), Data())
         case .writePut:
             try charge(payload.count)
             try objects.write(payload, to: request.handle)

@@ -98,7 +98,7 @@ struct RequestHead: Codable {
         case source
         /// Writes a whole object: `key`, payload.
         case put
-        /// Writes an object in pieces. `beginPut` takes `key` and returns a `handle`, which the others take; `writePut`
+        /// Writes an object in pieces. `beginPut` takes `key` and, if known, `length`, and returns a `handle`, which the others take; `writePut`
         /// also takes the payload.
         case beginPut, writePut, endPut, abortPut
         /// Reads a whole object: `key`. The bytes are the reply's payload.
@@ -120,6 +120,7 @@ struct RequestHead: Codable {
     var prefix: String?
     var offset: Int64?
     var count: Int?
+    var length: Int64?
     var handle: Int?
 }
 

@@ -86,7 +86,13 @@ struct WatchedStore: ObjectStore {
     }
 
     func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
-        try clock.waitForStore { try base.put(at: key, writing: body) }
+        try put(at: key, length: nil, writing: body)
+    }
+
+    func put(
+        at key: ObjectKey, length: Int64?, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void
+    ) throws {
+        try clock.waitForStore { try base.put(at: key, length: length, writing: body) }
     }
 
     func get(_ key: ObjectKey) throws(ClairoError) -> Data {

@@ -58,7 +58,7 @@ struct ProgressiveMP4 {
             header.u32(UInt32(payload + 8))
             header.text("mdat")
         }
-        try store.put(at: key) { write in
+        try store.put(at: key, length: Int64(header.data.count + payload)) { write in
             observe(header.data)
             try write(header.data)
             var open: [Int: (key: ObjectKey, data: Data)] = [:]

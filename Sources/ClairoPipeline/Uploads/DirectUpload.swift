@@ -49,7 +49,8 @@ public struct DirectUploads: Sendable {
         async throws(ClairoError) -> UploadSession
     {
         try await ResumableUploads(registration).create(
-            request, fingerprint: fingerprint, size: size, sha256: sha256, largestLength: size)
+            request, fingerprint: fingerprint, size: size, sha256: sha256, largestLength: size,
+            sender: .clients)
     }
 
     /// The number of parts of an upload.

@@ -149,7 +149,7 @@ public struct FileUpload: Sendable {
         progress: @escaping @Sendable (Progress) -> Void
     ) async throws(ClairoError) -> Sent {
         let key = Video.sourceKey(session.videoID)
-        let partSize = session.multipart?.partSize ?? MultipartUpload.partSize(forLength: source.size)
+        let partSize = session.multipart?.partSize ?? PartSizes(forLength: source.size).first
         if source.size <= Int64(partSize) { return try await sendWhole(source, to: key, progress: progress) }
         let upload: MultipartUpload
         let present: [UploadedPart]

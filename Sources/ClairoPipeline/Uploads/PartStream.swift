@@ -29,12 +29,15 @@ struct PartStream: Sendable {
         self.filling = filling
     }
 
-    var isPartFull: Bool { filling.count == upload.partSize }
+    var isPartFull: Bool { filling.count == partSize }
+
+    /// The size of the part being filled.
+    private var partSize: Int { upload.sizes.size(ofPart: number) }
 
     /// Consumes as many of the first bytes as fit into the part.
     /// - Returns: The number of bytes consumed.
     mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
-        Self.fill(&filling, to: upload.partSize, from: bytes)
+        Self.fill(&filling, to: partSize, from: bytes)
     }
 
     static func fill(_ data: inout Data, to size: Int, from bytes: UnsafeRawBufferPointer) -> Int {
@@ -49,7 +52,7 @@ struct PartStream: Sendable {
     /// memory.
     mutating func sendPart() async throws(ClairoError) {
         let (store, upload, data, number) = (store, upload, filling, number)
-        passed.keep(data, at: Int64(number - 1) * Int64(upload.partSize))
+        passed.keep(data, at: upload.sizes.offset(ofPart: number))
         filling = Data()
         self.number += 1
         inFlight.append(

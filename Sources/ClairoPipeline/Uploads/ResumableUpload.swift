@@ -17,16 +17,18 @@ public struct ResumableUploads: Sendable {
     /// - Parameters:
     ///   - size: The total size, or nil if unknown.
     ///   - largestLength: The maximum size, which determines the part size.
+    ///   - sender: What sends the parts to the store.
     public func create(
-        _ request: UploadRequest, fingerprint: String, size: Int64?, sha256: String?, largestLength: Int64
+        _ request: UploadRequest, fingerprint: String, size: Int64?, sha256: String?, largestLength: Int64,
+        sender: PartSender = .thisProcess
     ) async throws(ClairoError) -> UploadSession {
         var session = request.session(
             fingerprint: fingerprint, size: size, sha256: sha256, keptFor: Self.keptForSeconds)
         try await registration.metadata.createUpload(session)
         let (store, key) = (registration.store, Video.sourceKey(session.videoID))
-        let partSize = MultipartUpload.partSize(forLength: size ?? largestLength)
+        let sizes = PartSizes(forLength: size ?? largestLength)
         session.multipart = try await onDedicatedThread(name: "begin upload") { () throws(ClairoError) in
-            try store.beginUpload(at: key, partSize: partSize)
+            try store.beginUpload(at: key, sizes: sizes, sender: sender)
         }
         guard let updated = try await registration.metadata.updateUpload(session) else {
             throw .temporary("Upload \(session.id) expired while it was being created")

@@ -11,7 +11,7 @@ public struct StreamUpload: Sendable {
     public static let keptForSeconds: Double = 2 * 86_400
 
     private let registration: UploadRegistration
-    private let partSize: Int
+    private let sizes: PartSizes
     private var session: UploadSession
     /// The bytes received so far, until they exceed one part.
     private var first = Data()
@@ -20,12 +20,14 @@ public struct StreamUpload: Sendable {
 
     /// - Parameters:
     ///   - fingerprint: The caller's fingerprint.
-    ///   - largestLength: The maximum size, which determines the part size.
+    ///   - largestLength: The maximum size, which determines the size of the parts. If it is nil, the upload may have
+    ///     5 TiB, and its parts grow.
     public init(
-        _ registration: UploadRegistration, request: UploadRequest, fingerprint: String, largestLength: Int64
+        _ registration: UploadRegistration, request: UploadRequest, fingerprint: String, largestLength: Int64?
     ) async throws(ClairoError) {
         self.registration = registration
-        partSize = MultipartUpload.partSize(forLength: largestLength, atLeast: 5 << 20)
+        sizes =
+            largestLength.map { PartSizes(forLength: $0, atLeast: 5 << 20) } ?? PartSizes(growingFrom: 32 << 20)
         session = request.session(fingerprint: fingerprint, size: nil, keptFor: Self.keptForSeconds)
         try await registration.metadata.createUpload(session)
     }
@@ -34,12 +36,12 @@ public struct StreamUpload: Sendable {
     public var bytes: Int64 { hash.bytes }
 
     /// Whether `sendPart()` must be called before more bytes are consumed.
-    public var isPartFull: Bool { stream?.isPartFull ?? (first.count == partSize) }
+    public var isPartFull: Bool { stream?.isPartFull ?? (first.count == sizes.first) }
 
     /// Consumes as many of the first bytes as fit into the part.
     /// - Returns: The number of bytes consumed.
     public mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
-        let count = stream?.take(bytes) ?? PartStream.fill(&first, to: partSize, from: bytes)
+        let count = stream?.take(bytes) ?? PartStream.fill(&first, to: sizes.first, from: bytes)
         hash.update(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
         return count
     }
@@ -47,9 +49,9 @@ public struct StreamUpload: Sendable {
     /// Sends the bytes in memory as a part.
     public mutating func sendPart() async throws(ClairoError) {
         if stream == nil {
-            let (store, key, partSize) = (registration.store, Video.sourceKey(session.videoID), partSize)
+            let (store, key, sizes) = (registration.store, Video.sourceKey(session.videoID), sizes)
             let upload = try await onDedicatedThread(name: "begin upload") { () throws(ClairoError) in
-                try store.beginUpload(at: key, partSize: partSize)
+                try store.beginUpload(at: key, sizes: sizes, sender: .thisProcess)
             }
             stream = PartStream(store: store, upload: upload, filling: first)
             first = Data()

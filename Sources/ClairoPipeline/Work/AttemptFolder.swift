@@ -200,6 +200,12 @@ public final class AttemptFolder: ObjectStore {
     public func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void)
         throws
     {
+        try put(at: key, length: nil, writing: body)
+    }
+
+    public func put(
+        at key: ObjectKey, length: Int64?, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void
+    ) throws {
         if foreignInits.contains(key) {
             var whole = Data()
             try body { (piece: Data) throws(ClairoError) in
@@ -211,7 +217,7 @@ public final class AttemptFolder: ObjectStore {
         try checkClaim()
         var sum = Checksum.Running()
         do {
-            try store.put(at: place(key)) { write in
+            try store.put(at: place(key), length: length) { write in
                 // `body` gets one closure that does both, because the compiler cannot prove that two closures do not
                 // alias.
                 try withoutActuallyEscaping(write) { write in

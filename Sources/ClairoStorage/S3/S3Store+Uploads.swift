@@ -12,19 +12,22 @@ extension S3Store {
 
     private func words(_ upload: MultipartUpload) -> String { "the upload of \(name(upload.key))" }
 
-    public func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
+    public func beginUpload(
+        at key: ObjectKey, sizes: PartSizes, sender: PartSender
+    ) throws(ClairoError) -> MultipartUpload {
         var request = S3Request("POST", path(key))
         request.query = [.init("uploads")]
-        request.headers = [
-            .init("Content-Type", ContentType.of(key)), .init("x-amz-checksum-algorithm", "SHA256"),
-        ]
+        request.headers = [.init("Content-Type", ContentType.of(key))]
+        // S3 then demands this checksum with each part. A presigned URL cannot have it, because it is made before the
+        // bytes are known.
+        if sender == .thisProcess { request.headers.append(.init("x-amz-checksum-algorithm", "SHA256")) }
         let reply = try document(request, "Starting to write \(name(key))")
         guard let id = reply["UploadId"], !id.isEmpty else {
             throw .configuration(
                 "Starting to write \(name(key)): \(transport.client.endpoint) returned no upload id",
                 advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server with multipart uploads.")
         }
-        return MultipartUpload(key: key, id: id, partSize: partSize)
+        return MultipartUpload(key: key, id: id, sizes: sizes)
     }
 
     public func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] {

@@ -83,7 +83,7 @@ public struct S3Store: DurableStore {
         guard data.count <= 2 * transport.options.partSize else {
             let part = transport.options.partSize
             do {
-                try put(at: key) { write in
+                try put(at: key, length: Int64(data.count)) { write in
                     for start in stride(from: data.startIndex, to: data.endIndex, by: part) {
                         try write(data[start..<min(start + part, data.endIndex)])
                     }

@@ -6,9 +6,15 @@ extension S3Store {
     public func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void)
         throws
     {
+        try put(at: key, length: nil, writing: body)
+    }
+
+    public func put(
+        at key: ObjectKey, length: Int64?, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void
+    ) throws {
         let stop = Cancellation()
         func write() throws {
-            let writer = S3Writer(self, key, stop: stop)
+            let writer = S3Writer(self, key, length: length, stop: stop)
             do {
                 try body { (data: Data) throws(ClairoError) in try writer.write(data) }
                 try writer.finish()
@@ -28,26 +34,30 @@ extension S3Store {
 /// An object written piece by piece. A small object is sent with a single PUT. Otherwise, parts are sent on separate
 /// threads while the next one is filled. Their number is limited, which bounds memory.
 ///
-/// The length is unknown in advance and S3 allows 10 000 parts, so the part size doubles after every thousand parts. It
-/// starts at 8 MiB, so the first thousand parts hold 8 GB, and all 10 000 parts more than 5 TB. Used by one thread.
+/// If the length is unknown, the first parts are equal and later ones grow (`PartSizes`). Used by one thread.
 private final class S3Writer {
     private let store: S3Store
     private let key: ObjectKey
     private let stop: Cancellation
+    private let sizes: PartSizes
     private let crew = RequestThreads<UploadedPart>(name: "s3 part")
     private var upload: MultipartUpload?
     private var buffer = Data()
     private var next = 1
 
-    init(_ store: S3Store, _ key: ObjectKey, stop: Cancellation) {
+    init(_ store: S3Store, _ key: ObjectKey, length: Int64?, stop: Cancellation) {
         self.store = store
         self.key = key
         self.stop = stop
+        let smallest = store.transport.options.partSize
+        sizes =
+            length.map { PartSizes(forLength: $0, atLeast: smallest) } ?? PartSizes(growingFrom: smallest)
     }
 
     private var options: S3Options { store.transport.options }
 
-    private var partSize: Int { options.partSize << ((next - 1) / 1000) }
+    /// The size of the part being filled.
+    private var partSize: Int { sizes.size(ofPart: next) }
 
     func write(_ data: Data) throws(ClairoError) {
         var rest = data[...]
@@ -83,7 +93,7 @@ private final class S3Writer {
     }
 
     private func sendPart() throws(ClairoError) {
-        if upload == nil { upload = try store.beginUpload(at: key, partSize: options.partSize) }
+        if upload == nil { upload = try store.beginUpload(at: key, sizes: sizes, sender: .thisProcess) }
         guard let upload else { return }
         let (part, number) = (buffer, next)
         let limit = max(1, min(options.parallelParts, options.partMemory / partSize - 1))
