@@ -7,10 +7,11 @@ public enum StoreURL {
     /// - Parameters:
     ///   - url: `file:DIR` or `s3://BUCKET/PREFIX`.
     ///   - environment: The environment variables, which provide AWS settings and credentials.
+    ///   - delivery: How S3 delivers the objects of an output; nil for a store of other objects.
     ///   - observe: Called for each attempt of an S3 request.
     /// - Throws: `configuration` (78) if the URL is not a store.
     public static func open(
-        _ url: String, environment: [String: String],
+        _ url: String, environment: [String: String], delivery: ObjectDelivery? = nil,
         stop: StopRequest = StopRequest(), observe: (@Sendable (S3Event) -> Void)? = nil
     ) throws(ClairoError) -> any DurableStore {
         if let folder = folder(url) { return DirectoryStore(root: URL(fileURLWithPath: folder)) }
@@ -18,6 +19,7 @@ public enum StoreURL {
             let token = Cancellation()
             stop.onCancel { token.cancel() }
             var options = S3Options()
+            options.delivery = delivery
             options.observe = observe
             return try S3Store(url: url, environment: environment, options: options, cancellation: token)
         }

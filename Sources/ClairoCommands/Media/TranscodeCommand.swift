@@ -52,6 +52,8 @@ struct TranscodeCommand: EnvironmentCommand {
 
     @OptionGroup var sandboxOptions: SandboxOptions
 
+    @OptionGroup(title: "Output in S3") var deliveryOptions: DeliveryOptions
+
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
 
     func run(_ environment: CommandEnvironment) async throws {
@@ -61,7 +63,8 @@ struct TranscodeCommand: EnvironmentCommand {
         let stop = StopRequest()
         let folder = output ?? (input.name as NSString).deletingPathExtension
         try refuseSourceInside(folder)
-        let store = try Stores(environment, stop: stop).output(folder)
+        let store = try Stores(environment, stop: stop).output(
+            folder, delivery: deliveryOptions.delivery(environment))
         let name = input.name
         let reporter = ProgressReporter(style: progress, environment: environment)
         let report = try await Signals.stopping(stop) {

@@ -21,6 +21,8 @@ struct ConfigCommand: EnvironmentCommand {
 
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
 
+    @OptionGroup(title: "Output in S3") var deliveryOptions: DeliveryOptions
+
     @OptionGroup(title: "Queue") var queueOptions: QueueOptions
 
     @OptionGroup(title: "Server") var listenOptions: ListenOptions
@@ -30,7 +32,8 @@ struct ConfigCommand: EnvironmentCommand {
     @OptionGroup(title: "Amazon ECS") var ecsOptions: ECSOptions
 
     func run(_ environment: CommandEnvironment) async throws {
-        let flags = queueOptions.flags + listenOptions.flags + dockerOptions.flags + ecsOptions.flags
+        let flags =
+            queueOptions.flags + deliveryOptions.flags + listenOptions.flags + dockerOptions.flags + ecsOptions.flags
         let settings = try await serviceOptions.settings(environment, own: flags)
         let rows = Settings.Key.allCases.map { key in
             ConfigReport.Row(

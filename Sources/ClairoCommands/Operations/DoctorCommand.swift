@@ -13,8 +13,9 @@ struct DoctorCommand: EnvironmentCommand {
         commandName: "doctor",
         abstract: "Check every configured service, and say what is wrong and how to fix it.",
         discussion: """
-            Writes, reads and removes a small object in each store; creates missing folders and a missing SQLite file; asks \
-            Kafka for the topics, which clairo migrate creates; and tests which parts of the sandbox this system has. If Docker is selected or configured, \
+            Writes, reads and removes small objects in each store, and says what an S3 server refuses; creates missing \
+            folders and a missing SQLite file; asks Kafka for the topics, which clairo migrate creates; and tests which \
+            parts of the sandbox this system has. If Docker is selected or configured, \
             starts a container of the image. If an ECS cluster is set, checks it and the task definition. Exits with the \
             code of the first error.
 
@@ -28,6 +29,8 @@ struct DoctorCommand: EnvironmentCommand {
     var json = false
 
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
+
+    @OptionGroup(title: "Output in S3") var deliveryOptions: DeliveryOptions
 
     @OptionGroup(title: "Queue") var queueOptions: QueueOptions
 
@@ -46,15 +49,20 @@ struct DoctorCommand: EnvironmentCommand {
         return "\(Render.bytes(total)); \(Render.bytes(share)) for each of \(tasks) tasks at once"
     }
 
-    private static func check(_ store: any BackingStore) async throws {
+    /// - Returns: What the service has refused and Clairo does without, or nil.
+    private static func check(_ store: any DurableStore) async throws -> String? {
         try await onDedicatedThread(name: "doctor") {
             try store.check()
             try store.checkRoundTrip()
+            try store.checkUpload()
+            let limitations = store.limitations
+            return limitations.isEmpty ? nil : "the server refuses " + limitations.joined(separator: "; ")
         }
     }
 
     func run(_ environment: CommandEnvironment) async throws {
-        let flags = queueOptions.flags + listenOptions.flags + dockerOptions.flags + ecsOptions.flags
+        let flags =
+            queueOptions.flags + deliveryOptions.flags + listenOptions.flags + dockerOptions.flags + ecsOptions.flags
         let services = Services(
             try await serviceOptions.settings(environment, own: flags), environment,
             kafkaProperties: queueOptions.properties)
@@ -70,13 +78,14 @@ struct DoctorCommand: EnvironmentCommand {
         await report.note("libraries", TranscodeJob.libraries + ", librdkafka \(KafkaQueue.libraryVersion)") {
             try MediaTaskEngine.loadLibraries()
         }
-        await report.note("raw store", MaskedURL.text(settings[.rawStore], hidesUser: true)) {
-            let store = try services.rawStore()
-            try await Self.check(store)
-        }
-        await report.note("output store", MaskedURL.text(settings[.outputStore], hidesUser: true)) {
-            let store = try services.outputStore()
-            try await Self.check(store)
+        for (name, key, open) in [
+            ("raw store", Settings.Key.rawStore, services.rawStore), ("output store", .outputStore, services.outputStore),
+        ] {
+            var warning: String?
+            await report.note(name, MaskedURL.text(settings[key], hidesUser: true)) {
+                warning = try await Self.check(try open())
+            }
+            if let warning { report.warn(warning) }
         }
         var metadata: (any MetadataStore)?
         await report.note("database", MetadataDatabase.maskedURL(settings[.database])) {

@@ -47,6 +47,8 @@ struct ConsumeCommand: EnvironmentCommand {
 
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
 
+    @OptionGroup(title: "Output in S3") var deliveryOptions: DeliveryOptions
+
     @OptionGroup(title: "Queue") var queueOptions: QueueOptions
 
     @OptionGroup(title: "Monitoring") var daemonOptions: DaemonOptions
@@ -73,7 +75,7 @@ struct ConsumeCommand: EnvironmentCommand {
     }
 
     func run(_ environment: CommandEnvironment) async throws {
-        let settings = try await serviceOptions.settings(environment, own: queueOptions.flags + work.flags)
+        let settings = try await serviceOptions.settings(environment, own: queueOptions.flags + deliveryOptions.flags + work.flags)
         let stop = StopRequest()
         let (metrics, log) = (daemonOptions.metrics(settings), daemonOptions.log(environment))
         let services = Services(

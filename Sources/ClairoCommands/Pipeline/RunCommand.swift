@@ -22,11 +22,12 @@ struct RunCommand: EnvironmentCommand {
 
     @OptionGroup(title: "Work") var work: WorkOptions
     @OptionGroup(title: "Services") var serviceOptions: ServiceOptions
+    @OptionGroup(title: "Output in S3") var deliveryOptions: DeliveryOptions
     @OptionGroup(title: "Queue") var queueOptions: QueueOptions
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
 
     func run(_ environment: CommandEnvironment) async throws {
-        let settings = try await serviceOptions.settings(environment, own: queueOptions.flags + work.flags)
+        let settings = try await serviceOptions.settings(environment, own: queueOptions.flags + deliveryOptions.flags + work.flags)
         let stop = StopRequest()
         let services = Services(settings, environment, stop: stop, kafkaProperties: queueOptions.properties)
         let log = PipelineLog(milestones: false, environment)

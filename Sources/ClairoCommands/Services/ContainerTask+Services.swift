@@ -5,17 +5,20 @@ internal import ClairoPipeline
 internal import ClairoStorage
 
 extension ContainerTask.Services {
-    /// The services of a task's container on Amazon ECS. It has no settings; the worker's document contains everything.
+    /// The services of a task's container on Amazon ECS. It has no settings but variables from the worker; the worker's
+    /// document contains everything else.
     /// - Parameter exchange: The URL of the folder with the document.
     init(
         exchange: String, limits: InputLimits, sandbox: SandboxMode, stop: StopRequest,
         environment: CommandEnvironment
     ) throws(ClairoError) {
         let (stores, variables) = (Stores(environment, stop: stop), environment.variables)
+        let delivery = try ObjectDelivery { variables[$0.environmentName] }
         self.init(
             exchange: try stores.open(exchange),
             folder: { (spec, url, check) throws(ClairoError) in
-                let folder = AttemptFolder(store: try stores.open(url), spec: spec, check: check)
+                let folder = AttemptFolder(
+                    store: try stores.open(url, delivery: delivery), spec: spec, check: check)
                 return ContainerTask.Folder(
                     output: folder, files: { folder.ownFiles }, refusal: { folder.refusal })
             },

@@ -56,7 +56,13 @@ extension Services {
         return ECSExecutor(
             client, placement: placement, exchange: try ecsExchange(),
             arguments: RunTaskCommand.arguments(limits) + ["--sandbox", sandbox.rawValue],
-            environment: region.map { ["AWS_REGION": $0] } ?? [:])
+            environment: (region.map { ["AWS_REGION": $0] } ?? [:]).merging(deliveryVariables) { $1 })
+    }
+
+    /// The settings with which a task's container writes the output. It has no other settings of this worker.
+    private var deliveryVariables: [String: String] {
+        let given = ObjectDelivery.keys.filter { settings.origin($0) != .default }
+        return Dictionary(uniqueKeysWithValues: given.map { ($0.environmentName, settings[$0]) })
     }
 
     /// The store for documents between workers and tasks. `stop` does not cancel its requests, because stopping a task

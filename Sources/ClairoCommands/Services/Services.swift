@@ -1,5 +1,6 @@
 internal import ClairoCore
 internal import ClairoMetadata
+internal import ClairoStorage
 internal import Foundation
 
 /// The composition root: creates the services that the settings name.
@@ -32,16 +33,16 @@ struct Services: Sendable {
     var stores: Stores { Stores(environment, stop: stop, observe: metrics?.observeS3) }
 
     func rawStore() throws(ClairoError) -> any DurableStore {
-        try store(.rawStore, as: .raw)
+        try metered(openStore(settings[.rawStore]), as: .raw)
     }
 
     func outputStore() throws(ClairoError) -> any DurableStore {
-        try store(.outputStore, as: .output)
+        let delivery = try ObjectDelivery { settings.value($0) }
+        return metered(try stores.open(settings[.outputStore], delivery: delivery), as: .output)
     }
 
-    private func store(_ key: Settings.Key, as role: DaemonMetrics.StoreRole) throws(ClairoError) -> any DurableStore {
-        let store = try openStore(settings[key])
-        return metrics?.metered(store, as: role) ?? store
+    private func metered(_ store: any DurableStore, as role: DaemonMetrics.StoreRole) -> any DurableStore {
+        metrics?.metered(store, as: role) ?? store
     }
 
     /// Opens a store without a role, such as a bucket that an event names.

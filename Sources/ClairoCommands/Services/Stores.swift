@@ -20,13 +20,17 @@ struct Stores: Sendable {
     }
 
     /// Opens a store by its URL, `file:DIR` or `s3://BUCKET/PREFIX`.
-    func open(_ url: String) throws(ClairoError) -> any DurableStore {
-        try StoreURL.open(url, environment: environment.variables, stop: stop, observe: observe)
+    /// - Parameter delivery: How S3 delivers the objects of an output; nil for a store of other objects.
+    func open(_ url: String, delivery: ObjectDelivery? = nil) throws(ClairoError) -> any DurableStore {
+        try StoreURL.open(
+            url, environment: environment.variables, delivery: delivery, stop: stop, observe: observe)
     }
 
     /// Opens the folder or the bucket prefix for an output.
-    func output(_ name: String) throws(ClairoError) -> any DurableStore {
-        StoreURL.isS3(name) ? try open(name) : DirectoryStore(root: URL(fileURLWithPath: name))
+    /// - Parameter delivery: How S3 delivers what is written; nil if nothing is.
+    func output(_ name: String, delivery: ObjectDelivery? = nil) throws(ClairoError) -> any DurableStore {
+        StoreURL.isS3(name)
+            ? try open(name, delivery: delivery) : DirectoryStore(root: URL(fileURLWithPath: name))
     }
 
     /// Opens a source by its path or by the URL of an object.

@@ -1,4 +1,5 @@
 internal import ClairoCore
+internal import ClairoStorage
 internal import Configuration
 internal import Foundation
 internal import SystemPackage
@@ -12,6 +13,9 @@ struct Settings: Sendable {
     enum Key: String, CaseIterable, Sendable {
         case rawStore = "raw-store"
         case outputStore = "output-store"
+        case cacheControl = "cache-control"
+        case playlistCacheControl = "playlist-cache-control"
+        case playlistCompression = "playlist-compression"
         case database
         case databasePassword = "database-password"
         case databasePasswordFile = "database-password-file"
@@ -44,6 +48,9 @@ struct Settings: Sendable {
             switch self {
             case .rawStore: "the store for uploaded sources"
             case .outputStore: "the store for renditions"
+            case .cacheControl: "Cache-Control of segments, MP4 files and images in S3"
+            case .playlistCacheControl: "Cache-Control of playlists and manifests in S3"
+            case .playlistCompression: "compression of playlists in S3"
             case .database: "the metadata database"
             case .databasePassword: "password of the database, if the URL has none"
             case .databasePasswordFile: "file with the password of the database"
@@ -134,6 +141,9 @@ struct Settings: Sendable {
             })
         let defaults: [Key: String] = [
             .rawStore: "file:\(home)/raw", .outputStore: "file:\(home)/output", .database: "sqlite:\(home)/clairo.db",
+            .cacheControl: ObjectDelivery.defaultCacheControl,
+            .playlistCacheControl: ObjectDelivery.defaultPlaylistCacheControl,
+            .playlistCompression: ObjectDelivery.Compression.gzip.rawValue,
             .queue: "local:", .listen: "127.0.0.1:8080", .ecsContainer: "clairo",
         ]
         let sources: [(provider: any ConfigProvider, origin: (Key) -> Origin)] = [

@@ -15,15 +15,46 @@ public protocol BackingStore: ObjectStore {
     var limitations: [String] { get }
 }
 
+extension BackingStore where Self: MultipartStore {
+    /// Sends an object in parts, and deletes it together with one that does not exist. For `doctor`.
+    public func checkUpload() throws(ClairoError) {
+        let (key, data) = Self.checkObject
+        let upload = try beginUpload(at: key, partSize: PartSizes.smallest)
+        do throws(ClairoError) {
+            _ = try complete(upload, parts: [try putPart(data, number: 1, of: upload)])
+        } catch {
+            try? abort(upload)
+            throw error
+        }
+        try compare(key, with: data) { (key) throws(ClairoError) in
+            try delete([key, ObjectKey("\(key)-none")])
+        }
+    }
+}
+
 extension BackingStore {
     /// No limitations.
     public var limitations: [String] { [] }
 
     /// Writes, reads and deletes a small object, which proves permissions and free space. For `doctor`.
     public func checkRoundTrip() throws(ClairoError) {
-        let key = ObjectKey(".clairo-check-\(UInt64.random(in: .min ... .max))")
-        let data = Data((0..<4096).map { _ in UInt8.random(in: .min ... .max) })
+        let (key, data) = Self.checkObject
         try put(data, at: key)
+        try compare(key, with: data) { (key) throws(ClairoError) in try delete(key) }
+    }
+
+    /// An object for checks: its key and its bytes.
+    fileprivate static var checkObject: (ObjectKey, Data) {
+        (
+            ObjectKey(".clairo-check-\(UInt64.random(in: .min ... .max))"),
+            Data((0..<4096).map { _ in UInt8.random(in: .min ... .max) })
+        )
+    }
+
+    /// Reads and deletes an object.
+    fileprivate func compare(
+        _ key: ObjectKey, with data: Data, delete: (ObjectKey) throws(ClairoError) -> Void
+    ) throws(ClairoError) {
         let read: Data
         do throws(ClairoError) {
             read = try get(key)

@@ -27,6 +27,9 @@ public struct S3Options: Sendable {
     /// The number of cached blocks of an open object.
     public var cachedBlocks = 64
 
+    /// How objects of an output are delivered; nil for a store of other objects.
+    public var delivery: ObjectDelivery?
+
     /// Called for each attempt of a request.
     public var observe: (@Sendable (S3Event) -> Void)?
 

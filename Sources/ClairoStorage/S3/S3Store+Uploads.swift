@@ -17,7 +17,7 @@ extension S3Store {
     ) throws(ClairoError) -> MultipartUpload {
         var request = S3Request("POST", path(key))
         request.query = [.init("uploads")]
-        request.headers = [.init("Content-Type", ContentType.of(key))]
+        request.headers = typeHeaders(of: key)
         // S3 then demands this checksum with each part. A presigned URL cannot have it, because it is made before the
         // bytes are known.
         if sender == .thisProcess { request.headers.append(.init("x-amz-checksum-algorithm", "SHA256")) }

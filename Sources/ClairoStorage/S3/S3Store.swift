@@ -95,16 +95,26 @@ public struct S3Store: DurableStore {
             }
             return
         }
-        _ = try send(putRequest(data, at: key), "Writing \(name(key))")
+        let stored = compressed(data, at: key)
+        var request = putRequest(stored?.body ?? data, at: key)
+        request.headers += stored?.headers ?? []
+        _ = try send(request, "Writing \(name(key))")
     }
 
     private func putRequest(_ data: Data, at key: ObjectKey) -> S3Request {
         var request = S3Request("PUT", path(key))
         let sha256 = Checksum.sha256(data)
-        request.headers = [.init("Content-Type", ContentType.of(key)), Self.checksumHeader(sha256)]
+        request.headers = typeHeaders(of: key) + [Self.checksumHeader(sha256)]
         request.body = data
         request.sha256 = sha256
         return request
+    }
+
+    /// The headers that S3 stores and returns with an object, for players and caches.
+    func typeHeaders(of key: ObjectKey) -> [AWSRequest.Header] {
+        let type = ContentType(of: key)
+        let cacheControl = transport.options.delivery?.cacheControl(of: type)
+        return [.init("Content-Type", type.value)] + (cacheControl.map { [.init("Cache-Control", $0)] } ?? [])
     }
 
     /// S3 verifies this checksum, stores it and returns it with the object.
@@ -137,13 +147,14 @@ public struct S3Store: DurableStore {
         if let checksum = Self.checksum(of: reply.headers), checksum != Checksum.sha256(reply.body) {
             throw .inputOutput("Reading \(name(key)): the bytes do not match their stored checksum")
         }
-        return reply.body
+        return try decompressed(reply.body, of: key)
     }
 
     public func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource {
-        guard let info = try info(of: key) else {
+        guard let (info, isCompressed) = try stored(key) else {
             throw .noInput("\(name(key)) does not exist", advice: "Check the name.")
         }
+        if isCompressed { return TextSource(text: try get(key), etag: info.etag) }
         let (path, name) = (path(key), name(key))
         return RangeSource(
             name: name, size: info.size, etag: info.etag, options: transport.options,
@@ -154,6 +165,14 @@ public struct S3Store: DurableStore {
     }
 
     public func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
+        guard let stored = try stored(key) else { return nil }
+        var info = stored.info
+        if stored.isCompressed, info.size < 0 { info.size = Int64(try get(key).count) }
+        return info
+    }
+
+    /// The information of an object. The size of a compressed object is negative if it is not recorded.
+    private func stored(_ key: ObjectKey) throws(ClairoError) -> (info: ObjectInfo, isCompressed: Bool)? {
         var request = S3Request("HEAD", path(key))
         request.headers = [.init("x-amz-checksum-mode", "ENABLED")]
         let reply: HTTPReply
@@ -161,26 +180,33 @@ public struct S3Store: DurableStore {
             reply = try transport.send(request)
         } catch {
             guard case .service = error.cause else { throw error.error("Checking \(name(key))", transport) }
-            return try explain(error, key)
+            try explain(error, key)
+            return nil
         }
         let headers = reply.headers
         guard let size = headers["Content-Length"].flatMap({ Int64($0) }), size >= 0 else {
             throw .temporary("Checking \(name(key)): the server does not report the object's size")
         }
         let modified = headers["Last-Modified"].flatMap(HTTPDate.date) ?? Date(timeIntervalSince1970: 0)
-        return ObjectInfo(
+        var info = ObjectInfo(
             key: key, size: size, etag: Self.bare(headers["ETag"] ?? ""), modified: Timestamp(modified),
             sha256: Self.checksum(of: headers))
+        guard Self.isCompressed(headers, key) else { return (info, false) }
+        // The stored checksum is that of the compressed bytes.
+        info.sha256 = nil
+        info.size = Self.recordedLength(headers) ?? -1
+        return (info, true)
     }
 
-    /// Finds the reason for a rejected HEAD, whose reply has no body, by requesting one byte.
-    private func explain(_ failure: AWSFailure, _ key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
+    /// Finds the reason for a rejected HEAD, whose reply has no body, by requesting one byte. Returns if the object does
+    /// not exist.
+    private func explain(_ failure: AWSFailure, _ key: ObjectKey) throws(ClairoError) {
         var request = S3Request("GET", path(key))
         request.headers = [.init("Range", "bytes=0-0")]
         do {
             _ = try transport.send(request)
         } catch {
-            if error.isNotFound { return nil }
+            if error.isNotFound { return }
             throw error.error("Checking \(name(key))", transport)
         }
         throw failure.error("Checking \(name(key))", transport)
