@@ -174,6 +174,7 @@ struct ProfileTests {
         region = eu-central-1
         ca_bundle = ~/ca.pem
         max_attempts = 5
+        response_checksum_validation = when_required
         endpoint_url = http://all
         services = here
         s3 =
@@ -195,6 +196,7 @@ struct ProfileTests {
         #expect(settings.s3AddressingStyle == .path)
         #expect(settings.caBundle == "/home/me/ca.pem")
         #expect(settings.maxAttempts == 5)
+        #expect(settings.requestChecksums == .whenSupported && settings.responseChecksums == .whenRequired)
         #expect(settings.endpointURL(of: "s3") == "http://s3-here")
         #expect(settings.endpointURL(of: "ecs") == "http://ecs-here")
         #expect(settings.endpointURL(of: "sts") == "http://all")
@@ -218,11 +220,18 @@ struct ProfileTests {
         #expect(try settings().endpointURL(of: "ecs") == "http://environment")
         #expect(try settings().maxAttempts == 2)
         #expect(try settings().caBundle == "/ca")
+        environment["AWS_REQUEST_CHECKSUM_CALCULATION"] = "WHEN_REQUIRED"
+        environment["AWS_RESPONSE_CHECKSUM_VALIDATION"] = "when_supported"
+        #expect(try settings().requestChecksums == .whenRequired)
+        #expect(try settings().responseChecksums == .whenSupported)
         environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
         #expect(try settings().endpointURL(of: "s3") == nil)
     }
 
-    @Test(arguments: ["[default]\ns3 =\n  addressing_style = sideways", "[default]\nmax_attempts = many"])
+    @Test(arguments: [
+        "[default]\ns3 =\n  addressing_style = sideways", "[default]\nmax_attempts = many",
+        "[default]\nrequest_checksum_calculation = always",
+    ])
     func anInvalidSettingIsRefused(text: String) {
         #expect(throws: AWSConfigurationError.self) { try AWSSettings(Self.fake(config: text).system) }
     }

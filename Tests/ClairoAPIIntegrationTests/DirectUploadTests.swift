@@ -5,7 +5,7 @@ internal import ClairoTestSupport
 internal import Foundation
 internal import Testing
 
-/// Uploads through presigned URLs, with curl as the client and real S3 servers.
+/// Uploads through presigned URLs, with curl as the client and real S3 servers that demand checksums, as AWS does.
 @Suite struct DirectUploadTests {
     /// The installed servers. Without any, these tests are skipped.
     private static let kinds = S3Server.Kind.allCases.filter(S3Server.isInstalled)
@@ -17,7 +17,10 @@ internal import Testing
 
     private func start(_ kind: S3Server.Kind) async throws -> (TestServer, S3Store) {
         let s3 = try await S3Server.shared(kind)
-        let store = try S3Store(url: "s3://\(try await s3.makeBucket())/raw", environment: s3.environment)
+        let proxy = try FaultProxy(to: s3.port, [S3Rules.demandingChecksums()])
+        scratch.onCleanup { proxy.stop() }
+        let store = try S3Store(
+            url: "s3://\(try await s3.makeBucket())/raw", environment: S3Server.environment(endpoint: proxy.endpoint))
         return (try await TestServer.start(store: store, metadata: metadata), store)
     }
 

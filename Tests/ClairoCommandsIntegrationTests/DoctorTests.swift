@@ -54,6 +54,24 @@ import Testing
         #expect(outcome.text.contains("FAIL  raw store: s3://\(bucket)/raw"))
     }
 
+    @Test(
+        .enabled(if: S3Server.isInstalled(.rclone), "rclone is not installed"),
+        arguments: ["x-amz-checksum-mode", "x-amz-mp-object-size", "x-amz-checksum-sha256"])
+    func saysWhatAServerRefuses(header: String) async throws {
+        let s3 = try await S3Server.shared(.rclone)
+        let bucket = try await s3.makeBucket()
+        let proxy = try FaultProxy(to: s3.port, [S3Rules.refusing(header), S3Rules.withoutBulkDeletion()])
+        scratch.onCleanup { proxy.stop() }
+        let outcome = try await ClairoProcess.run(
+            arguments: ["doctor", "--raw-store", "s3://\(bucket)/raw"],
+            environment: S3Server.environment(endpoint: proxy.endpoint).merging([
+                "CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path,
+            ]) { $1 })
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.text.contains("ok    raw store: s3://\(bucket)/raw\n      warning: the server refuses \(header) ("))
+        #expect(outcome.text.contains("; DeleteObjects ("))
+    }
+
     @Test func aLocalQueueFailsWithItsDatabase() async throws {
         let outcome = try await doctor("--database", "postgres://host/db")
         #expect(outcome.status == 78, "\(outcome)")

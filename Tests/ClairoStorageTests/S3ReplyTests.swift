@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (400, "InvalidArgument"), (403, "AccessDenied"), (404, "NoSuchKey"), (404, "NoSuchBucket"),
+        (403, "AccessDenied"), (404, "NoSuchKey"), (404, "NoSuchBucket"),
         (405, "MethodNotAllowed"),
         (403, "SignatureDoesNotMatch"), (400, "EntityTooLarge"), (411, "MissingContentLength"),
     ])
@@ -152,6 +152,44 @@ import Testing
         }
         try store.put(Data("x".utf8), at: "k")
         #expect(server.requests.count == 2 * count + 1)
+    }
+
+    /// A header may be the cause, so the request is repeated without it, but only once.
+    @Test(arguments: [(400, "InvalidArgument"), (400, "InvalidRequest"), (501, "NotImplemented")])
+    func aRefusalOfAnOptionalHeaderIsRepeatedOnce(status: Int, code: String) throws {
+        let (store, server) = try store { _, _ in HTTPResponse(status, Self.error(code)) }
+        #expect(failure { _ = try store.get("k") } != nil)
+        #expect(server.requests.map { $0.headers["x-amz-checksum-mode"] } == ["ENABLED", nil])
+        #expect(store.limitations == [], "the header made no difference")
+    }
+
+    /// A reply to HEAD has no error code.
+    @Test(arguments: [400, 501]) func aRefusedHeaderIsRecognizedOnAMissingObject(status: Int) throws {
+        let (store, server) = try store { request, _ in
+            if request.headers["x-amz-checksum-mode"] != nil { return HTTPResponse(status) }
+            return HTTPResponse(404, request.method == "HEAD" ? "" : Self.error("NoSuchKey"))
+        }
+        for _ in 0..<2 { #expect(try store.info(of: "k") == nil) }
+        #expect(server.requests.map(\.method) == ["HEAD", "HEAD", "GET", "HEAD", "GET"])
+        #expect(store.limitations.count == 1)
+    }
+
+    /// S3 refuses a wrong size with the same status, and must then not complete the object.
+    @Test func aWrongSizeIsNotTakenForARefusedHeader() throws {
+        let (store, server) = try store { _, _ in HTTPResponse(400, Self.error("InvalidRequest")) }
+        let part = UploadedPart(number: 1, size: 1, etag: "e", checksum: nil)
+        #expect(
+            failure { _ = try store.complete(MultipartUpload(key: "k", id: "u", partSize: 1), parts: [part]) } != nil)
+        #expect(server.requests.map { $0.headers["x-amz-mp-object-size"] } == ["1"])
+        #expect(store.limitations == [])
+    }
+
+    @Test func anInvalidChecksumSettingIsRefused() {
+        for name in ["AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"] {
+            let error = failure { _ = try store([name: "never"]) { _, _ in nil } }
+            #expect(error?.exitCode == .configuration)
+            #expect(error?.message.contains(name) == true)
+        }
     }
 
     @Test func anUnrelatedErrorDoesNotDisableChecksums() throws {
@@ -250,6 +288,63 @@ import Testing
                 ? HTTPResponse(412, Self.error("PreconditionFailed")) : HTTPResponse(404, Self.error("NoSuchKey"))
         }
         #expect(try store.putIfAbsent(Data("x".utf8), at: "k") == false)
+    }
+
+    // MARK: Deletion
+
+    private static func keys(in body: Data) -> [String] {
+        String(decoding: body, as: UTF8.self).components(separatedBy: "<Key>").dropFirst().map {
+            $0.components(separatedBy: "</Key>")[0]
+        }
+    }
+
+    @Test func aThousandKeysAreDeletedWithEachRequest() throws {
+        let deleted = Mutex<[[String]]>([])
+        let (store, server) = try store { request, body in
+            #expect(request.headers["content-md5"] == Data(Checksum.md5(body).hexBytes).base64EncodedString())
+            deleted.withLock { $0.append(Self.keys(in: body)) }
+            return HTTPResponse(200, "<DeleteResult/>")
+        }
+        let keys = (0..<2500).map { ObjectKey("k/\($0)") }
+        try store.delete(keys)
+        #expect(server.requests.allSatisfy { $0.method == "POST" && $0.query == "delete=" })
+        let batches = deleted.withLock { $0 }
+        #expect(batches.map(\.count).sorted() == [500, 1000, 1000])
+        #expect(Set(batches.joined()) == Set(keys.map { "p/\($0)" }))
+    }
+
+    @Test func aKeyThatXMLCannotHoldIsDeletedByItself() throws {
+        let (store, server) = try store { request, _ in
+            request.method == "POST" ? HTTPResponse(200, "<DeleteResult/>") : HTTPResponse(204)
+        }
+        try store.delete(["a", "b\u{1}", "c"])
+        #expect(server.requests.map { "\($0.method) \($0.path)" } == ["POST /bucket", "DELETE /bucket/p/b%01"])
+    }
+
+    @Test func theErrorsOfKeysBecomeOne() throws {
+        let errors = ["p/a", "p/b", "p/c"].map { "<Error><Key>\($0)</Key><Code>AccessDenied</Code></Error>" }
+        let (store, server) = try store { _, _ in HTTPResponse(200, "<DeleteResult>\(errors.joined())</DeleteResult>") }
+        let error = try #require(failure { try store.delete(["a", "b", "c", "d"]) })
+        #expect(error.exitCode == .noPermission)
+        #expect(error.message.contains("s3://bucket/p/a and 2 more objects"), "\(error)")
+        #expect(server.requests.count == 1)
+    }
+
+    @Test func keysThatFailForNowAreDeletedAgain() throws {
+        let (store, server) = try store { request, _ in
+            guard request.method == "POST" else { return HTTPResponse(204) }
+            return HTTPResponse(
+                200,
+                "<DeleteResult><Error><Key>p/b</Key><Code>InternalError</Code></Error>"
+                    + "<Error><Key>p/c</Key><Code>NoSuchKey</Code></Error></DeleteResult>")
+        }
+        try store.delete(["a", "b", "c"])
+        #expect(server.requests.map { "\($0.method) \($0.path)" } == ["POST /bucket", "DELETE /bucket/p/b"])
+    }
+
+    @Test func anErrorInASuccessfulReplyIsAnError() throws {
+        let (store, _) = try store { _, _ in HTTPResponse(200, Self.error("InternalError")) }
+        #expect(failure { try store.delete(["a", "b"]) }?.exitCode == .temporary)
     }
 
     // MARK: Parts

@@ -56,6 +56,15 @@ public enum ObjectStoreContract {
                 try store.put(bytes(4), at: "v/3")
                 #expect(try store.list(prefix: "") == ["v/3", "w"])
             },
+            Clause("several objects are deleted at once, and their neighbours stay") { store in
+                let keys: [ObjectKey] = ["v/1", "v/2", "v 3/ü", "none"]
+                for key in Array(keys.dropLast()) + ["v/3", "w"] { try store.put(bytes(3), at: key) }
+                try store.delete(keys)
+                #expect(try store.list(prefix: "") == ["v/3", "w"])
+                try store.delete([])
+                try store.delete(["w"])
+                #expect(try store.list(prefix: "") == ["v/3"])
+            },
             Clause("a prefix of a key is not an object") { store in
                 try store.put(bytes(3), at: "video/720p/1.m4s")
                 #expect(try store.size(of: "video/720p") == nil)
