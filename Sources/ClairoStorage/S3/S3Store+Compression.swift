@@ -28,6 +28,9 @@ extension S3Store {
     /// The object's own bytes. Recognizes compressed ones by their content, because some servers lose the header.
     func decompressed(_ body: Data, of key: ObjectKey) throws(ClairoError) -> Data {
         guard ContentType(of: key).isText, Gzip.isGzip(body) else { return body }
+        guard body.count <= Self.largestText else {
+            throw .inputOutput("Reading \(name(key)): a compressed text of \(body.count) bytes is too large")
+        }
         do {
             return try Gzip.decompress(body, limit: Self.largestText)
         } catch {
