@@ -91,11 +91,10 @@ import Testing
         #expect(offsets.count == 3 && offsets.values.allSatisfy { $0 == 0..<0 })
         try await cluster.takeDown(2)
         let admin = patient.limited(to: .seconds(2))
-        for request in [
-            { () async throws(KafkaError) in _ = try await admin.inspect(topics: [topic]) },
-            { () async throws(KafkaError) in _ = try await admin.progress(of: "group", topics: [topic]) },
+        for error in [
+            try await #require(throws: KafkaError.self) { try await admin.inspect(topics: [topic]) },
+            try await #require(throws: KafkaError.self) { try await admin.progress(of: "group", topics: [topic]) },
         ] {
-            let error = try await #require(throws: KafkaError.self) { try await request() }
             #expect(error.isRetriable, "\(error)")
         }
         try await cluster.bringUp(2)
