@@ -67,6 +67,41 @@ struct ParsedForm: Equatable {
         checkReference(try ParsedForm(pieces, contentType: Self.contentType))
     }
 
+    /// The number of bytes that the parser examines for a form that arrives in pieces of `size` bytes.
+    private func examined(_ form: [UInt8], inPiecesOf size: Int) throws -> Int {
+        var parser = try FormParser(contentType: Self.contentType)
+        for start in stride(from: 0, to: form.count, by: size) {
+            parser.append(ByteBuffer(bytes: form[start..<min(form.count, start + size)]))
+            while try parser.next() != nil {}
+        }
+        try parser.finish()
+        return parser.examined
+    }
+
+    /// Forms whose bytes are expensive to examine more than once: long headers, near-boundaries, many fields.
+    private static let costlyForms: [[UInt8]] = {
+        func repeated(_ count: Int, _ text: String) -> String { String(repeating: text, count: count) }
+        let boundary = "\r\n--reference-boundary"
+        let head = "\r\nContent-Disposition: form-data; name=a"
+        let longHeaders = repeated(15, "\r\nX: \(repeated(997, "x"))")
+        let forms: [String] = [
+            repeated(8, "\(boundary)\(head)\(longHeaders)\r\n\r\nvalue"),
+            "\(boundary)\(head)\r\n\r\n\(repeated(2000, "\r\n--reference-boundar"))",
+            "\(boundary)\(head)\r\n\r\n\(repeated(50_000, "\r"))",
+            repeated(300, "\(boundary)\(repeated(120, " "))\(head)\r\n\r\n"),
+            "\(repeated(2000, "\r\n--reference"))\(boundary)\(head)\r\n\r\n",
+        ]
+        return forms.map { Array("\($0)\(boundary)--\r\n".utf8) }
+    }()
+
+    @Test func theCostIsLinearInTheLengthOfTheForm() throws {
+        for form in Self.costlyForms {
+            for size in [1, 2, 7, 4096, form.count] {
+                #expect(try examined(form, inPiecesOf: size) <= 3 * form.count, "\(form.count) bytes by \(size)")
+            }
+        }
+    }
+
     @Test func randomPiecesParseAlike() throws {
         for seed in 0..<100 as Range<UInt64> { try checkRandomPieces(seed: seed) }
     }

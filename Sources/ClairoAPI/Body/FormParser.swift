@@ -6,9 +6,10 @@ internal import NIOCore
 /// Add received bytes with `append`, call `next` until it returns nil, and repeat. Call `finish` at the end of the
 /// body.
 ///
-/// File bytes are returned as slices of the input. Only an incomplete header block or a possible boundary stays
-/// buffered; `append` copies a piece only to join it to such bytes. The parser is strict: lines end in CR LF, header
-/// lines are not folded, and anything that starts like a boundary is a boundary.
+/// Each byte is examined a constant number of times, however the form is split into pieces. File bytes are returned as
+/// slices of the input. Between pieces the parser keeps only the block of headers that it reads, and how much of a
+/// delimiter it has seen: those bytes are known. The parser is strict: lines end in CR LF, header lines are not folded,
+/// and anything that starts like a boundary is a boundary.
 struct FormParser {
     enum Event: Equatable {
         case partBegan(FormPart)
@@ -25,23 +26,41 @@ struct FormParser {
     private enum State {
         case preamble
         /// After a boundary: expects `--` or the end of the line.
-        case boundaryEnd
+        case boundaryEnd(BoundaryLine)
         case headers
         case body
         case epilogue
+    }
+
+    /// What follows a boundary in its line.
+    private enum BoundaryLine {
+        case nothing
+        case hyphen
+        case padding(Int)
+        case carriageReturn
     }
 
     /// The maximum size of a header block in bytes.
     static let longestHeaders = 16 << 10
     /// The maximum number of spaces and tabs after a boundary.
     static let longestPadding = 128
+    /// The end of a header block.
+    private static let headersEnd: [UInt8] = [13, 10, 13, 10]
 
-    /// CR LF, two hyphens and the boundary.
+    /// CR LF, two hyphens and the boundary. Its only CR is the first byte.
     private let delimiter: [UInt8]
     private var state = State.preamble
-    /// Received bytes that are not parsed yet. Initially a line break: `delimiter` includes the line break before a
-    /// boundary, which the first boundary may lack.
-    private var pending = ByteBuffer(string: "\r\n")
+    /// Received bytes that are not parsed yet.
+    private var input = ByteBuffer()
+    /// How many bytes of `delimiter` the last consumed bytes are. Initially a line break: `delimiter` includes the line
+    /// break before a boundary, which the first boundary may lack.
+    private var matched = 2
+    /// The header block so far.
+    private var block: [UInt8] = []
+    /// How many bytes of `headersEnd` the header block ends with, counting the line break before it.
+    private var matchedEnd = 0
+    /// The number of bytes examined so far. A byte counts again each time it is examined.
+    private(set) var examined = 0
 
     /// - Parameter contentType: The value of the request's Content-Type.
     /// - Throws: `Failure` if it has no valid boundary.
@@ -65,16 +84,13 @@ struct FormParser {
         delimiter = Array("\r\n--\(boundary)".utf8)
     }
 
+    /// Adds a piece of the body. `next` must have returned nil for the previous one.
     mutating func append(_ piece: ByteBuffer) {
-        if pending.readableBytes == 0 {
-            pending = piece
+        var piece = piece
+        if input.readableBytes == 0 {
+            input = piece
         } else {
-            var piece = piece
-            // Copy both into a new buffer: `pending` may be a slice that keeps a large buffer in memory.
-            var joined = ByteBufferAllocator().buffer(capacity: pending.readableBytes + piece.readableBytes)
-            joined.writeBuffer(&pending)
-            joined.writeBuffer(&piece)
-            pending = joined
+            input.writeBuffer(&piece)
         }
     }
 
@@ -84,15 +100,12 @@ struct FormParser {
             switch state {
             case .preamble:
                 switch search() {
-                case .found(let count):
-                    pending.moveReaderIndex(forwardBy: count + delimiter.count)
-                    state = .boundaryEnd
-                case .absent(let count):
-                    pending.moveReaderIndex(forwardBy: count)
-                    return nil
+                case .content: break
+                case .delimiter: state = .boundaryEnd(.nothing)
+                case .nothing: return nil
                 }
-            case .boundaryEnd:
-                guard let isLast = try boundaryEnd() else { return nil }
+            case .boundaryEnd(let line):
+                guard let isLast = try boundaryEnd(after: line) else { return nil }
                 state = isLast ? .epilogue : .headers
             case .headers:
                 guard let part = try headers() else { return nil }
@@ -100,16 +113,14 @@ struct FormParser {
                 return .partBegan(part)
             case .body:
                 switch search() {
-                case .found(0):
-                    pending.moveReaderIndex(forwardBy: delimiter.count)
-                    state = .boundaryEnd
+                case .content(let bytes): return .bytes(bytes)
+                case .delimiter:
+                    state = .boundaryEnd(.nothing)
                     return .partEnded
-                case .found(let count), .absent(let count):
-                    guard count > 0, let slice = pending.readSlice(length: count) else { return nil }
-                    return .bytes(slice)
+                case .nothing: return nil
                 }
             case .epilogue:
-                pending.clear()
+                input.clear()
                 return nil
             }
         }
@@ -125,56 +136,110 @@ struct FormParser {
     // MARK: Boundaries
 
     private enum Search {
-        /// A boundary follows this number of bytes.
-        case found(Int)
-        /// No boundary starts within this number of bytes.
-        case absent(Int)
+        /// Bytes without a delimiter.
+        case content(ByteBuffer)
+        /// A complete delimiter, which is consumed.
+        case delimiter
+        /// The input is consumed. It may end with the first bytes of a delimiter, which `matched` counts.
+        case nothing
     }
 
-    private func search() -> Search {
-        pending.withUnsafeReadableBytes { bytes in
-            guard let base = bytes.baseAddress else { return .absent(0) }
-            var start = 0
+    private mutating func search() -> Search {
+        if matched > 0 { return continueMatch() }
+        let (length, match) = unmatched()
+        if length > 0, let slice = input.readSlice(length: length) { return .content(slice) }
+        input.moveReaderIndex(forwardBy: match)
+        if match == delimiter.count { return .delimiter }
+        matched = match
+        return .nothing
+    }
+
+    /// Continues a match that began in an earlier piece.
+    private mutating func continueMatch() -> Search {
+        let count = input.withUnsafeReadableBytes { Self.common(delimiter[matched...], $0[...]) }
+        input.moveReaderIndex(forwardBy: count)
+        examined += count
+        matched += count
+        if matched < delimiter.count, input.readableBytes == 0 { return .nothing }
+        defer { matched = 0 }
+        return matched == delimiter.count ? .delimiter : .content(ByteBuffer(bytes: delimiter[..<matched]))
+    }
+
+    /// The number of bytes before the first delimiter, and how much of that delimiter the input has. A part of a
+    /// delimiter counts only at the end of the input.
+    private mutating func unmatched() -> (length: Int, match: Int) {
+        let delimiter = delimiter
+        let result = input.withUnsafeReadableBytes { bytes in
+            guard let base = bytes.baseAddress else { return (length: 0, match: 0, examined: 0) }
+            var (start, compared) = (0, 0)
             while start < bytes.count, let place = memchr(base + start, 13, bytes.count - start) {
                 start = UnsafeRawPointer(place) - base
-                let length = min(delimiter.count, bytes.count - start)
-                // A match cut off by the end of the buffer may be a boundary.
-                if memcmp(base + start, delimiter, length) == 0 {
-                    return length == delimiter.count ? .found(start) : .absent(start)
+                let match = Self.common(delimiter[...], bytes[start...])
+                compared += match
+                if match == delimiter.count || start + match == bytes.count {
+                    return (start, match, start + compared)
                 }
-                start += 1
+                // No delimiter starts within the matching bytes, because only the first of them is a CR.
+                start += match
             }
-            return .absent(bytes.count)
+            return (bytes.count, 0, bytes.count + compared)
         }
+        examined += result.examined
+        return (result.length, result.match)
     }
 
-    /// Parses the rest of a boundary line. Leaves its line break unread, so that an empty header block ends in two line
-    /// breaks like any other.
-    /// - Returns: Whether this is the last boundary, or nil if more bytes are needed.
-    private mutating func boundaryEnd() throws(Failure) -> Bool? {
-        let view = pending.readableBytesView
-        guard view.count >= 2 else { return nil }
-        if view.starts(with: [45, 45]) { return true }
-        let padding = view.prefix { $0 == 32 || $0 == 9 }.count
-        guard padding <= Self.longestPadding else { throw Failure("A boundary line is too long") }
-        let rest = view.dropFirst(padding)
-        guard rest.count >= 2 else {
-            guard rest.isEmpty || rest.first == 13 else { throw Failure("A boundary line is not terminated correctly") }
-            return nil
-        }
-        guard rest.starts(with: [13, 10]) else { throw Failure("A boundary line is not terminated correctly") }
-        pending.moveReaderIndex(forwardBy: padding)
-        return false
+    /// The number of equal bytes at the start of both.
+    private static func common(_ expected: ArraySlice<UInt8>, _ bytes: Slice<UnsafeRawBufferPointer>) -> Int {
+        var count = 0
+        let most = min(expected.count, bytes.count)
+        while count < most, expected[expected.startIndex + count] == bytes[bytes.startIndex + count] { count += 1 }
+        return count
     }
+
+    /// Parses the rest of a boundary line.
+    /// - Returns: Whether this is the last boundary, or nil if more bytes are needed.
+    private mutating func boundaryEnd(after line: BoundaryLine) throws(Failure) -> Bool? {
+        var line = line
+        while let byte = input.readInteger(as: UInt8.self) {
+            examined += 1
+            switch (line, byte) {
+            case (.nothing, UInt8(ascii: "-")): line = .hyphen
+            case (.hyphen, UInt8(ascii: "-")): return true
+            case (.nothing, 32), (.nothing, 9): line = .padding(1)
+            case (.padding(let count), 32), (.padding(let count), 9):
+                guard count < Self.longestPadding else { throw Failure("A boundary line is too long") }
+                line = .padding(count + 1)
+            case (.nothing, 13), (.padding, 13): line = .carriageReturn
+            case (.carriageReturn, 10):
+                (block, matchedEnd) = ([], 2)
+                return false
+            default: throw Failure("A boundary line is not terminated correctly")
+            }
+        }
+        state = .boundaryEnd(line)
+        return nil
+    }
+
+    // MARK: Headers
 
     private mutating func headers() throws(Failure) -> FormPart? {
-        let length = pending.readableBytesView.firstRange(of: [13, 10, 13, 10])
-            .map { $0.lowerBound - pending.readerIndex }
-        guard length ?? pending.readableBytes <= Self.longestHeaders else {
+        var length = 0
+        for byte in input.readableBytesView {
+            length += 1
+            if byte == Self.headersEnd[matchedEnd] {
+                matchedEnd += 1
+                if matchedEnd == Self.headersEnd.count { break }
+            } else {
+                matchedEnd = byte == 13 ? 1 : 0
+            }
+        }
+        examined += length
+        guard block.count + length <= Self.longestHeaders else {
             throw Failure("The headers of a form field are longer than \(Self.longestHeaders) bytes")
         }
-        guard let length, let block = pending.readBytes(length: length) else { return nil }
-        pending.moveReaderIndex(forwardBy: 4)
-        return try FormPart(headers: block)
+        block += input.readBytes(length: length) ?? []
+        guard matchedEnd == Self.headersEnd.count else { return nil }
+        // Without any header, the block has only the second of the two line breaks.
+        return try FormPart(headers: Array(block.dropLast(Self.headersEnd.count)))
     }
 }

@@ -12,7 +12,7 @@ struct FormPart: Equatable {
         self.fileName = fileName
     }
 
-    /// - Parameter headers: Header lines, each preceded by CR LF.
+    /// - Parameter headers: Header lines, separated by CR LF.
     init(headers: [UInt8]) throws(FormParser.Failure) {
         var disposition: String?
         var count = 0
