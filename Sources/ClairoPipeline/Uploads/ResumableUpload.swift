@@ -53,22 +53,28 @@ public struct ResumableUploads: Sendable {
         let missing = Int(claimed.offset % Int64(upload.partSize))
         let number = Int(claimed.offset / Int64(upload.partSize)) + 1
         let store = registration.store
-        let tail = missing == 0 ? nil : Self.tailPrefix(claimed) + "\(claimed.offset)-"
-        let filling = try await onDedicatedThread(name: "read tail") { () throws(ClairoError) -> Data in
-            guard let tail else { return Data() }
-            // The last tail is that of the claim that moved the offset here. Other tails at this offset are from
-            // superseded claims.
-            guard let key = try store.list(prefix: tail).last else {
-                throw .defect("The last \(missing) bytes of upload \(claimed.id) are missing")
-            }
-            let data = try store.get(key)
-            guard data.count == missing else { throw .defect("\(key) has \(data.count) bytes instead of \(missing)") }
-            return data
-        }
+        let filling = missing == 0 ? Data() : try await Self.tail(of: claimed, length: missing, in: store)
         return ResumableUpload(
             registration, session: claimed,
             stream: PartStream(store: store, upload: upload, number: number, filling: filling),
             commitsEarly: commitsEarly)
+    }
+
+    /// The last bytes before the upload's offset, which do not fill a part.
+    static func tail(
+        of session: UploadSession, length: Int, in store: any ObjectStore
+    ) async throws(ClairoError) -> Data {
+        let prefix = "\(tailPrefix(session))\(session.offset)-"
+        return try await onDedicatedThread(name: "read tail") { () throws(ClairoError) -> Data in
+            // The last tail is that of the claim that moved the offset here. Other tails at this offset are from
+            // superseded claims.
+            guard let key = try store.list(prefix: prefix).last else {
+                throw .defect("The last \(length) bytes of upload \(session.id) are missing")
+            }
+            let data = try store.get(key)
+            guard data.count == length else { throw .defect("\(key) has \(data.count) bytes instead of \(length)") }
+            return data
+        }
     }
 
     /// Creates the video from a complete upload. Idempotent.
@@ -112,9 +118,9 @@ public struct ResumableUploads: Sendable {
 
 /// Appends bytes to a resumable upload within one request. Ends with `commit` or `forget`. Owned by one task.
 public struct ResumableUpload: Sendable {
-    /// The number of parts between commits while bytes arrive: a compromise between the bytes lost in a crash and the
+    /// The least time between two commits while bytes arrive: a compromise between the bytes lost in a crash and the
     /// cost of commits.
-    private static let partsPerCommit = 8
+    private static let commitInterval = Duration.seconds(1)
 
     /// The outcome of a commit.
     public enum Commit: Sendable {
@@ -127,10 +133,14 @@ public struct ResumableUpload: Sendable {
     private let registration: UploadRegistration
     private var session: UploadSession
     private var stream: PartStream
-    private let commitsEarly: Bool
-    /// The offset at which this request started.
-    private let begin: Int64
-    private var uncommittedParts = 0
+    /// Whether bytes can be committed before the request has ended.
+    public let commitsEarly: Bool
+    /// The offset of the last tail in the store, or nil if there is none.
+    private var tailOffset: Int64?
+    private var lastCommit = ContinuousClock.now
+    private var isPaused = false
+    /// Why a commit during a pause failed. The upload cannot go on in this request.
+    private var failure: ClairoError?
     private var isSuperseded = false
     private var received: Int64
     /// The running checksum, if this request started at offset 0.
@@ -141,7 +151,7 @@ public struct ResumableUpload: Sendable {
         self.session = session
         self.stream = stream
         self.commitsEarly = commitsEarly
-        begin = session.offset
+        tailOffset = stream.filling.isEmpty ? nil : session.offset
         received = session.offset
         hash = session.offset == 0 ? Checksum.Running() : nil
     }
@@ -164,21 +174,24 @@ public struct ResumableUpload: Sendable {
         return count
     }
 
+    /// Sends the part, and from time to time moves the offset behind the parts that the store has.
     /// - Returns: False if another request has claimed the upload.
     public mutating func sendPart() async throws(ClairoError) -> Bool {
+        guard !isSuperseded else { return false }
         try await stream.sendPart()
-        uncommittedParts += 1
-        if commitsEarly, uncommittedParts == Self.partsPerCommit {
-            uncommittedParts = 0
-            try await stream.settle()
-            try await move(to: received)
+        let (committed, now) = (stream.committedBytes, ContinuousClock.now)
+        if commitsEarly, committed > session.offset, now - lastCommit >= Self.commitInterval {
+            lastCommit = now
+            try await move(to: committed)
         }
         return !isSuperseded
     }
 
     /// Commits the received bytes and moves the offset.
     public mutating func commit() async throws(ClairoError) -> Commit {
+        if let failure { throw failure }
         guard !isSuperseded else { return .superseded }
+        if isPaused { return .done(session) }
         if stream.isPartFull || received == session.size && !stream.filling.isEmpty { try await stream.sendPart() }
         try await stream.settle()
         if received != session.offset {
@@ -186,13 +199,46 @@ public struct ResumableUpload: Sendable {
             try await move(to: received)
             guard !isSuperseded else { return .superseded }
         }
-        if received != begin, begin % Int64(stream.upload.partSize) != 0 {
-            let (store, prefix) = (stream.store, ResumableUploads.tailPrefix(session) + "\(begin)-")
+        let tail = stream.filling.isEmpty ? nil : received
+        if let old = tailOffset, old != tail {
+            let (store, prefix) = (stream.store, "\(ResumableUploads.tailPrefix(session))\(old)-")
             try await onDedicatedThread(name: "remove tail") { () throws(ClairoError) in
                 for key in try store.list(prefix: prefix) { try store.delete(key) }
             }
         }
+        tailOffset = tail
         return .done(session)
+    }
+
+    /// Commits the received bytes and gives their memory back, while the sender pauses. Call `resume` before `take`.
+    /// - Returns: False if the memory is still needed: the bytes cannot be committed before the request's end, or the
+    ///   commit failed, and the next call throws its error.
+    public mutating func pause() async -> Bool {
+        guard commitsEarly, failure == nil else { return false }
+        do throws(ClairoError) {
+            // A superseded request needs no memory either.
+            _ = try await commit()
+            _ = stream.release(keeping: 0)
+            isPaused = true
+            return true
+        } catch {
+            failure = error
+            return false
+        }
+    }
+
+    /// Continues after a pause, if there was one.
+    /// - Returns: False if another request has claimed the upload.
+    public mutating func resume() async throws(ClairoError) -> Bool {
+        if let failure { throw failure }
+        guard !isSuperseded else { return false }
+        guard isPaused else { return true }
+        let length = Int(received % Int64(stream.upload.partSize))
+        if length > 0 {
+            stream.putBack(try await ResumableUploads.tail(of: session, length: length, in: stream.store))
+        }
+        isPaused = false
+        return true
     }
 
     /// Whether no other request has claimed the upload.

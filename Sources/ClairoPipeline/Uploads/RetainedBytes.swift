@@ -30,6 +30,9 @@ struct RetainedBytes: Sendable {
         tail = (isShort ? tail.suffix(1) : []) + [Piece(offset: offset, data: part)]
     }
 
+    /// Gives the memory back. The bytes before this are then read from the store.
+    mutating func release() { (head, tail) = (nil, []) }
+
     /// Returns the whole object as a source.
     /// - Parameter store: Provides the bytes that were not kept.
     func source(size: Int64, of key: ObjectKey, in store: any ObjectStore) -> any ByteSource {

@@ -17,6 +17,14 @@ public struct StreamUpload: Sendable {
     private var first = Data()
     private var stream: PartStream?
     private var hash = Checksum.Running()
+    /// The number of bytes of the part being filled that are in the store while the sender pauses.
+    private var pausedBytes: Int?
+    private var hasPaused = false
+    /// Why a pause failed. The upload cannot go on.
+    private var failure: ClairoError?
+
+    /// The bytes of a part that a pausing sender keeps in memory. The store is not worth it.
+    private static let keptInPause = 64 << 10
 
     /// - Parameters:
     ///   - fingerprint: The caller's fingerprint.
@@ -53,7 +61,7 @@ public struct StreamUpload: Sendable {
             let upload = try await onDedicatedThread(name: "begin upload") { () throws(ClairoError) in
                 try store.beginUpload(at: key, sizes: sizes, sender: .thisProcess)
             }
-            stream = PartStream(store: store, upload: upload, filling: first)
+            stream = PartStream(store: store, upload: upload, filling: first, passed: RetainedBytes())
             first = Data()
             session.multipart = upload
             guard let updated = try await registration.metadata.updateUpload(session) else {
@@ -72,6 +80,46 @@ public struct StreamUpload: Sendable {
         }
     }
 
+    /// Gives memory back while the sender pauses: the bytes of the part being filled go to the store. Call `resume`
+    /// before `take`.
+    /// - Returns: False if the memory is still needed. If the store failed, the next call throws its error.
+    public mutating func pause() async -> Bool {
+        if pausedBytes != nil { return true }
+        guard failure == nil else { return false }
+        do throws(ClairoError) {
+            try await stream?.settle()
+            if let data = release() {
+                (pausedBytes, hasPaused) = (data.count, true)
+                let (store, key) = (registration.store, pauseKey)
+                try await onDedicatedThread(name: "pause") { () throws(ClairoError) in try store.put(data, at: key) }
+            }
+            return true
+        } catch {
+            failure = error
+            return false
+        }
+    }
+
+    /// Continues after a pause, if there was one.
+    public mutating func resume() async throws(ClairoError) {
+        if let failure { throw failure }
+        guard let count = pausedBytes else { return }
+        let (store, key) = (registration.store, pauseKey)
+        let data = try await onDedicatedThread(name: "resume") { () throws(ClairoError) in try store.get(key) }
+        guard data.count == count else { throw .defect("\(key) has \(data.count) bytes instead of \(count)") }
+        pausedBytes = nil
+        if stream == nil { first = data } else { stream?.putBack(data) }
+    }
+
+    private mutating func release() -> Data? {
+        if stream != nil { return stream?.release(keeping: Self.keptInPause) ?? nil }
+        guard first.count > Self.keptInPause else { return nil }
+        defer { first = Data() }
+        return first
+    }
+
+    private var pauseKey: ObjectKey { ObjectKey("\(ResumableUploads.tailPrefix(session))pause") }
+
     /// Completes the object and registers the video.
     /// - Parameter request: The final properties of the video.
     /// - Throws: `badInput` if the source is unusable. The upload is then deleted.
@@ -79,11 +127,17 @@ public struct StreamUpload: Sendable {
         (session.title, session.originalName) = (request.title, request.originalName)
         (session.profile, session.priority, session.tenant) = (request.profile, request.priority, request.tenant)
         session.size = bytes
+        try await resume()
         let source = try await completeObject()
         let video = try await registration.finish(session, sha256: hash.finish(), source: source)
         // The response contains the video's id, so the row is no longer needed. If this fails, the sweep deletes it.
-        try? await registration.metadata.deleteUpload(session.id)
+        try? await removeRow()
         return video
+    }
+
+    private func removeRow() async throws(ClairoError) {
+        if hasPaused { try await ResumableUploads.removeTails(of: session, in: registration.store) }
+        try await registration.metadata.deleteUpload(session.id)
     }
 
     /// - Returns: The object with its retained bytes. The parts are freed.
