@@ -31,6 +31,8 @@ struct APIError: Error {
 
     static let disconnected = APIError(.badRequest, "incomplete_body", "The request ended before its body was complete")
 
+    static let superseded = APIError(.conflict, "superseded", "Another request has taken over this upload")
+
     static func busy(_ message: String, retryAfter seconds: Int) -> APIError {
         APIError(.serviceUnavailable, "unavailable", message, headers: [.retryAfter: String(seconds)])
     }

@@ -25,7 +25,7 @@ final class RequestContext {
     }
 
     /// A query parameter, or nil if absent.
-    func query(_ name: String) -> String? { request.uri.queryParameters[Substring(name)].map { String($0) } }
+    func query(_ name: String) -> String? { QueryString(request.uri.query ?? "")[name] }
 
     /// Decodes the body as JSON, up to 64 KiB.
     /// - Throws: 415 for another Content-Type, 400 for invalid JSON, and the errors of `RequestBodyReader.collect`.
@@ -55,7 +55,8 @@ final class RequestContext {
     }
 }
 
-/// Handles requests: authenticates the caller, runs the route's handler, and maps errors to responses.
+/// Handles requests: authenticates the caller, runs the route's handler, maps errors to responses, and adds the headers
+/// that all responses have.
 struct APIResponder: HTTPResponder {
     typealias Handler = (RequestContext) async throws -> Response
 
@@ -68,16 +69,24 @@ struct APIResponder: HTTPResponder {
     private static let lingerSeconds: Int64 = 2
 
     func respond(to request: Request, context connection: ConnectionContext) async throws -> Response {
+        let route = Routes(services: services).find(request.uri.path)
+        // Health checks are answered even if all request threads are busy.
+        if route?.isHealthCheck == true { return await respond(to: request, route: route, connection: connection) }
+        return await withTaskExecutorPreference(RequestThreads.shared) {
+            await respond(to: request, route: route, connection: connection)
+        }
+    }
+
+    private func respond(to request: Request, route: Routes.Route?, connection: ConnectionContext) async -> Response {
         let options = services.options
         let start = now()
+        let sender = BodySender(
+            channel: connection.channel,
+            meter: IngressMeter(minimum: options.minimumRate, window: .seconds(options.minimumRateSeconds)),
+            pauseTime: .seconds(options.pauseSeconds), now: now)
+        defer { sender.finish() }
         let context = RequestContext(
-            request: request,
-            body: RequestBodyReader(
-                request, channel: connection.channel,
-                meter: IngressMeter(
-                    bytesPerSecond: options.minimumBytesPerSecond, window: .seconds(options.minimumRateSeconds)),
-                now: now))
-        let route = Routes(services: services).find(request.uri.path)
+            request: request, body: RequestBodyReader(request, channel: connection.channel, sender: sender))
         var response: Response
         do {
             response = try await answer(context, route: route, connection: connection)
@@ -87,6 +96,12 @@ struct APIResponder: HTTPResponder {
         if route?.isTus == true { response.headers[.tusResumable] = Tus.version }
         response.headers[.named("X-Content-Type-Options")] = "nosniff"
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+        if let path = response.headers[.location] {
+            response.headers[.location] = ResourceReference(publicURL: options.publicURL).text(path, for: request.head)
+        }
+        for field in CrossOriginHeaders(allowed: options.allowedOrigins).headers(for: request.head) {
+            response.headers[field.name] = field.value
+        }
         if context.body.isLeftUnread {
             response.headers[.connection] = "close"
             let channel = connection.channel
@@ -106,9 +121,13 @@ struct APIResponder: HTTPResponder {
     private func answer(_ context: RequestContext, route: Routes.Route?, connection: ConnectionContext) async throws
         -> Response
     {
+        let authority = try context.request.head.checkedAuthority()
         let method = route?.method(of: context.request) ?? context.request.method
-        if route?.isPublic != true, !(route?.isTus == true && method == .options) {
-            context.caller = try accessControl.admit(context.request, from: connection.channel)
+        // Browsers send no token with a preflight request.
+        if let route, method == .options { return route.options() }
+        if route?.isPublic != true {
+            context.caller = try accessControl.admit(
+                context.request.head, authority: authority, from: connection.channel)
         }
         guard let route else { throw APIError.notFound("page") }
         guard let handler = route.handlers[method] ?? (method == .head ? route.handlers[.get] : nil) else {

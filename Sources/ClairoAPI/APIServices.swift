@@ -14,27 +14,9 @@ struct APIServices: Sendable {
     let removal: VideoRemoval
     let readiness: Readiness
     let finishing = Finishing()
+    let appends = RunningAppends()
     let slots: UploadSlots
     let logger: Logger
-}
-
-/// Limits the number of concurrent uploads, to bound memory use.
-final class UploadSlots: Sendable {
-    private let free: Mutex<Int>
-
-    init(_ count: Int) { free = Mutex(count) }
-
-    /// - Throws: 503 if no slot is free.
-    func take() throws(APIError) {
-        let isFree = free.withLock { free in
-            guard free > 0 else { return false }
-            free -= 1
-            return true
-        }
-        guard isFree else { throw .busy("Too many concurrent uploads; try again later", retryAfter: 5) }
-    }
-
-    func giveBack() { free.withLock { $0 += 1 } }
 }
 
 /// Creates videos from complete uploads. Concurrent requests for an upload share one run, which completes even if the

@@ -17,13 +17,22 @@ public struct ServerOptions: Sendable {
     public static let largestUploadSize: Int64 = 5 << 40
     /// The maximum number of concurrent connections.
     public var maxConnections = 512
-    /// The maximum number of concurrent uploads. Further ones get a 503. Each upload buffers up to three parts in
-    /// memory: 24 MiB, or 0.03 % of `maxUploadSize` if that exceeds 78 GiB.
+    /// The URL that clients use, if a proxy in front changes it.
+    public var publicURL: PublicURL?
+    /// The origins whose web pages may use the API with scripts.
+    public var allowedOrigins = AllowedOrigins()
+    /// The maximum number of uploads that are received at once. Further ones wait, and get a 503 after
+    /// `slotPatienceSeconds`. Each upload buffers up to three parts in memory: 24 MiB, or 0.03 % of `maxUploadSize` if
+    /// that exceeds 78 GiB.
     public var maxUploads = 12
+    /// Seconds that an upload waits for others to end or to pause.
+    public var slotPatienceSeconds: Double = 10
+    /// Seconds of silence after which an upload gives its memory and its place back until the sender goes on.
+    public var pauseSeconds: Double = 5
     /// Seconds after which an idle connection is closed.
     public var idleSeconds: Double = 90
-    /// The minimum rate of a sender in bytes per second. A sender that is slower over `minimumRateSeconds` gets a 408.
-    public var minimumBytesPerSecond = 1024
+    /// The minimum rate of a sender. A sender that is slower over `minimumRateSeconds` gets a 408.
+    public var minimumRate = MinimumRate.standard
     /// Seconds over which the rate of a sender is measured.
     public var minimumRateSeconds: Double = 30
     /// The maximum rate of each caller in requests per second, from 0.001 to 1 000 000.

@@ -49,7 +49,7 @@ public struct UploadServer: Service {
         accessControl = AccessControl(
             tokens: tokens,
             limiter: RateLimiter(perSecond: options.requestsPerSecond, burst: options.requestBurst, now: now),
-            isLoopback: options.isLoopback)
+            isLoopback: options.isLoopback, publicURL: options.publicURL, allowedOrigins: options.allowedOrigins)
         services = APIServices(
             options: options, metadata: metadata, registration: registration,
             resumable: ResumableUploads(registration), direct: DirectUploads(registration),
@@ -68,7 +68,7 @@ public struct UploadServer: Service {
                     }
                 ),
             ]),
-            slots: UploadSlots(options.maxUploads), logger: logger)
+            slots: UploadSlots(options.maxUploads, patience: .seconds(options.slotPatienceSeconds)), logger: logger)
     }
 
     /// Serves until the task is cancelled or a graceful shutdown has finished running requests.
@@ -78,6 +78,7 @@ public struct UploadServer: Service {
             responder: APIResponder(services: services, accessControl: accessControl, now: now, observe: observe),
             server: .http1(
                 configuration: .init(
+                    additionalChannelHandlers: [HTTPVersionMarkInstaller()],
                     idleTimeout: .nanoseconds(Int64(options.idleSeconds * 1e9)),
                     httpDecoderConfiguration: .init(
                         // Allows for a query with a long, percent-encoded title.

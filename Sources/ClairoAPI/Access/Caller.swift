@@ -10,8 +10,18 @@ struct Caller: Sendable, Hashable {
     /// The token's name if it has one, so that uploads keep their owner when the token is rotated; otherwise the
     /// token's digest. Never the token itself.
     let owner: String
+    /// Identifies the caller among those who share rate and upload slots: the owner, or the address of an anonymous
+    /// caller.
+    let share: String
+
+    init(owner: String) { (self.owner, share) = (owner, owner) }
+
+    private init(owner: String, share: String) { (self.owner, self.share) = (owner, share) }
 
     static let anonymous = Caller(owner: "anonymous")
+
+    /// An anonymous caller. All of them share their uploads.
+    static func anonymous(at address: String) -> Caller { Caller(owner: anonymous.owner, share: address) }
 
     /// Creates the fingerprint of a new upload: 8 bytes of random salt, then the first 24 bytes of the SHA-256 of salt,
     /// purpose and owner, as 64 hexadecimal digits.

@@ -86,17 +86,24 @@ enum PercentCoding {
     static func decode(_ text: some StringProtocol) -> String? {
         var bytes = Array(text.utf8)[...]
         var decoded: [UInt8] = []
-        while let byte = bytes.popFirst() {
-            if byte == UInt8(ascii: "%") {
-                guard bytes.count >= 2, let value = UInt8(String(decoding: bytes.prefix(2), as: UTF8.self), radix: 16),
-                    bytes.first != UInt8(ascii: "+")
-                else { return nil }
+        while let first = bytes.first {
+            if first == UInt8(ascii: "%") {
+                guard let value = byte(bytes) else { return nil }
                 decoded.append(value)
-                bytes = bytes.dropFirst(2)
+                bytes = bytes.dropFirst(3)
             } else {
-                decoded.append(byte)
+                decoded.append(first)
+                bytes = bytes.dropFirst()
             }
         }
         return String(validating: decoded, as: UTF8.self)
+    }
+
+    /// The byte of the escape `%XX` that `bytes` starts with, or nil if it is malformed.
+    static func byte(_ bytes: ArraySlice<UInt8>) -> UInt8? {
+        let digits = bytes.dropFirst().prefix(2)
+        // The conversion would also accept a sign.
+        guard digits.count == 2, digits.first != UInt8(ascii: "+") else { return nil }
+        return UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
     }
 }

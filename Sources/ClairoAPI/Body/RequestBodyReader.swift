@@ -2,36 +2,36 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
 internal import NIOHTTPTypes
-internal import Synchronization
 
 /// Reads a request body and enforces length, rate and completeness. Not Sendable: the request's task owns it.
 final class RequestBodyReader {
     /// The maximum number of unread bytes on a connection that stays open.
     private static let mostUnread: Int64 = 64 << 10
+    /// The number of pieces after which other requests get their turn.
+    private static let piecesPerTurn = 64
 
     /// The body's length in bytes, or nil if it is chunked. Values too large for Int64 are clamped.
     let contentLength: Int64?
     let isChunked: Bool
+    let sender: BodySender
     private let channel: any Channel
-    private let meter: SharedMeter
     private let expectsContinue: Bool
     private let body: RequestBody
     private var iterator: RequestBody.AsyncIterator?
-    private var watch: RepeatedTask?
+    private var pieces = 0
     private(set) var bytes: Int64 = 0
     private var isAtEnd = false
 
-    /// - Parameter now: A monotonic clock.
-    init(_ request: Request, channel: any Channel, meter: IngressMeter, now: @escaping @Sendable () -> Duration) {
+    init(_ request: Request, channel: any Channel, sender: BodySender) {
         self.channel = channel
-        self.meter = SharedMeter(meter, now: now)
+        self.sender = sender
         body = request.body
         contentLength = request.headers[.contentLength].map { Int64($0) ?? .max }
         isChunked = request.headers[.transferEncoding] != nil
         expectsContinue = request.headers[.expect]?.lowercased() == "100-continue"
     }
 
-    deinit { watch?.cancel() }
+    deinit { sender.finish() }
 
     /// Whether the request has a body, possibly empty.
     var isPresent: Bool { contentLength != nil || isChunked }
@@ -44,7 +44,7 @@ final class RequestBodyReader {
     }
 
     /// The next bytes, or nil at the end of the body.
-    /// - Throws: 400 if the client disconnected, 408 if it was too slow.
+    /// - Throws: 400 if the client disconnected, or the reason for which the server stopped reading: 408, 409 or 503.
     func next() async throws(APIError) -> ByteBuffer? {
         if isAtEnd || !isPresent { return nil }
         if iterator == nil {
@@ -53,24 +53,24 @@ final class RequestBodyReader {
                 let head = HTTPResponsePart.head(HTTPResponse(status: .continue))
                 channel.writeAndFlush(head, promise: nil)
             }
-            let (meter, channel) = (meter, channel)
-            watch = channel.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
-                // Close only the input: that ends the wait, and a response can still be sent.
-                if meter.check() { channel.close(mode: .input, promise: nil) }
-            }
+            sender.watch()
         }
-        meter.beginWait()
+        pieces += 1
+        // A sender that is never waited for would keep its thread.
+        if pieces.isMultiple(of: Self.piecesPerTurn) { await Task.yield() }
+        sender.beginWait()
         let piece: ByteBuffer?
         do {
             piece = try await iterator?.next()
         } catch {
+            sender.endWait(bytes: 0)
             throw failure
         }
-        meter.endWait(bytes: piece?.readableBytes ?? 0)
+        sender.endWait(bytes: piece?.readableBytes ?? 0)
         guard let piece else {
-            watch?.cancel()
             // A lost connection also ends the sequence.
-            if meter.isTooSlow || contentLength.map({ $0 != bytes }) == true || Task.isCancelled { throw failure }
+            if contentLength.map({ $0 != bytes }) ?? (sender.reason != nil) || Task.isCancelled { throw failure }
+            sender.finish()
             isAtEnd = true
             return nil
         }
@@ -92,22 +92,11 @@ final class RequestBodyReader {
     }
 
     private var failure: APIError {
-        meter.isTooSlow ? APIError(.requestTimeout, "too_slow", "The body arrived too slowly") : .disconnected
+        switch sender.reason {
+        case nil: .disconnected
+        case .tooSlow: APIError(.requestTimeout, "too_slow", "The body arrived too slowly")
+        case .slotNeeded: .busy("Other uploads need the place of this slow one; try again later", retryAfter: 5)
+        case .takenOver: .superseded
+        }
     }
-}
-
-/// The meter, shared by the request's task and a timer.
-private final class SharedMeter: Sendable {
-    private let meter: Mutex<IngressMeter>
-    private let now: @Sendable () -> Duration
-
-    init(_ meter: IngressMeter, now: @escaping @Sendable () -> Duration) {
-        self.meter = Mutex(meter)
-        self.now = now
-    }
-
-    var isTooSlow: Bool { meter.withLock { $0.isTooSlow } }
-    func beginWait() { meter.withLock { $0.beginWait(at: now()) } }
-    func endWait(bytes: Int) { meter.withLock { $0.endWait(at: now(), bytes: bytes) } }
-    func check() -> Bool { meter.withLock { $0.check(at: now()) } }
 }

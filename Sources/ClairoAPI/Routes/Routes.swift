@@ -9,12 +9,23 @@ struct Routes {
         var handlers: [HTTPRequest.Method: APIResponder.Handler]
         /// Whether the route needs no token.
         var isPublic = false
-        var isTus = false
+        var isHealthCheck = false
+        /// The answer to OPTIONS has these headers besides `Allow`. Set for the routes of tus.
+        var capabilities: HTTPFields?
+
+        var isTus: Bool { capabilities != nil }
 
         var allowed: String {
-            var methods = Set(handlers.keys.map(\.rawValue))
+            var methods = Set(handlers.keys.map(\.rawValue)).union(["OPTIONS"])
             if methods.contains("GET") { methods.insert("HEAD") }
             return methods.sorted().joined(separator: ", ")
+        }
+
+        /// The answer to OPTIONS, which every route accepts from anyone: for preflight requests of browsers (CORS).
+        func options() -> Response {
+            var headers = capabilities ?? [:]
+            headers[.allow] = allowed
+            return Response(status: .noContent, headers: headers)
         }
 
         /// The effective method. A tus client that can only send POST puts the intended method into the header
@@ -29,19 +40,23 @@ struct Routes {
 
     let services: APIServices
 
+    /// The route of a path. A slash at the end makes no difference.
     func find(_ path: String) -> Route? {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
+        var parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
+        if parts.count > 1, parts.last == "" { parts.removeLast() }
         let (videos, intake) = (VideoRoutes(services: services), VideoRequestHandler(services: services))
         let (tus, direct) = (Tus(services: services), DirectRoutes(services: services))
         switch parts {
-        case ["healthz"]: return Route(handlers: [.get: { _ in HealthRoutes.alive() }], isPublic: true)
+        case ["healthz"]:
+            return Route(handlers: [.get: { _ in HealthRoutes.alive() }], isPublic: true, isHealthCheck: true)
         case ["readyz"]:
-            return Route(handlers: [.get: { [services] _ in await HealthRoutes.ready(services) }], isPublic: true)
+            return Route(
+                handlers: [.get: { [services] _ in await HealthRoutes.ready(services) }], isPublic: true,
+                isHealthCheck: true)
         case ["openapi.json"]: return Route(handlers: [.get: { _ in OpenAPI.response }], isPublic: true)
         case ["v1", "videos"]:
             return Route(handlers: [.get: videos.list, .post: intake.receive, .put: intake.receive])
         // `curl -T film.mov http://…/v1/videos/` sends PUT /v1/videos/film.mov.
-        case ["v1", "videos", ""]: return Route(handlers: [.put: intake.receive, .post: intake.receive])
         case _ where parts.count == 3 && parts.starts(with: ["v1", "videos"]):
             let name = parts[2]
             return Route(handlers: [
@@ -49,14 +64,14 @@ struct Routes {
                 .put: { try await intake.receive($0, name: PercentCoding.decode(name) ?? name) },
             ])
         case ["v1", "uploads", "tus"]:
-            return Route(handlers: [.options: tus.options, .post: tus.create], isTus: true)
+            return Route(handlers: [.post: tus.create], capabilities: tus.capabilities)
         case _ where parts.count == 4 && parts.starts(with: ["v1", "uploads", "tus"]):
             let id = parts[3]
             return Route(
                 handlers: [
-                    .options: tus.options, .head: { try await tus.head($0, id: id) },
-                    .patch: { try await tus.patch($0, id: id) }, .delete: { try await tus.delete($0, id: id) },
-                ], isTus: true)
+                    .head: { try await tus.head($0, id: id) }, .patch: { try await tus.patch($0, id: id) },
+                    .delete: { try await tus.delete($0, id: id) },
+                ], capabilities: tus.capabilities)
         case ["v1", "uploads"]: return Route(handlers: [.post: direct.create])
         case _ where parts.count == 3 && parts.starts(with: ["v1", "uploads"]):
             let id = parts[2]

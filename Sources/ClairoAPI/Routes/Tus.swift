@@ -17,6 +17,7 @@ extension HTTPField.Name {
     static let uploadMetadata = named("Upload-Metadata")
     static let uploadExpires = named("Upload-Expires")
     static let uploadChecksum = named("Upload-Checksum")
+    static let uploadConcat = named("Upload-Concat")
 }
 
 /// `/v1/uploads/tus`: resumable uploads with tus 1.0.0 and the extensions creation, creation-with-upload,
@@ -26,28 +27,33 @@ extension HTTPField.Name {
 struct Tus {
     static let version = "1.0.0"
     private static let contentType = "application/offset+octet-stream"
+    /// How long a request waits for another one that still appends to the upload.
+    private static let takeOverTime = Duration.seconds(20)
 
     let services: APIServices
     private var limit: Int64 { services.options.maxUploadSize }
 
     init(services: APIServices) { self.services = services }
 
-    // MARK: Requests
-
-    func options(_ context: RequestContext) async throws -> Response {
-        Response(
-            status: .noContent,
-            headers: [
-                .tusVersion: Self.version, .tusMaxSize: String(limit),
-                .tusExtension:
-                    "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration",
-                .tusChecksumAlgorithm: TusChecksum.Algorithm.allCases.map(\.rawValue).joined(separator: ","),
-            ])
+    /// The headers of the answer to OPTIONS.
+    var capabilities: HTTPFields {
+        [
+            .tusVersion: Self.version, .tusMaxSize: String(limit),
+            .tusExtension: "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration",
+            .tusChecksumAlgorithm: TusChecksum.Algorithm.allCases.map(\.rawValue).joined(separator: ","),
+        ]
     }
+
+    // MARK: Requests
 
     func create(_ context: RequestContext) async throws -> Response {
         try checkVersion(context)
         let headers = context.request.headers
+        guard headers[.uploadConcat] == nil else {
+            throw APIError(
+                .badRequest, "no_concatenation",
+                "This server cannot join uploads; send the file as one upload, without parallel parts")
+        }
         let size = try Self.number(headers, .uploadLength)
         let isDeferred = headers[.uploadDeferLength] == "1"
         guard (size == nil) == isDeferred, isDeferred || headers[.uploadDeferLength] == nil else {
@@ -82,7 +88,7 @@ struct Tus {
 
     func head(_ context: RequestContext, id: String) async throws -> Response {
         try checkVersion(context)
-        let session = try await session(context, id: id)
+        let session = try await idleSession(context, id: id)
         var headers: HTTPFields = [
             .uploadOffset: String(session.offset), .uploadExpires: Self.date(session.expiresAt),
             .uploadMetadata: TusMetadata.text(["filename": session.originalName, "title": session.title]),
@@ -110,7 +116,7 @@ struct Tus {
             throw APIError.badRequest("Send Upload-Offset")
         }
         let checksum = try TusChecksum(context)
-        let session = try await session(context, id: id)
+        let session = try await idleSession(context, id: id)
         guard offset == session.offset else {
             throw APIError(
                 .conflict, "wrong_offset", "The upload continues at offset \(session.offset)",
@@ -137,7 +143,7 @@ struct Tus {
 
     func delete(_ context: RequestContext, id: String) async throws -> Response {
         try checkVersion(context)
-        let session = try await session(context, id: id)
+        let session = try await idleSession(context, id: id)
         let (registration, metadata) = (services.registration, services.metadata)
         try await runToCompletion {
             // Keep the video of a complete upload; `DELETE /v1/videos/ID` deletes it.
@@ -159,56 +165,58 @@ struct Tus {
         async throws -> (UploadSession, Video?)
     {
         if session.state == .complete { return (session, try await services.metadata.video(session.videoID)) }
-        try services.slots.take()
-        defer { services.slots.giveBack() }
-        guard
-            let claimed = try await services.resumable.append(
-                to: session, size: size, commitsEarly: checksum == nil)
-        else {
-            throw APIError(
-                .init(code: 423, reasonPhrase: "Locked"), "locked", "Another request is writing to this upload")
-        }
-        var upload = claimed
-        let updated: UploadSession
-        do {
-            updated = try await receive(context, into: &upload, checksum: checksum)
-        } catch let error as ClairoError {
-            await upload.forget()
-            // The store rejects parts once another request has completed the upload.
-            if try await !upload.isCurrent() { throw Self.superseded }
-            throw error
-        }
+        let slot = try await UploadSlot(in: services.slots, for: context.caller, sender: context.body.sender)
+        defer { slot.giveBack() }
+        let (updated, sha256) = try await claimAndReceive(
+            context, session: session, size: size, checksum: checksum, slot: slot)
         guard updated.offset == updated.size else { return (updated, nil) }
-        return (updated, try await finish(updated, sha256: upload.sha256))
+        return (updated, try await finish(updated, sha256: sha256))
     }
 
-    private static let superseded = APIError(
-        .conflict, "superseded", "Another request has taken over this upload")
-
-    /// Receives the request's bytes and commits them.
-    /// - Throws: 409 if another request has taken over the upload, 460 if the checksum does not match.
-    private func receive(_ context: RequestContext, into upload: inout ResumableUpload, checksum: TusChecksum?)
-        async throws -> UploadSession
-    {
-        var checksum = checksum
+    /// - Returns: The updated upload, and its checksum if this request received all of it.
+    private func claimAndReceive(
+        _ context: RequestContext, session: UploadSession, size: Int64?, checksum: TusChecksum?, slot: UploadSlot
+    ) async throws -> (UploadSession, String?) {
+        guard services.appends.begin(session.id, sender: context.body.sender) else { throw Self.locked }
+        defer { services.appends.end(session.id) }
+        guard
+            let handover = try await services.resumable.append(
+                to: session, size: size, commitsEarly: checksum == nil
+            ).map(Handover.init)
+        else { throw Self.locked }
+        context.body.sender.onPause {
+            guard var upload = handover.takeIfFree() else { return }
+            if await upload.pause() { slot.giveBack() }
+            handover.giveBack(upload)
+        }
+        let result: Result<TusChecksum?, any Error>
         do {
-            while let bytes = try await context.body.next() {
-                checksum?.update(bytes)
-                try await write(bytes, to: &upload)
-            }
-        } catch let error as APIError {
-            // Bytes received before a disconnect are kept, unless a checksum covers them.
-            if checksum == nil { _ = try? await commit(upload) } else { await upload.forget() }
-            throw error
+            result = .success(try await receive(context, handover, checksum: checksum, slot: slot))
+        } catch {
+            result = .failure(error)
         }
-        if let checksum, !checksum.matches() {
-            await upload.forget()
-            throw APIError(
-                HTTPResponse.Status(code: 460, reasonPhrase: "Checksum Mismatch"), "checksum_mismatch",
-                "The bytes do not match Upload-Checksum")
+        return try await conclude(await handover.take(), result)
+    }
+
+    private static let locked = APIError(
+        .init(code: 423, reasonPhrase: "Locked"), "locked", "Another request is writing to this upload",
+        headers: [.retryAfter: "1"])
+
+    /// Receives the request's bytes.
+    /// - Returns: The checksum to verify, if any.
+    private func receive(
+        _ context: RequestContext, _ handover: Handover<ResumableUpload>, checksum: TusChecksum?, slot: UploadSlot
+    ) async throws -> TusChecksum? {
+        var checksum = checksum
+        while let bytes = try await context.body.next() {
+            checksum?.update(bytes)
+            var upload = await handover.take()
+            defer { handover.giveBack(upload) }
+            try await slot.takeAgain()
+            guard try await upload.resume() else { throw APIError.superseded }
+            try await write(bytes, to: &upload)
         }
-        guard let updated = try await commit(upload) else { throw Self.superseded }
-        return updated
+        return checksum
     }
 
     private func write(_ bytes: ByteBuffer, to upload: inout ResumableUpload) async throws {
@@ -217,7 +225,53 @@ struct Tus {
         while bytes.readableBytes > 0 {
             let count = bytes.withUnsafeReadableBytes { upload.take($0) }
             bytes.moveReaderIndex(forwardBy: count)
-            if upload.isPartFull, try await !upload.sendPart() { throw Self.superseded }
+            if upload.isPartFull, try await !upload.sendPart() { throw APIError.superseded }
+        }
+    }
+
+    /// Commits what a request has received, or discards it after a failure of the store or under a wrong checksum.
+    /// - Parameter result: The checksum to verify, or the error that ended the request.
+    /// - Throws: That error, 409 if another request has taken over the upload, 460 if the checksum does not match.
+    private func conclude(
+        _ upload: ResumableUpload, _ result: Result<TusChecksum?, any Error>
+    ) async throws -> (UploadSession, String?) {
+        switch result {
+        case .success(let checksum):
+            guard checksum?.matches() != false else {
+                throw await discarding(
+                    upload,
+                    for: APIError(
+                        HTTPResponse.Status(code: 460, reasonPhrase: "Checksum Mismatch"), "checksum_mismatch",
+                        "The bytes do not match Upload-Checksum"))
+            }
+            do {
+                guard let updated = try await commit(upload) else { throw APIError.superseded }
+                return (updated, upload.sha256)
+            } catch {
+                throw await discarding(upload, for: error)
+            }
+        case .failure(let error as APIError) where upload.commitsEarly:
+            // The sender stopped or was stopped.
+            guard let updated = try? await commit(upload) else { throw await discarding(upload, for: error) }
+            var error = error
+            error.headers[.uploadOffset] = String(updated.offset)
+            throw error
+        case .failure(let error):
+            throw await discarding(upload, for: error)
+        }
+    }
+
+    /// Discards the bytes that are not committed.
+    /// - Returns: The error to report for `error`.
+    private func discarding(_ upload: ResumableUpload, for error: any Error) async -> any Error {
+        var upload = upload
+        await upload.forget()
+        guard error is ClairoError else { return error }
+        do {
+            // The store rejects parts once another request has completed the upload.
+            return try await upload.isCurrent() ? error : APIError.superseded
+        } catch {
+            return error
         }
     }
 
@@ -246,6 +300,17 @@ struct Tus {
                 .preconditionFailed, "tus_version", "Send Tus-Resumable: \(Self.version)",
                 headers: [.tusVersion: Self.version])
         }
+    }
+
+    /// The upload, once no request of this process appends to it. Such a request commits what it has received and ends,
+    /// because a client that asks has given it up: its connection may have died without notice.
+    /// - Throws: 404 if the caller has no such upload, 423 if the other request does not end in time.
+    private func idleSession(_ context: RequestContext, id: String) async throws -> UploadSession {
+        let isRunning = UploadID(id).map(services.appends.isRunning) ?? false
+        let session = try await session(context, id: id)
+        guard isRunning else { return session }
+        guard await services.appends.takeOver(session.id, patience: Self.takeOverTime) else { throw Self.locked }
+        return try await self.session(context, id: id)
     }
 
     private func session(_ context: RequestContext, id text: String) async throws -> UploadSession {

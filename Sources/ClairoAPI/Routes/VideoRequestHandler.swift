@@ -5,7 +5,6 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import NIOCore
-internal import Synchronization
 
 /// The properties of a new video, from a form, a query or a JSON document.
 struct VideoFields {
@@ -61,9 +60,9 @@ struct VideoRequestHandler {
         if let length = context.body.contentLength, length - overhead > limit {
             throw APIError.tooLarge(limit: limit)
         }
-        try services.slots.take()
-        defer { services.slots.giveBack() }
-        let receiver = UploadReceiver(services: services, context: context)
+        let slot = try await UploadSlot(in: services.slots, for: context.caller, sender: context.body.sender)
+        defer { slot.giveBack() }
+        let receiver = UploadReceiver(services: services, context: context, slot: slot)
         do {
             let video =
                 isForm
@@ -141,11 +140,18 @@ struct VideoRequestHandler {
 private final class UploadReceiver {
     private let services: APIServices
     private let context: RequestContext
-    private var upload: StreamUpload?
+    private let slot: UploadSlot
+    private let handover = Handover<StreamUpload?>(nil)
 
-    init(services: APIServices, context: RequestContext) {
+    init(services: APIServices, context: RequestContext, slot: UploadSlot) {
         self.services = services
         self.context = context
+        self.slot = slot
+        context.body.sender.onPause { [handover] in
+            guard var upload = handover.takeIfFree() else { return }
+            if await upload?.pause() ?? true { slot.giveBack() }
+            handover.giveBack(upload)
+        }
     }
 
     private(set) var hasBegun = false
@@ -153,6 +159,10 @@ private final class UploadReceiver {
     func begin(_ request: UploadRequest) async throws {
         hasBegun = true
         let limit = services.options.maxUploadSize
+        _ = await handover.take()
+        var upload: StreamUpload?
+        defer { handover.giveBack(upload) }
+        try await slot.takeAgain()
         upload = try await StreamUpload(
             services.registration, request: request, fingerprint: context.caller.fingerprint(.stream),
             largestLength: min(limit, context.body.contentLength ?? limit))
@@ -160,41 +170,40 @@ private final class UploadReceiver {
 
     func write(_ bytes: ByteBuffer) async throws {
         var bytes = bytes
+        var upload = await handover.take()
+        defer { handover.giveBack(upload) }
+        try await slot.takeAgain()
+        try await upload?.resume()
         while bytes.readableBytes > 0 {
             let count = bytes.withUnsafeReadableBytes { upload?.take($0) ?? 0 }
             bytes.moveReaderIndex(forwardBy: count)
             if upload?.isPartFull == true { try await upload?.sendPart() }
         }
-        if let upload, upload.bytes > services.options.maxUploadSize {
+        if upload?.bytes ?? 0 > services.options.maxUploadSize {
             throw APIError.tooLarge(limit: services.options.maxUploadSize)
         }
     }
 
     func finish(_ request: UploadRequest) async throws -> Video {
-        // Move the upload out: a copy in `self` would keep the last parts in memory.
-        let moved = Mutex(upload)
-        upload = nil
-        let (video, rest) = try await runToCompletion {
-            guard var upload = moved.withLock({ $0.take() }) else {
+        try await slot.takeAgain()
+        let handover = handover
+        return try await runToCompletion {
+            var upload = await handover.take()
+            defer { handover.giveBack(upload) }
+            guard let video = try await upload?.finish(request: request) else {
                 throw ClairoError.defect("finish was called before begin")
             }
-            do {
-                return (Result<Video, any Error>.success(try await upload.finish(request: request)), upload)
-            } catch {
-                return (.failure(error), upload)
-            }
+            return video
         }
-        self.upload = rest
-        return try video.get()
     }
 
     /// Aborts the upload and deletes its bytes. Logs an error, because the caller is already handling one.
     func abandon() async {
-        guard let upload else { return }
+        let handover = handover
         do {
             try await runToCompletion {
-                var upload = upload
-                try await upload.abandon()
+                var upload = await handover.take()
+                try await upload?.abandon()
             }
         } catch {
             services.logger.warning(

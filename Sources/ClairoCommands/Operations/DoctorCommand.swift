@@ -70,10 +70,7 @@ struct DoctorCommand: EnvironmentCommand {
         var report = DoctorReport(schema: 1, generator: TranscodeJob.generator, checks: [])
         await report.note("settings", "profiles, tenant weights, webhook, listen, tokens") {
             _ = try (services.profiles(), services.policy(), services.webhook())
-            var server = ServerOptions()
-            try server.listen(bySetting: settings[.listen])
-            server.tokenFile = settings.value(.tokenFile)
-            try server.checkTokens()
+            try ServerOptions(settings).checkTokens()
         }
         await report.note("libraries", TranscodeJob.libraries + ", librdkafka \(KafkaQueue.libraryVersion)") {
             try MediaTaskEngine.loadLibraries()

@@ -23,7 +23,8 @@ struct ServeCommand: EnvironmentCommand {
               clairo serve --listen 0.0.0.0:8080 --token-file /etc/clairo/tokens
 
             A token file has one bearer token per line, as TOKEN or NAME:TOKEN; tokens with the same name share their \
-            uploads. The file is read again when it changes. For TLS, put a proxy in front.
+            uploads. The file is read again when it changes. For TLS, put a proxy in front. Web pages of other origins may \
+            use the API if --allow-origin names them.
             """)
 
     @OptionGroup var listenOptions: ListenOptions
@@ -36,7 +37,7 @@ struct ServeCommand: EnvironmentCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Uploads to receive at once. Each takes up to 24 MiB of memory, or 0.03 % of --max-upload-size if that is more.",
+            "Uploads to receive at once; further ones wait up to 10 seconds. One caller leaves a quarter to others. Each takes up to 24 MiB of memory, or 0.03 % of --max-upload-size if that is more.",
             valueName: "count"))
     var maxUploads = ServerOptions().maxUploads
 
@@ -62,15 +63,9 @@ struct ServeCommand: EnvironmentCommand {
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
 
     func run(_ environment: CommandEnvironment) async throws {
-        var options = ServerOptions()
         let settings = try await serviceOptions.settings(
             environment, own: listenOptions.flags)
-        if let listen = listenOptions.listen {
-            try options.listen(on: listen)
-        } else {
-            try options.listen(bySetting: settings[.listen])
-        }
-        options.tokenFile = settings.value(.tokenFile)
+        var options = try ServerOptions(settings)
         options.allowsAnonymous = allowAnonymous
         options.maxUploadSize = maxUploadSize
         options.maxUploads = maxUploads
@@ -179,12 +174,25 @@ private final class ServerEnding: Sendable {
 }
 
 extension ServerOptions {
-    /// The same as `listen(on:)`, for a value from the settings.
-    /// - Throws: `configuration` (78).
-    mutating func listen(bySetting text: String) throws(ClairoError) {
+    /// The options that have settings.
+    /// - Throws: `usage` (64) for a wrong flag, `configuration` (78) for a wrong value from elsewhere.
+    init(_ settings: Settings) throws(ClairoError) {
+        self.init()
+        try settings.apply(.listen) { (text) throws(ClairoError) in try listen(on: text) }
+        try settings.apply(.publicURL) { (text) throws(ClairoError) in publicURL = try PublicURL(text) }
+        try settings.apply(.allowOrigin) { (text) throws(ClairoError) in allowedOrigins = try AllowedOrigins(text) }
+        tokenFile = settings.value(.tokenFile)
+    }
+}
+
+extension Settings {
+    /// Applies a value, if there is one.
+    fileprivate func apply(_ key: Key, _ set: (String) throws(ClairoError) -> Void) throws(ClairoError) {
+        guard let text = value(key) else { return }
         do {
-            try listen(on: text)
+            try set(text)
         } catch {
+            if case .flag = origin(key) { throw error }
             throw .configuration(error.message, advice: error.advice)
         }
     }

@@ -25,6 +25,8 @@ struct Settings: Sendable {
         case tenantWeights = "tenant-weights"
         case listen
         case tokenFile = "token-file"
+        case publicURL = "public-url"
+        case allowOrigin = "allow-origin"
         case dockerImage = "docker-image"
         case dockerSocket = "docker-socket"
         case dockerFolder = "docker-folder"
@@ -60,6 +62,8 @@ struct Settings: Sendable {
             case .tenantWeights: "weights of tenants for fair scheduling"
             case .listen: "address that clairo serve listens on"
             case .tokenFile: "file of tokens that clairo serve accepts"
+            case .publicURL: "URL that clients of clairo serve use"
+            case .allowOrigin: "origins whose web pages may use clairo serve"
             case .dockerImage: "image of tasks' containers"
             case .dockerSocket: "socket of the Docker daemon"
             case .dockerFolder: "folder for the sockets to tasks' containers"
