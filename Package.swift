@@ -140,8 +140,9 @@ let package = Package(
         .testTarget(
             name: "ClairoAPITests",
             dependencies: [
-                "ClairoAPI", "ClairoCore", "ClairoTestSupport", .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
+                "ClairoAPI", "ClairoCore", "ClairoTestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
             ]
         ),
         .testTarget(

@@ -75,7 +75,7 @@ internal import Testing
     }
 
     @Test func onlyTimeSpentWaitingMakesASenderSlow() {
-        var meter = IngressMeter(bytesPerSecond: 1000, window: .seconds(30))
+        var meter = IngressMeter(minimum: MinimumRate(constant: 1000), window: .seconds(30))
         // A fast sender, and a store that takes ten minutes per piece.
         for minute in 0..<10 {
             meter.beginWait(at: .seconds(minute * 600))
@@ -92,7 +92,7 @@ internal import Testing
     }
 
     @Test func aSenderAtTheRateIsNotSlow() {
-        var meter = IngressMeter(bytesPerSecond: 1000, window: .seconds(30))
+        var meter = IngressMeter(minimum: MinimumRate(constant: 1000), window: .seconds(30))
         for second in 0..<300 {
             meter.beginWait(at: .seconds(second))
             meter.endWait(at: .seconds(second + 1), bytes: 1001)
@@ -103,6 +103,49 @@ internal import Testing
             meter.endWait(at: .seconds(second + 1), bytes: 900)
         }
         #expect(meter.isTooSlow)
+    }
+
+    @Test func theMinimumRateRisesWithTheTimeOfWaiting() {
+        let rate = MinimumRate.standard
+        #expect([0, 299, 300, 899, 900, 86_400].map { rate.bytesPerSecond(after: $0) } == [8, 8, 16, 16, 32, 32].map { $0 << 10 })
+        var meter = IngressMeter(minimum: rate, window: .seconds(30))
+        // 12 kB/s are enough for five minutes only.
+        var second = 0
+        while !meter.isTooSlow, second < 1000 {
+            meter.beginWait(at: .seconds(second))
+            second += 1
+            meter.endWait(at: .seconds(second), bytes: 12_000)
+        }
+        #expect(second == 300)
+    }
+
+    @Test func theRecentRateFollowsTheSender() {
+        var meter = IngressMeter(minimum: .standard, window: .seconds(30))
+        meter.beginWait(at: .seconds(0))
+        #expect(meter.recentRate(at: .seconds(4)) == nil)
+        for second in 0..<20 {
+            meter.beginWait(at: .seconds(second))
+            meter.endWait(at: .seconds(second + 1), bytes: 100_000)
+        }
+        #expect(meter.recentRate(at: .seconds(20)) ?? 0 > 90_000)
+        // The store takes an hour. That is not the sender's time.
+        meter.beginWait(at: .seconds(3600))
+        #expect(meter.silence(at: .seconds(3603)) == .seconds(3))
+        #expect(meter.recentRate(at: .seconds(3603)) ?? 0 > 50_000)
+        #expect(meter.recentRate(at: .seconds(3611)) ?? 1 == 0)
+        meter.endWait(at: .seconds(3612), bytes: 1)
+        #expect(meter.silence(at: .seconds(3613)) == .zero)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func twoTasksUseAValueInTurns() async {
+        let handover = Handover(0)
+        let value = await handover.take()
+        #expect(handover.takeIfFree() == nil)
+        async let next = handover.take()
+        handover.giveBack(value + 1)
+        #expect(await next == 1)
+        handover.giveBack(2)
+        #expect(handover.takeIfFree() == 2)
     }
 
     @Test(arguments: [

@@ -25,7 +25,7 @@ final class BodySender: Sendable {
     }
 
     /// After a stop, bytes that have arrived are still read: until there are none for this time.
-    private static let quietTime = Duration.milliseconds(200)
+    private static let quietTime = Duration.milliseconds(500)
     /// The longest time after a stop until the input is closed, for a sender that goes on sending.
     private static let stopTime = Duration.seconds(5)
 

@@ -231,8 +231,11 @@ public struct ResumableUpload: Sendable {
     /// - Returns: False if another request has claimed the upload.
     public mutating func resume() async throws(ClairoError) -> Bool {
         if let failure { throw failure }
-        guard !isSuperseded else { return false }
-        guard isPaused else { return true }
+        guard isPaused else { return !isSuperseded }
+        guard try await isCurrent() else {
+            isSuperseded = true
+            return false
+        }
         let length = Int(received % Int64(stream.upload.partSize))
         if length > 0 {
             stream.putBack(try await ResumableUploads.tail(of: session, length: length, in: stream.store))
