@@ -8,10 +8,12 @@ internal import Foundation
 final class RequestThreads: _Concurrency.TaskExecutor {
     static let shared = RequestThreads(count: max(2, ProcessInfo.processInfo.activeProcessorCount))
 
+    let count: Int
     private let jobs = BoundedQueue<UnownedJob>(capacity: .max)
 
     /// Starts the threads, which live as long as the process.
     private init(count: Int) {
+        self.count = count
         for number in 1...count {
             _ = WorkerThread(name: "request-\(number)") { [self] in
                 while let job = jobs.pop() { job.runSynchronously(on: asUnownedTaskExecutor()) }

@@ -27,7 +27,7 @@ public struct ServerOptions: Sendable {
     public var maxUploads = 12
     /// Seconds that an upload waits for others to end or to pause.
     public var slotPatienceSeconds: Double = 10
-    /// Seconds of silence after which an upload gives its memory and its place back until the sender goes on.
+    /// Seconds of silence after which an upload gives its memory and its slot back until the sender goes on.
     public var pauseSeconds: Double = 5
     /// Seconds after which an idle connection is closed.
     public var idleSeconds: Double = 90

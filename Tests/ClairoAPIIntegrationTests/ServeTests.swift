@@ -131,6 +131,30 @@ internal import Testing
         #expect(outcome.errors.contains(option), "\(outcome)")
     }
 
+    @Test(arguments: [("--allow-origin", "app.example"), ("--public-url", "example.org")])
+    func aWrongOriginOrURLIsRefusedByItsName(_ option: String, _ value: String) async throws {
+        let home = ["CLAIRO_HOME": scratch.path("home")]
+        let flag = try await ClairoProcess.run(arguments: ["serve", option, value], environment: home)
+        #expect(flag.status == 64, "\(flag)")
+        #expect(flag.errors.contains("\(option): \(value) is not"), "\(flag)")
+        let name = "CLAIRO_" + option.dropFirst(2).uppercased().replacing("-", with: "_")
+        let variable = try await ClairoProcess.run(
+            arguments: ["serve"], environment: home.merging([name: value]) { $1 })
+        #expect(variable.status == 78, "\(variable)")
+        #expect(variable.errors.contains("\(name): \(value) is not"), "\(variable)")
+    }
+
+    @Test func pagesOfAnAllowedOriginMayUpload() async throws {
+        let (server, url) = try await start("--allow-origin", "https://app.example")
+        let answer = try await curl(
+            "-X", "OPTIONS", "-H", "Origin: https://app.example", "-H", "Access-Control-Request-Method: POST",
+            "\(url)/v1/uploads/tus")
+        #expect(answer.status == 204)
+        #expect(answer.headers["access-control-allow-origin"] == "https://app.example")
+        server.send(SIGTERM)
+        #expect(try await server.outcome().status == 0)
+    }
+
     /// The meaning of our replies that schemathesis cannot know.
     private static let expectations = """
         [checks]

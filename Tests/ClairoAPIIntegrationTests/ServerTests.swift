@@ -176,11 +176,12 @@ internal import Testing
         let server = try await start()
         let patch = try await server.curl("-X", "PATCH", "/v1/videos")
         #expect(patch.status == 405)
-        #expect(patch.headers["allow"] == "GET, HEAD, POST, PUT")
+        #expect(patch.headers["allow"] == "GET, HEAD, OPTIONS, POST, PUT")
         #expect(try await server.curl("-X", "TRACE", "/healthz").status == 405)
         #expect(try await server.curl("/v1/videos/not-an-id").status == 404)
         #expect(try await server.curl("/v1/videos/..%2f..").status == 404)
         #expect(try await server.curl("/").status == 404)
+        #expect(try await server.curl("/v1/videos/").status == 200)
         #expect(try await server.curl("-X", "POST", "/v1/videos").status == 411)
         #expect(
             try await server.curl("-d", "x", "-H", "Content-Type: multipart/mixed; boundary=B", "/v1/videos").status
@@ -250,5 +251,145 @@ internal import Testing
         }
         #expect(error?.exitCode == .configuration)
         try await server.stop()
+    }
+
+    // MARK: Browsers and proxies
+
+    private static let origin = "Origin: https://app.example"
+    private static let paths = [
+        "/v1/videos", "/v1/videos/x", "/v1/uploads", "/v1/uploads/x", "/v1/uploads/x/parts", "/v1/uploads/x/complete",
+        "/v1/uploads/tus", "/v1/uploads/tus/", "/v1/uploads/tus/x", "/healthz", "/openapi.json",
+    ]
+
+    @Test func pagesOfAnAllowedOriginMayUseEveryRoute() async throws {
+        let server = try await startWithTokens { $0.allowedOrigins = try! AllowedOrigins("https://app.example") }
+        for path in Self.paths {
+            let preflight = try await server.curl(
+                "-X", "OPTIONS", "-H", Self.origin, "-H", "Access-Control-Request-Method: PATCH", "-H",
+                "Access-Control-Request-Headers: authorization,tus-resumable", path)
+            #expect(preflight.status == 204, "\(path) \(preflight)")
+            #expect(preflight.headers["access-control-allow-origin"] == "https://app.example")
+            #expect(preflight.headers["access-control-allow-methods"]?.contains("PATCH") == true)
+            #expect(preflight.headers["access-control-allow-headers"]?.contains("Authorization") == true)
+            let other = try await server.curl(
+                "-X", "OPTIONS", "-H", "Origin: https://evil.example", "-H", "Access-Control-Request-Method: POST", path)
+            #expect(other.headers["access-control-allow-origin"] == nil)
+            #expect(other.headers["vary"] == "Origin")
+        }
+        // Errors too, so that scripts see them.
+        for (status, arguments) in [
+            (401, ["/v1/videos"]), (401, ["/nothing"]),
+            (404, ["-H", "Authorization: Bearer one-token-0123456789", "/v1/videos/x"]),
+            (412, ["-X", "POST", "-H", "Authorization: Bearer one-token-0123456789", "/v1/uploads/tus"]),
+        ] {
+            let answer = try await server.curl(["-H", Self.origin] + arguments)
+            #expect(answer.status == status)
+            #expect(answer.headers["access-control-allow-origin"] == "https://app.example")
+            #expect(answer.headers["access-control-expose-headers"]?.contains("Upload-Offset") == true)
+        }
+        try await server.stop()
+    }
+
+    @Test func withoutAllowedOriginsNoOtherOriginMayUseTheServer() async throws {
+        let server = try await startWithTokens()
+        for path in Self.paths {
+            let preflight = try await server.curl(
+                "-X", "OPTIONS", "-H", Self.origin, "-H", "Access-Control-Request-Method: POST", path)
+            #expect(preflight.status == 204)
+            #expect(preflight.headers["allow"]?.contains("OPTIONS") == true)
+            #expect(!preflight.head.lowercased().contains("access-control"))
+        }
+        try await server.stop()
+    }
+
+    @Test func anAllowedOriginNeedsNoTokenIfThereAreNone() async throws {
+        let server = try await start { $0.allowedOrigins = try! AllowedOrigins("https://app.example") }
+        #expect(try await server.curl("-H", Self.origin, "/v1/videos").status == 200)
+        #expect(try await server.curl("-H", "Origin: https://evil.example", "/v1/videos").status == 403)
+        // A page that gave its name the address of this machine is still refused.
+        #expect(try await server.curl("-H", Self.origin, "-H", "Host: evil.example", "/v1/videos").status == 403)
+        try await server.stop()
+    }
+
+    @Test func newResourcesAreNamedSoThatTheirClientFindsThem() async throws {
+        let create = ["-X", "POST", "-H", "Tus-Resumable: 1.0.0", "-H", "Upload-Length: 10"]
+        var server = try await start()
+        let direct = try await server.curl(create + ["/v1/uploads/tus"])
+        #expect(direct.headers["location"]?.hasPrefix("/v1/uploads/tus/") == true)
+        for (path, prefix) in [("/v1/uploads/tus", "tus/"), ("/v1/uploads/tus/", "")] {
+            for way in [["-H", "X-Forwarded-Prefix: /media"], ["--http1.0"]] {
+                let answer = try await server.curl(create + way + [path])
+                let name = try #require(answer.headers["location"])
+                #expect(name.hasPrefix(prefix) && UploadID(String(name.dropFirst(prefix.count))) != nil, "\(name)")
+            }
+        }
+        try await server.stop()
+        server = try await start { $0.publicURL = try! PublicURL("https://example.org/media") }
+        let named = try await server.curl(create + ["-H", "X-Forwarded-Host: evil.example", "/v1/uploads/tus"])
+        #expect(named.headers["location"]?.hasPrefix("https://example.org/media/v1/uploads/tus/") == true)
+        // Some proxies pass the client's Host on. It is the server's own site.
+        let ways = ["-H", "Host: example.org", "-H", "Origin: https://example.org"]
+        #expect(try await server.curl(ways + ["/v1/videos"]).status == 200)
+        try await server.stop()
+    }
+
+    @Test(arguments: [
+        ("GET /healthz HTTP/1.1\r\n", 400), ("GET /healthz HTTP/1.1\r\nHost: a\r\nHost: a\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: a b\r\n", 400), ("GET /v1/videos HTTP/1.1\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: a\r\n", 200), ("GET /healthz HTTP/1.0\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nClairo-HTTP-Version: 1.0\r\n", 400),
+        ("GET /healthz HTTP/1.0\r\nHost: a\r\nHost: b\r\n", 400),
+    ])
+    func aRequestMustNameOneHost(head: String, status: Int) async throws {
+        let server = try await start()
+        let connection = try RawConnection(port: server.port)
+        try await connection.send("\(head)Connection: close\r\n\r\n")
+        #expect(try await connection.answer().status == status)
+        try await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(5))) func healthChecksAreAnsweredWhileAllRequestThreadsAreBusy() async throws {
+        let server = try await start()
+        let gate = Gate()
+        let count = RequestThreads.shared.count
+        let busy = (0..<count).map { _ in Task(executorPreference: RequestThreads.shared) { gate.pass() } }
+        defer { gate.open() }
+        try await eventually { gate.waiting == count }
+        #expect(try await server.curl("/healthz").status == 200)
+        #expect(try await server.curl("/readyz").status == 200)
+        gate.open()
+        for task in busy { await task.value }
+        try await server.stop()
+    }
+}
+
+/// Blocks threads until it is opened.
+///
+/// `@unchecked Sendable`: all state is guarded by `condition`.
+private final class Gate: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var isOpen = false
+    private var count = 0
+
+    var waiting: Int { locked { count } }
+
+    func open() {
+        locked {
+            isOpen = true
+            condition.broadcast()
+        }
+    }
+
+    func pass() {
+        locked {
+            count += 1
+            while !isOpen { condition.wait() }
+        }
+    }
+
+    private func locked<R>(_ body: () -> R) -> R {
+        condition.lock()
+        defer { condition.unlock() }
+        return body()
     }
 }

@@ -32,7 +32,7 @@ final class TestServer: Sendable {
         (options.requestsPerSecond, options.requestBurst) = (10_000, 10_000)
         // Low, so that no client is disconnected on a slow machine.
         (options.minimumRateSeconds, options.idleSeconds, options.shutdownSeconds) = (3600, 3600, 1200)
-        options.readinessSeconds = 600
+        (options.readinessSeconds, options.pauseSeconds) = (600, 3600)
         configure(&options)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

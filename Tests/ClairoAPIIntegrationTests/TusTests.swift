@@ -141,22 +141,120 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test func ofTwoConcurrentSendersTheLaterOneWins() async throws {
-        let film = try Data(contentsOf: try await Clip(seconds: 1).make())
+    /// Sends the beginning of a PATCH request with the rest of the film.
+    private func startPatch(
+        _ server: TestServer, _ path: String, _ film: Data, at offset: Int, sending count: Int
+    ) async throws -> RawConnection {
+        let version = metadata.uploads.first?.version
+        let connection = try RawConnection(port: server.port)
+        try await connection.send(
+            "PATCH \(path) HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: \(offset)\r\nContent-Type: application/offset+octet-stream\r\nConnection: close\r\nContent-Length: \(film.count - offset)\r\n\r\n"
+        )
+        try await eventually { metadata.uploads.first?.version != version }
+        try await connection.send(film.dropFirst(offset).prefix(count))
+        return connection
+    }
+
+    /// A phone that changes its network: its connections die, and nobody tells the server.
+    @Test func whatASilentConnectionHasSentCountsWhenTheClientAsks() async throws {
+        let film = try Data(contentsOf: try await paddedClip(25 << 20, in: scratch))
         let server = try await start()
         let path = try await create(server, "-H", "Upload-Length: \(film.count)")
-        let version = try #require(metadata.uploads.first?.version)
-        let first = try RawConnection(port: server.port)
-        try await first.send(
-            "PATCH \(path) HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\nConnection: close\r\nContent-Length: \(film.count)\r\n\r\n"
-        )
-        try await first.send(film.prefix(1000))
-        try await eventually { metadata.uploads.first?.version == version + 1 }
-        #expect(try await patch(server, path, film, at: 0).status == 204)
-        try await first.send(film.dropFirst(1000))
-        #expect(try await first.answer().status == 409)
-        #expect(metadata.videos.count == 1)
+        var dead: [RawConnection] = []
+        var at = 0
+        while at < film.count, dead.count < 10 {
+            dead.append(try await startPatch(server, path, film, at: at, sending: 9_000_000))
+            let next = try #require(try await offset(server, path))
+            #expect(next > at && next <= min(film.count, at + 9_000_000), "\(at) \(next)")
+            at = next
+        }
+        #expect(at == film.count)
+        #expect(metadata.videos.map(\.sha256) == [Checksum.sha256(film)])
+        #expect(try await dead[0].answer().status == 409)
+        try await server.stop()
+    }
+
+    @Test func aRequestThatIsTakenOverKeepsItsBytes() async throws {
+        let film = try Data(contentsOf: try await Clip(seconds: 1).make())
+        let server = try await start { $0.pauseSeconds = 0.5 }
+        let path = try await create(server, "-H", "Upload-Length: \(film.count)")
+        let first = try await startPatch(server, path, film, at: 0, sending: 1000)
+        // It has paused, and still appends.
+        try await eventually { metadata.uploads.first?.offset == 1000 }
+        let second = try await patch(server, path, film, at: 0)
+        #expect(second.status == 409)
+        #expect(second.headers["upload-offset"] == "1000")
+        let ended = try await first.answer()
+        #expect(ended.status == 409)
+        #expect(try ended.code == "superseded")
+        #expect(ended.headers["upload-offset"] == "1000")
+        let at = 1000
+        #expect(try await patch(server, path, film.dropFirst(at), at: at).status == 204)
+        #expect(metadata.videos.map(\.sha256) == [Checksum.sha256(film)])
         #expect(metadata.messages.count == 1)
+        try await server.stop()
+    }
+
+    @Test func anUploadIsTerminatedWhileARequestAppendsToIt() async throws {
+        let server = try await start()
+        let path = try await create(server, "-H", "Upload-Length: 20000000")
+        let film = Data(repeating: 1, count: 20_000_000)
+        let silent = try await startPatch(server, path, film, at: 0, sending: 9_000_000)
+        #expect(try await server.curl(["-X", "DELETE"] + tus + [path]).status == 204)
+        #expect(try await silent.answer().status == 409)
+        #expect(try store.list(prefix: "").isEmpty)
+        #expect(try store.openUploads(prefix: "").isEmpty)
+        #expect(metadata.uploads.isEmpty)
+        try await server.stop()
+    }
+
+    /// Two servers on one database: the version of the row decides, and what a pause has committed counts.
+    @Test func anotherServerContinuesWhereASilentSenderPaused() async throws {
+        let film = try Data(contentsOf: try await paddedClip(10 << 20, in: scratch))
+        let (one, two) = (try await start { $0.pauseSeconds = 0.5 }, try await start())
+        let path = try await create(one, "-H", "Upload-Length: \(film.count)")
+        let silent = try await startPatch(one, path, film, at: 0, sending: 9_000_000)
+        try await eventually { metadata.uploads.first?.offset == 9_000_000 }
+        #expect(try await offset(two, path) == 9_000_000)
+        #expect(try await patch(two, path, film.dropFirst(9_000_000), at: 9_000_000).status == 204)
+        try await silent.send(film.dropFirst(9_000_000))
+        #expect(try await silent.answer().status == 409)
+        #expect(metadata.videos.map(\.sha256) == [Checksum.sha256(film)])
+        try await one.stop()
+        try await two.stop()
+    }
+
+    @Test func aSenderThatIsTooSlowKeepsItsBytes() async throws {
+        let server = try await start {
+            ($0.minimumRate, $0.minimumRateSeconds) = (MinimumRate(constant: 1_000_000), 0.5)
+        }
+        let path = try await create(server, "-H", "Upload-Length: 20000000")
+        let slow = try await startPatch(server, path, Data(repeating: 1, count: 20_000_000), at: 0, sending: 1000)
+        let answer = try await slow.answer()
+        #expect(answer.status == 408)
+        let at = try #require(answer.headers["upload-offset"].flatMap { Int($0) })
+        #expect(metadata.uploads.first?.offset == Int64(at))
+        try await server.stop()
+    }
+
+    @Test(arguments: ["partial", "final;/v1/uploads/tus/a /v1/uploads/tus/b"])
+    func partsOfAnUploadAreRefusedAtOnce(concat: String) async throws {
+        let server = try await start()
+        let answer = try await server.curl(
+            ["-X", "POST"] + tus + ["-H", "Upload-Length: 10", "-H", "Upload-Concat: \(concat)", "/v1/uploads/tus"])
+        #expect(answer.status == 400)
+        #expect(try answer.code == "no_concatenation")
+        #expect(metadata.uploads.isEmpty)
+        try await server.stop()
+    }
+
+    @Test func theEndpointMayEndWithASlash() async throws {
+        let server = try await start()
+        let answer = try await server.curl(["-X", "POST"] + tus + ["-H", "Upload-Length: 10", "/v1/uploads/tus/"])
+        #expect(answer.status == 201)
+        let path = try #require(answer.headers["location"])
+        #expect(try await offset(server, path) == 0)
+        #expect(try await server.curl("-X", "OPTIONS", "/v1/uploads/tus/").headers["tus-version"] == "1.0.0")
         try await server.stop()
     }
 
@@ -270,7 +368,8 @@ internal import Testing
             import sys
             from tusclient import client
             url, path, stop = sys.argv[1], sys.argv[2], int(sys.argv[3])
-            uploader = client.TusClient(url + '/v1/uploads/tus').uploader(
+            # As through a proxy, to an endpoint that ends with a slash: the client resolves a relative Location.
+            uploader = client.TusClient(url + '/v1/uploads/tus/', headers={'X-Forwarded-For': '192.0.2.1'}).uploader(
                 path, chunk_size=3000000, metadata={'filename': 'film.mp4'}, upload_checksum=True,
                 url=(url + sys.argv[4]) if len(sys.argv) > 4 else None)
             uploader.upload(stop_at=stop if stop else None)

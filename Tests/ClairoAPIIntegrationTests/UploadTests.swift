@@ -237,7 +237,9 @@ internal import Testing
     }
 
     @Test func aSenderThatIsTooSlowIsDisconnected() async throws {
-        let server = try await start { ($0.minimumBytesPerSecond, $0.minimumRateSeconds) = (1_000_000, 0.5) }
+        let server = try await start {
+            ($0.minimumRate, $0.minimumRateSeconds) = (MinimumRate(constant: 1_000_000), 0.5)
+        }
         let connection = try RawConnection(port: server.port)
         try await connection.send(
             "POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nfirst bytes")
@@ -274,7 +276,7 @@ internal import Testing
     }
 
     @Test func uploadsOverTheConcurrencyLimitAreToldToRetryLater() async throws {
-        let server = try await start { $0.maxUploads = 1 }
+        let server = try await start { ($0.maxUploads, $0.slotPatienceSeconds) = (1, 0.2) }
         let film = try await Clip(seconds: 1).make()
         let first = try RawConnection(port: server.port)
         try await first.send("POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nbytes")
@@ -285,6 +287,48 @@ internal import Testing
         first.cut()
         try await checkNothingIsLeft()
         #expect(try await server.curl("-F", "file=@\(film.path)", "/v1/videos").status == 201)
+        try await server.stop()
+    }
+
+    @Test func aSilentSenderKeepsNobodyFromUploading() async throws {
+        let server = try await start {
+            ($0.maxUploads, $0.slotPatienceSeconds, $0.pauseSeconds) = (1, 600, 0.5)
+        }
+        let film = try await Clip(seconds: 1).make()
+        let bytes = try Data(contentsOf: film)
+        let silent = try RawConnection(port: server.port)
+        try await silent.send(
+            "POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: \(bytes.count)\r\n\r\n")
+        try await silent.send(bytes.prefix(1000))
+        try await eventually { !metadata.uploads.isEmpty }
+        // It gets the only place as soon as the first sender counts as pausing.
+        #expect(try await server.curl("-F", "file=@\(film.path)", "/v1/videos").status == 201)
+        try await silent.send(bytes.dropFirst(1000))
+        #expect(try await silent.answer().status == 201)
+        #expect(Set(metadata.videos.map(\.sha256)) == [Checksum.sha256(bytes)])
+        #expect(metadata.videos.count == 2)
+        try await server.stop()
+    }
+
+    @Test func aPlusInTheQueryIsASpace() async throws {
+        let server = try await start()
+        let film = try await Clip(seconds: 1).make()
+        let answer = try await server.curl(
+            "--data-binary", "@\(film.path)", "/v1/videos?name=my+film%2B.mp4&title=My+Summer")
+        #expect(try answer.json["name"] as? String == "my film+.mp4")
+        #expect(try answer.json["title"] as? String == "My Summer")
+        try await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(10))) func aFormInChunksOfOneByteIsRefusedLikeAnyOther() async throws {
+        let server = try await start()
+        let connection = try RawConnection(port: server.port)
+        let form = String(repeating: "--B\r\nContent-Disposition: form-data; name=a\r\nX: \(String(repeating: "x", count: 16_000))\r\n\r\n\r\n", count: 8)
+        try await connection.send(
+            "POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=B\r\n\r\n")
+        try await connection.send(form.utf8.map { "1\r\n\(Character(Unicode.Scalar($0)))\r\n" }.joined() + "0\r\n\r\n")
+        #expect(try await connection.answer().status == 400)
+        try await checkNothingIsLeft()
         try await server.stop()
     }
 }

@@ -95,7 +95,7 @@ final class RequestBodyReader {
         switch sender.reason {
         case nil: .disconnected
         case .tooSlow: APIError(.requestTimeout, "too_slow", "The body arrived too slowly")
-        case .slotNeeded: .busy("Other uploads need the place of this slow one; try again later", retryAfter: 5)
+        case .slotNeeded: .busy("Other uploads need the slot of this slow one; try again later", retryAfter: 5)
         case .takenOver: .superseded
         }
     }

@@ -192,8 +192,9 @@ extension Settings {
         do {
             try set(text)
         } catch {
-            if case .flag = origin(key) { throw error }
-            throw .configuration(error.message, advice: error.advice)
+            let message = "\(origin(key)): \(error.message)"
+            if case .flag = origin(key) { throw .usage(message, advice: error.advice) }
+            throw .configuration(message, advice: error.advice)
         }
     }
 }
