@@ -1,8 +1,8 @@
 internal import ClairoCore
 internal import Foundation
 
-/// The threads that run request handlers, apart from the pool of all other tasks. So health checks, metrics, signals and
-/// timers do not wait behind requests that keep a thread busy.
+/// The threads that run request handlers, apart from the pool of all other tasks. So health checks, metrics, signals
+/// and timers do not wait behind requests that keep a thread busy.
 ///
 /// A request has at most one job in the queue, so the number of connections bounds it.
 final class RequestThreads: _Concurrency.TaskExecutor {

@@ -262,7 +262,8 @@ internal import Testing
     ]
 
     @Test func pagesOfAnAllowedOriginMayUseEveryRoute() async throws {
-        let server = try await startWithTokens { $0.allowedOrigins = try! AllowedOrigins("https://app.example") }
+        let origins = try AllowedOrigins("https://app.example")
+        let server = try await startWithTokens { $0.allowedOrigins = origins }
         for path in Self.paths {
             let preflight = try await server.curl(
                 "-X", "OPTIONS", "-H", Self.origin, "-H", "Access-Control-Request-Method: PATCH", "-H",
@@ -272,7 +273,8 @@ internal import Testing
             #expect(preflight.headers["access-control-allow-methods"]?.contains("PATCH") == true)
             #expect(preflight.headers["access-control-allow-headers"]?.contains("Authorization") == true)
             let other = try await server.curl(
-                "-X", "OPTIONS", "-H", "Origin: https://evil.example", "-H", "Access-Control-Request-Method: POST", path)
+                "-X", "OPTIONS", "-H", "Origin: https://evil.example", "-H", "Access-Control-Request-Method: POST", path
+            )
             #expect(other.headers["access-control-allow-origin"] == nil)
             #expect(other.headers["vary"] == "Origin")
         }
@@ -303,7 +305,8 @@ internal import Testing
     }
 
     @Test func anAllowedOriginNeedsNoTokenIfThereAreNone() async throws {
-        let server = try await start { $0.allowedOrigins = try! AllowedOrigins("https://app.example") }
+        let origins = try AllowedOrigins("https://app.example")
+        let server = try await start { $0.allowedOrigins = origins }
         #expect(try await server.curl("-H", Self.origin, "/v1/videos").status == 200)
         #expect(try await server.curl("-H", "Origin: https://evil.example", "/v1/videos").status == 403)
         // A page that gave its name the address of this machine is still refused.
@@ -324,7 +327,8 @@ internal import Testing
             }
         }
         try await server.stop()
-        server = try await start { $0.publicURL = try! PublicURL("https://example.org/media") }
+        let url = try PublicURL("https://example.org/media")
+        server = try await start { $0.publicURL = url }
         let named = try await server.curl(create + ["-H", "X-Forwarded-Host: evil.example", "/v1/uploads/tus"])
         #expect(named.headers["location"]?.hasPrefix("https://example.org/media/v1/uploads/tus/") == true)
         // Some proxies pass the client's Host on. It is the server's own site.

@@ -298,7 +298,8 @@ internal import Testing
         let bytes = try Data(contentsOf: film)
         let silent = try RawConnection(port: server.port)
         try await silent.send(
-            "POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: \(bytes.count)\r\n\r\n")
+            "POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: \(bytes.count)\r\n\r\n"
+        )
         try await silent.send(bytes.prefix(1000))
         try await eventually { !metadata.uploads.isEmpty }
         // It gets the only place as soon as the first sender counts as pausing.
@@ -323,9 +324,13 @@ internal import Testing
     @Test(.timeLimit(.minutes(10))) func aFormInChunksOfOneByteIsRefusedLikeAnyOther() async throws {
         let server = try await start()
         let connection = try RawConnection(port: server.port)
-        let form = String(repeating: "--B\r\nContent-Disposition: form-data; name=a\r\nX: \(String(repeating: "x", count: 16_000))\r\n\r\n\r\n", count: 8)
+        let form = String(
+            repeating:
+                "--B\r\nContent-Disposition: form-data; name=a\r\nX: \(String(repeating: "x", count: 16_000))\r\n\r\n\r\n",
+            count: 8)
         try await connection.send(
-            "POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=B\r\n\r\n")
+            "POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=B\r\n\r\n"
+        )
         try await connection.send(form.utf8.map { "1\r\n\(Character(Unicode.Scalar($0)))\r\n" }.joined() + "0\r\n\r\n")
         #expect(try await connection.answer().status == 400)
         try await checkNothingIsLeft()

@@ -162,12 +162,13 @@ internal import Testing
 
     // MARK: Queries
 
-    @Test(arguments: [
-        ("title=My+Summer", "My Summer"), ("title=My%20Summer", "My Summer"), ("title=1%2B1", "1+1"),
-        ("title=F%C3%BC%C3%9Fe", "Füße"), ("title=a=b", "a=b"), ("title=", ""), ("title", ""), ("x=1&title=2", "2"),
-        ("title=1&title=2", "1"), ("ti%74le=1", "1"), ("title=100%", "100%"), ("title=%zz%4", "%zz%4"),
-        ("title=%+1", "% 1"), ("title=%FF", "\u{FFFD}"), ("other=1", nil), ("", nil), ("&&=&title=1", "1"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("title=My+Summer", "My Summer"), ("title=My%20Summer", "My Summer"), ("title=1%2B1", "1+1"),
+            ("title=F%C3%BC%C3%9Fe", "Füße"), ("title=a=b", "a=b"), ("title=", ""), ("title", ""), ("x=1&title=2", "2"),
+            ("title=1&title=2", "1"), ("ti%74le=1", "1"), ("title=100%", "100%"), ("title=%zz%4", "%zz%4"),
+            ("title=%+1", "% 1"), ("title=%FF", "\u{FFFD}"), ("other=1", nil), ("", nil), ("&&=&title=1", "1"),
+        ] as [(String, String?)])
     func aQueryIsDecodedAsFormsEncodeIt(query: String, title: String?) {
         #expect(QueryString(query)["title"] == title)
     }

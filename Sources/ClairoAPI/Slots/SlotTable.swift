@@ -45,9 +45,11 @@ struct SlotTable {
         while holders.count < count {
             let isReserved = count - holders.count <= reserve
             let candidates = waiting.indices.map { (index: $0, holding: holding(waiting[$0].caller)) }
-            guard let next = candidates.filter({ !isReserved || $0.holding < reserve }).min(by: { one, two in
-                (one.holding, one.index) < (two.holding, two.index)
-            }) else { break }
+            guard
+                let next = candidates.filter({ !isReserved || $0.holding < reserve }).min(by: { one, two in
+                    (one.holding, one.index) < (two.holding, two.index)
+                })
+            else { break }
             let (ticket, caller) = waiting.remove(at: next.index)
             holders[ticket] = caller
             granted.append(ticket)

@@ -1,6 +1,7 @@
 internal import Synchronization
 
-/// Limits the number of uploads that are received at once, to bound memory, and shares them among callers (`SlotTable`).
+/// Limits the number of uploads that are received at once, to bound memory, and shares the slots among callers
+/// (`SlotTable`).
 ///
 /// While callers wait for a slot, senders that are slower than `slowBytesPerSecond` lose theirs. A sender that pauses
 /// gives its slot back, with its memory, and takes one again when it goes on.

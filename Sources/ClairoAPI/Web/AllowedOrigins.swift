@@ -4,7 +4,8 @@ internal import Foundation
 /// The origins whose web pages may use the API with scripts (CORS). Without any, browsers allow only pages of the
 /// server's own origin.
 ///
-/// Sources: https://www.rfc-editor.org/rfc/rfc6454#section-6.2 (origins), https://fetch.spec.whatwg.org/#http-cors-protocol
+/// Sources: https://www.rfc-editor.org/rfc/rfc6454#section-6.2 (origins),
+/// https://fetch.spec.whatwg.org/#http-cors-protocol
 public struct AllowedOrigins: Sendable, Hashable {
     /// Whether pages of all origins are allowed.
     let includesAll: Bool

@@ -21,9 +21,9 @@ public struct PublicURL: Sendable, Hashable {
 /// How a response names another resource of the API.
 ///
 /// With a public URL, names are absolute URLs. Otherwise they depend on the way of the request. Directly from a client,
-/// the name is an absolute path. Through a proxy it is relative to the request's URL, because the proxy may have removed
-/// the beginning of the path. A client that cannot resolve a relative name needs the public URL. What a forwarding
-/// header says is never used, only that there is one: a relative name is right in any case.
+/// the name is an absolute path. Through a proxy it is relative to the request's URL, because the proxy may have
+/// removed the beginning of the path. A client that cannot resolve a relative name needs the public URL. What a
+/// forwarding header says is never used, only that there is one: a relative name is right in any case.
 ///
 /// Source: https://www.rfc-editor.org/rfc/rfc3986#section-5.2
 struct ResourceReference {

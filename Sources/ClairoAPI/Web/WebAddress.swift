@@ -36,7 +36,7 @@ struct WebAddress: Sendable, Hashable {
         }
         if host.hasPrefix("[") {
             guard host.hasSuffix("]"), host.count > 2,
-                host.dropFirst().dropLast().utf8.allSatisfy({ isDigit($0) || (97...102).contains($0) || $0 == 58 || $0 == 46 })
+                host.dropFirst().dropLast().utf8.allSatisfy({ "0123456789abcdef:.".utf8.contains($0) })
             else { return nil }
         } else {
             guard !host.isEmpty, host.utf8.allSatisfy({ isLetter($0) || isDigit($0) || "-._".utf8.contains($0) }) else {

@@ -64,8 +64,8 @@ struct PartStream: Sendable {
         return max(64 << 10, 1 << (Int.bitWidth - (count - 1).leadingZeroBitCount))
     }
 
-    /// Gives memory back while no part is in flight: the bytes kept for probing, and the part being filled if it has more
-    /// than `kept` bytes.
+    /// Gives memory back while no part is in flight: the bytes kept for probing, and the part being filled if it has
+    /// more than `kept` bytes.
     /// - Returns: The bytes of the part, to be given to `putBack`, or nil if they are still here.
     mutating func release(keeping kept: Int) -> Data? {
         passed?.release()
