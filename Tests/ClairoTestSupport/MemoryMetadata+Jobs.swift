@@ -99,7 +99,8 @@ extension MemoryMetadata {
         }
     }
 
-    public func purge(olderThanSeconds seconds: Double, webhookSeconds: Double) async throws(ClairoError) -> Int {
+    public func purge(olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int) async throws(ClairoError) -> Int
+    {
         try change { state in
             let now = Timestamp.now
             let limit = now.advanced(bySeconds: -seconds)

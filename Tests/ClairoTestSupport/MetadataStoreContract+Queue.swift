@@ -181,15 +181,15 @@ extension MetadataStoreContract {
                     try await store.claimOutbox(.webhook, owner: "r1", limit: 1, leaseSeconds: lease).map(\.id) == [
                         hooks[0].id
                     ])
-                #expect(try await store.purge(olderThanSeconds: 3600, webhookSeconds: 3600) == 0)
+                #expect(try await store.purge(olderThanSeconds: 3600, webhookSeconds: 3600, limit: 100) == 0)
                 // Slightly in the future, so that rows written now are older.
-                #expect(try await store.purge(olderThanSeconds: -3600, webhookSeconds: 3600) == 2)
+                #expect(try await store.purge(olderThanSeconds: -3600, webhookSeconds: 3600, limit: 100) == 2)
                 #expect(try await store.queuedCounts() == [Topic.uploads: 1, Topic.tasks: 1, "held": 1])
                 #expect(try await store.deadLetters(topic: nil, all: true, limit: 10).map(\.id) == [letters[1].id])
                 #expect(try await store.video(video.id) == video)
                 #expect(try await store.unsentMessages() == 3)
                 // Neither leased messages nor messages for the queue.
-                #expect(try await store.purge(olderThanSeconds: 3600, webhookSeconds: -3600) == 1)
+                #expect(try await store.purge(olderThanSeconds: 3600, webhookSeconds: -3600, limit: 100) == 1)
                 #expect(try await store.unsentMessages() == 2)
             },
         ]

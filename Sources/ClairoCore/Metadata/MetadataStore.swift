@@ -45,6 +45,7 @@ public struct SchemaVersions: Sendable, Hashable, Codable {
 public protocol UpkeepRecords: Sendable {
     /// Removes obsolete rows: redriven dead letters, and unleased messages of topics that the pipeline does not
     /// consume, both older than `seconds`; and webhooks that no relay has sent for `webhookSeconds`.
+    /// - Parameter limit: The approximate number of rows that one call removes; the caller repeats it until it returns 0.
     /// - Returns: The number of removed rows.
-    func purge(olderThanSeconds seconds: Double, webhookSeconds: Double) async throws(ClairoError) -> Int
+    func purge(olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int) async throws(ClairoError) -> Int
 }

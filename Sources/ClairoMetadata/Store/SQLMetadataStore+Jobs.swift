@@ -164,7 +164,7 @@ extension SQLMetadataStore {
         }
     }
 
-    func purge(olderThanSeconds seconds: Double, webhookSeconds: Double) async throws(ClairoError) -> Int {
+    func purge(olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int) async throws(ClairoError) -> Int {
         try await driver.write { connection in
             let now = try connection.now()
             let limit = SQLValue(now.advanced(bySeconds: -seconds))

@@ -50,7 +50,7 @@ public struct GarbageCollection: Sendable {
             report.uploads = try await abortUploads()
             report.rows = try await metadata.purge(
                 olderThanSeconds: max(olderThanSeconds, 86_400),
-                webhookSeconds: max(olderThanSeconds, Self.webhookSeconds))
+                webhookSeconds: max(olderThanSeconds, Self.webhookSeconds), limit: 1000)
         }
         return report
     }
