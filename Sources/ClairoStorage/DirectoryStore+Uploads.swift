@@ -110,6 +110,20 @@ extension DirectoryStore {
         rmdir("\(root.path)/\(Self.uploadsFolder)")
     }
 
+    /// Deletes the folders of uploads that have no record.
+    func removeUnrecordedUploads(notAfter latest: Timestamp, isDryRun: Bool) -> StoreUsage {
+        var usage = StoreUsage()
+        let ids = (try? FileManager.default.contentsOfDirectory(atPath: "\(root.path)/\(Self.uploadsFolder)")) ?? []
+        for id in ids {
+            guard let folder = try? folder(id), record(folder) == nil, let modified = Self.file(folder)?.modified,
+                modified <= latest
+            else { continue }
+            usage.add(bytes: Self.file(folder + "/data")?.size ?? 0)
+            if !isDryRun { try? FileManager.default.removeItem(atPath: folder) }
+        }
+        return usage
+    }
+
     /// Returns the content of `parts`, or nil if the upload does not exist. A line truncated by a crash is ignored.
     private func record(_ folder: String) -> (header: Header, parts: [Int: UploadedPart])? {
         guard let data = FileManager.default.contents(atPath: folder + "/parts") else { return nil }

@@ -205,17 +205,25 @@ public struct DirectoryStore: DurableStore {
     }
 
     public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
-        // Only the folder that contains the prefix needs to be walked.
-        let parts = prefix.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-        // No key contains such a component, and the walk must stay below the root.
-        guard parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { return [] }
-        let folder = parts.joined(separator: "/")
-        var keys: [ObjectKey] = []
-        try walk(folder.isEmpty ? root.path : root.path + "/" + folder, key: folder) { key, _ in keys.append(key) }
-        let found = keys.filter { candidate in
-            candidate.rawValue.hasPrefix(prefix) && key.map { $0 < candidate } ?? true
+        try entries(prefix: prefix, after: key, limit: limit).map(\.key)
+    }
+
+    public func entries(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectEntry] {
+        guard let folder = Self.folder(ofPrefix: prefix) else { return [] }
+        var found: [ObjectEntry] = []
+        try walk(folder.isEmpty ? root.path : root.path + "/" + folder, key: folder) { candidate, size in
+            guard candidate.rawValue.hasPrefix(prefix), key.map({ $0 < candidate }) ?? true else { return }
+            found.append(ObjectEntry(key: candidate, size: size))
         }
-        return Array(found.sorted().prefix(limit))
+        return Array(found.sorted { $0.key < $1.key }.prefix(limit))
+    }
+
+    /// The folder that contains all keys with a prefix, relative to the root. Nil if no key has this prefix: such a
+    /// folder could lie outside the root.
+    private static func folder(ofPrefix prefix: String) -> String? {
+        let parts = prefix.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        guard parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { return nil }
+        return parts.joined(separator: "/")
     }
 
     public func usage() throws(ClairoError) -> StoreUsage {
@@ -255,19 +263,49 @@ public struct DirectoryStore: DurableStore {
         if unlink(target) != 0, errno != ENOENT, errno != ENOTDIR, errno != EISDIR {
             throw fileError("Cannot remove \(target)", errno, reading: false)
         }
-        // Deletes folders that have become empty, because folders are not objects.
+        removeEmptyFolders(above: target)
+    }
+
+    /// Deletes folders that have become empty, because folders are not objects.
+    private func removeEmptyFolders(above target: String) {
         var folder = (target as NSString).deletingLastPathComponent
         while folder.hasPrefix(root.path + "/"), rmdir(folder) == 0 {
             folder = (folder as NSString).deletingLastPathComponent
         }
     }
 
-    /// Deletes the hidden files that killed writers left behind.
-    public func removePartialObjects() throws(ClairoError) {
-        guard let enumerator = FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil) else { return }
-        for case let url as URL in enumerator where Self.isTemporary(url.lastPathComponent) {
-            unlink(url.path)
+    /// Deletes the hidden files that killed writers left behind, and uploads that have no record because their writer
+    /// was killed while it began them.
+    @discardableResult
+    public func removePartialObjects(
+        prefix: String = "", olderThanSeconds seconds: Double = 0, isDryRun: Bool = false
+    ) throws(ClairoError) -> StoreUsage {
+        var usage = StoreUsage()
+        guard let folder = Self.folder(ofPrefix: prefix) else { return usage }
+        let top = folder.isEmpty ? root.path : root.path + "/" + folder
+        let latest = Timestamp.now.advanced(bySeconds: -seconds)
+        let names = FileManager.default.enumerator(atPath: top)
+        var partial: [String] = []
+        while let name = names?.nextObject() as? String {
+            guard Self.isTemporary((name as NSString).lastPathComponent) else { continue }
+            let path = "\(top)/\(name)"
+            guard let file = Self.file(path), file.modified <= latest else { continue }
+            usage.add(bytes: file.size)
+            partial.append(path)
         }
+        if !isDryRun {
+            for path in partial where unlink(path) == 0 { removeEmptyFolders(above: path) }
+        }
+        if prefix.isEmpty { usage += removeUnrecordedUploads(notAfter: latest, isDryRun: isDryRun) }
+        return usage
+    }
+
+    /// The size and modification time of a file or folder; nil if it does not exist.
+    static func file(_ path: String) -> (size: Int64, modified: Timestamp)? {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        let modified = Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1000
+        return (Int64(status.st_size), Timestamp(microseconds: modified))
     }
 
     /// Whether `put` created a file with this name, which ends in a UUID.

@@ -59,6 +59,30 @@ import Testing
         }
     }
 
+    @Test func leftoversAreRemovedByPrefixAndAge() throws {
+        try withFolder { folder in
+            let store = DirectoryStore(root: folder)
+            let name = ".partial-2-6F9619FF-8B86-D011-B42D-00C04FC964FF"
+            for place in ["v/1/deep", "v/2"] {
+                let parent = folder.appending(path: place)
+                try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+                try Data([1, 2, 3]).write(to: parent.appending(path: name))
+            }
+            let unrecorded = folder.appending(path: ".uploads/6f9619ff-8b86-d011-b42d-00c04fc964ff")
+            try FileManager.default.createDirectory(at: unrecorded, withIntermediateDirectories: true)
+            _ = try store.beginUpload(at: "v/3", partSize: 5 << 20)
+            #expect(try store.removePartialObjects(olderThanSeconds: 3600).objects == 0)
+            let all = try store.removePartialObjects(isDryRun: true)
+            #expect(all == StoreUsage(objects: 3, bytes: 6))
+            #expect(try store.removePartialObjects(prefix: "v/1/") == StoreUsage(objects: 1, bytes: 3))
+            #expect(!FileManager.default.fileExists(atPath: folder.path + "/v/1"), "nor its empty folders")
+            #expect(try store.removePartialObjects() == StoreUsage(objects: 2, bytes: 3))
+            #expect(!FileManager.default.fileExists(atPath: unrecorded.path))
+            #expect(try store.openUploads(prefix: "").count == 1)
+            #expect(try store.removePartialObjects(prefix: "../").objects == 0)
+        }
+    }
+
     @Test(arguments: ["../x", "a/../x", "/etc/x", "", "/", "a//b", "a/", ".", "..", "a/.", "a\u{0}b"])
     func aKeyThatIsNotAPlainPathIsRefused(key: String) throws {
         try withFolder { folder in

@@ -161,6 +161,16 @@ public enum ObjectStoreContract {
                 }
                 #expect(try store.list(prefix: "") == ["deep/er/new", "new"])
             },
+            Clause("entries are the listed keys with their sizes") { store in
+                for (index, key) in (["a/1", "a/2", "b", "a/10"] as [ObjectKey]).enumerated() {
+                    try store.put(bytes(index * 7), at: key)
+                }
+                let found = try store.entries(prefix: "a/", after: nil, limit: 10)
+                #expect(found.map(\.key) == ["a/1", "a/10", "a/2"])
+                #expect(found.map(\.size) == [0, 21, 7])
+                #expect(try store.entries(prefix: "a/", after: "a/1", limit: 1).map(\.key) == ["a/10"])
+                #expect(try store.entries(prefix: "c", after: nil, limit: 10).isEmpty)
+            },
             Clause("a list can be read in pages") { store in
                 let keys: [ObjectKey] = ["a", "b/1", "b/10", "b/2", "b c", "d+e", "é"]
                 for key in keys { try store.put(bytes(1), at: key) }

@@ -60,9 +60,17 @@ struct MeteredStore: DurableStore {
     func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
         try base.list(prefix: prefix, after: key, limit: limit)
     }
+    func entries(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectEntry] {
+        try base.entries(prefix: prefix, after: key, limit: limit)
+    }
     func usage() throws(ClairoError) -> StoreUsage { try base.usage() }
     func delete(_ key: ObjectKey) throws(ClairoError) { try base.delete(key) }
     func delete(_ keys: [ObjectKey]) throws(ClairoError) { try base.delete(keys) }
+    func removePartialObjects(
+        prefix: String, olderThanSeconds seconds: Double, isDryRun: Bool
+    ) throws(ClairoError) -> StoreUsage {
+        try base.removePartialObjects(prefix: prefix, olderThanSeconds: seconds, isDryRun: isDryRun)
+    }
     func beginUpload(at key: ObjectKey, sizes: PartSizes, sender: PartSender) throws(ClairoError) -> MultipartUpload {
         try base.beginUpload(at: key, sizes: sizes, sender: sender)
     }

@@ -13,6 +13,16 @@ public protocol BackingStore: ObjectStore {
 
     /// What the service has refused so far and Clairo does without: one clause for each, for `doctor`.
     var limitations: [String] { get }
+
+    /// Removes what killed writers left under `prefix` besides objects and multipart uploads, if it has not been written
+    /// to for `seconds`. A store whose writes leave nothing behind does nothing.
+    /// - Parameters:
+    ///   - prefix: Empty, or with a trailing slash.
+    ///   - isDryRun: Whether to count only.
+    /// - Returns: What was removed.
+    func removePartialObjects(
+        prefix: String, olderThanSeconds seconds: Double, isDryRun: Bool
+    ) throws(ClairoError) -> StoreUsage
 }
 
 extension BackingStore where Self: MultipartStore {
@@ -68,6 +78,10 @@ extension BackingStore {
         }
     }
 
+    public func removePartialObjects(
+        prefix: String, olderThanSeconds seconds: Double, isDryRun: Bool
+    ) throws(ClairoError) -> StoreUsage { StoreUsage() }
+
     /// An implementation for stores whose listings have no sizes.
     public func usage() throws(ClairoError) -> StoreUsage {
         var usage = StoreUsage()
@@ -88,6 +102,11 @@ public struct StoreUsage: Sendable, Hashable {
     public init(objects: Int = 0, bytes: Int64 = 0) {
         self.objects = objects
         self.bytes = bytes
+    }
+
+    public static func += (usage: inout StoreUsage, other: StoreUsage) {
+        usage.objects += other.objects
+        usage.bytes += other.bytes
     }
 
     /// Counts one object.

@@ -24,6 +24,19 @@ public struct ObjectKey: Hashable, Sendable, Comparable, Codable, CustomStringCo
     }
 }
 
+/// An object in a listing.
+public struct ObjectEntry: Sendable, Hashable {
+    /// The object's key.
+    public var key: ObjectKey
+    /// Bytes.
+    public var size: Int64
+
+    public init(key: ObjectKey, size: Int64) {
+        self.key = key
+        self.size = size
+    }
+}
+
 /// The metadata of an object.
 public struct ObjectInfo: Sendable, Hashable {
     /// The object's key.

@@ -29,6 +29,9 @@ public protocol ObjectStore: Sendable {
     /// Up to `limit` keys that begin with `prefix` and follow `key`, sorted.
     func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey]
 
+    /// The same as `list`, with the size of each object, in as few requests as the store allows.
+    func entries(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectEntry]
+
     /// Deletes an object. Succeeds if it does not exist.
     func delete(_ key: ObjectKey) throws(ClairoError)
 
@@ -46,6 +49,15 @@ extension ObjectStore {
 
     public func delete(_ keys: [ObjectKey]) throws(ClairoError) {
         for key in keys { try delete(key) }
+    }
+
+    public func entries(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectEntry] {
+        var entries: [ObjectEntry] = []
+        for key in try list(prefix: prefix, after: key, limit: limit) {
+            // An object may have been deleted since it was listed.
+            if let size = try size(of: key) { entries.append(ObjectEntry(key: key, size: size)) }
+        }
+        return entries
     }
 
     /// The object's size in bytes, or nil if it does not exist.

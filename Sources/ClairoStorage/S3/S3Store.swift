@@ -227,6 +227,12 @@ public struct S3Store: DurableStore {
         return Array(keys.sorted().prefix(limit))
     }
 
+    public func entries(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectEntry] {
+        var entries: [ObjectEntry] = []
+        try listed(prefix: prefix, after: key, limit: limit) { entries.append(ObjectEntry(key: $0, size: $1)) }
+        return Array(entries.sorted { $0.key < $1.key }.prefix(limit))
+    }
+
     public func usage() throws(ClairoError) -> StoreUsage {
         var usage = StoreUsage()
         try listed(prefix: "", after: nil, limit: .max) { _, size in usage.add(bytes: size) }
