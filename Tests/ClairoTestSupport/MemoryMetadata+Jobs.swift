@@ -64,8 +64,8 @@ extension MemoryMetadata {
         of id: VideoID, attempts: Int, lost: Set<TaskID>, messages: @Sendable @escaping (WorkTask) -> [OutboxMessage]
     ) async throws(ClairoError) -> Job? {
         try change { (state) throws(ClairoError) in
-            guard let jobID = state.videos[id]?.jobID, var job = state.jobs[jobID],
-                [.failed, .cancelled].contains(job.state)
+            guard let video = state.videos[id], video.state != .deleting, let jobID = video.jobID,
+                var job = state.jobs[jobID], [.failed, .cancelled].contains(job.state), job.sweptAt == nil
             else { return nil }
             let now = Timestamp.now
             let undone = state.tasks(of: jobID).filter { $0.state != .succeeded || lost.contains($0.id) }
@@ -85,6 +85,7 @@ extension MemoryMetadata {
             (job.error, job.finishedAt, job.updatedAt) = (nil, nil, now)
             job.attempt += 1
             state.jobs[jobID] = job
+            state.garbage[jobID] = nil
             state.setVideo(job, to: .processing)
             return job
         }
@@ -128,6 +129,7 @@ extension MemoryMetadata.State {
         jobs[id]?.error = failure
         jobs[id]?.finishedAt = now
         jobs[id]?.updatedAt = now
+        noteGarbage(ofStopped: id, now: now)
         for var task in tasks(of: id) where !task.state.isFinal {
             (task.state, task.owner, task.leaseUntil, task.updatedAt) = (.cancelled, nil, nil, now)
             tasks[task.id] = task

@@ -65,6 +65,7 @@ extension MemoryMetadata {
             (job.state, job.updatedAt, job.finishedAt) = (.succeeded, .now, .now)
             job.warnings = result.warnings
             state.jobs[job.id] = job
+            state.noteGarbage(ofSucceeded: job)
             state.setVideo(job, to: .ready)
             state.videos[job.videoID]?.output = output
             state.renditions.removeAll { $0.videoID == job.videoID }

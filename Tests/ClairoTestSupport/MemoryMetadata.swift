@@ -15,6 +15,12 @@ public final class MemoryMetadata: MetadataStore {
         var lastSequence: Int64 = 0
         var renewals = 0
         var deadLetters: [DeadLetter] = []
+        var deletions: [VideoID: DeletionRow] = [:]
+        var duties: [Duty: DutyRow] = [:]
+        /// Since when a job has had garbage.
+        var garbage: [JobID: Timestamp] = [:]
+        /// Until when the workers of a stopped job may write.
+        var writesUntil: [JobID: Timestamp] = [:]
         var isAway = false
     }
 
@@ -87,14 +93,14 @@ public final class MemoryMetadata: MetadataStore {
 
     public func video(sha256: String) async throws(ClairoError) -> Video? {
         try change { state in
-            state.videos.values.filter { $0.sha256 == sha256 && ![.failed, .cancelled].contains($0.state) }
+            state.videos.values.filter { $0.sha256 == sha256 && ![.failed, .cancelled, .deleting].contains($0.state) }
                 .min { $0.id < $1.id }
         }
     }
 
     public func register(_ video: Video, message: OutboxMessage, upload: UploadID?) async throws(ClairoError) -> Bool {
         try change { (state) throws(ClairoError) in
-            if state.videos[video.id] != nil { return false }
+            if state.videos[video.id] != nil || state.deletions[video.id] != nil { return false }
             var video = video
             video.originalName = video.originalName.replacing("\0", with: "\u{FFFD}")
             state.videos[video.id] = video
@@ -111,11 +117,13 @@ public final class MemoryMetadata: MetadataStore {
     }
 
     public func deleteVideo(_ id: VideoID) async throws(ClairoError) -> Bool {
-        try change { state in
+        let now = self.now()
+        return try change { state in
             state.jobs = state.jobs.filter { $0.value.videoID != id }
             state.tasks = state.tasks.filter { $0.value.videoID != id }
             state.renditions.removeAll { $0.videoID == id }
             state.outbox.removeAll { $0.video == id }
+            state.finishDeletion(of: id, now: now)
             return state.videos.removeValue(forKey: id) != nil
         }
     }
@@ -151,6 +159,7 @@ public final class MemoryMetadata: MetadataStore {
             )
             (row.title, row.originalName, row.sha256) = (upload.title, upload.originalName, upload.sha256)
             row.expiresAt = upload.expiresAt
+            row.updatedAt = .now
             row.version += 1
             state.uploads[upload.id] = row
             return row

@@ -20,6 +20,7 @@ public enum MetadataStoreContract {
 
     public static let clauses: [Clause] =
         schema + videos + uploads + jobs + claims + tasks + stops + outbox + queue + deadLetters + statistics
+        + deletions + duties + garbage
 
     /// Lease duration in seconds, long enough not to expire on a busy machine.
     static let lease = 36_000.0

@@ -39,12 +39,14 @@ public struct Job: Sendable, Codable, Hashable {
     public var updatedAt: Timestamp
     /// When it ended.
     public var finishedAt: Timestamp?
+    /// When upkeep began to remove its whole output. Such a job cannot be resumed.
+    public var sweptAt: Timestamp?
 
     public init(
         id: JobID, videoID: VideoID, state: State = .planning, profile: String, priority: Priority,
         tenant: String = Video.defaultTenant, queueAt: Timestamp? = nil, attempt: Int = 1, plan: Plan? = nil,
         warnings: [MediaWarning] = [], error: Failure? = nil, traceID: String, createdAt: Timestamp,
-        updatedAt: Timestamp? = nil, finishedAt: Timestamp? = nil
+        updatedAt: Timestamp? = nil, finishedAt: Timestamp? = nil, sweptAt: Timestamp? = nil
     ) {
         self.id = id
         self.videoID = videoID
@@ -61,5 +63,6 @@ public struct Job: Sendable, Codable, Hashable {
         self.createdAt = createdAt
         self.updatedAt = updatedAt ?? createdAt
         self.finishedAt = finishedAt
+        self.sweptAt = sweptAt
     }
 }

@@ -6,7 +6,8 @@
 /// change is a conditional update on a version or attempt and returns whether it was applied, so a worker that lost its
 /// claim changes nothing. Comparisons between machines use the database's clock.
 public protocol MetadataStore: VideoRecords, UploadRecords, JobRecords, JobLifecycle, TaskRecords, OutboxRecords,
-    QueueRecords, DeadLetterRecords, StatisticsRecords, UpkeepRecords, SchemaRecords, DatabaseHealth
+    QueueRecords, DeadLetterRecords, StatisticsRecords, UpkeepRecords, DeletionRecords, DutyRecords, GarbageRecords,
+    SchemaRecords, DatabaseHealth
 {
     /// Closes all connections.
     func close() async
@@ -41,7 +42,7 @@ public struct SchemaVersions: Sendable, Hashable, Codable {
     }
 }
 
-/// For the garbage collection.
+/// The removal of obsolete rows.
 public protocol UpkeepRecords: Sendable {
     /// Removes obsolete rows: redriven dead letters, and unleased messages of topics that the pipeline does not
     /// consume, both older than `seconds`; and webhooks that no relay has sent for `webhookSeconds`.

@@ -12,6 +12,8 @@ public struct Video: Sendable, Codable, Hashable {
         case failed
         /// Its last job was stopped.
         case cancelled
+        /// Its bytes are being removed. The row is deleted when they are gone.
+        case deleting
     }
 
     /// Id of the video.

@@ -22,15 +22,16 @@ public protocol VideoRecords: Sendable {
     /// Videos, newest first.
     func videos(_ filter: VideoFilter) async throws(ClairoError) -> [Video]
 
-    /// The oldest video with this content that has neither failed nor been cancelled.
+    /// The oldest video with this content that has neither failed nor been cancelled or deleted.
     func video(sha256: String) async throws(ClairoError) -> Video?
 
     /// Inserts the video and its message and completes its upload, in one transaction. Idempotent.
-    /// - Returns: False, and writes nothing, if the video exists.
+    /// - Returns: False, and writes nothing, if the video exists or was deleted.
     /// - Throws: `temporary` (75), and writes nothing, if `upload` is given and no longer open.
     func register(_ video: Video, message: OutboxMessage, upload: UploadID?) async throws(ClairoError) -> Bool
 
-    /// Deletes a video with its jobs, tasks, renditions and unsent messages. Succeeds if there is none.
+    /// The last step of a deletion, after the bytes are gone: deletes a video with its jobs, tasks, renditions and unsent
+    /// messages. Succeeds if there is none.
     /// - Returns: Whether the video existed.
     func deleteVideo(_ id: VideoID) async throws(ClairoError) -> Bool
 

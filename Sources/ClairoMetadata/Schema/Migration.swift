@@ -24,6 +24,9 @@ struct Migration: Sendable {
             try connection.hasColumn("warnings", of: "jobs")
                 ? [] : ["ALTER TABLE jobs ADD COLUMN warnings \(connection.dialect.text)"]
         },
+        Migration(version: 6, name: "deletions, duties, marks of garbage, sizes of dead letters") { connection in
+            try Schema6.statements(connection)
+        },
     ]
 
     /// The version that this program needs.

@@ -49,14 +49,16 @@ extension SQLConnection {
 
     /// - Returns: False if the dead letter exists.
     func insert(_ letter: DeadLetter) throws -> Bool {
-        try insert(
+        let payload = letter.payload.base64EncodedString()
+        return try insert(
             into: "dead_letters",
             [
                 "id": SQLValue(letter.id), "topic": SQLValue(letter.topic),
                 "partition_number": SQLValue(letter.partition.map(Int64.init)),
                 "message_offset": SQLValue(letter.offset),
                 "message_key": SQLValue(letter.key), "headers": try .json(letter.headers),
-                "payload": SQLValue(letter.payload.base64EncodedString()), "failure": try .json(letter.failure),
+                "payload": SQLValue(payload), "bytes": SQLValue(payload.utf8.count),
+                "failure": try .json(letter.failure),
                 "attempts": SQLValue(letter.attempts), "video_id": SQLValue(letter.videoID),
                 "created_at": SQLValue(letter.createdAt), "redriven_at": SQLValue(letter.redrivenAt),
             ])

@@ -94,7 +94,7 @@ extension SQLMetadataStore {
                 guard let stopped = try connection.job(job.id) else { return nil }
                 for message in messages(stopped) { try connection.insert(message, of: id, now: now) }
             case .cancelled: return connection.mayHaveCommitted ? video : nil
-            case .ready, .failed: return nil
+            case .ready, .failed, .deleting: return nil
             }
             try connection.execute(
                 "UPDATE videos SET state = ?, updated_at = ? WHERE id = ?",
@@ -107,8 +107,8 @@ extension SQLMetadataStore {
         of id: VideoID, attempts: Int, lost: Set<TaskID>, messages: @Sendable @escaping (WorkTask) -> [OutboxMessage]
     ) async throws(ClairoError) -> Job? {
         try await driver.write { connection in
-            guard let video = try connection.lockVideo(id), let jobID = video.jobID,
-                let job = try connection.lockJob(jobID)
+            guard let video = try connection.lockVideo(id), video.state != .deleting, let jobID = video.jobID,
+                let job = try connection.lockJob(jobID), job.sweptAt == nil
             else { return nil }
             guard [.failed, .cancelled].contains(job.state) else {
                 return connection.mayHaveCommitted && !job.state.isFinal ? job : nil
@@ -136,7 +136,7 @@ extension SQLMetadataStore {
             try connection.execute(
                 """
                 UPDATE jobs SET state = ?, tasks_left = ?, attempt = attempt + 1, failure = NULL, finished_at = NULL,
-                    updated_at = ? WHERE id = ?
+                    garbage_since = NULL, updated_at = ? WHERE id = ?
                 """,
                 [SQLValue(state), SQLValue(left), SQLValue(now), SQLValue(jobID)])
             try connection.execute(
@@ -201,6 +201,7 @@ extension SQLConnection {
         try execute(
             "UPDATE jobs SET state = ?, failure = ?, updated_at = ?, finished_at = ? WHERE id = ?",
             [SQLValue(state), try .json(failure), SQLValue(now), SQLValue(now), SQLValue(id)])
+        try noteGarbage(ofStopped: id, now: now)
         try execute(
             """
             UPDATE tasks SET state = ?, owner = NULL, claimable_at = NULL, updated_at = ?
@@ -235,6 +236,7 @@ extension Job {
             queueAt: try row.timestamp("queue_at"), attempt: try row.int("attempt"),
             plan: try row.optionalJSON("plan"), warnings: warnings ?? [], error: try row.optionalJSON("failure"),
             traceID: try row.text("trace_id"), createdAt: try row.timestamp("created_at"),
-            updatedAt: try row.timestamp("updated_at"), finishedAt: try row.optionalTimestamp("finished_at"))
+            updatedAt: try row.timestamp("updated_at"), finishedAt: try row.optionalTimestamp("finished_at"),
+            sweptAt: try row.optionalTimestamp("swept_at"))
     }
 }

@@ -76,6 +76,7 @@ extension SQLMetadataStore {
             try connection.execute(
                 "UPDATE videos SET state = ?, output = ?, failure = NULL, updated_at = ? WHERE id = ?",
                 [SQLValue(Video.State.ready), try .json(output), SQLValue(now), SQLValue(video.id)])
+            try connection.noteGarbage(ofSucceeded: job, now: now)
             // Renditions of the previous job are no longer part of the video's output.
             try connection.execute("DELETE FROM renditions WHERE video_id = ?", [SQLValue(video.id)])
             for rendition in renditions { try connection.insert(rendition) }

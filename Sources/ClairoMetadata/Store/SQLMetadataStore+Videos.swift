@@ -25,14 +25,18 @@ extension SQLMetadataStore {
     func video(sha256: String) async throws(ClairoError) -> Video? {
         try await driver.read { connection in
             try connection.row(
-                "SELECT * FROM videos WHERE sha256 = ? AND state NOT IN (?, ?) ORDER BY id LIMIT 1",
-                [SQLValue(sha256), SQLValue(Video.State.failed), SQLValue(Video.State.cancelled)]
+                "SELECT * FROM videos WHERE sha256 = ? AND state NOT IN (?, ?, ?) ORDER BY id LIMIT 1",
+                [
+                    SQLValue(sha256), SQLValue(Video.State.failed), SQLValue(Video.State.cancelled),
+                    SQLValue(Video.State.deleting),
+                ]
             ).map(Video.init)
         }
     }
 
     func register(_ video: Video, message: OutboxMessage, upload: UploadID?) async throws(ClairoError) -> Bool {
         try await driver.write { connection in
+            if try connection.wasDeleted(video.id) { return false }
             guard try connection.insert(video) else {
                 // The trace id is random, so a row with this id was written by this call.
                 return try connection.mayHaveCommitted && connection.video(video.id)?.traceID == video.traceID
@@ -60,6 +64,7 @@ extension SQLMetadataStore {
             try connection.execute("DELETE FROM outbox WHERE video_id = ?", [SQLValue(id)])
             // Foreign keys delete jobs, tasks and renditions.
             let count = try connection.execute("DELETE FROM videos WHERE id = ?", [SQLValue(id)])
+            try connection.finishDeletion(of: id)
             return count > 0 || connection.mayHaveCommitted
         }
     }

@@ -1,0 +1,191 @@
+internal import ClairoCore
+
+/// Duties: leader leases.
+extension SQLMetadataStore {
+    func takeDuty(_ duty: Duty, owner: String, leaseSeconds: Double, evenIfNotDue: Bool) async throws(ClairoError)
+        -> Bool
+    {
+        try await driver.write { connection in
+            let now = try connection.now()
+            let until = SQLValue(now.advanced(bySeconds: leaseSeconds))
+            let count = try connection.execute(
+                """
+                UPDATE duties SET owner = ?, lease_until = ?
+                WHERE name = ? AND (owner = ? AND lease_until > ? OR lease_until <= ? AND due_at <= ?)
+                """,
+                [
+                    SQLValue(owner), until, SQLValue(duty), SQLValue(owner), SQLValue(now), SQLValue(now),
+                    SQLValue(evenIfNotDue ? Timestamp(microseconds: .max) : now),
+                ])
+            if count > 0 { return true }
+            guard try connection.row("SELECT name FROM duties WHERE name = ?", [SQLValue(duty)]) == nil else {
+                return false
+            }
+            return try connection.insert(
+                into: "duties",
+                ["name": SQLValue(duty), "owner": SQLValue(owner), "lease_until": until, "due_at": SQLValue(now)])
+        }
+    }
+
+    func endDuty(_ duty: Duty, owner: String, succeeded: Bool, dueAfterSeconds seconds: Double)
+        async throws(ClairoError)
+    {
+        try await driver.write { connection in
+            let now = try connection.now()
+            _ = try connection.execute(
+                """
+                UPDATE duties SET owner = NULL, lease_until = ?, due_at = ?,
+                    succeeded_at = CASE WHEN ? = 1 THEN ? ELSE succeeded_at END
+                WHERE name = ? AND owner = ?
+                """,
+                [
+                    SQLValue(now), SQLValue(now.advanced(bySeconds: seconds)), SQLValue(succeeded ? 1 : 0), SQLValue(now),
+                    SQLValue(duty), SQLValue(owner),
+                ])
+        }
+    }
+
+    func dutyStatus(_ duty: Duty) async throws(ClairoError) -> DutyStatus? {
+        try await driver.read { connection in
+            let now = try connection.now()
+            return try connection.row("SELECT * FROM duties WHERE name = ?", [SQLValue(duty)]).map { row in
+                DutyStatus(
+                    owner: try row.timestamp("lease_until") > now ? try row.optionalText("owner") : nil,
+                    succeededAt: try row.optionalTimestamp("succeeded_at"))
+            }
+        }
+    }
+}
+
+/// Marks of garbage, and bounds.
+extension SQLMetadataStore {
+    func jobsWithGarbage(olderThanSeconds seconds: Double, after last: JobWithGarbage?, limit: Int)
+        async throws(ClairoError) -> [JobWithGarbage]
+    {
+        try await driver.read { connection in
+            let latest = try connection.now().advanced(bySeconds: -seconds)
+            let since = SQLValue(last?.since ?? Timestamp(microseconds: .min))
+            return try connection.query(
+                """
+                SELECT * FROM jobs WHERE garbage_since <= ? AND (garbage_since > ? OR garbage_since = ? AND id > ?)
+                ORDER BY garbage_since, id LIMIT ?
+                """,
+                [
+                    SQLValue(latest), since, since, SQLValue(last?.job.id.rawValue ?? ""), SQLValue(max(0, limit)),
+                ]
+            ).map { JobWithGarbage(job: try Job($0), since: try $0.timestamp("garbage_since")) }
+        }
+    }
+
+    func beginSweep(of job: Job) async throws(ClairoError) -> Bool {
+        try await driver.write { connection in
+            try connection.execute(
+                "UPDATE jobs SET swept_at = COALESCE(swept_at, ?) WHERE id = ? AND state = ? AND attempt = ?",
+                [SQLValue(try connection.now()), SQLValue(job.id), SQLValue(job.state), SQLValue(job.attempt)]) > 0
+        }
+    }
+
+    func endSweep(of job: Job) async throws(ClairoError) {
+        try await driver.write { connection in
+            _ = try connection.execute(
+                "UPDATE jobs SET garbage_since = NULL WHERE id = ? AND state = ? AND attempt = ?",
+                [SQLValue(job.id), SQLValue(job.state), SQLValue(job.attempt)])
+        }
+    }
+
+    func idleUploads(olderThanSeconds seconds: Double, limit: Int) async throws(ClairoError) -> [UploadSession] {
+        try await driver.read { connection in
+            let latest = try connection.now().advanced(bySeconds: -seconds)
+            return try connection.query(
+                "SELECT * FROM uploads WHERE updated_at <= ? ORDER BY updated_at, id LIMIT ?",
+                [SQLValue(latest), SQLValue(max(0, limit))]
+            ).map(UploadSession.init)
+        }
+    }
+
+    func trimDeadLetters(toCount count: Int, bytes: Int64, limit: Int) async throws(ClairoError) -> [RemovedDeadLetter]
+    {
+        try await driver.write { connection in
+            let total = try connection.row(
+                "SELECT COUNT(*) AS count, COALESCE(SUM(bytes), 0) AS bytes FROM dead_letters", [])
+            var tooMany = try (total?.int("count") ?? 0) - count
+            var tooLarge = try (total?.integer("bytes") ?? 0) - bytes
+            guard tooMany > 0 || tooLarge > 0 else { return [] }
+            let rows = try connection.query(
+                """
+                SELECT id, topic, created_at, redriven_at, bytes FROM dead_letters
+                ORDER BY CASE WHEN redriven_at IS NULL THEN 1 ELSE 0 END, created_at, id LIMIT ?
+                """, [SQLValue(max(0, limit))])
+            var removed: [RemovedDeadLetter] = []
+            for row in rows {
+                guard tooMany > 0 || tooLarge > 0 else { break }
+                let id: MessageID = try row.id("id")
+                try connection.execute("DELETE FROM dead_letters WHERE id = ?", [SQLValue(id)])
+                tooMany -= 1
+                tooLarge -= try row.optionalInteger("bytes") ?? 0
+                removed.append(
+                    RemovedDeadLetter(
+                        id: id, topic: try row.text("topic"), createdAt: try row.timestamp("created_at"),
+                        wasRedriven: try row.optionalTimestamp("redriven_at") != nil))
+            }
+            return removed
+        }
+    }
+
+    func trimQueue(toCount count: Int, limit: Int) async throws(ClairoError) -> Int {
+        try await driver.write { connection in
+            let now = SQLValue(try connection.now())
+            let topics = try connection.query(
+                "SELECT DISTINCT topic FROM queue WHERE topic NOT IN (?, ?)",
+                [SQLValue(Topic.uploads), SQLValue(Topic.tasks)])
+            var removed = 0
+            for topic in try topics.map({ try $0["topic"] }) {
+                // The newest message that is too many.
+                let newest = try connection.row(
+                    "SELECT sequence FROM queue WHERE topic = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?",
+                    [topic, SQLValue(max(0, count))])
+                guard let newest else { continue }
+                let rows = try connection.query(
+                    """
+                    SELECT sequence FROM queue WHERE topic = ? AND sequence <= ? AND claimable_at <= ?
+                    ORDER BY sequence LIMIT ?
+                    """, [topic, try newest["sequence"], now, SQLValue(max(0, limit))])
+                for row in rows {
+                    removed += try connection.execute("DELETE FROM queue WHERE sequence = ?", [row["sequence"]])
+                }
+            }
+            return removed
+        }
+    }
+}
+
+extension SQLConnection {
+    /// Marks a job that ends unsuccessfully, and records until when its workers may write. Call before its tasks are
+    /// ended.
+    func noteGarbage(ofStopped id: JobID, now: Timestamp) throws {
+        let last = try row(
+            "SELECT MAX(claimable_at) AS lease_until FROM tasks WHERE job_id = ? AND state = ?",
+            [SQLValue(id), SQLValue(WorkTask.State.running)])
+        let until = SQLValue(try last?.optionalTimestamp("lease_until"))
+        try execute(
+            """
+            UPDATE jobs SET garbage_since = ?,
+                writes_until = CASE WHEN writes_until >= ? THEN writes_until ELSE COALESCE(?, writes_until) END
+            WHERE id = ?
+            """, [SQLValue(now), until, until, SQLValue(id)])
+    }
+
+    /// Marks a job that has succeeded after repeated attempts, and the jobs whose output it replaces.
+    func noteGarbage(ofSucceeded job: Job, now: Timestamp) throws {
+        let again = try row("SELECT id FROM tasks WHERE job_id = ? AND attempt > 1 LIMIT 1", [SQLValue(job.id)])
+        if again != nil || job.attempt > 1 {
+            try execute("UPDATE jobs SET garbage_since = ? WHERE id = ?", [SQLValue(now), SQLValue(job.id)])
+        }
+        try execute(
+            """
+            UPDATE jobs SET garbage_since = ?
+            WHERE video_id = ? AND id <> ? AND state = ? AND swept_at IS NULL AND garbage_since IS NULL
+            """,
+            [SQLValue(now), SQLValue(job.videoID), SQLValue(job.id), SQLValue(Job.State.succeeded)])
+    }
+}
