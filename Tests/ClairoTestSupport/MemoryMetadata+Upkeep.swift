@@ -154,7 +154,7 @@ extension MemoryMetadata {
     public func idleUploads(olderThanSeconds seconds: Double, limit: Int) async throws(ClairoError) -> [UploadSession] {
         let latest = now().advanced(bySeconds: -seconds)
         return try change { state in
-            let idle = state.uploads.values.filter { $0.updatedAt <= latest }
+            let idle = state.uploads.values.filter { $0.updatedAt <= latest && $0.state != .complete }
             return Array(idle.sorted { ($0.updatedAt, $0.id) < ($1.updatedAt, $1.id) }.prefix(max(0, limit)))
         }
     }

@@ -253,6 +253,9 @@ extension MetadataStoreContract {
                     return upload
                 }
                 for upload in uploads { try await store.createUpload(upload) }
+                var complete = MetadataSamples.upload(expiresIn: 36_000)
+                (complete.state, complete.updatedAt) = (.complete, uploads[1].updatedAt)
+                try await store.createUpload(complete)
                 func idle(_ seconds: Double, limit: Int = 10) async throws -> [UploadID] {
                     try await store.idleUploads(olderThanSeconds: seconds, limit: limit).map(\.id)
                 }

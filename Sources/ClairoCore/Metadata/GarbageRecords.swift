@@ -47,7 +47,7 @@ public protocol GarbageRecords: Sendable {
     /// Removes the mark of a job that has no garbage any more, unless it changed since it was read.
     func endSweep(of job: Job) async throws(ClairoError)
 
-    /// Uploads in any state that have not changed for `seconds`, longest first.
+    /// Uploads that are not complete and have not changed for `seconds`, longest first.
     func idleUploads(olderThanSeconds seconds: Double, limit: Int) async throws(ClairoError) -> [UploadSession]
 
     /// Removes dead letters until at most `count` with a total of `bytes` are left: redriven ones first, then the oldest.

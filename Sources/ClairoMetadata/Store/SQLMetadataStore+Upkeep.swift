@@ -97,8 +97,8 @@ extension SQLMetadataStore {
         try await driver.read { connection in
             let latest = try connection.now().advanced(bySeconds: -seconds)
             return try connection.query(
-                "SELECT * FROM uploads WHERE updated_at <= ? ORDER BY updated_at, id LIMIT ?",
-                [SQLValue(latest), SQLValue(max(0, limit))]
+                "SELECT * FROM uploads WHERE updated_at <= ? AND state <> ? ORDER BY updated_at, id LIMIT ?",
+                [SQLValue(latest), SQLValue(UploadSession.State.complete), SQLValue(max(0, limit))]
             ).map(UploadSession.init)
         }
     }

@@ -26,7 +26,7 @@ public struct ObjectEventHandler: Sendable {
     }
 
     private let own: [ObjectLocation]
-    private let metadata: any VideoRecords
+    private let metadata: any VideoRecords & DeletionRecords
     private let prober: any MediaProber
     private let openBucket: OpenBucket
     private let profile: String
@@ -39,7 +39,7 @@ public struct ObjectEventHandler: Sendable {
     ///   - profile: The profile of registered videos. `priority` and `tenant` apply to them as well.
     ///   - stop: Cancels the probing of a source.
     public init(
-        ownStores: [any BackingStore], metadata: any VideoRecords, prober: any MediaProber,
+        ownStores: [any BackingStore], metadata: any VideoRecords & DeletionRecords, prober: any MediaProber,
         openBucket: @escaping OpenBucket, profile: String = "default", priority: Priority = .normal,
         tenant: String = Video.defaultTenant, stop: StopRequest = StopRequest()
     ) {
@@ -118,7 +118,7 @@ public struct ObjectEventHandler: Sendable {
         guard let info = found.info else { return .gone }
         if let eTag = notice.eTag, eTag != info.etag { return .ignored("it has since been replaced") }
         let id = VideoID.derived(from: "\(notice.bucket)\n\(notice.key)\n\(info.etag)", at: info.modified)
-        if let video = try await metadata.video(id) { return .known(video) }
+        if let outcome = try await knownOutcome(id) { return outcome }
         let name = notice.key.split(separator: "/").last.map(String.init) ?? notice.key
         let request = try UploadRequest(
             originalName: name, profile: profile, priority: priority, tenant: tenant)
@@ -146,7 +146,13 @@ public struct ObjectEventHandler: Sendable {
             traceID: traceID ?? UploadRegistration.traceID(), uploadedAt: info.modified, updatedAt: now)
         let message = try UploadRegistration.message(video, at: now)
         if try await metadata.register(video, message: message, upload: nil) { return .registered(video) }
-        return .known(try await metadata.video(id) ?? video)
+        return try await knownOutcome(id) ?? .known(video)
+    }
+
+    /// The outcome for an object that was registered before; nil if it was not.
+    private func knownOutcome(_ id: VideoID) async throws(ClairoError) -> Outcome? {
+        if try await metadata.deletion(of: id) != nil { return .ignored("its video was deleted") }
+        return try await metadata.video(id).map { .known($0) }
     }
 }
 

@@ -22,18 +22,23 @@ public struct JobOperations: Sendable {
     }
 
     /// Resumes the last job of a video if it failed or was cancelled. Tasks that succeeded and whose files are still in
-    /// the store are not repeated.
+    /// the store are not repeated. If upkeep has removed them, a new job is started.
     /// - Parameter anew: Starts a new job from the source instead, even if the last one succeeded.
     /// - Returns: The running job, or nil if there is nothing to resume.
     public func retry(_ id: VideoID, anew: Bool = false) async throws(ClairoError) -> JobID? {
-        guard let video = try await metadata.video(id) else { throw Self.unknown(id) }
+        let video = try await existing(id)
         let last = try await metadata.jobs(of: id).first
         if let last, !last.state.isFinal || (last.state == .succeeded && !anew) { return nil }
-        guard let last, !anew else { return try await start.beginAnew(video) ? metadata.video(id)?.jobID : nil }
-        let lost = try await lostTasks(of: last)
-        return try await metadata.retryJob(of: id, attempts: Self.moreAttempts, lost: lost) { [messages] task in
-            [messages.task(task, traceID: video.traceID)]
-        }?.id
+        if let last, !anew, last.sweptAt == nil {
+            let lost = try await lostTasks(of: last)
+            let job = try await metadata.retryJob(of: id, attempts: Self.moreAttempts, lost: lost) { [messages] task in
+                [messages.task(task, traceID: video.traceID)]
+            }
+            if let job { return job.id }
+            // Upkeep may have begun to remove its segments meanwhile.
+            guard try await metadata.job(last.id)?.sweptAt != nil else { return nil }
+        }
+        return try await start.beginAnew(video) ? metadata.video(id)?.jobID : nil
     }
 
     /// Succeeded tasks of which a file is missing or has the wrong size.
@@ -70,11 +75,16 @@ public struct JobOperations: Sendable {
     /// Cancels a video's job, or prevents it from starting. Workers notice within seconds.
     /// - Returns: Nil if there is nothing to cancel.
     public func cancel(_ id: VideoID) async throws(ClairoError) -> Video? {
-        guard try await metadata.video(id) != nil else { throw Self.unknown(id) }
+        _ = try await existing(id)
         return try await metadata.cancelVideo(id) { [messages] job in messages.event(.cancelled, job: job) }
     }
 
-    private static func unknown(_ id: VideoID) -> ClairoError {
-        .noInput("Video \(id) does not exist", advice: "clairo status lists the videos.")
+    /// - Throws: `noInput` (66) if the video does not exist, `usage` (64) if it is being deleted.
+    private func existing(_ id: VideoID) async throws(ClairoError) -> Video {
+        guard let video = try await metadata.video(id) else {
+            throw .noInput("Video \(id) does not exist", advice: "clairo status lists the videos.")
+        }
+        if video.state == .deleting { throw VideoDeletion.refusal(of: id) }
+        return video
     }
 }

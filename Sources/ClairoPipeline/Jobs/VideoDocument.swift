@@ -253,6 +253,6 @@ extension Failure {
 }
 
 extension Video.State {
-    /// Whether the state changes only on request.
-    public var isFinal: Bool { [.ready, .failed, .cancelled].contains(self) }
+    /// Whether nothing is left to wait for but a request.
+    public var isFinal: Bool { [.ready, .failed, .cancelled, .deleting].contains(self) }
 }

@@ -39,7 +39,7 @@ public struct DeadLetterOperations: Sendable {
     public func redrive(_ letter: DeadLetter) async throws(ClairoError) -> Outcome {
         if letter.redrivenAt != nil { return .wasRedriven }
         if letter.topic == Topic.tasks, let id = letter.videoID {
-            let isThere = try await metadata.video(id) != nil
+            let isThere = try await metadata.video(id).map { $0.state != .deleting } ?? false
             // Does nothing if the job was resumed meanwhile.
             if isThere { _ = try await jobs.retry(id) }
             guard try await metadata.redriveDeadLetter(letter.id, messages: []) else { return .wasRedriven }

@@ -98,7 +98,7 @@ public struct DirectUploads: Sendable {
     /// Completes the object and registers the video. Idempotent.
     /// - Throws: `badInput` if the source is unusable or does not match its checksum. The upload is then deleted.
     public func complete(_ session: UploadSession) async throws(ClairoError) -> Completion {
-        if let video = try await registration.metadata.video(session.videoID) { return .registered(video) }
+        if let video = try await registration.registered(session) { return .registered(video) }
         guard let upload = session.multipart else { throw .defect("Upload \(session.id) was never started") }
         // Renews the session, so that the sweep does not remove it while the source is probed.
         var renewed = session

@@ -68,7 +68,7 @@ public struct FileUpload: Sendable {
         let print = try identity()
         // An earlier run may have completed the upload without reporting it. A failed video is uploaded again.
         if let old = try await metadata.upload(fingerprint: print), old.state == .complete, old.size == source.size,
-            let video = try await metadata.video(old.videoID), ![.failed, .cancelled].contains(video.state)
+            let video = try await metadata.video(old.videoID), ![.failed, .cancelled, .deleting].contains(video.state)
         {
             return Outcome(video: video, sentBytes: 0, session: old.id)
         }

@@ -81,7 +81,7 @@ public struct ResumableUploads: Sendable {
     /// - Parameter sha256: The checksum, if it was computed while receiving. Otherwise it is computed from the store.
     /// - Throws: `badInput` if the source is unusable. The upload is then deleted.
     public func finish(_ session: UploadSession, sha256: String? = nil) async throws(ClairoError) -> Video {
-        if let video = try await registration.metadata.video(session.videoID) { return video }
+        if let video = try await registration.registered(session) { return video }
         guard let upload = session.multipart, let size = session.size else {
             throw .defect("Upload \(session.id) has no size")
         }

@@ -10,12 +10,14 @@ public struct UploadRegistration: Sendable {
     /// The raw store.
     public let store: any UploadStore
     /// The database of videos and uploads.
-    public let metadata: any VideoRecords & UploadRecords
+    public let metadata: any VideoRecords & UploadRecords & DeletionRecords
     /// Probes sources.
     public let prober: any MediaProber
 
     /// - Parameter store: The raw store.
-    public init(store: any UploadStore, metadata: any VideoRecords & UploadRecords, prober: any MediaProber) {
+    public init(
+        store: any UploadStore, metadata: any VideoRecords & UploadRecords & DeletionRecords, prober: any MediaProber
+    ) {
         self.store = store
         self.metadata = metadata
         self.prober = prober
@@ -26,12 +28,12 @@ public struct UploadRegistration: Sendable {
     ///   - sha256: The checksum of the sent bytes, or nil to compute it from the store.
     ///   - media: The result of probing the source, or nil to probe it now.
     ///   - source: The object with some bytes in memory, or nil to read all of it from the store.
-    /// - Throws: `badInput` (65) if the source is unusable or does not match its checksum. The object and the session
-    ///   are then deleted.
+    /// - Throws: `badInput` (65) if the source is unusable or does not match its checksum, `noInput` (66) if the video
+    ///   was deleted. The object and the session are then deleted.
     public func finish(
         _ session: UploadSession, sha256: String? = nil, media: MediaInfo? = nil, source: (any ByteSource)? = nil
     ) async throws(ClairoError) -> Video {
-        if let video = try await metadata.video(session.videoID) { return video }
+        if let video = try await registered(session) { return video }
         let key = Video.sourceKey(session.videoID)
         let checked: (size: Int64, sha256: String, media: MediaInfo)
         do {
@@ -75,10 +77,20 @@ public struct UploadRegistration: Sendable {
             sha256: checked.sha256, media: checked.media, traceID: Self.traceID(), uploadedAt: now)
         let isNew = try await metadata.register(video, message: try Self.message(video, at: now), upload: session.id)
         guard !isNew else { return video }
-        guard let winner = try await metadata.video(session.videoID) else {
+        guard let winner = try await registered(session) else {
             throw .temporary("The video \(session.videoID) was deleted while it was being registered")
         }
         return winner
+    }
+
+    /// The video of a session; nil if it is not registered yet.
+    /// - Throws: `noInput` (66) if it was deleted, or is being deleted.
+    func registered(_ session: UploadSession) async throws(ClairoError) -> Video? {
+        let video = try await metadata.video(session.videoID)
+        if let video, video.state != .deleting { return video }
+        guard try await metadata.deletion(of: session.videoID) != nil else { return nil }
+        try await discard(session)
+        throw .noInput("The video \(session.videoID) was deleted", advice: "Upload it again.")
     }
 
     /// Deletes the bytes and the row of an upload, unless it has become a video.

@@ -22,6 +22,7 @@ public final class AttemptFolder: ObjectStore {
     private let foreignInits: Set<ObjectKey>
     private let inits: Set<ObjectKey>
     private let checkClaim: @Sendable () throws(ClairoError) -> Void
+    private let confirmClaim: @Sendable () throws(ClairoError) -> Void
     private let state = Mutex(State())
 
     private struct State {
@@ -30,11 +31,16 @@ public final class AttemptFolder: ObjectStore {
         var refusal: ClairoError?
     }
 
-    convenience init(store: any BackingStore, task: WorkTask, plan: Plan?, lease: Lease) {
+    /// - Parameter confirmClaim: Called in addition before each write of a file that publishes the output. Throws
+    ///   `cancelled` if the claim is void in the database.
+    convenience init(
+        store: any BackingStore, task: WorkTask, plan: Plan?, lease: Lease,
+        confirmClaim: @escaping @Sendable () throws(ClairoError) -> Void = {}
+    ) {
         self.init(
             store: store, folder: JobFolder(video: task.videoID, job: task.jobID), attempt: task.attempt,
-            kind: task.kind, index: task.index, plan: plan
-        ) { () throws(ClairoError) in try lease.check() }
+            kind: task.kind, index: task.index, plan: plan, check: { () throws(ClairoError) in try lease.check() },
+            confirm: confirmClaim)
     }
 
     /// The folder of the attempt described by a task document, for a task without access to the database.
@@ -52,18 +58,20 @@ public final class AttemptFolder: ObjectStore {
             }
         self.init(
             store: store, folder: JobFolder(video: spec.videoID, job: spec.jobID), attempt: spec.attempt, kind: kind,
-            index: index, plan: plan, check: check)
+            index: index, plan: plan, check: check, confirm: {})
     }
 
     private init(
         store: any BackingStore, folder: JobFolder, attempt: Int, kind: WorkTask.Kind, index: Int, plan: Plan?,
-        check: @escaping @Sendable () throws(ClairoError) -> Void
+        check: @escaping @Sendable () throws(ClairoError) -> Void,
+        confirm: @escaping @Sendable () throws(ClairoError) -> Void
     ) {
         self.store = store
         self.folder = folder
         self.attempt = attempt
         self.kind = kind
         checkClaim = check
+        confirmClaim = confirm
         inits = plan?.sharedInitKeys ?? []
         foreignInits = kind == .chunk && index > 0 ? inits : []
     }
@@ -189,6 +197,7 @@ public final class AttemptFolder: ObjectStore {
 
     public func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {
         try checkClaim()
+        if OutputLayout.entryPoints.contains(key) { try confirmClaim() }
         if foreignInits.contains(key) {
             try keepForeign(data, key)
         } else {

@@ -147,7 +147,10 @@ public struct Worker: Sendable {
             }
             guard let job, let video = try await services.metadata.video(task.videoID) else { throw .cancelled }
             let tasks = task.kind == .finish ? try await services.metadata.tasks(of: job.id) : []
-            let folder = AttemptFolder(store: services.output, task: task, plan: job.plan, lease: lease)
+            let folder = AttemptFolder(store: services.output, task: task, plan: job.plan, lease: lease) {
+                () throws(ClairoError) in
+                try waitOnThread { () throws(ClairoError) in try await confirm(task, lease) }
+            }
             do throws(ClairoError) {
                 var result = try await run(task, job: job, video: video, tasks: tasks, folder, lease)
                 result.files = task.kind.makesSegments ? folder.files : []
@@ -219,6 +222,20 @@ public struct Worker: Sendable {
             if Task.isCancelled { return }
             guard await renew(claimed) else { return claimed.lease.lose() }
         }
+    }
+
+    /// Renews the lease right before the output is published. Unlike the regular renewal, it needs the database's
+    /// answer: the job may have been cancelled, or the video deleted, since the last one.
+    private func confirm(_ task: WorkTask, _ lease: Lease) async throws(ClairoError) {
+        let now = ContinuousClock.now
+        guard
+            try await services.metadata.renewLease(
+                task.claim, leaseSeconds: lease.seconds, framesDone: lease.framesDone)
+        else {
+            lease.lose()
+            throw .cancelled
+        }
+        lease.renewed(since: now)
     }
 
     /// Renews the lease once and records progress.
