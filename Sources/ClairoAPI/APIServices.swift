@@ -11,7 +11,7 @@ struct APIServices: Sendable {
     let registration: UploadRegistration
     let resumable: ResumableUploads
     let direct: DirectUploads
-    let removal: VideoRemoval
+    let deletion: VideoDeletion
     let readiness: Readiness
     let finishing = Finishing()
     let appends = RunningAppends()

@@ -21,13 +21,13 @@ public struct UploadServer: Service {
 
     /// - Parameters:
     ///   - metadata: The database that `registration` writes to.
-    ///   - output: The store of the output, which is deleted with its video. If nil, output is kept.
+    ///   - deletion: Starts deletions of videos. Upkeep in another process removes the bytes.
     ///   - onListening: Called once, when the server accepts connections, with the bound port.
     ///   - observe: Called for each answered request.
     /// - Throws: `configuration` (78) if the options conflict or the token file is invalid.
     public init(
         options: ServerOptions, registration: UploadRegistration,
-        metadata: any VideoRecords & UploadRecords & JobRecords & DatabaseHealth, output: (any ObjectStore)? = nil,
+        metadata: any VideoRecords & UploadRecords & JobRecords & DatabaseHealth, deletion: VideoDeletion,
         logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in },
         observe: @escaping @Sendable (RequestEvent) -> Void = { _ in }
@@ -53,7 +53,7 @@ public struct UploadServer: Service {
         services = APIServices(
             options: options, metadata: metadata, registration: registration,
             resumable: ResumableUploads(registration), direct: DirectUploads(registration),
-            removal: VideoRemoval(raw: registration.store, output: output, metadata: metadata),
+            deletion: deletion,
             readiness: Readiness([
                 (
                     "database",

@@ -92,6 +92,13 @@ extension MetricFamily {
         "clairo_outbox_delivered_total", "Outbox messages that this process delivered")
     public static let outboxPostponed = counter(
         "clairo_outbox_postponed_total", "Outbox deliveries that failed and were postponed")
+    public static let upkeepRuns = counter(
+        "clairo_upkeep_runs_total", "Passes of upkeep in this process, by outcome: success or failure",
+        labels: ["outcome"])
+    public static let upkeepRemoved = counter(
+        "clairo_upkeep_removed_total", "What upkeep in this process removed", labels: ["what"])
+    public static let upkeepBytes = counter(
+        "clairo_upkeep_removed_bytes_total", "Size of the objects, uploads and files that upkeep removed, in bytes")
     public static let httpRequests = counter(
         "clairo_http_requests_total", "HTTP requests that the upload API answered", labels: ["method", "code"])
     public static let httpDuration = histogram(
@@ -105,6 +112,6 @@ extension MetricFamily {
         taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, mediaSeconds, decodeErrors, mediaWarnings, jobs,
         jobDuration, jobRealtime,
         storeRead, storeWritten, s3Requests, s3Duration, s3Retries, ecsRequests, databaseRequests, databaseDuration,
-        outboxDelivered, outboxPostponed, httpRequests, httpDuration,
+        outboxDelivered, outboxPostponed, upkeepRuns, upkeepRemoved, upkeepBytes, httpRequests, httpDuration,
     ]
 }

@@ -43,6 +43,10 @@ extension MetricFamily {
     public static let deadLettersPending = gauge(
         "clairo_dead_letters_pending", "Dead letters that have not been retried", labels: ["topic"])
 
+    public static let upkeepSuccess = gauge(
+        "clairo_upkeep_last_success_timestamp_seconds",
+        "When upkeep was last done completely, in seconds since 1970")
+
     // MARK: Stores
 
     public static let storeObjects = gauge("clairo_store_objects", "Objects in a store", labels: ["store"])

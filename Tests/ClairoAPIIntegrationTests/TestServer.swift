@@ -39,7 +39,7 @@ final class TestServer: Sendable {
         let server = try UploadServer(
             options: options,
             registration: UploadRegistration(store: store, metadata: metadata, prober: EngineProber(MediaTaskEngine())),
-            metadata: metadata, logger: logger
+            metadata: metadata, deletion: VideoDeletion(metadata: metadata), logger: logger
         ) { listening.yield($0) }
         let group = ServiceGroup(configuration: .init(services: [server], logger: logger))
         let running = Task {

@@ -52,14 +52,10 @@ struct VideoRoutes {
     }
 
     func delete(_ context: RequestContext, id text: String) async throws -> Response {
-        guard let id = VideoID(text) else { throw APIError.notFound("video") }
-        let removal = services.removal
-        switch try await runToCompletion({ try await removal.remove(id) }) {
-        case .removed: return Response(status: .noContent)
-        case .unknown: throw APIError.notFound("video")
-        case .busy:
-            throw APIError(.conflict, "processing", "The video is being processed; cancel it or wait until it ends")
+        guard let id = VideoID(text), let video = try await services.deletion.begin(id) else {
+            throw APIError.notFound("video")
         }
+        return .json(.accepted, VideoDocument(video, for: .client))
     }
 }
 

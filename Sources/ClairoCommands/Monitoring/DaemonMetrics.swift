@@ -46,6 +46,8 @@ final class DaemonMetrics: Sendable {
         registry.prepare(.sandboxKills, TaskKill.allCases.map { [$0.rawValue] })
         registry.prepare(
             .s3Requests, S3Event.Operation.allCases.map { [$0.rawValue, S3Event.Outcome.denied.rawValue] })
+        registry.prepare(.upkeepRuns, [["success"], ["failure"]])
+        registry.prepare(.upkeepRemoved, Self.counts(UpkeepReport()).map { [$0.key] })
         registry.prepare(.s3Retries, S3Event.Outcome.allCases.map { [$0.rawValue] })
         registry.prepare(
             .ecsRequests, ECSEvent.Outcome.allCases.map { [ECSEvent.Operation.runTask.rawValue, $0.rawValue] })
@@ -177,6 +179,19 @@ final class DaemonMetrics: Sendable {
         add(Double(batch.delivered), to: .outboxDelivered)
         add(Double(batch.postponed), to: .outboxPostponed)
         add(Double(batch.deadLetters), to: .deadLetters)
+    }
+
+    func count(_ report: UpkeepReport, succeeded: Bool) {
+        add(to: .upkeepRuns, succeeded ? "success" : "failure")
+        for (what, count) in Self.counts(report) { add(Double(count), to: .upkeepRemoved, what) }
+        add(Double(report.bytes), to: .upkeepBytes)
+    }
+
+    private static func counts(_ report: UpkeepReport) -> KeyValuePairs<String, Int> {
+        [
+            "objects": report.objects, "uploads": report.uploads, "partial_files": report.partialFiles,
+            "videos": report.videos, "dead_letters": report.deadLetters, "rows": report.rows,
+        ]
     }
 
     func count(_ event: RequestEvent) {

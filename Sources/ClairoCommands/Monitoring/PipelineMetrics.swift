@@ -36,7 +36,13 @@ struct PipelineMetrics: Sendable {
         let sources = [
             MetricsPage("database", freshness: .seconds(1), onTrouble: trouble("the database")) {
                 () throws(ClairoError) in
-                try await database.reading { (store) throws(ClairoError) in Self.page(try await store.statistics()) }
+                try await database.reading { (store) throws(ClairoError) in
+                    var page = Self.page(try await store.statistics())
+                    if let last = try await store.dutyStatus(.upkeep)?.succeededAt {
+                        page.add(.upkeepSuccess, Double(last.microseconds) / 1e6)
+                    }
+                    return page
+                }
             }
         ]
         var slowSources = stores.map { role, store in

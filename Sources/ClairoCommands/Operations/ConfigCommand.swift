@@ -27,13 +27,16 @@ struct ConfigCommand: EnvironmentCommand {
 
     @OptionGroup(title: "Server") var listenOptions: ListenOptions
 
+    @OptionGroup(title: "Upkeep") var upkeepOptions: UpkeepOptions
+
     @OptionGroup(title: "Docker") var dockerOptions: DockerOptions
 
     @OptionGroup(title: "Amazon ECS") var ecsOptions: ECSOptions
 
     func run(_ environment: CommandEnvironment) async throws {
         let flags =
-            queueOptions.flags + deliveryOptions.flags + listenOptions.flags + dockerOptions.flags + ecsOptions.flags
+            queueOptions.flags + deliveryOptions.flags + listenOptions.flags + upkeepOptions.flags + dockerOptions.flags
+            + ecsOptions.flags
         let settings = try await serviceOptions.settings(environment, own: flags)
         let rows = Settings.Key.allCases.map { key in
             ConfigReport.Row(

@@ -38,6 +38,8 @@ struct DoctorCommand: EnvironmentCommand {
 
     @OptionGroup(title: "Server") var listenOptions: ListenOptions
 
+    @OptionGroup(title: "Upkeep") var upkeepOptions: UpkeepOptions
+
     @OptionGroup(title: "Docker") var dockerOptions: DockerOptions
 
     @OptionGroup(title: "Amazon ECS") var ecsOptions: ECSOptions
@@ -62,14 +64,15 @@ struct DoctorCommand: EnvironmentCommand {
 
     func run(_ environment: CommandEnvironment) async throws {
         let flags =
-            queueOptions.flags + deliveryOptions.flags + listenOptions.flags + dockerOptions.flags + ecsOptions.flags
+            queueOptions.flags + deliveryOptions.flags + listenOptions.flags + upkeepOptions.flags + dockerOptions.flags
+            + ecsOptions.flags
         let services = Services(
             try await serviceOptions.settings(environment, own: flags), environment,
             kafkaProperties: queueOptions.properties)
         let settings = services.settings
         var report = DoctorReport(schema: 1, generator: TranscodeJob.generator, checks: [])
-        await report.note("settings", "profiles, tenant weights, webhook, listen, tokens") {
-            _ = try (services.profiles(), services.policy(), services.webhook())
+        await report.note("settings", "profiles, tenant weights, webhook, upkeep, listen, tokens") {
+            _ = try (services.profiles(), services.policy(), services.webhook(), services.upkeepOptions())
             try ServerOptions(settings).checkTokens()
         }
         await report.note("libraries", TranscodeJob.libraries + ", librdkafka \(KafkaQueue.libraryVersion)") {

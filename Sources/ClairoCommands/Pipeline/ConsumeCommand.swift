@@ -20,6 +20,9 @@ struct ConsumeCommand: EnvironmentCommand {
 
             With the queue local: a worker also relays the outbox. With Kafka, clairo produce does that.
 
+            One of all workers and relays removes obsolete data every few minutes, as clairo gc does by hand; not with \
+            --once, --until-idle or --no-gc.
+
             On SIGTERM and Ctrl-C a worker starts no more tasks. It releases the tasks that do not end within twelve \
             seconds, and exits. With --drain, or on SIGUSR1, it finishes its tasks first, however long they take. A second \
             signal ends it at once.
@@ -51,6 +54,8 @@ struct ConsumeCommand: EnvironmentCommand {
 
     @OptionGroup(title: "Queue") var queueOptions: QueueOptions
 
+    @OptionGroup(title: "Upkeep") var upkeepOptions: UpkeepOptions
+
     @OptionGroup(title: "Monitoring") var daemonOptions: DaemonOptions
 
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
@@ -75,7 +80,8 @@ struct ConsumeCommand: EnvironmentCommand {
     }
 
     func run(_ environment: CommandEnvironment) async throws {
-        let settings = try await serviceOptions.settings(environment, own: queueOptions.flags + deliveryOptions.flags + work.flags)
+        let settings = try await serviceOptions.settings(
+            environment, own: queueOptions.flags + deliveryOptions.flags + upkeepOptions.flags + work.flags)
         let stop = StopRequest()
         let (metrics, log) = (daemonOptions.metrics(settings), daemonOptions.log(environment))
         let services = Services(
@@ -89,6 +95,7 @@ struct ConsumeCommand: EnvironmentCommand {
             try await services.withMetadata { metadata in
                 let pipeline = try RunningPipeline(
                     services: services, metadata: metadata, work: work, options: options, limits: limitOptions.limits,
+                    upkeep: once || untilIdle ? nil : try services.upkeepSchedule(metadata, upkeepOptions, log: log),
                     log: log)
                 let status =
                     "consuming \(kinds ?? stages ?? "all kinds") from \(settings[.queue]), \(slots) \(slots == 1 ? "task" : "tasks") at once"

@@ -46,6 +46,29 @@ struct PipelineLog: Sendable {
         }
     }
 
+    /// Logs what upkeep removed, if anything.
+    func note(removed report: UpkeepReport) {
+        if report.isEmpty { return }
+        logger.info(
+            "obsolete data removed",
+            metadata: [
+                "objects": .stringConvertible(report.objects), "uploads": .stringConvertible(report.uploads),
+                "partial_files": .stringConvertible(report.partialFiles), "bytes": .stringConvertible(report.bytes),
+                "videos": .stringConvertible(report.videos), "dead_letters": .stringConvertible(report.deadLetters),
+                "rows": .stringConvertible(report.rows),
+            ])
+    }
+
+    /// Logs a dead letter that was removed because there were too many.
+    func note(removed letter: RemovedDeadLetter) {
+        logger.warning(
+            "dead letter removed: too many",
+            metadata: [
+                "dead_letter.id": "\(letter.id)", "topic": "\(letter.topic)", "created": "\(letter.createdAt)",
+                "redriven": .stringConvertible(letter.wasRedriven),
+            ])
+    }
+
     func note(_ event: WorkerEvent) {
         let ids = Self.metadata(event)
         switch event.content {

@@ -12,7 +12,8 @@ struct ProduceCommand: EnvironmentCommand {
         abstract: "Relay the outbox to the queue, or import existing objects.",
         discussion: """
             The relay sends each message of the outbox, in order, and removes it when the queue has accepted it. Several \
-            relays may run at once. Consumers ignore duplicates.
+            relays may run at once. Consumers ignore duplicates. With --follow, one of all relays and workers also removes \
+            obsolete data every few minutes, as clairo gc does by hand.
 
               clairo produce --once
               clairo produce --follow --queue kafka://broker1,broker2
@@ -59,6 +60,8 @@ struct ProduceCommand: EnvironmentCommand {
 
     @OptionGroup(title: "Queue") var queueOptions: QueueOptions
 
+    @OptionGroup(title: "Upkeep") var upkeepOptions: UpkeepOptions
+
     @OptionGroup(title: "Monitoring") var daemonOptions: DaemonOptions
 
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
@@ -76,7 +79,7 @@ struct ProduceCommand: EnvironmentCommand {
 
     func run(_ environment: CommandEnvironment) async throws {
         if lambda { return try await serveLambda(environment) }
-        let settings = try await serviceOptions.settings(environment, own: queueOptions.flags)
+        let settings = try await serviceOptions.settings(environment, own: queueOptions.flags + upkeepOptions.flags)
         let (metrics, log) = (daemonOptions.metrics(settings), daemonOptions.log(environment))
         let services = Services(
             settings, environment, kafkaProperties: queueOptions.properties, metrics: metrics,
@@ -104,6 +107,7 @@ struct ProduceCommand: EnvironmentCommand {
         let queue = try services.queue(metadata)
         let producer = try await queue.producer()
         let relay = try services.relay(metadata, producer)
+        let upkeep = try services.upkeepSchedule(metadata, upkeepOptions, log: log)
         let status = "relaying the outbox to \(services.settings[.queue])"
         log.note(status)
         try await Signals.runningDaemon(
@@ -116,7 +120,11 @@ struct ProduceCommand: EnvironmentCommand {
                     wakeSignal: WakeSignal(), count: { metrics?.count($0) }, log: log.warning(metrics))
             }
             drain.onCancel { task.cancel() }
-            try await task.value
+            async let upkept: Void? = upkeep?.run(until: drain)
+            let result = await task.result
+            drain.cancel()
+            _ = await upkept
+            try result.get()
         }
         await producer.close()
     }

@@ -8,13 +8,14 @@ struct RunningPipeline: Sendable {
     private let queue: any MessageQueue
     private let relay: @Sendable (any MessageProducer) throws(ClairoError) -> Relay
     private let consumer: Consumer
+    private let upkeep: UpkeepSchedule?
     private let wakeSignal: WakeSignal
     private let metrics: DaemonMetrics?
     private let log: PipelineLog
 
     init(
         services: Services, metadata: any MetadataStore, work: WorkOptions, options: Consumer.Options,
-        limits: InputLimits, log: PipelineLog
+        limits: InputLimits, upkeep: UpkeepSchedule? = nil, log: PipelineLog
     ) throws(ClairoError) {
         let queue = try services.queue(metadata, leaseSeconds: work.lease)
         let wakeSignal = WakeSignal()
@@ -22,6 +23,7 @@ struct RunningPipeline: Sendable {
         self.queue = queue
         self.wakeSignal = wakeSignal
         self.log = log
+        self.upkeep = upkeep
         metrics = services.metrics
         relay = { (producer: any MessageProducer) throws(ClairoError) in try services.relay(metadata, producer) }
         consumer = Consumer(
@@ -34,6 +36,19 @@ struct RunningPipeline: Sendable {
 
     /// Runs until `drain` or `stop` is requested, or until the options end it.
     func run(relays: Bool, drain: StopRequest, stop: StopRequest) async throws {
+        async let upkept: Void? = upkeep?.run(until: drain)
+        do {
+            try await consume(relays: relays, drain: drain, stop: stop)
+        } catch {
+            drain.cancel()
+            _ = await upkept
+            throw error
+        }
+        drain.cancel()
+        _ = await upkept
+    }
+
+    private func consume(relays: Bool, drain: StopRequest, stop: StopRequest) async throws {
         // A worker that only receives may have no permission on the other topics.
         let topics = relays ? Topic.all : [Topic.uploads, Topic.tasks]
         try await queue.prepare(topics, untilReached: drain, log: log)

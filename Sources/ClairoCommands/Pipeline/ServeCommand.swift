@@ -87,7 +87,7 @@ struct ServeCommand: EnvironmentCommand {
                 let server = try UploadServer(
                     options: configured,
                     registration: try services.registration(metadata, limits: limits, sandbox: sandbox),
-                    metadata: metadata, output: try services.outputStore(), logger: log.quietLogger,
+                    metadata: metadata, deletion: services.deletion(metadata), logger: log.quietLogger,
                     onListening: { port in
                         let host = configured.host.contains(":") ? "[\(configured.host)]" : configured.host
                         let words = "Listening on http://\(host):\(port)"

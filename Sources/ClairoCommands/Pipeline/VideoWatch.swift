@@ -91,6 +91,7 @@ struct VideoWatch {
         guard video.state != .cancelled else {
             return .temporary("Video \(video.id) is cancelled", advice: "clairo retry \(video.id) continues it.")
         }
+        guard video.state != .deleting else { return .noInput("Video \(video.id) is being deleted") }
         let kind = video.error?.kind ?? .defect
         return ClairoError(
             kind: kind == .cancelled ? .defect : kind, exitCode: exitCode(kind),

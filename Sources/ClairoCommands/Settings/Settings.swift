@@ -27,6 +27,10 @@ struct Settings: Sendable {
         case tokenFile = "token-file"
         case publicURL = "public-url"
         case allowOrigin = "allow-origin"
+        case gcInterval = "gc-interval"
+        case gcOlderThan = "gc-older-than"
+        case gcDeadLetters = "gc-dead-letters"
+        case gcDeadLetterBytes = "gc-dead-letter-bytes"
         case dockerImage = "docker-image"
         case dockerSocket = "docker-socket"
         case dockerFolder = "docker-folder"
@@ -64,6 +68,10 @@ struct Settings: Sendable {
             case .tokenFile: "file of tokens that clairo serve accepts"
             case .publicURL: "URL that clients of clairo serve use"
             case .allowOrigin: "origins whose web pages may use clairo serve"
+            case .gcInterval: "how often obsolete data is removed"
+            case .gcOlderThan: "how long failed jobs, replaced outputs, uploads and rows are kept"
+            case .gcDeadLetters: "largest number of dead letters"
+            case .gcDeadLetterBytes: "largest total size of dead letters"
             case .dockerImage: "image of tasks' containers"
             case .dockerSocket: "socket of the Docker daemon"
             case .dockerFolder: "folder for the sockets to tasks' containers"
@@ -148,7 +156,8 @@ struct Settings: Sendable {
             .cacheControl: ObjectDelivery.defaultCacheControl,
             .playlistCacheControl: ObjectDelivery.defaultPlaylistCacheControl,
             .playlistCompression: ObjectDelivery.Compression.gzip.rawValue,
-            .queue: "local:", .listen: "127.0.0.1:8080", .ecsContainer: "clairo",
+            .queue: "local:", .listen: "127.0.0.1:8080", .ecsContainer: "clairo", .gcInterval: "5m", .gcOlderThan: "7d",
+            .gcDeadLetters: "100000", .gcDeadLetterBytes: "1073741824",
         ]
         let sources: [(provider: any ConfigProvider, origin: (Key) -> Origin)] = [
             (InMemoryProvider(name: "flags", values: flagValues), { .flag("--\($0.rawValue)") }),

@@ -9,7 +9,7 @@ public struct UpkeepSchedule: Sendable {
     private let owner: String
     private let intervalSeconds: Double
     private let make: @Sendable (_ findsLeftovers: Bool) -> Upkeep
-    private let onEnd: @Sendable (UpkeepReport) -> Void
+    private let onEnd: @Sendable (UpkeepReport, ClairoError?) -> Void
     private let onError: @Sendable (ClairoError) -> Void
 
     /// The longest time in seconds between two questions whether upkeep is due.
@@ -22,11 +22,12 @@ public struct UpkeepSchedule: Sendable {
     /// - Parameters:
     ///   - owner: A unique name of this process.
     ///   - make: Returns the upkeep for one pass.
-    ///   - onEnd: Called after each pass with what it removed.
+    ///   - onEnd: Called after each pass with what it removed, and the first error of a part that failed.
     ///   - onError: Called for errors of the schedule itself.
     public init(
         _ records: any DutyRecords, owner: String, intervalSeconds: Double,
-        make: @escaping @Sendable (_ findsLeftovers: Bool) -> Upkeep, onEnd: @escaping @Sendable (UpkeepReport) -> Void,
+        make: @escaping @Sendable (_ findsLeftovers: Bool) -> Upkeep,
+        onEnd: @escaping @Sendable (UpkeepReport, ClairoError?) -> Void,
         onError: @escaping @Sendable (ClairoError) -> Void
     ) {
         self.records = records
@@ -63,7 +64,7 @@ public struct UpkeepSchedule: Sendable {
                     try await lease.check()
                     try await leftovers?.check()
                 }
-                onEnd(report)
+                onEnd(report, failure)
                 try await lease.end(
                     succeeded: failure == nil, dueAfterSeconds: failure == nil ? next : min(next, Self.retrySeconds))
                 try await leftovers?.end(succeeded: failure == nil, dueAfterSeconds: Self.leftoverSeconds)
