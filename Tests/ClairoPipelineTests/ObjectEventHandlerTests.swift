@@ -210,9 +210,30 @@ import Testing
         try incoming.put(clip, at: "a.wav")
         _ = try await handler().handle(event: event(record("a.wav", of: clip)))
         let video = try #require(metadata.videos.first)
-        let removed = try await VideoRemoval(raw: raw, output: output, metadata: metadata).remove(video.id)
-        guard case .removed = removed else { throw ClairoError.defect("\(removed)") }
+        try await delete(video.id)
         #expect(metadata.videos.isEmpty)
         #expect(try incoming.get("a.wav") == clip)
+    }
+
+    @Test func anEventOrAnOperatorDoesNotRegisterADeletedVideoAgain() async throws {
+        try incoming.put(clip, at: "a.wav")
+        let event = event(record("a.wav", of: clip))
+        _ = try await handler().handle(event: event)
+        let video = try #require(metadata.videos.first)
+        _ = try await VideoDeletion(metadata: metadata).begin(video.id)
+        #expect(try await handler().handle(event: event).ignored.map(\.reason) == ["its video was deleted"])
+        try await delete(video.id)
+        #expect(try await handler().handle(event: event).ignored.map(\.reason) == ["its video was deleted"])
+        let error = try await #require(throws: ClairoError.self) {
+            try await handler().handle(bucket: "incoming", key: "a.wav")
+        }
+        #expect(error.exitCode == .usage && metadata.videos.isEmpty)
+    }
+
+    private func delete(_ id: VideoID) async throws {
+        _ = try await VideoDeletion(metadata: metadata).begin(id)
+        let deletion = try #require(try await metadata.deletion(of: id))
+        let report = try await VideoRemoval(metadata: metadata, raw: raw, output: output).advance(deletion)
+        #expect(report.videos == 1)
     }
 }

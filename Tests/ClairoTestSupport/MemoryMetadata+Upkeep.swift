@@ -1,4 +1,5 @@
 public import ClairoCore
+internal import Foundation
 
 extension MemoryMetadata {
     /// A deletion or its tombstone.
@@ -58,12 +59,15 @@ extension MemoryMetadata {
     public func scheduleDeletion(of id: VideoID, _ next: Deletion.Next, failure: Failure?) async throws(ClairoError) {
         let now = self.now()
         try change { state in
-            state.deletions[id]?.dueAt =
-                switch next {
-                case .whenQuiet: state.deletions[id]?.quietAt
-                case .after(let seconds): now.advanced(bySeconds: seconds)
-                case .never: nil
-                }
+            if var row = state.deletions[id] {
+                row.dueAt =
+                    switch next {
+                    case .whenQuiet: row.quietAt
+                    case .after(let seconds): now.advanced(bySeconds: seconds)
+                    case .never: nil
+                    }
+                state.deletions[id] = row
+            }
             if state.videos[id]?.state == .deleting { state.videos[id]?.error = failure }
         }
     }

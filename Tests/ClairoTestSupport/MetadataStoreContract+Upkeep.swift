@@ -99,7 +99,8 @@ extension MetadataStoreContract {
                 #expect(try await store.deletion(of: video.id)?.finishedAt != nil)
                 #expect(try await store.dueDeletions(limit: 10).isEmpty, "the last look is later")
                 #expect(try await register(video, in: store) == false)
-                #expect(try await store.video(video.id) == nil && store.deleteVideo(video.id) == false)
+                #expect(try await store.video(video.id) == nil)
+                #expect(try await store.deleteVideo(video.id) == false)
                 #expect(try await store.removeTombstones(olderThanSeconds: 3600, limit: 10) == 0)
                 // Slightly in the future, so that a tombstone of now is older.
                 #expect(try await store.removeTombstones(olderThanSeconds: -3600, limit: 0) == 0)

@@ -9,7 +9,8 @@ enum Age {
     /// The age in seconds; nil if the text is not an age. A number without a unit is none, because some expect seconds
     /// and others days.
     static func seconds(_ text: String) -> Double? {
-        guard let unit = text.last.flatMap({ units[$0] }), text.first?.isNumber == true,
+        guard let unit = text.last.flatMap({ units[$0] }),
+            text.dropLast().allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
             let value = Double(text.dropLast()), value * unit <= longest
         else { return nil }
         return value * unit

@@ -223,10 +223,10 @@ public struct Upkeep: Sendable {
     }
 
     private func isOver(_ folder: JobFolder) async throws(ClairoError) -> Bool {
-        if let job = try await metadata.job(folder.job) { return job.state.isFinal }
-        // Otherwise this may be the wrong database.
-        if options.removesUnknown { return true }
-        return try await metadata.deletion(of: folder.video) != nil
+        // A video that is not gone yet is removed with its deletion.
+        if let deletion = try await metadata.deletion(of: folder.video) { return deletion.finishedAt != nil }
+        // If the job is unknown, this may be the wrong database.
+        return try await metadata.job(folder.job)?.state.isFinal ?? options.removesUnknown
     }
 
     // MARK: Uploads

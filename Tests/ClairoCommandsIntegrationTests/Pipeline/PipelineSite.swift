@@ -153,7 +153,7 @@ struct PipelineSite: Sendable {
             return isDone
         }
 
-        let collected = try await clairo("gc", "--older-than", "0")
+        let collected = try await clairo("gc", "--older-than", "0s")
         #expect(collected.status == 0, "\(collected)", sourceLocation: sourceLocation)
         let store = try outputStore()
         var named: Set<String> = []

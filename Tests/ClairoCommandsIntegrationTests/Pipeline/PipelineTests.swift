@@ -158,7 +158,7 @@ import Testing
         #expect(try await pipeline.clairo("cancel", id.rawValue).status == 64, "there is nothing left to stop")
         worker.send(SIGTERM)
         #expect(try await worker.outcome().status == 0)
-        #expect(try await pipeline.clairo("gc", "--older-than", "0").status == 0)
+        #expect(try await pipeline.clairo("gc", "--older-than", "0s").status == 0)
         let store = try pipeline.outputStore()
         #expect(try await onDedicatedThread(name: "list") { try store.list(prefix: "") }.isEmpty)
     }
@@ -217,7 +217,7 @@ import Testing
         #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
         let second = try #require(try await pipeline.video(id).jobID)
         #expect(first != second)
-        #expect(try await pipeline.clairo("gc", "--older-than", "0").status == 0)
+        #expect(try await pipeline.clairo("gc", "--older-than", "0s").status == 0)
         let store = try pipeline.outputStore()
         let old = try await onDedicatedThread(name: "list") { try store.list(prefix: "videos/\(id)/\(first)/") }
         #expect(old.isEmpty)
@@ -280,10 +280,73 @@ import Testing
 
     @Test func aDryRunReportsOnlyWhatItCounts() async throws {
         let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let nothing = "0 objects, 0 abandoned uploads, 0 partial files (0 bytes), 0 deleted videos"
         let dry = try await pipeline.clairo("gc", "--dry-run")
-        #expect(dry.status == 0 && dry.text == "would remove 0 objects (0 bytes)\n", "\(dry)")
-        #expect(
-            try await pipeline.clairo("gc").text == "removed 0 objects (0 bytes), 0 abandoned uploads, 0 rows\n")
+        #expect(dry.status == 0 && dry.text == "would remove \(nothing)\n", "\(dry)")
+        let outcome = try await pipeline.clairo("gc")
+        #expect(outcome.text == "removed \(nothing), 0 dead letters, 0 rows\n", "\(outcome)")
+    }
+
+    @Test func anAgeWithoutAUnitIsRefused() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        #expect(try await pipeline.clairo("gc", "--older-than", "7").status == 64)
+        #expect(try await pipeline.clairo("gc", more: ["CLAIRO_GC_OLDER_THAN": "7"]).status == 78)
+        #expect(try await pipeline.clairo("consume", "--gc-interval", "60").status == 78)
+    }
+
+    @Test func garbageCollectionCountsInterruptedUploadsAndRemovesTheirBytes() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let source = try await Clip(seconds: 2).make()
+        let upload = try pipeline.start(
+            ["upload", source.path, "--progress", "none"], more: ["CLAIRO_CRASH_AT": "upload.sent"])
+        #expect(try await upload.outcome().signal != nil)
+        let kept = try await pipeline.clairo("gc", "--older-than", "1w")
+        #expect(kept.text.contains(", 0 abandoned uploads,"), "it can be continued for a week: \(kept)")
+        let dry = try await pipeline.clairo("gc", "--older-than", "0s", "--dry-run")
+        #expect(dry.text.contains(", 1 abandoned uploads,") && !dry.text.contains("(0 bytes)"), "\(dry)")
+        let outcome = try await pipeline.clairo("gc", "--older-than", "0s")
+        #expect(outcome.text.contains(", 1 abandoned uploads,") && !outcome.text.contains("(0 bytes)"), "\(outcome)")
+        #expect(try await pipeline.clairo("gc", "--older-than", "0s").text.contains(", 0 abandoned uploads,"))
+        let left = try FileManager.default.subpathsOfDirectory(atPath: scratch.path("home/raw"))
+        #expect(left.allSatisfy { $0 == ".uploads" }, "\(left)")
+    }
+
+    /// The schedule of the daemon, not `clairo gc`.
+    @Test func aWorkerRemovesWhatIsObsolete() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let (doomed, kept) = (
+            try await pipeline.upload(try await Clip(seconds: 2).make()),
+            try await pipeline.upload(try await Clip(seconds: 3).make())
+        )
+        #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
+        #expect(try await pipeline.clairo("rm", "--no-wait", doomed.rawValue).text == "\(doomed) is being deleted\n")
+        #expect(try await pipeline.video(doomed).state == .deleting)
+        for command in ["retry", "cancel"] {
+            let refused = try await pipeline.clairo(command, doomed.rawValue)
+            #expect(refused.status == 64 && refused.errors.contains("is being deleted"), "\(refused)")
+        }
+        let worker = try pipeline.consumer("--gc-interval", "1s")
+        try await eventually { try await pipeline.site.inspect { try await $0.video(doomed) } == nil }
+        worker.send(SIGTERM)
+        #expect(try await worker.outcome().status == 0)
+        try await pipeline.audit([kept])
+    }
+
+    @Test func rmDeletesAVideoWhileItIsProcessed() async throws {
+        let pipeline = try await PipelineSite.make(.zeroService, in: scratch)
+        let id = try await pipeline.upload(try await Clip(seconds: 5).make())
+        #expect(try await pipeline.consumer("--once", "--concurrency", "1").outcome().status == 0)
+        let dry = try await pipeline.clairo("rm", "--dry-run", id.rawValue)
+        #expect(dry.text.hasSuffix("would delete \(id) with 1 objects\n"), "\(dry)")
+        #expect(try await pipeline.video(id).state == .processing)
+        let outcome = try await pipeline.clairo("rm", id.rawValue)
+        #expect(outcome.status == 0 && outcome.text.hasPrefix("\(id) is deleted: 1 objects, "), "\(outcome)")
+        #expect(try await pipeline.clairo("rm", id.rawValue).text == "\(id) was deleted before\n")
+        #expect(try await pipeline.clairo("rm", VideoID.make().rawValue).status == 66)
+        #expect(try await pipeline.clairo("status", id.rawValue).status == 66)
+        let left = try FileManager.default.subpathsOfDirectory(atPath: scratch.path("home/raw"))
+        #expect(left.isEmpty, "\(left)")
+        #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
     }
 
     @Test func anUnknownProfileFailsTheVideoAndNotTheWorker() async throws {
@@ -306,7 +369,7 @@ import Testing
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         #expect(try await pipeline.consumer("--until-idle").outcome().status == 0)
         let otherDatabase = ["CLAIRO_DATABASE": "sqlite:\(scratch.path("other.db"))"]
-        #expect(try await pipeline.clairo("gc", "--older-than", "0", more: otherDatabase).status == 0)
+        #expect(try await pipeline.clairo("gc", "--full", "--older-than", "0s", more: otherDatabase).status == 0)
         try await pipeline.audit([id])
     }
 

@@ -32,7 +32,7 @@ import Testing
             ("man/clairo-json.7.md", "dead letter list", DeadLetterList.self),
             ("man/clairo-json.7.md", "dead letter", DeadLetterDocument.self),
             ("man/clairo-json.7.md", "gc report", GCReport.self),
-            ("man/clairo-json.7.md", "gc counts", GarbageCollection.Report.self),
+            ("man/clairo-json.7.md", "gc counts", UpkeepReport.self),
             ("man/clairo-json.7.md", "migration report", MigrationReport.self),
             ("man/clairo-json.7.md", "config report", ConfigReport.self),
             ("man/clairo-json.7.md", "config setting", ConfigReport.Row.self),
