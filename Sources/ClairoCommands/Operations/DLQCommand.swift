@@ -110,17 +110,41 @@ struct DLQRedriveCommand: EnvironmentCommand {
         for text in ids { wanted.append(try DLQShowCommand.messageID(text)) }
         try await services.withMetadata { [wanted] metadata in
             let operations = try services.deadLetters(metadata)
-            let letters = try await all ? operations.list(topic: topic, all: false, limit: 100_000).map(\.id) : wanted
-            var count = 0
-            let failure = try await ForEachArgument.run(letters, environment) { id throws(ClairoError) in
-                switch try await operations.redrive(try await operations.letter(id)) {
-                case .redriven: count += 1
-                case .wasRedriven: environment.error("The dead letter \(id) was redriven before\n")
-                case .videoIsGone: environment.error("The video of the dead letter \(id) was deleted\n")
+            var (count, failure): (Int, AlreadyReported?) = (0, nil)
+            var tried: Set<MessageID> = []
+            var batch = all ? try await next(operations, after: tried) : wanted
+            while !batch.isEmpty {
+                let failed = try await ForEachArgument.run(batch, environment) { id throws(ClairoError) in
+                    switch try await operations.redrive(try await operations.letter(id)) {
+                    case .redriven: count += 1
+                    case .wasRedriven: environment.error("The dead letter \(id) was redriven before\n")
+                    case .videoIsGone: environment.error("The video of the dead letter \(id) was deleted\n")
+                    }
                 }
+                failure = failure ?? failed
+                tried.formUnion(batch)
+                batch = all ? try await next(operations, after: tried) : []
             }
-            environment.output("redriven \(count) of \(letters.count)\n")
+            environment.output("redriven \(count) of \(tried.count)\n")
             if let failure { throw failure }
+        }
+    }
+}
+
+extension DLQRedriveCommand {
+    /// The number of dead letters in memory at once: each may have 1 MiB.
+    private static let batch = 100
+
+    /// Dead letters that were not tried yet. Those that could not be redriven stay in the list.
+    private func next(
+        _ operations: DeadLetterOperations, after tried: Set<MessageID>
+    ) async throws(ClairoError) -> [MessageID] {
+        var limit = Self.batch
+        while true {
+            let found = try await operations.list(topic: topic, all: false, limit: limit).map(\.id)
+            let new = found.filter { !tried.contains($0) }
+            if !new.isEmpty || found.count < limit { return new }
+            limit *= 2
         }
     }
 }

@@ -84,7 +84,7 @@ struct GCCommand: EnvironmentCommand {
         if dryRun { return try await upkeep.run { () throws(ClairoError) in try stop.check() } }
         let lease = try await takeOver(metadata, environment, stop)
         do throws(ClairoError) {
-            let result = try await upkeep.run { () throws(ClairoError) in try await lease.check() }
+            let result = try await upkeep.run { () throws(ClairoError) in try lease.check() }
             try await lease.end(succeeded: result.failure == nil, dueAfterSeconds: 60)
             return result
         } catch {

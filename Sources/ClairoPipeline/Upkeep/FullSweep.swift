@@ -17,6 +17,7 @@ struct FullSweep: Sendable {
         var last: ObjectKey?
         var done: JobFolder?
         while true {
+            try await remover.mayContinue()
             let after = last
             let page = try await onDedicatedThread(name: "list") { [remover] () throws(ClairoError) in
                 try remover.store.list(prefix: OutputLayout.videos.rawValue, after: after, limit: Self.page)

@@ -61,8 +61,8 @@ public struct UpkeepSchedule: Sendable {
             let next = intervalSeconds * .random(in: 0.9...1.1)
             do throws(ClairoError) {
                 let (report, failure) = try await make(leftovers != nil).run { () throws(ClairoError) in
-                    try await lease.check()
-                    try await leftovers?.check()
+                    try lease.check()
+                    try leftovers?.check()
                 }
                 onEnd(report, failure)
                 try await lease.end(
