@@ -100,7 +100,8 @@ extension MemoryMetadata {
         }
     }
 
-    public func purge(olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int) async throws(ClairoError) -> Int
+    public func purge(olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int) async throws(ClairoError)
+        -> Int
     {
         try change { state in
             let now = Timestamp.now

@@ -27,7 +27,8 @@ extension MemoryMetadata {
         return try change { (state) throws(ClairoError) in
             guard let video = state.videos[id] else { return nil }
             if video.state == .deleting { return video }
-            for job in state.jobs.values.filter({ $0.videoID == id && !$0.state.isFinal }).sorted(by: { $0.id < $1.id }) {
+            for job in state.jobs.values.filter({ $0.videoID == id && !$0.state.isFinal }).sorted(by: { $0.id < $1.id })
+            {
                 state.stop(job.id, as: .cancelled)
                 if let stopped = state.jobs[job.id] { try state.post(messages(stopped), about: id) }
             }

@@ -21,7 +21,8 @@ extension MetadataStoreContract {
                 #expect(try await store.beginDeletion(of: .make()) { _ in [] } == nil)
                 #expect(try await store.deletion(of: .make()) == nil)
             },
-            Clause("a deletion cancels the running job, and waits for the leases of its workers") { store async throws in
+            Clause("a deletion cancels the running job, and waits for the leases of its workers") {
+                store async throws in
                 let tasks = try await create([.chunk, .chunk], in: store)
                 let held = try await claim(tasks[0], in: store)
                 let video = held.videoID
@@ -141,7 +142,8 @@ extension MetadataStoreContract {
                 #expect(try await store.takeDuty(.upkeep, owner: "a", leaseSeconds: lease, evenIfNotDue: false))
                 try await store.endDuty(.upkeep, owner: "a", succeeded: true, dueAfterSeconds: 3600)
                 let first = try #require(try await store.dutyStatus(.upkeep)?.succeededAt)
-                #expect(try await store.takeDuty(.upkeep, owner: "b", leaseSeconds: lease, evenIfNotDue: false) == false)
+                #expect(
+                    try await store.takeDuty(.upkeep, owner: "b", leaseSeconds: lease, evenIfNotDue: false) == false)
                 #expect(try await store.takeDuty(.upkeep, owner: "b", leaseSeconds: lease, evenIfNotDue: true))
                 try await store.endDuty(.upkeep, owner: "b", succeeded: false, dueAfterSeconds: -1)
                 #expect(try await store.dutyStatus(.upkeep) == DutyStatus(owner: nil, succeededAt: first))
@@ -157,14 +159,16 @@ extension MetadataStoreContract {
                 #expect(try await garbage(in: store).isEmpty)
                 #expect(try await store.job(job.id)?.sweptAt == nil)
             },
-            Clause("a job that succeeded after a repeated attempt has garbage until it is swept") { store async throws in
+            Clause("a job that succeeded after a repeated attempt has garbage until it is swept") {
+                store async throws in
                 let tasks = try await create([.chunk], in: store)
                 let lost = try await claim(tasks[0], in: store)
                 #expect(try await store.releaseTask(lost.claim, messages: []))
                 let job = try await publish(
                     try await end(try #require(try await store.job(lost.jobID)), in: store), heights: [720], in: store)
                 let ended = try #require(try await store.job(job.id))
-                let mark = try #require(try await store.jobsWithGarbage(olderThanSeconds: -3600, after: nil, limit: 10).first)
+                let mark = try #require(
+                    try await store.jobsWithGarbage(olderThanSeconds: -3600, after: nil, limit: 10).first)
                 #expect(mark.job == ended)
                 #expect(try await store.jobsWithGarbage(olderThanSeconds: 3600, after: nil, limit: 10).isEmpty)
                 try await store.endSweep(of: ended)
@@ -292,7 +296,9 @@ extension MetadataStoreContract {
             Clause("the queue keeps the newest messages of topics that nobody consumes") { store async throws in
                 let messages = (0..<5).map { MetadataSamples.message(of: .make(), topic: Topic.events, key: "\($0)") }
                 try await store.enqueue(messages)
-                let others = [Topic.uploads, Topic.tasks, "held"].map { MetadataSamples.message(of: .make(), topic: $0) }
+                let others = [Topic.uploads, Topic.tasks, "held"].map {
+                    MetadataSamples.message(of: .make(), topic: $0)
+                }
                 try await store.enqueue(others + [MetadataSamples.message(of: .make(), topic: "held", key: "k")])
                 let held = try await store.claimQueued(topics: ["held"], owner: "c", limit: 1, leaseSeconds: lease)
                 #expect(held.map(\.message.id) == [others[2].id])

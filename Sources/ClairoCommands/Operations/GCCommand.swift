@@ -15,8 +15,8 @@ struct GCCommand: EnvironmentCommand {
             objects that a running job may need, are kept. Once the segments of a failed or cancelled job are removed, \
             clairo retry starts another job.
 
-            --older-than also applies to uploads that were interrupted. With 0s, uploads and attempts that are running \
-            are removed too.
+            --older-than also applies to uploads that were interrupted and could still be continued. With 0s, uploads \
+            and attempts that are running end too.
 
               clairo gc --dry-run
               clairo gc --older-than 1d
@@ -34,7 +34,8 @@ struct GCCommand: EnvironmentCommand {
 
     @Flag(
         help:
-            "Like --full, and also remove published outputs that the database does not know. Make sure that it is the right database.")
+            "Like --full, and also remove published outputs that the database does not know. Make sure that it is the right database."
+    )
     var unknown = false
 
     @Flag(help: "Only list the objects to remove; rows are not counted.")
@@ -53,7 +54,7 @@ struct GCCommand: EnvironmentCommand {
             guard let seconds = Age.seconds(olderThan) else {
                 throw ClairoError.usage("--older-than \(olderThan) is not an age", advice: Age.advice)
             }
-            options.olderThanSeconds = seconds
+            (options.olderThanSeconds, options.idleUploadSeconds) = (seconds, seconds)
         }
         (options.isFull, options.removesUnknown, options.isDryRun) = (full || unknown, unknown, dryRun)
         let chosen = options

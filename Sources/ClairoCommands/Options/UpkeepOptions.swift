@@ -16,7 +16,7 @@ struct UpkeepOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How long segments of failed jobs, replaced outputs, paused uploads and old rows are kept (default: 7d).",
+            "How long segments of failed jobs, replaced outputs and old rows are kept (default: 7d).",
             valueName: "age"))
     var gcOlderThan: String?
 

@@ -69,7 +69,7 @@ struct Settings: Sendable {
             case .publicURL: "URL that clients of clairo serve use"
             case .allowOrigin: "origins whose web pages may use clairo serve"
             case .gcInterval: "how often obsolete data is removed"
-            case .gcOlderThan: "how long failed jobs, replaced outputs, uploads and rows are kept"
+            case .gcOlderThan: "how long segments of failed jobs, replaced outputs and old rows are kept"
             case .gcDeadLetters: "largest number of dead letters"
             case .gcDeadLetterBytes: "largest total size of dead letters"
             case .dockerImage: "image of tasks' containers"

@@ -25,7 +25,9 @@ private final class Answer<R: Sendable, E: Error>: Sendable {
 
     func wait() -> Result<R, E> {
         isThere.wait()
-        guard let result = result.withLock({ $0 }) else { preconditionFailure("The semaphore was signalled without a result") }
+        guard let result = result.withLock({ $0 }) else {
+            preconditionFailure("The semaphore was signalled without a result")
+        }
         return result
     }
 }

@@ -39,7 +39,8 @@ extension SQLMetadataStore {
                 WHERE name = ? AND owner = ?
                 """,
                 [
-                    SQLValue(now), SQLValue(now.advanced(bySeconds: seconds)), SQLValue(succeeded ? 1 : 0), SQLValue(now),
+                    SQLValue(now), SQLValue(now.advanced(bySeconds: seconds)), SQLValue(succeeded ? 1 : 0),
+                    SQLValue(now),
                     SQLValue(duty), SQLValue(owner),
                 ])
         }

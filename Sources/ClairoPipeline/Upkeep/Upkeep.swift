@@ -12,8 +12,11 @@ public struct Upkeep: Sendable {
     /// Ages and bounds.
     public struct Options: Sendable, Hashable {
         /// Seconds that failed and cancelled jobs keep their segments, that replaced output stays available, and that
-        /// uploads may pause.
+        /// obsolete rows are kept.
         public var olderThanSeconds = 7 * 86_400.0
+        /// Seconds after which an upload is removed although it has not expired; nil for never. A running upload may
+        /// record its progress rarely.
+        public var idleUploadSeconds: Double?
         /// The maximum number of dead letters.
         public var deadLetters = 100_000
         /// The maximum total size of dead letters in bytes, as stored.
@@ -65,9 +68,10 @@ public struct Upkeep: Sendable {
     private let observer: Observer
 
     /// Removes documents of dead ECS tasks that are older than `seconds`.
-    public typealias Exchange = @Sendable (
-        _ seconds: Double, _ isDryRun: Bool, _ onRemove: @Sendable (ObjectKey) -> Void
-    ) async throws(ClairoError) -> StoreUsage
+    public typealias Exchange =
+        @Sendable (
+            _ seconds: Double, _ isDryRun: Bool, _ onRemove: @Sendable (ObjectKey) -> Void
+        ) async throws(ClairoError) -> StoreUsage
 
     private static let batch = 100
     /// The number of jobs that are swept at once.
@@ -238,9 +242,10 @@ public struct Upkeep: Sendable {
         var seen: Set<UploadID> = []
         while true {
             let limit = options.isDryRun ? Int.max : seen.count + Self.batch
-            let found =
-                try await metadata.expiredUploads(limit: limit)
-                + metadata.idleUploads(olderThanSeconds: options.olderThanSeconds, limit: limit)
+            var found = try await metadata.expiredUploads(limit: limit)
+            if let seconds = options.idleUploadSeconds {
+                found += try await metadata.idleUploads(olderThanSeconds: seconds, limit: limit)
+            }
             let new = found.filter { seen.insert($0.id).inserted }
             if new.isEmpty { break }
             for session in new {

@@ -266,6 +266,27 @@ import Testing
         #expect(log.words.last == "chunk lost")
     }
 
+    /// Its lease still holds, but the database says that its claim is void.
+    @Test func theFinishTaskOfAVideoThatIsBeingDeletedPublishesNothing() async throws {
+        _ = try await MetadataStoreContract.create([.plan], in: metadata)
+        let (plan, metadata) = (plan, metadata)
+        let worker = worker(
+            ScriptedExecutor { (spec, io, _, _) async throws(ClairoError) in
+                guard case .finish = spec.work else { return try ScriptedExecutor.result(of: spec, io, plan) }
+                _ = try await VideoDeletion(metadata: metadata).begin(spec.videoID)
+                try await onDedicatedThread(name: "publish") { () throws(ClairoError) in
+                    try io.output?.put(Data("#EXTM3U".utf8), at: OutputLayout.masterPlaylist)
+                }
+                return TaskResult()
+            })
+        while let claimed = try await worker.claim(WorkTask.Kind.allCases) {
+            try await worker.perform(claimed, stop: StopRequest())
+        }
+        #expect(log.words.last == "finish lost")
+        #expect(try store.list(prefix: "").allSatisfy { !$0.rawValue.hasSuffix("master.m3u8") })
+        #expect(metadata.videos.map(\.state) == [.deleting])
+    }
+
     @Test func theTaskOfADeletedJobIsLost() async throws {
         let task = try await chunk()
         let worker = worker(ScriptedExecutor.succeeding(plan))
