@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <spawn.h>
@@ -18,6 +19,19 @@ static inline int clairo_set_parent_death_signal(int number) {
 static inline int clairo_set_dumpable(int is_dumpable) { return prctl(PR_SET_DUMPABLE, is_dumpable, 0, 0, 0); }
 static inline int clairo_set_thread_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 static inline int clairo_set_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+
+// pthread_create(3) with its attributes, whose type Swift attributes to a module of libdispatch: a detached thread
+static inline int clairo_start_thread(size_t stack_size, void *(*body)(void *), void *argument) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    int code = pthread_attr_init(&attributes);
+    if (code != 0) return code;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, stack_size);
+    code = pthread_create(&thread, &attributes, body, argument);
+    pthread_attr_destroy(&attributes);
+    return code;
+}
 
 // posix_spawn_file_actions_addclosefrom_np(3), glibc 2.34
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);

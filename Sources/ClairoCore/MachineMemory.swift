@@ -7,6 +7,10 @@ public enum MachineMemory {
     public static let bytes: Int64 = bytes(
         physical: Int64(clamping: ProcessInfo.processInfo.physicalMemory), read: text)
 
+    /// In bytes: the memory that one process like this one can use. As `bytes`, or less if this process was started with a
+    /// lower limit (getrlimit(2)).
+    public static let ofOneProcess: Int64 = min(bytes, limit(read: text) ?? .max)
+
     /// The number of processes that the kernel has killed for lack of memory, in this cgroup or on the whole machine,
     /// as far as visible. It increases before the process is gone.
     public static var outOfMemoryKills: Int { outOfMemoryKills(read: text) }
@@ -24,6 +28,16 @@ public enum MachineMemory {
             }
             if names.popLast() == nil { return least }
         }
+    }
+
+    /// The memory limit of this process; proc(5): lines of /proc/self/limits such as `Max data size  1024  unlimited  bytes`.
+    static func limit(read: (String) -> String?) -> Int64? {
+        let lines = read("/proc/self/limits")?.split(separator: "\n") ?? []
+        func soft(_ name: String) -> Int64? {
+            lines.first { $0.hasPrefix(name) }?.dropFirst(name.count).split(separator: " ").first.flatMap { Int64($0) }
+        }
+        // Libraries, stacks and reserved space also count as address space.
+        return [soft("Max data size"), soft("Max address space").map { $0 / 2 }].compactMap(\.self).min()
     }
 
     static func outOfMemoryKills(read: (String) -> String?) -> Int {

@@ -10,7 +10,8 @@ public struct InlineExecutor: TaskExecutor {
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
     ) async throws(ClairoError) -> TaskResult {
         try await onDedicatedThread(name: "task") { [engine] () throws(ClairoError) in
-            try engine.run(spec, io: io, observer: observer, stop: stop)
+            try ProcessLimits.byHand.withinThisProcess().checkInherited()
+            return try engine.run(spec, io: io, observer: observer, stop: stop)
         }
     }
 }

@@ -31,6 +31,26 @@ import Testing
         #expect(bytes(own.merging([unit: "4294967296\n", slice: "1073741824\n"]) { $1 }) == 1 << 30)
     }
 
+    /// The columns are the soft limit, the hard limit and the unit (proc(5)).
+    @Test func theLimitsOfTheProcessLowerItsMemory() {
+        func limit(data: String, space: String) -> Int64? {
+            let text = """
+                Limit                     Soft Limit           Hard Limit           Units
+                Max cpu time              unlimited            unlimited            seconds
+                Max data size             \(data)            unlimited            bytes
+                Max address space         \(space)            unlimited            bytes
+
+                """
+            return MachineMemory.limit { $0 == "/proc/self/limits" ? text : nil }
+        }
+        #expect(limit(data: "unlimited", space: "unlimited") == nil)
+        #expect(limit(data: "1073741824", space: "unlimited") == 1 << 30)
+        // Half, because libraries and reserved space count too.
+        #expect(limit(data: "unlimited", space: "1073741824") == 1 << 29)
+        #expect(limit(data: "268435456", space: "1073741824") == 1 << 28)
+        #expect(MachineMemory.limit { _ in nil } == nil)
+    }
+
     @Test func outOfMemoryKillsAreCountedFromEverySource() {
         func kills(_ files: [String: String]) -> Int { MachineMemory.outOfMemoryKills { files[$0] } }
         #expect(kills([:]) == 0)

@@ -16,13 +16,13 @@ public struct TranscodeResources: Sendable, Hashable, Codable {
     public var force: Bool
 
     /// - Parameters:
-    ///   - memory: Nil for three quarters of the machine's memory.
+    ///   - memory: Nil for three quarters of the memory that a process can use here.
     ///   - cores: Nil for all cores.
     public init(
         jobs: Int? = nil, memory: Int64? = nil, cores: Int? = nil, verifies: Bool = true, force: Bool = false
     ) {
         self.jobs = jobs
-        self.memory = memory ?? MachineMemory.bytes / 4 * 3
+        self.memory = memory ?? MachineMemory.ofOneProcess / 4 * 3
         self.cores = cores ?? ProcessInfo.processInfo.activeProcessorCount
         self.verifies = verifies
         self.force = force

@@ -1,5 +1,4 @@
-internal import CLinux
-internal import Foundation
+internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
@@ -14,10 +13,7 @@ public final class WorkerThread: Sendable {
     public init(name: String, niceness: Int32 = 0, _ body: sending @escaping () throws -> Void) {
         // The closure is passed to one thread and called once there.
         nonisolated(unsafe) let body = body
-        let thread = Thread { [self] in
-            // Set by the thread itself, for tools such as top -H. Foundation loses the name if the thread runs before
-            // its creator's call of `start` returns.
-            _ = clairo_set_thread_name(name)
+        SystemThread.start(name: name) { [self] in
             if niceness > 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
             do {
                 try body()
@@ -26,8 +22,6 @@ public final class WorkerThread: Sendable {
             }
             done.signal()
         }
-        thread.stackSize = 8 << 20
-        thread.start()
     }
 
     /// Waits for the thread and returns the error it ended with, if any. Call once.

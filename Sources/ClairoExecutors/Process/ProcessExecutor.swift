@@ -22,6 +22,8 @@ internal import Glibc
 ///   `transient`, because the task may be the cause and must not be retried forever.
 /// - It reports an error: that error. An exception is a lack of memory, which means that it reached its own limit:
 ///   `defect`.
+/// - It reaches a limit that this process itself was started with: `transient`, and the error names the limit
+///   (`InheritedLimit`).
 public struct ProcessExecutor: TaskExecutor {
     private let executable: String
     private let arguments: [String]
@@ -56,6 +58,7 @@ public struct ProcessExecutor: TaskExecutor {
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
     ) throws(ClairoError) -> TaskResult {
         try stop.check()
+        let limits = limits.withinThisProcess()
         let wake = try WakePipe()
         let (process, socket) = try TaskProcess.start(
             executable, arguments + ["--parent", String(getpid())], limits: limits)

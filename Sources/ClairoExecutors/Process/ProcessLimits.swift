@@ -4,6 +4,9 @@ internal import Glibc
 
 /// Resource limits of a task's process. The kernel enforces the first group (setrlimit(2)), the parent the second.
 ///
+/// If this process was itself started with a lower limit (ulimit, a systemd unit, a batch system), the lower one applies:
+/// an unprivileged process cannot raise it, and a privileged one should not.
+///
 /// A task normally takes about a minute, so one that runs for hours has a problem. A job run by hand (`byHand`) has no
 /// limit of time, because its user can stop it.
 public struct ProcessLimits: Sendable, Hashable {
@@ -25,6 +28,9 @@ public struct ProcessLimits: Sendable, Hashable {
     /// The maximum number of bytes written to the output folder, over all objects. A job's tasks have a much lower
     /// limit (`TaskSpec.Work.outputLimit`).
     public var outputBytes: Int64
+
+    /// The limits that this process was started with and that are lower than its task's would be (`withinThisProcess`).
+    private(set) var inherited: [InheritedLimit] = []
 
     /// - Parameter memory: The memory limit in bytes, or nil for that of a task that runs alone on the machine.
     public init(
@@ -57,18 +63,49 @@ public struct ProcessLimits: Sendable, Hashable {
     /// Allowance in bytes for address space that is reserved but unused: stacks, and a malloc arena for each thread.
     private static let unused: Int64 = 128 << 30
 
+    /// The address space of a task in bytes.
+    private var addressSpace: Int64 { memory + Self.unused }
+
+    /// These limits as they apply to a child of this process.
+    /// - Parameter own: Returns a limit of this process.
+    func withinThisProcess(_ own: (ResourceLimit.Resource) -> ResourceLimit = ResourceLimit.ofThisProcess) -> Self {
+        var limits = self
+        limits.inherited = []
+        let data = own(.data)
+        if data.soft < UInt64(max(0, memory)) {
+            limits.memory = Int64(data.soft)
+            limits.inherited.append(InheritedLimit(resource: .data, value: limits.memory))
+        }
+        // A task seldom reserves more than twice its memory, so a higher limit is not the one that it reaches.
+        let space = own(.addressSpace)
+        if space.soft < UInt64(max(0, memory)) * 2 {
+            limits.inherited.append(InheritedLimit(resource: .addressSpace, value: Int64(space.soft)))
+        }
+        let time = ResourceLimit.cpuTime(cpuSeconds).lowered(to: own(.cpuTime)).soft
+        if time < UInt64(max(0, cpuSeconds)) {
+            limits.cpuSeconds = Int(time)
+            limits.inherited.append(InheritedLimit(resource: .cpuTime, value: Int64(time)))
+        }
+        return limits
+    }
+
+    /// Checks that a small task fits into the limits that this process was started with.
+    /// - Throws: `configuration` (78) if none does.
+    func checkInherited() throws(ClairoError) {
+        if let limit = inherited.first(where: \.isTooLow) { throw limit.refusal }
+    }
+
     /// Applies the limits to a running process that has not received its task yet.
     /// - Returns: Whether all limits were set.
     func apply(to process: pid_t) -> Bool {
-        // The soft limit sends SIGXCPU, which identifies the cause, ten seconds before the hard limit sends SIGKILL.
-        let cpu = Int64(cpuSeconds)
-        let values = [
-            (RLIMIT_DATA, memory, memory), (RLIMIT_AS, memory + Self.unused, memory + Self.unused),
-            (RLIMIT_CPU, cpu, cpu + 10), (RLIMIT_FSIZE, fileSize, fileSize),
-            (RLIMIT_NOFILE, Int64(openFiles), Int64(openFiles)), (RLIMIT_CORE, 0, 0),
+        let values: [(ResourceLimit.Resource, ResourceLimit)] = [
+            (.data, ResourceLimit(memory)), (.addressSpace, ResourceLimit(addressSpace)),
+            (.cpuTime, .cpuTime(cpuSeconds)), (.fileSize, ResourceLimit(fileSize)),
+            (.openFiles, ResourceLimit(Int64(openFiles))), (.core, ResourceLimit(0)),
         ]
-        return values.allSatisfy { resource, soft, hard in
-            clairo_limit(process, Int32(resource.rawValue), UInt64(max(0, soft)), UInt64(max(0, hard))) == 0
+        return values.allSatisfy { resource, limit in
+            let limit = limit.lowered(to: .ofThisProcess(resource))
+            return clairo_limit(process, resource.number, limit.soft, limit.hard) == 0
         }
     }
 }

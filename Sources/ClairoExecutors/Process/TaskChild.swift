@@ -162,7 +162,8 @@ final class TaskChannel: Sendable {
                     kind: .defect, exitCode: .software, "The task was written by another version of Clairo",
                     advice: "Run workers and tasks from the same version; give --docker-image the worker's version."))
         }
-        Thread.detachNewThread { [self] in
+        // Never ends by itself, so it is not joined.
+        _ = WorkerThread(name: "task-replies") { [self] in
             while let frame = receive() {
                 let waiter = waiters.withLock { $0.waiting.removeValue(forKey: frame.id) }
                 waiter?.frame.withLock { $0 = frame }

@@ -135,7 +135,8 @@ struct Supervisor {
     }
 
     private func lackOfMemory(_ what: String, advice: String? = nil) -> ClairoError {
-        ClairoError(
+        if let inherited = limits.inherited.first(where: \.isMemory) { return inherited.error(what) }
+        return ClairoError(
             kind: .defect, exitCode: .software,
             "\(what): the task needs more than its limit of \(limits.memory >> 20) MiB",
             advice: advice ?? "Raise the limit if you trust the source.")
@@ -145,14 +146,24 @@ struct Supervisor {
     func error(of subject: String, _ ending: TaskExit, _ messages: String) -> ClairoError {
         switch ending {
         case .signaled(SIGXCPU):
-            .crash("\(subject) used more than \(limits.cpuSeconds) s of CPU time", messages)
+            let what = "\(subject) used more than \(limits.cpuSeconds) s of CPU time"
+            return limits.inherited.first { $0.resource == .cpuTime }?.error(what) ?? .crash(what, messages)
         case .signaled(SIGSYS):
-            .crash("\(subject) made a forbidden system call and was killed (SIGSYS)", messages)
-        case .signaled(let signal): .crash("\(subject) crashed (signal \(signal))", messages)
-        case .exited(let status): .crash("\(subject) ended without a result (exit \(status))", messages)
-        case .outOfMemory: lackOfMemory("\(subject) was killed by the kernel")
-        case .lost(let error): error
+            return .crash("\(subject) made a forbidden system call and was killed (SIGSYS)", messages)
+        case .signaled(let signal): return crash("\(subject) crashed (signal \(signal))", messages)
+        case .exited(ClairoError.ExitCode.temporary.rawValue):
+            // The system refused it a resource, such as another thread.
+            return .temporary("\(subject) ended without a result: \(messages)")
+        case .exited(let status): return crash("\(subject) ended without a result (exit \(status))", messages)
+        case .outOfMemory: return lackOfMemory("\(subject) was killed by the kernel")
+        case .lost(let error): return error
         }
+    }
+
+    /// A crash is a defect, unless this process was started with so little memory that it is the likely reason.
+    private func crash(_ what: String, _ messages: String) -> ClairoError {
+        let error = ClairoError.crash(what, messages)
+        return limits.inherited.first(where: \.mayCrashTasks)?.error(error.message) ?? error
     }
 }
 
