@@ -2,15 +2,18 @@
 /// of RFC 3986 (section 2.3). A request must be sent in the same encoding in which it was signed.
 public enum PercentEncoding {
     /// Encodes a query name, a query value or a path segment, including its slashes.
-    public static func component(_ text: String) -> String { encode(text, sparing: nil) }
+    public static func component(_ text: String) -> String { encode(text.utf8, sparing: nil) }
 
     /// Encodes a whole path, except its slashes.
-    public static func path(_ text: String) -> String { encode(text, sparing: UInt8(ascii: "/")) }
+    public static func path(_ text: String) -> String { path(text.utf8) }
 
-    private static func encode(_ text: String, sparing spared: UInt8?) -> String {
+    /// Encodes a whole path, whose bytes need not be UTF-8, except its slashes.
+    public static func path(_ bytes: some Collection<UInt8>) -> String { encode(bytes, sparing: UInt8(ascii: "/")) }
+
+    private static func encode(_ text: some Collection<UInt8>, sparing spared: UInt8?) -> String {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count)
-        for byte in text.utf8 {
+        bytes.reserveCapacity(text.count)
+        for byte in text {
             if isUnreserved(byte) || byte == spared {
                 bytes.append(byte)
             } else {

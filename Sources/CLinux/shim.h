@@ -39,6 +39,12 @@ extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *
 // posix_spawn_file_actions_addchdir_np(3), glibc 2.29
 extern int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
 
+// environ(7), a variable that Swift considers unsafe: Clairo changes it nowhere
+static inline char **clairo_environment(void) {
+    extern char **environ;
+    return environ;
+}
+
 // pipe2(2)
 extern int pipe2(int ends[2], int flags);
 

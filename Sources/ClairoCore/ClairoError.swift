@@ -62,7 +62,8 @@ public struct ClairoError: Error, Sendable, Equatable {
     public init(kind: Kind, exitCode: ExitCode, _ message: String, advice: String? = nil) {
         self.kind = kind
         self.exitCode = exitCode
-        self.message = message
+        // Messages contain paths and are recorded, logged and sent.
+        self.message = SystemText.repaired(message)
         self.advice = advice
     }
 

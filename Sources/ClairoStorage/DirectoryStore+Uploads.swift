@@ -38,7 +38,7 @@ extension DirectoryStore {
     }
 
     public func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] {
-        let ids = (try? FileManager.default.contentsOfDirectory(atPath: "\(root.path)/\(Self.uploadsFolder)")) ?? []
+        let ids = (FileCall.entries("\(root.path)/\(Self.uploadsFolder)") ?? []).map(\.name)
         return ids.sorted().compactMap { id in
             guard let folder = try? folder(id), let header = record(folder)?.header,
                 header.key.rawValue.hasPrefix(prefix)
@@ -53,7 +53,7 @@ extension DirectoryStore {
         guard (1...PartSizes.mostParts).contains(number), data.count <= header.sizes.size(ofPart: number) else {
             throw .defect("Part \(number) of \(data.count) bytes does not fit upload \(upload.id)")
         }
-        let descriptor = Glibc.open(folder + "/data", O_WRONLY | O_CLOEXEC)
+        let descriptor = FileCall.open(folder + "/data", O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw fileError("Cannot write \(upload.key)", errno, reading: false) }
         defer { close(descriptor) }
         let start = header.sizes.offset(ofPart: number)
@@ -84,20 +84,20 @@ extension DirectoryStore {
         }
         let size = parts.reduce(Int64(0)) { $0 + Int64($1.size) }
         let isThere = try info(of: upload.key)?.size == size
-        if isThere, access(folder + "/data", F_OK) != 0 {
+        if isThere, FileCall.access(folder + "/data", F_OK) != 0 {
             // An earlier run died after it had moved the object and before it removed the folder.
-            try? FileManager.default.removeItem(atPath: folder)
+            remove(folder)
             if let info = try info(of: upload.key) { return info }
         }
-        guard truncate(folder + "/data", off_t(size)) == 0 else {
+        guard FileCall.truncate(folder + "/data", off_t(size)) == 0 else {
             throw fileError("Cannot write \(upload.key)", errno, reading: false)
         }
         let target = try path(upload.key)
-        let moved = try inFolder((target as NSString).deletingLastPathComponent) { rename(folder + "/data", target) }
+        let moved = try inFolder((target as NSString).deletingLastPathComponent) { FileCall.rename(folder + "/data", target) }
         guard moved == 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
         Self.flushFolder(of: target)
-        try? FileManager.default.removeItem(atPath: folder)
-        rmdir("\(root.path)/\(Self.uploadsFolder)")
+        remove(folder)
+        FileCall.rmdir("\(root.path)/\(Self.uploadsFolder)")
         guard let info = try info(of: upload.key) else {
             throw .inputOutput("\(upload.key) disappeared after it was written")
         }
@@ -106,27 +106,32 @@ extension DirectoryStore {
 
     public func abort(_ upload: MultipartUpload) throws(ClairoError) {
         guard let folder = try? folder(upload.id) else { return }
-        try? FileManager.default.removeItem(atPath: folder)
-        rmdir("\(root.path)/\(Self.uploadsFolder)")
+        remove(folder)
+        FileCall.rmdir("\(root.path)/\(Self.uploadsFolder)")
+    }
+
+    /// Removes an upload's folder.
+    private func remove(_ folder: String) {
+        for name in ["data", "parts"] { FileCall.unlink("\(folder)/\(name)") }
+        FileCall.rmdir(folder)
     }
 
     /// Deletes the folders of uploads that have no record.
     func removeUnrecordedUploads(notAfter latest: Timestamp, isDryRun: Bool) -> StoreUsage {
         var usage = StoreUsage()
-        let ids = (try? FileManager.default.contentsOfDirectory(atPath: "\(root.path)/\(Self.uploadsFolder)")) ?? []
-        for id in ids {
+        for id in (FileCall.entries("\(root.path)/\(Self.uploadsFolder)") ?? []).map(\.name) {
             guard let folder = try? folder(id), record(folder) == nil, let modified = Self.file(folder)?.modified,
                 modified <= latest
             else { continue }
             usage.add(bytes: Self.file(folder + "/data")?.size ?? 0)
-            if !isDryRun { try? FileManager.default.removeItem(atPath: folder) }
+            if !isDryRun { remove(folder) }
         }
         return usage
     }
 
     /// Returns the content of `parts`, or nil if the upload does not exist. A line truncated by a crash is ignored.
     private func record(_ folder: String) -> (header: Header, parts: [Int: UploadedPart])? {
-        guard let data = FileManager.default.contents(atPath: folder + "/parts") else { return nil }
+        guard let data = SystemFile.contents(folder + "/parts") else { return nil }
         var lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         // The text after the last line break is empty or an incomplete line.
         lines.removeLast()
@@ -143,7 +148,7 @@ extension DirectoryStore {
     }
 
     private func append(_ data: Data, to path: String) throws(ClairoError) {
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        let descriptor = FileCall.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw fileError("Cannot write \(path)", errno, reading: false) }
         defer { close(descriptor) }
         try Self.writeAll(data, to: descriptor, path: path)

@@ -13,12 +13,15 @@ public struct DirectoryStore: DurableStore {
     /// The folder is created with the first object.
     public init(root: URL) { self.root = root }
 
+    /// The store in the folder at `path`, which is `SystemText`.
+    public init(path: String) { self.init(root: URL(fileURLWithPath: SystemFile.absolute(path))) }
+
     private static let temporaryPrefix = ".partial-"
     static let uploadsFolder = ".uploads"
 
     public func location(of key: ObjectKey) -> ObjectLocation {
         let file = root.standardizedFileURL.appendingPathComponent(key.rawValue)
-        return ObjectLocation(bucket: "", key: file.path, url: file.absoluteString)
+        return ObjectLocation(bucket: "", key: file.path, url: StoreURL.file(file))
     }
 
     /// Always returns nil, because a folder has no presigned URLs.
@@ -26,7 +29,7 @@ public struct DirectoryStore: DurableStore {
 
     public func check() throws(ClairoError) {
         try makeFolder(root.path)
-        guard access(root.path, W_OK | X_OK) == 0 else {
+        guard FileCall.access(root.path, W_OK | X_OK) == 0 else {
             throw fileError("Cannot write to the folder \(root.path)", errno, reading: false)
         }
         // Writes an object, because the disk may be full.
@@ -60,11 +63,11 @@ public struct DirectoryStore: DurableStore {
         do {
             try write(target, { write in try write(data) }) { (temporary: String) throws(ClairoError) in
                 // link(2) fails if the name exists.
-                if link(temporary, target) != 0 {
+                if FileCall.link(temporary, target) != 0 {
                     guard errno == EEXIST else { throw fileError("Cannot write \(target)", errno, reading: false) }
                     isNew = false
                 }
-                unlink(temporary)
+                FileCall.unlink(temporary)
             }
         } catch let error as ClairoError {
             throw error
@@ -90,14 +93,14 @@ public struct DirectoryStore: DurableStore {
         let temporary =
             "\(folder)/\(Self.temporaryPrefix)\((target as NSString).lastPathComponent)-\(UUID().uuidString)"
         let descriptor = try inFolder(folder) {
-            Glibc.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+            FileCall.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         }
         guard descriptor >= 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
         var isOpen = true
         var isFinished = false
         defer {
             if isOpen { close(descriptor) }
-            if !isFinished { unlink(temporary) }
+            if !isFinished { FileCall.unlink(temporary) }
         }
         try body { (data: Data) throws(ClairoError) in try Self.writeAll(data, to: descriptor, path: target) }
         guard fdatasync(descriptor) == 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
@@ -108,14 +111,16 @@ public struct DirectoryStore: DurableStore {
     }
 
     static func move(_ temporary: String, to target: String) throws(ClairoError) {
-        guard rename(temporary, target) == 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
+        guard FileCall.rename(temporary, target) == 0 else {
+            throw fileError("Cannot write \(target)", errno, reading: false)
+        }
         flushFolder(of: target)
     }
 
     /// Syncs the folder, so that the name survives a power failure. Errors are ignored, because nothing could be done
     /// about them.
     static func flushFolder(of target: String) {
-        let folder = Glibc.open((target as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let folder = FileCall.open((target as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if folder >= 0 {
             fsync(folder)
             close(folder)
@@ -152,15 +157,15 @@ public struct DirectoryStore: DurableStore {
     private static let attempts = 100
 
     func makeFolder(_ path: String) throws(ClairoError) {
-        var status = stat()
-        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+        func isFolder() -> Bool { FileCall.status(of: path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false }
+        if isFolder() { return }
         let parent = (path as NSString).deletingLastPathComponent
         let hasParent = !parent.isEmpty && parent != path
-        let result = hasParent ? try inFolder(parent) { mkdir(path, 0o755) } : mkdir(path, 0o755)
+        let result = hasParent ? try inFolder(parent) { FileCall.mkdir(path, 0o755) } : FileCall.mkdir(path, 0o755)
         if result != 0, errno != EEXIST {
             throw fileError("Cannot create the folder \(path)", errno, reading: false)
         }
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        guard isFolder() else {
             throw .cannotCreate(
                 "\(path) exists and is not a folder", advice: "Use another folder, for example with -o.")
         }
@@ -190,18 +195,16 @@ public struct DirectoryStore: DurableStore {
     }
 
     public func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? {
-        var status = stat()
         let target = try path(key)
-        guard stat(target, &status) == 0 else {
+        guard let status = FileCall.status(of: target) else {
             if errno == ENOENT || errno == ENOTDIR { return nil }
             throw fileError("Cannot read \(target)", errno, reading: true)
         }
         guard status.st_mode & S_IFMT == S_IFREG else { return nil }
-        let modified = Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1000
         return ObjectInfo(
             key: key, size: Int64(status.st_size),
             etag: "\(status.st_ino)-\(status.st_size)-\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)",
-            modified: Timestamp(microseconds: modified))
+            modified: Timestamp(modified: status))
     }
 
     public func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
@@ -235,23 +238,15 @@ public struct DirectoryStore: DurableStore {
     private func walk(
         _ path: String, key: String, _ body: (ObjectKey, _ size: Int64) -> Void
     ) throws(ClairoError) {
-        guard let directory = opendir(path) else {
+        guard let entries = FileCall.entries(path) else {
             if errno == ENOENT || errno == ENOTDIR { return }
             throw fileError("Cannot read the folder \(path)", errno, reading: true)
         }
-        defer { closedir(directory) }
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-            }
-            if name == "." || name == ".." || name.hasPrefix(Self.temporaryPrefix) { continue }
-            if key.isEmpty, name == Self.uploadsFolder { continue }
+        for (name, status) in entries {
+            if name.hasPrefix(Self.temporaryPrefix) || (key.isEmpty && name == Self.uploadsFolder) { continue }
             let childKey = key.isEmpty ? name : key + "/" + name
-            let childPath = path + "/" + name
-            var status = stat()
-            guard lstat(childPath, &status) == 0 else { continue }
             if status.st_mode & S_IFMT == S_IFDIR {
-                try walk(childPath, key: childKey, body)
+                try walk(path + "/" + name, key: childKey, body)
             } else {
                 body(ObjectKey(childKey), Int64(status.st_size))
             }
@@ -260,7 +255,7 @@ public struct DirectoryStore: DurableStore {
 
     public func delete(_ key: ObjectKey) throws(ClairoError) {
         let target = try path(key)
-        if unlink(target) != 0, errno != ENOENT, errno != ENOTDIR, errno != EISDIR {
+        if FileCall.unlink(target) != 0, errno != ENOENT, errno != ENOTDIR, errno != EISDIR {
             throw fileError("Cannot remove \(target)", errno, reading: false)
         }
         removeEmptyFolders(above: target)
@@ -269,7 +264,7 @@ public struct DirectoryStore: DurableStore {
     /// Deletes folders that have become empty, because folders are not objects.
     private func removeEmptyFolders(above target: String) {
         var folder = (target as NSString).deletingLastPathComponent
-        while folder.hasPrefix(root.path + "/"), rmdir(folder) == 0 {
+        while folder.hasPrefix(root.path + "/"), FileCall.rmdir(folder) == 0 {
             folder = (folder as NSString).deletingLastPathComponent
         }
     }
@@ -282,30 +277,29 @@ public struct DirectoryStore: DurableStore {
     ) throws(ClairoError) -> StoreUsage {
         var usage = StoreUsage()
         guard let folder = Self.folder(ofPrefix: prefix) else { return usage }
-        let top = folder.isEmpty ? root.path : root.path + "/" + folder
         let latest = Timestamp.now.advanced(bySeconds: -seconds)
-        let names = FileManager.default.enumerator(atPath: top)
-        var partial: [String] = []
-        while let name = names?.nextObject() as? String {
-            guard Self.isTemporary((name as NSString).lastPathComponent) else { continue }
-            let path = "\(top)/\(name)"
-            guard let file = Self.file(path), file.modified <= latest else { continue }
+        let partial = partialObjects(in: folder.isEmpty ? root.path : root.path + "/" + folder)
+            .filter { $0.modified <= latest }
+        for file in partial {
             usage.add(bytes: file.size)
-            partial.append(path)
-        }
-        if !isDryRun {
-            for path in partial where unlink(path) == 0 { removeEmptyFolders(above: path) }
+            if !isDryRun, FileCall.unlink(file.path) == 0 { removeEmptyFolders(above: file.path) }
         }
         if prefix.isEmpty { usage += removeUnrecordedUploads(notAfter: latest, isDryRun: isDryRun) }
         return usage
     }
 
+    /// The hidden files of writers in a folder and the folders in it.
+    private func partialObjects(in folder: String) -> [(path: String, size: Int64, modified: Timestamp)] {
+        (FileCall.entries(folder) ?? []).flatMap { name, status in
+            let path = folder + "/" + name
+            if status.st_mode & S_IFMT == S_IFDIR { return partialObjects(in: path) }
+            return Self.isTemporary(name) ? [(path, Int64(status.st_size), Timestamp(modified: status))] : []
+        }
+    }
+
     /// The size and modification time of a file or folder; nil if it does not exist.
     static func file(_ path: String) -> (size: Int64, modified: Timestamp)? {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return nil }
-        let modified = Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1000
-        return (Int64(status.st_size), Timestamp(microseconds: modified))
+        FileCall.linkStatus(of: path).map { (Int64($0.st_size), Timestamp(modified: $0)) }
     }
 
     /// Whether `put` created a file with this name, which ends in a UUID.

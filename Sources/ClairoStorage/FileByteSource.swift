@@ -10,11 +10,12 @@ public final class FileByteSource: ByteSource {
     private let path: String
 
     /// Opens a regular file.
+    /// - Parameter path: A path as `SystemText`.
     /// - Throws: `noInput` (66) if it does not exist, `noPermission` (77) if it is not readable.
     public init(path: String) throws(ClairoError) {
         self.path = path
         // Non-blocking: otherwise, opening a named pipe would wait for a writer.
-        descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        descriptor = SystemText.withCString(path) { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { throw fileError("Cannot read \(path)", errno, reading: true) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {

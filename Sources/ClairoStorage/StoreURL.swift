@@ -1,3 +1,4 @@
+internal import AWSSigning
 public import ClairoCore
 internal import Curl
 internal import Foundation
@@ -14,7 +15,7 @@ public enum StoreURL {
         _ url: String, environment: [String: String], delivery: ObjectDelivery? = nil,
         stop: StopRequest = StopRequest(), observe: (@Sendable (S3Event) -> Void)? = nil
     ) throws(ClairoError) -> any DurableStore {
-        if let folder = folder(url) { return DirectoryStore(root: URL(fileURLWithPath: folder)) }
+        if let folder = folder(url) { return DirectoryStore(path: folder) }
         if isS3(url) {
             let token = Cancellation()
             stop.onCancel { token.cancel() }
@@ -41,8 +42,31 @@ public enum StoreURL {
         guard url.hasPrefix("file:") else { return nil }
         var rest = url.dropFirst(5)
         if rest.hasPrefix("//localhost/") { rest = rest.dropFirst(11) }
-        if rest.hasPrefix("///") { return String(rest.dropFirst(2)).removingPercentEncoding }
+        if rest.hasPrefix("///") { return decoded(rest.dropFirst(2)) }
         guard !rest.isEmpty, !rest.hasPrefix("//") else { return nil }
         return String(rest)
+    }
+
+    /// Returns the URL of a local file, whose path is `SystemText`: the URL encodes the path's bytes.
+    static func file(_ file: URL) -> String {
+        let bytes = SystemText.bytes(file.path)
+        return bytes.elementsEqual(file.path.utf8) ? file.absoluteString : "file://" + PercentEncoding.path(bytes)
+    }
+
+    /// Decodes the percent encoding of a path, whose bytes need not be UTF-8.
+    private static func decoded(_ path: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = SystemText.bytes(String(path))[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16), rest.count >= 2, code != 0
+            else { return nil }
+            bytes.append(code)
+            rest = rest.dropFirst(2)
+        }
+        return SystemText.string(bytes)
     }
 }
