@@ -5,7 +5,8 @@ internal import Foundation
 public enum MetadataDatabase {
     /// Opens the store at `url`:
     ///
-    /// - `sqlite:PATH` or `sqlite:///absolute/path`: a file, created with its folder and tables if missing;
+    /// - `sqlite:PATH` or `sqlite:///absolute/path`: a file, created with its folder and tables if missing. A database
+    ///   in memory is refused: each connection would have its own, and it would be lost with the process;
     /// - `mysql://user@host:port/database`, see `MySQLSettings`: connects on the first call; only `migrate()` creates
     ///   tables.
     ///
@@ -44,6 +45,13 @@ public enum MetadataDatabase {
     private static func sqlitePath(_ rest: String) throws(ClairoError) -> String {
         // After `//` comes the host, which is empty for a local file (RFC 8089).
         let path = rest.hasPrefix("//") ? String(rest.dropFirst(2)) : rest
+        // SQLite's own names for it; `:memory:` with a folder in front of it is a file.
+        guard path != ":memory:", !path.hasPrefix("file:") else {
+            throw .configuration(
+                "sqlite:\(rest) is not a file: a database in memory is lost when the process ends and cannot be shared "
+                    + "between connections, and SQLite's URIs are not supported",
+                advice: "Use sqlite:PATH; for data that need not be kept, set CLAIRO_HOME to a temporary folder.")
+        }
         guard !path.isEmpty, !rest.hasPrefix("//") || path.hasPrefix("/") else {
             throw .configuration(
                 "sqlite:\(rest) does not name a file", advice: "Use sqlite:PATH or sqlite:///absolute/path.")

@@ -10,17 +10,23 @@ public final class Connection {
     /// The maximum number of cached statements, well above the number that Clairo uses. Then the cache is emptied.
     private static let statementLimit = 200
 
+    /// Opens the file whose path is UTF-8; see `init(path:)` with bytes.
+    public convenience init(path: String, busyMilliseconds: Int32, creates: Bool = true) throws(SQLiteError) {
+        try self.init(path: Array(path.utf8), busyMilliseconds: busyMilliseconds, creates: creates)
+    }
+
     /// Opens the file. Foreign keys are enforced. An unknown name in double quotes is an error; by default, SQLite
     /// would take it for a string.
     /// - Parameters:
+    ///   - path: The bytes of the path, without a NUL.
     ///   - busyMilliseconds: Milliseconds that a statement waits for another connection's lock.
     ///   - creates: Whether to create the file if it does not exist.
     /// - Throws: An error such as `cannotOpen` if the file cannot be opened.
-    public init(path: String, busyMilliseconds: Int32, creates: Bool = true) throws(SQLiteError) {
+    public init(path: [UInt8], busyMilliseconds: Int32, creates: Bool = true) throws(SQLiteError) {
         var database: OpaquePointer?
         // SQLite's mutexes are not needed, because only one thread at a time uses the connection.
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (creates ? SQLITE_OPEN_CREATE : 0)
-        let status = sqlite3_open_v2(path, &database, flags, nil)
+        let status = sqlite3_open_v2(path.map { CChar(bitPattern: $0) } + [0], &database, flags, nil)
         guard status == SQLITE_OK, let database else {
             let error = SQLiteError(status, database)
             sqlite3_close_v2(database)

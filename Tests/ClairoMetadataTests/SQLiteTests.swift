@@ -156,4 +156,20 @@ import Testing
         #expect(error?.exitCode == .configuration)
         #expect(error?.description.contains("secret") == false)
     }
+
+    @Test(arguments: ["sqlite::memory:", "sqlite://:memory:", "sqlite:file:x?mode=memory"])
+    func aDatabaseInMemoryIsRefusedWithTheReason(url: String) async throws {
+        let error = await failure { _ = try await MetadataDatabase.open(url: url, environment: [:]) }
+        #expect(error?.exitCode == .configuration)
+        #expect(error?.message.contains("lost when the process ends") == true)
+    }
+
+    /// Linux allows any bytes in names.
+    @Test func aDatabaseCanHaveAnyName() async throws {
+        let path = scratch.path(SystemText.string([0xE9]) + "/" + SystemText.string([0xFF]) + ".db")
+        let store = try await MetadataDatabase.open(url: "sqlite:" + path, environment: [:])
+        try await store.check()
+        await store.close()
+        #expect(SystemFile.exists(path))
+    }
 }

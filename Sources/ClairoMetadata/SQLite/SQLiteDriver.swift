@@ -70,18 +70,13 @@ final class SQLiteDriver: SQLDriver {
     /// Creates the folder and checks the permissions, because SQLite reports only that it cannot open a file, without
     /// the reason.
     private static func prepareFolder(of path: String) throws {
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw SQLiteFailure.cannotOpen(path, errno: (error as NSError).posixCode ?? ENOTDIR)
+        let folder = (SystemFile.absolute(path) as NSString).deletingLastPathComponent
+        if !SystemFile.makeFolder(folder) { throw SQLiteFailure.cannotOpen(path, errno: errno) }
+        let target = SystemFile.exists(path) ? path : folder
+        if SystemText.withCString(target, { access($0, R_OK | W_OK) }) != 0 {
+            throw SQLiteFailure.cannotOpen(path, errno: errno)
         }
-        let target = access(path, F_OK) == 0 ? path : folder
-        if access(target, R_OK | W_OK) != 0 { throw SQLiteFailure.cannotOpen(path, errno: errno) }
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-            throw SQLiteFailure.cannotOpen(path, errno: EISDIR)
-        }
+        if SystemFile.isFolder(path) { throw SQLiteFailure.cannotOpen(path, errno: EISDIR) }
     }
 
     func read<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
@@ -116,12 +111,5 @@ final class SQLiteDriver: SQLDriver {
     func close() async {
         await readers.close(refusesWaiting: false)
         await writers.close(refusesWaiting: false)
-    }
-}
-
-extension NSError {
-    fileprivate var posixCode: Int32? {
-        if domain == NSPOSIXErrorDomain { return Int32(code) }
-        return (userInfo[NSUnderlyingErrorKey] as? NSError)?.posixCode
     }
 }

@@ -1,3 +1,4 @@
+internal import ClairoCore
 internal import SQLite
 
 /// One thread's connection to the file, opened on first use.
@@ -17,7 +18,7 @@ final class SQLiteWorker {
     func open() throws(SQLiteError) -> Connection {
         if let connection { return connection }
         let connection = try Connection(
-            path: path, busyMilliseconds: Int32(Self.busySeconds * 1000), creates: !isReader)
+            path: SystemText.bytes(path), busyMilliseconds: Int32(Self.busySeconds * 1000), creates: !isReader)
         if isReader {
             try connection.execute("PRAGMA query_only = ON")
         } else {
