@@ -10,7 +10,8 @@ import Testing
     private func transcode(_ more: String...) async throws -> ChildProcess.Outcome {
         let source = try await Clip(width: 640, height: 360, seconds: 10).make()
         return try await ClairoProcess.run(
-            arguments: ["transcode", source.path, "-o", scratch.path("out"), "--preset", "faster"] + more)
+            arguments: ["transcode", source.path, "-o", scratch.path("out"), "--preset", "faster"] + more,
+            environment: ["TERM": "xterm"])
     }
 
     struct Line: Decodable {

@@ -49,7 +49,7 @@ public struct ClairoCommand: AsyncParsableCommand {
         ProcessMemory.tune()
         LibCrypto.keepUntilProcessEnds()
         do {
-            let command = try parseAsRoot()
+            let command = try parseAsRoot(Array(SystemText.arguments.dropFirst()))
             if let command = command as? any EnvironmentCommand {
                 try await command.run()
             } else if var command = command as? any AsyncParsableCommand {

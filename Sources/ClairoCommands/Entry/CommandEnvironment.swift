@@ -9,11 +9,11 @@ struct CommandEnvironment: Sendable {
     var output: @Sendable (String) -> Void
     /// Writes messages to stderr.
     var error: @Sendable (String) -> Void
-    /// Whether stderr is a terminal, where lines can be redrawn.
+    /// Whether stderr is a terminal where lines can be redrawn.
     var isTerminal: Bool
-    /// Whether stdout is a terminal.
+    /// Whether stdout is a terminal where lines can be redrawn.
     var isOutputTerminal: Bool
-    /// The environment variables.
+    /// The environment variables, as `SystemText`.
     var variables: [String: String]
     /// The name of the command, such as `consume`.
     var command = ""
@@ -24,19 +24,36 @@ struct CommandEnvironment: Sendable {
     /// Writes a warning to stderr.
     func warn(_ text: String) { error("warning: \(text)\n") }
 
-    static let process = CommandEnvironment(
-        output: { text in
-            do {
-                try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
-            } catch {
-                // The result is lost, so this is an error even if the work is done.
-                try? FileHandle.standardError.write(contentsOf: Data("clairo: Cannot write to standard output\n".utf8))
-                exit(ClairoError.ExitCode.inputOutput.rawValue)
-            }
-        },
-        error: { try? FileHandle.standardError.write(contentsOf: Data($0.utf8)) },
-        isTerminal: isatty(STDERR_FILENO) == 1, isOutputTerminal: isatty(STDOUT_FILENO) == 1,
-        variables: ProcessInfo.processInfo.environment)
+    static let process = {
+        let variables = SystemText.environment
+        return CommandEnvironment(
+            output: write, error: { try? FileHandle.standardError.write(contentsOf: printed($0)) },
+            isTerminal: isTerminal(STDERR_FILENO, variables), isOutputTerminal: isTerminal(STDOUT_FILENO, variables),
+            variables: variables)
+    }()
+
+    private static func write(_ text: String) {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: printed(text))
+        } catch {
+            // The result is lost, so this is an error even if the work is done.
+            try? FileHandle.standardError.write(contentsOf: Data("clairo: Cannot write to standard output\n".utf8))
+            exit(ClairoError.ExitCode.inputOutput.rawValue)
+        }
+    }
+
+    /// Output is UTF-8, whatever names it contains.
+    private static func printed(_ text: String) -> Data { Data(SystemText.repaired(text).utf8) }
+
+    private static func isTerminal(_ descriptor: Int32, _ variables: [String: String]) -> Bool {
+        isatty(descriptor) == 1 && hasEscapeSequences(variables)
+    }
+
+    /// Whether the terminal that TERM names has escape sequences. `dumb` has none, for example the shell of Emacs
+    /// (terminfo(5)).
+    static func hasEscapeSequences(_ variables: [String: String]) -> Bool {
+        !["", "dumb"].contains(variables["TERM"] ?? "")
+    }
 }
 
 /// A command that takes its environment as a value, so that tests can run it in process.

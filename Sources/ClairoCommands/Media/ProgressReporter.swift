@@ -11,6 +11,15 @@ enum ProgressStyle: String, ExpressibleByArgument, CaseIterable, Sendable {
     case bar
     case json
     case none
+
+    /// The style on the given terminal. One without escape sequences cannot show a bar.
+    func shown(_ environment: CommandEnvironment) -> ProgressStyle {
+        switch self {
+        case .auto: environment.isTerminal ? .bar : .auto
+        case .bar: environment.variables["TERM"] == "dumb" ? .auto : .bar
+        case .json, .none: self
+        }
+    }
 }
 
 /// Shows the progress of a job on stderr.
@@ -31,7 +40,7 @@ final class ProgressReporter: @unchecked Sendable {
     private var timer: (any DispatchSourceTimer)?
 
     init(style: ProgressStyle, environment: CommandEnvironment) {
-        self.style = style == .auto && environment.isTerminal ? .bar : style
+        self.style = style.shown(environment)
         self.environment = environment
     }
 

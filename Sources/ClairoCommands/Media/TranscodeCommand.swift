@@ -61,7 +61,7 @@ struct TranscodeCommand: EnvironmentCommand {
         let resources = TranscodeResources(
             jobs: try checkedJobs(), memory: try memory.map(Self.bytes), verifies: verify, force: force)
         let stop = StopRequest()
-        let folder = output ?? (input.name as NSString).deletingPathExtension
+        let folder = output ?? (input.fileName as NSString).deletingPathExtension
         try refuseSourceInside(folder)
         let store = try Stores(environment, stop: stop).output(
             folder, delivery: deliveryOptions.delivery(environment))
@@ -92,10 +92,10 @@ struct TranscodeCommand: EnvironmentCommand {
 
     /// Rejects a source inside the output folder, because its own output could overwrite it.
     private func refuseSourceInside(_ folder: String) throws(ClairoError) {
-        let inside = URL(fileURLWithPath: input.input).resolvingSymlinksInPath().path
-        let outside = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
+        let inside = SystemFile.resolved(input.input)
+        let outside = SystemFile.resolved(folder)
         if inside.hasPrefix(outside + "/"),
-            FileManager.default.fileExists(atPath: "\(outside)/\(OutputLayout.manifest)")
+            SystemFile.exists("\(outside)/\(OutputLayout.manifest)")
         {
             throw .usage("The source is in the output folder \(folder)", advice: "Choose another folder with -o.")
         }

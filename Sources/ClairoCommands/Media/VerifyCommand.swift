@@ -27,11 +27,10 @@ struct VerifyCommand: EnvironmentCommand {
     /// Checks that the folder exists, because the verifier cannot distinguish a missing folder from an empty one.
     private func checkFolder() throws(ClairoError) {
         if StoreURL.isS3(folder) { return }
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
+        guard SystemFile.exists(folder) else {
             throw .noInput("The folder \(folder) does not exist", advice: "Check the name.")
         }
-        guard isFolder.boolValue else {
+        guard SystemFile.isFolder(folder) else {
             throw .noInput("\(folder) is not a folder", advice: "Give the folder that clairo transcode wrote.")
         }
     }

@@ -8,8 +8,11 @@ struct InputOptions: ParsableArguments {
         help: ArgumentHelp("Media file, or s3://BUCKET/KEY.", valueName: "input"), completion: .file())
     var input: String
 
-    /// The file's name without its folder.
-    var name: String { (input as NSString).lastPathComponent }
+    /// The file's name without its folder, as `SystemText`.
+    var fileName: String { (input as NSString).lastPathComponent }
+
+    /// The file's name for people and records.
+    var name: String { SystemText.repaired(fileName) }
 
     /// Opens the source.
     /// - Parameter stop: Cancels requests to an object store.

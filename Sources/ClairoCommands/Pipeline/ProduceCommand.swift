@@ -193,13 +193,12 @@ struct ProduceCommand: EnvironmentCommand {
 
     /// Reads an event of bounded size.
     private static func document(_ name: String) throws(ClairoError) -> Data {
-        let handle = name == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: name)
-        let data: Data
-        do {
-            guard let handle else { throw CocoaError(.fileReadNoSuchFile) }
-            // An empty input gives nil.
-            data = try handle.read(upToCount: LambdaRuntime.largestEvent + 1) ?? Data()
-        } catch {
+        let limit = LambdaRuntime.largestEvent + 1
+        // An empty standard input gives nil.
+        let data =
+            name == "-"
+            ? try? FileHandle.standardInput.read(upToCount: limit) ?? Data() : SystemFile.contents(name, limit: limit)
+        guard let data else {
             throw .noInput("The event \(name) cannot be read", advice: "Check the name.")
         }
         guard !data.isEmpty else { throw .badMedia("The event \(name) is empty") }

@@ -40,7 +40,7 @@ struct UploadLoop {
 
     private func upload(_ file: String) async throws -> FileUpload.Outcome {
         if file == "-" { return try await StandardInput.upload(registration, options: options, stop: services.stop) }
-        let name = (file as NSString).lastPathComponent
+        let name = SystemText.repaired((file as NSString).lastPathComponent)
         let meter = UploadMeter(style: progress, name: name, environment: services.environment)
         defer { meter.stop() }
         let source = try await services.stores.source(file)
@@ -56,7 +56,7 @@ struct UploadLoop {
     private func endsOnly(_ file: String, _ error: ClairoError) -> Bool {
         if continuesAfterErrors { return error.kind != .cancelled }
         return error.kind == .badInput || error.exitCode == .noInput
-            || (error.exitCode == .noPermission && !FileManager.default.isReadableFile(atPath: file))
+            || (error.exitCode == .noPermission && !SystemFile.isReadable(file))
     }
 
     /// Identifies an upload of the same file with the same properties, as far as possible without reading the file.
@@ -68,10 +68,10 @@ struct UploadLoop {
             parts += [file, etag]
         } else {
             var status = stat()
-            guard stat(file, &status) == 0 else {
+            guard SystemText.withCString(file, { stat($0, &status) }) == 0 else {
                 throw .noInput("\(file) no longer exists", advice: "Check the name.")
             }
-            let path = URL(fileURLWithPath: file).resolvingSymlinksInPath().path
+            let path = SystemFile.resolved(file)
             let (modified, changed) = (status.st_mtim, status.st_ctim)
             parts += [
                 ProcessInfo.processInfo.hostName, path, "\(status.st_size) \(status.st_ino)",

@@ -19,7 +19,7 @@ final class UploadMeter: Sendable {
     private let state = Mutex(State())
 
     init(style: ProgressStyle, name: String, environment: CommandEnvironment) {
-        self.style = style == .auto && environment.isTerminal ? .bar : style
+        self.style = style.shown(environment)
         self.name = Render.printable(name)
         self.environment = environment
     }

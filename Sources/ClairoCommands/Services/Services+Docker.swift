@@ -18,7 +18,7 @@ extension Services {
         let memory = try positive(.dockerMemory, atLeast: 64).map { Int64($0 * 1024 * 1024) }
         let options = DockerExecutor.Options(
             image: settings.value(.dockerImage) ?? "clairo", socket: dockerSocket,
-            folder: URL(fileURLWithPath: folder).path,
+            folder: SystemFile.absolute(folder),
             limits: DockerLimits(task: ProcessLimits(memory: memory), cpus: try positive(.dockerCPUs, atLeast: 0.01)),
             sandbox: sandbox, arguments: RunTaskCommand.arguments(limits))
         if sandbox != .off { Sandbox.makeProcessNondumpable() }

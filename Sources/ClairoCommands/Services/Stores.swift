@@ -29,8 +29,7 @@ struct Stores: Sendable {
     /// Opens the folder or the bucket prefix for an output.
     /// - Parameter delivery: How S3 delivers what is written; nil if nothing is.
     func output(_ name: String, delivery: ObjectDelivery? = nil) throws(ClairoError) -> any DurableStore {
-        StoreURL.isS3(name)
-            ? try open(name, delivery: delivery) : DirectoryStore(root: URL(fileURLWithPath: name))
+        StoreURL.isS3(name) ? try open(name, delivery: delivery) : DirectoryStore(path: name)
     }
 
     /// Opens a source by its path or by the URL of an object.

@@ -16,7 +16,7 @@ enum ProfilesFile {
     /// - Throws: `configuration` (78) for a file that cannot be read, or a setting that does not exist or is out of
     ///   range.
     static func read(_ file: String) throws(ClairoError) -> Profiles {
-        guard let data = FileManager.default.contents(atPath: file), let text = String(data: data, encoding: .utf8)
+        guard let data = SystemFile.contents(file), let text = String(data: data, encoding: .utf8)
         else { throw .configuration("The profiles file \(file) cannot be read") }
         let document: Node?
         do {

@@ -121,10 +121,13 @@ struct Settings: Sendable {
         }
     }
 
-    /// The data directory: `$CLAIRO_HOME`, else `$XDG_DATA_HOME/clairo`, else `~/.local/share/clairo`.
+    /// The data directory: `$CLAIRO_HOME`, else `$XDG_DATA_HOME/clairo`, else `~/.local/share/clairo`. An absolute path
+    /// that begins with one slash, so that URLs can be made of it (HOME=/ in containers without a passwd entry).
     let home: String
     /// The configuration file that was read.
     let file: String?
+    /// Environment variables that are almost named like a setting, each with that setting's name.
+    let misspelled: [(name: String, setting: String)]
     private let values: [Key: (value: String, origin: Origin)]
 
     func value(_ key: Key) -> String? { values[key]?.value }
@@ -152,7 +155,9 @@ struct Settings: Sendable {
                 (AbsoluteConfigKey([$0.key.rawValue]), ConfigValue(.string($0.value), isSecret: $0.key.isSecret))
             })
         let defaults: [Key: String] = [
-            .rawStore: "file:\(home)/raw", .outputStore: "file:\(home)/output", .database: "sqlite:\(home)/clairo.db",
+            .rawStore: "file:" + SystemFile.absolute(home + "/raw"),
+            .outputStore: "file:" + SystemFile.absolute(home + "/output"),
+            .database: "sqlite:" + SystemFile.absolute(home + "/clairo.db"),
             .cacheControl: ObjectDelivery.defaultCacheControl,
             .playlistCacheControl: ObjectDelivery.defaultPlaylistCacheControl,
             .playlistCompression: ObjectDelivery.Compression.gzip.rawValue,
@@ -180,21 +185,22 @@ struct Settings: Sendable {
         self.home = home
         self.file = file
         self.values = values
+        misspelled = Misspelling.find(in: environment.keys)
     }
 
     private static func home(_ environment: [String: String]) throws(ClairoError) -> String {
-        if let home = environment["CLAIRO_HOME"], !home.isEmpty { return URL(fileURLWithPath: home).path }
+        if let home = environment["CLAIRO_HOME"], !home.isEmpty { return SystemFile.absolute(home) }
         // The XDG specification requires ignoring relative paths.
-        if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return data + "/clairo" }
+        if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return SystemFile.absolute(data + "/clairo") }
         guard let home = environment["HOME"], !home.isEmpty else {
             throw .configuration("No home directory for the data", advice: "Set CLAIRO_HOME to a folder.")
         }
-        return home + "/.local/share/clairo"
+        return SystemFile.absolute(home + "/.local/share/clairo")
     }
 
     private static func file(named name: String?, _ environment: [String: String]) throws(ClairoError) -> String? {
         if let name = name ?? environment["CLAIRO_CONFIG"], !name.isEmpty {
-            guard FileManager.default.isReadableFile(atPath: name) else {
+            guard SystemFile.isReadable(name) else {
                 throw .configuration(
                     "The configuration file \(name) cannot be read", advice: "Check --config or CLAIRO_CONFIG.")
             }
@@ -204,14 +210,15 @@ struct Settings: Sendable {
             environment["XDG_CONFIG_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
             ?? environment["HOME"].map { $0 + "/.config" }
         let usual = ["clairo.yaml"] + (folder.map { ["\($0)/clairo/clairo.yaml"] } ?? []) + ["/etc/clairo/clairo.yaml"]
-        return usual.first { FileManager.default.fileExists(atPath: $0) }
+        return usual.first(where: SystemFile.exists)
     }
 
     private static func provider(for file: String) async throws(ClairoError) -> any ConfigProvider {
         do {
             // The library does not accept a document without content.
             guard try SettingsFile.hasSettings(in: file) else { return InMemoryProvider(values: [:]) }
-            return try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))
+            return try await FileProvider<YAMLSnapshot>(
+                filePath: SystemText.withCString(file) { FilePath(platformString: $0) })
         } catch let error as ClairoError {
             throw error
         } catch {

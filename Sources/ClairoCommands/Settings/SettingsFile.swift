@@ -7,7 +7,7 @@ enum SettingsFile {
     /// Whether the file has any settings. A mistyped name is an error.
     /// - Throws: `configuration` (78) with the name, or for a file that is not a mapping.
     static func hasSettings(in file: String) throws(ClairoError) -> Bool {
-        guard let data = FileManager.default.contents(atPath: file), let text = String(data: data, encoding: .utf8)
+        guard let data = SystemFile.contents(file), let text = String(data: data, encoding: .utf8)
         else {
             throw .configuration("The configuration file \(file) cannot be read")
         }
