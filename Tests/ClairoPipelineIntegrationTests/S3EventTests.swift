@@ -17,10 +17,10 @@ import Testing
         let server = try await S3Server.shared(.rclone)
         let bucket = try await server.makeBucket()
         let environment = server.environment
-        let openBucket: ObjectEventHandler.OpenBucket = { (name) throws(ClairoError) in
+        let openBucket: ObjectEventHandler.OpenBucket = { (name, _) throws(ClairoError) in
             try StoreURL.open("s3://\(name)", environment: environment)
         }
-        let store = try openBucket(bucket)
+        let store = try openBucket(bucket, StopRequest())
         let key: ObjectKey = "in box/50% \"ü\" + 映画.wav"
         let clip = MemoryMedia.wav(samples: 8000)
         try await onDedicatedThread(name: "put") { try store.put(clip, at: key) }
@@ -42,7 +42,7 @@ import Testing
         #expect(video.source.key == key.rawValue && video.sha256 == Checksum.sha256(clip))
         // Its bytes are found again under that name.
         let sum = try await onDedicatedThread(name: "read") {
-            try Checksum.sha256(openBucket(video.source.bucket).open(ObjectKey(video.source.key)))
+            try Checksum.sha256(openBucket(video.source.bucket, StopRequest()).open(ObjectKey(video.source.key)))
         }
         #expect(sum == video.sha256)
         // Clairo's own folder, in the same bucket.

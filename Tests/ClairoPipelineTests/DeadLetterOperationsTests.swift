@@ -28,7 +28,7 @@ import Testing
     @Test func aRedrivenMessageStartsOver() async throws {
         let events = ObjectEventHandler(
             ownStores: [], metadata: metadata, prober: EngineProber(MediaTaskEngine()),
-            openBucket: { (_) throws(ClairoError) in throw .temporary("slow down") })
+            openBucket: { (_, _) throws(ClairoError) in throw .temporary("slow down") })
         let handler = UploadMessageHandler(metadata: metadata, start: try start(), events: events)
         func message(_ headers: [String: String]) -> ReceivedMessage {
             ReceivedMessage(

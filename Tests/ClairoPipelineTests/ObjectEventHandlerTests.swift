@@ -1,12 +1,13 @@
 import ClairoCore
 import ClairoMedia
 import ClairoMetadata
-import ClairoPipeline
 import ClairoStorage
 import ClairoTestSupport
 import Foundation
 import Synchronization
 import Testing
+
+@testable import ClairoPipeline
 
 /// Objects in a bucket that were not uploaded by `clairo upload`.
 @Suite struct ObjectEventHandlerTests {
@@ -21,7 +22,7 @@ import Testing
 
     private func handler() -> ObjectEventHandler {
         let stores = [raw, output, incoming]
-        return handler { (name) throws(ClairoError) in
+        return handler { (name, _) throws(ClairoError) in
             guard let store = stores.first(where: { $0.location(of: "x").bucket == name }) else {
                 throw .configuration("The bucket \(name) does not exist")
             }
@@ -132,28 +133,84 @@ import Testing
     @Test func refusesAnObjectThatIsNotAVideoAndSaysWhy() async throws {
         let text = Data("Dear diary".utf8)
         try incoming.put(text, at: "diary.txt")
-        try incoming.put(Data(), at: "folder/")
-        let summary = try await handler().handle(
-            event: event(record("diary.txt", of: text), record("folder/", of: Data())))
-        #expect(summary.refused.map(\.object) == ["s3://incoming/diary.txt", "s3://incoming/folder/"])
+        let summary = try await handler().handle(event: event(record("diary.txt", of: text)))
+        #expect(summary.refused.map(\.object) == ["s3://incoming/diary.txt"])
         #expect(summary.refused.allSatisfy { !$0.reason.isEmpty })
         #expect(metadata.videos.isEmpty && metadata.messages.isEmpty)
-        #expect(try incoming.list(prefix: "").count == 2)
+        #expect(try incoming.list(prefix: "").count == 1)
+    }
+
+    /// S3's console creates an empty object for a new folder.
+    @Test func aFolderIsIgnoredWithoutLookingAtIt() async throws {
+        let handler = handler { (_, _) throws(ClairoError) in throw .unavailable("S3 is away") }
+        let summary = try await handler.handle(event: event(record("folder/", of: Data())))
+        #expect(summary.ignored.map(\.object) == ["s3://incoming/folder/"])
+        #expect(summary.ignored.map(\.reason) == ["it is a folder"])
+    }
+
+    // MARK: Buckets that do not answer
+
+    @Test func aBucketThatDoesNotAnswerIsGivenUp() async throws {
+        let handler = ObjectEventHandler(
+            ownStores: [], metadata: metadata, prober: EngineProber(MediaTaskEngine()),
+            openBucket: { (_, requests) throws(ClairoError) in
+                let end = DispatchSemaphore(value: 0)
+                requests.onCancel { end.signal() }
+                end.wait()
+                throw .cancelled
+            }, answerSeconds: 0.01)
+        let event = event(record("a.wav", of: clip))
+        let error = try await #require(throws: ClairoError.self) { try await handler.handle(event: event) }
+        #expect(error.kind == .transient && error.message.contains("did not answer within 0.01 s"), "\(error)")
+    }
+
+    @Test func aBucketThatTookLongIsPausedAndThenTriedOnce() throws {
+        let pauses = BucketPauses()
+        let now = Timestamp.now
+        try pauses.check("slow", now: now)
+        pauses.failed("slow", after: 5, now: now)
+        #expect(throws: ClairoError.self) { try pauses.check("slow", now: now.advanced(bySeconds: 19)) }
+        try pauses.check("other", now: now)
+        // One caller tries it, and the others do not wait for the outcome.
+        try pauses.check("slow", now: now.advanced(bySeconds: 21))
+        #expect(throws: ClairoError.self) { try pauses.check("slow", now: now.advanced(bySeconds: 21)) }
+        pauses.answered("slow")
+        try pauses.check("slow", now: now.advanced(bySeconds: 21))
+    }
+
+    @Test func aBucketThatFailsAtOnceIsNotPaused() throws {
+        let pauses = BucketPauses()
+        pauses.failed("refusing", after: BucketPauses.least / 2)
+        try pauses.check("refusing")
+    }
+
+    @Test func aFloodOfNamesDoesNotGrowThePauses() throws {
+        let pauses = BucketPauses()
+        let now = Timestamp.now
+        for number in 0..<2000 { pauses.failed("bucket-\(number)", after: 20, now: now) }
+        #expect(throws: ClairoError.self) { try pauses.check("bucket-0", now: now) }
+        try pauses.check("bucket-1999", now: now)
+        // Places of pauses that have ended are free again.
+        let later = now.advanced(bySeconds: 3600)
+        pauses.failed("bucket-1999", after: 20, now: later)
+        #expect(throws: ClairoError.self) { try pauses.check("bucket-1999", now: later) }
     }
 
     @Test func anUnavailableStoreIsRetried() async throws {
         try incoming.put(clip, at: "a.wav")
         let store = incoming
         let isAway = Mutex(true)
-        let handler = handler { (_) throws(ClairoError) in
+        let openBucket: ObjectEventHandler.OpenBucket = { (_, _) throws(ClairoError) in
             if isAway.withLock(\.self) { throw .unavailable("S3 is away") }
             return store
         }
         let event = event(record("a.wav", of: clip))
-        let error = try await #require(throws: ClairoError.self) { try await handler.handle(event: event) }
+        let error = try await #require(throws: ClairoError.self) {
+            try await handler(openBucket).handle(event: event)
+        }
         #expect(error.kind == .transient)
         isAway.withLock { $0 = false }
-        #expect(try await handler.handle(event: event).registered.count == 1)
+        #expect(try await handler(openBucket).handle(event: event).registered.count == 1)
     }
 
     @Test func anUnavailableDatabaseIsRetried() async throws {

@@ -125,6 +125,54 @@ import Testing
         #expect(error.kind == .badInput)
     }
 
+    /// The example from AWS's documentation with a test's values.
+    static func bridge(
+        key: String = "film.mp4", type: String = "Object Created", source: String = "aws.s3", bucket: String = "incoming"
+    ) -> String {
+        """
+        {"version":"0","id":"17793124-05d4-b198-2fde-7ededc63b103","detail-type":"\(type)","source":"\(source)",
+        "account":"111122223333","time":"2026-11-12T00:00:00Z","region":"ca-central-1",
+        "resources":["arn:aws:s3:::\(bucket)"],"detail":{"version":"0","bucket":{"name":"\(bucket)"},
+        "object":{"key":"\(key)","size":5,"etag":"b1946ac92492d2347c6235b4d2611184",
+        "version-id":"IYV3p45BT0ac8hjHg1houSdS1a.Mro8e","sequencer":"617f08299329d189"},"request-id":"N4N7GDK58NMKJ12R",
+        "requester":"123456789012","source-ip-address":"1.2.3.4","reason":"PutObject"}}
+        """
+    }
+
+    /// Keys are not encoded there.
+    @Test(arguments: ["film.mp4", "a+b c.mp4", "100%25.mp4", "über/映画.mov"])
+    func eventsOfEventBridgeAreReadWithTheirKeysAsTheyAre(_ key: String) throws {
+        let notices = try read(Self.bridge(key: key))
+        #expect(
+            notices.objects == [
+                try ObjectNotice(
+                    bucket: "incoming", key: key, eTag: "b1946ac92492d2347c6235b4d2611184",
+                    sequencer: "617f08299329d189")
+            ])
+    }
+
+    @Test func eventsOfEventBridgeWrappedBySNSAndSQSAreRead() throws {
+        let inner = Self.bridge(key: "a+b.mp4")
+        let notification = #"{"Type":"Notification","Message":\#(try quoted(inner))}"#
+        let sqs = #"{"Records":[{"messageId":"1","body":\#(try quoted(inner)),"eventSource":"aws:sqs"}]}"#
+        let both = sqs.replacing(try quoted(inner), with: try quoted(notification))
+        for text in [notification, sqs, both] { #expect(try read(text).objects.map(\.key) == ["a+b.mp4"], "\(text)") }
+    }
+
+    @Test func otherEventsOfEventBridgeAreIgnoredOrRefused() throws {
+        for type in ["Object Deleted", "Object Tags Added", "AWS API Call via CloudTrail"] {
+            let notices = try read(Self.bridge(type: type))
+            #expect(notices.objects.isEmpty && notices.ignored == 1 && notices.unreadable.isEmpty)
+        }
+        for text in [
+            Self.bridge(source: "aws.ec2"), Self.bridge(bucket: "a/b"), Self.bridge(key: ""),
+            #"{"source":"aws.s3","detail-type":"Object Created","detail":{"bucket":{"name":"b"}}}"#,
+        ] {
+            let error = try #require(throws: ClairoError.self) { try read(text) }
+            #expect(error.kind == .badInput)
+        }
+    }
+
     // MARK: Keys
 
     static let keys = [
@@ -194,7 +242,7 @@ import Testing
     @Test(arguments: garbage) func refusesAMessageThatIsNotAnEventAndSaysWhatWasExpected(_ text: String) throws {
         let error = try #require(throws: ClairoError.self) { try UploadDialect.read(Data(text.utf8)) }
         #expect(error.kind == .badInput && error.exitCode == .badMedia)
-        #expect(error.advice?.contains("event from S3 (version 2.x) or MinIO") == true)
+        #expect(error.advice?.contains("event from S3 (version 2.x), EventBridge or MinIO") == true)
     }
 
     @Test func bytesThatAreNotUTF8AreRefused() throws {

@@ -15,7 +15,7 @@ import Testing
         let store = incoming
         let events = ObjectEventHandler(
             ownStores: [MemoryStore(bucket: "raw")], metadata: metadata, prober: EngineProber(MediaTaskEngine()),
-            openBucket: { (name) throws(ClairoError) in
+            openBucket: { (name, _) throws(ClairoError) in
                 if name == "slow" { throw .temporary("slow down") }
                 guard name == "incoming" else { throw .noPermission("The credentials do not allow this on \(name)") }
                 return store

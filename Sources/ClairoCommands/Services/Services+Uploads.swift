@@ -29,7 +29,9 @@ extension Services {
         ObjectEventHandler(
             ownStores: [try rawStore(), try outputStore()], metadata: metadata,
             prober: try prober(limits, sandbox: sandbox),
-            openBucket: { (name) throws(ClairoError) in try openStore(StoreURL.bucket(name)) }, stop: stop)
+            openBucket: { (name, requests) throws(ClairoError) in
+                try Stores(environment, stop: requests, observe: metrics?.observeS3).open(StoreURL.bucket(name))
+            }, stop: stop)
     }
 
     /// Probes sources in a child process. Workers may know profiles that are unknown here.

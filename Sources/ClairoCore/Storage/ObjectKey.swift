@@ -49,6 +49,8 @@ public struct ObjectInfo: Sendable, Hashable {
     public var modified: Timestamp
     /// The SHA-256 in lower-case hexadecimal, if the store has verified and recorded it.
     public var sha256: String?
+    /// Whether another tool created it to show a folder, and marked it so.
+    public var isFolder = false
 
     public init(key: ObjectKey, size: Int64, etag: String, modified: Timestamp, sha256: String? = nil) {
         self.key = key

@@ -1,5 +1,6 @@
 public import ClairoCore
 public import Foundation
+internal import Synchronization
 
 /// Registers objects that reached a bucket without `clairo upload`, as announced by storage events.
 ///
@@ -8,8 +9,8 @@ public import Foundation
 /// once. An event about a version that has since been overwritten is ignored: the new version has its own event, in
 /// whatever order they arrive. The source is not moved.
 public struct ObjectEventHandler: Sendable {
-    /// Opens a whole bucket by name. Blocks.
-    public typealias OpenBucket = @Sendable (String) throws(ClairoError) -> any BackingStore
+    /// Opens a whole bucket by name. Blocks. The stop request cancels its current and later calls.
+    public typealias OpenBucket = @Sendable (String, StopRequest) throws(ClairoError) -> any BackingStore
 
     /// The result for one object.
     public enum Outcome: Sendable {
@@ -33,16 +34,22 @@ public struct ObjectEventHandler: Sendable {
     private let priority: Priority
     private let tenant: String
     private let stop: StopRequest
+    private let answerSeconds: Double
+    private let pauses = BucketPauses()
 
     /// - Parameters:
     ///   - ownStores: The raw and output stores. Objects that Clairo itself writes there are never registered.
     ///   - profile: The profile of registered videos. `priority` and `tenant` apply to them as well.
-    ///   - stop: Cancels the probing of a source.
+    ///   - stop: Cancels the requests to buckets and the probing of a source.
+    ///   - answerSeconds: How long a bucket may take until it has told about an object. A bucket that works takes less
+    ///     than a second; the default allows for one lost connection attempt and a retry. The time for reading a source
+    ///     has no limit, because it depends on the size.
     public init(
         ownStores: [any BackingStore], metadata: any VideoRecords & DeletionRecords, prober: any MediaProber,
         openBucket: @escaping OpenBucket, profile: String = "default", priority: Priority = .normal,
-        tenant: String = Video.defaultTenant, stop: StopRequest = StopRequest()
+        tenant: String = Video.defaultTenant, stop: StopRequest = StopRequest(), answerSeconds: Double = 20
     ) {
+        self.answerSeconds = answerSeconds
         own = ownStores.map { $0.location(of: OutputLayout.videos) }
         self.metadata = metadata
         self.prober = prober
@@ -80,7 +87,7 @@ public struct ObjectEventHandler: Sendable {
             do throws(ClairoError) {
                 summary.note(try await handle(notice, traceID: traceID), of: notice)
             } catch  where error.kind != .cancelled {
-                if failure == nil || (error.isRetryable && failure?.isRetryable == false) { failure = error }
+                if failure == nil || (error.mayPass && failure?.mayPass == false) { failure = error }
             }
         }
         if let failure { throw failure }
@@ -110,12 +117,15 @@ public struct ObjectEventHandler: Sendable {
         {
             return .ignored("Clairo wrote it")
         }
+        if notice.isFolder { return .ignored("it is a folder") }
+        // The requests of this event, which end with the process or when the bucket does not answer.
+        let requests = StopRequest()
+        let link = stop.onCancel { requests.cancel() }
+        defer { stop.forget(link) }
+        let found = try await look(at: notice, requests)
         let key = ObjectKey(notice.key)
-        let found = try await onDedicatedThread(name: "look at object") { [openBucket] () throws(ClairoError) in
-            let store = try openBucket(notice.bucket)
-            return (store: store, info: try store.info(of: key))
-        }
         guard let info = found.info else { return .gone }
+        if info.isFolder { return .ignored("it is a folder") }
         if let eTag = notice.eTag, eTag != info.etag { return .ignored("it has since been replaced") }
         let id = VideoID.derived(from: "\(notice.bucket)\n\(notice.key)\n\(info.etag)", at: info.modified)
         if let outcome = try await knownOutcome(id) { return outcome }
@@ -125,13 +135,13 @@ public struct ObjectEventHandler: Sendable {
         let media: MediaInfo
         let sha256: String
         do throws(ClairoError) {
-            (media, sha256) = try await onDedicatedThread(name: "probe") { [prober, stop] () throws(ClairoError) in
+            (media, sha256) = try await onDedicatedThread(name: "probe") { [prober, requests] () throws(ClairoError) in
                 let source = try found.store.open(key)
                 guard source.size == info.size, (source.etag ?? info.etag) == info.etag else {
                     throw .temporary("\(found.store.location(of: key).url) was replaced while it was probed")
                 }
                 let media = try prober.probe(source, name: request.originalName, profile: request.profile)
-                return (media, try Checksum.sha256(source, check: stop.check))
+                return (media, try Checksum.sha256(source, check: requests.check))
             }
         } catch  where error.kind == .badInput {
             return .refused(error)
@@ -154,10 +164,45 @@ public struct ObjectEventHandler: Sendable {
         if try await metadata.deletion(of: id) != nil { return .ignored("its video was deleted") }
         return try await metadata.video(id).map { .known($0) }
     }
-}
 
-extension ClairoError {
-    fileprivate var isRetryable: Bool { kind == .transient || kind == .capacity }
+    /// Opens the bucket and reads the object's metadata within the time for an answer.
+    private func look(
+        at notice: ObjectNotice, _ requests: StopRequest
+    ) async throws(ClairoError) -> (store: any BackingStore, info: ObjectInfo?) {
+        try pauses.check(notice.bucket)
+        let began = ContinuousClock.now
+        // Whichever comes first, the answer or the end of the time, decides.
+        let isDecided = Atomic(false)
+        let timer = Task { [answerSeconds] in
+            try await Task.sleep(for: .seconds(answerSeconds))
+            if !isDecided.exchange(true, ordering: .relaxed) { requests.cancel() }
+        }
+        defer { timer.cancel() }
+        let failure: ClairoError
+        do throws(ClairoError) {
+            let found = try await onDedicatedThread(name: "look at object") { [openBucket] () throws(ClairoError) in
+                let store = try openBucket(notice.bucket, requests)
+                return (store: store, info: try store.info(of: ObjectKey(notice.key)))
+            }
+            if !isDecided.exchange(true, ordering: .relaxed) {
+                pauses.answered(notice.bucket)
+                return found
+            }
+            failure = .cancelled
+        } catch {
+            failure = error
+        }
+        if failure.kind == .cancelled, !stop.isCancelled {
+            pauses.failed(notice.bucket, after: answerSeconds)
+            throw .unavailable("The bucket \(notice.bucket) did not answer within \(answerSeconds) s")
+        }
+        if failure.kind == .transient {
+            pauses.failed(notice.bucket, after: (ContinuousClock.now - began) / .seconds(1))
+        } else {
+            pauses.answered(notice.bucket)
+        }
+        throw failure
+    }
 }
 
 extension String {

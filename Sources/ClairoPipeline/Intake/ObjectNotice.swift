@@ -15,6 +15,9 @@ public struct ObjectNotice: Sendable, Hashable {
     /// S3's sequencer, which orders events about the same key.
     public let sequencer: String?
 
+    /// Whether another tool created the object to show a folder. S3's console does, for example.
+    var isFolder: Bool { key.utf8.last == UInt8(ascii: "/") }
+
     /// - Throws: `badInput` (65) for an invalid bucket or key.
     public init(
         bucket: String, key: String, eTag: String? = nil, sequencer: String? = nil

@@ -10,6 +10,41 @@ struct S3EventDocument: Decodable {
     /// The inner document in an SNS notification, as SNS delivers it to SQS.
     var snsMessage: String?
     var records: [Attempt]?
+    /// An event of Amazon EventBridge.
+    var bridge: Bridge?
+
+    /// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    struct Bridge: Decodable {
+        struct Detail: Decodable {
+            struct Bucket: Decodable {
+                var name: String
+            }
+            struct Object: Decodable {
+                /// Not encoded, unlike in S3's own notifications.
+                var key: String
+                var etag: String?
+                var sequencer: String?
+            }
+            var bucket: Bucket
+            var object: Object
+        }
+
+        /// For example `Object Created`.
+        var type: String
+        /// The detail, or the error if it is malformed. Other types have other details.
+        var detail: Result<Detail, any Error>
+
+        enum CodingKeys: String, CodingKey {
+            case type = "detail-type"
+            case detail
+        }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            type = try container.decode(String.self, forKey: .type)
+            detail = Result { try container.decode(Detail.self, forKey: .detail) }
+        }
+    }
 
     /// A record, or the error if it is malformed, so that one malformed record does not affect the others.
     struct Attempt: Decodable {
@@ -60,6 +95,7 @@ struct S3EventDocument: Decodable {
         case type = "Type"
         case message = "Message"
         case records = "Records"
+        case source
     }
 
     /// Fails only if the document is not a JSON object. A field of an unexpected type becomes nil, because the document
@@ -70,9 +106,14 @@ struct S3EventDocument: Decodable {
         videoID = try? container.decode(String.self, forKey: .videoID)
         testEvent = try? container.decode(String.self, forKey: .testEvent)
         records = try? container.decode([Attempt].self, forKey: .records)
+        // EventBridge also delivers events of other services.
+        if (try? container.decode(String.self, forKey: .source)) == "aws.s3" { bridge = try? Bridge(from: decoder) }
         let type = try? container.decode(String.self, forKey: .type)
         snsMessage = type == "Notification" ? try? container.decode(String.self, forKey: .message) : nil
     }
+
+    /// Whether this is Clairo's own message.
+    var isOwn: Bool { videoID != nil && schema != nil }
 
     /// Describes a decoding error as a phrase, without text from the document.
     static func reason(_ error: any Error) -> String {

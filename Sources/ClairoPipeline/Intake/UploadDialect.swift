@@ -12,9 +12,11 @@ public enum UploadNotice: Sendable, Hashable {
 /// Parses all kinds of messages about uploads:
 /// - Clairo's own `UploadMessage`;
 /// - S3 event notifications, version 2.x, also wrapped by SNS and SQS;
+/// - S3's events through Amazon EventBridge, likewise;
 /// - MinIO's Kafka events: the same records in an envelope with `EventName` and `Key`.
 ///
 /// Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html,
+/// https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html,
 /// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html,
 /// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html, `internal/event` in https://github.com/minio/minio.
 public enum UploadDialect {
@@ -31,16 +33,22 @@ public enum UploadDialect {
             throw refused("The message has \(document.count) bytes, more than \(limit)")
         }
         let envelope = try envelope(document)
-        if envelope.videoID != nil, let schema = envelope.schema { return .video(try own(document, schema: schema)) }
+        if envelope.isOwn, let schema = envelope.schema { return .video(try own(document, schema: schema)) }
         var notices = ObjectNotices()
         try read(envelope, into: &notices)
         return .objects(notices)
     }
 
+    /// Whether the document is Clairo's own message, which needs no bucket. False for an unknown document.
+    static func isOwn(_ document: Data) -> Bool {
+        guard document.count <= largestDocument, let envelope = try? envelope(document) else { return false }
+        return envelope.isOwn
+    }
+
     private static func refused(_ message: String) -> ClairoError {
         .badMedia(
             message,
-            advice: "Expected Clairo's own upload message, or an event from S3 (version 2.x) or MinIO.")
+            advice: "Expected Clairo's own upload message, or an event from S3 (version 2.x), EventBridge or MinIO.")
     }
 
     private static func own(_ document: Data, schema: Int) throws(ClairoError) -> UploadMessage {
@@ -78,6 +86,7 @@ public enum UploadDialect {
             notices.ignored += 1
             return
         }
+        if let bridge = document.bridge { return try read(bridge, into: &notices) }
         guard let records = document.records else { throw refused("The message is JSON, but not an event") }
         guard records.count <= mostRecords else {
             throw refused("The message has \(records.count) records, more than \(mostRecords)")
@@ -96,6 +105,24 @@ public enum UploadDialect {
                 let reason = (error as? ClairoError)?.message ?? S3EventDocument.reason(error)
                 notices.unreadable.append("Record \(index + 1) of \(records.count): \(reason)")
             }
+        }
+    }
+
+    private static func read(
+        _ event: S3EventDocument.Bridge, into notices: inout ObjectNotices
+    ) throws(ClairoError) {
+        guard event.type == "Object Created" else {
+            notices.ignored += 1
+            return
+        }
+        do {
+            let detail = try event.detail.get()
+            notices.add(
+                try ObjectNotice(
+                    bucket: detail.bucket.name, key: detail.object.key, eTag: detail.object.etag,
+                    sequencer: detail.object.sequencer))
+        } catch {
+            throw refused((error as? ClairoError)?.message ?? "The event's detail is wrong: \(S3EventDocument.reason(error))")
         }
     }
 

@@ -31,7 +31,7 @@ public struct UploadMessageHandler: Sendable {
             return try await read(message)
         } catch  where error.kind == .cancelled {
             throw error
-        } catch  where [.transient, .capacity].contains(error.kind) {
+        } catch  where error.mayPass {
             try await postpone(message, error)
             return [error]
         } catch {

@@ -191,6 +191,8 @@ public struct S3Store: DurableStore {
         var info = ObjectInfo(
             key: key, size: size, etag: Self.bare(headers["ETag"] ?? ""), modified: Timestamp(modified),
             sha256: Self.checksum(of: headers))
+        // s3fs and Hadoop mark folders so.
+        info.isFolder = headers["Content-Type"]?.hasPrefix("application/x-directory") == true
         guard Self.isCompressed(headers, key) else { return (info, false) }
         // The stored checksum is that of the compressed bytes.
         info.sha256 = nil
