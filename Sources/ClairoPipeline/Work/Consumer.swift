@@ -93,13 +93,23 @@ public struct Consumer: Sendable {
 
     // MARK: Uploads
 
+    /// Clairo's own messages, which need only the database, do not wait for events, which wait for buckets and read whole
+    /// sources. The difference between unfinished and handled messages is the number of events that may wait here.
+    private static let (intakeInFlight, intakeConcurrency) = (16, 4)
+
     private func takeIn(_ drain: StopRequest, _ fail: @escaping Failing) async {
-        await withConsumer(of: Topic.uploads, group: Self.intakeGroup, inFlight: 4, drain, fail) { consumer in
-            await withTaskGroup { group in
-                for _ in 0..<4 {
+        let (own, events) = (Slots(Self.intakeConcurrency), Slots(Self.intakeConcurrency))
+        await withConsumer(of: Topic.uploads, group: Self.intakeGroup, inFlight: Self.intakeInFlight, drain, fail) {
+            consumer in
+            await withDiscardingTaskGroup { group in
+                while !drain.isCancelled, let message = await next(consumer, drain, fail) {
                     group.addTask {
-                        while !drain.isCancelled, let message = await next(consumer, drain, fail) {
-                            await takeIn(message, consumer)
+                        await (UploadDialect.isOwn(message.payload) ? own : events).run {
+                            if drain.isCancelled {
+                                try? await consumer.release(message)
+                            } else {
+                                await takeIn(message, consumer)
+                            }
                         }
                     }
                 }

@@ -25,14 +25,14 @@ import Testing
 
     private func consumer(
         _ kinds: Set<WorkTask.Kind> = [.chunk], executor: (any TaskExecutor)? = nil,
-        _ configure: (inout Consumer.Options) -> Void = { _ in }
+        events: ObjectEventHandler? = nil, _ configure: (inout Consumer.Options) -> Void = { _ in }
     ) -> Consumer {
         var options = Consumer.Options(kinds: kinds, idleSeconds: 36_000)
         configure(&options)
         let start = JobStart(metadata: metadata, policy: QueuePolicy(), messages: JobMessages())
         return Consumer(
             metadata: metadata, queue: queue,
-            intake: UploadMessageHandler(metadata: metadata, start: start, events: nil),
+            intake: UploadMessageHandler(metadata: metadata, start: start, events: events),
             worker: Worker(
                 Worker.Services(
                     metadata: metadata, output: store, openSource: { _ in MemorySource(Data([1])) },
@@ -213,6 +213,41 @@ import Testing
         try await run
         #expect(try await metadata.deadLetters(topic: nil, all: true, limit: 10).map(\.payload) == [message.payload])
         #expect(reported.errors.count == 1)
+    }
+
+    private struct NoProber: MediaProber {
+        func probe(_ source: any ByteSource, name: String, profile: String) throws(ClairoError) -> MediaInfo {
+            throw .defect("Nothing is probed here")
+        }
+    }
+
+    @Test func anUploadMessageDoesNotWaitForEventsOfABucketThatDoesNotAnswer() async throws {
+        let (drain, stop) = (StopRequest(), StopRequest())
+        let asked = Mutex(0)
+        let events = ObjectEventHandler(
+            ownStores: [], metadata: metadata, prober: NoProber(),
+            openBucket: { (_, requests) throws(ClairoError) in
+                asked.withLock { $0 += 1 }
+                let end = DispatchSemaphore(value: 0)
+                requests.onCancel { end.signal() }
+                end.wait()
+                throw .cancelled
+            }, stop: stop, answerSeconds: 36_000)
+        let video = MetadataSamples.video()
+        #expect(try await metadata.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
+        // More than are handled at once.
+        for number in 0..<6 {
+            queue.put(Topic.uploads, Data(UploadDialectTests.bridge(key: "\(number).mp4").utf8))
+        }
+        let message = queue.put(Topic.uploads, try JSON.encode(UploadMessage(video), pretty: false))
+        let consumer = consumer([.plan], events: events)
+        async let run: Void = consumer.run(drain: drain, stop: StopRequest())
+        try await eventually { queue.done == [message] && asked.withLock { $0 } == 4 }
+        #expect(try await metadata.jobs(of: video.id).count == 1)
+        drain.cancel()
+        stop.cancel()
+        try await run
+        #expect(queue.waiting.count == 6)
     }
 
     @Test func aConsumerOfOtherKindsTakesNoUploadMessages() async throws {
