@@ -148,7 +148,8 @@ let package = Package(
         .testTarget(
             name: "ClairoCommandsTests",
             dependencies: [
-                "ClairoCommands", "ClairoCore", "ClairoMedia", "ClairoMetrics", "ClairoPipeline", "ClairoTestSupport",
+                "ClairoAPI", "ClairoCommands", "ClairoCore", "ClairoMedia", "ClairoMetrics", "ClairoPipeline",
+                "ClairoTestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

@@ -128,8 +128,7 @@ private struct ManagedServer: Service {
 /// requests to the store are cancelled, and some seconds later the process exits. Nothing is lost, because the server
 /// is crash-safe.
 private final class ServerEnding: Sendable {
-    /// Seconds for the cleanup of cancelled requests.
-    private static let limit = 5.0
+    private static let limit = ServerOptions.cleanupSeconds
 
     private let seconds: Double
     private let stop: StopRequest
