@@ -1,4 +1,4 @@
-internal import AWSSigning
+public import AWSSigning
 public import ClairoCore
 internal import Curl
 internal import Foundation
@@ -9,11 +9,13 @@ public enum StoreURL {
     ///   - url: `file:DIR` or `s3://BUCKET/PREFIX`.
     ///   - environment: The environment variables, which provide AWS settings and credentials.
     ///   - delivery: How S3 delivers the objects of an output; nil for a store of other objects.
+    ///   - credentials: Returns the credentials for S3, before the last ones expire; nil for those of the environment.
     ///   - observe: Called for each attempt of an S3 request.
     /// - Throws: `configuration` (78) if the URL is not a store.
     public static func open(
         _ url: String, environment: [String: String], delivery: ObjectDelivery? = nil,
-        stop: StopRequest = StopRequest(), observe: (@Sendable (S3Event) -> Void)? = nil
+        stop: StopRequest = StopRequest(), credentials: (@Sendable () -> AWSCredentials?)? = nil,
+        observe: (@Sendable (S3Event) -> Void)? = nil
     ) throws(ClairoError) -> any DurableStore {
         if let folder = folder(url) { return DirectoryStore(path: folder) }
         if isS3(url) {
@@ -22,6 +24,7 @@ public enum StoreURL {
             var options = S3Options()
             options.delivery = delivery
             options.observe = observe
+            options.credentials = credentials
             return try S3Store(url: url, environment: environment, options: options, cancellation: token)
         }
         throw .configuration(

@@ -59,6 +59,27 @@ import Testing
         #expect(throws: ClairoError.self) { _ = try store.presignedURL(for: .get("x"), expiresIn: 604_801) }
     }
 
+    /// A task's container gets its credentials from its worker. rclone checks the signature.
+    @Test(.enabled(if: S3Server.isInstalled(.rclone)))
+    func givenCredentialsReplaceThoseOfTheEnvironment() async throws {
+        let server = try await S3Server.shared(.rclone)
+        let bucket = try await server.makeBucket()
+        var environment = server.environment
+        environment["AWS_SECRET_ACCESS_KEY"] = "another secret"
+        var options = S3Options.quick
+        options.credentials = {
+            AWSCredentials(
+                accessKeyID: S3Server.credentials.accessKeyID,
+                secretAccessKey: S3Server.credentials.secretAccessKey, sessionToken: "session",
+                expiration: Date(timeIntervalSinceNow: 3600))
+        }
+        let given = try S3Store(url: "s3://\(bucket)/p", environment: environment, options: options)
+        try given.put(Data("abc".utf8), at: "x")
+        #expect(try given.get("x") == Data("abc".utf8))
+        let own = try S3Store(url: "s3://\(bucket)/p", environment: environment, options: .quick)
+        #expect(throws: ClairoError.self) { try own.get("x") }
+    }
+
     @Test(arguments: kinds) func aSourceIsReadThroughItsPresignedURL(kind: S3Server.Kind) async throws {
         let store = try await emptyS3Store(on: kind)
         let film = MemoryMedia.noise(700_000)

@@ -51,6 +51,9 @@ public final class ECSStandIn: Sendable {
         public var body: Data
         public var headers: [String: String]
 
+        /// A field of a call to STS.
+        public func field(_ name: String) -> String? { Handler.form(body)[name] }
+
         /// A value of the body, by keys and indices.
         public func value(_ path: String...) -> Any? {
             var value: Any? = try? JSONSerialization.jsonObject(with: body)
@@ -146,7 +149,7 @@ public final class ECSStandIn: Sendable {
     /// Settings that make `clairo` use this substitute.
     public var settings: [String: String] {
         [
-            "AWS_ENDPOINT_URL_ECS": endpoint, "CLAIRO_ECS_CLUSTER": cluster,
+            "AWS_ENDPOINT_URL_ECS": endpoint, "AWS_ENDPOINT_URL_STS": endpoint, "CLAIRO_ECS_CLUSTER": cluster,
             "CLAIRO_ECS_TASK_DEFINITION": taskDefinition, "CLAIRO_ECS_SUBNETS": subnet,
             "CLAIRO_ECS_SECURITY_GROUPS": securityGroup,
         ]
@@ -235,7 +238,8 @@ public final class ECSStandIn: Sendable {
         let own: UInt16
 
         func answer(_ request: HTTPRequest, _ body: Data) -> HTTPResponse? {
-            let operation = String(request.headers["x-amz-target"]?.split(separator: ".").last ?? "")
+            let form = Self.form(body)
+            let operation = form["Action"] ?? String(request.headers["x-amz-target"]?.split(separator: ".").last ?? "")
             let answer: Answer? = state.mutex.withLock { state in
                 state.calls.append(Call(operation: operation, body: body, headers: request.headers))
                 guard let index = state.answers.firstIndex(where: { $0.operation == operation && $0.times > 0 })
@@ -247,6 +251,8 @@ public final class ECSStandIn: Sendable {
                 let text = #"{"__type": "com.amazonaws.ecs#\#(answer.code)", "message": "\#(answer.message)"}"#
                 return HTTPResponse(answer.status, Data(text.utf8), headers: answer.headers)
             }
+            // A call to STS. The server of the tests has one user, so the credentials are those of this user.
+            if operation == "AssumeRole" { return Self.session(form) }
             var input = (try? JSONSerialization.jsonObject(with: body)) as? [String: Any] ?? [:]
             switch operation {
             case "RunTask": return run(&input, request)
@@ -256,6 +262,32 @@ public final class ECSStandIn: Sendable {
                 return forward(request, body)
             default: return forward(request, body)
             }
+        }
+
+        /// The fields of a form; empty for another body.
+        static func form(_ body: Data) -> [String: String] {
+            let text = String(decoding: body, as: UTF8.self)
+            guard text.hasPrefix("Action=") else { return [:] }
+            let pairs = text.split(separator: "&").map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
+            return Dictionary(
+                pairs.map { ($0[0], $0.count > 1 ? $0[1].removingPercentEncoding ?? "" : "") }, uniquingKeysWith: { $1 })
+        }
+
+        /// See https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
+        private static func session(_ form: [String: String]) -> HTTPResponse {
+            guard form["RoleArn"] != nil, form["RoleSessionName"] != nil else { return HTTPResponse(400) }
+            let end = Date(timeIntervalSinceNow: Double(form["DurationSeconds"] ?? "") ?? 3600)
+            let keys = S3Server.credentials
+            return HTTPResponse(
+                200,
+                """
+                <AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>
+                <AssumedRoleUser><Arn>\(form["RoleArn"] ?? "")</Arn><AssumedRoleId>A:b</AssumedRoleId></AssumedRoleUser>
+                <Credentials><AccessKeyId>\(keys.accessKeyID)</AccessKeyId>
+                <SecretAccessKey>\(keys.secretAccessKey)</SecretAccessKey><SessionToken>session</SessionToken>
+                <Expiration>\(end.formatted(.iso8601))</Expiration></Credentials></AssumeRoleResult>
+                <ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></AssumeRoleResponse>
+                """)
         }
 
         private func forward(_ request: HTTPRequest, _ body: Data) -> HTTPResponse? {

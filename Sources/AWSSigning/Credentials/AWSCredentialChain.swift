@@ -34,6 +34,10 @@ public final class AWSCredentialChain: Sendable {
     /// - Parameter profile: The profile to use regardless of the environment. If nil, keys in the environment come
     ///   first, even before `AWS_PROFILE`, as in AWS's own tools.
     public convenience init(_ system: AWSSystem, profile: String? = nil) {
+        if let given = system.credentials {
+            self.init(providers: [GivenCredentials(given: given)], now: system.now)
+            return
+        }
         let fromEnvironment = profile == nil ? [EnvironmentCredentials(system: system)] : []
         self.init(
             providers: fromEnvironment + [

@@ -30,6 +30,9 @@ public struct AWSSystem: Sendable {
         }
     }
 
+    /// Returns the credentials to use in place of all other sources, before the last ones expire; nil for the usual
+    /// sources.
+    public var credentials: (@Sendable () -> AWSCredentials?)?
     /// Environment variables.
     public var environment: [String: String]
     /// Sends a request to a metadata service. Blocks. The description of an error is shown to users, so it must contain

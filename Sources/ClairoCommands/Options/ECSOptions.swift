@@ -9,7 +9,7 @@ struct ECSOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Task definition: a family, FAMILY:REVISION or an ARN. Its image must contain Clairo; its role must reach the output store and the exchange.",
+            "Task definition: a family, FAMILY:REVISION or an ARN. Its image must contain Clairo; its role must reach the exchange and, without --ecs-output-role, the output store.",
             valueName: "name"))
     var ecsTaskDefinition: String?
 
@@ -42,12 +42,18 @@ struct ECSOptions: ParsableArguments {
             valueName: "url"))
     var ecsExchange: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Role that reaches the output store, by ARN. The worker assumes it for each task, limited to the output of the task's job (default: the role of the task definition, which then reaches the output of all jobs).",
+            valueName: "arn"))
+    var ecsOutputRole: String?
+
     var flags: [(Settings.Key, String?)] {
         [
             (.ecsCluster, ecsCluster), (.ecsTaskDefinition, ecsTaskDefinition), (.ecsContainer, ecsContainer),
             (.ecsSubnets, ecsSubnets), (.ecsSecurityGroups, ecsSecurityGroups),
             (.ecsCapacityProvider, ecsCapacityProvider), (.ecsAssignPublicIP, ecsAssignPublicIp),
-            (.ecsExchange, ecsExchange),
+            (.ecsExchange, ecsExchange), (.ecsOutputRole, ecsOutputRole),
         ]
     }
 }

@@ -16,9 +16,9 @@ extension ContainerTask.Services {
         let delivery = try ObjectDelivery { variables[$0.environmentName] }
         self.init(
             exchange: try stores.open(exchange),
-            folder: { (spec, url, check) throws(ClairoError) in
+            folder: { (spec, url, credentials, check) throws(ClairoError) in
                 let folder = AttemptFolder(
-                    store: try stores.open(url, delivery: delivery), spec: spec, check: check)
+                    store: try stores.open(url, delivery: delivery, credentials: credentials), spec: spec, check: check)
                 return ContainerTask.Folder(
                     output: folder, files: { folder.ownFiles }, refusal: { folder.refusal })
             },

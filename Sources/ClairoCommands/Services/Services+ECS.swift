@@ -54,7 +54,7 @@ extension Services {
         }
         let (client, region) = try ecsClient()
         return ECSExecutor(
-            client, placement: placement, exchange: try ecsExchange(),
+            client, placement: placement, exchange: try ecsExchange(), access: try ecsOutputAccess(),
             arguments: RunTaskCommand.arguments(limits) + ["--sandbox", sandbox.rawValue],
             environment: (region.map { ["AWS_REGION": $0] } ?? [:]).merging(deliveryVariables) { $1 })
     }
@@ -63,6 +63,12 @@ extension Services {
     private var deliveryVariables: [String: String] {
         let given = ObjectDelivery.keys.filter { settings.origin($0) != .default }
         return Dictionary(uniqueKeysWithValues: given.map { ($0.environmentName, settings[$0]) })
+    }
+
+    /// Nil if the tasks' own role must reach the output store.
+    private func ecsOutputAccess() throws(ClairoError) -> (client: STSClient, role: ECSOutputRole)? {
+        guard let arn = settings.value(.ecsOutputRole) else { return nil }
+        return (try STSClient(AWSSystem.here(environment.variables)), try ECSOutputRole(arn))
     }
 
     /// The store for documents between workers and tasks. `stop` does not cancel its requests, because stopping a task

@@ -49,7 +49,11 @@ extension Services {
             (missing, refusal) = (report.missing, report.refusal(of: work.sandbox))
         case .ecs:
             // Each task's container has its own sandbox.
-            return log.note("tasks run on ECS: \(try await ecsExecutor().check())")
+            log.note("tasks run on ECS: \(try await ecsExecutor().check())")
+            if settings.value(.ecsOutputRole) == nil {
+                log.warn("ecs-output-role is not set, so each task can reach the output of all jobs")
+            }
+            return
         }
         try note(missing: missing, refusal, log)
     }

@@ -1,3 +1,4 @@
+internal import AWSSigning
 internal import ClairoCore
 internal import ClairoStorage
 internal import Foundation
@@ -20,10 +21,15 @@ struct Stores: Sendable {
     }
 
     /// Opens a store by its URL, `file:DIR` or `s3://BUCKET/PREFIX`.
-    /// - Parameter delivery: How S3 delivers the objects of an output; nil for a store of other objects.
-    func open(_ url: String, delivery: ObjectDelivery? = nil) throws(ClairoError) -> any DurableStore {
+    /// - Parameters:
+    ///   - delivery: How S3 delivers the objects of an output; nil for a store of other objects.
+    ///   - credentials: Returns the credentials for S3, before the last ones expire; nil for those of the environment.
+    func open(
+        _ url: String, delivery: ObjectDelivery? = nil, credentials: (@Sendable () -> AWSCredentials?)? = nil
+    ) throws(ClairoError) -> any DurableStore {
         try StoreURL.open(
-            url, environment: environment.variables, delivery: delivery, stop: stop, observe: observe)
+            url, environment: environment.variables, delivery: delivery, stop: stop, credentials: credentials,
+            observe: observe)
     }
 
     /// Opens the folder or the bucket prefix for an output.

@@ -47,6 +47,7 @@ struct Settings: Sendable {
         case ecsCapacityProvider = "ecs-capacity-provider"
         case ecsAssignPublicIP = "ecs-assign-public-ip"
         case ecsExchange = "ecs-exchange"
+        case ecsOutputRole = "ecs-output-role"
 
         var isSecret: Bool { self == .databasePassword || self == .webhookSecret }
 
@@ -88,6 +89,7 @@ struct Settings: Sendable {
             case .ecsCapacityProvider: "capacity providers of ECS tasks"
             case .ecsAssignPublicIP: "whether ECS tasks get public IP addresses"
             case .ecsExchange: "store for documents between workers and ECS tasks"
+            case .ecsOutputRole: "role that workers narrow to one job for each ECS task"
             }
         }
 

@@ -1,3 +1,4 @@
+public import AWSSigning
 public import ClairoCore
 internal import Foundation
 internal import Synchronization
@@ -31,10 +32,13 @@ public struct ContainerTask: Sendable {
     public struct Services: Sendable {
         /// The exchange folder named by the worker.
         public var exchange: any ExchangeStore
-        /// Opens the attempt's folder in the output store with this URL. The check throws once the lease is lost.
+        /// Opens the attempt's folder in the output store with this URL. The store asks for credentials before they
+        /// expire; nil for those of this process. The check throws once the lease is lost.
         public var folder:
-            @Sendable (TaskSpec, _ url: String, _ check: @escaping @Sendable () throws(ClairoError) -> Void)
-                throws(ClairoError) -> Folder
+            @Sendable (
+                TaskSpec, _ url: String, _ credentials: (@Sendable () -> AWSCredentials?)?,
+                _ check: @escaping @Sendable () throws(ClairoError) -> Void
+            ) throws(ClairoError) -> Folder
         /// Opens a source of known size and version. Each read requests the newest presigned URL.
         public var source:
             @Sendable (
@@ -49,8 +53,10 @@ public struct ContainerTask: Sendable {
         public init(
             exchange: any ExchangeStore,
             folder:
-                @escaping @Sendable (TaskSpec, String, @escaping @Sendable () throws(ClairoError) -> Void)
-                throws(ClairoError) -> Folder,
+                @escaping @Sendable (
+                    TaskSpec, String, (@Sendable () -> AWSCredentials?)?,
+                    @escaping @Sendable () throws(ClairoError) -> Void
+                ) throws(ClairoError) -> Folder,
             source:
                 @escaping @Sendable (
                     Int64, String, StopRequest, @escaping @Sendable () throws(ClairoError) -> String
@@ -107,7 +113,10 @@ public struct ContainerTask: Sendable {
         var end = ExchangeResult(taskID: spec.taskID, attempt: spec.attempt)
         var folder: Folder?
         do throws(ClairoError) {
-            let own = try services.folder(spec, document.output) { () throws(ClairoError) in try pulse.check() }
+            let credentials = pulse.outputCredentials.map { _ in { @Sendable () in pulse.outputCredentials } }
+            let own = try services.folder(spec, document.output, credentials) { () throws(ClairoError) in
+                try pulse.check()
+            }
             folder = own
             var io = TaskIO(output: own.output)
             if let etag = document.sourceETag {
@@ -199,6 +208,9 @@ private final class Pulse: Sendable {
         return url
     }
 
+    /// The newest credentials for the output, or nil if this process's own are used.
+    var outputCredentials: AWSCredentials? { state.withLock { $0.lease.output?.credentials } }
+
     /// Reads the task's resource usage from ECS.
     func measure() {
         guard let now = metadata?.usage() else { return }
@@ -235,6 +247,9 @@ private final class Pulse: Sendable {
                 if lease.beat != state.lease.beat { state.renewed = clock.now() }
                 state.lease = lease
             }
+        } catch  where error.exitCode == .noPermission {
+            // The task's role may not list, so a deleted document is reported as forbidden.
+            _ = lose()
         } catch {
             // The store is unavailable, but the lease may still hold.
         }

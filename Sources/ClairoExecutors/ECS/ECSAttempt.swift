@@ -8,6 +8,20 @@ struct ECSAttempt {
     let io: TaskIO
     let observer: TaskObserver
     let stop: StopRequest
+    /// Nil if the task's own role reaches the output store.
+    private let access: OutputAccess?
+
+    init(service: ECSService, spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest) {
+        self.service = service
+        self.spec = spec
+        self.io = io
+        self.observer = observer
+        self.stop = stop
+        let output = io.remote?.store.location(of: "")
+        access = service.access.flatMap { access in
+            output.map { OutputAccess(access.client, role: access.role, spec: spec, output: $0) }
+        }
+    }
 
     private var clock: ECSClock { service.client.clock }
     private var pace: ECSExecutor.Pace { service.pace }
@@ -83,7 +97,8 @@ struct ECSAttempt {
                     advice: "Upload to a store that tasks can read: --raw-store s3://BUCKET/PREFIX.")
             }
         }
-        try exchange.write(ExchangeLease(beat: number, sourceURL: url), ExchangeLease.key)
+        let output = try access.map { (access) throws(ClairoError) in try access.credentials(stop: stop) }
+        try exchange.write(ExchangeLease(beat: number, sourceURL: url, output: output), ExchangeLease.key)
     }
 
     private func start(_ exchange: Exchange) throws(ClairoError) -> String {

@@ -12,8 +12,9 @@ internal import Synchronization
 ///   verifies what was written
 /// ```
 ///
-/// The task's role gives access to the output store and the exchange (one prefix), but not to the database or the
-/// queue. The task may write as long as the counter in its lease grows. If a worker dies or loses its connection, its
+/// The task's role gives access to the exchange, but not to the database or the queue. With an `ECSOutputRole`, the worker
+/// gives each task credentials that reach the output folder of its job and nothing else. Without one, the task's role
+/// must reach the output store, and so each task reaches the output of all jobs. The task may write as long as the counter in its lease grows. If a worker dies or loses its connection, its
 /// tasks stop a minute later. The outcome of an attempt depends on the ECS task:
 ///
 /// - The task reports its own error: that error.
@@ -52,15 +53,19 @@ public struct ECSExecutor: TaskExecutor {
     /// - Parameters:
     ///   - exchange: The store on S3 in which workers and tasks exchange documents. It must remain usable for a few
     ///     seconds after a stop request.
+    ///   - access: Gives tasks access to the output folder of their job; nil if the tasks' own role reaches the output
+    ///     store.
     ///   - arguments: Arguments of `clairo` in the container, before `--spec URL`.
     ///   - environment: Variables of the container. They must not contain secrets, because anyone who may describe
     ///     tasks can read them.
     public init(
         _ client: ECSClient, placement: ECSPlacement, exchange: any ExchangeStore,
+        access: (client: STSClient, role: ECSOutputRole)? = nil,
         arguments: [String] = ["run-task"], environment: [String: String] = [:], pace: Pace = Pace()
     ) {
         service = ECSService(
-            client: client, placement: placement, exchange: exchange, arguments: arguments, environment: environment,
+            client: client, placement: placement, exchange: exchange, access: access, arguments: arguments,
+            environment: environment,
             pace: pace, watch: TaskWatch(client, cluster: placement.cluster), pending: PendingGate(max(1, pace.pending))
         )
     }
@@ -85,6 +90,7 @@ struct ECSService: Sendable {
     let client: ECSClient
     let placement: ECSPlacement
     let exchange: any ExchangeStore
+    let access: (client: STSClient, role: ECSOutputRole)?
     let arguments: [String]
     let environment: [String: String]
     let pace: ECSExecutor.Pace

@@ -4,17 +4,19 @@ internal import Foundation
 // Documents that a worker and its ECS task exchange as objects in a shared folder:
 //
 //     spec.json      by the worker, once        the task, and the URL of the output store
-//     lease.json     by the worker, repeatedly  a growing counter and a new URL of the source. While it grows, the
-//                                               attempt is valid; when it stalls or is deleted, the task ends
+//     lease.json     by the worker, repeatedly  a growing counter, a new URL of the source, and credentials for the
+//                                               job's output folder. While it grows, the attempt is valid; when it
+//                                               stalls or is deleted, the task ends
 //     progress.json  by the task, repeatedly    a growing counter and the finished frames: the heartbeat
 //     result.json    by the task, last          the result; never replaced
 //
-// The presigned URL is the only secret. It expires after an hour. The folder has an unguessable name, and the worker
-// deletes it. `ExchangeSweep` and the bucket's lifecycle rules remove folders that dead workers left.
+// The presigned URL and the credentials are the only secrets. They expire after an hour. The folder has an unguessable
+// name, which other tasks cannot list, and the worker deletes it. `ExchangeSweep` and the bucket's lifecycle rules remove
+// folders that dead workers left.
 
 /// `spec.json`
 struct ExchangeSpec: Codable {
-    static let currentSchema = 2
+    static let currentSchema = 3
     static let key = ObjectKey("spec.json")
 
     var schema = Self.currentSchema
@@ -47,6 +49,8 @@ struct ExchangeLease: Codable, Equatable {
 
     var beat: Int
     var sourceURL: String?
+    /// Nil if the task's own role reaches the output store.
+    var output: OutputCredentials?
 }
 
 /// `progress.json`

@@ -1,3 +1,4 @@
+public import AWSSigning
 internal import Curl
 internal import Foundation
 
@@ -29,6 +30,9 @@ public struct S3Options: Sendable {
 
     /// How objects of an output are delivered; nil for a store of other objects.
     public var delivery: ObjectDelivery?
+
+    /// Returns the credentials, before the last ones expire; nil for the usual sources (`AWSSystem.credentials`).
+    public var credentials: (@Sendable () -> AWSCredentials?)?
 
     /// Called for each attempt of a request.
     public var observe: (@Sendable (S3Event) -> Void)?

@@ -29,8 +29,10 @@ public struct S3Store: DurableStore {
         cancellation: Cancellation? = nil
     ) throws(ClairoError) {
         let address = try S3Address(url)
+        var system = AWSSystem.here(environment, cancellation: cancellation)
+        system.credentials = options.credentials
         let client = try AWSClient(
-            .s3, AWSSystem.here(environment, cancellation: cancellation), maxAttempts: options.maxAttempts,
+            .s3, system, maxAttempts: options.maxAttempts,
             defaultAttempts: 5, firstDelay: options.firstDelay
         ) { (settings, region) throws(ClairoError) in
             try AWSEndpoint(

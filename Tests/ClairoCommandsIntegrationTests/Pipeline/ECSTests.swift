@@ -46,8 +46,29 @@ struct ECSTests {
             environment: server.environment.merging(ecs.settings) { $1 }.merging([
                 "CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path,
                 "CLAIRO_RAW_STORE": "s3://\(bucket)/raw", "CLAIRO_OUTPUT_STORE": "s3://\(bucket)/out",
+                "CLAIRO_ECS_OUTPUT_ROLE": "arn:aws:iam::123456789012:role/output",
             ]) { $1 })
         #expect(outcome.status == 0 && outcome.text.contains(/state +ready/), "\(outcome)")
+        #expect(!outcome.errors.contains("ecs-output-role"), "\(outcome)")
+        // Each task gets credentials for the folder of its job.
+        let (sessions, tasks) = (ecs.calls("AssumeRole"), ecs.calls("RunTask"))
+        #expect(sessions.count == tasks.count && !tasks.isEmpty)
+        for session in sessions {
+            let policy = try #require(session.field("Policy"))
+            #expect(policy.contains(/"Resource":"arn:aws:s3:::[a-z0-9-]+\/out\/videos\/[0-9a-f-]+\/[0-9a-f-]+\/\*"/))
+            #expect(session.field("RoleSessionName")?.hasPrefix("clairo-") == true)
+        }
+        // Others can see what a task was started with.
+        for task in tasks { #expect(!String(decoding: task.body, as: UTF8.self).contains("session")) }
+    }
+
+    @Test func aRoleForOutputThatIsNoARNIsRefused() async throws {
+        let settings = [
+            "CLAIRO_ECS_CLUSTER": "c", "CLAIRO_ECS_TASK_DEFINITION": "t", "CLAIRO_RAW_STORE": "s3://b/raw",
+            "CLAIRO_OUTPUT_STORE": "s3://b/out", "CLAIRO_ECS_OUTPUT_ROLE": "output",
+        ]
+        let outcome = try await clairo(["consume", "--until-idle", "--executor", "ecs"], settings)
+        #expect(outcome.status == 78 && outcome.errors.contains("ecs-output-role"), "\(outcome)")
     }
 
     @Test func aCancelledVideoStopsItsTasks() async throws {

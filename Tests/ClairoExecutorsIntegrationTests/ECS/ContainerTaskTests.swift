@@ -40,7 +40,7 @@ import Testing
         return ContainerTask(
             ContainerTask.Services(
                 exchange: store,
-                folder: { _, _, _ in ContainerTask.Folder(output: output, files: { [] }, refusal: { refusal }) },
+                folder: { _, _, _, _ in ContainerTask.Folder(output: output, files: { [] }, refusal: { refusal }) },
                 source: { _, _, _, _ in MemorySource(Data("no film".utf8)) },
                 executor: { _ in
                     ProcessExecutor(sandbox: .off, executable: executable, arguments: arguments)
@@ -69,7 +69,7 @@ import Testing
         let task = ContainerTask(
             ContainerTask.Services(
                 exchange: store,
-                folder: { _, _, _ in
+                folder: { _, _, _, _ in
                     ContainerTask.Folder(output: FailingStore(error: refusal), files: { [] }, refusal: { refusal })
                 }, source: { _, _, _, _ throws(ClairoError) in throw refusal },
                 executor: { _ in ProcessExecutor(sandbox: .off, executable: ClairoProcess.path) }, environment: [:]))

@@ -334,7 +334,7 @@ import Testing
         let client = try fixture.client()
         let job = try await fixture.job(Data("film".utf8), name: "film", settings: Self.settings)
         let service = ECSService(
-            client: client, placement: fixture.placement, exchange: try fixture.exchange, arguments: [],
+            client: client, placement: fixture.placement, exchange: try fixture.exchange, access: nil, arguments: [],
             environment: [:], pace: ECSExecutor.Pace(), watch: TaskWatch(client, cluster: fixture.standIn.cluster),
             pending: PendingGate(1)
         )
