@@ -166,7 +166,7 @@ import Testing
         #expect(read.subtracting(documented).subtracting(settings).subtracting(forTests).isEmpty)
         // AWS_ENDPOINT_URL_ is followed by the name of a service.
         let services = Set(documented.filter { $0.hasPrefix("AWS_ENDPOINT_URL_") })
-        let others: Set = ["HOME", "http_proxy", "https_proxy", "all_proxy", "no_proxy"]
+        let others: Set = ["HOME", "TERM", "http_proxy", "https_proxy", "all_proxy", "no_proxy"]
         #expect(documented.subtracting(read).subtracting(services).subtracting(others).isEmpty)
     }
 
