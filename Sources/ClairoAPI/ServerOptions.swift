@@ -40,8 +40,8 @@ public struct ServerOptions: Sendable {
     /// Requests that a caller may send at once before the rate applies.
     public var requestBurst: Double = 100
     /// Seconds that running requests may still take during a shutdown, up to a day. The supervisor must wait longer, by
-    /// more than `cleanupSeconds`, before it kills the process: systemd (TimeoutStopSec=), Docker (stop_grace_period), ECS
-    /// (StopTimeout). Tests compare the files of Scripts/deploy with it.
+    /// more than `cleanupSeconds`, before it kills the process: systemd (TimeoutStopSec=), Docker (stop_grace_period),
+    /// ECS (StopTimeout). Tests compare the files of Scripts/deploy with it.
     public var shutdownSeconds: Double = 20
     /// Seconds after `shutdownSeconds` for the cleanup of cancelled requests. Then the process ends in any case.
     public static let cleanupSeconds = 5.0

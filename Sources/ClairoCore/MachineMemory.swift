@@ -7,8 +7,8 @@ public enum MachineMemory {
     public static let bytes: Int64 = bytes(
         physical: Int64(clamping: ProcessInfo.processInfo.physicalMemory), read: text)
 
-    /// In bytes: the memory that one process like this one can use. As `bytes`, or less if this process was started with a
-    /// lower limit (getrlimit(2)).
+    /// In bytes: the memory that one process like this one can use. As `bytes`, or less if this process was started with
+    /// a lower limit (getrlimit(2)).
     public static let ofOneProcess: Int64 = min(bytes, limit(read: text) ?? .max)
 
     /// The number of processes that the kernel has killed for lack of memory, in this cgroup or on the whole machine,
@@ -30,7 +30,8 @@ public enum MachineMemory {
         }
     }
 
-    /// The memory limit of this process; proc(5): lines of /proc/self/limits such as `Max data size  1024  unlimited  bytes`.
+    /// The memory limit of this process; proc(5): lines of /proc/self/limits such as `Max data size  1024  unlimited
+    /// bytes`.
     static func limit(read: (String) -> String?) -> Int64? {
         let lines = read("/proc/self/limits")?.split(separator: "\n") ?? []
         func soft(_ name: String) -> Int64? {

@@ -74,7 +74,7 @@ public enum SystemText {
 
     /// The arguments of this process, with the program's name first.
     public static var arguments: [String] {
-        (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0].map(string) }
+        (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0].map { string(bytes(of: $0)) } }
     }
 
     /// The environment variables of this process.
@@ -82,18 +82,21 @@ public enum SystemText {
         var variables: [String: String] = [:]
         var next = clairo_environment()
         while let entry = next?.pointee {
-            let pair = string(entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            // As getenv(3), which finds the first of two variables with the same name.
-            if pair.count == 2, variables[String(pair[0])] == nil { variables[String(pair[0])] = String(pair[1]) }
+            let bytes = bytes(of: entry)
+            if let end = bytes.firstIndex(of: UInt8(ascii: "=")) {
+                let name = string(Array(bytes[..<end]))
+                // As getenv(3), which finds the first of two variables with the same name.
+                if variables[name] == nil { variables[name] = string(Array(bytes[(end + 1)...])) }
+            }
             next = next?.advanced(by: 1)
         }
         return variables
     }
 
     /// Converts a C string of the system.
-    public static func string(_ pointer: UnsafePointer<CChar>) -> String {
-        string(Array(UnsafeBufferPointer(start: pointer, count: strlen(pointer)).map { UInt8(bitPattern: $0) }))
-    }
+    public static func string(_ pointer: UnsafePointer<CChar>) -> String { string(bytes(of: pointer)) }
 
-    private static func string(_ pointer: UnsafeMutablePointer<CChar>) -> String { string(UnsafePointer(pointer)) }
+    private static func bytes(of pointer: UnsafePointer<CChar>) -> [UInt8] {
+        UnsafeBufferPointer(start: pointer, count: strlen(pointer)).map { UInt8(bitPattern: $0) }
+    }
 }

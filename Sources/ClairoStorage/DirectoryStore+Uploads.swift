@@ -93,7 +93,9 @@ extension DirectoryStore {
             throw fileError("Cannot write \(upload.key)", errno, reading: false)
         }
         let target = try path(upload.key)
-        let moved = try inFolder((target as NSString).deletingLastPathComponent) { FileCall.rename(folder + "/data", target) }
+        let moved = try inFolder((target as NSString).deletingLastPathComponent) {
+            FileCall.rename(folder + "/data", target)
+        }
         guard moved == 0 else { throw fileError("Cannot write \(target)", errno, reading: false) }
         Self.flushFolder(of: target)
         remove(folder)

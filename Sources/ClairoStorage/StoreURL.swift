@@ -65,7 +65,8 @@ public enum StoreURL {
                 bytes.append(byte)
                 continue
             }
-            guard let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16), rest.count >= 2, code != 0
+            guard let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16), rest.count >= 2,
+                code != 0
             else { return nil }
             bytes.append(code)
             rest = rest.dropFirst(2)

@@ -33,7 +33,9 @@ import Testing
 
     @Test func repairedTextIsWhatOtherProgramsShow() {
         #expect(SystemText.repaired(SystemText.string(Self.latin1)) == "caf\u{FFFD}.mp4")
-        #expect(ClairoError.noInput("Cannot read \(SystemText.string(Self.latin1))").message == "Cannot read caf\u{FFFD}.mp4")
+        #expect(
+            ClairoError.noInput("Cannot read \(SystemText.string(Self.latin1))").message
+                == "Cannot read caf\u{FFFD}.mp4")
     }
 
     @Test func theArgumentsAndVariablesOfThisProcessAreTheUsualOnes() {

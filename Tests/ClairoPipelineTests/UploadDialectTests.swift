@@ -127,7 +127,8 @@ import Testing
 
     /// The example from AWS's documentation with a test's values.
     static func bridge(
-        key: String = "film.mp4", type: String = "Object Created", source: String = "aws.s3", bucket: String = "incoming"
+        key: String = "film.mp4", type: String = "Object Created", source: String = "aws.s3",
+        bucket: String = "incoming"
     ) -> String {
         """
         {"version":"0","id":"17793124-05d4-b198-2fde-7ededc63b103","detail-type":"\(type)","source":"\(source)",

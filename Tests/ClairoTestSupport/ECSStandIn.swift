@@ -270,7 +270,8 @@ public final class ECSStandIn: Sendable {
             guard text.hasPrefix("Action=") else { return [:] }
             let pairs = text.split(separator: "&").map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
             return Dictionary(
-                pairs.map { ($0[0], $0.count > 1 ? $0[1].removingPercentEncoding ?? "" : "") }, uniquingKeysWith: { $1 })
+                pairs.map { ($0[0], $0.count > 1 ? $0[1].removingPercentEncoding ?? "" : "") }, uniquingKeysWith: { $1 }
+            )
         }
 
         /// See https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.

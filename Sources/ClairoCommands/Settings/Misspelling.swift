@@ -24,7 +24,9 @@ enum Misspelling {
             var row = [i + 1]
             for (j, match) in other.enumerated() {
                 var cost = min(rows[i][j] + (letter == match ? 0 : 1), rows[i][j + 1] + 1, row[j] + 1)
-                if i > 0, j > 0, letter == other[j - 1], one[i - 1] == match { cost = min(cost, rows[i - 1][j - 1] + 1) }
+                if i > 0, j > 0, letter == other[j - 1], one[i - 1] == match {
+                    cost = min(cost, rows[i - 1][j - 1] + 1)
+                }
                 row.append(cost)
             }
             rows.append(row)

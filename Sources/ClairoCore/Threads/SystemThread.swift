@@ -3,7 +3,8 @@ internal import Glibc
 
 /// A thread of the operating system, for work that blocks.
 ///
-/// Foundation's `Thread` ignores that the system refuses a thread. Whatever waits for its result would then wait forever.
+/// Foundation's `Thread` ignores that the system refuses a thread. Whatever waits for its result would then wait
+/// forever.
 enum SystemThread {
     /// Carries the work to the thread, which takes it once.
     private final class Work {

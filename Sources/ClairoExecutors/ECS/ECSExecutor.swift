@@ -12,10 +12,12 @@ internal import Synchronization
 ///   verifies what was written
 /// ```
 ///
-/// The task's role gives access to the exchange, but not to the database or the queue. With an `ECSOutputRole`, the worker
-/// gives each task credentials that reach the output folder of its job and nothing else. Without one, the task's role
-/// must reach the output store, and so each task reaches the output of all jobs. The task may write as long as the counter in its lease grows. If a worker dies or loses its connection, its
-/// tasks stop a minute later. The outcome of an attempt depends on the ECS task:
+/// The task's role gives access to the exchange, but not to the database or the queue. With an `ECSOutputRole`, the
+/// worker gives each task credentials that reach the output folder of its job and nothing else. Without one, the task's
+/// role must reach the output store, and so each task reaches the output of all jobs.
+///
+/// The task may write as long as the counter in its lease grows. If a worker dies or loses its connection, its tasks
+/// stop a minute later. The outcome of an attempt depends on the ECS task:
 ///
 /// - The task reports its own error: that error.
 /// - ECS has no capacity: `capacity`.

@@ -11,8 +11,8 @@ internal import Foundation
 //     result.json    by the task, last          the result; never replaced
 //
 // The presigned URL and the credentials are the only secrets. They expire after an hour. The folder has an unguessable
-// name, which other tasks cannot list, and the worker deletes it. `ExchangeSweep` and the bucket's lifecycle rules remove
-// folders that dead workers left.
+// name, which other tasks cannot list, and the worker deletes it. `ExchangeSweep` and the bucket's lifecycle rules
+// remove folders that dead workers left.
 
 /// `spec.json`
 struct ExchangeSpec: Codable {

@@ -4,8 +4,9 @@ public import ClairoCore
 internal import Curl
 internal import Foundation
 
-/// A client of AWS's Security Token Service, for temporary credentials with a part of a role's permissions. Calls block.
+/// A client of AWS's Security Token Service, for temporary credentials with a part of a role's permissions.
 ///
+/// Calls block.
 /// Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 public final class STSClient: Sendable {
     /// The lifetime of the credentials in seconds: the maximum if this process itself has those of a role.
@@ -70,7 +71,8 @@ public final class STSClient: Sendable {
             let text = texts["Expiration"], let end = Timestamp(text), !key.isEmpty, !secret.isEmpty
         else { return nil }
         return AWSCredentials(
-            accessKeyID: key, secretAccessKey: secret, sessionToken: token, expiration: Date(timeIntervalSince1970: Double(end.microseconds) / 1e6))
+            accessKeyID: key, secretAccessKey: secret, sessionToken: token,
+            expiration: Date(timeIntervalSince1970: Double(end.microseconds) / 1e6))
     }
 }
 

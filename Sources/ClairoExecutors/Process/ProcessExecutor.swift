@@ -68,7 +68,7 @@ public struct ProcessExecutor: TaskExecutor {
 
     /// Starts a child that only enters the sandbox and reports its layers.
     public func sandboxReport() async throws(ClairoError) -> SandboxReport {
-        let (executable, limits) = (executable, limits)
+        let (executable, limits) = (executable, limits.withinThisProcess())
         let arguments = arguments + ["--parent", String(getpid()), "--tell-sandbox"]
         return try await onDedicatedThread(name: "sandbox") { () throws(ClairoError) in
             try SandboxProbe(limits: limits).run(executable, arguments)

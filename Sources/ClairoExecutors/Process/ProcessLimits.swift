@@ -4,8 +4,8 @@ internal import Glibc
 
 /// Resource limits of a task's process. The kernel enforces the first group (setrlimit(2)), the parent the second.
 ///
-/// If this process was itself started with a lower limit (ulimit, a systemd unit, a batch system), the lower one applies:
-/// an unprivileged process cannot raise it, and a privileged one should not.
+/// If this process was itself started with a lower limit (ulimit, a systemd unit, a batch system), the lower one
+/// applies: an unprivileged process cannot raise it, and a privileged one should not.
 ///
 /// A task normally takes about a minute, so one that runs for hours has a problem. A job run by hand (`byHand`) has no
 /// limit of time, because its user can stop it.

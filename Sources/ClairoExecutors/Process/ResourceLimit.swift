@@ -25,8 +25,8 @@ struct ResourceLimit: Sendable, Hashable {
     /// RLIM_INFINITY, a macro that Swift does not import.
     static let unlimited = ResourceLimit(soft: .max, hard: .max)
 
-    /// Between the soft limit of CPU time, which sends SIGXCPU and so identifies the cause, and the hard one, which sends
-    /// SIGKILL.
+    /// Seconds between the soft limit of CPU time, which sends SIGXCPU and so identifies the cause, and the hard one,
+    /// which sends SIGKILL.
     private static let warningSeconds: UInt64 = 10
 
     init(soft: UInt64, hard: UInt64) { (self.soft, self.hard) = (soft, hard) }

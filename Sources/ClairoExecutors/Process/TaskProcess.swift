@@ -42,12 +42,12 @@ final class TaskProcess: TaskRuntime {
 
     deinit { close(errors) }
 
-    /// Starts a child with a socket to it, within `limits`.
+    /// Starts a child with a socket to it, within `limits`, which are those of `withinThisProcess`.
     /// - Throws: `configuration` (78) if this process was started with limits that are too low for a task.
     static func start(
         _ executable: String, _ arguments: [String], limits: ProcessLimits
     ) throws(ClairoError) -> (TaskProcess, WireSocket) {
-        try limits.withinThisProcess().checkInherited()
+        try limits.checkInherited()
         // The child's end is closed here at the end of this call, so that the connection closes when the child ends.
         let (socket, childSocket) = try WireSocket.pair()
         let process = try TaskProcess(executable, arguments, socket: childSocket)

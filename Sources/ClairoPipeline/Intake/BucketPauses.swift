@@ -2,8 +2,8 @@ internal import ClairoCore
 internal import Synchronization
 
 /// The buckets that took long and did not answer. While one is paused, its events are put back at once, and only one of
-/// them tries the bucket after each pause. Otherwise, a few hundred events of an unreachable bucket would keep the others
-/// waiting for half an hour.
+/// them tries the bucket after each pause. Otherwise, a few hundred events of an unreachable bucket would keep the
+/// others waiting for half an hour.
 final class BucketPauses: Sendable {
     /// Seconds that an attempt must have taken for a pause. Attempts that fail at once keep nobody waiting.
     static let least = 1.0
@@ -16,8 +16,9 @@ final class BucketPauses: Sendable {
     /// When each paused bucket may be tried again.
     private let ends = Mutex<[String: Timestamp]>([:])
 
-    /// - Throws: `unavailable` if the bucket is paused. Otherwise, the caller tries it, and a paused bucket stays paused
-    ///   for the others until the caller reports the outcome.
+    /// Checks whether the caller may try a bucket. If its pause has ended, it stays paused for the others until the
+    /// caller reports the outcome.
+    /// - Throws: `unavailable` if the bucket is paused.
     func check(_ bucket: String, now: Timestamp = .now) throws(ClairoError) {
         let isPaused = ends.withLock { ends in
             guard let end = ends[bucket] else { return false }

@@ -122,7 +122,8 @@ public enum UploadDialect {
                     bucket: detail.bucket.name, key: detail.object.key, eTag: detail.object.etag,
                     sequencer: detail.object.sequencer))
         } catch {
-            throw refused((error as? ClairoError)?.message ?? "The event's detail is wrong: \(S3EventDocument.reason(error))")
+            throw refused(
+                (error as? ClairoError)?.message ?? "The event's detail is wrong: \(S3EventDocument.reason(error))")
         }
     }
 

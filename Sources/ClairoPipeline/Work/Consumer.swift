@@ -93,8 +93,8 @@ public struct Consumer: Sendable {
 
     // MARK: Uploads
 
-    /// Clairo's own messages, which need only the database, do not wait for events, which wait for buckets and read whole
-    /// sources. The difference between unfinished and handled messages is the number of events that may wait here.
+    /// Clairo's own messages, which need only the database, do not wait for events, which wait for buckets and read
+    /// whole sources. The difference between these numbers is how many events may wait here.
     private static let (intakeInFlight, intakeConcurrency) = (16, 4)
 
     private func takeIn(_ drain: StopRequest, _ fail: @escaping Failing) async {
