@@ -172,7 +172,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ClairoMetadataTests",
-            dependencies: ["ClairoCore", "ClairoMetadata", "ClairoTestSupport", "SQLite"]
+            dependencies: ["ClairoCore", "ClairoMetadata", "ClairoTestSupport", "MariaDB", "SQLite"]
         ),
         .testTarget(
             name: "ClairoMetricsTests",

@@ -22,7 +22,7 @@ extension AWSFailure {
         case .credentials(let error):
             return error.kind == .unavailable
                 ? .unavailable("\(doing): \(error)")
-                : .noPermission(
+                : .refused(
                     "\(doing): \(error)", advice: "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.")
         case .badReply(let reason): return .temporary("\(doing): \(reason)\(tries)")
         case .network(let error): return Self.error(error, "\(doing): \(error)\(tries)", client.service)
@@ -35,11 +35,14 @@ extension AWSFailure {
         case .unreachable:
             .unavailable(message, advice: "Check \(service.endpointVariable), the region and the network.")
         case .tls:
-            .configuration(
-                message, advice: "Set AWS_CA_BUNDLE to a file with the right certificates, or check the endpoint.")
+            .refused(
+                message, exitCode: .configuration,
+                advice: "Set AWS_CA_BUNDLE to a file with the right certificates, or check the endpoint.")
         case .timeout, .connectionLost: .temporary(message)
         case .badReply, .tooLarge, .badRequest:
-            .configuration(message, advice: "Check that \(service.endpointVariable) is an \(service.name) endpoint.")
+            .refused(
+                message, exitCode: .configuration,
+                advice: "Check that \(service.endpointVariable) is an \(service.name) endpoint.")
         case .local: .defect(message)
         }
     }
@@ -52,24 +55,29 @@ extension AWSFailure {
         "IncompleteSignature", "IncompleteSignatureException", "OptInRequired",
     ]
 
-    /// Maps the error replies that all services have in common.
+    /// Maps the error replies that all services have in common. What an operator can mend while work waits is `refused`:
+    /// credentials, permissions, certificates, the clock, another server at the endpoint.
     private static func error(_ refusal: AWSRefusal, _ message: String, _ client: AWSClient) -> ClairoError {
         if ["RequestTimeTooSkewed", "RequestExpired"].contains(refusal.code) {
-            return .configuration(message, advice: "This machine's clock differs from the server's: set the clock.")
+            return .refused(
+                message, exitCode: .configuration,
+                advice: "This machine's clock differs from the server's: set the clock.")
         }
         if credentialCodes.contains(refusal.code) {
-            return .noPermission(
-                message, advice: "Check the AWS credentials in use and this machine's clock.")
+            return .refused(message, advice: "Check the AWS credentials in use and this machine's clock.")
         }
         switch refusal.status {
-        case 401, 403: return .noPermission(message, advice: "Check the AWS credentials in use.")
-        case 501: return .configuration(message, advice: "The server does not support this; use another one.")
+        case 401, 403: return .refused(message, advice: "Check the AWS credentials in use.")
+        case 501:
+            return .refused(
+                message, exitCode: .configuration, advice: "The server does not support this; use another one.")
         case 507: return .noSpace(message)
         case 409, 429, 500..., ..<300: return .temporary(message, advice: "Try again later.")
         // The reply has no error code of the service, so it may come from another server.
         case 400..<500 where refusal.code.hasPrefix("HTTP"):
-            return .configuration(
-                message, advice: "Check that \(client.service.endpointVariable) is an \(client.service.name) endpoint.")
+            return .refused(
+                message, exitCode: .configuration,
+                advice: "Check that \(client.service.endpointVariable) is an \(client.service.name) endpoint.")
         default:
             return AWSFailure(.service(refusal)).isThrottle
                 ? .temporary(message, advice: "Try again later.") : .defect(message)

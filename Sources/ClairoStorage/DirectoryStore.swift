@@ -166,13 +166,14 @@ public struct DirectoryStore: DurableStore {
             throw fileError("Cannot create the folder \(path)", errno, reading: false)
         }
         guard isFolder() else {
-            throw .cannotCreate(
-                "\(path) exists and is not a folder", advice: "Use another folder, for example with -o.")
+            throw .refused(
+                "\(path) exists and is not a folder", exitCode: .cannotCreate,
+                advice: "Use another folder, for example with -o.")
         }
     }
 
     public func get(_ key: ObjectKey) throws(ClairoError) -> Data {
-        let source = try FileByteSource(path: try path(key))
+        let source = try FileByteSource(path: try path(key), of: .store)
         var data = Data(count: Int(source.size))
         var filled = 0
         while filled < data.count {
@@ -191,7 +192,24 @@ public struct DirectoryStore: DurableStore {
     }
 
     public func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource {
-        try FileByteSource(path: try path(key))
+        try FileByteSource(path: try path(key), of: .store)
+    }
+
+    /// Opens the source of a video by its location, whatever the store's folder.
+    /// - Throws: `noInput` (66) if the source was deleted, `refused` (78) if the whole folder of videos is missing, as it
+    ///   is while its disk is not mounted.
+    public static func openSource(_ location: ObjectLocation) throws(ClairoError) -> any ByteSource {
+        do throws(ClairoError) {
+            return try FileByteSource(path: location.key, of: .store)
+        } catch  where error.exitCode == .noInput {
+            // A source is below a folder of its video (`OutputLayout.source`).
+            let videos = URL(fileURLWithPath: location.key).deletingLastPathComponent().deletingLastPathComponent()
+            guard access(videos.path, F_OK) != 0 else { throw error }
+            throw .refused(
+                "\(error.message); the folder of its store, \(videos.path), does not exist either",
+                exitCode: .configuration,
+                advice: "Mount the disk of the store, or restore its folder.")
+        }
     }
 
     public func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? {

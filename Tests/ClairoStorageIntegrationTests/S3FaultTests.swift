@@ -94,7 +94,7 @@ import Testing
         let error = failure { try proxied.put(at: "film") { write in try write(pattern(12 << 20)) } }
         let isRefused = fault.fault == .answer(status: 403, code: "AccessDenied")
         #expect(error?.exitCode == (isRefused ? .noPermission : .temporary), "\(String(describing: error))")
-        #expect(error?.kind == (isRefused ? .usage : .transient))
+        #expect(error?.kind == (isRefused ? .refused : .transient))
         #expect(try direct.get("film") == Data("old".utf8))
         #expect(try direct.openUploads(prefix: "").isEmpty)
         let refusals = proxy.exchanges.count { $0.fault != nil }

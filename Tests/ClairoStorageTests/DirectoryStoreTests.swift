@@ -1,9 +1,10 @@
 import ClairoCore
-import ClairoStorage
 import ClairoTestSupport
 import Foundation
 import Glibc
 import Testing
+
+@testable import ClairoStorage
 
 @Suite struct DirectoryStoreTests {
     private static func files(_ folder: URL) -> [String] {
@@ -145,6 +146,61 @@ import Testing
                 #expect(Self.failure { try store.put(Data(), at: "v/y") }?.exitCode == .noPermission)
                 #expect(Self.failure { try store.delete("x") }?.exitCode == .noPermission)
                 #expect(try store.get("x") == Data([1]))
+            }
+        }
+    }
+
+    /// Without root's rights, whose file accesses are never denied.
+    @Test func aFolderThatDeniesAccessRefuses() throws {
+        try withFolder { folder in
+            let store = DirectoryStore(root: folder)
+            try store.put(Data([1]), at: "x")
+            chmod(folder.appending(path: "x").path, 0)
+            chmod(folder.path, 0o555)
+            defer { chmod(folder.path, 0o755) }
+            Unprivileged.onThisThread {
+                for error in [
+                    Self.failure { try store.put(Data(), at: "y") }, Self.failure { _ = try store.get("x") },
+                    Self.failure { _ = try store.open("x") }, Self.failure { try store.delete("x") },
+                ] {
+                    #expect(error?.kind == .refused && error?.exitCode == .noPermission, "\(String(describing: error))")
+                }
+                // A file that a user named is an error of the call.
+                let path = folder.appending(path: "x").path
+                #expect(Self.failure { _ = try FileByteSource(path: path) }?.kind == .usage)
+            }
+        }
+    }
+
+    @Test func errorsHaveTheKindOfTheirCause() {
+        for (code, kind, exit) in [
+            (EACCES, ClairoError.Kind.refused, ClairoError.ExitCode.noPermission), (EPERM, .refused, .noPermission),
+            (EROFS, .refused, .cannotCreate), (ENOENT, .refused, .cannotCreate), (ENOSPC, .capacity, .inputOutput),
+            (EDQUOT, .capacity, .inputOutput), (EMFILE, .capacity, .temporary), (EIO, .transient, .inputOutput),
+            (ESTALE, .transient, .inputOutput),
+        ] {
+            let error = fileError("Cannot write x", code, reading: false)
+            #expect(error.kind == kind && error.exitCode == exit, "\(error)")
+        }
+    }
+
+    @Test func aDeletedSourceDiffersFromAStoreThatIsNotMounted() throws {
+        try withFolder { folder in
+            let root = folder.appending(path: "raw")
+            let store = DirectoryStore(root: root)
+            let (first, second) = (VideoID.make(), VideoID.make())
+            for id in [first, second] { try store.put(Data([1]), at: OutputLayout.source(of: id)) }
+            let place = store.location(of: OutputLayout.source(of: first))
+            #expect(try DirectoryStore.openSource(place).size == 1)
+            try store.delete(OutputLayout.source(of: first))
+            let deleted = Self.failure { _ = try DirectoryStore.openSource(place) }
+            #expect(deleted?.kind == .usage && deleted?.exitCode == .noInput)
+            try FileManager.default.moveItem(at: root, to: folder.appending(path: "elsewhere"))
+            for isEmpty in [false, true] {
+                // A mount point without its disk is an empty folder.
+                if isEmpty { try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true) }
+                let error = Self.failure { _ = try DirectoryStore.openSource(place) }
+                #expect(error?.kind == .refused && error?.exitCode == .configuration, "\(String(describing: error))")
             }
         }
     }

@@ -201,6 +201,41 @@ import Testing
         #expect(server.requests.map { $0.headers["x-amz-checksum-sha256"] != nil } == [true, false, true])
     }
 
+    // MARK: Refusals
+
+    /// An operator can mend these while work waits, so no job may fail because of them.
+    static let refusals: [(status: Int, code: String, exit: ClairoError.ExitCode)] = [
+        (403, "AccessDenied", .noPermission), (403, "AllAccessDisabled", .noPermission),
+        (403, "InvalidAccessKeyId", .noPermission), (403, "SignatureDoesNotMatch", .noPermission),
+        (400, "ExpiredToken", .noPermission), (400, "InvalidToken", .noPermission), (401, "Unknown", .noPermission),
+        (403, "Unknown", .noPermission), (403, "RequestTimeTooSkewed", .configuration),
+        (404, "NoSuchBucket", .configuration), (400, "AuthorizationHeaderMalformed", .configuration),
+        (301, "PermanentRedirect", .configuration), (400, "InvalidBucketName", .configuration),
+        (501, "NotImplemented", .configuration),
+    ]
+
+    @Test(arguments: refusals.indices) func aRefusalIsNotAnErrorOfTheCall(_ index: Int) throws {
+        let refusal = Self.refusals[index]
+        let (store, _) = try store { request, _ in
+            HTTPResponse(refusal.status, request.method == "HEAD" ? "" : Self.error(refusal.code))
+        }
+        for error in [
+            failure { try store.put(Data("x".utf8), at: "k") }, failure { _ = try store.get("k") },
+            failure { _ = try store.open("k") }, failure { _ = try store.info(of: "k") },
+            failure { try store.delete("k") }, failure { _ = try store.list(prefix: "", after: nil, limit: 1) },
+        ] {
+            #expect(error?.kind == .refused && error?.exitCode == refusal.exit, "\(String(describing: error))")
+            #expect(error?.advice != nil)
+        }
+    }
+
+    @Test(arguments: [(507, "InsufficientStorage"), (403, "QuotaExceeded"), (507, "XMinioStorageFull")])
+    func aFullStoreHasNoCapacity(_ status: Int, _ code: String) throws {
+        let (store, _) = try store { _, _ in HTTPResponse(status, Self.error(code)) }
+        let error = failure { try store.put(Data("x".utf8), at: "k") }
+        #expect(error?.kind == .capacity && error?.exitCode == .inputOutput)
+    }
+
     // MARK: Messages
 
     @Test func aServerThatIsNotS3IsReported() throws {
@@ -211,7 +246,7 @@ import Testing
             failure { _ = try store.beginUpload(at: "k", partSize: 1) },
             failure { _ = try store.putPart(Data("x".utf8), number: 1, of: upload) },
         ] {
-            #expect(error?.exitCode == .configuration)
+            #expect(error?.kind == .refused && error?.exitCode == .configuration)
             #expect(error?.advice?.contains("AWS_ENDPOINT_URL_S3") == true)
         }
     }

@@ -36,6 +36,8 @@ enum MySQLFailure {
         }
     }
 
+    /// An operator can mend what is `refused` while daemons wait: accounts, grants, a read-only server, a missing
+    /// database or table, TLS.
     private static func clairoError(_ error: MariaDBError, name: String) -> ClairoError {
         let message = "The database \(name): \(error.message)"
         switch error.code {
@@ -44,19 +46,29 @@ enum MySQLFailure {
                 "Cannot reach the database \(name): \(error.message)",
                 advice: "Check that it is running, and check the host and port in the setting database.")
         case 1047, 1053, 1158...1161, 1317, 1927, 2006, 2013, 2055, 4031: return .unavailable(message)
-        case 1045, 1698, 1044, 1142, 1143, 1370:
-            return .noPermission(
+        // Denied; the account is locked (3118, 4151) or its password expired (1820, 1862); the host is blocked (1129) or
+        // not allowed (1130).
+        case 1044, 1045, 1129, 1130, 1142, 1143, 1227, 1370, 1698, 1820, 1862, 3118, 4151:
+            return .refused(
                 message, advice: "Check the user, its password (CLAIRO_DATABASE_PASSWORD or ~/.my.cnf) and its grants.")
         case 1290, 1792, 1836:
-            return .noPermission(message, advice: "Use the address of the primary server, which is writable.")
+            return .refused(message, advice: "Use the address of the primary server, which is writable.")
         case 1049:
-            return .configuration(
-                message, advice: "Create it with CREATE DATABASE … CHARACTER SET utf8mb4, then run clairo migrate.")
-        case 1146: return .configuration(message, advice: "Run clairo migrate.")
+            return .refused(
+                message, exitCode: .configuration,
+                advice: "Create it with CREATE DATABASE … CHARACTER SET utf8mb4, then run clairo migrate.")
+        case 1146: return .refused(message, exitCode: .configuration, advice: "Run clairo migrate.")
         case 2026, 2058...2061, 1251:
-            return .configuration(message, advice: "Check ssl-mode and ssl-ca in the setting for the database.")
+            return .refused(
+                message, exitCode: .configuration,
+                advice: "Check ssl-mode and ssl-ca in the setting for the database.")
         case 1040, 1203, 1205, 1213, 1226, 1020, 1615: return .temporary(message)
-        case 1021, 1114: return ClairoError(kind: .capacity, exitCode: .inputOutput, message)
+        // A file could not be written or closed, or the storage engine failed, often because the disk is full.
+        case 3, 1026, 1030: return .inputOutput(message, advice: "Check the disk and the log of the server.")
+        case 1021, 1114:
+            return ClairoError(
+                kind: .capacity, exitCode: .inputOutput, message, advice: "Free some space on the server's disk.")
+        case 1037, 1038, 1041: return ClairoError(kind: .capacity, exitCode: .temporary, message)
         default: return .defect("\(message) (\(error.code))")
         }
     }

@@ -20,20 +20,24 @@ enum SQLiteFailure {
                 "The database \(path) is locked by another program",
                 advice: "Try again. If it persists, find the program that holds the lock, for example with fuser.")
         case .readOnly, .noPermission:
-            return .noPermission(
+            return .refused(
                 "The database \(path) is not writable", advice: "Check the permissions of the file and its folder.")
         case .full:
             return ClairoError(
                 kind: .capacity, exitCode: .inputOutput, "The disk is full; the database \(path) cannot be written",
                 advice: "Free some space and try again.")
         case .notADatabase:
-            return .configuration("\(path) is not an SQLite database", advice: "Check the setting for the database.")
+            return .refused(
+                "\(path) is not an SQLite database", exitCode: .configuration,
+                advice: "Check the setting for the database.")
         case .corrupt:
-            return .inputOutput(
-                "The database \(path) is damaged: \(reason)",
+            return .refused(
+                "The database \(path) is damaged: \(reason)", exitCode: .inputOutput,
                 advice: "Restore it from a backup, or recover the data with sqlite3's .recover.")
         case .cannotOpen:
-            return .cannotCreate("Cannot open the database \(path): \(reason)", advice: "Check its folder.")
+            return .refused(
+                "Cannot open the database \(path): \(reason)", exitCode: .cannotCreate,
+                advice: "Check its folder, and whether its disk is full.")
         case .inputOutput, .noLargeFiles:
             return .inputOutput("Cannot read or write the database \(path): \(reason)")
         case .outOfMemory:
@@ -47,9 +51,10 @@ enum SQLiteFailure {
         let message = "Cannot open the database \(path): \(String(cString: strerror(code)))"
         switch code {
         case EACCES, EPERM:
-            return .noPermission(message, advice: "Check the permissions of the file and its folder.")
+            return .refused(message, advice: "Check the permissions of the file and its folder.")
         case ENOSPC, EDQUOT: return ClairoError(kind: .capacity, exitCode: .inputOutput, message)
-        case EROFS: return .noPermission(message, advice: "Move the database to a writable file system.")
+        case EROFS:
+            return .refused(message, advice: "Move the database to a writable file system, or mount it writable.")
         default: return .cannotCreate(message, advice: "Check the setting database.")
         }
     }

@@ -74,8 +74,9 @@ struct Migration: Sendable {
     /// Throws if a newer program has migrated the schema.
     static func refuseNewer(_ version: Int) throws(ClairoError) {
         guard version > programVersion else { return }
-        throw .configuration(
+        throw .refused(
             "The database has schema version \(version), but this program knows only \(programVersion)",
+            exitCode: .configuration,
             advice: "Use the newer clairo that migrated it.")
     }
 
@@ -83,10 +84,11 @@ struct Migration: Sendable {
     static func require(_ version: Int) throws(ClairoError) {
         try refuseNewer(version)
         guard version < programVersion else { return }
-        throw .configuration(
+        throw .refused(
             version == 0
                 ? "The database has no tables of Clairo yet"
                 : "The database has schema version \(version), and this program needs \(programVersion)",
+            exitCode: .configuration,
             advice: "Run clairo migrate.")
     }
 }

@@ -58,22 +58,23 @@ extension AWSFailure {
         error(doing, transport.client) { refusal, message in
             switch refusal.code {
             case "NoSuchBucket":
-                return .configuration(
+                return .refused(
                     "\(doing): the bucket \(transport.bucket) does not exist at \(transport.client.endpoint)",
+                    exitCode: .configuration,
                     advice: "Create the bucket, or check its name and AWS_ENDPOINT_URL_S3.")
             case "NoSuchKey", "NotFound":
                 return .noInput("\(doing): the object does not exist", advice: "Check the name.")
             case "NoSuchUpload": return .noInput("\(doing): the upload is completed, aborted or unknown")
             case "InvalidBucketName", "IllegalLocationConstraintException", "PermanentRedirect", "TemporaryRedirect",
                 "AuthorizationHeaderMalformed", "InvalidRegion":
-                return .configuration(
-                    message,
+                return .refused(
+                    message, exitCode: .configuration,
                     advice: refusal.region.map { "The bucket is in \($0): set AWS_REGION=\($0)." }
                         ?? "Check AWS_REGION (now \(transport.client.region)) and the bucket's name.")
             case "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage":
                 return .noSpace(message)
             case "AccessDenied", "AllAccessDisabled":
-                return .noPermission(
+                return .refused(
                     message, advice: "The credentials must allow this on \(transport.bucket): check its policy.")
             default: return nil
             }

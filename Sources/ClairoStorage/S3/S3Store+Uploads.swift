@@ -23,8 +23,9 @@ extension S3Store {
         if sender == .thisProcess { request.headers.append(.init("x-amz-checksum-algorithm", "SHA256")) }
         let reply = try document(request, "Starting to write \(name(key))")
         guard let id = reply["UploadId"], !id.isEmpty else {
-            throw .configuration(
+            throw .refused(
                 "Starting to write \(name(key)): \(transport.client.endpoint) returned no upload id",
+                exitCode: .configuration,
                 advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server with multipart uploads.")
         }
         return MultipartUpload(key: key, id: id, sizes: sizes)

@@ -72,8 +72,9 @@ public struct S3Store: DurableStore {
 
     func document(_ reply: HTTPReply, _ doing: @autoclosure () -> String) throws(ClairoError) -> S3Document {
         guard let document = S3Document.parse(reply.body) else {
-            throw .configuration(
+            throw .refused(
                 "\(doing()): the reply of \(transport.client.endpoint) is not that of an S3 server",
+                exitCode: .configuration,
                 advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server.")
         }
         return document
@@ -280,8 +281,9 @@ public struct S3Store: DurableStore {
     /// The error if a list is truncated and the server does not say where it continues. The rest must not be taken for
     /// absent.
     func endless(_ doing: String) -> ClairoError {
-        .configuration(
+        .refused(
             "\(doing): \(transport.client.endpoint) says that the list is truncated, but not where it continues",
+            exitCode: .configuration,
             advice: "Check that AWS_ENDPOINT_URL_S3 names an S3 server.")
     }
 

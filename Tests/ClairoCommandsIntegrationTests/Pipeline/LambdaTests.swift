@@ -61,7 +61,7 @@ import Testing
         ]
         try #require(answers.map(\.path) == ways.map { base + $0 }, "\(answers)")
         for (answer, type, words) in [
-            (answers[1], "Clairo.badInput", "JSON"), (answers[2], "Clairo.usage", "\(bucket)-gone"),
+            (answers[1], "Clairo.badInput", "JSON"), (answers[2], "Clairo.refused", "\(bucket)-gone"),
         ] {
             let failure = try JSONDecoder().decode(Failure.self, from: Data(answer.body.utf8))
             #expect(failure.errorType == type && answer.type == type, "\(answer)")
