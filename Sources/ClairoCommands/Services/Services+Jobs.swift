@@ -23,7 +23,8 @@ extension Services {
 
     func jobOperations(_ metadata: any MetadataStore) throws(ClairoError) -> JobOperations {
         JobOperations(
-            metadata: metadata, output: try outputStore(), start: try jobStart(metadata), messages: messages)
+            metadata: metadata, output: try outputStore(), start: try jobStart(metadata), messages: messages,
+            profiles: { () throws(ClairoError) in settings.value(.profiles) == nil ? nil : try profiles() })
     }
 
     func deadLetters(_ metadata: any MetadataStore) throws(ClairoError) -> DeadLetterOperations {

@@ -6,29 +6,37 @@ public struct JobOperations: Sendable {
     private let output: any ObjectStore
     private let start: JobStart
     private let messages: JobMessages
+    private let profiles: @Sendable () throws(ClairoError) -> Profiles?
     /// The number of additional attempts for each task of a resumed job.
     private static let moreAttempts = 5
     /// The maximum number of concurrent requests to the store.
     private static let questionsAtOnce = 16
 
+    /// - Parameter profiles: Reads the profiles that workers process videos with; returns nil if only the workers know
+    ///   them.
     public init(
         metadata: any VideoRecords & JobRecords & JobLifecycle, output: any ObjectStore, start: JobStart,
-        messages: JobMessages
+        messages: JobMessages, profiles: @escaping @Sendable () throws(ClairoError) -> Profiles? = { nil }
     ) {
         self.metadata = metadata
         self.output = output
         self.start = start
         self.messages = messages
+        self.profiles = profiles
     }
 
     /// Resumes the last job of a video if it failed or was cancelled. Tasks that succeeded and whose files are still in
     /// the store are not repeated. If upkeep has removed them, a new job is started.
     /// - Parameter anew: Starts a new job from the source instead, even if the last one succeeded.
     /// - Returns: The running job, or nil if there is nothing to resume.
+    /// - Throws: `configuration` (78) if the job still needs its profile, and that does not exist or the profiles are not
+    ///   valid. Nothing is written then.
     public func retry(_ id: VideoID, anew: Bool = false) async throws(ClairoError) -> JobID? {
         let video = try await existing(id)
         let last = try await metadata.jobs(of: id).first
         if let last, !last.state.isFinal || (last.state == .succeeded && !anew) { return nil }
+        // A plan contains the settings of its profile.
+        if anew || last?.plan == nil { try checkProfile(of: video) }
         if let last, !anew, last.sweptAt == nil {
             let lost = try await lostTasks(of: last)
             let job = try await metadata.retryJob(of: id, attempts: Self.moreAttempts, lost: lost) { [messages] task in
@@ -38,7 +46,12 @@ public struct JobOperations: Sendable {
             // Upkeep may have begun to remove its segments meanwhile.
             guard try await metadata.job(last.id)?.sweptAt != nil else { return nil }
         }
+        try checkProfile(of: video)
         return try await start.beginAnew(video) ? metadata.video(id)?.jobID : nil
+    }
+
+    private func checkProfile(of video: Video) throws(ClairoError) {
+        _ = try profiles()?.settings(of: video.profile)
     }
 
     /// Succeeded tasks of which a file is missing or has the wrong size.
