@@ -35,9 +35,9 @@ public struct JobOperations: Sendable {
         let video = try await existing(id)
         let last = try await metadata.jobs(of: id).first
         if let last, !last.state.isFinal || (last.state == .succeeded && !anew) { return nil }
-        // A plan contains the settings of its profile.
-        if anew || last?.plan == nil { try checkProfile(of: video) }
         if let last, !anew, last.sweptAt == nil {
+            // A plan contains the settings of its profile.
+            if last.plan == nil { try checkProfile(of: video) }
             let lost = try await lostTasks(of: last)
             let job = try await metadata.retryJob(of: id, attempts: Self.moreAttempts, lost: lost) { [messages] task in
                 [messages.task(task, traceID: video.traceID)]
