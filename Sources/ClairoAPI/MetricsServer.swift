@@ -6,24 +6,30 @@ public import Logging
 internal import NIOCore
 internal import ServiceLifecycle
 
-/// Serves metrics to Prometheus at `/metrics`, and a liveness check at `/healthz`.
+/// Serves metrics to Prometheus at `/metrics`, a liveness check at `/healthz`, and a readiness check at `/readyz`.
 ///
 /// There is no authentication, so listen on an address that only the monitoring system can reach.
 public struct MetricsServer: Sendable {
     private let address: ListenAddress
     private let page: @Sendable () async -> String
+    private let problems: (@Sendable () async -> [String])?
     private let logger: Logger
     private let contentType: String
     /// Seconds that a response in progress may still take during a shutdown.
     private static let shutdownSeconds = 2.0
 
-    /// - Parameter page: Creates the page for each request.
+    /// - Parameters:
+    ///   - problems: Returns why the process cannot do its work at present, a line each. `/readyz` answers with 503 while
+    ///     there are any; if nil, there is no such page.
+    ///   - page: Creates the page for each request.
     public init(
-        _ address: ListenAddress, contentType: String, logger: Logger, page: @escaping @Sendable () async -> String
+        _ address: ListenAddress, contentType: String, logger: Logger,
+        problems: (@Sendable () async -> [String])? = nil, page: @escaping @Sendable () async -> String
     ) {
         self.address = address
         self.contentType = contentType
         self.logger = logger
+        self.problems = problems
         self.page = page
     }
 
@@ -31,7 +37,7 @@ public struct MetricsServer: Sendable {
     /// - Parameter onListening: Called once, with the bound address.
     /// - Throws: `configuration` (78) if the address cannot be bound.
     public func run(onListening: @escaping @Sendable (ListenAddress) async -> Void) async throws(ClairoError) {
-        let (page, contentType, address) = (page, contentType, address)
+        let (page, problems, contentType, address) = (page, problems, contentType, address)
         let application = Application(
             responder: CallbackResponder { (request: Request, _: ConnectionContext) in
                 var headers: HTTPFields = [.cacheControl: "no-store"]
@@ -40,6 +46,7 @@ public struct MetricsServer: Sendable {
                     return Response(status: .methodNotAllowed, headers: headers)
                 }
                 let text: String
+                var status = HTTPResponse.Status.ok
                 switch request.uri.path {
                 case "/metrics":
                     headers[.contentType] = contentType
@@ -47,10 +54,15 @@ public struct MetricsServer: Sendable {
                 case "/healthz":
                     headers[.contentType] = "text/plain; charset=utf-8"
                     text = "ok\n"
+                case "/readyz":
+                    guard let problems = await problems?() else { return Response(status: .notFound, headers: headers) }
+                    headers[.contentType] = "text/plain; charset=utf-8"
+                    text = problems.isEmpty ? "ok\n" : problems.map { $0 + "\n" }.joined()
+                    if !problems.isEmpty { status = .serviceUnavailable }
                 default: return Response(status: .notFound, headers: headers)
                 }
                 return Response(
-                    status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text)))
+                    status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text)))
             },
             server: .http1(configuration: .init(idleTimeout: .seconds(90))),
             configuration: .init(

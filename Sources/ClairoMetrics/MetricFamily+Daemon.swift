@@ -1,9 +1,9 @@
 /// Metrics that each daemon keeps about its own work.
 ///
-/// Label values are the same as in the database and the logs. `kind` is the kind of a task and `error` the kind of an
-/// error (badInput, transient, capacity, defect, usage, cancelled). `step` is a step within a task. `rendition` is a
-/// standard height of the ladder, such as `720p`, or `other`. `code` is the code of a warning, such as `truncated`, or
-/// the outcome of a request.
+/// Label values are the same as in the database and the logs. `kind` is the kind of a task; `error` and `reason` are the
+/// kind of an error (badInput, transient, capacity, refused, defect, usage, cancelled). `activity` is a part of a daemon's
+/// work. `step` is a step within a task. `rendition` is a standard height of the ladder, such as `720p`, or `other`.
+/// `code` is the code of a warning, such as `truncated`, or the outcome of a request.
 extension MetricFamily {
     private static let shortTimes = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
     private static let longTimes: [Double] = [1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400]
@@ -13,6 +13,10 @@ extension MetricFamily {
         labels: ["version", "libav", "librdkafka"])
     public static let warnings = counter(
         "clairo_warnings_total", "Recovered errors, by kind of error", labels: ["error"], renamed: ["error": "kind"])
+
+    public static let blocked = gauge(
+        "clairo_blocked", "Whether an activity of this process waits because it failed, by kind of error",
+        labels: ["activity", "reason"])
 
     // MARK: Tasks and jobs
 
@@ -108,7 +112,7 @@ extension MetricFamily {
 
     /// The families on a daemon's page, in this order.
     public static let daemon = [
-        buildInfo, warnings, tasksRunning, tasksEnded, taskErrors, retries, deadLetters, sandboxKills,
+        buildInfo, warnings, blocked, tasksRunning, tasksEnded, taskErrors, retries, deadLetters, sandboxKills,
         taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, mediaSeconds, decodeErrors, mediaWarnings, jobs,
         jobDuration, jobRealtime,
         storeRead, storeWritten, s3Requests, s3Duration, s3Retries, ecsRequests, databaseRequests, databaseDuration,

@@ -29,6 +29,9 @@ public struct Relay: Sendable {
     private static let leaseSeconds = 60.0
     /// The maximum number of attempts at a webhook. With back-off, they take about eight hours.
     private static let webhookAttempts = 20
+    /// The longest delay before a message is sent again, in seconds. A queue is one of our own services: after an outage,
+    /// its messages should not wait long.
+    private static func longestDelay(_ lane: OutboxLane) -> Double { lane == .queue ? 300 : 3600 }
 
     /// - Parameters:
     ///   - webhook: Nil if this process has no webhook URL. Webhooks then wait for another relay.
@@ -59,43 +62,36 @@ public struct Relay: Sendable {
         return total
     }
 
-    /// Delivers messages as they become due, until the calling task is cancelled.
+    /// Delivers messages as they become due, until the calling task is cancelled. Waits with back-off while the database
+    /// or the queue is unavailable or refuses.
     /// - Parameters:
     ///   - wakeSignal: Signalled when this process has written to the outbox.
     ///   - idleSeconds: Seconds between polls of an empty outbox.
     ///   - count: Called with the result of each batch.
-    ///   - log: Called for errors, once per series of equal errors.
+    ///   - health: Learns what fails and what works.
     public func follow(
         wakeSignal: WakeSignal, idleSeconds: Double = 0.1, count: @escaping @Sendable (Summary) -> Void = { _ in },
-        log: @escaping @Sendable (ClairoError) -> Void
-    ) async throws(ClairoError) {
-        let failure = await withTaskGroup(of: ClairoError?.self) { group in
+        health: DaemonHealth = DaemonHealth()
+    ) async {
+        await withTaskGroup { group in
             for lane in lanes {
                 group.addTask {
-                    do throws(ClairoError) {
-                        // Webhooks are not urgent.
-                        let idle = lane == .webhook ? idleSeconds * 10 : idleSeconds
-                        try await follow(lane, wakeSignal: wakeSignal, idleSeconds: idle, count: count, log: log)
-                        return nil
-                    } catch {
-                        return error
-                    }
+                    // Webhooks are not urgent.
+                    let idle = lane == .webhook ? idleSeconds * 10 : idleSeconds
+                    await follow(lane, wakeSignal: wakeSignal, idleSeconds: idle, count: count, health: health)
                 }
             }
-            return await group.reduce(into: ClairoError?.none) { first, error in
-                first = first ?? error
-                group.cancelAll()
-            }
         }
-        if let failure { throw failure }
     }
 
     private func follow(
         _ lane: OutboxLane, wakeSignal: WakeSignal, idleSeconds: Double, count: @Sendable (Summary) -> Void,
-        log: @Sendable (ClairoError) -> Void
-    ) async throws(ClairoError) {
-        var lastError: ClairoError?
+        health: DaemonHealth
+    ) async {
+        let activity: DaemonHealth.Activity = lane == .webhook ? .webhook : .relay
         var pause = idleSeconds
+        // Whether the outbox could not be read in the last round.
+        var isDatabaseAway = false
         while !Task.isCancelled {
             do throws(ClairoError) {
                 let round = try await deliverWholeBatch(lane)
@@ -105,14 +101,20 @@ public struct Relay: Sendable {
                 } else {
                     pause = idleSeconds
                 }
-                if let new = round?.lastError, new.message != lastError?.message { log(new) }
-                if round != nil { lastError = round?.lastError }
-            } catch  where error.kind == .transient || error.kind == .capacity {
-                if lastError?.message != error.message { log(error) }
-                lastError = error
+                let error = round?.lastError
+                if let error, lane == .queue, round?.delivered == 0, error.mayPass {
+                    health.failed(activity, error)
+                } else {
+                    if let error { health.report(error) }
+                    // An empty round proves only that the outbox can be read.
+                    if isDatabaseAway || round?.delivered ?? 0 > 0 { health.succeeded(activity) }
+                }
+                isDatabaseAway = false
+            } catch {
+                if error.kind == .cancelled { return }
+                health.failed(activity, error)
+                isDatabaseAway = true
                 pause = min(pause * 2 + 0.1, 5)
-            } catch  where error.kind == .cancelled {
-                return
             }
             if pause > 0 { await wakeSignal.wait(seconds: pause) }
         }
@@ -152,7 +154,8 @@ public struct Relay: Sendable {
                 summary.deadLetters += 1
             } else {
                 try await metadata.postpone(
-                    message.id, owner: owner, seconds: Self.backOff(message.attempts), reason: error.message)
+                    message.id, owner: owner,
+                    seconds: Self.backOff(message.attempts, longest: Self.longestDelay(lane)), reason: error.message)
                 summary.postponed += 1
             }
         }
@@ -189,12 +192,8 @@ public struct Relay: Sendable {
         try await metadata.markPublished([message.id], owner: owner)
     }
 
-    /// 1, 2, 4 … seconds, up to an hour, with a jitter of 50 %.
-    private static func backOff(_ attempts: Int) -> Double {
-        Double(1 << min(attempts, 12)).clamped(to: 3600) * .random(in: 0.5...1.5)
+    /// 1, 2, 4 … seconds, up to `longest`, with a jitter of 50 %.
+    private static func backOff(_ attempts: Int, longest: Double) -> Double {
+        min(Double(1 << min(attempts, 12)), longest) * .random(in: 0.5...1.5)
     }
-}
-
-extension Double {
-    fileprivate func clamped(to limit: Double) -> Double { Swift.min(self, limit) }
 }

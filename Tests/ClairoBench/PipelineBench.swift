@@ -71,19 +71,19 @@ struct PipelineBench {
                 messages: messages), owner: "bench", report: count.note)
         // With Kafka, the relay is another process, which cannot be woken from here.
         let wakeSignal = WakeSignal()
+        let health = DaemonHealth(onError: { Self.log("\($0)") })
         let consumer = Consumer(
             metadata: metadata, queue: queue,
             intake: UploadMessageHandler(
                 metadata: metadata,
                 start: JobStart(metadata: metadata, policy: QueuePolicy(), messages: messages), events: nil),
-            worker: worker, options: Consumer.Options(concurrency: slots), wakeSignal: wakeSignal,
-            report: { Self.log("\($0)") })
+            worker: worker, options: Consumer.Options(concurrency: slots), wakeSignal: wakeSignal, health: health)
         try await queue.prepare(topics: Topic.all)
         let producer = try await queue.producer()
         let relay = Relay(metadata: metadata, producer: producer, webhook: nil, owner: "bench")
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await relay.follow(wakeSignal: isLocal ? wakeSignal : WakeSignal(), log: { Self.log("\($0)") })
+                await relay.follow(wakeSignal: isLocal ? wakeSignal : WakeSignal(), health: health)
             }
             try await consumer.run(drain: drain, stop: stop)
             group.cancelAll()

@@ -35,12 +35,19 @@ import Testing
         ("unknownOperation", "sent an unreadable message of kind request"),
         ("forge", "sent an invalid result: its usage is out of range"),
         ("hurry", "sent invalid progress"),
-        ("longKey", "invalid object name"),
+        ("longKey", "invalid object name"), ("refuse", "reported a refusal by a service that did not refuse"),
     ])
     func misbehaviourIsReportedAsADefectWithItsReason(misbehaviour: String, words: String) async throws {
         let error = try #require(await error(misbehaviour))
         #expect(error.kind == .defect)
         #expect(error.message.contains(words), "\(error)")
+    }
+
+    @Test(arguments: [
+        ClairoError.refused("AccessDenied"), ClairoError(kind: .capacity, exitCode: .inputOutput, "the store is full"),
+    ])
+    func anErrorOfTheStoreKeepsItsKind(_ given: ClairoError) async throws {
+        #expect(await error("flood", store: FailingStore(error: given)) == given)
     }
 
     @Test func theMessageContainsTheEndOfTheProcessOutput() async throws {

@@ -7,7 +7,7 @@ internal import Glibc
 enum Misbehaviour: String {
     case segv, abort, loop, spin, memory, exit, silence, garbage, hugeFrame, unknownOperation, badKeys, flood
     case closeSocket, fork, describe, waste, nest, exchange, foreignKeys
-    case forge, hurry, empties, longKey
+    case forge, hurry, empties, longKey, refuse
     case escape, bomb
 }
 
@@ -96,6 +96,10 @@ struct MisbehavingEngine: TaskEngine {
                 try output.put(Data(), at: Self.key(count))
                 count += 1
             }
+        case .refuse:
+            // Even a request that is denied is one.
+            _ = try? output.info(of: "x")
+            throw .refused("The bucket does not exist", exitCode: .configuration)
         case .longKey:
             _ = try output.get(ObjectKey(String(repeating: "a", count: 300)))
         case .fork:

@@ -84,7 +84,7 @@ import Testing
         try await withThrowingTaskGroup { group in
             for (number, (store, producer)) in zip(stores, producers).enumerated() {
                 let relay = Relay(metadata: store, producer: producer, webhook: nil, owner: "relay \(number)")
-                group.addTask { try await relay.follow(wakeSignal: WakeSignal()) { _ in } }
+                group.addTask { await relay.follow(wakeSignal: WakeSignal()) }
             }
             try await eventually { try await stores[0].unsentMessages() == 0 }
             group.cancelAll()

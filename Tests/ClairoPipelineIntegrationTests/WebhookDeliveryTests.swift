@@ -85,11 +85,11 @@ import Testing
             let other = try await relay(store, to: nil)
             let summary = try await other.drain()
             #expect(summary.delivered == 0 && summary.postponed == 0)
-            let following = Task { try await other.follow(wakeSignal: WakeSignal()) { _ in } }
+            let following = Task { await other.follow(wakeSignal: WakeSignal()) }
             try await store.post([MetadataSamples.message(of: .make())], about: nil)
             try await eventually { try await store.queuedCounts()[Topic.uploads] == 1 }
             following.cancel()
-            try await following.value
+            await following.value
             #expect(try await store.pendingWork().isEmpty, "no consumer waits for it")
             #expect(try await relay(store, to: server).drain().delivered == 1, "it is not leased")
             #expect(server.requests.count == 1)

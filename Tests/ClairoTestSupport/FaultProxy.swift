@@ -163,7 +163,8 @@ public final class FaultProxy: Sendable {
             client.reset()
             return false
         case .answer(let status, let code):
-            return body() && client.write(Self.answer(status, code).data) && !isLast
+            let answer = Self.answer(status, code)
+            return body() && client.write(request.method == "HEAD" ? answer.head : answer.data) && !isLast
         default: break
         }
 

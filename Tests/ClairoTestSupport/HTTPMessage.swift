@@ -72,9 +72,12 @@ public struct HTTPResponse: Sendable {
 
     public var text: String { String(decoding: body, as: UTF8.self) }
 
-    var data: Data {
+    var data: Data { head + body }
+
+    /// The whole response to HEAD.
+    var head: Data {
         let headers = [("content-length", "\(body.count)")] + self.headers.map { ($0.key, $0.value) }
-        return HTTPHead(start: "HTTP/1.1 \(status) \(status < 400 ? "OK" : "No")", headers: headers).data + body
+        return HTTPHead(start: "HTTP/1.1 \(status) \(status < 400 ? "OK" : "No")", headers: headers).data
     }
 }
 

@@ -14,6 +14,9 @@ extension MemoryMetadata {
         }
     }
 
+    /// Ends the delay of a task that will be retried.
+    public func makeDue(_ id: TaskID) { try? change { $0.tasks[id]?.notBefore = .now } }
+
     public func renewLease(_ claim: TaskClaim, leaseSeconds: Double, framesDone: Int) async throws(ClairoError)
         -> Bool
     {

@@ -21,7 +21,8 @@ public final class MemoryMetadata: MetadataStore {
         var garbage: [JobID: Timestamp] = [:]
         /// Until when the workers of a stopped job may write.
         var writesUntil: [JobID: Timestamp] = [:]
-        var isAway = false
+        /// The error of every call, if any.
+        var failure: ClairoError?
     }
 
     private let state = Mutex(State())
@@ -51,8 +52,13 @@ public final class MemoryMetadata: MetadataStore {
         return result
     }
 
-    /// Makes every call fail like an unreachable server, with a message that must not be shown to clients.
-    public func setAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
+    /// Makes every call fail, by default like an unreachable server, with a message that must not be shown to clients.
+    public func setAway(
+        _ isAway: Bool,
+        with error: ClairoError = .unavailable("Cannot connect to mysql://clairo@db.internal:3306/clairo: refused")
+    ) {
+        state.withLock { $0.failure = isAway ? error : nil }
+    }
 
     public var videos: [Video] { state.withLock { Array($0.videos.values) } }
     public var uploads: [UploadSession] { state.withLock { Array($0.uploads.values) } }
@@ -63,9 +69,7 @@ public final class MemoryMetadata: MetadataStore {
     /// One transaction: rolled back if `body` throws.
     func change<R: Sendable>(_ body: (inout State) throws(ClairoError) -> R) throws(ClairoError) -> R {
         try state.withLock { (state) throws(ClairoError) -> R in
-            guard !state.isAway else {
-                throw .unavailable("Cannot connect to mysql://clairo@db.internal:3306/clairo: refused")
-            }
+            if let failure = state.failure { throw failure }
             var next = state
             let result = try body(&next)
             state = next

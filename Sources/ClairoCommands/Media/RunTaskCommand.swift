@@ -46,7 +46,10 @@ struct RunTaskCommand: ParsableCommand {
                 TaskChild.enclose(parent: parent ?? 0, sandbox: sandbox)
             }
         if tellSandbox { TaskChild.tell(report) }
-        if let refusal = report.refusal(of: sandbox) { TaskChild.fail(refusal) }
+        if let refusal = report.refusal(of: sandbox) {
+            // This machine is at fault, not the task.
+            TaskChild.fail(.refused(refusal.message, exitCode: refusal.exitCode, advice: refusal.advice))
+        }
         if case .failure(let error) = loading { TaskChild.fail(error) }
         TaskChild(engine: engine, sandbox: report).serve()
     }

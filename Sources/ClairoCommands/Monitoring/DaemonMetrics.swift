@@ -8,6 +8,7 @@ internal import ClairoMetrics
 internal import ClairoPipeline
 internal import ClairoStorage
 internal import CoreMetrics
+internal import Synchronization
 
 /// Counts the events of a daemon's components. The components do not depend on metrics; events flow one way.
 final class DaemonMetrics: Sendable {
@@ -23,6 +24,9 @@ final class DaemonMetrics: Sendable {
     enum StoreRole: String, CaseIterable { case raw, output }
 
     private let folders: [DiskMetrics.Folder]
+    private let health = Mutex<DaemonHealth?>(nil)
+    /// The kinds of errors that can block a daemon.
+    private static let blockingKinds: [ClairoError.Kind] = [.refused, .capacity, .transient, .defect]
 
     /// - Parameter folders: The folders that this process writes to. The free space of their disks is a metric.
     init(folders: [DiskMetrics.Folder] = []) {
@@ -53,8 +57,27 @@ final class DaemonMetrics: Sendable {
             .ecsRequests, ECSEvent.Outcome.allCases.map { [ECSEvent.Operation.runTask.rawValue, $0.rawValue] })
     }
 
+    /// Shows what blocks the daemon.
+    func watch(_ health: DaemonHealth) { self.health.withLock { $0 = health } }
+
+    private func measureBlockages() {
+        guard let blockages = health.withLock({ $0 })?.blockages else { return }
+        for activity in DaemonHealth.Activity.allCases {
+            // An error of another kind comes from the settings, which an operator has to change too.
+            let reason = blockages[activity].map { Self.blockingKinds.contains($0.kind) ? $0.kind : .refused }
+            for kind in Self.blockingKinds {
+                let value = reason == kind ? 1.0 : 0
+                Meter(
+                    label: MetricFamily.blocked.name, dimensions: labels(.blocked, [activity.rawValue, kind.rawValue]),
+                    factory: registry
+                ).set(value)
+            }
+        }
+    }
+
     /// The page for Prometheus.
     var page: String {
+        measureBlockages()
         var page = Exposition()
         page.addBuildInfo()
         registry.write(to: &page)
@@ -110,7 +133,6 @@ final class DaemonMetrics: Sendable {
                 add(to: .deadLetters)
                 add(to: .jobs, "failed")
             case .failure: add(to: .jobs, "failed")
-            case .released: break
             }
         }
     }
@@ -119,7 +141,6 @@ final class DaemonMetrics: Sendable {
         switch consequence {
         case .retry: "retried"
         case .failure, .deadLetter: "failed"
-        case .released: "released"
         }
     }
 

@@ -62,6 +62,9 @@ actor MetricsPage {
         return page
     }
 
+    /// The error of the last read, if it failed.
+    var failure: ClairoError? { last?.result.error }
+
     /// Reads the source now and every `freshness`, until the task is cancelled.
     func keepFresh() async {
         while !Task.isCancelled {

@@ -96,6 +96,16 @@ struct PipelineMetrics: Sendable {
         }
     }
 
+    /// The sources whose last read failed, a line each.
+    func problems() async -> [String] {
+        var lines: [String] = []
+        for source in sources {
+            guard let error = await source.failure else { continue }
+            lines.append("\(source.name): \(error.kind.rawValue): \(Render.printable(error.message))")
+        }
+        return lines
+    }
+
     func page() async -> String {
         var page = Exposition()
         page.addBuildInfo()

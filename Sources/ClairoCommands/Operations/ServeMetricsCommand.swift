@@ -17,8 +17,9 @@ struct ServeMetricsCommand: EnvironmentCommand {
               clairo serve-metrics
               curl http://127.0.0.1:9464/metrics
 
-            If a source is unavailable, clairo_scrape_success{source="..."} is 0 and its metrics are missing. A slow source \
-            is read in the background, and clairo_scrape_age_seconds is the age of its metrics.
+            If a source is unavailable, clairo_scrape_success{source="..."} is 0, its metrics are missing, and /readyz answers \
+            503 with the reason. A slow source is read in the background, and clairo_scrape_age_seconds is the age of its \
+            metrics.
 
             With --bucket-usage, the objects and bytes of the raw and the output store are counted every hour in the \
             background. On S3 that takes one request for every 500 objects.
@@ -62,7 +63,8 @@ struct ServeMetricsCommand: EnvironmentCommand {
             stores: bucketUsage ? [(.raw, try services.rawStore()), (.output, try services.outputStore())] : [],
             usageInterval: .seconds(bucketUsageInterval), ecs: try services.ecsStatistics(), log: log)
         let server = MetricsServer(
-            try ListenAddress(listen), contentType: Exposition.contentType, logger: log.quietLogger
+            try ListenAddress(listen), contentType: Exposition.contentType, logger: log.quietLogger,
+            problems: { await metrics.problems() }
         ) { await metrics.page() }
         // Opens connections before the first scrape.
         Task { _ = await metrics.page() }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import ClairoAPI
 internal import ClairoCore
 internal import ClairoMetrics
+internal import ClairoPipeline
 internal import ClairoStorage
 
 extension LogFormat: ExpressibleByArgument {}
@@ -10,7 +11,7 @@ extension LogFormat: ExpressibleByArgument {}
 struct DaemonOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Serve this process's metrics for Prometheus at /metrics, and /healthz, on this address, without authentication.",
+            "Serve this process's metrics for Prometheus at /metrics, /healthz and /readyz, on this address, without authentication.",
             valueName: "host:port"))
     var metricsListen: String?
 
@@ -37,20 +38,39 @@ struct DaemonOptions: ParsableArguments {
 
     func log(_ environment: CommandEnvironment) -> PipelineLog { PipelineLog(logFormat, environment) }
 
+    /// The health of a daemon's loops, which its log and its metrics show.
+    func health(_ metrics: DaemonMetrics?, log: PipelineLog) -> DaemonHealth {
+        let health = DaemonHealth(onError: log.warning(metrics), onRecovery: { log.noteRecovery(of: $0) })
+        metrics?.watch(health)
+        return health
+    }
+
     /// Runs a daemon and serves its metrics. With a JSON log, the error that ends it is a JSON line too.
+    /// - Parameter health: Determines `/readyz`; nil if another server of the daemon has that page.
     func running<R: Sendable>(
-        _ metrics: DaemonMetrics?, log: PipelineLog, _ body: () async throws -> R
+        _ metrics: DaemonMetrics?, _ health: DaemonHealth? = nil, log: PipelineLog, _ body: () async throws -> R
     ) async throws -> R {
         do {
             guard let metricsListen, let metrics else { return try await body() }
+            var problems: (@Sendable () async -> [String])?
+            if let health { problems = { health.problems } }
             let server = MetricsServer(
-                try ListenAddress(metricsListen), contentType: Exposition.contentType, logger: log.quietLogger
+                try ListenAddress(metricsListen), contentType: Exposition.contentType, logger: log.quietLogger,
+                problems: problems
             ) { metrics.page }
             return try await server.running(log: log, body)
         } catch let error as ClairoError where logFormat == .json {
             log.end(error)
             throw AlreadyReported(exitCode: error.exitCode)
         }
+    }
+}
+
+extension DaemonHealth {
+    /// The blocked activities, a line each.
+    fileprivate var problems: [String] {
+        blockages.sorted { $0.key.rawValue < $1.key.rawValue }
+            .map { "\($0.rawValue): \($1.kind.rawValue): \(Render.printable($1.message))" }
     }
 }
 

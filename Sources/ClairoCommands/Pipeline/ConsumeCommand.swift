@@ -84,6 +84,7 @@ struct ConsumeCommand: EnvironmentCommand {
             environment, own: queueOptions.flags + deliveryOptions.flags + upkeepOptions.flags + work.flags)
         let stop = StopRequest()
         let (metrics, log) = (daemonOptions.metrics(settings), daemonOptions.log(environment))
+        let health = daemonOptions.health(metrics, log: log)
         let services = Services(
             settings, environment, stop: stop, kafkaProperties: queueOptions.properties, metrics: metrics, log: log)
         let slots = once ? 1 : work.slots
@@ -91,12 +92,12 @@ struct ConsumeCommand: EnvironmentCommand {
             kinds: try taskKinds(), concurrency: slots, once: once, untilIdle: untilIdle, relays: services.hasLocalQueue
         )
         try await services.checkSandbox(work, log: log)
-        try await daemonOptions.running(metrics, log: log) {
-            try await services.withMetadata { metadata in
+        try await daemonOptions.running(metrics, health, log: log) {
+            try await services.withMetadataOfDaemon(log: log) { metadata in
                 let pipeline = try RunningPipeline(
                     services: services, metadata: metadata, work: work, options: options, limits: limitOptions.limits,
                     upkeep: once || untilIdle ? nil : try services.upkeepSchedule(metadata, upkeepOptions, log: log),
-                    log: log)
+                    log: log, health: health)
                 let status =
                     "consuming \(kinds ?? stages ?? "all kinds") from \(settings[.queue]), \(slots) \(slots == 1 ? "task" : "tasks") at once"
                 try await Signals.runningDaemon(

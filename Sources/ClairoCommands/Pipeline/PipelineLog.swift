@@ -2,10 +2,11 @@ internal import ClairoCore
 internal import ClairoPipeline
 internal import Logging
 
-/// The log of the pipeline's daemons on stderr: one line for each milestone, with its ids.
+/// The log of the pipeline's daemons on stderr: one line for each milestone, with its ids. Repeated warnings are limited.
 struct PipelineLog: Sendable {
     let logger: Logger
     let format: LogFormat
+    private let limiter = LineLimiter()
 
     /// - Parameter milestones: False to log only warnings and errors.
     init(_ format: LogFormat = .text, milestones: Bool = true, _ environment: CommandEnvironment) {
@@ -17,7 +18,21 @@ struct PipelineLog: Sendable {
 
     func note(_ text: String) { logger.info("\(text)") }
 
-    func warn(_ text: String) { logger.warning("\(text)") }
+    func warn(_ text: String) { warn(text, [:]) }
+
+    /// Logs a warning unless equal ones were logged recently.
+    /// - Parameter line: What makes warnings equal, if it is not the message.
+    private func warn(_ message: String, _ metadata: Logger.Metadata, asEqualTo line: String? = nil) {
+        guard let dropped = limiter.admit(line ?? message) else { return }
+        let more: Logger.Metadata = dropped > 0 ? ["repeated": .stringConvertible(dropped)] : [:]
+        logger.warning("\(message)", metadata: metadata.merging(more) { $1 })
+    }
+
+    /// Logs that an activity succeeds after it was blocked. Later warnings are logged again.
+    func noteRecovery(of activity: DaemonHealth.Activity) {
+        limiter.reset()
+        logger.info("works again", metadata: ["activity": "\(activity.rawValue)"])
+    }
 
     /// Logs the error that ended the process.
     func end(_ error: ClairoError) {
@@ -34,9 +49,7 @@ struct PipelineLog: Sendable {
     }
 
     /// Logs an error that is temporary or is reported elsewhere too.
-    func warn(_ error: ClairoError) {
-        logger.warning("\(error.description)", metadata: ["error_kind": "\(error.kind.rawValue)"])
-    }
+    func warn(_ error: ClairoError) { warn(error.description, ["error_kind": "\(error.kind.rawValue)"]) }
 
     /// Logs errors and counts them.
     func warning(_ metrics: DaemonMetrics?) -> @Sendable (ClairoError) -> Void {
@@ -83,12 +96,16 @@ struct PipelineLog: Sendable {
                 ]) { $1 })
             if event.task.kind == .finish { logger.info("job ready", metadata: Self.metadata(ofJob: event)) }
         case .failed(let error, let consequence):
-            logger.warning(
-                "task failed",
-                metadata: ids.merging([
-                    "error_kind": "\(error.kind.rawValue)", "error": "\(error.message)",
-                    "then": "\(consequence.rawValue)",
-                ]) { $1 })
+            let metadata = ids.merging([
+                "error_kind": "\(error.kind.rawValue)", "error": "\(error.message)",
+                "then": "\(consequence.rawValue)",
+            ]) { $1 }
+            // While a service refuses or has no room, every task fails in the same way.
+            if consequence == .retry, [.refused, .capacity].contains(error.kind) {
+                warn("task failed", metadata, asEqualTo: "task failed: \(error.message)")
+            } else {
+                logger.warning("task failed", metadata: metadata)
+            }
             if [.failure, .deadLetter].contains(consequence) {
                 logger.error(
                     "job failed",

@@ -85,8 +85,9 @@ struct ProduceCommand: EnvironmentCommand {
             settings, environment, kafkaProperties: queueOptions.properties, metrics: metrics,
             log: follow ? log : nil)
         if follow {
-            return try await daemonOptions.running(metrics, log: log) {
-                try await services.withMetadata { try await relay(services, $0, log) }
+            let health = daemonOptions.health(metrics, log: log)
+            return try await daemonOptions.running(metrics, health, log: log) {
+                try await services.withMetadataOfDaemon(log: log) { try await relay(services, $0, log, health) }
             }
         }
         try await services.withMetadata { metadata in
@@ -103,7 +104,9 @@ struct ProduceCommand: EnvironmentCommand {
         }
     }
 
-    private func relay(_ services: Services, _ metadata: any MetadataStore, _ log: PipelineLog) async throws {
+    private func relay(
+        _ services: Services, _ metadata: any MetadataStore, _ log: PipelineLog, _ health: DaemonHealth
+    ) async throws {
         let queue = try services.queue(metadata)
         let producer = try await queue.producer()
         let relay = try services.relay(metadata, producer)
@@ -113,18 +116,16 @@ struct ProduceCommand: EnvironmentCommand {
         try await Signals.runningDaemon(
             finishesTasks: false, log: log, manager: services.environment.manager, status: status
         ) { drain, _ in
-            try await queue.prepare(untilReached: drain, log: log)
+            try await queue.prepare(untilReached: drain, health)
             let metrics = services.metrics
             let task = Task {
-                try await relay.follow(
-                    wakeSignal: WakeSignal(), count: { metrics?.count($0) }, log: log.warning(metrics))
+                await relay.follow(wakeSignal: WakeSignal(), count: { metrics?.count($0) }, health: health)
             }
             drain.onCancel { task.cancel() }
             async let upkept: Void? = upkeep?.run(until: drain)
-            let result = await task.result
+            await task.value
             drain.cancel()
             _ = await upkept
-            try result.get()
         }
         await producer.close()
     }

@@ -43,7 +43,8 @@ struct RunCommand: EnvironmentCommand {
                     json: json, continuesAfterErrors: true)
                 let pipeline = try RunningPipeline(
                     services: services, metadata: metadata, work: work,
-                    options: Consumer.Options(concurrency: work.slots), limits: limitOptions.limits, log: log)
+                    options: Consumer.Options(concurrency: work.slots, endsWhenRefused: true),
+                    limits: limitOptions.limits, log: log, health: DaemonHealth(onError: log.warning(nil)))
                 let drain = StopRequest()
                 let running = Task {
                     do {

@@ -11,27 +11,29 @@ struct RunningPipeline: Sendable {
     private let upkeep: UpkeepSchedule?
     private let wakeSignal: WakeSignal
     private let metrics: DaemonMetrics?
-    private let log: PipelineLog
+    private let health: DaemonHealth
+    private let endsWhenRefused: Bool
 
     init(
         services: Services, metadata: any MetadataStore, work: WorkOptions, options: Consumer.Options,
-        limits: InputLimits, upkeep: UpkeepSchedule? = nil, log: PipelineLog
+        limits: InputLimits, upkeep: UpkeepSchedule? = nil, log: PipelineLog, health: DaemonHealth
     ) throws(ClairoError) {
         let queue = try services.queue(metadata, leaseSeconds: work.lease)
         let wakeSignal = WakeSignal()
         self.metadata = metadata
         self.queue = queue
         self.wakeSignal = wakeSignal
-        self.log = log
         self.upkeep = upkeep
+        self.health = health
+        endsWhenRefused = options.endsWhenRefused
         metrics = services.metrics
         relay = { (producer: any MessageProducer) throws(ClairoError) in try services.relay(metadata, producer) }
         consumer = Consumer(
             metadata: metadata, queue: queue,
             intake: try services.intake(metadata, limits: limits, sandbox: work.sandbox),
             worker: try services.worker(
-                metadata, work: work, limits: limits, log: log),
-            options: options, wakeSignal: wakeSignal, report: log.warning(services.metrics))
+                metadata, work: work, limits: limits, log: log, health: health),
+            options: options, wakeSignal: wakeSignal, health: health)
     }
 
     /// Runs until `drain` or `stop` is requested, or until the options end it.
@@ -51,20 +53,13 @@ struct RunningPipeline: Sendable {
     private func consume(relays: Bool, drain: StopRequest, stop: StopRequest) async throws {
         // A worker that only receives may have no permission on the other topics.
         let topics = relays ? Topic.all : [Topic.uploads, Topic.tasks]
-        try await queue.prepare(topics, untilReached: drain, log: log)
+        try await queue.prepare(topics, untilReached: drain, health, endsWhenRefused: endsWhenRefused)
         guard relays else { return try await consumer.run(drain: drain, stop: stop) }
         let producer = try await queue.producer()
         let relay = try relay(producer)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                do {
-                    try await relay.follow(
-                        wakeSignal: wakeSignal, count: { metrics?.count($0) }, log: log.warning(metrics))
-                } catch {
-                    // Without the relay nothing continues, so the consumer ends too.
-                    stop.cancel()
-                    throw error
-                }
+                await relay.follow(wakeSignal: wakeSignal, count: { metrics?.count($0) }, health: health)
             }
             try await consumer.run(drain: drain, stop: stop)
             group.cancelAll()
@@ -77,16 +72,21 @@ struct RunningPipeline: Sendable {
 }
 
 extension MessageQueue {
-    /// Creates the topics as soon as the queue is available.
+    /// Creates the topics as soon as the queue is available and accepts this process.
+    /// - Throws: The error if the settings are wrong, or if `endsWhenRefused` and the queue refuses this process.
     func prepare(
-        _ topics: [String] = Topic.all, untilReached drain: StopRequest, log: PipelineLog
+        _ topics: [String] = Topic.all, untilReached drain: StopRequest, _ health: DaemonHealth,
+        endsWhenRefused: Bool = false
     ) async throws(ClairoError) {
+        var seconds = 1
         while !drain.isCancelled {
             do throws(ClairoError) {
-                return try await prepare(topics: topics)
-            } catch  where error.kind == .transient {
-                log.warn(error)
-                try? await Task.sleep(for: .seconds(1))
+                try await prepare(topics: topics)
+                return health.succeeded(.receive)
+            } catch  where error.mayPass && !(endsWhenRefused && error.kind == .refused) {
+                health.failed(.receive, error)
+                for _ in 0..<seconds where !drain.isCancelled { try? await Task.sleep(for: .seconds(1)) }
+                seconds = min(seconds * 2, 10)
             }
         }
     }

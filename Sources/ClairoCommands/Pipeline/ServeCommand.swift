@@ -83,7 +83,7 @@ struct ServeCommand: EnvironmentCommand {
         let sandbox = sandboxOptions.sandbox
         try await services.checkSandbox(sandbox, log: log)
         try await daemonOptions.running(metrics, log: log) {
-            try await services.withMetadata { metadata in
+            try await services.withMetadataOfDaemon(log: log) { metadata in
                 let server = try UploadServer(
                     options: configured,
                     registration: try services.registration(metadata, limits: limits, sandbox: sandbox),

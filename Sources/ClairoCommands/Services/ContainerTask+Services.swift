@@ -19,8 +19,7 @@ extension ContainerTask.Services {
             folder: { (spec, url, credentials, check) throws(ClairoError) in
                 let folder = AttemptFolder(
                     store: try stores.open(url, delivery: delivery, credentials: credentials), spec: spec, check: check)
-                return ContainerTask.Folder(
-                    output: folder, files: { folder.ownFiles }, refusal: { folder.refusal })
+                return ContainerTask.Folder(output: folder, files: { folder.ownFiles })
             },
             source: { (size, etag, stop, url) throws(ClairoError) in
                 PresignedSource.open(

@@ -8,14 +8,14 @@ internal import Synchronization
 /// Workers, their executors, and the sandbox around tasks.
 extension Services {
     func worker(
-        _ metadata: any MetadataStore, work: WorkOptions, limits: InputLimits, log: PipelineLog
+        _ metadata: any MetadataStore, work: WorkOptions, limits: InputLimits, log: PipelineLog, health: DaemonHealth
     ) throws(ClairoError) -> Worker {
         Worker(
             Worker.Services(
                 metadata: metadata, output: try outputStore(), openSource: openSource,
                 executor: try taskExecutor(work, limits: limits), profiles: try profiles(), policy: try policy(),
                 messages: messages),
-            owner: Self.processName, threads: work.threads, leaseSeconds: work.lease,
+            owner: Self.processName, threads: work.threads, leaseSeconds: work.lease, health: health,
             report: { [metrics] event in
                 log.note(event)
                 metrics?.count(event)
@@ -75,12 +75,18 @@ extension Services {
         // Kept, because later tasks can reuse their connections and credentials.
         let buckets = Mutex<[String: any ObjectStore]>([:])
         return { (location: ObjectLocation) throws(ClairoError) in
-            guard let url = location.bucketURL else { return metered(try FileByteSource(path: location.key)) }
+            guard let url = location.bucketURL else { return metered(try DirectoryStore.openSource(location)) }
             let bucket = try buckets.withLock { (buckets) throws(ClairoError) in
                 if let known = buckets[url] { return known }
-                let opened = try openStore(url)
-                buckets[url] = opened
-                return opened
+                do throws(ClairoError) {
+                    let opened = try openStore(url)
+                    buckets[url] = opened
+                    return opened
+                } catch {
+                    // The job's bucket exists, so the AWS settings of this worker are wrong.
+                    throw error.kind == .usage
+                        ? .refused(error.message, exitCode: error.exitCode, advice: error.advice) : error
+                }
             }
             return metered(try bucket.open(ObjectKey(location.key)))
         }

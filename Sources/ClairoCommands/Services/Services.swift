@@ -57,7 +57,12 @@ struct Services: Sendable {
     func withMetadata<R: Sendable>(
         updatesSchema: Bool = true, _ body: (any MetadataStore) async throws -> R
     ) async throws -> R {
-        let metadata = try await openMetadata(updatesSchema: updatesSchema)
+        try await using(try await openMetadata(updatesSchema: updatesSchema), body)
+    }
+
+    private func using<R: Sendable>(
+        _ metadata: any MetadataStore, _ body: (any MetadataStore) async throws -> R
+    ) async throws -> R {
         do {
             let result = try await body(metadata)
             await metadata.close()
@@ -65,6 +70,36 @@ struct Services: Sendable {
         } catch {
             await metadata.close()
             throw error
+        }
+    }
+
+    /// Runs a daemon with the database, after a check of the database.
+    ///
+    /// A schema, a user or rights that are wrong now are taken for wrong settings and end the daemon. An unreachable server
+    /// and a full disk are waited for, and so is everything after the start. The check only reads, because the database may
+    /// be read-only during a failover.
+    func withMetadataOfDaemon<R: Sendable>(
+        log: PipelineLog, _ body: (any MetadataStore) async throws -> R
+    ) async throws -> R {
+        func unlessAway<S>(_ step: () async throws(ClairoError) -> S) async throws(ClairoError) -> S? {
+            do throws(ClairoError) {
+                return try await step()
+            } catch  where [.transient, .capacity].contains(error.kind) {
+                log.warn(error)
+                return nil
+            }
+        }
+        while true {
+            // An SQLite file is opened here, and its disk may be full. Connections to a server are opened when needed.
+            if let metadata = try await unlessAway({ () throws(ClairoError) in try await openMetadata() }) {
+                return try await using(metadata) { metadata in
+                    _ = try await unlessAway { () throws(ClairoError) in
+                        try await metadata.videos(VideoFilter(limit: 1))
+                    }
+                    return try await body(metadata)
+                }
+            }
+            try await Task.sleep(for: .seconds(5))
         }
     }
 

@@ -3,7 +3,7 @@ public protocol TaskExecutor: Sendable {
     /// Runs a task and returns when no part of it is running any more.
     /// - Parameter stop: Ends the task as soon as possible with the error `cancelled`.
     /// - Throws: The engine's error, or the fate of its process: `defect` for a crash, `capacity` for lack of memory or
-    ///   disk, `transient` if it was killed from outside.
+    ///   disk, `transient` if it was killed from outside, `refused` if a service or this machine rejects the worker.
     func run(
         _ spec: TaskSpec, io: TaskIO, observer: TaskObserver, stop: StopRequest
     ) async throws(ClairoError) -> TaskResult
@@ -42,18 +42,13 @@ public struct TaskObserver: Sendable {
     public var progress: @Sendable (Int) -> Void
     /// Receives the progress and notes of a whole job.
     public var update: @Sendable (JobUpdate) -> Void
-    /// Called before an error is thrown that comes from this worker's settings. The task is not at fault, and another
-    /// worker may run it.
-    public var refuse: @Sendable (ClairoError) -> Void
 
     public init(
         progress: @escaping @Sendable (Int) -> Void = { _ in },
-        update: @escaping @Sendable (JobUpdate) -> Void = { _ in },
-        refuse: @escaping @Sendable (ClairoError) -> Void = { _ in }
+        update: @escaping @Sendable (JobUpdate) -> Void = { _ in }
     ) {
         self.progress = progress
         self.update = update
-        self.refuse = refuse
     }
 }
 

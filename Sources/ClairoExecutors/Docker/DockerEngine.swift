@@ -31,8 +31,9 @@ struct DockerEngine: Sendable {
             text.hasPrefix("1.") ? Int(text.dropFirst(2)) : nil
         }
         guard let newest = announced, newest >= Self.versions.oldest else {
-            throw .configuration(
+            throw .refused(
                 "The Docker daemon at \(socket) supports API version \(reply.headers["Api-Version"] ?? "?")",
+                exitCode: .configuration,
                 advice: "Clairo needs 1.\(Self.versions.oldest), which Docker has supported since 20.10.")
         }
         version = min(newest, Self.versions.newest)
@@ -162,8 +163,8 @@ struct DockerEngine: Sendable {
                 advice: "Check the daemon's log (journalctl -u docker).")
         }
         if access(socket, F_OK) == 0, access(socket, R_OK | W_OK) != 0 {
-            return ClairoError(
-                kind: .capacity, exitCode: .noPermission, "\(message): permission denied",
+            return .refused(
+                "\(message): permission denied",
                 advice: "Add the user to the group docker, or set another socket with --docker-socket or DOCKER_HOST.")
         }
         return ClairoError(
@@ -195,8 +196,8 @@ struct DockerEngine: Sendable {
                 advice: "Try again later, or lower --concurrency.")
         }
         if words.contains("bind source path does not exist") {
-            return ClairoError(
-                kind: .capacity, exitCode: .configuration, message,
+            return .refused(
+                message, exitCode: .configuration,
                 advice:
                     "Use --docker-folder with a folder that has the same path for this program and the daemon. In a container, mount it under its own path."
             )

@@ -184,8 +184,8 @@ public struct DockerExecutor: TaskExecutor {
 
     private func image(_ engine: DockerEngine) throws(ClairoError) -> ImageDetails {
         guard let image = try engine.image(options.image) else {
-            throw ClairoError(
-                kind: .capacity, exitCode: .configuration, "The Docker daemon has no image \(options.image)",
+            throw .refused(
+                "The Docker daemon has no image \(options.image)", exitCode: .configuration,
                 advice: Self.noImageAdvice)
         }
         return image

@@ -15,16 +15,10 @@ public struct ContainerTask: Sendable {
         public var output: any ObjectStore
         /// The written files, under the engine's names.
         public var files: @Sendable () -> [FileRecord]
-        /// The error with which the store rejected this task's credentials, if any.
-        public var refusal: @Sendable () -> ClairoError?
 
-        public init(
-            output: any ObjectStore, files: @escaping @Sendable () -> [FileRecord],
-            refusal: @escaping @Sendable () -> ClairoError?
-        ) {
+        public init(output: any ObjectStore, files: @escaping @Sendable () -> [FileRecord]) {
             self.output = output
             self.files = files
-            self.refusal = refusal
         }
     }
 
@@ -111,14 +105,12 @@ public struct ContainerTask: Sendable {
     ) throws(ClairoError) -> ExchangeResult {
         let spec = document.spec
         var end = ExchangeResult(taskID: spec.taskID, attempt: spec.attempt)
-        var folder: Folder?
         do throws(ClairoError) {
             let credentials = pulse.outputCredentials.map { _ in { @Sendable () in pulse.outputCredentials } }
-            let own = try services.folder(spec, document.output, credentials) { () throws(ClairoError) in
+            let folder = try services.folder(spec, document.output, credentials) { () throws(ClairoError) in
                 try pulse.check()
             }
-            folder = own
-            var io = TaskIO(output: own.output)
+            var io = TaskIO(output: folder.output)
             if let etag = document.sourceETag {
                 io.source = try services.source(document.sourceSize, etag, stop) { () throws(ClairoError) in
                     try pulse.sourceURL()
@@ -133,14 +125,12 @@ public struct ContainerTask: Sendable {
                 result.usage.peakMemory = max(result.usage.peakMemory, usage.memory)
             }
             end.result = result
-            end.files = own.files()
+            end.files = folder.files()
         } catch {
             // The task was stopped by ECS, or its lease was lost. The worker learns the former from ECS and needs no
             // report of the latter.
             if error.kind == .cancelled { throw error }
-            let refusal = error.kind == .usage ? folder?.refusal() : nil
-            end.failure = FailureHead(refusal ?? error)
-            end.isRefusal = refusal != nil
+            end.failure = FailureHead(error)
         }
         return end
     }

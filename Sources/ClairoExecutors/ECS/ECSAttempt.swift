@@ -34,13 +34,8 @@ struct ECSAttempt {
         try service.pending.enter(stop)
         var isPending = true
         defer { if isPending { service.pending.leave() } }
-        let arn: String
-        do throws(ClairoError) {
-            try offer(exchange)
-            arn = try start(exchange)
-        } catch {
-            throw refused(error)
-        }
+        try offer(exchange)
+        let arn = try start(exchange)
         service.watch.add(arn)
         defer { service.watch.remove(arn) }
         var life = Life(now: clock.now(), pace: pace)
@@ -66,10 +61,9 @@ struct ECSAttempt {
 
     private func exchange() throws(ClairoError) -> Exchange {
         guard let output = io.remote?.store, isInS3(output), isInS3(service.exchange) else {
-            throw refused(
-                .configuration(
-                    "Tasks on ECS write to S3, but the output store is not in S3",
-                    advice: "Set --output-store s3://BUCKET/PREFIX, and --raw-store likewise."))
+            throw .refused(
+                "Tasks on ECS write to S3, but the output store is not in S3", exitCode: .configuration,
+                advice: "Set --output-store s3://BUCKET/PREFIX, and --raw-store likewise.")
         }
         // The folder has an unguessable name, because it contains a presigned URL of the source.
         let name = "\(spec.taskID)-\(spec.attempt)-\(UUID().uuidString.lowercased())/"
@@ -92,8 +86,8 @@ struct ECSAttempt {
         if let source = io.source {
             url = try source.presignedURL(expiresIn: Exchange.sourceSeconds)
             guard url != nil, source.etag != nil else {
-                throw .configuration(
-                    "Tasks on ECS read from S3, but the source is not in S3",
+                throw .refused(
+                    "Tasks on ECS read from S3, but the source is not in S3", exitCode: .configuration,
                     advice: "Upload to a store that tasks can read: --raw-store s3://BUCKET/PREFIX.")
             }
         }
@@ -105,12 +99,6 @@ struct ECSAttempt {
         let reply = try service.client.runTask(service.request(spec, specURL: exchange.specURL), stop: stop)
         guard let task = reply.tasks?.first else { throw ECSStopReason.notStarted(reply.failures ?? []) }
         return task.taskArn
-    }
-
-    /// Reports an error that is caused by this worker's settings or permissions, not by the task.
-    private func refused(_ error: ClairoError) -> ClairoError {
-        if error.kind == .usage { observer.refuse(error) }
-        return error
     }
 
     // MARK: Watch
@@ -129,6 +117,8 @@ struct ECSAttempt {
         var running: Double?
         var progress: ExchangeProgress?
         var lastSign: Double
+        /// Why the exchange cannot be read or written at present.
+        var exchangeError: ClairoError?
         /// Whether the task has stopped completely.
         var isOver = false
 
@@ -163,10 +153,10 @@ struct ECSAttempt {
                 return end
             }
             try listen(exchange, &life)
-        } catch  where error.kind == .transient {
-            // The store is unavailable. If this persists, the attempt fails for lack of heartbeats.
-        } catch {
-            throw refused(error)
+            life.exchangeError = nil
+        } catch  where error.mayPass {
+            // The store is unavailable or refuses. If this persists, the attempt fails for lack of heartbeats.
+            life.exchangeError = error
         }
         if clock.now() >= life.nextLook, let end = try look(arn, exchange, &life) { return end }
         try checkPatience(life)
@@ -194,12 +184,10 @@ struct ECSAttempt {
         let task: ECSTask?
         do throws(ClairoError) {
             task = try service.watch.look(at: arn, noOlderThan: life.lookSeconds / 2, stop: stop)
-        } catch  where error.kind == .transient {
-            // ECS is unavailable or throttling. The task's own reports still count.
+        } catch  where error.mayPass {
+            // ECS is unavailable, throttles or refuses. The task's own reports still count.
             life.nextLook = clock.now() + pace.look.longest
             return nil
-        } catch {
-            throw refused(error)
         }
         life.nextLook = clock.now() + life.lookSeconds
         life.lookSeconds = min(life.lookSeconds * 1.5, pace.look.longest)
@@ -214,8 +202,7 @@ struct ECSAttempt {
         if task.isStopped {
             life.isOver = true
             if let end = try result(exchange) { return end }
-            let ending = ECSStopReason(task, container: service.placement.container)
-            throw ending.isRefusal ? refused(ending.error) : ending.error
+            throw ECSStopReason(task, container: service.placement.container).error
         }
         if !task.isPending, life.running == nil {
             life.running = clock.now()
@@ -236,6 +223,7 @@ struct ECSAttempt {
             return
         }
         if now - max(running, life.lastSign) > pace.stall {
+            if let error = life.exchangeError { throw error }
             throw .temporary("The ECS task sent no heartbeat for \(Int(pace.stall)) s and was stopped")
         }
     }
@@ -244,9 +232,7 @@ struct ECSAttempt {
 
     private func outcome(_ end: ExchangeResult) throws(ClairoError) -> TaskResult {
         if end.frames > 0 { observer.progress(end.frames) }
-        if let failure = end.failure {
-            throw end.isRefusal ? refused(failure.error) : failure.error
-        }
+        if let failure = end.failure { throw failure.error }
         guard let result = end.result else { throw .defect("An ECS task ended with neither a result nor a failure") }
         do throws(ImpossibleResult) {
             try end.files.validate()

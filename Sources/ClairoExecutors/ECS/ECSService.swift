@@ -36,11 +36,11 @@ extension AWSFailure {
             }
             switch refusal.code {
             case "ClusterNotFoundException":
-                return .configuration(
-                    "\(doing): the cluster does not exist in \(client.region)",
+                return .refused(
+                    "\(doing): the cluster does not exist in \(client.region)", exitCode: .configuration,
                     advice: "Check --ecs-cluster and AWS_REGION.")
             case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
-                return .noPermission(
+                return .refused(
                     message,
                     advice:
                         "The credentials must allow ecs:RunTask, ecs:StopTask, ecs:DescribeTasks, and iam:PassRole for the task's roles."
@@ -48,8 +48,9 @@ extension AWSFailure {
             case "ClientException", "InvalidParameterException", "PlatformUnknownException",
                 "PlatformTaskDefinitionIncompatibilityException", "UnsupportedFeatureException", "BlockedException",
                 "SerializationException", "ValidationException", "UnknownOperationException":
-                return .configuration(
-                    message, advice: "Check the settings that begin with ecs-, for example with clairo doctor.")
+                return .refused(
+                    message, exitCode: .configuration,
+                    advice: "Check the settings that begin with ecs-, for example with clairo doctor.")
             case "ConflictException": return .defect(message)
             default: return nil
             }

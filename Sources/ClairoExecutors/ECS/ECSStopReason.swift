@@ -5,8 +5,6 @@ internal import ClairoCore
 /// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 struct ECSStopReason {
     var error: ClairoError
-    /// Whether this worker's settings or the task definition are at fault, not the task.
-    var isRefusal = false
 
     /// - Parameter name: The container that runs Clairo. Other containers (a log router, an agent) are used only if
     ///   this one has neither an exit code nor a reason.
@@ -40,9 +38,8 @@ struct ECSStopReason {
         }
         switch container?.exitCode.map(Int32.init(truncatingIfNeeded:)) {
         case ClairoError.ExitCode.noPermission.rawValue, ClairoError.ExitCode.configuration.rawValue:
-            isRefusal = true
-            error = .configuration(
-                "The ECS task rejected its settings\(exit)\(why)",
+            error = .refused(
+                "The ECS task rejected its settings\(exit)\(why)", exitCode: .configuration,
                 advice: "Its role must have access to the output store and the exchange; see the task's log.")
         case ClairoError.ExitCode.unavailable.rawValue, ClairoError.ExitCode.inputOutput.rawValue,
             ClairoError.ExitCode.temporary.rawValue, ClairoError.ExitCode.interrupted.rawValue,

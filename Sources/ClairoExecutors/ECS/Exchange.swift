@@ -73,8 +73,6 @@ struct ExchangeResult: Codable {
     var attempt: Int
     var result: TaskResult?
     var failure: FailureHead?
-    /// Whether the task's role or settings caused the error.
-    var isRefusal = false
     /// The final number of frames.
     var frames = 0
     /// The written files, under the engine's names.

@@ -21,7 +21,9 @@ final class TaskServer: Sendable {
         var frames = 0
         var notes = 0
         var outputBytes: Int64 = 0
-        var lackedRoom = false
+        /// The kinds of errors of the requests.
+        var errors: Set<ClairoError.Kind> = []
+        var hasServed = false
     }
 
     private static let answerers = 4
@@ -54,8 +56,11 @@ final class TaskServer: Sendable {
     /// The child's final message, or nil if it ended without one.
     var ending: Ending? { state.withLock { $0.ending } }
 
-    /// Whether a request failed for lack of space on the parent's side.
-    var lackedRoom: Bool { state.withLock { $0.lackedRoom } }
+    /// Whether a request failed with an error of this kind.
+    func answered(_ kind: ClairoError.Kind) -> Bool { state.withLock { $0.errors.contains(kind) } }
+
+    /// Whether the child has made a request, and so may have received a byte of untrusted media.
+    var hasServed: Bool { state.withLock { $0.hasServed } }
 
     /// How long the child has been silent with no request in progress.
     var silence: Duration {
@@ -143,14 +148,17 @@ final class TaskServer: Sendable {
             end(.broken(error.reason))
             return socket.shutDown()
         }
-        state.withLock { $0.working += 1 }
+        state.withLock {
+            $0.working += 1
+            $0.hasServed = true
+        }
         var head = AnswerHead()
         var payload = Data()
         do throws(ClairoError) {
             (head, payload) = try perform(request, frame.payload)
         } catch {
             head = AnswerHead(failure: FailureHead(error))
-            if error.kind == .capacity { state.withLock { $0.lackedRoom = true } }
+            state.withLock { _ = $0.errors.insert(error.kind) }
         }
         state.withLock {
             $0.working -= 1

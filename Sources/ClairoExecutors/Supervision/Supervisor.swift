@@ -125,7 +125,10 @@ struct Supervisor {
         if let kill = TaskKill(server.ending, ending) { onKill(kill) }
         switch server.ending {
         case .result(let result): return result
-        case .failure(let error) where error.kind == .capacity && !server.lackedRoom:
+        // Media that took over the child must not make the worker wait for a service that works.
+        case .failure(let error) where error.kind == .refused && server.hasServed && !server.answered(.refused):
+            throw .crash("\(subject) reported a refusal by a service that did not refuse", place.finalOutput())
+        case .failure(let error) where error.kind == .capacity && !server.answered(.capacity):
             onKill(.memory)
             throw lackOfMemory(error.message, advice: error.advice)
         case .failure(let error): throw error

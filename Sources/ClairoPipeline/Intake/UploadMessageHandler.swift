@@ -18,8 +18,8 @@ public struct UploadMessageHandler: Sendable {
         self.events = events
     }
 
-    /// Handles a message. Idempotent. A message that fails with a retryable error, such as an event from an unreachable
-    /// bucket, is sent again later, so that it does not block the messages behind it. A message that can never succeed
+    /// Handles a message. Idempotent. A message that fails with an error that may pass, such as an event from a bucket that
+    /// is unreachable or refuses, is sent again later, so that it does not block the messages behind it. A message that can never succeed
     /// is dead-lettered.
     /// - Returns: Errors to report: why the message was postponed or dead-lettered, and which objects of an event are
     ///   not videos.
@@ -35,7 +35,6 @@ public struct UploadMessageHandler: Sendable {
             try await postpone(message, error)
             return [error]
         } catch {
-            // This includes an event of a bucket that Clairo may not read: foreign events must not block the topic.
             try await deadLetter(message, error)
             return [error]
         }

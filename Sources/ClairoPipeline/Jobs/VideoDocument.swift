@@ -246,7 +246,8 @@ extension Failure {
             case .badInput: failure.message
             case .cancelled: "Cancelled"
             case .transient, .capacity, .refused: "The video could not be processed at this time"
-            case .defect, .usage: "Internal error"
+            case .usage: "The source or the profile of the video does not exist any more"
+            case .defect: "Internal error"
             }
         self.init(kind: failure.kind, message: message)
     }

@@ -28,7 +28,6 @@ public final class AttemptFolder: ObjectStore {
     private struct State {
         var files: [ObjectKey: FileRecord] = [:]
         var foreign: [ObjectKey: Data] = [:]
-        var refusal: ClairoError?
     }
 
     /// - Parameter confirmClaim: Called in addition before each write of a file that publishes the output. Throws
@@ -93,12 +92,6 @@ public final class AttemptFolder: ObjectStore {
     /// The files written by this attempt, under their stored names. Shared init segments have the names in the plan.
     var files: [FileRecord] { state.withLock { $0.files.values.sorted { $0.key < $1.key } } }
 
-    /// The error if the store rejected this worker, for example because of wrong credentials.
-    public var refusal: ClairoError? { state.withLock { $0.refusal } }
-
-    /// Records an error that is caused by this worker's settings.
-    func note(refusal: ClairoError) { state.withLock { $0.refusal = refusal } }
-
     // MARK: Files written elsewhere
 
     /// The files written by this attempt, under the engine's names.
@@ -139,18 +132,16 @@ public final class AttemptFolder: ObjectStore {
         try asking { () throws(ClairoError) in try store.open(key) }
     }
 
-    /// Runs a request to the store and records a rejection of this worker.
+    /// Runs a request to the store.
     private func asking<R>(_ body: () throws(ClairoError) -> R) throws(ClairoError) -> R {
         do throws(ClairoError) { return try body() } catch { throw judged(error) }
     }
 
-    /// Decides whether an error means that the store rejects this worker. A missing object does not. Neither does an
-    /// object that cannot be created while others can: the task chose its name, so the task is at fault.
+    /// If an object cannot be created while others can, the store does not refuse this worker: the task chose the name,
+    /// so the task is at fault.
     private func judged(_ error: ClairoError) -> ClairoError {
-        guard error.kind == .usage, error.exitCode != .noInput else { return error }
-        if error.exitCode == .cannotCreate, (try? store.check()) != nil { return .defect(error.message) }
-        note(refusal: error)
-        return error
+        guard error.exitCode == .cannotCreate, (try? store.check()) != nil else { return error }
+        return .defect(error.message)
     }
 
     /// Deletes this attempt's files, as far as possible. The claim does not matter, because the names are unique to the

@@ -10,42 +10,55 @@ enum FailurePolicy {
         case giveUp(isDeadLetter: Bool)
         /// Release the task: this worker is stopping.
         case release
-        /// Release the task and end this worker, whose settings are wrong.
-        case releaseAndEnd
     }
 
     /// A defect is retried, because its cause may be transient: a flipped bit, or a worker of another version. But the
     /// task is dead-lettered this many attempts before `maxAttempts`, so after three of five by default. (`maxAttempts`
-    /// grows with each attempt that does not count: a lost worker, lack of capacity.)
+    /// grows with each attempt that does not count: a lost worker, lack of capacity, a refusal.)
     static let attemptsSparedForDefects = 2
-    static let capacityDelay = 30.0
-    /// The maximum number of attempts of a task that lacks capacity. At half a minute each, they take more than eight
-    /// hours. The task then fails, and an operator can retry it.
+    /// The maximum number of attempts of a task that lacks capacity, in case the task itself is too large for every
+    /// worker. At up to five minutes each, they take days. The task then fails, and an operator can retry it.
     static let mostAttemptsForRoom = 1000
     static let longestDelay = 300.0
 
     /// - Parameter jitter: 0 to 1. Spreads the retries of workers that failed at the same time.
     static func verdict(on error: ClairoError, task: WorkTask, jitter: Double = .random(in: 0...1)) -> Verdict {
+        let delay = backOff(task.attempt, jitter)
+        let uncounted = Verdict.retry(afterSeconds: patience(task.attempt, jitter), countsAsAttempt: false)
         switch error.kind {
-        case .badInput: return .giveUp(isDeadLetter: false)
+        // The media, the profile or a deleted source: no worker can run this task.
+        case .badInput, .usage: return .giveUp(isDeadLetter: false)
         case .cancelled: return .release
-        case .capacity, .refused:
-            guard task.attempt < mostAttemptsForRoom else { return .giveUp(isDeadLetter: true) }
-            return .retry(afterSeconds: capacityDelay * (0.5 + jitter), countsAsAttempt: false)
+        case .refused: return uncounted
+        case .capacity:
+            return task.attempt < mostAttemptsForRoom ? uncounted : .giveUp(isDeadLetter: true)
         case .transient:
             guard task.attempt < task.maxAttempts else { return .giveUp(isDeadLetter: true) }
-            return .retry(afterSeconds: backOff(task.attempt, jitter), countsAsAttempt: true)
+            return .retry(afterSeconds: delay, countsAsAttempt: true)
         case .defect:
             guard task.attempt < task.maxAttempts - attemptsSparedForDefects else { return .giveUp(isDeadLetter: true) }
-            return .retry(afterSeconds: backOff(task.attempt, jitter), countsAsAttempt: true)
-        case .usage:
-            // If the source does not exist, no worker can read it.
-            return error.exitCode == .noInput ? .giveUp(isDeadLetter: false) : .releaseAndEnd
+            return .retry(afterSeconds: delay, countsAsAttempt: true)
         }
     }
 
-    /// 2, 4, 8 … seconds, with a jitter of 50 %.
+    /// Whether an error would probably stop the worker's other tasks too: a service refuses it, is unavailable, or has no
+    /// room.
+    static func blocksWorker(_ error: ClairoError) -> Bool {
+        switch error.kind {
+        case .refused, .capacity: true
+        case .transient: error.exitCode == .unavailable
+        case .badInput, .defect, .usage, .cancelled: false
+        }
+    }
+
+    /// 2, 4, 8 … seconds, up to five minutes, with a jitter of 50 %.
     private static func backOff(_ attempt: Int, _ jitter: Double) -> Double {
         min(pow(2, Double(attempt)), longestDelay) * (0.5 + jitter)
+    }
+
+    /// 1, 2, 4 … seconds, up to five minutes, with a jitter of 50 %. Not longer than the cause has already lasted, so that
+    /// work continues soon after an operator has mended it.
+    private static func patience(_ attempt: Int, _ jitter: Double) -> Double {
+        min(pow(2, Double(attempt - 1)), longestDelay) * (0.5 + jitter / 2)
     }
 }

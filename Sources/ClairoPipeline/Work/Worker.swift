@@ -44,6 +44,7 @@ public struct Worker: Sendable {
     private let owner: String
     private let threads: Int?
     private let leaseSeconds: Double
+    private let health: DaemonHealth
     /// Receives events, for the log.
     private let report: @Sendable (WorkerEvent) -> Void
 
@@ -51,14 +52,16 @@ public struct Worker: Sendable {
     ///   - owner: A unique name of this worker in the database.
     ///   - threads: Decoding threads per task.
     ///   - leaseSeconds: Time without a heartbeat after which other workers may claim this worker's tasks.
+    ///   - health: Learns when the database does not take a result.
     public init(
         _ services: Services, owner: String, threads: Int? = nil, leaseSeconds: Double = 30,
-        report: @escaping @Sendable (WorkerEvent) -> Void = { _ in }
+        health: DaemonHealth = DaemonHealth(), report: @escaping @Sendable (WorkerEvent) -> Void = { _ in }
     ) {
         self.services = services
         self.owner = owner
         self.threads = threads
         self.leaseSeconds = leaseSeconds
+        self.health = health
         self.report = report
     }
 
@@ -77,10 +80,21 @@ public struct Worker: Sendable {
         return Claimed(task: task, lease: Lease(since: now, seconds: leaseSeconds))
     }
 
+    /// What the end of an attempt says about the services that this worker needs.
+    public enum Outcome: Sendable, Equatable {
+        /// They work.
+        case worked
+        /// One refuses this worker, is unavailable, or has no room. The task will be retried.
+        case blocked(ClairoError)
+        /// Nothing.
+        case inconclusive
+    }
+
     /// Runs a task and records the result.
     /// - Parameter stop: Stops the attempt and releases the task.
-    /// - Throws: Only if this worker should end, because its settings are wrong or the database remains unavailable.
-    public func perform(_ claimed: Claimed, stop: StopRequest) async throws(ClairoError) {
+    /// - Throws: An error if the result could not be recorded before `stop` was requested.
+    @discardableResult
+    public func perform(_ claimed: Claimed, stop: StopRequest) async throws(ClairoError) -> Outcome {
         let (task, lease) = (claimed.task, claimed.lease)
         let handler = stop.onCancel { lease.stop.cancel() }
         defer { stop.forget(handler) }
@@ -90,34 +104,38 @@ public struct Worker: Sendable {
             CrashPoint.reach("\(task.kind).executed")
             let holds: Bool
             do throws(ClairoError) {
-                holds = try await untilLost(lease) { () throws(ClairoError) in
+                holds = try await recording(stop) { () throws(ClairoError) in
                     try await succeed(task, job: job, result)
                 }
             } catch  where error.kind == .defect {
                 // The database does not take this result. That is no reason to end the worker.
-                return try await untilLost(lease) { () throws(ClairoError) in
-                    try await fail(task, of: job, error, lease: lease, stop: stop)
+                return try await recording(stop) { () throws(ClairoError) in
+                    try await fail(task, of: job, error, stop: stop)
                 }
             }
             CrashPoint.reach("\(task.kind).recorded")
             report(WorkerEvent(holds ? .succeeded(result) : .lost, task, job))
+            return .worked
         case .failure(let error):
-            try await untilLost(lease) { () throws(ClairoError) in
-                try await fail(task, of: job, error, lease: lease, stop: stop)
+            return try await recording(stop) { () throws(ClairoError) in
+                try await fail(task, of: job, error, stop: stop)
             }
         }
     }
 
-    /// Retries a database update until the lease expires, so that a restart of the database does not cost an hour's
-    /// work.
-    private func untilLost<R: Sendable>(
-        _ lease: Lease, _ body: () async throws(ClairoError) -> R
+    /// Retries a database update until the database takes it or `stop` is requested, so that a restart, a failover or a
+    /// full disk of the database does not cost an hour's work. The update carries the attempt's number, so it is safe
+    /// after the lease has expired too: if another worker has claimed the task, nothing changes.
+    private func recording<R: Sendable>(
+        _ stop: StopRequest, _ body: () async throws(ClairoError) -> R
     ) async throws(ClairoError) -> R {
+        var backOff = BackOff(first: 1, longest: 10)
         while true {
             do throws(ClairoError) {
                 return try await body()
-            } catch  where error.kind == .transient && !lease.isExpired {
-                try? await Task.sleep(for: .seconds(1))
+            } catch  where error.mayPass && !stop.isCancelled {
+                health.failed(.claim, error)
+                await stop.sleep(seconds: backOff.next())
             }
         }
     }
@@ -164,15 +182,24 @@ public struct Worker: Sendable {
                 if error.kind != .cancelled {
                     await onDedicatedThread(name: "tidy attempt") { folder.discard() }
                 }
-                guard error.kind == .usage else { throw error }
-                // If the store or the executor rejected this worker, its settings are wrong. The job causes any other
-                // usage error, such as an unknown profile or a missing source.
-                if let own = folder.refusal { throw own }
-                throw ClairoError(kind: .badInput, exitCode: .badMedia, error.message, advice: error.advice)
+                guard error.kind == .usage, error.exitCode == .noInput else { throw error }
+                throw Self.missing(error, for: task, of: video)
             }
         } catch {
             return .failure(error)
         }
+    }
+
+    /// The error of a task whose source, or a file that an earlier task wrote, does not exist any more.
+    private static func missing(_ error: ClairoError, for task: WorkTask, of video: Video) -> ClairoError {
+        // A finish task reads what the other tasks wrote, not the source.
+        task.kind == .finish
+            ? .noInput(
+                "A file of the job was deleted from the output store: \(error.message)",
+                advice: "Find out what deleted it, then run clairo retry \(video.id), which makes it again.")
+            : .noInput(
+                "The source was deleted from the raw store: \(video.source.url) does not exist",
+                advice: "Find out what deleted it and restore it, then run clairo retry \(video.id).")
     }
 
     private func run(
@@ -188,10 +215,8 @@ public struct Worker: Sendable {
                 try services.openSource(video.source)
             }
         }
-        let observer = TaskObserver(
-            // Limits implausible frame counts.
-            progress: { lease.framesDone = min($0, task.framesPlanned) },
-            refuse: { folder.note(refusal: $0) })
+        // Limits implausible frame counts.
+        let observer = TaskObserver(progress: { lease.framesDone = min($0, task.framesPlanned) })
         var result = try await services.executor.run(spec, io: io, observer: observer, stop: lease.stop)
         // An executor cannot remove the warnings of earlier tasks.
         if case .finish(let request) = spec.work { result.warnings = request.warnings + result.warnings }
@@ -280,39 +305,45 @@ public struct Worker: Sendable {
     }
 
     private func fail(
-        _ task: WorkTask, of known: Job?, _ error: ClairoError, lease: Lease, stop: StopRequest
-    ) async throws(ClairoError) {
+        _ task: WorkTask, of known: Job?, _ error: ClairoError, stop: StopRequest
+    ) async throws(ClairoError) -> Outcome {
+        func lost(_ job: Job?) -> Outcome {
+            report(WorkerEvent(.lost, task, job))
+            return .inconclusive
+        }
         // If the claim was lost, nothing must be updated. A task of a stopping worker must be released.
-        if error.kind == .cancelled, !stop.isCancelled { return report(WorkerEvent(.lost, task, known)) }
+        if error.kind == .cancelled, !stop.isCancelled { return lost(known) }
         let metadata = services.metadata
-        guard let job = try await metadata.job(task.jobID) else { return report(WorkerEvent(.lost, task, known)) }
+        guard let job = try await metadata.job(task.jobID) else { return lost(known) }
         let verdict = FailurePolicy.verdict(on: error, task: task)
         let holds: Bool
-        let consequence: WorkerEvent.Consequence
+        let content: WorkerEvent.Content
         switch verdict {
         case .retry(let seconds, let counts):
-            consequence = .retry
+            content = .failed(error, .retry)
             holds = try await metadata.retryTask(
                 task.claim, failure: Failure(error), afterSeconds: seconds, countsAsAttempt: counts,
                 messages: [
                     services.messages.task(task, traceID: job.traceID, dueAt: .now.advanced(bySeconds: seconds))
                 ])
         case .giveUp(let isDeadLetter):
-            consequence = isDeadLetter ? .deadLetter : .failure
+            content = .failed(error, isDeadLetter ? .deadLetter : .failure)
             let failure = Failure(error)
             let letter = isDeadLetter ? deadLetter(task, job: job, failure) : nil
             holds = try await metadata.failTask(
                 task.claim, failure: failure,
                 messages: services.messages.event(.failed, job: job, error: failure)
                     + [letter].compactMap { $0 }.map(JobMessages.deadLetter), deadLetter: letter)
-        case .release, .releaseAndEnd:
-            consequence = .released
+        case .release:
+            content = .released
             holds = try await metadata.releaseTask(
                 task.claim, messages: [services.messages.task(task, traceID: job.traceID)])
         }
-        guard holds else { return report(WorkerEvent(.lost, task, job)) }
-        report(WorkerEvent(verdict == .release ? .released : .failed(error, consequence), task, job))
-        if verdict == .releaseAndEnd { throw error }
+        guard holds else { return lost(job) }
+        report(WorkerEvent(content, task, job))
+        if FailurePolicy.blocksWorker(error) { return .blocked(error) }
+        // The source was read to find bad media, and a crash is not a service's.
+        return [.badInput, .defect].contains(error.kind) ? .worked : .inconclusive
     }
 
     /// Creates a dead letter. If the job has a plan, it contains the task document, which reproduces the failure on the

@@ -24,8 +24,6 @@ public struct WorkerEvent: Sendable {
         case failure
         /// The job has failed, and the task was dead-lettered.
         case deadLetter
-        /// The task was released, and this worker ends.
-        case released
     }
 
     /// What happened.

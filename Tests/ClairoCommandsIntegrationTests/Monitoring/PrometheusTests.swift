@@ -232,6 +232,7 @@ import Testing
         let page = try await HTTPClient.send("GET", "http://\(address)/metrics")
         #expect(String(decoding: page.body, as: UTF8.self).contains("clairo_build_info{"))
         #expect(try await HTTPClient.send("GET", "http://\(address)/healthz").status == 200)
+        #expect(try await HTTPClient.send("GET", "http://\(address)/readyz").status == 200)
         #expect(try await HTTPClient.send("GET", "http://\(address)/other").status == 404)
         #expect(try await HTTPClient.send("POST", "http://\(address)/metrics").status == 405)
         let busy = try await pipeline.start(["serve-metrics", "--listen", address]).outcome()
@@ -295,6 +296,8 @@ import Testing
         ])
         let address = try await metrics(of: exporter)
         #expect(try await page(address).contains(#"clairo_scrape_success{source="database"} 0"#))
+        let readiness = try await HTTPClient.send("GET", "http://\(address)/readyz")
+        #expect(readiness.status == 503 && readiness.text.hasPrefix("database: "), "\(readiness.text)")
         try FileManager.default.removeItem(atPath: scratch.path("late"))
         #expect(try await pipeline.clairo("migrate", "--database", "sqlite:\(file)").status == 0)
         try await eventually { try await page(address).contains(#"clairo_scrape_success{source="database"} 1"#) }

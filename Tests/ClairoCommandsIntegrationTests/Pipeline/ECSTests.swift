@@ -88,17 +88,23 @@ struct ECSTests {
         #expect(try await worker.outcome().status == 0)
     }
 
-    @Test func aWorkerThatECSRefusesReleasesItsTaskAndEnds() async throws {
+    @Test func aWorkerThatECSRefusesWaitsUntilItIsAllowed() async throws {
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         let ecs = try await ECSStandIn.start(environment: pipeline.site.environment.containerPart, in: scratch)
-        ecs.answer(.init("RunTask", code: "AccessDeniedException", message: "not authorized to perform: iam:PassRole"))
+        ecs.answer(
+            .init(
+                "RunTask", code: "AccessDeniedException", message: "not authorized to perform: iam:PassRole", times: 3))
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         _ = try pipeline.relay()
-        let worker = try await pipeline.start(["consume", "--executor", "ecs"], more: ecs.settings).outcome()
-        #expect(worker.status == 77, "\(worker)")
-        #expect(worker.errors.contains("iam:PassRole"))
-        let tasks = try await pipeline.tasks(id)
-        #expect(tasks.count == 1 && tasks[0].state == .pending && tasks[0].error == nil)
+        let worker = try pipeline.start(["consume", "--executor", "ecs"], more: ecs.settings)
+        #expect(
+            await worker.line(on: .messages) { $0.contains("error_kind=refused") && $0.contains("iam:PassRole") } != nil
+        )
+        try await pipeline.untilFinal([id])
+        #expect(try await pipeline.video(id).state == .ready)
+        #expect(try await pipeline.tasks(id).allSatisfy { $0.attempt <= 4 })
+        worker.send(SIGTERM)
+        #expect(try await worker.outcome().status == 0)
     }
 
     // MARK: Settings

@@ -182,7 +182,7 @@ struct DockerExecutorTests {
     @Test func aMissingImageIsNotTheJobsFault() async throws {
         let executor = try await DockerExecutor.underTest(in: scratch, image: "no/such:image")
         let error = try #require(await error(executor))
-        #expect(error.kind == .capacity && error.exitCode == .configuration)
+        #expect(error.kind == .refused && error.exitCode == .configuration)
         #expect(error.message.contains("no image no/such:image") && error.advice?.contains("--docker-image") == true)
     }
 

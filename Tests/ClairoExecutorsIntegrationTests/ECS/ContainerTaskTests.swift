@@ -31,16 +31,14 @@ import Testing
     }
 
     /// - Parameter misbehaviour: What the child does instead of its task; nil for the task.
-    private func task(_ misbehaviour: String?, clock: ECSClock = ECSClock(), refusal: ClairoError? = nil)
-        -> ContainerTask
-    {
+    private func task(_ misbehaviour: String?, clock: ECSClock = ECSClock()) -> ContainerTask {
         let output = MemoryStore()
         let executable = misbehaviour == nil ? ClairoProcess.path : ClairoProcess.misbehaving
         let arguments = misbehaviour.map { MisbehavingProcess.arguments($0) } ?? ["run-task"]
         return ContainerTask(
             ContainerTask.Services(
                 exchange: store,
-                folder: { _, _, _, _ in ContainerTask.Folder(output: output, files: { [] }, refusal: { refusal }) },
+                folder: { _, _, _, _ in ContainerTask.Folder(output: output, files: { [] }) },
                 source: { _, _, _, _ in MemorySource(Data("no film".utf8)) },
                 executor: { _ in
                     ProcessExecutor(sandbox: .off, executable: executable, arguments: arguments)
@@ -57,25 +55,24 @@ import Testing
         try offer()
         try await run(task(nil))
         let result = try #require(try result)
-        #expect(result.failure?.kind == .badInput && result.result == nil && !result.isRefusal)
+        #expect(result.failure?.kind == .badInput && result.result == nil)
         #expect(try exchange.read(ExchangeProgress.key, as: ExchangeProgress.self) != nil)
     }
 
     @Test func aStoreThatDeniesTheTaskRoleIsReported() async throws {
         try offer()
-        // The write error is blamed on the settings.
-        let refusal = ClairoError.noPermission("AccessDenied", advice: "Look at the role.")
+        let refusal = ClairoError.refused("AccessDenied", advice: "Look at the role.")
         let exchange = exchange
         let task = ContainerTask(
             ContainerTask.Services(
                 exchange: store,
                 folder: { _, _, _, _ in
-                    ContainerTask.Folder(output: FailingStore(error: refusal), files: { [] }, refusal: { refusal })
+                    ContainerTask.Folder(output: FailingStore(error: refusal), files: { [] })
                 }, source: { _, _, _, _ throws(ClairoError) in throw refusal },
                 executor: { _ in ProcessExecutor(sandbox: .off, executable: ClairoProcess.path) }, environment: [:]))
         try await run(task)
         let result: ExchangeResult? = try exchange.read(ExchangeResult.key)
-        #expect(result?.isRefusal == true && result?.failure?.error == refusal)
+        #expect(result?.failure?.error == refusal)
     }
 
     @Test func aDeletedLeaseEndsTheTaskWithoutAResult() async throws {

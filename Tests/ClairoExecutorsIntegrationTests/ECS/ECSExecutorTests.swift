@@ -3,7 +3,6 @@ import ClairoCore
 import ClairoStorage
 import ClairoTestSupport
 import Foundation
-import Synchronization
 import Testing
 
 @testable import ClairoExecutors
@@ -24,22 +23,13 @@ import Testing
     ) async throws -> ClairoError? {
         let job = try await fixture.job(Data("film".utf8), name: "film", settings: Self.settings)
         let executor = try fixture.executor(clock: clock.clock, pace: pace)
-        let recorder = RefusalRecorder()
-        let observer = TaskObserver(refuse: { recorder.record($0) })
         let spec = try spec(job)
         do throws(ClairoError) {
-            _ = try await executor.run(spec, io: job.io, observer: observer, stop: StopRequest())
+            _ = try await executor.run(spec, io: job.io, observer: TaskObserver(), stop: StopRequest())
             return nil
         } catch {
-            #expect(recorder.error == (error.kind == .usage ? error : nil), "only usage errors are refusals")
             return error
         }
-    }
-
-    private final class RefusalRecorder: Sendable {
-        private let mutex = Mutex<ClairoError?>(nil)
-        var error: ClairoError? { mutex.withLock { $0 } }
-        func record(_ error: ClairoError) { mutex.withLock { $0 = error } }
     }
 
     /// Whether nothing is left in the exchange.
@@ -67,7 +57,7 @@ import Testing
         (.stopped(code: "EssentialContainerExited", exit: 137), .defect, "exit 137"),
         (.stopped(code: "EssentialContainerExited", exit: 143), .transient, "exit 143"),
         (.stopped(code: "EssentialContainerExited", exit: 69), .transient, "exit 69"),
-        (.stopped(code: "EssentialContainerExited", exit: 77), .usage, "settings"),
+        (.stopped(code: "EssentialContainerExited", exit: 77), .refused, "settings"),
         (.stopped(code: "UserInitiated", reason: "Task stopped by user"), .transient, "Task stopped by user"),
         (.stopped(code: "ServiceSchedulerInitiated"), .transient, "from outside"),
         (
@@ -102,23 +92,23 @@ import Testing
 
     static let refusals: [(ECSStandIn.Answer, ClairoError.Kind, ClairoError.ExitCode, String)] = [
         (
-            .init("RunTask", code: "ClusterNotFoundException", message: "Cluster not found."), .usage, .configuration,
+            .init("RunTask", code: "ClusterNotFoundException", message: "Cluster not found."), .refused, .configuration,
             "the cluster does not exist"
         ),
         (
             .init("RunTask", code: "AccessDeniedException", message: "User is not authorized to perform: ecs:RunTask"),
-            .usage, .noPermission, "not authorized"
+            .refused, .noPermission, "not authorized"
         ),
         (
-            .init("RunTask", code: "UnrecognizedClientException", message: "The security token is invalid."), .usage,
+            .init("RunTask", code: "UnrecognizedClientException", message: "The security token is invalid."), .refused,
             .noPermission, "security token"
         ),
         (
             .init("RunTask", code: "InvalidParameterException", message: "Network Configuration must be provided"),
-            .usage, .configuration, "Network Configuration"
+            .refused, .configuration, "Network Configuration"
         ),
         (
-            .init("RunTask", code: "ClientException", message: "TaskDefinition not found."), .usage, .configuration,
+            .init("RunTask", code: "ClientException", message: "TaskDefinition not found."), .refused, .configuration,
             "TaskDefinition not found"
         ),
         (
@@ -168,6 +158,13 @@ import Testing
     @Test func throttledDescribeCallsDoNotFailTheTask() async throws {
         let fixture = try await ECSFixture.make(in: scratch)
         fixture.standIn.answer(.init("DescribeTasks", code: "ThrottlingException", times: 8))
+        fixture.standIn.setOutcomes(.stopped(code: "SpotInterruption"))
+        #expect(try await error(fixture)?.message.contains("reclaimed") == true)
+    }
+
+    @Test func aRefusalWhileTheTaskRunsIsWaitedFor() async throws {
+        let fixture = try await ECSFixture.make(in: scratch)
+        fixture.standIn.answer(.init("DescribeTasks", code: "ExpiredTokenException", times: 3))
         fixture.standIn.setOutcomes(.stopped(code: "SpotInterruption"))
         #expect(try await error(fixture)?.message.contains("reclaimed") == true)
     }

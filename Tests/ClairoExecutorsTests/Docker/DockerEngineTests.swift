@@ -66,7 +66,7 @@ import Testing
     @Test(arguments: [
         (500, "mkdir /var/lib/docker/overlay2/x: no space left on device", ClairoError.Kind.capacity, 74),
         (500, "failed to start shim: fork/exec: resource temporarily unavailable", .capacity, 75),
-        (400, "invalid mount config for type \"bind\": bind source path does not exist: /x", .capacity, 78),
+        (400, "invalid mount config for type \"bind\": bind source path does not exist: /x", .refused, 78),
         (500, "something else", .transient, 75), (400, "no command specified", .defect, 78),
     ])
     func anErrorReplyHasTheKindOfItsCause(status: Int, words: String, kind: ClairoError.Kind, exit: Int) {

@@ -14,8 +14,15 @@ import Testing
     private let queue = MemoryQueue()
     private let wakeSignal = WakeSignal()
     private let log = WorkerLog()
-    private let reported = ErrorLog()
+    private let reported: ErrorLog
+    private let health: DaemonHealth
     private let plan = Plan.sample(chunks: 1, segmentsPerChunk: 1)
+
+    init() {
+        let reported = ErrorLog()
+        self.reported = reported
+        health = DaemonHealth(onError: { reported.note($0) })
+    }
 
     private final class ErrorLog: Sendable {
         private let mutex = Mutex<[ClairoError]>([])
@@ -27,7 +34,7 @@ import Testing
         _ kinds: Set<WorkTask.Kind> = [.chunk], executor: (any TaskExecutor)? = nil,
         events: ObjectEventHandler? = nil, _ configure: (inout Consumer.Options) -> Void = { _ in }
     ) -> Consumer {
-        var options = Consumer.Options(kinds: kinds, idleSeconds: 36_000)
+        var options = Consumer.Options(kinds: kinds, idleSeconds: 36_000, retrySeconds: 0.001)
         configure(&options)
         let start = JobStart(metadata: metadata, policy: QueuePolicy(), messages: JobMessages())
         return Consumer(
@@ -37,8 +44,8 @@ import Testing
                 Worker.Services(
                     metadata: metadata, output: store, openSource: { _ in MemorySource(Data([1])) },
                     executor: executor ?? ScriptedExecutor.succeeding(plan)),
-                owner: "test", leaseSeconds: 3600, report: { [log] in log.note($0) }),
-            options: options, wakeSignal: wakeSignal, report: { [reported] in reported.note($0) })
+                owner: "test", leaseSeconds: 3600, health: health, report: { [log] in log.note($0) }),
+            options: options, wakeSignal: wakeSignal, health: health)
     }
 
     private func chunk() async throws -> WorkTask { try await MetadataStoreContract.chunk(of: plan, in: metadata) }
@@ -159,18 +166,6 @@ import Testing
         #expect(log.words == ["chunk began", "chunk released"])
     }
 
-    @Test func aConfigurationErrorEndsTheConsumer() async throws {
-        let refusal = ClairoError.configuration("no such bucket")
-        let consumer = consumer(
-            executor: ScriptedExecutor { (_, _, observer, _) async throws(ClairoError) in
-                observer.refuse(refusal)
-                throw refusal
-            })
-        let task = try await chunk()
-        await #expect(throws: refusal) { try await consumer.run(drain: StopRequest(), stop: StopRequest()) }
-        #expect(try await state(task) == .pending)
-    }
-
     @Test func untilIdleEndsWhenNoTasksAreLeft() async throws {
         let task = try await chunk()
         let kinds = Set(WorkTask.Kind.allCases)
@@ -185,10 +180,105 @@ import Testing
         async let run: Void = consumer.run(drain: StopRequest(), stop: StopRequest())
         try await eventually { !reported.errors.isEmpty }
         metadata.setAway(false)
-        wakeSignal.signal()
         try await run
         #expect(reported.errors.allSatisfy { $0.kind == .transient })
         #expect(try await state(task) == .succeeded)
+    }
+
+    // MARK: Refusals
+
+    /// An executor whose services refuse until the event happens.
+    private func refused(
+        until mended: Event, with refusal: ClairoError = .refused("AccessDenied"), count: @escaping @Sendable () -> Void
+    ) -> ScriptedExecutor {
+        ScriptedExecutor { [plan] (spec, io, _, _) async throws(ClairoError) in
+            if mended.hasHappened { return try ScriptedExecutor.result(of: spec, io, plan) }
+            count()
+            throw refusal
+        }
+    }
+
+    @Test(arguments: WorkerTests.refusals)
+    func aRefusalNeitherFailsAJobNorEndsTheConsumerWhichGoesOnWhenItIsMended(_ refusal: ClairoError) async throws {
+        let (mended, drain) = (Event(), StopRequest())
+        let attempts = Mutex(0)
+        let consumer = consumer(
+            executor: refused(until: mended, with: refusal) { attempts.withLock { $0 += 1 } })
+        let tasks = [try await chunk(), try await chunk(), try await chunk()]
+        async let run: Void = consumer.run(drain: drain, stop: StopRequest())
+        try await eventually { attempts.withLock { $0 } >= 3 }
+        #expect(health.blockages[.run] == refusal)
+        for task in tasks { #expect(try await metadata.job(task.jobID)?.state == .running) }
+        mended.happen()
+        try await eventually {
+            // Idle slots poll only when they are woken, and tasks wait for up to some seconds.
+            for task in tasks { metadata.makeDue(task.id) }
+            wakeSignal.signal()
+            for task in tasks {
+                if try await state(task) != .succeeded { return false }
+            }
+            return health.blockages.isEmpty
+        }
+        drain.cancel()
+        try await run
+    }
+
+    @Test func aBlockedConsumerDoesNotTakeEveryTaskOfTheQueue() async throws {
+        let (mended, drain) = (Event(), StopRequest())
+        let attempts = Mutex(0)
+        let consumer = consumer(executor: refused(until: mended) { attempts.withLock { $0 += 1 } }) {
+            $0.concurrency = 4
+            // No second probe during this test.
+            $0.retrySeconds = 36_000
+        }
+        for _ in 0..<50 { _ = try await chunk() }
+        async let run: Void = consumer.run(drain: drain, stop: StopRequest())
+        // Each slot may have begun a task before the first one was refused, and one probe follows.
+        try await eventually { attempts.withLock { $0 } >= 2 && health.blockages[.run] != nil }
+        drain.cancel()
+        try await run
+        #expect(attempts.withLock { $0 } <= 5)
+    }
+
+    @Test func aRefusingDatabaseIsWaitedFor() async throws {
+        let task = try await chunk()
+        let refusal = ClairoError.refused("The MariaDB server is running with the --read-only option")
+        metadata.setAway(true, with: refusal)
+        let consumer = consumer { $0.once = true }
+        async let run: Void = consumer.run(drain: StopRequest(), stop: StopRequest())
+        try await eventually { health.blockages[.claim] == refusal }
+        metadata.setAway(false)
+        try await run
+        #expect(try await state(task) == .succeeded)
+        #expect(health.blockages.isEmpty)
+    }
+
+    @Test func anUploadMessageIsKeptWhileTheDatabaseRefuses() async throws {
+        let drain = StopRequest()
+        let video = MetadataSamples.video()
+        #expect(try await metadata.register(video, message: MetadataSamples.message(of: video.id), upload: nil))
+        metadata.setAway(true, with: .refused("read-only"))
+        let message = queue.put(UploadMessage.topic, try JSON.encode(UploadMessage(video), pretty: false))
+        let consumer = consumer([.plan])
+        async let run: Void = consumer.run(drain: drain, stop: StopRequest())
+        try await eventually { health.blockages[.intake] != nil }
+        #expect(queue.done.isEmpty)
+        metadata.setAway(false)
+        try await eventually { queue.done.map(\.payload) == [message.payload] }
+        drain.cancel()
+        try await run
+        // If the database came back between the two, the message was postponed.
+        let postponed = metadata.messages.count { $0.headers[ReceivedMessage.Header.intakeAttempt] != nil }
+        #expect(try await metadata.jobs(of: video.id).count + postponed == 1)
+        #expect(try await metadata.deadLetters(topic: nil, all: true, limit: 10).isEmpty)
+    }
+
+    @Test func aRefusalEndsACommandThatAPersonWaitsFor() async throws {
+        let refusal = ClairoError.refused("no such bucket", exitCode: .configuration)
+        let consumer = consumer(executor: refused(until: Event(), with: refusal) {}) { $0.endsWhenRefused = true }
+        let task = try await chunk()
+        await #expect(throws: refusal) { try await consumer.run(drain: StopRequest(), stop: StopRequest()) }
+        #expect(try await state(task) == .pending)
     }
 
     // MARK: Uploads

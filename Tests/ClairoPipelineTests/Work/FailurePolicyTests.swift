@@ -34,17 +34,43 @@ import Testing
 
     @Test func aCapacityErrorDoesNotCountAsAnAttempt() {
         let error = ClairoError(kind: .capacity, exitCode: .temporary, "full")
-        #expect(verdict(error, attempt: 50) == .retry(afterSeconds: 30, countsAsAttempt: false))
-        #expect(verdict(error, attempt: 999) == .retry(afterSeconds: 30, countsAsAttempt: false))
+        #expect(verdict(error) == .retry(afterSeconds: 0.75, countsAsAttempt: false))
+        #expect(verdict(error, attempt: 999) == .retry(afterSeconds: 225, countsAsAttempt: false))
         #expect(verdict(error, attempt: 1000) == .giveUp(isDeadLetter: true), "retries are limited")
     }
 
-    @Test func aConfigurationErrorEndsTheWorkerAndNotTheTask() {
-        #expect(verdict(.configuration("no such bucket")) == .releaseAndEnd)
-        #expect(verdict(.noPermission("refused")) == .releaseAndEnd)
+    @Test(arguments: [
+        ClairoError.refused("ExpiredToken"), .refused("no such bucket", exitCode: .configuration),
+    ])
+    func aRefusalIsRetriedForAsLongAsItLasts(_ error: ClairoError) {
+        #expect(verdict(error, attempt: 3) == .retry(afterSeconds: 3, countsAsAttempt: false))
+        #expect(verdict(error, attempt: 5) == .retry(afterSeconds: 12, countsAsAttempt: false))
+        #expect(verdict(error, attempt: 100_000) == .retry(afterSeconds: 225, countsAsAttempt: false))
     }
 
-    @Test func aMissingSourceFailsTheJob() {
+    @Test(arguments: [0, 1.0]) func noRefusedTaskWaitsForMoreThanFiveMinutes(_ jitter: Double) {
+        guard
+            case .retry(let seconds, false) = FailurePolicy.verdict(
+                on: .refused("x"), task: task(attempt: 50), jitter: jitter)
+        else {
+            Issue.record("it is not retried")
+            return
+        }
+        #expect((150...300).contains(seconds))
+    }
+
+    @Test func aMissingSourceOrProfileFailsTheJob() {
         #expect(verdict(.noInput("gone")) == .giveUp(isDeadLetter: false))
+        #expect(verdict(.configuration("Profile x does not exist")) == .giveUp(isDeadLetter: false))
+    }
+
+    @Test func onlyErrorsOfServicesAndMachinesBlockAWorker() {
+        let full = ClairoError(kind: .capacity, exitCode: .inputOutput, "full")
+        for error in [ClairoError.refused("x"), full, .unavailable("x")] {
+            #expect(FailurePolicy.blocksWorker(error), "\(error)")
+        }
+        for error in [ClairoError.badMedia("x"), .temporary("x"), .defect("x"), .noInput("x"), .cancelled] {
+            #expect(!FailurePolicy.blocksWorker(error), "\(error)")
+        }
     }
 }

@@ -13,11 +13,15 @@ import Testing
     private let log = WorkerLog()
     private let plan = Plan.sample(chunks: 1, segmentsPerChunk: 1)
 
-    private func worker(_ executor: any TaskExecutor) -> Worker {
+    private func worker(
+        _ executor: any TaskExecutor, health: DaemonHealth = DaemonHealth(),
+        openSource: @escaping @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource = { _ in
+            MemorySource(Data([1]))
+        }
+    ) -> Worker {
         Worker(
-            Worker.Services(
-                metadata: metadata, output: store, openSource: { _ in MemorySource(Data([1])) }, executor: executor),
-            owner: "test", leaseSeconds: 3600, report: { [log] in log.note($0) })
+            Worker.Services(metadata: metadata, output: store, openSource: openSource, executor: executor),
+            owner: "test", leaseSeconds: 3600, health: health, report: { [log] in log.note($0) })
     }
 
     /// A running job with one chunk task, which is due.
@@ -142,13 +146,13 @@ import Testing
                 throw .defect("it was caught")
             })
         let claimed = try #require(try await worker.claim([.chunk]))
-        async let performed: Void = worker.perform(claimed, stop: StopRequest())
+        async let performed = worker.perform(claimed, stop: StopRequest())
         await reported.wait()
         #expect(await worker.renew(claimed))
         #expect(try await now(task).framesDone == task.framesPlanned)
         #expect(try store.list(prefix: "").count == 1)
         done.happen()
-        try await performed
+        _ = try await performed
         #expect(try await now(task).state == .pending)
         #expect(try await now(task).error?.message.contains("it was caught") == true)
         #expect(try store.list(prefix: "") == [])
@@ -196,25 +200,108 @@ import Testing
         #expect(log.words.last == "chunk failed(deadLetter)")
     }
 
-    @Test func aNoInputErrorFailsTheJob() async throws {
+    // MARK: Refusals
+
+    static let refusals = [
+        ClairoError.refused("ExpiredToken"), .refused("the bucket does not exist", exitCode: .configuration),
+        ClairoError(kind: .capacity, exitCode: .inputOutput, "the store is full"),
+    ]
+
+    @Test(arguments: refusals) func aBlockedTaskIsRetriedLaterAndItsJobGoesOn(_ refusal: ClairoError) async throws {
         let task = try await chunk()
-        try await perform(failing(.noInput("the source is gone")))
-        #expect(try await metadata.job(task.jobID)?.state == .failed)
-        #expect(try await now(task).error?.kind == .badInput)
+        let worker = worker(ScriptedExecutor(failing(refusal)))
+        for attempt in 1...20 {
+            let claimed = try #require(try await worker.claim([.chunk]))
+            #expect(try await worker.perform(claimed, stop: StopRequest()) == .blocked(refusal))
+            let after = try await now(task)
+            #expect(after.state == .pending && after.attempt == attempt)
+            #expect(after.maxAttempts == task.maxAttempts + attempt, "it does not count")
+            #expect(after.notBefore > after.updatedAt && after.error?.kind == refusal.kind)
+            #expect(log.words.last == "chunk failed(retry)")
+            // As if the delay had passed.
+            metadata.makeDue(task.id)
+        }
+        #expect(try await metadata.job(task.jobID)?.state == .running)
+        let healthy = self.worker(ScriptedExecutor.succeeding(plan))
+        let claimed = try #require(try await healthy.claim([.chunk]))
+        #expect(try await healthy.perform(claimed, stop: StopRequest()) == .worked)
+        #expect(try await now(task).state == .succeeded)
     }
 
-    @Test func aConfigurationErrorReleasesTheTaskAndEndsTheWorker() async throws {
-        let task = try await chunk()
-        let refusal = ClairoError.configuration("no such bucket")
-        await #expect(throws: refusal) {
-            try await perform { (_, _, observer, _) async throws(ClairoError) in
-                observer.refuse(refusal)
-                throw refusal
-            }
+    @Test func aRefusedSourceIsNoBadMedia() async throws {
+        let task = try await MetadataStoreContract.create([.plan], in: metadata)[0]
+        let refusal = ClairoError.refused("Reading s3://raw/x: AccessDenied")
+        let worker = worker(ScriptedExecutor.succeeding(plan)) { _ throws(ClairoError) in throw refusal }
+        let claimed = try #require(try await worker.claim([.plan]))
+        #expect(try await worker.perform(claimed, stop: StopRequest()) == .blocked(refusal))
+        #expect(try await now(task).state == .pending)
+        #expect(try await metadata.video(task.videoID)?.state == .processing)
+    }
+
+    @Test func aDeletedSourceFailsTheJobAndSaysSo() async throws {
+        let task = try await MetadataStoreContract.create([.plan], in: metadata)[0]
+        let worker = worker(ScriptedExecutor.succeeding(plan)) { _ throws(ClairoError) in
+            throw .noInput("s3://raw/x does not exist", advice: "Check the name.")
         }
-        let after = try await now(task)
-        #expect(after.state == .pending && after.maxAttempts == task.maxAttempts + 1 && after.error == nil)
-        #expect(log.words.last == "chunk failed(released)")
+        let claimed = try #require(try await worker.claim([.plan]))
+        #expect(try await worker.perform(claimed, stop: StopRequest()) == .inconclusive)
+        let video = try #require(try await metadata.video(task.videoID))
+        let error = try #require(video.error)
+        #expect(video.state == .failed && error.kind == .usage)
+        #expect(error.message == "The source was deleted from the raw store: \(video.source.url) does not exist")
+        #expect(error.advice?.contains("clairo retry \(video.id)") == true)
+        #expect(try await metadata.deadLetters(topic: nil, all: true, limit: 10).isEmpty)
+    }
+
+    @Test func aSourceDeletedWhileItIsReadFailsTheJobToo() async throws {
+        let task = try await chunk()
+        try await perform(failing(.noInput("Reading s3://raw/x: the object does not exist")))
+        #expect(try await metadata.job(task.jobID)?.state == .failed)
+        #expect(try await now(task).error?.message.hasPrefix("The source was deleted from the raw store") == true)
+    }
+
+    @Test func anUnknownProfileFailsTheJob() async throws {
+        let task = try await MetadataStoreContract.create([.plan], in: metadata)[0]
+        let failure = ClairoError.configuration("Profile gone does not exist")
+        let worker = worker(ScriptedExecutor(failing(failure)))
+        let claimed = try #require(try await worker.claim([.plan]))
+        try await worker.perform(claimed, stop: StopRequest())
+        #expect(try await metadata.video(task.videoID)?.state == .failed)
+        #expect(try await metadata.video(task.videoID)?.error?.message == failure.message)
+    }
+
+    @Test func aResultIsKeptUntilTheDatabaseTakesIt() async throws {
+        let task = try await chunk()
+        let failed = Event()
+        let (plan, metadata) = (plan, metadata)
+        let worker = worker(
+            ScriptedExecutor { (spec, io, _, _) async throws(ClairoError) in
+                let result = try ScriptedExecutor.result(of: spec, io, plan)
+                metadata.setAway(true)
+                return result
+            }, health: DaemonHealth(onError: { _ in failed.happen() }))
+        let claimed = try #require(try await worker.claim([.chunk]))
+        async let outcome = worker.perform(claimed, stop: StopRequest())
+        await failed.wait()
+        metadata.setAway(false)
+        #expect(try await outcome == .worked)
+        #expect(try await now(task).state == .succeeded)
+    }
+
+    @Test func aStopEndsTheWaitForTheDatabase() async throws {
+        _ = try await chunk()
+        let stop = StopRequest()
+        let (plan, metadata) = (plan, metadata)
+        let worker = worker(
+            ScriptedExecutor { (spec, io, _, _) async throws(ClairoError) in
+                let result = try ScriptedExecutor.result(of: spec, io, plan)
+                metadata.setAway(true)
+                return result
+            }, health: DaemonHealth(onError: { _ in stop.cancel() }))
+        let claimed = try #require(try await worker.claim([.chunk]))
+        await #expect { try await worker.perform(claimed, stop: stop) } throws: {
+            ($0 as? ClairoError)?.kind == .transient
+        }
     }
 
     // MARK: Stops and lost claims
@@ -242,14 +329,14 @@ import Testing
                 throw .cancelled
             })
         let claimed = try #require(try await worker.claim([.chunk]))
-        async let performed: Void = worker.perform(claimed, stop: StopRequest())
+        async let performed = worker.perform(claimed, stop: StopRequest())
         await begun.wait()
         _ = try await metadata.cancelVideo(task.videoID) { _ in [] }
         let before = try await now(task)
         #expect(await !worker.renew(claimed))
         // As the periodic renewal does.
         claimed.lease.lose()
-        try await performed
+        _ = try await performed
         #expect(try await now(task) == before)
         #expect(log.words == ["chunk began", "chunk lost"])
     }
