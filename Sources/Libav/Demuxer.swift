@@ -126,6 +126,14 @@ public final class Demuxer {
         try check(result)
     }
 
+    /// Goes to a byte of the file. The streams found so far are kept, and packets follow from the first one that begins
+    /// there or later. Also possible after the end was reached.
+    public func seek(toByte offset: Int64) throws {
+        let result = av_seek_frame(context, -1, offset, AVSEEK_FLAG_BYTE)
+        try input.rethrowStash()
+        try check(result)
+    }
+
     /// Selects the streams to read. The packets of all others are skipped unread where possible.
     public func select(streams selected: Set<Int>) {
         guard let context else { return }
@@ -138,15 +146,17 @@ public final class Demuxer {
     /// Makes a decoder for one of the streams, subject to the allow-list and the pixel limit.
     /// - Parameters:
     ///   - keepsPadding: Whether to return the samples that the container declares as padding of the encoder.
+    ///   - timeBase: The time base of the packets if it is not the stream's.
     ///   - name: libav's name of the decoder; nil for its default for the codec.
     public func makeDecoder(
-        stream index: Int, threads: Int32 = 1, keepsPadding: Bool = false, named name: String? = nil
+        stream index: Int, threads: Int32 = 1, keepsPadding: Bool = false, named name: String? = nil,
+        timeBase: Ratio? = nil
     ) throws(AVError) -> Decoder {
         guard let context, index >= 0, index < Int(context.pointee.nb_streams) else { throw .invalidArgument }
         guard let stream = clairo_stream(context, Int32(index)) else { throw .invalidArgument }
         return try Decoder(
-            parameters: stream.pointee.codecpar, timeBase: Ratio(stream.pointee.time_base), whitelist: codecWhitelist,
-            maxPixels: maxPixels, threads: threads, keepsPadding: keepsPadding, name: name)
+            parameters: stream.pointee.codecpar, timeBase: timeBase ?? Ratio(stream.pointee.time_base),
+            whitelist: codecWhitelist, maxPixels: maxPixels, threads: threads, keepsPadding: keepsPadding, name: name)
     }
 
     /// Reads the stream descriptions again, for example after packets of further streams.

@@ -21,6 +21,9 @@ public final class Packet {
     public var dts: Int64? { timestamp(pointer.pointee.dts) }
     /// Duration in the time base of its stream; 0 if unknown.
     public var duration: Int64 { pointer.pointee.duration }
+    /// The byte of the file at which its data begins; nil if unknown. The second and later frames of a unit of several
+    /// have none.
+    public var position: Int64? { pointer.pointee.pos >= 0 ? pointer.pointee.pos : nil }
     /// Size in bytes.
     public var size: Int { Int(pointer.pointee.size) }
     /// Whether it is a key frame.
@@ -39,6 +42,20 @@ public final class Packet {
         }
         pointer.pointee.pts = moved(pointer.pointee.pts)
         pointer.pointee.dts = moved(pointer.pointee.dts)
+    }
+
+    /// Converts its times and its duration to another time base. A time that would overflow becomes unknown.
+    public func rescale(from base: Ratio, to other: Ratio) {
+        guard base != other, base.isUsable, other.isUsable else { return }
+        let multiplier = Int128(base.num) * Int128(other.den)
+        let divisor = Int128(base.den) * Int128(other.num)
+        func converted(_ ticks: Int64) -> Int64? {
+            let product = Int128(ticks) * multiplier
+            return Int64(exactly: (product < 0 ? product - divisor / 2 : product + divisor / 2) / divisor)
+        }
+        pointer.pointee.pts = pts.flatMap(converted) ?? clairo_nopts
+        pointer.pointee.dts = dts.flatMap(converted) ?? clairo_nopts
+        pointer.pointee.duration = converted(duration) ?? 0
     }
 
     /// Lends its bytes.

@@ -15,6 +15,8 @@ public struct MediaWarning: Sendable, Hashable {
         case damaged
         /// The clock of the source restarts or jumps; the parts were joined.
         case clockBreak = "clock-break"
+        /// The source consists of files that were joined, or its tracks change to other streams; the parts were joined.
+        case partsJoined = "parts-joined"
         /// Single timestamps were wrong and were replaced.
         case timesReplaced = "times-replaced"
         /// The beginning was left out because it cannot be decoded without earlier frames.

@@ -23,11 +23,13 @@ public struct Plan: Sendable, Codable, Hashable {
     /// The corrections of timestamps, by the index of the stream, in the order of its packets. Without any, a stream's
     /// times are used as they are. Nil in plans of older versions.
     public var corrections: [Int: [ClockCorrection]]?
+    /// What joins the streams of the source to tracks. Nil for a source whose streams are its tracks.
+    public var parts: SourceParts?
 
     public init(
         version: Int = Plan.currentVersion, source: SourceFingerprint, settings: TranscodeSettings, origin: Rational,
         video: VideoPlan?, audio: [AudioPlan], chunks: [Chunk], prediction: Prediction,
-        corrections: [Int: [ClockCorrection]]? = nil
+        corrections: [Int: [ClockCorrection]]? = nil, parts: SourceParts? = nil
     ) {
         self.version = version
         self.source = source
@@ -38,6 +40,7 @@ public struct Plan: Sendable, Codable, Hashable {
         self.chunks = chunks
         self.prediction = prediction
         self.corrections = corrections
+        self.parts = parts
     }
 
     /// The duration of the output in seconds: the video's, or else the audio's.

@@ -26,9 +26,16 @@ extension ByteSource {
     /// Reads exactly `count` bytes at `offset`.
     /// - Throws: `inputOutput` (74) if the source ends earlier, because it has shrunk since it was opened.
     public func part(at offset: Int64, count: Int) throws(ClairoError) -> Data {
-        var data = Data(count: count)
+        let data = try part(at: offset, atMost: count)
+        guard data.count == count else { throw .inputOutput("The source became shorter while it was being read") }
+        return data
+    }
+
+    /// Reads `most` bytes at `offset`, or fewer at the end of the source.
+    public func part(at offset: Int64, atMost most: Int) throws(ClairoError) -> Data {
+        var data = Data(count: most)
         var filled = 0
-        while filled < count {
+        while filled < most {
             let start = filled
             let result = data.withUnsafeMutableBytes { bytes in
                 Result { () throws(ClairoError) in
@@ -37,10 +44,10 @@ extension ByteSource {
                     )
                 }
             }
-            let count = try result.get()
-            if count == 0 { throw .inputOutput("The source became shorter while it was being read") }
-            filled += count
+            let taken = try result.get()
+            if taken == 0 { break }
+            filled += taken
         }
-        return data
+        return data.prefix(filled)
     }
 }

@@ -156,6 +156,7 @@ extension Plan {
         try video?.validate(settings)
         try validateChunks()
         try validateCorrections()
+        try validateParts()
         for track in audio { try track.validate() }
         try validateRenditions()
     }
@@ -170,6 +171,21 @@ extension Plan {
                     && list.allSatisfy { Bounds.counts.contains($0.packet) },
                 "the corrections of stream \(stream) in its plan are invalid")
         }
+    }
+
+    private func validateParts() throws(ImpossibleResult) {
+        guard let parts else { return }
+        let offsets = parts.files.map(\.offset)
+        let indexes = parts.files.map(\.firstStream) + parts.continuedTracks.flatMap { [$0.key, $0.value] }
+        func isAscending(_ values: [Int64]) -> Bool { zip(values, values.dropFirst()).allSatisfy { $0 < $1 } }
+        try expect(
+            offsets.first == 0 && offsets.count <= Bounds.corrections && isAscending(offsets)
+                && parts.boundaries.count <= Bounds.corrections && isAscending(parts.boundaries)
+                && (offsets + parts.boundaries).allSatisfy { (0...source.size).contains($0) }
+                && parts.continuedTracks.count <= Bounds.corrections
+                && parts.continuedTracks.values.allSatisfy { parts.continuedTracks[$0] == nil }
+                && indexes.allSatisfy(Bounds.counts.contains),
+            "the parts of the source in its plan are invalid")
     }
 
     /// What holds for renditions of all kinds.

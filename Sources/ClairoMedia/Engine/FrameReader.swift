@@ -23,18 +23,18 @@ struct FrameReader {
         frames: Range<Int>, seek: Int64?, threads: Int32, _ body: (Frame, Range<Int>) throws -> Void
     ) throws {
         if let seek {
-            let demuxer = try open()
-            try demuxer.seek(stream: video.streamIndex, to: seek)
-            if try decode(demuxer, frames: frames, mustStartBy: frames.lowerBound, threads: threads, body) { return }
+            let reader = try open()
+            try reader.demuxer.seek(stream: video.streamIndex, to: seek)
+            if try decode(reader, frames: frames, mustStartBy: frames.lowerBound, threads: threads, body) { return }
             // The seek went too far, or to a frame that is no key frame: start again from the beginning.
         }
         _ = try decode(open(), frames: frames, mustStartBy: nil, threads: threads, body)
     }
 
-    private func open() throws -> Demuxer {
-        let demuxer = try Demuxer.open(source, limits: limits, interrupt: control.interrupt)
-        demuxer.select(streams: [video.streamIndex])
-        return demuxer
+    private func open() throws -> SourceReader {
+        let reader = try SourceReader(source, limits: limits, interrupt: control.interrupt, parts: plan.parts)
+        reader.select(tracks: [video.streamIndex])
+        return reader
     }
 
     /// Whether a frame has a size that filters accept. Damaged parameter sets may declare any size for a few frames.
@@ -46,15 +46,15 @@ struct FrameReader {
     /// - Parameter mustStartBy: If the first source frame is after this output frame, nothing is passed on.
     /// - Returns: Whether decoding began early enough.
     private func decode(
-        _ demuxer: Demuxer, frames: Range<Int>, mustStartBy: Int?, threads: Int32,
+        _ reader: SourceReader, frames: Range<Int>, mustStartBy: Int?, threads: Int32,
         _ body: (Frame, Range<Int>) throws -> Void
     ) throws -> Bool {
         let hasSought = mustStartBy != nil
         var packets = CorrectedPackets(
-            demuxer, stream: video.streamIndex, corrections: plan.corrections?[video.streamIndex],
+            reader, track: video.streamIndex, corrections: plan.corrections?[video.streamIndex],
             isFromStart: !hasSought)
-        // Opened at the first packet, because a stream may begin late.
-        var opened: Decoder?
+        var decoders = TrackDecoder(
+            reader, track: video.streamIndex, of: plan.source.name, threads: threads, named: video.source?.decoder)
         var timeline = FrameTimeline(
             frames: frames, origin: plan.origin, grid: video.grid, placement: video.placement ?? .times)
         var times = video.placement == .sortedTimes ? SortedTimes(delay: video.sortedTimeDelay ?? 0) : nil
@@ -80,9 +80,9 @@ struct FrameReader {
                     isLate = true
                     return
                 }
-                unseen = (decodedCount - 1, opened?.errorCount ?? 0)
+                unseen = (decodedCount - 1, decoders.errorCount)
             }
-            if !hasSought || unseen != nil, (opened?.errorCount ?? 0) > (unseen?.errors ?? 0) { control.noteDamage() }
+            if !hasSought || unseen != nil, decoders.errorCount > (unseen?.errors ?? 0) { control.noteDamage() }
             if let (shown, range) = timeline.replaceCurrent(with: frame, at: position) { try body(shown, range) }
         }
 
@@ -111,18 +111,22 @@ struct FrameReader {
             }
         }
 
+        func finish(_ decoder: Decoder) throws {
+            try control.clock.measure(.decode) { try decoder.send(nil) }
+            try drain(decoder)
+        }
+
         var isAtEnd = false
         while !timeline.isComplete, !isLate {
-            let packet = try packets.next(control)
-            let decoder =
-                try opened
-                ?? demuxer.openDecoder(
-                    stream: video.streamIndex, of: plan.source.name, threads: threads, named: video.source?.decoder)
-            opened = decoder
-            guard let packet else {
+            let next = try packets.next(control)
+            if let ended = decoders.ended(before: next) {
+                try finish(ended)
+                times?.removeAll()
+            }
+            let decoder = try decoders.decoder(for: next)
+            guard let packet = next?.packet else {
                 isAtEnd = true
-                try control.clock.measure(.decode) { try decoder.send(nil) }
-                try drain(decoder)
+                try finish(decoder)
                 if let deinterlacer, !isLate {
                     for (output, pts) in try deinterlacer.finish() {
                         try take(output, pts: pts, timeBase: deinterlacer.outputTimeBase)
@@ -143,7 +147,7 @@ struct FrameReader {
         if let (shown, range) = timeline.finish() { try body(shown, range) }
         control.countDecoded(
             frames: decodedCount - (unseen?.frames ?? 0),
-            damaged: (opened?.errorCount ?? 0) - (unseen?.errors ?? 0) + implausible, shown: timeline.shownCount)
+            damaged: decoders.errorCount - (unseen?.errors ?? 0) + implausible, shown: timeline.shownCount)
         return true
     }
 }
@@ -188,6 +192,9 @@ struct SortedTimes {
         while index > 0, times[index - 1] > time { index -= 1 }
         times.insert(time, at: index)
     }
+
+    /// Forgets the times of frames that the decoder has left out at its end.
+    mutating func removeAll() { times = [] }
 
     /// - Parameter own: The frame's presentation time, if the container has one. A decoder leaves out frames whose
     ///   references are missing, and their times are skipped. Without a delay (AVI) such times are wrong.

@@ -1,7 +1,7 @@
 internal import ClairoCore
 internal import Libav
 
-/// Decodes one audio stream of a source and returns its samples on the output timeline, as many as are asked for.
+/// Decodes one audio track of a source and returns its samples on the output timeline, as many as are asked for.
 ///
 /// Each track reads the source through its own demuxer. So two tracks that become one take bounded memory, however far
 /// apart the source stores them.
@@ -10,7 +10,6 @@ final class SourceTrack {
     private let plan: Plan
     private let track: AudioPlan
     private let control: JobControl
-    private let demuxer: Demuxer
     private let conversion: AudioConversion
     private var packets: CorrectedPackets
     private var placement: AudioPlacement<Frame>
@@ -18,9 +17,10 @@ final class SourceTrack {
     /// What was placed, but is not in the buffer yet: silence may last hours. A slice, because it removes its first
     /// element in constant time.
     private var steps: ArraySlice<AudioPlacement<Frame>.Step> = []
-    /// Opened at the first packet, because a track may begin late.
-    private var opened: Decoder?
-    private var nextPTS: Int64?
+    private var decoders: TrackDecoder
+    /// Where a frame without a time begins, in seconds.
+    private var nextTime: Rational?
+    private var partChanges = 0
     private var frames = 0
     private var decodedSamples = 0
     private var hasEnded = false
@@ -37,10 +37,10 @@ final class SourceTrack {
         self.plan = plan
         self.track = track
         self.control = control
-        let demuxer = try Demuxer.open(source, limits: limits, interrupt: control.interrupt)
-        demuxer.select(streams: [stream])
-        self.demuxer = demuxer
-        packets = CorrectedPackets(demuxer, stream: stream, corrections: plan.corrections?[stream])
+        let reader = try SourceReader(source, limits: limits, interrupt: control.interrupt, parts: plan.parts)
+        reader.select(tracks: [stream])
+        packets = CorrectedPackets(reader, track: stream, corrections: plan.corrections?[stream])
+        decoders = TrackDecoder(reader, track: stream, of: plan.source.name)
         conversion = AudioConversion(channels: channels)
         placement = AudioPlacement(limit: track.sampleCount)
         buffer = SampleBuffer(channels: channels)
@@ -78,22 +78,31 @@ final class SourceTrack {
     }
 
     private func decodePacket() throws {
-        let packet = try packets.next(control)
-        let decoder = try opened ?? demuxer.openDecoder(stream: stream, of: plan.source.name)
-        opened = decoder
+        let next = try packets.next(control)
+        let packet = next?.packet
+        if let ended = decoders.ended(before: next) {
+            try decode(nil, ended)
+            try conversion.finish { place($0, $1) }
+            partChanges += 1
+        }
+        try decode(packet, decoders.decoder(for: next))
+        if packet == nil, !placement.isFull { try conversion.finish { place($0, $1) } }
+        if packet == nil || placement.isFull { try end() }
+    }
+
+    private func decode(_ packet: Packet?, _ decoder: Decoder) throws {
         try control.clock.measure(.decode) { try decoder.send(packet) }
         func receive() throws -> Output<Frame> { try control.clock.measure(.decode) { try decoder.receive() } }
         while !placement.isFull, case .value(let frame) = try receive() { try convert(frame, decoder.timeBase) }
-        if packet == nil, !placement.isFull { try conversion.finish { place($0, $1) } }
-        if packet == nil || placement.isFull { try end() }
     }
 
     private func convert(_ frame: Frame, _ timeBase: Ratio) throws {
         guard frame.sampleCount > 0, frame.channels > 0, frame.sampleRate > 0 else { return }
         frames += 1
-        let ticks = Rational(timeBase) * Rational(Int64(frame.sampleRate))
-        let pts = frame.pts.map { (Rational($0) * ticks).rounded } ?? nextPTS ?? 0
-        nextPTS = pts.addingChecked(Int64(frame.sampleCount))
+        let rate = Rational(Int64(frame.sampleRate))
+        let ticks = Rational(timeBase) * rate
+        let pts = frame.pts.map { (Rational($0) * ticks).rounded } ?? nextTime.map { ($0 * rate).rounded } ?? 0
+        nextTime = pts.addingChecked(Int64(frame.sampleCount)).map { Rational($0) / rate }
         try conversion.convert(frame, pts: pts) { place($0, $1) }
     }
 
@@ -111,8 +120,8 @@ final class SourceTrack {
         control.countDecoded(samples: decodedSamples, stream: stream)
         steps += placement.finish()
         conversion.warnings.forEach { control.warn($0) }
-        try check(DecodingDamage(frames: frames, errors: opened?.errorCount ?? 0))
-        let breaks = plan.corrections?[stream]?.count ?? 0
+        try check(DecodingDamage(frames: frames, errors: decoders.errorCount))
+        let breaks = partChanges + (plan.corrections?[stream]?.count ?? 0)
         if placement.gaps > breaks {
             control.warn(
                 MediaWarning(

@@ -53,7 +53,7 @@ public enum TranscodePlanner {
         let plan = Plan(
             source: fingerprint, settings: settings, origin: origin, video: video, audio: audio, chunks: chunks,
             prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings),
-            corrections: scan.corrections.filter { used.contains($0.key) })
+            corrections: scan.corrections.filter { used.contains($0.key) }, parts: scan.parts)
         try CostLimits(cpuHours: limits.maxCPUHours).check(
             plan: plan, sourceFrames: scan.video?.pts.count ?? 0, audibleSeconds: scan.audibleSeconds, name: name)
         return plan
@@ -168,8 +168,13 @@ public enum TranscodePlanner {
         _ stream: VideoStream, timing: SourceScan.VideoScan?, grid: SegmentGrid
     ) -> SourceRate? {
         guard let timing else { return nil }
+        let codecs = [stream.codec] + timing.laterCodecs
+        // The rates of streams with several codecs are compared by the one that needs most in H.264.
+        guard codecs.allSatisfy({ SourceRate.bitsAsH264($0) != nil }),
+            let codec = codecs.max(by: { SourceRate.bitsAsH264($0) ?? 0 < SourceRate.bitsAsH264($1) ?? 0 })
+        else { return nil }
         return SourceRate(
-            codec: stream.codec, pts: timing.pts, sizes: timing.sizes, keyFrames: timing.keyFrames.map(\.pts).sorted(),
+            codec: codec, pts: timing.pts, sizes: timing.sizes, keyFrames: timing.keyFrames.map(\.pts).sorted(),
             timeBase: timing.timeBase, duration: stream.end - stream.start,
             gopSeconds: Double(grid.gopFrames) / grid.frameRate.doubleValue)
     }

@@ -80,7 +80,7 @@ enum ContainerExtent {
         // No camera writes a million boxes. Stop there; the demuxer has its own limits.
         for _ in 0..<1_000_000 {
             guard source.size - offset >= 8 else { return }
-            let header = try read(source, at: offset, count: 16)
+            let header = [UInt8](try source.part(at: offset, atMost: 16))
             guard header.count >= 8 else { return }
             var size = Int64(bigEndianBytes: header.prefix(4))
             guard let name = String(bytes: header[4..<8], encoding: .ascii), known.contains(name) else { return }
@@ -97,51 +97,90 @@ enum ContainerExtent {
         }
     }
 
-    /// Reads the EBML header and the size of the Segment (RFC 8794, RFC 9559).
     private static func missingInMatroska(_ source: any ByteSource) throws(ClairoError) -> Int64? {
-        let bytes = try read(source, at: 0, count: 4096)
-        guard let header = EBML.header(in: bytes, at: 0), header.id == 0x1A45_DFA3, let size = header.size, size < 4000
-        else { return nil }
-        let start = header.length + Int(size)
-        guard let segment = EBML.header(in: bytes, at: start), segment.id == 0x1853_8067, let content = segment.size,
-            let end = Int64(start + segment.length).addingChecked(content)
-        else { return nil }
+        guard let end = try matroskaEnd(source, from: 0) else { return nil }
         return end > source.size ? end - source.size : nil
     }
 
-    /// Checks the outermost chunks of a RIFF file; a long AVI has several (OpenDML). Live writers leave sizes of zero
-    /// or with all bits set, which mean unknown.
-    private static func missingInRIFF(_ source: any ByteSource) throws(ClairoError) -> Int64? {
-        var offset: Int64 = 0
-        while source.size - offset >= 12 {
-            let header = try read(source, at: offset, count: 8)
-            let size = Int64(bigEndianBytes: header[4..<8].reversed())
-            guard header[0..<4].elementsEqual("RIFF".utf8), size > 4, size < 0xFFFF_FFFF else { return nil }
-            let end = offset + 8 + size
-            if end > source.size { return end - source.size }
-            offset = end + size % 2
-        }
-        return nil
+    /// The end of the Matroska file that begins at `offset`, by the EBML header and the size of the Segment (RFC 8794,
+    /// RFC 9559); nil if there is none, or it does not declare its size.
+    private static func matroskaEnd(_ source: any ByteSource, from offset: Int64) throws(ClairoError) -> Int64? {
+        let bytes = [UInt8](try source.part(at: offset, atMost: 4096))
+        guard let header = EBML.header(in: bytes, at: 0), header.id == 0x1A45_DFA3, let size = header.size, size < 4000
+        else { return nil }
+        let start = header.length + Int(size)
+        guard let segment = EBML.header(in: bytes, at: start), segment.id == 0x1853_8067, let content = segment.size
+        else { return nil }
+        return (offset + Int64(start + segment.length)).addingChecked(content)
     }
 
-    /// Reads `count` bytes at `offset`, or fewer at the end of the source.
-    private static func read(_ source: any ByteSource, at offset: Int64, count: Int) throws(ClairoError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var filled = 0
-        while filled < count {
-            let start = filled
-            let result = bytes.withUnsafeMutableBytes { buffer in
-                Result { () throws(ClairoError) in
-                    try source.read(
-                        at: offset + Int64(start), into: UnsafeMutableRawBufferPointer(rebasing: buffer[start...]))
+    /// Checks the outermost chunks of a RIFF file; a long AVI has several (OpenDML).
+    private static func missingInRIFF(_ source: any ByteSource) throws(ClairoError) -> Int64? {
+        var missing: Int64?
+        try walkRIFF(source) { _, range in
+            if range.upperBound > source.size { missing = range.upperBound - source.size }
+        }
+        return missing
+    }
+
+    /// Visits the outermost chunks of a RIFF file until one is none. Live writers leave sizes of zero or with all bits
+    /// set, which mean unknown.
+    private static func walkRIFF(
+        _ source: any ByteSource, _ visit: (_ form: ArraySlice<UInt8>, _ range: Range<Int64>) -> Void
+    ) throws(ClairoError) {
+        var offset: Int64 = 0
+        while source.size - offset >= 12 {
+            let header = [UInt8](try source.part(at: offset, count: 12))
+            let size = Int64(bigEndianBytes: header[4..<8].reversed())
+            guard header[0..<4].elementsEqual("RIFF".utf8), size > 4, size < 0xFFFF_FFFF else { return }
+            let end = offset + 8 + size
+            visit(header[8..<12], offset..<end)
+            if end > source.size { return }
+            offset = end + size % 2
+        }
+    }
+
+    // MARK: Joined files
+
+    /// The first bytes of the files that were joined by their bytes to this one, in order; only 0 for a single file.
+    ///
+    /// A second MP4 is not found in a fragmented one, because fragments may repeat their headers. Joined FLV files are
+    /// found while they are read (`FLVHeaders`). Transport streams, program streams and MP3 files are read on.
+    static func files(in source: any ByteSource, format: String) throws(ClairoError) -> [Int64] {
+        var starts: [Int64] = [0]
+        if format.hasPrefix("mov") {
+            var hasIndex = false
+            var isFragmented = false
+            try walkMP4(source) { name, range in
+                if name == "ftyp", hasIndex {
+                    starts.append(range.lowerBound)
+                    hasIndex = false
+                }
+                hasIndex = hasIndex || name == "moov"
+                isFragmented = name == "moof"
+                return !isFragmented && starts.count < mostFiles
+            }
+            if isFragmented { return [0] }
+        } else if format.hasPrefix("matroska") {
+            while starts.count < mostFiles, let end = try matroskaEnd(source, from: starts.last ?? 0),
+                end < source.size, try EBML.header(in: source, at: end)?.id == 0x1A45_DFA3
+            {
+                starts.append(end)
+            }
+        } else if ["avi", "wav"].contains(format) {
+            try walkRIFF(source) { form, range in
+                if range.lowerBound > 0, starts.count < mostFiles,
+                    form.elementsEqual("AVI ".utf8) || form.elementsEqual("WAVE".utf8)
+                {
+                    starts.append(range.lowerBound)
                 }
             }
-            let read = try result.get()
-            if read == 0 { break }
-            filled += read
         }
-        return Array(bytes.prefix(filled))
+        return starts
     }
+
+    /// More files than this are not told apart.
+    static let mostFiles = 200
 }
 
 extension Int64 {

@@ -140,6 +140,7 @@ struct CopyDecision {
         guard stream.color == OutputColor.choose(for: stream) else {
             return .encode(reason: "its colour is not tagged as that of the other rungs")
         }
+        guard scan.parts == nil else { return .encode(reason: "it consists of several parts") }
         guard timing.placement == .times, scan.corrections[stream.index] == nil, timing.format?.crop == nil else {
             return .encode(reason: "its timestamps or its frames have to be corrected")
         }

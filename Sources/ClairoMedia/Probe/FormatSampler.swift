@@ -22,7 +22,7 @@ struct FrameFormat: Hashable {
     }
 }
 
-/// Follows the format of a video stream without decoding all of it: a key frame is decoded only if the part of it that
+/// Follows the format of a video track without decoding all of it: a key frame is decoded only if the part of it that
 /// describes the format differs from all earlier ones.
 struct FormatSampler {
     struct Sample {
@@ -43,10 +43,23 @@ struct FormatSampler {
 
     private var signatures: [[UInt8]: FrameFormat?] = [:]
     private var attempt: (decoder: Decoder, packet: Int, signature: [UInt8], sent: Int)?
+    /// The stream of the last packet, and whether no key frame of it was seen yet although it continues another one.
+    private var stream: Int?
+    private var isNew = false
 
-    /// Takes the next packet of the stream, which has `number` packets before it.
-    mutating func take(_ packet: Packet, number: Int, of info: StreamInfo, from demuxer: Demuxer) throws {
-        if packet.isKey, let signature = packet.withBytes({ FormatSignature.of($0, of: info) }) {
+    /// Takes the next packet of the track, which has `number` packets before it.
+    /// - Parameter info: The stream of the packet.
+    mutating func take(_ packet: Packet, number: Int, of info: StreamInfo, from reader: SourceReader) throws {
+        if let stream, stream != info.index {
+            try finish()
+            signatures = [:]
+            isNew = true
+        }
+        stream = info.index
+        if packet.isKey,
+            let signature = packet.withBytes({ FormatSignature.of($0, of: info) }) ?? (isNew ? [] : nil)
+        {
+            isNew = false
             if let known = signatures[signature] {
                 if let known, samples.last?.format != known, samples.count < Self.mostChanges {
                     samples.append(Sample(packet: number, format: known))
@@ -54,7 +67,7 @@ struct FormatSampler {
             } else if signatures.count < Self.mostSamples {
                 try finish()
                 signatures[signature] = .some(nil)
-                if let decoder = try? demuxer.makeDecoder(stream: info.index) {
+                if let decoder = try? reader.makeDecoder(stream: info.index) {
                     attempt = (decoder, number, signature, 0)
                 }
             }

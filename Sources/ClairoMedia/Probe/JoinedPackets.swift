@@ -1,5 +1,4 @@
 internal import ClairoCore
-internal import Libav
 
 /// The packets of a video stream on the joined timeline: stretches follow each other, damaged times are replaced, and
 /// packets that cannot be decoded, because their references are missing, are left out.
@@ -62,14 +61,7 @@ struct JoinedPackets {
     private mutating func skipUndecodable(_ stream: PacketTally.Stream, damaged: Set<Int>) {
         let keys = stream.keyFrames.map(\.packet)
         guard !keys.isEmpty else { return }
-        // A return from damaged times continues the stretch.
-        var starts: [(packet: Int, shift: Int64)] = corrections.first?.packet == 0 ? [] : [(0, 0)]
-        var current: Int64? = corrections.first?.packet == 0 ? nil : 0
-        for correction in corrections where !damaged.contains(correction.packet) {
-            guard let shift = correction.shift else { continue }
-            if current != shift { starts.append((correction.packet, shift)) }
-            current = shift
-        }
+        let starts = starts(stream, damaged: damaged)
         var nextKey = 0
         for (index, start) in starts.enumerated() {
             let end = index + 1 < starts.count ? starts[index + 1].packet : stream.packets.count
@@ -85,9 +77,31 @@ struct JoinedPackets {
                 $0.packet >= start.packet && $0.packet <= start.packet + skipped && $0.packet < end
             }
             corrections.append(ClockCorrection(packet: start.packet, shift: nil))
-            if key < end { corrections.append(ClockCorrection(packet: key, shift: resumed)) }
+            if key < end {
+                corrections.append(ClockCorrection(packet: key, shift: resumed))
+            } else if index + 1 < starts.count, !corrections.contains(where: { $0.packet == end }) {
+                corrections.append(ClockCorrection(packet: end, shift: starts[index + 1].shift))
+            }
             corrections.sort { $0.packet < $1.packet }
         }
+    }
+
+    /// The packets at which decoding begins anew, and the shifts of their times: the starts of stretches, and those of
+    /// streams that continue the track.
+    private func starts(_ stream: PacketTally.Stream, damaged: Set<Int>) -> [(packet: Int, shift: Int64)] {
+        var starts: [(packet: Int, shift: Int64)] = corrections.first?.packet == 0 ? [] : [(0, 0)]
+        var current: Int64? = corrections.first?.packet == 0 ? nil : 0
+        // A return from damaged times continues the stretch.
+        for correction in corrections where !damaged.contains(correction.packet) {
+            guard let shift = correction.shift else { continue }
+            if current != shift { starts.append((correction.packet, shift)) }
+            current = shift
+        }
+        for packet in stream.partStarts where !starts.contains(where: { $0.packet == packet }) {
+            let stretch = corrections.last { $0.packet <= packet && !damaged.contains($0.packet) }
+            starts.append((packet, stretch?.shift ?? 0))
+        }
+        return starts.sorted { $0.packet < $1.packet }
     }
 
     private mutating func collect(_ stream: PacketTally.Stream) {
@@ -138,34 +152,5 @@ struct CorrectionCursor {
             next += 1
         }
         return current
-    }
-}
-
-/// Reads the packets of one stream with the corrections of the plan.
-struct CorrectedPackets {
-    private let demuxer: Demuxer
-    private let stream: Int
-    private var cursor: CorrectionCursor?
-    private var number = 0
-
-    /// - Parameter isFromStart: False after a seek, when packets cannot be counted. Sources with shifted stretches are
-    ///   always read from the start.
-    init(_ demuxer: Demuxer, stream: Int, corrections: [ClockCorrection]?, isFromStart: Bool = true) {
-        self.demuxer = demuxer
-        self.stream = stream
-        cursor = isFromStart ? corrections.map { CorrectionCursor($0) } : nil
-    }
-
-    /// Returns the next packet of the stream, or nil at the end or if the rest cannot be read.
-    mutating func next(_ control: JobControl) throws -> Packet? {
-        while let packet = try demuxer.nextReadable(control) {
-            guard packet.streamIndex == stream else { continue }
-            defer { number += 1 }
-            guard cursor != nil else { return packet }
-            guard let shift = cursor?.shift(ofPacket: number) ?? nil else { continue }
-            if shift != 0 { packet.shift(by: shift) }
-            return packet
-        }
-        return nil
     }
 }

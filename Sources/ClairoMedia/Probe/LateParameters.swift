@@ -15,12 +15,13 @@ struct LateParameters {
     private var attempts: [Int: Attempt] = [:]
     private var finished: Set<Int> = []
     private var learned: [Int: StreamInfo] = [:]
+    private var packetSeconds: [Int: Rational] = [:]
 
     /// Takes a packet of an audio or video stream.
-    mutating func take(_ packet: Packet, of info: StreamInfo, from demuxer: Demuxer) throws {
+    mutating func take(_ packet: Packet, of info: StreamInfo, from reader: SourceReader) throws {
         guard info.isIncomplete, info.canDecode, !finished.contains(info.index) else { return }
         if attempts[info.index] == nil {
-            guard let decoder = try? demuxer.makeDecoder(stream: info.index) else {
+            guard let decoder = try? reader.makeDecoder(stream: info.index) else {
                 finished.insert(info.index)
                 return
             }
@@ -33,6 +34,9 @@ struct LateParameters {
             var complete = info
             complete.complete(from: frame)
             learned[info.index] = complete
+            if info.kind == .audio, frame.sampleCount > 0, frame.sampleRate > 0 {
+                packetSeconds[info.index] = Rational(Int64(frame.sampleCount), Int64(frame.sampleRate))
+            }
             finish(info.index)
         } else if attempts[info.index]?.packets ?? 0 >= Self.mostPackets {
             finish(info.index)
@@ -43,6 +47,9 @@ struct LateParameters {
         attempts[index] = nil
         finished.insert(index)
     }
+
+    /// The duration of a packet of an audio stream, from its first one; nil if the container described the stream.
+    func packetSeconds(of index: Int) -> Rational? { packetSeconds[index] }
 
     /// The stream with what was learned about it.
     func completed(_ info: StreamInfo) -> StreamInfo {
@@ -72,6 +79,7 @@ extension StreamInfo {
             pixelFormatName = frame.pixelFormatName
         } else {
             (channels, sampleRate) = (Int32(clamping: frame.channels), Int32(clamping: frame.sampleRate))
+            channelLayout = frame.channelLayoutName
         }
     }
 }

@@ -9,7 +9,8 @@ extension SourceAnalyzer {
         warnings: inout [MediaWarning]
     ) throws {
         let alphaDecoder = contents.stream(video.index).flatMap { $0.hasAlphaMode ? Self.alphaDecoder($0) : nil }
-        let frames = try firstFrames(of: video, corrections: contents.corrections[video.index], decoder: alphaDecoder)
+        let frames = try firstFrames(
+            of: video, corrections: contents.corrections[video.index], parts: contents.parts, decoder: alphaDecoder)
         guard let first = frames.first else { return }
         // A container that calls every frame a key frame, and is wrong, does not say where decoding can begin.
         let tallied = contents.tally.streams[video.index]
@@ -61,32 +62,34 @@ extension SourceAnalyzer {
     }
 
     private func firstFrames(
-        of video: VideoStream, corrections: [ClockCorrection]?, decoder name: String?
+        of video: VideoStream, corrections: [ClockCorrection]?, parts: SourceParts?, decoder name: String?
     ) throws -> [Frame] {
-        let demuxer = try Demuxer.open(source, limits: limits, interrupt: interrupt)
-        demuxer.select(streams: [video.index])
-        var packets = CorrectedPackets(demuxer, stream: video.index, corrections: corrections)
+        let reader = try SourceReader(source, limits: limits, interrupt: interrupt, parts: parts)
+        reader.select(tracks: [video.index])
+        var packets = CorrectedPackets(reader, track: video.index, corrections: corrections)
         let control = JobControl()
-        var decoder: Decoder?
+        var decoders = TrackDecoder(reader, track: video.index, of: self.name, named: name)
         var frames: [Frame] = []
         var sent = 0
         while frames.count < 8, sent < 300 {
             if interrupt.isTriggered { throw ClairoError.cancelled }
-            let packet = try packets.next(control)
-            if decoder == nil { decoder = try demuxer.openDecoder(stream: video.index, of: self.name, named: name) }
+            let next = try packets.next(control)
+            let ended = decoders.ended(before: next)
+            let decoder = try ended ?? decoders.decoder(for: next)
             sent += 1
-            try decoder?.send(packet)
-            receiving: while let decoder {
+            try decoder.send(ended == nil ? next?.packet : nil)
+            receiving: while true {
                 switch try decoder.receive() {
                 case .value(let frame): frames.append(frame)
                 case .needsInput, .drained: break receiving
                 }
             }
-            if packet == nil { break }
+            // The first stream of a track tells enough.
+            if next == nil || ended != nil { break }
         }
         guard !frames.isEmpty else {
             throw ClairoError.badMedia(
-                "\(self.name): no frame of its \(video.codec) video can be decoded (\(decoder?.errorCount ?? 0) errors)"
+                "\(self.name): no frame of its \(video.codec) video can be decoded (\(decoders.errorCount) errors)"
             )
         }
         return frames

@@ -62,11 +62,11 @@ public struct SourceAnalyzer {
         if demuxer.formatName == "flv", let reason = try EnhancedFLV.reason(source) {
             throw ClairoError.badMedia("\(name): \(reason)", advice: "Convert it to MP4 or Matroska first.")
         }
-        let (tally, container) = try tally(demuxer)
+        let scanned = try tally(demuxer)
+        let tally = scanned.tally
         demuxer.refreshStreams()
         let contents = SourceContents(
-            streams: demuxer.streams.map { tally.learned.completed($0) }, tally: tally,
-            container: container,
+            streams: scanned.streams, parts: scanned.parts, tally: tally, container: scanned.container,
             pictures: try MatroskaTracks.pictures(
                 in: source, format: demuxer.formatName, streams: demuxer.streams))
         try limits.check(streams: contents.streams, name: name)
@@ -74,7 +74,9 @@ public struct SourceAnalyzer {
         let audio = contents.streams.filter { $0.kind == .audio }.map { stream in
             var description = contents.describe(audio: stream)
             // libav may know a codec, but not this variant of it.
-            let isOpenable = !description.canDecode || (try? demuxer.makeDecoder(stream: stream.index)) != nil
+            let isOpenable =
+                !description.canDecode || scanned.parts?.files.count ?? 1 > 1
+                || (try? scanned.demuxer.makeDecoder(stream: stream.index)) != nil
             description.canDecode = description.canDecode && isOpenable
             return description
         }
@@ -88,8 +90,9 @@ public struct SourceAnalyzer {
         var scan: SourceScan.VideoScan?
         var formatWarnings: [MediaWarning] = []
         if let selected = choice.video, let position = video.firstIndex(where: { $0.index == selected }) {
-            if let stream = contents.stream(selected), let refusal = DolbyVision.refusal(of: stream, name: name) {
-                throw refusal
+            for stream in contents.streams + (contents.continuations[selected] ?? [])
+            where contents.parts?.track(ofStream: stream.index) ?? stream.index == selected {
+                if let refusal = DolbyVision.refusal(of: stream, name: name) { throw refusal }
             }
             scan = contents.scans[selected]
             try refine(&video[position], scan: &scan, contents: contents, warnings: &formatWarnings)
@@ -100,9 +103,12 @@ public struct SourceAnalyzer {
             + audio.filter { choice.usedAudio.contains($0.index) }.map { ($0.start, $0.end) }
         let end = chosen.map(\.1).max() ?? 0
         let duration = max(0, end - (chosen.map(\.0).min() ?? 0))
-        let declared = demuxer.declaredDuration.map { Double($0) / 1e6 }
+        let files = (contents.parts?.files ?? []).map(\.offset)
+        // The header describes the first of several files.
+        let declared = files.count > 1 ? nil : demuxer.declaredDuration.map { Double($0) / 1e6 }
+        let last = files.count > 1 ? SourceRange(source, file: files.count - 1, of: files) : source
         let truncation = truncation(
-            missing: try ContainerExtent.missingBytes(in: source, format: demuxer.formatName), declared: declared,
+            missing: try ContainerExtent.missingBytes(in: last, format: demuxer.formatName), declared: declared,
             format: demuxer.formatName, tally: tally, readable: duration, end: max(end, contents.end))
         var warnings =
             choice.warnings + unreadWarning(demuxer, contents: contents)
@@ -130,25 +136,103 @@ public struct SourceAnalyzer {
             copy = try CopyInspection(reading: again, stream: selected)
         }
         var result = SourceScan(
-            info: info, video: scan, copy: copy, corrections: contents.corrections, pairs: choice.pairs)
+            info: info, video: scan, copy: copy, corrections: contents.corrections, pairs: choice.pairs,
+            parts: contents.parts)
         result.audibleSeconds = choice.audio.compactMap { tally.streams[$0]?.seconds }.max() ?? 0
         return result
     }
 
-    /// Counts all packets, from the index alone if the container has a complete one. Also returns the streams as the
-    /// header of the container alone describes them: analysis replaces its colours by the bitstream's, even where the
-    /// bitstream declares none.
-    private func tally(_ demuxer: Demuxer) throws -> (PacketTally, container: [StreamInfo]) {
-        func withoutAnalysis(_ source: any ByteSource) throws -> Demuxer {
-            try Demuxer.open(source, limits: limits, interrupt: interrupt, analyzes: false)
+    /// The packets of a source, and its streams.
+    private struct Tallied {
+        var tally: PacketTally
+        var streams: [StreamInfo]
+        /// The streams as the header of the container alone describes them: analysis replaces its colours by the
+        /// bitstream's, even where the bitstream declares none.
+        var container: [StreamInfo] = []
+        /// How the streams form tracks; nil if they are the tracks.
+        var parts: SourceParts?
+        /// Makes decoders for the streams of the last file.
+        var demuxer: Demuxer
+    }
+
+    /// Counts all packets, from the index alone if the container has a complete one. A source with several parts is
+    /// read again, as the tracks that they form.
+    private func tally(_ demuxer: Demuxer) throws -> Tallied {
+        let format = demuxer.formatName
+        let index = try IndexOnlySource(source, format: format)
+        let headers = format == "flv" ? FLVHeaders(source) : nil
+        func read(_ parts: SourceParts?) throws -> (Tallied, firstStreams: [Int]) {
+            let bytes: any ByteSource = index ?? headers ?? source
+            let isOpen = parts == nil && index == nil && headers == nil
+            let reader =
+                try isOpen
+                ? SourceReader(demuxer)
+                : SourceReader(
+                    bytes, limits: limits, interrupt: interrupt, parts: parts, analyzes: index == nil)
+            let container = index == nil ? [] : reader.streams
+            // Streams of other containers are never replaced.
+            let isLive = ["mpegts", "mpeg", "flv"].contains(format)
+            let tally = try PacketTally(
+                reading: reader, name: name, limits: limits, findsParts: isLive || parts != nil,
+                hasContent: index == nil)
+            reader.refreshStreams()
+            let streams = try index == nil ? reader.streams : analyzed(parts?.files ?? [], reader.firstStreams, demuxer)
+            let scanned = Tallied(
+                tally: tally, streams: streams.map { tally.learned.completed($0) }, container: container, parts: parts,
+                demuxer: index == nil ? reader.demuxer : demuxer)
+            return (scanned, reader.firstStreams)
         }
-        if let index = try IndexOnlySource(source, format: demuxer.formatName) {
-            let packets = try withoutAnalysis(index)
-            let container = packets.streams
-            return (try PacketTally(reading: packets, limits: limits, hasContent: false), container)
+
+        var files = try readable(ContainerExtent.files(in: source, format: format), format)
+        var (scanned, firstStreams) = try read(files.count > 1 ? SourceParts(files: files) : nil)
+        if let headers {
+            files = try readable(headers.files(), format)
+            if files.count > 1 { (scanned, firstStreams) = try read(SourceParts(files: files)) }
         }
-        let tally = try PacketTally(reading: demuxer, limits: limits, hasContent: true)
-        let declaresColor = demuxer.formatName.hasPrefix("mov") || demuxer.formatName.hasPrefix("matroska")
-        return (tally, declaresColor ? try withoutAnalysis(source).streams : [])
+        for (number, first) in firstStreams.enumerated() { files[number].firstStream = first }
+        if scanned.parts != nil { scanned.parts?.files = files }
+        if let parts = scanned.tally.succession.parts(of: scanned.streams, files: files) {
+            (scanned, _) = try read(parts)
+        }
+        let declaresColor = format.hasPrefix("mov") || format.hasPrefix("matroska")
+        if index == nil, declaresColor {
+            scanned.container =
+                try Demuxer.open(source, limits: limits, interrupt: interrupt, analyzes: false).streams
+        }
+        return scanned
+    }
+
+    /// The streams of files whose packets were counted without their content.
+    private func analyzed(
+        _ files: [SourceParts.File], _ firstStreams: [Int], _ demuxer: Demuxer
+    ) throws -> [StreamInfo] {
+        guard files.count > 1 else { return demuxer.streams }
+        return try zip(files.indices, firstStreams).flatMap { number, first in
+            let bytes = SourceRange(source, file: number, of: files.map(\.offset))
+            return try Demuxer.open(bytes, limits: limits, interrupt: interrupt).streams.map { stream in
+                var numbered = stream
+                numbered.index += first
+                return numbered
+            }
+        }
+    }
+
+    /// The files that begin at these bytes, without those that are none. Their bytes belong to the file before.
+    private func readable(_ offsets: [Int64], _ format: String) throws -> [SourceParts.File] {
+        var found: [Int64] = []
+        for (number, offset) in offsets.enumerated() {
+            if number > 0 {
+                let bytes = SourceRange(source, file: number, of: offsets)
+                do {
+                    let demuxer = try Demuxer.open(bytes, limits: limits, interrupt: interrupt, analyzes: false)
+                    guard demuxer.formatName == format else { continue }
+                } catch let error as AVError {
+                    if error == .exitRequested { throw error }
+                    continue
+                }
+            }
+            found.append(offset)
+        }
+        return found.map { SourceParts.File(offset: $0, firstStream: 0) }
     }
 }

@@ -11,21 +11,29 @@ struct SourceBytes: InputBytes {
     }
 }
 
-/// The first bytes of a source.
-private struct PrefixSource: ByteSource {
+/// A range of the bytes of a source.
+struct SourceRange: ByteSource {
     private let source: any ByteSource
-    let size: Int64
+    private let range: Range<Int64>
+    var size: Int64 { range.upperBound - range.lowerBound }
     var etag: String? { source.etag }
 
-    init(_ source: any ByteSource, size: Int64) {
+    init(_ source: any ByteSource, _ range: Range<Int64>) {
         self.source = source
-        self.size = size
+        self.range = range
+    }
+
+    /// The bytes from one of the ascending `offsets` to the next.
+    init(_ source: any ByteSource, file: Int, of offsets: [Int64]) {
+        let end = file + 1 < offsets.count ? offsets[file + 1] : source.size
+        self.init(source, offsets[file]..<max(offsets[file], end))
     }
 
     func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(ClairoError) -> Int {
         let count = Int(min(Int64(buffer.count), max(0, size - offset)))
         guard count > 0 else { return 0 }
-        return try source.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(count)))
+        return try source.read(
+            at: range.lowerBound + offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(count)))
     }
 }
 
@@ -44,14 +52,16 @@ extension Demuxer {
         } catch let error as AVError where error == .invalidData {
             // libav refuses an MP4 whose last fragment has an incomplete header.
             guard let whole = try ContainerExtent.wholeFragments(source) else { throw error }
-            return try open(PrefixSource(source, size: whole))
+            return try open(SourceRange(source, 0..<whole))
         }
     }
 
     /// Opens a decoder for a stream of a source. A failure is `badInput`.
-    /// - Parameter named: The decoder if it is not libav's default for the codec.
+    /// - Parameters:
+    ///   - named: The decoder if it is not libav's default for the codec.
+    ///   - timeBase: The time base of the packets if it is not the stream's.
     func openDecoder(
-        stream index: Int, of source: String, threads: Int32 = 1, named: String? = nil
+        stream index: Int, of source: String, threads: Int32 = 1, named: String? = nil, timeBase: Ratio? = nil
     ) throws(ClairoError) -> Decoder {
         // A stream may have begun after the container was opened.
         if !streams.contains(where: { $0.index == index }) { refreshStreams() }
@@ -62,23 +72,10 @@ extension Demuxer {
                 advice: "Raise the limit with --max-pixels if you trust the file.")
         }
         do {
-            return try makeDecoder(stream: index, threads: threads, named: named)
+            return try makeDecoder(stream: index, threads: threads, named: named, timeBase: timeBase)
         } catch {
             let codec = stream.map { "\($0.codecName) \($0.kind.rawValue)" } ?? "stream"
             throw .badMedia("\(source): its \(codec) cannot be decoded: \(error)")
-        }
-    }
-}
-
-extension Demuxer {
-    /// Reads the next packet of any stream. Returns nil at the end, or if the rest cannot be read.
-    func nextReadable(_ control: JobControl) throws -> Packet? {
-        try control.checkCancellation()
-        do {
-            return try read()
-        } catch let error as AVError {
-            if error == .exitRequested { throw ClairoError.cancelled }
-            return nil
         }
     }
 }

@@ -2,9 +2,14 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// What a scan found in a source: its streams on the joined timeline.
+/// What a scan found in a source: its tracks on the joined timeline.
 struct SourceContents {
+    /// The first stream of each track. In most sources, all streams.
     let streams: [StreamInfo]
+    /// The streams that continue a track, in order, by the index of its first stream.
+    let continuations: [Int: [StreamInfo]]
+    /// How the streams form tracks; nil if they are the tracks.
+    let parts: SourceParts?
     let tally: PacketTally
     let timeline: StretchClock.Timeline
     /// The corrections of all streams, with the packets that are left out.
@@ -18,9 +23,17 @@ struct SourceContents {
     let pictures: [Int: MatroskaTracks.Picture]
 
     init(
-        streams: [StreamInfo], tally: PacketTally, container: [StreamInfo], pictures: [Int: MatroskaTracks.Picture]
+        streams all: [StreamInfo], parts: SourceParts?, tally: PacketTally, container: [StreamInfo],
+        pictures: [Int: MatroskaTracks.Picture]
     ) {
+        let continuing = parts?.continuedTracks ?? [:]
+        let continuations = Dictionary(grouping: all.filter { continuing[$0.index] != nil }) {
+            continuing[$0.index] ?? $0.index
+        }
+        let streams = all.filter { continuing[$0.index] == nil }.map { $0.continued(by: continuations[$0.index] ?? []) }
         self.streams = streams
+        self.continuations = continuations
+        self.parts = parts
         self.tally = tally
         self.container = container
         self.pictures = pictures
@@ -47,6 +60,7 @@ struct SourceContents {
                 })
             timings[stream.index] = timing
             scans[stream.index] = Self.scan(stream, joined, timing, delay: delay)
+            scans[stream.index]?.laterCodecs = (continuations[stream.index] ?? []).map(\.codecName)
         }
         self.corrections = corrections
         self.scans = scans
@@ -162,6 +176,7 @@ struct SourceContents {
                     "the clock of the source restarts or jumps \(count == 1 ? "once" : "\(count) times"), first at "
                         + "\(ClairoMedia.clock(max(0, first - begin))) of the output; the parts were joined"))
         }
+        warnings += partsWarning([video].compactMap { $0 } + audio)
         let replaced = timeline.damaged.values.reduce(0) { $0 + $1.count }
         if replaced > 0 {
             warnings.append(
@@ -195,7 +210,40 @@ struct SourceContents {
     }
 }
 
+extension SourceContents {
+    /// The warning for a source whose parts were joined.
+    private func partsWarning(_ used: [Int]) -> [MediaWarning] {
+        guard let parts else { return [] }
+        let advice = "If its parts do not belong together, split it."
+        if parts.files.count > 1 {
+            return [
+                MediaWarning(
+                    .partsJoined, "the source consists of \(parts.files.count) files; they were joined", advice: advice)
+            ]
+        }
+        return used.filter { continuations[$0] != nil }.map { track in
+            let streams = parts.streams(ofTrack: track)
+            let kind = stream(track)?.kind.rawValue ?? ""
+            return MediaWarning(
+                .partsJoined,
+                "\(kind) streams \(streams.map(String.init).joined(separator: ", ")) follow each other; they were joined "
+                    + "to one track", advice: advice)
+        }
+    }
+}
+
 extension StreamInfo {
+    /// The stream with what a track needs that other streams continue.
+    fileprivate func continued(by others: [StreamInfo]) -> StreamInfo {
+        guard !others.isEmpty else { return self }
+        var track = self
+        track.programs = Array(Set(others.reduce(programs) { $0 + $1.programs })).sorted()
+        if let widest = others.max(by: { $0.channels < $1.channels }), widest.channels > channels {
+            (track.channels, track.channelLayout) = (widest.channels, widest.channelLayout)
+        }
+        return track
+    }
+
     /// H.273 code points.
     var color: ColorDescription {
         ColorDescription(

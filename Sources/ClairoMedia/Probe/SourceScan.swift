@@ -13,6 +13,9 @@ public struct SourceScan: Sendable {
     /// Mono streams that become one stereo track: the index of the right channel by that of the left one.
     var pairs: [Int: Int] = [:]
 
+    /// How the streams of the source form tracks; nil if they are the tracks.
+    var parts: SourceParts?
+
     /// The seconds of audio in the used streams, without gaps: the longest of them.
     var audibleSeconds = 0.0
 
@@ -35,6 +38,8 @@ public struct SourceScan: Sendable {
         let delay: Int64?
         /// Whether the container marks frames as key frames that are none.
         var hasFalseKeyFrames = false
+        /// libav's names of the codecs of the streams that continue this one.
+        var laterCodecs: [String] = []
         /// The format that most of the stream has; the ladder is planned for it.
         var format: SourceFormat?
     }

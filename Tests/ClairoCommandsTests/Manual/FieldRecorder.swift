@@ -50,7 +50,8 @@ final class FieldRecorder: Decoder {
         case is Rational.Type: "fraction"
         case is Timestamp.Type: "time"
         case is Range<Int>.Type: "range"
-        case is [String: String].Type, is [String: Int].Type, is [Int: [ClockCorrection]].Type: "map"
+        case is [String: String].Type, is [String: Int].Type, is [Int: Int].Type, is [Int: [ClockCorrection]].Type:
+            "map"
         case is any FixedWidthInteger.Type: "integer"
         case is String.Type, is any RawRepresentable.Type, is VideoID.Type, is JobID.Type, is TaskID.Type,
             is MessageID.Type:
