@@ -107,12 +107,10 @@ struct FaultMediaTests {
         FaultCase("v2_restart.mpg", [.made, .frames(0..<200), .lasts(8), .inStep(6), .warning(.clockBreak)]),
         FaultCase("v2_jump20.ts", [.made, .frames(0..<200), .lasts(8), .inStep(6), .warning(.clockBreak)]),
         FaultCase("v2_jump4h.ts", [.made, .frames(0..<200), .lasts(8), .inStep(6), .warning(.clockBreak)]),
-        FaultCase(
-            "p_pidchange.ts",
-            [.made, .either([.frames(0..<200), .inStep(6)], [.frames(0..<100), .inStep(3), .warning(.trackUnused)])]),
+        FaultCase("p_pidchange.ts", [.made, .frames(0..<200), .inStep(6), .warning(.partsJoined)]),
         FaultCase("r_cat.m2ts", [.made, .frames(0..<200), .lasts(8), .inStep(6), .warning(.clockBreak)]),
-        FaultCase("r_cat.mkv", [.made, .either([.frames(0..<200), .inStep(6)], [.frames(0..<100), .warned])]),
-        FaultCase("r_cat.flv", [.made, .either([.frames(0..<200), .inStep(6)], [.frames(0..<100), .warned])]),
+        FaultCase("r_cat.mkv", [.made, .frames(0..<200), .inStep(6), .warning(.partsJoined)]),
+        FaultCase("r_cat.flv", [.made, .frames(0..<200), .inStep(6), .warning(.partsJoined)]),
         // The content of the frames is damaged too.
         FaultCase("z_one_bad_time.ts", [.made, .frameCount(28...32), .warned], options: ["--allow-partial"]),
         FaultCase(

@@ -43,6 +43,58 @@ import Testing
         }
     }
 
+    // MARK: - Joined files
+
+    private static func files(_ data: Data, format: String = "mov,mp4,m4a,3gp,3g2,mj2") throws -> [Int64] {
+        try ContainerExtent.files(in: MemorySource(data), format: format)
+    }
+
+    @Test func findsEachOfSeveralMP4Files() throws {
+        #expect(try Self.files(Self.movie) == [0])
+        let length = Int64(Self.movie.count)
+        #expect(try Self.files(Self.movie + Self.movie + Self.movie) == [0, length, 2 * length])
+    }
+
+    @Test func aFragmentedMP4IsOneFile() throws {
+        let fragments = Self.movie + Self.box("moof", 50) + Self.box("mdat", 100)
+        #expect(try Self.files(fragments + fragments) == [0])
+    }
+
+    @Test func findsEachOfSeveralWAVFiles() throws {
+        let file = MemoryMedia.wav(samples: 100)
+        #expect(try Self.files(file, format: "wav") == [0])
+        #expect(try Self.files(file + file, format: "wav") == [0, Int64(file.count)])
+    }
+
+    @Test func findsEachOfSeveralMatroskaFilesUnlessTheirSizeIsUnknown() throws {
+        // An EBML header without content, and a Segment of 100 bytes.
+        let header: [UInt8] = [0x1A, 0x45, 0xDF, 0xA3, 0x80, 0x18, 0x53, 0x80, 0x67]
+        let known = Data(header + [0xE4] + [UInt8](repeating: 0, count: 100))
+        #expect(try Self.files(known, format: "matroska,webm") == [0])
+        #expect(try Self.files(known + known, format: "matroska,webm") == [0, Int64(known.count)])
+        let unknown = Data(header + [0xFF] + [UInt8](repeating: 0, count: 100))
+        #expect(try Self.files(unknown + known, format: "matroska,webm") == [0])
+    }
+
+    @Test(arguments: [1, 7, 13, 64, 4096])
+    func findsEachOfSeveralFLVFilesHoweverTheyAreRead(chunk: Int) throws {
+        let header: [UInt8] = [0x46, 0x4C, 0x56, 1, 5, 0, 0, 0, 9, 0, 0, 0, 0]
+        let file = Data(header + [UInt8](repeating: 0x46, count: 200))
+        let source = FLVHeaders(MemorySource(file + file + file))
+        var offset: Int64 = 0
+        // The rest is read when the result is asked for.
+        while offset < 250 { offset += Int64(try source.part(at: offset, atMost: chunk).count) }
+        let length = Int64(file.count)
+        #expect(try source.files() == [0, length, 2 * length])
+    }
+
+    @Test func aPartAtTheEndMayBeShorterThanAsked() throws {
+        let source = MemorySource(Data([1, 2, 3]))
+        #expect(try source.part(at: 1, atMost: 9) == Data([2, 3]))
+        #expect(try source.part(at: 3, atMost: 9).isEmpty)
+        #expect(throws: ClairoError.self) { try source.part(at: 1, count: 3) }
+    }
+
     @Test func aBoxOfSizeZeroExtendsToTheEnd() throws {
         #expect(try Self.missing(Self.box("ftyp", 16) + Self.box("mdat", 50, size: 0)) == nil)
     }

@@ -162,6 +162,22 @@ import Testing
         #expect(joined.skippedLater == 3)
     }
 
+    @Test func framesBeforeTheKeyFrameOfAStreamThatContinuesTheTrackAreLeftOut() {
+        var stream = Self.stream(Self.steady, keys: [0, 13])
+        stream.partStarts = [10]
+        let joined = JoinedPackets(stream, corrections: [], damaged: [])
+        #expect(joined.records.map(\.time) == Array(Self.steady[..<10]) + Self.steady[13...])
+        #expect(joined.skippedLater == 3)
+    }
+
+    @Test func aStreamWithoutKeyFramesBetweenOthersIsLeftOut() {
+        var stream = Self.stream(Self.steady, keys: [0, 15])
+        stream.partStarts = [10, 15]
+        let joined = JoinedPackets(stream, corrections: [], damaged: [])
+        #expect(joined.records.map(\.time) == Array(Self.steady[..<10]) + Self.steady[15...])
+        #expect(joined.corrections == [ClockCorrection(packet: 10, shift: nil), ClockCorrection(packet: 15, shift: 0)])
+    }
+
     @Test func aDamagedTimeIsReplacedByThatOfTheMissingFrame() {
         // In decoding order, with B frames: the damaged one belongs at 200.
         var times: [Int64] = [0, 80, 40, 160, 120, 240, 200, 320, 280, 400, 360]

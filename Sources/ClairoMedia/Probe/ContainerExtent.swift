@@ -145,7 +145,7 @@ enum ContainerExtent {
     /// The first bytes of the files that were joined by their bytes to this one, in order; only 0 for a single file.
     ///
     /// A second MP4 is not found in a fragmented one, because fragments may repeat their headers. Joined FLV files are
-    /// found while they are read (`FLVHeaders`). Transport streams, program streams and MP3 files are read on.
+    /// found while they are read (`FLVHeaders`). libav reads other containers on.
     static func files(in source: any ByteSource, format: String) throws(ClairoError) -> [Int64] {
         var starts: [Int64] = [0]
         if format.hasPrefix("mov") {
@@ -167,13 +167,10 @@ enum ContainerExtent {
             {
                 starts.append(end)
             }
-        } else if ["avi", "wav"].contains(format) {
+        } else if format == "wav" {
             try walkRIFF(source) { form, range in
-                if range.lowerBound > 0, starts.count < mostFiles,
-                    form.elementsEqual("AVI ".utf8) || form.elementsEqual("WAVE".utf8)
-                {
-                    starts.append(range.lowerBound)
-                }
+                guard range.lowerBound > 0, starts.count < mostFiles, form.elementsEqual("WAVE".utf8) else { return }
+                starts.append(range.lowerBound)
             }
         }
         return starts
