@@ -50,9 +50,14 @@ import Testing
 
     @Test func damageCountsAddUp() {
         let control = JobControl()
-        control.countDecoded(frames: 10, damaged: 1, shown: 0)
-        control.countDecoded(frames: 5, damaged: 2, shown: 0)
+        control.count(SegmentCounts(segment: 0, decoded: 10, errors: 1, shown: 9))
+        control.count(SegmentCounts(segment: 1, decoded: 7, errors: 0, shown: 7))
+        // A segment that is decoded again replaces its counts.
+        control.count(SegmentCounts(segment: 1, decoded: 5, errors: 2, shown: 4))
         #expect(control.damage == DecodingDamage(frames: 15, errors: 3))
+        #expect(control.shownFrames == 13)
+        control.assume((0..<3).map { SegmentCounts(segment: $0, decoded: 10, shown: 10) })
+        #expect(control.damage == DecodingDamage(frames: 25, errors: 3))
     }
 }
 

@@ -69,15 +69,16 @@ import Testing
         #expect(third.manifest.warnings == first.manifest.warnings)
     }
 
-    @Test func warningsAreRecordedBeforeTheSegmentsTheyAreAbout() throws {
+    @Test func warningsAndCountsAreRecordedBeforeTheSegmentsTheyAreAbout() throws {
         let known = MediaWarning(.trackUnused, "a track")
         let found = MediaWarning(.samplesClipped, "some samples")
         let manifest = try OutputManifest(of: .sample(chunks: 1, segmentsPerChunk: 1), warnings: [known])
         try store.put(JSON.encode(manifest), at: OutputLayout.manifest)
         let control = JobControl()
+        let expected = (0..<3).map { SegmentCounts(segment: $0, decoded: 50, shown: 50) }
         let sink = SegmentSink(
-            store: store, manner: .resuming, control: control, journal: WarningJournal(store: store, manifest: manifest)
-        )
+            store: store, manner: .resuming, control: control,
+            journal: WarningJournal(store: store, manifest: manifest, expected: expected))
         func recorded() throws -> OutputManifest {
             try JSONDecoder().decode(OutputManifest.self, from: store.get(OutputLayout.manifest))
         }
@@ -87,12 +88,39 @@ import Testing
         control.warn(known)
         try sink.write(initSegment: Data([1]), at: "video/96p/init.mp4")
         #expect(try recorded().warnings == [known, found])
-        control.noteDamage()
+        // What is as expected need not be recorded.
+        control.count(expected[0])
+        try sink.write(initSegment: Data([1]), at: "video/72p/init.mp4")
+        #expect(try recorded().counts == nil)
+        let damaged = SegmentCounts(segment: 1, decoded: 40, errors: 10, shown: 40)
+        control.count(damaged)
         try sink.write(initSegment: Data([1]), at: "video/64p/init.mp4")
         let last = try recorded()
-        #expect(last.warnings.map(\.code) == [.trackUnused, .samplesClipped, .damaged])
+        #expect(last.counts == [damaged])
+        #expect(last.warnings == [known, found])
         #expect(last.planID == manifest.planID && last.state == .running)
-        // Once the run is complete, the number of errors is known.
-        #expect(control.warnings == [found, known])
+    }
+
+    @Test func framesAndErrorsAreCountedInTheSegmentsTheyBelongTo() {
+        let grid = SegmentGrid(frameRate: Rational(25), frameCount: 150, segmentSeconds: 2)
+        let control = JobControl()
+        var counts = RunCounts(frames: 50..<150, grid: grid, control: control)
+        // A frame before the run, with an error that belongs there too.
+        counts.countErrors(1, at: 49)
+        counts.countDecoded(at: 49)
+        for position in 50..<150 where position != 60 && position != 120 {
+            // The frame before 61 is missing, and so is that before 121.
+            counts.countErrors(position > 120 ? 3 : position > 60 ? 2 : 1, at: position > 120 ? 120 : 60)
+            counts.countDecoded(at: position)
+            counts.countShown(at: position)
+            counts.close(before: position)
+        }
+        #expect(control.segmentCounts == [SegmentCounts(segment: 1, decoded: 49, errors: 1, shown: 49)])
+        counts.closeAll()
+        #expect(
+            Set(control.segmentCounts) == [
+                SegmentCounts(segment: 1, decoded: 49, errors: 1, shown: 49),
+                SegmentCounts(segment: 2, decoded: 49, errors: 1, shown: 49),
+            ])
     }
 }

@@ -22,6 +22,9 @@ public struct OutputManifest: Sendable, Codable, Hashable {
     public var files: [FileRecord]
     /// Warnings about the output, for example that the source was truncated or a stream was dropped.
     public var warnings: [MediaWarning]
+    /// In a running job, the segments for which other frames were decoded than the source has. Nil for none, and in a
+    /// complete output.
+    public var counts: [SegmentCounts]?
 
     public init(
         state: State, generator: String, planID: String, plan: Plan, renditions: [RenditionRecord] = [],

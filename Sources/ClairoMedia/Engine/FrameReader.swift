@@ -62,12 +62,24 @@ struct FrameReader {
         var previous: Frame?
         // Made for the first interlaced frame. It returns other frames unchanged.
         var deinterlacer: Deinterlacer?
-        var decodedCount = 0
+        var counts = RunCounts(frames: frames, grid: video.grid, control: control)
         var hasKeyFrame = false
         var implausible = 0
         // After a seek, frames before the first needed one may lack their references. They are not shown.
-        var unseen: (frames: Int, errors: Int)?
+        var isChecked = !hasSought
         var isLate = false
+
+        func countErrors() {
+            let start = hasSought ? -1 : frames.lowerBound
+            counts.countErrors(
+                decoders.errorCount + implausible, at: timeline.lastPosition.map { $0 + 1 } ?? start)
+        }
+
+        /// Counts what the timeline returned, before it is passed on: the encoder that writes a segment reads the counts.
+        func count(shown: Int, from start: Int, to position: Int) {
+            if timeline.shownCount > shown { counts.countShown(at: start) }
+            if timeline.isComplete { counts.closeAll() } else { counts.close(before: position) }
+        }
 
         func take(_ frame: Frame, pts: Int64?, timeBase: Ratio) throws {
             let position = timeline.position(pts: pts, timeBase: Rational(timeBase))
@@ -75,20 +87,23 @@ struct FrameReader {
                 isLate = true
                 return
             }
-            if hasSought, unseen == nil, position >= frames.lowerBound {
+            if !isChecked, position >= frames.lowerBound {
                 guard hasKeyFrame else {
                     isLate = true
                     return
                 }
-                unseen = (decodedCount - 1, decoders.errorCount)
+                isChecked = true
             }
-            if !hasSought || unseen != nil, decoders.errorCount > (unseen?.errors ?? 0) { control.noteDamage() }
-            if let (shown, range) = timeline.replaceCurrent(with: frame, at: position) { try body(shown, range) }
+            countErrors()
+            counts.countDecoded(at: position)
+            let (start, shownBefore) = (timeline.lastPosition ?? 0, timeline.shownCount)
+            let output = timeline.replaceCurrent(with: frame, at: position)
+            count(shown: shownBefore, from: start, to: position)
+            if let (shown, range) = output { try body(shown, range) }
         }
 
         func drain(_ decoder: Decoder) throws {
             while !isLate, case .value(let frame) = try control.clock.measure(.decode, { try decoder.receive() }) {
-                decodedCount += 1
                 guard isPlausible(frame) else {
                     implausible += 1
                     continue
@@ -144,10 +159,12 @@ struct FrameReader {
         let covered = hasSought && timeline.isEmpty ? frames.lowerBound : timeline.coveredFrames
         let wanted = min(video.sourceFrameCount, frames.upperBound)
         if isAtEnd, covered < wanted - Self.missingFramesTolerated { throw SourceEndedEarly(coveredFrames: covered) }
-        if let (shown, range) = timeline.finish() { try body(shown, range) }
-        control.countDecoded(
-            frames: decodedCount - (unseen?.frames ?? 0),
-            damaged: decoders.errorCount - (unseen?.errors ?? 0) + implausible, shown: timeline.shownCount)
+        countErrors()
+        let (start, shownBefore) = (timeline.lastPosition ?? 0, timeline.shownCount)
+        let last = timeline.finish()
+        count(shown: shownBefore, from: start, to: frames.upperBound)
+        counts.closeAll()
+        if let (shown, range) = last { try body(shown, range) }
         return true
     }
 }
@@ -213,7 +230,8 @@ struct FrameTimeline {
     private let grid: SegmentGrid
     private let placement: FramePlacement
     private var current: (frame: Frame, position: Int)?
-    private var lastPosition: Int?
+    /// The position of the last frame, which is the current one; nil before the first.
+    private(set) var lastPosition: Int?
 
     /// With `FramePlacement.order`, a frame is shown at most this many frames later than its time, so that a source
     /// with a faster clock does not run away.

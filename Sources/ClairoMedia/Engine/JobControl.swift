@@ -13,16 +13,14 @@ public final class JobControl: Sendable {
         var warnings: [MediaWarning] = []
         /// Decoded samples per channel, by the index of the stream.
         var audioSamples: [Int: Int] = [:]
+        /// By the index of the segment.
+        var counts: [Int: SegmentCounts] = [:]
     }
 
     let interrupt = Interrupt()
     let clock = StepClock()
     private let isQuietStop = Atomic<Bool>(false)
     private let done = Atomic<Int>(0)
-    private let damaged = Atomic<Int>(0)
-    private let decoded = Atomic<Int>(0)
-    private let shown = Atomic<Int>(0)
-    private let sawDamage = Atomic<Bool>(false)
     private let state = Mutex(State())
 
     private let frameObserver: (@Sendable (Int) -> Void)?
@@ -90,15 +88,21 @@ public final class JobControl: Sendable {
         observer?(snapshot)
     }
 
-    /// - Parameter first: The number of source frames that were shown for the first time.
-    func countDecoded(frames: Int, damaged errors: Int, shown first: Int) {
-        shown.add(first, ordering: .relaxed)
-        decoded.add(frames, ordering: .relaxed)
-        damaged.add(errors, ordering: .relaxed)
+    /// Sets the counts of a segment, which may be decoded more than once.
+    func count(_ counts: SegmentCounts) { state.withLock { $0.counts[counts.segment] = counts } }
+
+    /// Sets the counts of the segments that were not decoded.
+    func assume(_ expected: [SegmentCounts]) {
+        state.withLock { state in
+            for counts in expected where state.counts[counts.segment] == nil { state.counts[counts.segment] = counts }
+        }
     }
 
+    /// The counts of the segments, in any order.
+    var segmentCounts: [SegmentCounts] { state.withLock { Array($0.counts.values) } }
+
     /// The number of source frames that are shown.
-    var shownFrames: Int { shown.load(ordering: .relaxed) }
+    var shownFrames: Int { segmentCounts.reduce(0) { $0 + $1.shown } }
 
     /// - Parameters:
     ///   - samples: The number of samples per channel at 48 kHz that the whole track gave.
@@ -108,9 +112,6 @@ public final class JobControl: Sendable {
     /// Decoded samples per channel at 48 kHz, by the index of the stream.
     var audioSamples: [Int: Int] { state.withLock { $0.audioSamples } }
 
-    /// Notes that a frame was damaged. The number of errors is known when the whole run is decoded.
-    func noteDamage() { sawDamage.store(true, ordering: .relaxed) }
-
     /// Adds a warning about the source or the output, once.
     func warn(_ warning: MediaWarning) {
         state.withLock { if !$0.warnings.contains(warning), $0.warnings.count < 100 { $0.warnings.append(warning) } }
@@ -119,17 +120,11 @@ public final class JobControl: Sendable {
     /// The warnings of the work so far.
     var warnings: [MediaWarning] { state.withLock { $0.warnings } }
 
-    /// The warnings for a run that continues this one if it is interrupted now.
-    var warningsIfInterrupted: [MediaWarning] {
-        guard sawDamage.load(ordering: .relaxed) else { return warnings }
-        let damage = MediaWarning(
-            .damaged, "the decoder reported errors before the run was interrupted",
-            advice: "Use an undamaged copy of the source if there is one.")
-        return warnings + [damage]
-    }
-
     var damage: DecodingDamage {
-        DecodingDamage(frames: decoded.load(ordering: .relaxed), errors: damaged.load(ordering: .relaxed))
+        segmentCounts.reduce(into: DecodingDamage(frames: 0, errors: 0)) { damage, counts in
+            damage.frames += counts.decoded
+            damage.errors += counts.errors
+        }
     }
 
     /// Converts an error that ended the work to an error for the caller.

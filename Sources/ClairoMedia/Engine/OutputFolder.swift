@@ -5,8 +5,8 @@ internal import Foundation
 struct OutputFolder {
     let store: any ObjectStore
 
-    /// Prepares the folder for `manifest` and writes the manifest with state `running`. The warnings of a run that is
-    /// continued are added to it, because what they are about is not decoded again.
+    /// Prepares the folder for `manifest` and writes the manifest with state `running`. The warnings and the counts of a
+    /// run that is continued are added to it, because what they are about is not decoded again.
     func prepare(for manifest: inout OutputManifest, force: Bool, log: (String) -> Void) throws {
         switch try existing() {
         case .nothing: break
@@ -42,6 +42,7 @@ struct OutputFolder {
                 try remove(old)
             } else {
                 manifest.warnings = (manifest.warnings + old.warnings).bounded()
+                manifest.counts = old.counts
             }
         }
         try store.put(try JSON.encode(manifest), at: OutputLayout.manifest)

@@ -12,7 +12,7 @@ struct SegmentSink: Sendable {
     let store: any ObjectStore
     let manner: Manner
     let control: JobControl
-    /// Records warnings before the segments that they are about; nil if the task's result contains them.
+    /// Records warnings and counts before the segments that they are about; nil if the task's result contains them.
     var journal: WarningJournal?
 
     /// Whether the object must be written.
@@ -47,7 +47,7 @@ struct SegmentSink: Sendable {
     }
 
     private func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {
-        try journal?.record(control.warningsIfInterrupted)
+        try journal?.record(control)
         try control.clock.measure(.write) { () throws(ClairoError) in try store.put(data, at: key) }
     }
 }

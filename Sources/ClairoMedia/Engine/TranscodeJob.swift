@@ -71,7 +71,9 @@ public struct TranscodeJob: Sendable {
         var plan = planned.plan
         var manifest = try OutputManifest(of: plan, warnings: scan.info.planWarnings + planned.warnings)
         try OutputFolder(store: store).prepare(for: &manifest, force: resources.force, log: log)
-        let journal = WarningJournal(store: store, manifest: manifest)
+        let expected = TranscodePlanner.expectedCounts(plan, scan: scan)
+        let journal = WarningJournal(store: store, manifest: manifest, expected: expected)
+        manifest.counts?.forEach { control.count($0) }
         let resumed = try finishedSegments(plan)
         if resumed > 0 { log("Continuing: \(resumed) of \(plan.segmentKeys.count) objects are finished already.") }
 
@@ -90,12 +92,15 @@ public struct TranscodeJob: Sendable {
                     advice: "Use a complete copy of the source if there is one."))
             try encode(plan, scan: scan, journal: journal)
         }
+        // What an earlier run decoded was as expected, unless it was recorded.
+        if resumed > 0 { control.assume(expected) }
         if let damage = try damageWarning(plan) { control.warn(damage) }
-        // A run that continues decodes only a part, and a shortened one decodes some of it twice.
+        if !wasShortened, let loss = plan.video?.lossWarning(shown: control.shownFrames) { control.warn(loss) }
+        // A run that continues decodes only a part of the audio, and a shortened one decodes some of it twice.
         let counts = resumed == 0 && !wasShortened ? SourceCounts(plan, scan: scan, control: control) : nil
-        if counts != nil, let loss = plan.video?.lossWarning(shown: control.shownFrames) { control.warn(loss) }
         let comparison: SourceComparison = counts.map { SourceComparison.counted($0) } ?? .continued
-        try journal.record(control.warnings)
+        try journal.record(control)
+        manifest.counts = nil
         manifest.warnings = (manifest.warnings + control.warnings).bounded()
         try control.checkCancellation()
 
@@ -235,7 +240,7 @@ public struct TranscodeJob: Sendable {
     private func damageWarning(_ plan: Plan) throws -> MediaWarning? {
         let damage = control.damage
         if damage.isTooMuch, !settings.allowPartial {
-            // The next run counts only what it decodes itself, so it must not find and accept these segments.
+            // Nothing of a refused source stays.
             try store.delete(plan.video?.renditions.flatMap(\.segmentKeys) ?? [])
         }
         return try damage.warning(source: sourceName, allowPartial: settings.allowPartial)

@@ -2,31 +2,39 @@ internal import ClairoCore
 internal import Foundation
 internal import Synchronization
 
-/// Keeps the warnings of a running job in its `clairo.json`, so that a run that continues it after a crash has them.
+/// Keeps in the `clairo.json` of a running job what a run that continues it after a crash cannot find again: the
+/// warnings, and the counts of segments that are not as expected. So the run that ends gives the warnings of one that was
+/// never interrupted.
 final class WarningJournal: Sendable {
     private let store: any ObjectStore
     private let manifest: OutputManifest
-    private let recorded: Mutex<[MediaWarning]>
+    private let expected: [Int: SegmentCounts]
+    private let recorded: Mutex<OutputManifest>
 
-    /// - Parameter manifest: The manifest as it is on the store.
-    init(store: any ObjectStore, manifest: OutputManifest) {
+    /// - Parameters:
+    ///   - manifest: The manifest as it is on the store.
+    ///   - expected: The counts of all segments if every frame of the source can be decoded. They are not recorded.
+    init(store: any ObjectStore, manifest: OutputManifest, expected: [SegmentCounts]) {
         self.store = store
         self.manifest = manifest
-        recorded = Mutex(manifest.warnings)
+        self.expected = Dictionary(uniqueKeysWithValues: expected.map { ($0.segment, $0) })
+        recorded = Mutex(manifest)
     }
 
-    /// Writes the manifest again if there are warnings that it does not contain.
-    /// - Parameter warnings: The warnings of this run so far.
-    func record(_ warnings: [MediaWarning]) throws(ClairoError) {
-        guard !warnings.isEmpty else { return }
+    /// Writes the manifest again if there are warnings or counts that it does not contain.
+    /// - Parameter control: The control of the running job.
+    func record(_ control: JobControl) throws(ClairoError) {
+        let (warnings, counts) = (control.warnings, control.segmentCounts)
+        guard !warnings.isEmpty || !counts.isEmpty else { return }
         try recorded.withLock { known throws(ClairoError) in
-            let all = (manifest.warnings + warnings).bounded()
-            guard all != known else { return }
             var running = manifest
-            running.warnings = all
+            running.warnings = (manifest.warnings + warnings).bounded()
+            let unexpected = counts.filter { $0 != expected[$0.segment] }.sorted { $0.segment < $1.segment }
+            running.counts = unexpected.isEmpty ? nil : unexpected
+            guard running != known else { return }
             guard let data = try? JSON.encode(running) else { throw .defect("The manifest cannot be written as JSON") }
             try store.put(data, at: OutputLayout.manifest)
-            known = all
+            known = running
         }
     }
 }

@@ -133,23 +133,33 @@ public enum TranscodePlanner {
             segmentsPerEncoder: max(1, Int(settings.chunkCPUSeconds / max(perSegment, 0.001))),
             isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
             decisions: ladder.decisions, source: scan.video?.format, placement: scan.video?.placement,
-            shownFrameCount: scan.video.map { shownFrames($0, origin: origin, grid: grid) },
+            shownFrameCount: scan.video.map { expectedCounts($0, origin: origin, grid: grid).reduce(0) { $0 + $1.shown } },
             sortedTimeDelay: scan.video?.delay)
     }
 
-    /// The number of source frames with a position of their own.
-    private static func shownFrames(_ scan: SourceScan.VideoScan, origin: Rational, grid: SegmentGrid) -> Int {
+    /// The counts of all segments if every frame of the source can be decoded. Empty without video.
+    static func expectedCounts(_ plan: Plan, scan: SourceScan) -> [SegmentCounts] {
+        guard let video = plan.video, let timing = scan.video else { return [] }
+        return expectedCounts(timing, origin: plan.origin, grid: video.grid)
+    }
+
+    /// Frames with a position of their own are shown; the others share one with the next frame.
+    private static func expectedCounts(
+        _ scan: SourceScan.VideoScan, origin: Rational, grid: SegmentGrid
+    ) -> [SegmentCounts] {
+        var counts = (0..<grid.segmentCount).map { SegmentCounts(segment: $0) }
         var last = -1
-        var count = 0
-        for pts in scan.pts {
+        for (number, pts) in scan.pts.enumerated() {
             var position = grid.frame(at: Rational(pts) * scan.timeBase, origin: origin)
             position = FrameTimeline.ordered(position, after: last, scan.placement)
             guard position < grid.frameCount else { break }
+            let segment = grid.segment(ofFrame: max(position, 0))
+            if position >= 0 { counts[segment].decoded += 1 }
             // Frames before the start are replaced by the first one of the output.
-            if max(position, 0) > last || count == 0 { count += 1 }
+            if max(position, 0) > last || number == 0 { counts[segment].shown += 1 }
             last = max(last, position, 0)
         }
-        return count
+        return counts
     }
 
     /// The output frame at which the last source frame begins; a low frame rate shows it for many output frames.

@@ -60,6 +60,7 @@ import Testing
             ("man/clairo-json.7.md", "source format", SourceFormat.self),
             ("man/clairo-json.7.md", "frame crop", FrameCrop.self),
             ("man/clairo-json.7.md", "clock correction", ClockCorrection.self),
+            ("man/clairo-json.7.md", "segment counts", SegmentCounts.self),
             ("man/clairo-json.7.md", "source parts", SourceParts.self),
             ("man/clairo-json.7.md", "source file", SourceParts.File.self),
             ("man/clairo-json.7.md", "grid", SegmentGrid.self),
