@@ -57,23 +57,43 @@ import Testing
         #expect(results.allSatisfy { $0.decodeErrors == 0 })
     }
 
+    /// A source that can be copied. Without tags, its colour would differ from that of the other rung.
+    static let copyable = Clip(
+        seconds: 6, audio: .none,
+        options: [
+            "-bf", "2", "-crf", "45", "-flags", "+cgop", "-x264-params",
+            "colorprim=bt709:transfer=bt709:colormatrix=bt709",
+        ])
+    static let copying = settings.with {
+        $0.copyCompatible = true
+        $0.heights = [180, 96]
+    }
+
     @Test func theFirstChunkWritesCopiedRungs() async throws {
-        // Without tags, its colour would differ from that of the other rung.
-        let clip = Clip(
-            seconds: 6, audio: .none,
-            options: [
-                "-bf", "2", "-crf", "45", "-flags", "+cgop", "-x264-params",
-                "colorprim=bt709:transfer=bt709:colormatrix=bt709",
-            ])
-        let settings = Self.settings.with {
-            $0.copyCompatible = true
-            $0.heights = [180, 96]
-        }
-        let job = try await job(clip, settings: settings)
+        let job = try await job(Self.copyable, settings: Self.copying)
         let (plan, _) = try await job.run(Self.engine)
         try #require(plan.video?.rungs.contains { $0.isCopy } == true, "\(plan.video?.decisions ?? [])")
-        _ = try await Transcoded(clip.make(), into: scratch.path("whole"), settings: settings)
+        _ = try await Transcoded(Self.copyable.make(), into: scratch.path("whole"), settings: Self.copying)
         #expect(try contents(below: scratch.path("out")) == contents(below: scratch.path("whole")))
+    }
+
+    @Test func checkingASourceThatMayBeCopiedIsProgress() async throws {
+        let job = try await job(Self.copyable, settings: Self.copying)
+        let seen = Mutex<[Int]>([])
+        let shown = Mutex<[JobProgress]>([])
+        let observer = TaskObserver(
+            progress: { frames in seen.withLock { $0.append(frames) } },
+            update: { update in
+                if case .progress(let progress) = update { shown.withLock { $0.append(progress) } }
+            })
+        _ = try await job.plan { spec, io in
+            try await onDedicatedThread(name: "test task") {
+                try MediaTaskEngine().run(spec, io: io, observer: observer, stop: StopRequest())
+            }
+        }
+        #expect(seen.withLock { $0.sorted() } == Array(1...150))
+        let reading = shown.withLock { $0.filter { $0.phase == .reading && $0.framesPlanned == 150 } }
+        #expect(reading.map(\.framesDone).max() == 150)
     }
 
     @Test func progressCountsTheFramesOfAllRungs() async throws {

@@ -65,4 +65,33 @@ import Testing
     @Test func theDefaultIsThatOfTheOption() {
         #expect(InputLimits().maxCPUHours == CostLimits.defaultCPUHours)
     }
+
+    private struct AudioPacket: Sendable {
+        var codec: String
+        var bytes: Int
+        var rate: Int
+        var milliseconds: Double
+    }
+
+    private static let audioPackets = [
+        AudioPacket(codec: "aac", bytes: 6, rate: 48_000, milliseconds: 42.667),
+        AudioPacket(codec: "mp3", bytes: 400, rate: 48_000, milliseconds: 24),
+        AudioPacket(codec: "opus", bytes: 100, rate: 48_000, milliseconds: 120),
+        AudioPacket(codec: "pcm_s16le", bytes: 4096, rate: 8000, milliseconds: 256),
+        AudioPacket(codec: "adpcm_ima_wav", bytes: 100, rate: 8000, milliseconds: 25),
+        // A rate that no codec has, and none.
+        AudioPacket(codec: "aac", bytes: 6, rate: 1, milliseconds: 278.639),
+        AudioPacket(codec: "aac", bytes: 6, rate: 0, milliseconds: 42.667),
+        // A codec of speech.
+        AudioPacket(codec: "amr_nb", bytes: 13, rate: 8000, milliseconds: 260),
+        AudioPacket(codec: "amr_nb", bytes: 100_000, rate: 8000, milliseconds: 1000),
+    ]
+
+    @Test func aPacketOfAudioIsNoLongerThanItsCodecAllows() {
+        for packet in Self.audioPackets {
+            let most = AudioPackets.mostSeconds(
+                codec: packet.codec, bytes: packet.bytes, channels: 2, rate: packet.rate)
+            #expect(abs(1000 * most - packet.milliseconds) < 0.001, "\(packet)")
+        }
+    }
 }

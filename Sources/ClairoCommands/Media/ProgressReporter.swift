@@ -134,9 +134,11 @@ final class ProgressReporter: @unchecked Sendable {
         }
 
         var text: String {
-            guard snapshot.phase == .encoding, snapshot.framesPlanned > 0 else { return snapshot.phase.rawValue }
+            let phase = snapshot.phase.rawValue
+            // The check of a source that may be copied counts frames while it reads.
+            guard [.reading, .encoding].contains(snapshot.phase), snapshot.framesPlanned > 0 else { return phase }
             var text = String(
-                format: "encoding %3d %%  %d of %d frames", Int(share * 100), snapshot.framesDone,
+                format: "%@ %3d %%  %d of %d frames", phase, Int(share * 100), snapshot.framesDone,
                 snapshot.framesPlanned)
             if let speed { text += String(format: "  %.2fx", speed) }
             if let secondsLeft { text += "  \(Render.clock(secondsLeft)) left" }

@@ -63,12 +63,17 @@ enum CopyRung {
         of plan: Plan, source: any ByteSource, limits: InputLimits, control: JobControl
     ) throws -> String? {
         guard let video = plan.video, video.rungs.contains(where: \.isCopy) else { return nil }
+        // The source is decoded once for each, which may take long.
+        control.plan(
+            frames: video.grid.frameCount * video.rungs.count(where: \.isCopy), resumed: 0,
+            duration: plan.duration.doubleValue)
+        defer { control.plan(frames: 0, resumed: 0, duration: 0) }
         let problem: String?
         do {
             try writeMissing(
                 plan: plan, video: video, missing: video.allSegments, source: source, limits: limits,
-                sink: SegmentSink(store: NoStore(), manner: .sharing, control: control), control: control,
-                countsFrames: false)
+                sink: SegmentSink(store: NoStore(), manner: .sharing, control: control, countsDecoded: true),
+                control: control, countsFrames: false)
             problem = nil
         } catch let failure as CopyFailure {
             problem = failure.reason

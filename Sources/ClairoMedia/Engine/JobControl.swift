@@ -15,12 +15,16 @@ public final class JobControl: Sendable {
         var audioSamples: [Int: Int] = [:]
         /// By the index of the segment.
         var counts: [Int: SegmentCounts] = [:]
+        /// When the frame observer was called last.
+        var reported = ContinuousClock.now
     }
 
     let interrupt = Interrupt()
     let clock = StepClock()
     private let isQuietStop = Atomic<Bool>(false)
     private let done = Atomic<Int>(0)
+    /// The number that the frame observer gets. It only grows.
+    private let reports = Atomic<Int>(0)
     private let state = Mutex(State())
 
     private let frameObserver: (@Sendable (Int) -> Void)?
@@ -30,7 +34,8 @@ public final class JobControl: Sendable {
     public convenience init() { self.init(onFrame: nil) }
 
     /// - Parameters:
-    ///   - onFrame: Receives the number of frames finished so far, on any thread.
+    ///   - onFrame: Receives the number of frames finished by this run so far, on any thread. It grows as long as there
+    ///     is progress.
     ///   - onChange: Receives the progress after each frame and phase, on any thread.
     init(onFrame: (@Sendable (Int) -> Void)?, onChange: (@Sendable (JobProgress) -> Void)? = nil) {
         frameObserver = onFrame
@@ -82,10 +87,27 @@ public final class JobControl: Sendable {
     }
 
     func finishFrame() {
-        let frames = done.add(1, ordering: .relaxed).newValue
+        done.add(1, ordering: .relaxed)
         clock.noteProgress()
-        frameObserver?(frames)
+        report()
         observer?(snapshot)
+    }
+
+    /// Call it often in a long step without finished frames. Now and then it is reported as a frame, because a supervisor
+    /// ends a task without progress.
+    func noteLongStep() throws(ClairoError) {
+        try checkCancellation()
+        guard frameObserver != nil else { return }
+        let isDue = state.withLock { $0.reported.duration(to: .now) > Self.longestSilence }
+        if isDue { report() }
+    }
+
+    private static let longestSilence = Duration.seconds(10)
+
+    private func report() {
+        guard let frameObserver else { return }
+        state.withLock { $0.reported = .now }
+        frameObserver(reports.add(1, ordering: .relaxed).newValue)
     }
 
     /// Sets the counts of a segment, which may be decoded more than once.

@@ -14,6 +14,8 @@ struct SegmentSink: Sendable {
     let control: JobControl
     /// Records warnings and counts before the segments that they are about; nil if the task's result contains them.
     var journal: WarningJournal?
+    /// Whether decoded frames, not those that are made, are the progress of the job.
+    var countsDecoded = false
 
     /// Whether the object must be written.
     func wants(_ key: ObjectKey) throws(ClairoError) -> Bool {
@@ -38,7 +40,10 @@ struct SegmentSink: Sendable {
         let key = rendition.segmentKey(index)
         if manner == .sharing {
             let problem = try control.clock.measure(.verify) {
-                try rendition.problem(ofSegment: index, in: initSegment + segment, interrupt: control.interrupt)
+                try rendition.problem(ofSegment: index, in: initSegment + segment, interrupt: control.interrupt) {
+                    if countsDecoded { control.finishFrame() }
+                    try control.noteLongStep()
+                }
             }
             try control.checkCancellation()
             if let problem { throw UnverifiedSegment(key: key, index: index, problem: problem) }

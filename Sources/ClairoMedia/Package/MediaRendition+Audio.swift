@@ -43,8 +43,10 @@ extension AudioPlan: MediaRendition {
             AudioRendition(track: self, codec: codec, initBytes: initBytes, segments: segments))
     }
 
-    func problem(ofSegment index: Int, in data: Data, interrupt: Interrupt) throws -> String? {
-        try AudioContent(data, interrupt: interrupt).problem(packets: packets(ofSegment: index))
+    func problem(
+        ofSegment index: Int, in data: Data, interrupt: Interrupt, onFrame: () throws -> Void
+    ) throws -> String? {
+        try AudioContent(data, interrupt: interrupt, onFrame: onFrame).problem(packets: packets(ofSegment: index))
     }
 
     func decode(with verifier: Verifier, _ checks: inout Checks) throws -> CheckedRendition? {

@@ -52,8 +52,10 @@ extension PlannedRung: MediaRendition {
                 initBytes: initBytes, segments: segments))
     }
 
-    func problem(ofSegment index: Int, in data: Data, interrupt: Interrupt) throws -> String? {
-        try VideoContent(data, interrupt: interrupt)
+    func problem(
+        ofSegment index: Int, in data: Data, interrupt: Interrupt, onFrame: () throws -> Void
+    ) throws -> String? {
+        try VideoContent(data, interrupt: interrupt, onFrame: onFrame)
             .problem(frames: grid.frames(ofSegment: index), rate: grid.frameRate, size: rung.size)
     }
 

@@ -28,9 +28,13 @@ protocol MediaRendition: SegmentedRendition {
     func add(to presentation: inout Presentation, codec: String, initBytes: Int, segments: [MeasuredSegment])
 
     /// Decodes segment `index` on its own.
-    /// - Parameter data: The init segment followed by the segment.
+    /// - Parameters:
+    ///   - data: The init segment followed by the segment.
+    ///   - onFrame: Called for each decoded frame.
     /// - Returns: The problem found, or nil.
-    func problem(ofSegment index: Int, in data: Data, interrupt: Interrupt) throws -> String?
+    func problem(
+        ofSegment index: Int, in data: Data, interrupt: Interrupt, onFrame: () throws -> Void
+    ) throws -> String?
 
     /// Decodes the whole rendition and records the checks.
     /// - Returns: Nil if there is nothing to decode.

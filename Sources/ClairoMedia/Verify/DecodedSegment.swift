@@ -12,8 +12,10 @@ struct VideoContent {
     private(set) var errors = 0
     private let smallestPacketTime: Rational?
 
-    /// - Parameter data: An init segment followed by one media segment.
-    init(_ data: Data, interrupt: Interrupt) throws {
+    /// - Parameters:
+    ///   - data: An init segment followed by one media segment.
+    ///   - onFrame: Called for each decoded frame.
+    init(_ data: Data, interrupt: Interrupt, onFrame: () throws -> Void) throws {
         let demuxer = try Demuxer(
             InMemoryBytes(data), options: InputLimits().demuxerOptions, interrupt: interrupt)
         guard let stream = demuxer.streams.first else { throw AVError.invalidData }
@@ -26,6 +28,7 @@ struct VideoContent {
             while case .value(let frame) = try decoder.receive() {
                 times.append(Rational(frame.pts ?? -1) * base)
                 size = FrameSize(width: frame.width, height: frame.height)
+                try onFrame()
             }
         }
         while let packet = try demuxer.read() {
@@ -63,8 +66,10 @@ struct AudioContent {
     private(set) var errors = 0
     private var gaps = 0
 
-    /// - Parameter data: An init segment followed by one media segment.
-    init(_ data: Data, interrupt: Interrupt) throws {
+    /// - Parameters:
+    ///   - data: An init segment followed by one media segment.
+    ///   - onFrame: Called for each decoded frame.
+    init(_ data: Data, interrupt: Interrupt, onFrame: () throws -> Void) throws {
         let demuxer = try Demuxer(
             InMemoryBytes(data), options: InputLimits().demuxerOptions, interrupt: interrupt)
         // Without this, FFmpeg 7 drops the priming of the first segment; 5.1 returns it.
@@ -77,6 +82,7 @@ struct AudioContent {
                 if time != first + Self.length(ofBlocks: content.blocks) { content.gaps += 1 }
                 content.start = first
                 content.blocks += 1
+                try onFrame()
             }
         }
         while let packet = try demuxer.read() {

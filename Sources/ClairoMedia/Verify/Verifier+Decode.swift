@@ -58,7 +58,8 @@ extension Verifier {
             }
             result.segmentBytes.append(segment.count)
             do {
-                let content = try VideoContent(initSegment + segment, interrupt: control.interrupt)
+                let content = try VideoContent(
+                    initSegment + segment, interrupt: control.interrupt, onFrame: control.noteLongStep)
                 frames += content.times.count
                 let wanted = grid.frames(ofSegment: index)
                 if let problem = content.problem(frames: wanted, rate: grid.frameRate, size: rung.size) {
