@@ -70,6 +70,11 @@ import Testing
     static let taggedHD = Source(
         testDescription: "BT.709", size: hd, filters: [converted("bt709"), tagged("bt709")], matrix: "bt709")
 
+    static let with625Lines = Source(
+        testDescription: "BT.601 with 625 lines", size: sd,
+        filters: [converted("smpte170m"), tagged("bt470bg", primaries: "bt470bg", transfer: "smpte170m")],
+        matrix: "bt470bg")
+
     static let untaggedSD = Source(
         testDescription: "untagged SD", size: sd, filters: [converted("smpte170m"), untagged], matrix: "smpte170m")
 
@@ -84,10 +89,7 @@ import Testing
         Source(
             testDescription: "BT.601 with 525 lines", size: sd,
             filters: [converted("smpte170m"), tagged("smpte170m")], matrix: "smpte170m"),
-        Source(
-            testDescription: "BT.601 with 625 lines", size: sd,
-            filters: [converted("smpte170m"), tagged("bt470bg", primaries: "bt470bg", transfer: "smpte170m")],
-            matrix: "bt470bg"),
+        with625Lines,
         Source(
             testDescription: "BT.601 in HD", size: hd, filters: [converted("smpte170m"), tagged("smpte170m")],
             matrix: "smpte170m"),
@@ -189,7 +191,7 @@ import Testing
 
     @Test(.enabled(if: HeadlessChromium.program != nil, "Chromium is not installed"))
     func chromiumShowsTheColors() async throws {
-        let sources = [Self.taggedHD, Self.untaggedSD]
+        let sources = [Self.taggedHD, Self.untaggedSD, Self.with625Lines]
         for (index, source) in sources.enumerated() {
             let made = try await ClairoProcess.run(
                 "transcode", source.clip.make().path, "-o", scratch.path("\(index)"), "--preset", "ultrafast",

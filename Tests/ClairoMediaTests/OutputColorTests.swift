@@ -13,12 +13,14 @@ import Testing
     }
 
     @Test func unspecifiedColourFollowsTheSize() {
-        for (size, wanted) in [
-            (Self.hd, Self.color(1, 1, 1)), (FrameSize(width: 720, height: 1280), Self.color(1, 1, 1)),
-            (Self.sd, Self.color(6, 6, 6)), (Self.pal, Self.color(5, 6, 5)),
-            (FrameSize(width: 384, height: 288), Self.color(5, 6, 5)),
+        for (size, source, wanted) in [
+            (Self.hd, Self.color(1, 1, 1), Self.color(1, 1, 1)),
+            (FrameSize(width: 720, height: 1280), Self.color(1, 1, 1), Self.color(1, 1, 1)),
+            (Self.sd, Self.color(6, 6, 6), Self.color(6, 6, 6)),
+            (Self.pal, Self.color(5, 6, 5), Self.color(1, 6, 5)),
+            (FrameSize(width: 384, height: 288), Self.color(5, 6, 5), Self.color(1, 6, 5)),
         ] {
-            #expect(OutputColor.resolve(.unspecified, size: size, isRGB: false) == wanted)
+            #expect(OutputColor.resolve(.unspecified, size: size, isRGB: false) == source)
             #expect(OutputColor.choose(for: .unspecified, size: size, isRGB: false) == wanted)
             #expect(OutputColor.choose(for: Self.color(1, 13, 0), size: size, isRGB: true) == wanted)
         }
@@ -37,6 +39,11 @@ import Testing
         let resolved = OutputColor.resolve(
             Self.color(given[0], given[1], given[2]), size: Self.sd, isRGB: false)
         #expect(resolved == Self.color(wanted[0], wanted[1], wanted[2]))
+    }
+
+    @Test func primariesOf625LinesBecomeThoseThatBrowsersShowAsTheyAre() {
+        #expect(OutputColor.choose(for: Self.color(5, 6, 5), size: Self.pal, isRGB: false) == Self.color(1, 6, 5))
+        #expect(OutputColor.choose(for: Self.color(5, 1, 1), size: Self.hd, isRGB: false) == Self.color(1, 1, 1))
     }
 
     @Test func everyOutputHasAMatrixThatPlayersKnowAndLimitedRange() {

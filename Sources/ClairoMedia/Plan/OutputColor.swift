@@ -29,6 +29,9 @@ enum OutputColor {
         if scalerMatrix(output.matrix) == nil {
             output.matrix = usual(forPrimaries: output.primaries)?.matrix ?? usual(size).matrix
         }
+        // Chromium converts the primaries of 625 lines, and shows pure green as (0, 255, 29). Those of BT.709 differ by 0.01
+        // in one coordinate of one primary, less than any display, and are shown as they are stored.
+        if output.primaries == bt601With625Lines.primaries { output.primaries = bt709.primaries }
         output.isFullRange = false
         return output
     }
