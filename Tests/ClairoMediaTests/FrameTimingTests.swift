@@ -5,6 +5,42 @@ import Testing
 @testable import ClairoMedia
 
 @Suite struct FrameTimingTests {
+    // MARK: - Fields
+
+    /// 25 interlaced frames per second, in ticks of 90 kHz; each field has a packet of 100 bytes.
+    private static let fields = (0..<100).map { JoinedPackets.Record(time: 1800 * Int64($0), bytes: 100) }
+    private static let timeBase90k = Rational(1, 90_000)
+
+    @Test func fieldsWithTimesOfTheirOwnBecomeFrames() {
+        let times = Self.fields.map(\.time)
+        #expect(FrameTiming.analyze(pts: times, timeBase: Self.timeBase90k, declared: []).rate == Rational(50))
+        // A decoder returns a frame for every second packet.
+        let ticks = FieldPairs.frameTicks(decoded: (0..<8).map { 3600 * $0 }, packets: times)
+        #expect(ticks == 3600)
+        let frames = FieldPairs.joined(Self.fields, frameTicks: 3600)
+        #expect(frames.map(\.time) == (0..<50).map { 3600 * $0 })
+        #expect(frames.allSatisfy { $0.bytes == 200 })
+        let timing = FrameTiming.analyze(pts: frames.map(\.time), timeBase: Self.timeBase90k, declared: [Rational(50)])
+        #expect(timing == FrameTiming.Result(rate: Rational(25), isVariable: false))
+    }
+
+    @Test func picturesThatAreCodedAsFramesStayAmongFields() {
+        // The tenth frame is one picture.
+        let mixed = Self.fields.filter { $0.time != 19 * 1800 }
+        let frames = FieldPairs.joined(mixed, frameTicks: 3600)
+        #expect(frames.map(\.time) == (0..<50).map { 3600 * $0 })
+        #expect(frames[9].bytes == 100 && frames[10].bytes == 200)
+    }
+
+    @Test func packetsThatAreFramesAreNotTakenForFields() {
+        let times = (0..<50).map { Int64(3600 * $0) }
+        #expect(FieldPairs.frameTicks(decoded: Array(times[..<8]), packets: times) == nil)
+        // The decoder left out one frame, or returned few.
+        #expect(FieldPairs.frameTicks(decoded: Array(times[..<3] + times[4..<9]), packets: times) == nil)
+        #expect(FieldPairs.frameTicks(decoded: [0, 7200, 14_400], packets: times) == nil)
+        #expect(FieldPairs.frameTicks(decoded: [], packets: times) == nil)
+    }
+
     private static let milliseconds = Rational(1, 1000)
     private static let broadcast = Rational(1, 90_000)
 

@@ -178,6 +178,17 @@ import Testing
         #expect(joined.corrections == [ClockCorrection(packet: 10, shift: nil), ClockCorrection(packet: 15, shift: 0)])
     }
 
+    @Test func aPacketWithoutTimesIsThePartOfAFrame() {
+        // The second field of a frame in a transport stream.
+        var stream = Self.stream(Self.steady, keys: [0])
+        for number in stream.packets.indices where number % 2 == 1 {
+            stream.packets[number] = PacketTally.PacketRecord(time: nil, dts: nil, bytes: 40)
+        }
+        let joined = JoinedPackets(stream, corrections: [], damaged: [])
+        #expect(joined.records.map(\.time) == (0..<10).map { Int64($0 * 80) })
+        #expect(joined.records.allSatisfy { $0.bytes == 140 })
+    }
+
     @Test func aDamagedTimeIsReplacedByThatOfTheMissingFrame() {
         // In decoding order, with B frames: the damaged one belongs at 200.
         var times: [Int64] = [0, 80, 40, 160, 120, 240, 200, 320, 280, 400, 360]

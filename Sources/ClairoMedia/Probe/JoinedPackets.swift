@@ -118,10 +118,23 @@ struct JoinedPackets {
                 keyFrameBytes += Int64(packet.bytes)
             }
             let raw = delay.flatMap { packet.dts?.addingChecked($0) } ?? packet.time
+            if packet.time == nil, packet.dts == nil, let last = records.indices.last {
+                // The second field of a frame may have no time of its own.
+                records[last].bytes = Int32(clamping: Int64(records[last].bytes) + Int64(packet.bytes))
+            }
             guard packet.time != nil, let time = raw?.addingChecked(shift) else { continue }
             records.append(Record(time: time, bytes: packet.bytes))
         }
         records.sort { $0.time < $1.time }
+    }
+
+    /// The packets of frames instead of fields; see `FieldPairs`.
+    func joiningFields(frameTicks: Int64) -> JoinedPackets {
+        var frames = self
+        frames.records = FieldPairs.joined(records, frameTicks: frameTicks)
+        let times = Set(frames.records.map(\.time))
+        frames.keyFrames.removeAll { !times.contains($0.pts) }
+        return frames
     }
 
     /// The number of packets that have the same time as another.

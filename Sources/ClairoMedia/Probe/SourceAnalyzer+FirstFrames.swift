@@ -12,6 +12,16 @@ extension SourceAnalyzer {
         let frames = try firstFrames(
             of: video, corrections: contents.corrections[video.index], parts: contents.parts, decoder: alphaDecoder)
         guard let first = frames.first else { return }
+        let areInterlaced = frames.allSatisfy(\.isInterlaced)
+        if areInterlaced, let (joined, timing) = contents.joiningFields(of: video.index, decoded: frames.compactMap(\.pts))
+        {
+            scan = joined
+            video.frameRate = timing.rate
+            video.isVariableFrameRate = timing.isVariable
+            video.frameCount = joined.pts.count
+            video.keyFrameCount = joined.keyFrames.count
+            (video.start, video.end) = (joined.start.doubleValue, joined.end.doubleValue)
+        }
         // A container that calls every frame a key frame, and is wrong, does not say where decoding can begin.
         let tallied = contents.tally.streams[video.index]
         if let tallied, tallied.keyFrames.count == tallied.count, frames.contains(where: { !$0.isKey }) {

@@ -52,12 +52,7 @@ struct SourceContents {
                 damaged: timeline.damaged[stream.index] ?? [], delay: delay)
             corrections[stream.index] = joined.corrections.isEmpty ? nil : joined.corrections
             packets[stream.index] = joined
-            let timing = FrameTiming.analyze(
-                pts: joined.records.map(\.time), timeBase: Rational(stream.timeBase),
-                declared: [Rational(stream.baseFrameRate), Rational(stream.averageFrameRate)].sorted {
-                    // A standard rate is more reliable than an average over the first seconds.
-                    FrameTiming.standardRates.contains($0) && !FrameTiming.standardRates.contains($1)
-                })
+            let timing = Self.timing(stream, joined)
             timings[stream.index] = timing
             scans[stream.index] = Self.scan(stream, joined, timing, delay: delay)
             scans[stream.index]?.laterCodecs = (continuations[stream.index] ?? []).map(\.codecName)
@@ -83,6 +78,30 @@ struct SourceContents {
         let repeated = zip(times.dropFirst(), times).count { $0 <= $1 && $1 &- $0 < second / 5 }
         guard repeated * 20 <= times.count else { return nil }
         return max(0, tallied.leastDelay ?? 0)
+    }
+
+    private static func timing(_ stream: StreamInfo, _ joined: JoinedPackets) -> FrameTiming.Result {
+        FrameTiming.analyze(
+            pts: joined.records.map(\.time), timeBase: Rational(stream.timeBase),
+            declared: [Rational(stream.baseFrameRate), Rational(stream.averageFrameRate)].sorted {
+                // A standard rate is more reliable than an average over the first seconds.
+                FrameTiming.standardRates.contains($0) && !FrameTiming.standardRates.contains($1)
+            })
+    }
+
+    /// The scan of a video stream whose packets are fields (`FieldPairs`), and the timing of its frames; nil if they are
+    /// frames.
+    /// - Parameter decoded: The times of its first frames.
+    func joiningFields(of index: Int, decoded: [Int64]) -> (SourceScan.VideoScan, FrameTiming.Result)? {
+        guard let stream = stream(index), stream.codecName == "h264", let known = scans[index], known.delay == nil,
+            let joined = packets[index],
+            let ticks = FieldPairs.frameTicks(decoded: decoded, packets: joined.records.map(\.time))
+        else { return nil }
+        let frames = joined.joiningFields(frameTicks: ticks)
+        let timing = Self.timing(stream, frames)
+        guard var scan = Self.scan(stream, frames, timing, delay: nil) else { return nil }
+        scan.laterCodecs = known.laterCodecs
+        return (scan, timing)
     }
 
     private static func scan(
