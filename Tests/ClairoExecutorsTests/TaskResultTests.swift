@@ -44,6 +44,20 @@ import Testing
         #expect(!isPossible { $0.version = Plan.currentVersion + 1 })
     }
 
+    @Test func thePartsOfTheSourceMustBePlausible() {
+        func isPossible(_ files: [Int64], _ boundaries: [Int64] = [], _ continued: [Int: Int] = [:]) -> Bool {
+            self.isPossible { plan in
+                plan.parts = SourceParts(
+                    files: files.enumerated().map { SourceParts.File(offset: $1, firstStream: 2 * $0) },
+                    boundaries: boundaries, continuedTracks: continued)
+            }
+        }
+        #expect(isPossible([0]) && isPossible([0], [1], [2: 0, 3: 1]))
+        #expect(!isPossible([]) && !isPossible([1]) && !isPossible([0, 0]) && !isPossible([0, 1 << 60]))
+        #expect(!isPossible([0], [1, 1]) && !isPossible([0], [-1]) && !isPossible([0], [1 << 60]))
+        #expect(!isPossible([0], [], [-1: 0]) && !isPossible([0], [], [2: 1, 1: 0]))
+    }
+
     @Test(arguments: ["", "..", "a/b", "../../etc", "180p\n", "ü", String(repeating: "x", count: 41)])
     func namesUsedForFoldersMustBePlainWords(name: String) {
         #expect(!isPossible { $0.video?.rungs[0].name = name })

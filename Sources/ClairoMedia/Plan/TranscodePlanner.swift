@@ -133,7 +133,9 @@ public enum TranscodePlanner {
             segmentsPerEncoder: max(1, Int(settings.chunkCPUSeconds / max(perSegment, 0.001))),
             isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
             decisions: ladder.decisions, source: scan.video?.format, placement: scan.video?.placement,
-            shownFrameCount: scan.video.map { expectedCounts($0, origin: origin, grid: grid).reduce(0) { $0 + $1.shown } },
+            shownFrameCount: scan.video.map {
+                expectedCounts($0, origin: origin, grid: grid).reduce(0) { $0 + $1.shown }
+            },
             sortedTimeDelay: scan.video?.delay)
     }
 

@@ -13,9 +13,11 @@ enum FieldPairs {
         guard frames.count >= enoughFrames, let first = frames.first, let last = frames.last else { return nil }
         let near = packets.filter { $0 >= first && $0 <= last }
         // One packet begins each frame, and one lies between it and the next.
-        guard near.count == 2 * frames.count - 1, near.enumerated().allSatisfy({ number, time in
-            number % 2 == 0 ? time == frames[number / 2] : time > frames[number / 2]
-        }) else { return nil }
+        guard near.count == 2 * frames.count - 1,
+            near.enumerated().allSatisfy({ number, time in
+                number % 2 == 0 ? time == frames[number / 2] : time > frames[number / 2]
+            })
+        else { return nil }
         let steps = zip(frames.dropFirst(), frames).map { $0 - $1 }.sorted()
         return steps[steps.count / 2]
     }

@@ -6,7 +6,7 @@ internal import Libav
 ///
 /// libav makes a stream of each track that it knows, in the order of the file, and then streams of attachments. Tracks
 /// that it skips are skipped here, too. As a check, the kinds of tracks and streams are compared: if one differs, no
-/// track is cropped.
+/// track is cropped. libav 7.1 reads the crop as side data of the stream, and its decoders do not apply it either.
 enum MatroskaTracks {
     /// How the frames of a video track are shown.
     struct Picture: Hashable {

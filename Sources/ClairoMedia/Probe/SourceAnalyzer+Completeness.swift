@@ -37,7 +37,8 @@ extension SourceAnalyzer {
     /// Whether decoding can begin anywhere: the container has an index of key frames, their timestamps are usable, and
     /// each frame's place follows from its own time.
     func isSeekable(_ demuxer: Demuxer, scan: SourceScan.VideoScan?, contents: SourceContents) -> Bool {
-        guard let scan, contents.parts == nil, scan.keyFrames.count > 1, scan.placement == .times, !scan.hasFalseKeyFrames,
+        guard let scan, contents.parts == nil, scan.keyFrames.count > 1, scan.placement == .times,
+            !scan.hasFalseKeyFrames,
             contents.tally.streams[scan.stream.index]?.lacksTimes == 0,
             (contents.corrections[scan.stream.index] ?? []).allSatisfy({ $0.shift ?? 0 == 0 })
         else { return false }

@@ -12,8 +12,9 @@ extension SourceAnalyzer {
         let frames = try firstFrames(
             of: video, corrections: contents.corrections[video.index], parts: contents.parts, decoder: alphaDecoder)
         guard let first = frames.first else { return }
-        let areInterlaced = frames.allSatisfy(\.isInterlaced)
-        if areInterlaced, let (joined, timing) = contents.joiningFields(of: video.index, decoded: frames.compactMap(\.pts))
+        let times = frames.compactMap(\.pts)
+        if frames.allSatisfy(\.isInterlaced),
+            let (joined, timing) = contents.joiningFields(of: video.index, decoded: times)
         {
             scan = joined
             video.frameRate = timing.rate
