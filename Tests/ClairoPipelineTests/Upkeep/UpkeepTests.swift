@@ -421,8 +421,9 @@ import Testing
         func delete(_ key: ObjectKey) throws(ClairoError) { throw .refused("The bucket denies DeleteObject") }
         func location(of key: ObjectKey) -> ObjectLocation { base.location(of: key) }
         func check() throws(ClairoError) {}
-        func beginUpload(at key: ObjectKey, partSize: Int) throws(ClairoError) -> MultipartUpload {
-            try base.beginUpload(at: key, partSize: partSize)
+        func beginUpload(at key: ObjectKey, sizes: PartSizes, sender: PartSender) throws(ClairoError) -> MultipartUpload
+        {
+            try base.beginUpload(at: key, sizes: sizes, sender: sender)
         }
         func openUploads(prefix: String) throws(ClairoError) -> [MultipartUpload] {
             try base.openUploads(prefix: prefix)
