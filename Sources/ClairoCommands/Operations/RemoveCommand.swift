@@ -16,7 +16,7 @@ struct RemoveCommand: EnvironmentCommand {
 
               clairo rm 019ab2c4-…
               clairo rm --dry-run 019ab2c4-…
-              clairo rm --no-wait $(clairo status --state failed --json | jq -r '.videos[].id')
+              clairo status --state failed --json | jq -r .videos[].id | xargs clairo rm
             """)
 
     @Argument(help: "Ids of the videos.") var videos: [String]
