@@ -39,6 +39,15 @@ public final class Connection {
     /// Whether the connection uses TLS.
     public var isEncrypted: Bool { mysql_get_ssl_cipher(mysql) != nil }
 
+    /// The version of TLS, such as `TLSv1.3`; nil without TLS.
+    public var tlsVersion: String? { clairo_mysql_tls_version(mysql).map { String(cString: $0) } }
+
+    /// Whether the connection uses a Unix socket.
+    public var usesSocket: Bool {
+        // The library has no other public function for it than this description, such as "Localhost via UNIX socket".
+        mysql_get_host_info(mysql).map { String(cString: $0).hasSuffix("UNIX socket") } ?? false
+    }
+
     /// Runs statements without arguments, separated by `;`, in one round trip. Never build the text from untrusted
     /// input.
     /// - Returns: The first field of the last row that any of the statements returned, as text.

@@ -15,7 +15,8 @@ public struct ConnectionOptions: Sendable, Hashable {
         /// TLS with a certificate that the CA has signed for the host name.
         case verifyIdentity = "VERIFY_IDENTITY"
 
-        var verifies: Bool { self == .verifyCA || self == .verifyIdentity }
+        /// Whether the server's certificate is verified.
+        public var verifies: Bool { self == .verifyCA || self == .verifyIdentity }
     }
 
     /// A host name or IP address. `localhost` without a port means the Unix socket, as with other MySQL clients.
