@@ -4,9 +4,9 @@ public import ClairoCore
 public struct DatabaseEvent: Sendable {
     /// What a transaction does.
     public enum Operation: String, Sendable, CaseIterable {
-        /// A transaction that only reads, or that changes rows.
+        /// A call that only reads, or that changes rows.
         case read, write
-        /// A transaction that looks for work.
+        /// A query that looks for work.
         case claim
         /// A migration of the schema.
         case migrate

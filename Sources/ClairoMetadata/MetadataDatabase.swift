@@ -14,12 +14,17 @@ public enum MetadataDatabase {
     ///   - environment: Provides the password if the URL has none.
     ///   - updatesSchema: False to leave the tables of an SQLite file unchanged.
     ///   - observe: Called for each database call.
+    ///   - statements: Called for each statement.
+    ///   - report: Called for documents in rows that cannot be read and that a list leaves out, once for each.
     public static func open(
         url: String, environment: [String: String], updatesSchema: Bool = true,
-        observe: (@Sendable (DatabaseEvent) -> Void)? = nil
+        observe: (@Sendable (DatabaseEvent) -> Void)? = nil, statements: StatementObserver? = nil,
+        report: @escaping @Sendable (ClairoError) -> Void = { _ in }
     ) async throws(ClairoError) -> any MetadataStore {
-        let driver = try await driver(url: url, environment: environment, updatesSchema: updatesSchema)
-        return SQLMetadataStore(driver: observe.map { ObservedDriver(base: driver, observe: $0) } ?? driver)
+        var driver = try await driver(url: url, environment: environment, updatesSchema: updatesSchema)
+        if let statements { driver = ObservedStatements(base: driver, observer: statements) }
+        if let observe { driver = ObservedDriver(base: driver, observe: observe) }
+        return SQLMetadataStore(driver: driver, report: report)
     }
 
     private static func driver(

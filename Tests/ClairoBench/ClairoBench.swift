@@ -98,7 +98,7 @@ struct ClairoBench {
                             id: .make(), jobID: task.jobID, videoID: task.videoID, kind: .finish,
                             priority: task.priority, notBefore: .now, createdAt: .now)
                         _ = try await store.succeedTask(
-                            TaskClaim(id: task.id, attempt: task.attempt), result: TaskResult(), finish: finish,
+                            TaskClaim(task), result: TaskResult(), finish: finish,
                             messages: [])
                     }
                     return mine

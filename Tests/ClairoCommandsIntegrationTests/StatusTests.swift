@@ -57,7 +57,7 @@ import Testing
             let chunks = (0..<4).map { MetadataSamples.task(of: job, index: $0) }
             #expect(
                 try await store.succeedPlan(
-                    TaskClaim(id: plan.id, attempt: planner.attempt), result: TaskResult(), plan: MetadataSamples.plan,
+                    TaskClaim(planner), result: TaskResult(), plan: MetadataSamples.plan,
                     tasks: chunks, messages: []))
         }
         let waiting = try await site.clairo("status", video.id.rawValue)
@@ -67,7 +67,7 @@ import Testing
             for (owner, frames) in [("host:7", 1200), ("host:8", 300)] {
                 let task = try #require(
                     try await store.claimNextTask(kinds: [.chunk], owner: owner, leaseSeconds: 60))
-                let claim = TaskClaim(id: task.id, attempt: task.attempt)
+                let claim = TaskClaim(task)
                 #expect(try await store.renewLease(claim, leaseSeconds: 60, framesDone: frames))
             }
         }

@@ -31,7 +31,7 @@ import Testing
                         let isNew = try await store.register(
                             video, message: MetadataSamples.message(of: video.id), upload: nil)
                         let isEnded = try await store.succeedTask(
-                            TaskClaim(id: task.id, attempt: task.attempt), result: TaskResult(), finish: finish,
+                            TaskClaim(task), result: TaskResult(), finish: finish,
                             messages: [MetadataSamples.message(of: task.videoID, topic: "done")])
                         await counter.add(task.attempt == 1 && isNew && isEnded)
                     }

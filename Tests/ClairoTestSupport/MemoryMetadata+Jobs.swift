@@ -93,32 +93,37 @@ extension MemoryMetadata {
 
     public func pendingWork() async throws(ClairoError) -> PendingWork {
         try change { state in
-            PendingWork(
-                videos: state.videos.values.count { $0.state == .uploaded },
-                tasks: state.tasks.values.count { !$0.state.isFinal },
-                messages: state.outbox.count { $0.message.topic != Topic.webhook })
+            let most = PendingWork.most
+            return PendingWork(
+                videos: min(most, state.videos.values.count { $0.state == .uploaded }),
+                tasks: min(most, state.tasks.values.count { !$0.state.isFinal }),
+                messages: min(most, state.outbox.count { $0.message.topic != Topic.webhook }))
         }
     }
 
-    public func purge(olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int) async throws(ClairoError)
-        -> Int
-    {
+    public func purge(
+        olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int
+    ) async throws(ClairoError) -> Int {
         try change { state in
             let now = Timestamp.now
-            let limit = now.advanced(bySeconds: -seconds)
-            let count = { (state: State) in state.deadLetters.count + state.queue.count + state.outbox.count }
-            let before = count(state)
-            state.deadLetters.removeAll { $0.redrivenAt.map { $0 < limit } ?? false }
-            state.queue.removeAll { queued in
-                ![Topic.uploads, Topic.tasks].contains(queued.message.topic) && queued.message.createdAt < limit
-                    && queued.claimableAt <= now
-            }
-            let webhookLimit = now.advanced(bySeconds: -webhookSeconds)
-            state.outbox.removeAll { posted in
-                posted.message.topic == Topic.webhook && posted.message.createdAt < webhookLimit
-                    && posted.claimableAt <= now
-            }
-            return before - count(state)
+            let before = now.advanced(bySeconds: -seconds)
+            let letters = Set(
+                state.deadLetters.filter { $0.redrivenAt.map { $0 < before } ?? false }.map(\.id).prefix(limit))
+            let queued = Set(
+                state.queue.filter { queued in
+                    ![Topic.uploads, Topic.tasks].contains(queued.message.topic) && queued.message.createdAt < before
+                        && queued.claimableAt <= now
+                }.map(\.message.id).prefix(limit))
+            let webhookBefore = now.advanced(bySeconds: -webhookSeconds)
+            let hooks = Set(
+                state.outbox.filter { posted in
+                    posted.message.topic == Topic.webhook && posted.message.createdAt < webhookBefore
+                        && posted.claimableAt <= now
+                }.map(\.message.id).prefix(limit))
+            state.deadLetters.removeAll { letters.contains($0.id) }
+            state.queue.removeAll { queued.contains($0.message.id) }
+            state.outbox.removeAll { hooks.contains($0.message.id) }
+            return letters.count + queued.count + hooks.count
         }
     }
 }

@@ -3,6 +3,15 @@ public import ClairoCore
 extension MemoryMetadata {
     public func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask] { try change { $0.tasks(of: id) } }
 
+    public func listTasks(of id: JobID) async throws(ClairoError) -> [WorkTask] { try change { $0.tasks(of: id) } }
+
+    public func context(of claim: TaskClaim) async throws(ClairoError) -> TaskContext? {
+        try change { state in
+            guard let job = state.jobs[claim.jobID], let video = state.videos[claim.videoID] else { return nil }
+            return TaskContext(job: job, video: video)
+        }
+    }
+
     public func claimNextTask(kinds: [WorkTask.Kind], owner: String, leaseSeconds: Double) async throws(ClairoError)
         -> WorkTask?
     {

@@ -80,6 +80,7 @@ public final class MemoryMetadata: MetadataStore {
     public func schema() async throws(ClairoError) -> SchemaVersions { SchemaVersions(database: 1, program: 1) }
     public func migrate() async throws(ClairoError) -> [String] { [] }
     public func check() async throws(ClairoError) { try change { _ in } }
+    public func transport() async throws(ClairoError) -> DatabaseTransport { try change { _ in .local } }
     public func close() async {}
 
     // MARK: Videos

@@ -194,5 +194,5 @@ extension MetadataStoreContract {
 }
 
 extension WorkTask {
-    var claim: TaskClaim { TaskClaim(id: id, attempt: attempt) }
+    var claim: TaskClaim { TaskClaim(self) }
 }

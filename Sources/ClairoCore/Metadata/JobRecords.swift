@@ -3,7 +3,8 @@ public protocol JobRecords: Sendable {
     /// A job; nil if there is none with this id.
     func job(_ id: JobID) async throws(ClairoError) -> Job?
 
-    /// Jobs of a video, newest first.
+    /// Jobs of a video, newest first. A document in a row that cannot be read, such as `plan`, is nil in the list and is
+    /// reported.
     func jobs(of id: VideoID) async throws(ClairoError) -> [Job]
 
     /// Jobs in these states, oldest first, after `after`.
@@ -11,6 +12,9 @@ public protocol JobRecords: Sendable {
 
     /// The tasks of a job, sorted by kind and index.
     func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask]
+
+    /// The same, to show them: a document in a row that cannot be read, such as `result`, is nil and is reported.
+    func listTasks(of id: JobID) async throws(ClairoError) -> [WorkTask]
 }
 
 /// The database's jobs. Each update is one transaction that includes the resulting messages.

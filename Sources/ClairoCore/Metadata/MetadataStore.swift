@@ -17,6 +17,21 @@ public protocol MetadataStore: VideoRecords, UploadRecords, JobRecords, JobLifec
 public protocol DatabaseHealth: Sendable {
     /// Checks that the database is available and writable and has the expected schema.
     func check() async throws(ClairoError)
+
+    /// How this process is connected to the database.
+    func transport() async throws(ClairoError) -> DatabaseTransport
+}
+
+/// How a process is connected to its database.
+public enum DatabaseTransport: Sendable, Hashable {
+    /// The database is a file, or is in memory.
+    case local
+    /// A Unix socket.
+    case socket
+    /// The network, without encryption.
+    case plain
+    /// The network, with TLS of a version such as `TLSv1.3`.
+    case encrypted(version: String, verifiesCertificate: Bool)
 }
 
 /// For `migrate`.
@@ -46,7 +61,7 @@ public struct SchemaVersions: Sendable, Hashable, Codable {
 public protocol UpkeepRecords: Sendable {
     /// Removes obsolete rows: redriven dead letters, and unleased messages of topics that the pipeline does not
     /// consume, both older than `seconds`; and webhooks that no relay has sent for `webhookSeconds`.
-    /// - Parameter limit: The approximate number of rows that one call removes; the caller repeats it until it returns 0.
-    /// - Returns: The number of removed rows.
+    /// - Parameter limit: The maximum number of rows of each of the three, so that others can write in between.
+    /// - Returns: The number of removed rows. Zero if none is left.
     func purge(olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int) async throws(ClairoError) -> Int
 }

@@ -4,12 +4,16 @@ public enum OutboxLane: String, Sendable, CaseIterable {
     case queue
     /// The webhook.
     case webhook
+
+    /// The lane of a topic.
+    public init(topic: String) { self = topic == Topic.webhook ? .webhook : .queue }
 }
 
 /// The outbox, for writers and for the relay.
 public protocol OutboxRecords: Sendable {
     /// Leases due messages, oldest first. A message is not leased while an older one of the same topic and key is
-    /// leased or unsent.
+    /// leased or unsent. The `dueAt` of the result means nothing, and headers that cannot be read are empty and are
+    /// reported.
     func claimOutbox(_ lane: OutboxLane, owner: String, limit: Int, leaseSeconds: Double) async throws(ClairoError)
         -> [OutboxMessage]
 

@@ -19,7 +19,8 @@ public protocol VideoRecords: Sendable {
     /// A video; nil if there is none with this id.
     func video(_ id: VideoID) async throws(ClairoError) -> Video?
 
-    /// Videos, newest first.
+    /// Videos, newest first. A document in a row that cannot be read, such as `media`, is nil in the list and is
+    /// reported.
     func videos(_ filter: VideoFilter) async throws(ClairoError) -> [Video]
 
     /// The oldest video with this content that has neither failed nor been cancelled or deleted.

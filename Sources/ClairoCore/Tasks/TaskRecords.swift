@@ -2,12 +2,32 @@
 public struct TaskClaim: Sendable, Hashable {
     /// The task.
     public var id: TaskID
+    /// Its job.
+    public var jobID: JobID
+    /// Its video.
+    public var videoID: VideoID
     /// The fencing number.
     public var attempt: Int
 
-    public init(id: TaskID, attempt: Int) {
-        self.id = id
-        self.attempt = attempt
+    /// The claim of the worker that got this task.
+    public init(_ task: WorkTask) {
+        id = task.id
+        jobID = task.jobID
+        videoID = task.videoID
+        attempt = task.attempt
+    }
+}
+
+/// What a worker needs to know about a task that it has claimed.
+public struct TaskContext: Sendable, Hashable {
+    /// The task's job.
+    public var job: Job
+    /// The job's video.
+    public var video: Video
+
+    public init(job: Job, video: Video) {
+        self.job = job
+        self.video = video
     }
 }
 
@@ -21,6 +41,9 @@ public protocol TaskRecords: Sendable {
     /// - Returns: The claimed task, or nil if none can be claimed.
     func claimNextTask(kinds: [WorkTask.Kind], owner: String, leaseSeconds: Double) async throws(ClairoError)
         -> WorkTask?
+
+    /// The job and the video of a task, read at once; nil if they were deleted.
+    func context(of claim: TaskClaim) async throws(ClairoError) -> TaskContext?
 
     /// Renews a lease and records progress.
     func renewLease(_ claim: TaskClaim, leaseSeconds: Double, framesDone: Int) async throws(ClairoError) -> Bool

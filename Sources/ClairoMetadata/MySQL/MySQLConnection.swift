@@ -1,15 +1,17 @@
 internal import ClairoCore
 internal import MariaDB
 
-/// A MySQL connection during one transaction.
+/// A MySQL connection that is lent to a body.
 struct MySQLConnection: SQLConnection {
     let connection: Connection
-    var mayHaveCommitted = false
-    /// The server's time at the start of the transaction.
-    private var began: Timestamp?
+    private let clock: ServerClock
+    private let verifiesCertificate: Bool
+    let mayHaveCommitted: Bool
 
-    init(connection: Connection, mayHaveCommitted: Bool = false) {
+    init(_ connection: Connection, _ clock: ServerClock, verifiesCertificate: Bool, mayHaveCommitted: Bool = false) {
         self.connection = connection
+        self.clock = clock
+        self.verifiesCertificate = verifiesCertificate
         self.mayHaveCommitted = mayHaveCommitted
     }
 
@@ -22,32 +24,35 @@ struct MySQLConnection: SQLConnection {
     /// Connects and sets the session variables that the store's SQL relies on.
     static func open(_ options: ConnectionOptions) throws(MariaDBError) -> Connection {
         let connection = try Connection(options)
-        // Strict mode rejects values that do not fit instead of truncating them. The time zone is UTC, because
-        // UNIX_TIMESTAMP() below would be ambiguous in a time zone with daylight saving time.
+        // Each statement outside a transaction commits by itself, whatever the server's default. Strict mode rejects
+        // values that do not fit instead of truncating them. The time zone is UTC, because UNIX_TIMESTAMP() below would
+        // be ambiguous in a time zone with daylight saving time.
         try connection.run(
-            "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', "
-                + "innodb_lock_wait_timeout = 10, wait_timeout = \(silentSeconds)")
+            "SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
+                + "time_zone = '+00:00', innodb_lock_wait_timeout = 10, wait_timeout = \(silentSeconds)")
         // READ COMMITTED takes no gap locks. Conditional updates do not need them, and they would cause deadlocks.
         try connection.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         return connection
     }
 
-    /// Starts a transaction and reads the server's time in the same round trip.
-    mutating func begin(readsUncommitted: Bool) throws {
-        // Without SESSION or GLOBAL, this applies to the next transaction only.
-        let level = readsUncommitted ? "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; " : ""
-        began = try time(after: level + "START TRANSACTION; ")
-    }
-
-    func now() throws -> Timestamp { try began ?? time(after: "") }
-
-    private func time(after sql: String) throws -> Timestamp {
-        let text = try connection.run(sql + "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)")
-        guard let microseconds = text.flatMap({ Int64($0) }) else {
-            throw ClairoError.defect("The database server did not return its time")
+    var transport: DatabaseTransport {
+        if let version = connection.tlsVersion {
+            return .encrypted(version: version, verifiesCertificate: verifiesCertificate)
         }
-        return Timestamp(microseconds: microseconds)
+        return connection.usesSocket ? .socket : .plain
     }
+
+    func now() throws -> Timestamp {
+        try clock.now {
+            let text = try connection.run("SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)")
+            guard let microseconds = text.flatMap({ Int64($0) }) else {
+                throw ClairoError.defect("The database server did not return its time")
+            }
+            return Timestamp(microseconds: microseconds)
+        }
+    }
+
+    func leaseTime() throws -> Timestamp { try now() }
 
     func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int {
         try connection.execute(sql, arguments.map(Self.value)).affectedRows
@@ -57,7 +62,7 @@ struct MySQLConnection: SQLConnection {
         do {
             return try execute(sql, arguments) > 0
         } catch let error as MariaDBError where error.code == 1062 {
-            // 1062: duplicate key. InnoDB has rolled back only this statement.
+            // 1062: duplicate key. InnoDB has rolled back this statement only.
             return false
         }
     }
@@ -78,6 +83,25 @@ struct MySQLConnection: SQLConnection {
             WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?
             """
         return try !query(sql, [SQLValue(table), SQLValue(name)]).isEmpty
+    }
+
+    func hasIndex(_ name: String, of table: String) throws -> Bool {
+        let sql = """
+            SELECT 1 FROM information_schema.statistics
+            WHERE table_schema = DATABASE() AND table_name = ? AND index_name = ? LIMIT 1
+            """
+        return try !query(sql, [SQLValue(table), SQLValue(name)]).isEmpty
+    }
+
+    /// On Galera, the lock of a migration holds on one node only, so a process at another node may have made the change
+    /// since this one looked: 1050 the table exists, 1060 the column exists, 1061 the index exists, 1091 the index does
+    /// not exist.
+    func migrate(_ sql: String) throws {
+        do {
+            try connection.execute(sql)
+        } catch {
+            guard [1050, 1060, 1061, 1091].contains(error.code) else { throw error }
+        }
     }
 
     private static func value(_ value: SQLValue) -> Value {

@@ -15,45 +15,58 @@ final class MySQLDriver: SQLDriver {
     /// Whether a connection has succeeded. Before that, an unreachable server is taken for a wrong setting; afterwards,
     /// for a restart.
     private let hasConnected = Mutex(false)
+    private let clock = ServerClock()
 
     private static let reconnectSeconds = 30.0
     private static let deadlockTries = 20
+    /// How long a statement of a migration waits for the metadata lock of a table. While it waits, all other statements
+    /// about the table wait behind it. The server's default is a day (MariaDB) or a year (MySQL).
+    private static let tableLockSeconds = 60
 
     init(_ settings: MySQLSettings, connections: Int = 16) {
         self.settings = settings
         // Idle threads end before the server would close their session.
         pool = ConnectionPool(
             name: "mysql", limit: connections, idleSeconds: Double(MySQLConnection.silentSeconds) * 0.75,
-            onThread: { body in ClientThread.run { body() } }, makeWorker: { MySQLWorker(settings.options) })
+            onThread: { body in ClientThread.run { body() } },
+            makeWorker: { [clock] in MySQLWorker(settings.options, clock) })
     }
 
     func read<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R { try await run(.read, body) }
 
     func write<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R { try await run(.write, body) }
 
-    func writeByHints<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
-        try await run(.writeByHints, body)
+    func look<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R { try await run(.look, body) }
+
+    func writeEach<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
+        try await run(.writeEach, body)
     }
 
     func readAnySchema<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
         try await run(.readAnySchema, body)
     }
 
-    /// Uses a separate connection without a statement timeout, because a migration of a large table takes long.
+    /// Uses a connection without a statement timeout, because a migration of a large table takes long, and another one
+    /// that holds the lock meanwhile.
     func alone<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
         var options = settings.options
         options.readTimeout = 0
         do {
-            return try await onDedicatedThread(name: "mysql-migrate") { [options] in
+            return try await onDedicatedThread(name: "mysql-migrate") { [options, clock] in
                 try ClientThread.run {
-                    let connection = MySQLConnection(connection: try MySQLConnection.open(options))
-                    // The server releases the lock when the connection ends.
-                    let lock = try connection.row(
-                        "SELECT GET_LOCK(CONCAT('clairo-', MD5(DATABASE())), 600) AS taken", [])
-                    guard try lock?.optionalInteger("taken") == 1 else {
-                        throw ClairoError.temporary("Another program has been migrating the database for 10 minutes")
+                    let lock = try MigrationLock.acquire(options)
+                    defer { lock.release() }
+                    let connection = try MySQLConnection.open(options)
+                    try connection.run("SET SESSION lock_wait_timeout = \(Self.tableLockSeconds)")
+                    do {
+                        return try body(
+                            MySQLConnection(connection, clock, verifiesCertificate: options.tls.verifies))
+                    } catch let error as MariaDBError where error.code == 1205 {
+                        throw ClairoError.temporary(
+                            "The migration waited \(Self.tableLockSeconds) s for a table that others use: \(error.message)",
+                            advice: "End the transactions and backups that use the tables of Clairo (SHOW PROCESSLIST "
+                                + "lists them), then run clairo migrate again; it continues.")
                     }
-                    return try body(connection)
                 }
             }
         } catch {

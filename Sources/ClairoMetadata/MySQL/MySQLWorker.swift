@@ -4,35 +4,40 @@ internal import MariaDB
 /// A thread's connection. It is opened on first use and closed when it becomes unusable.
 final class MySQLWorker {
     enum Kind: Sendable {
-        case read, write, writeByHints
+        case read, look, write, writeEach
         case readAnySchema
     }
 
-    /// The connection broke during a commit, so the outcome is unknown.
+    /// The connection broke while a change was being committed, so the outcome is unknown.
     struct CommitLost: Error {
         var error: MariaDBError
     }
 
     private let options: ConnectionOptions
+    private let clock: ServerClock
     private var connection: Connection?
     private var hasRightSchema = false
 
-    init(_ options: ConnectionOptions) { self.options = options }
+    init(_ options: ConnectionOptions, _ clock: ServerClock) {
+        self.options = options
+        self.clock = clock
+    }
 
     /// - Parameter onConnect: Called after each new connection.
     func run<R>(_ kind: Kind, mayHaveCommitted: Bool, onConnect: () -> Void, _ body: SQLBody<R>) throws -> R {
         do {
-            let connection = try connection ?? connect(onConnect)
-            let lent = MySQLConnection(connection: connection, mayHaveCommitted: mayHaveCommitted)
+            let lent = MySQLConnection(
+                try connection ?? connect(onConnect), clock, verifiesCertificate: options.tls.verifies,
+                mayHaveCommitted: mayHaveCommitted)
             if kind != .readAnySchema, !hasRightSchema {
                 try Migration.require(try Migration.recordedVersion(lent))
                 hasRightSchema = true
             }
             switch kind {
             case .read, .readAnySchema: return try body(lent)
+            case .look: return try look(lent, body)
             case .write: return try transaction(lent, body)
-            // Uncommitted data must not decide whether an earlier commit succeeded.
-            case .writeByHints: return try transaction(lent, readsUncommitted: !mayHaveCommitted, body)
+            case .writeEach: return try eachStatement(lent, body)
             }
         } catch let error as MariaDBError where MySQLFailure.cure(error) == .reconnect {
             disconnect()
@@ -50,13 +55,33 @@ final class MySQLWorker {
     private func disconnect() {
         connection = nil
         hasRightSchema = false
+        clock.forget()
     }
 
-    private func transaction<R>(
-        _ lent: MySQLConnection, readsUncommitted: Bool = false, _ body: SQLBody<R>
-    ) throws -> R {
-        var lent = lent
-        try lent.begin(readsUncommitted: readsUncommitted)
+    private func look<R>(_ lent: MySQLConnection, _ body: SQLBody<R>) throws -> R {
+        // Read the time first: without SESSION or GLOBAL, the level applies to the next statement only.
+        _ = try lent.now()
+        try lent.connection.run("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
+        do {
+            return try body(lent)
+        } catch {
+            // The level may still be pending.
+            disconnect()
+            throw error
+        }
+    }
+
+    private func eachStatement<R>(_ lent: MySQLConnection, _ body: SQLBody<R>) throws -> R {
+        do {
+            return try body(lent)
+        } catch let error as MariaDBError where MySQLFailure.cure(error) == .reconnect {
+            disconnect()
+            throw CommitLost(error: error)
+        }
+    }
+
+    private func transaction<R>(_ lent: MySQLConnection, _ body: SQLBody<R>) throws -> R {
+        try lent.connection.run("START TRANSACTION")
         let value: R
         do {
             value = try body(lent)

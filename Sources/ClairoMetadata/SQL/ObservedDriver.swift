@@ -15,8 +15,12 @@ struct ObservedDriver: SQLDriver {
         try await observing(.write) { () throws(ClairoError) in try await base.write(body) }
     }
 
-    func writeByHints<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
-        try await observing(.claim) { () throws(ClairoError) in try await base.writeByHints(body) }
+    func look<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
+        try await observing(.claim) { () throws(ClairoError) in try await base.look(body) }
+    }
+
+    func writeEach<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
+        try await observing(.write) { () throws(ClairoError) in try await base.writeEach(body) }
     }
 
     func alone<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {

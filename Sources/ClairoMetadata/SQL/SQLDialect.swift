@@ -3,11 +3,16 @@ struct SQLDialect: Sendable {
     /// The clause after a `SELECT` that locks its rows until the end of the transaction. Empty for SQLite, which has a
     /// single writer.
     var lock: String
-    /// The clause after `SELECT … LIMIT n` that locks its rows and skips rows locked by another transaction.
-    var skipLocked: String
     /// The text before and after an index's name in the hint that follows a table's name and forces the engine to use
     /// the index.
     private var useIndex: (String, String)
+    /// The hint after a table's name to look rows up by their primary key. In a small table, MySQL's optimizer would
+    /// rather read every row, and would wait for those that others have locked.
+    var byPrimaryKey: String
+    /// The clause after the values of an `INSERT` that skips rows whose `id` exists.
+    var skippingKnownID: String
+    /// Whether a `DELETE` names its table twice, as it must to accept an index hint.
+    private var namesTableOfDelete: Bool
     /// The type of a UUID.
     var id: String
     /// The type of an enum value, a digest or an ASCII name.
@@ -24,22 +29,35 @@ struct SQLDialect: Sendable {
     var tableOptions: String
     /// Whether indexes are part of the table definition, so that both are created atomically.
     var hasIndexesInTable: Bool
+    /// Whether the engine has a clock that all processes share.
+    var hasClock: Bool
 
     func using(_ index: String) -> String { useIndex.0 + index + useIndex.1 }
 
+    /// The start of a statement that deletes rows by their primary key, up to its `WHERE`.
+    func delete(from table: String) -> String {
+        namesTableOfDelete ? "DELETE \(table) FROM \(table) \(byPrimaryKey)" : "DELETE FROM \(table)"
+    }
+
+    func drop(index: String, of table: String) -> String {
+        hasIndexesInTable ? "DROP INDEX \(index) ON \(table)" : "DROP INDEX \(index)"
+    }
+
     static let sqlite = SQLDialect(
-        lock: "", skipLocked: "", useIndex: ("INDEXED BY ", ""), id: "TEXT", word: "TEXT", name: "TEXT", text: "TEXT",
-        integer: "INTEGER",
-        sequence: "INTEGER PRIMARY KEY AUTOINCREMENT", tableOptions: "STRICT", hasIndexesInTable: false)
+        lock: "", useIndex: ("INDEXED BY ", ""), byPrimaryKey: "", skippingKnownID: "ON CONFLICT (id) DO NOTHING",
+        namesTableOfDelete: false, id: "TEXT", word: "TEXT", name: "TEXT", text: "TEXT", integer: "INTEGER",
+        sequence: "INTEGER PRIMARY KEY AUTOINCREMENT", tableOptions: "STRICT", hasIndexesInTable: false,
+        hasClock: false)
 
     /// The collations are binary, because ids, keys and digests are compared byte by byte, as in SQLite.
     static let mysql = SQLDialect(
-        lock: "FOR UPDATE", skipLocked: "FOR UPDATE SKIP LOCKED", useIndex: ("FORCE INDEX (", ")"),
+        lock: "FOR UPDATE", useIndex: ("FORCE INDEX (", ")"), byPrimaryKey: "FORCE INDEX (PRIMARY)",
+        skippingKnownID: "ON DUPLICATE KEY UPDATE id = id", namesTableOfDelete: true,
         id: "CHAR(36) CHARACTER SET ascii COLLATE ascii_bin",
         word: "VARCHAR(249) CHARACTER SET ascii COLLATE ascii_bin", name: "VARCHAR(500)", text: "LONGTEXT",
         integer: "BIGINT", sequence: "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
         tableOptions: "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ROW_FORMAT=DYNAMIC",
-        hasIndexesInTable: true)
+        hasIndexesInTable: true, hasClock: true)
 }
 
 /// A table created by a migration.

@@ -15,13 +15,16 @@ protocol SQLDriver: Sendable {
     /// Runs queries. Each query sees the data committed before it. The queries need not share a snapshot.
     func read<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
+    /// Runs one query whose result is only a hint for a conditional update, without locks. If the engine supports it, the
+    /// query sees uncommitted data, which avoids searching older versions of rows that others are changing.
+    func look<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
+
     /// Runs a transaction. It is committed when the body returns and rolled back when it throws.
     func write<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
-    /// Like `write`, for a body that uses queries only as hints. If the engine supports it, its queries without locks
-    /// read uncommitted data, which avoids searching older versions of rows that others are changing. When
-    /// `mayHaveCommitted`, they read only committed data.
-    func writeByHints<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
+    /// Like `write`, for a body whose statements need not share a transaction. If the engine supports it, each commits by
+    /// itself, without statements to begin and to commit. A body that throws may leave earlier changes.
+    func writeEach<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
     /// Runs a body, with any schema version, while no other process runs one. It is one transaction if the engine
     /// supports transactional DDL.
@@ -36,12 +39,6 @@ protocol SQLDriver: Sendable {
 
 typealias SQLBody<R> = @Sendable (any SQLConnection) throws -> R
 
-extension SQLDriver {
-    func writeByHints<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
-        try await write(body)
-    }
-}
-
 /// A connection lent to a body for its transaction.
 protocol SQLConnection {
     var dialect: SQLDialect { get }
@@ -50,16 +47,24 @@ protocol SQLConnection {
     /// in effect.
     var mayHaveCommitted: Bool { get }
 
-    /// The time of the database's clock, at the start of the transaction or later.
+    /// How the process is connected to the database.
+    var transport: DatabaseTransport { get }
+
+    /// The time of the database, for columns that tell when something happened.
     func now() throws -> Timestamp
+
+    /// The time by which leases end and delayed rows become due: the columns `claimable_at` and `due_at`. It never goes
+    /// back when the clock of the machine is set, and need not equal `now()`. Compare it only with those columns.
+    func leaseTime() throws -> Timestamp
 
     /// Runs a statement without results. Each `?` stands for an argument.
     /// - Returns: The number of matched rows, including those whose values did not change.
     @discardableResult
     func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int
 
-    /// Inserts one row with an `INSERT` statement.
-    /// - Returns: False if a row with the same primary or unique key exists. The transaction continues.
+    /// Runs an `INSERT` statement.
+    /// - Returns: False if a row with the same primary or unique key exists. Then no row of the statement is inserted, and
+    ///   the transaction continues.
     func insert(_ sql: String, _ arguments: [SQLValue]) throws -> Bool
 
     func query(_ sql: String, _ arguments: [SQLValue]) throws -> [SQLRow]
@@ -67,13 +72,9 @@ protocol SQLConnection {
     func hasTable(_ name: String) throws -> Bool
 
     func hasColumn(_ name: String, of table: String) throws -> Bool
-}
 
-extension SQLConnection {
-    /// Inserts one row; see `insert(_:_:)`.
-    func insert(into table: String, _ row: KeyValuePairs<String, SQLValue>) throws -> Bool {
-        let columns = row.map(\.key).joined(separator: ", ")
-        let places = row.map { _ in "?" }.joined(separator: ", ")
-        return try insert("INSERT INTO \(table) (\(columns)) VALUES (\(places))", row.map(\.value))
-    }
+    func hasIndex(_ name: String, of table: String) throws -> Bool
+
+    /// Runs a statement of a migration. Does nothing if another process has made the same change meanwhile.
+    func migrate(_ sql: String) throws
 }

@@ -6,6 +6,38 @@ struct SQLRow: Sendable {
     /// The index of each column by its name, shared by all rows of a result.
     let columns: [String: Int]
     let values: [SQLValue]
+    /// The table of the row, for messages.
+    private var table = ""
+    /// Is before the names of the columns to read.
+    private var prefix = ""
+    /// Called for a document that cannot be read, which then counts as missing. If nil, reading it throws.
+    private var report: (@Sendable (ClairoError) -> Void)?
+
+    init(columns: [String: Int], values: [SQLValue]) {
+        self.columns = columns
+        self.values = values
+    }
+
+    /// The columns of a row of `table`. Their names in the result may have a prefix.
+    func of(_ table: String) -> SQLRow {
+        var row = self
+        row.table = table
+        return row
+    }
+
+    /// The columns with this prefix, by their names without it.
+    func prefixed(_ prefix: String) -> SQLRow {
+        var row = self
+        row.prefix = prefix
+        return row
+    }
+
+    /// The row, of which documents that cannot be read count as missing and are reported.
+    func reporting(to report: @escaping @Sendable (ClairoError) -> Void) -> SQLRow {
+        var row = self
+        row.report = report
+        return row
+    }
 
     /// The rows of a driver's result. If columns have the same name, the first is used.
     static func rows<Value>(
@@ -17,7 +49,7 @@ struct SQLRow: Sendable {
 
     subscript(column: String) -> SQLValue {
         get throws(ClairoError) {
-            guard let index = columns[column] else { throw .defect("The database's result has no column \(column)") }
+            guard let index = columns[prefix + column] else { throw .defect("The database's result has no column \(column)") }
             return values[index]
         }
     }
@@ -78,12 +110,17 @@ struct SQLRow: Sendable {
         do {
             return try JSONDecoder().decode(Document.self, from: Data(text.utf8))
         } catch {
-            throw .defect("The database's column \(column) cannot be decoded as \(Document.self)")
+            let error = invalid(column, "cannot be read as \(Document.self)")
+            guard let report else { throw error }
+            report(error)
+            return nil
         }
     }
 
-    func json<Document: Decodable>(_ column: String) throws(ClairoError) -> Document {
-        try required(column, try optionalJSON(column))
+    /// - Parameter substitute: Takes the place of a document that cannot be read, if that is reported.
+    func json<Document: Decodable>(_ column: String, or substitute: Document) throws(ClairoError) -> Document {
+        let document: Document? = try optionalJSON(column)
+        return try required(column, report == nil ? document : document ?? substitute)
     }
 
     func base64(_ column: String) throws(ClairoError) -> Data {
@@ -91,7 +128,21 @@ struct SQLRow: Sendable {
     }
 
     private func required<Value>(_ column: String, _ value: Value?) throws(ClairoError) -> Value {
-        guard let value else { throw .defect("The database's column \(column) has an invalid value") }
+        guard let value else { throw invalid(column, "has an invalid value") }
         return value
+    }
+
+    private func invalid(_ column: String, _ reason: String) -> ClairoError {
+        let id = ["id", "sequence"].lazy.compactMap { columns[prefix + $0] }.first.map { values[$0] }
+        let place =
+            switch id {
+            case .text(let id): " of the row \(id)"
+            case .integer(let id): " of the row \(id)"
+            case .null, nil: ""
+            }
+        return ClairoError(
+            kind: .defect, exitCode: .software,
+            "The column \(column)\(place) in the table \(table.isEmpty ? "of a query" : table) \(reason)",
+            advice: "Another version of Clairo, or a change by hand, may have written it. Correct it, or delete the row.")
     }
 }

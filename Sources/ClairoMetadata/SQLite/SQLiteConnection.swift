@@ -4,14 +4,19 @@ internal import SQLite
 /// An SQLite connection during one transaction.
 struct SQLiteConnection: SQLConnection {
     let connection: Connection
+    let clock: LeaseClock
 
     var dialect: SQLDialect { .sqlite }
 
     /// Always false: if a commit fails, nothing was committed.
     var mayHaveCommitted: Bool { false }
 
+    var transport: DatabaseTransport { .local }
+
     /// All processes that use the file share this machine's clock. SQLite's own clock has only millisecond resolution.
-    func now() throws -> Timestamp { .now }
+    func now() throws -> Timestamp { clock.wall }
+
+    func leaseTime() throws -> Timestamp { clock.now }
 
     func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int {
         try connection.execute(sql, arguments.map(Self.value))
@@ -37,6 +42,14 @@ struct SQLiteConnection: SQLConnection {
     func hasColumn(_ name: String, of table: String) throws -> Bool {
         try !query("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", [SQLValue(table), SQLValue(name)]).isEmpty
     }
+
+    func hasIndex(_ name: String, of table: String) throws -> Bool {
+        let sql = "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ? AND tbl_name = ?"
+        return try !query(sql, [SQLValue(name), SQLValue(table)]).isEmpty
+    }
+
+    /// The migration is one transaction, so no other process changes the schema meanwhile.
+    func migrate(_ sql: String) throws { _ = try execute(sql, []) }
 
     private static func value(_ value: SQLValue) -> Value {
         switch value {

@@ -12,13 +12,18 @@ final class SQLiteDriver: SQLDriver {
     private let readers: ConnectionPool<SQLiteWorker>
     private let writers: ConnectionPool<SQLiteWorker>
     private let writer: SQLiteWriter
+    private let clock: LeaseClock
 
     private static let readerLimit = 5
 
-    static func open(path: String, updatesSchema: Bool) async throws(ClairoError) -> SQLiteDriver {
-        let driver = SQLiteDriver(path)
+    static func open(
+        path: String, updatesSchema: Bool, machine: MachineClock = MachineClock()
+    ) async throws(ClairoError) -> SQLiteDriver {
+        let driver = SQLiteDriver(path, LeaseClock(machine))
         do {
-            try await driver.writers.run { try prepare($0, path, updatesSchema: updatesSchema) }
+            try await driver.writers.run { [clock = driver.clock] in
+                try prepare($0, path, clock, updatesSchema: updatesSchema)
+            }
         } catch {
             await driver.close()
             throw SQLiteFailure.clairoError(error, path: path)
@@ -26,15 +31,16 @@ final class SQLiteDriver: SQLDriver {
         return driver
     }
 
-    private init(_ path: String) {
+    private init(_ path: String, _ clock: LeaseClock) {
         self.path = path
+        self.clock = clock
         readers = ConnectionPool(name: "sqlite-read", limit: Self.readerLimit, idleSeconds: nil) {
             SQLiteWorker(path: path, isReader: true)
         }
         writers = ConnectionPool(name: "sqlite-write", limit: 1, idleSeconds: nil) {
             SQLiteWorker(path: path, isReader: false)
         }
-        writer = SQLiteWriter(pool: writers)
+        writer = SQLiteWriter(pool: writers, clock: clock)
     }
 
     deinit {
@@ -43,14 +49,16 @@ final class SQLiteDriver: SQLDriver {
         writers.shut(refusesWaiting: false)
     }
 
-    private static func prepare(_ worker: SQLiteWorker, _ path: String, updatesSchema: Bool) throws {
+    private static func prepare(
+        _ worker: SQLiteWorker, _ path: String, _ clock: LeaseClock, updatesSchema: Bool
+    ) throws {
         try prepareFolder(of: path)
-        let connection = try open(worker)
-        guard updatesSchema else { return }
-        if try Migration.recordedVersion(SQLiteConnection(connection: connection)) != Migration.programVersion {
-            try worker.transaction(begin: "BEGIN IMMEDIATE") {
-                _ = try Migration.apply(SQLiteConnection(connection: $0))
-            }
+        let connection = SQLiteConnection(connection: try open(worker), clock: clock)
+        if updatesSchema, try Migration.recordedVersion(connection) != Migration.programVersion {
+            try worker.transaction(begin: "BEGIN IMMEDIATE") { _ in _ = try Migration.apply(connection) }
+        }
+        if try !clock.load(connection), updatesSchema {
+            try worker.transaction(begin: "BEGIN IMMEDIATE") { _ in try clock.establish(connection) }
         }
     }
 
@@ -81,8 +89,8 @@ final class SQLiteDriver: SQLDriver {
 
     func read<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R {
         do {
-            return try await readers.run { worker in
-                try worker.transaction(begin: "BEGIN") { try body(SQLiteConnection(connection: $0)) }
+            return try await readers.run { [clock] worker in
+                try worker.transaction(begin: "BEGIN") { try body(SQLiteConnection(connection: $0, clock: clock)) }
             }
         } catch {
             throw SQLiteFailure.clairoError(error, path: path)
@@ -99,6 +107,11 @@ final class SQLiteDriver: SQLDriver {
             throw SQLiteFailure.clairoError(error, path: path)
         }
     }
+
+    /// Reads what is committed, without waiting for the writer.
+    func look<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R { try await read(body) }
+
+    func writeEach<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R { try await write(body) }
 
     func alone<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R { try await write(body) }
 

@@ -26,9 +26,13 @@ final class SQLiteWriter: Sendable {
 
     /// A pool with one connection, so that transactions run one after the other.
     private let pool: ConnectionPool<SQLiteWorker>
+    private let clock: LeaseClock
     private let waiting = Mutex<[Work]>([])
 
-    init(pool: ConnectionPool<SQLiteWorker>) { self.pool = pool }
+    init(pool: ConnectionPool<SQLiteWorker>, clock: LeaseClock) {
+        self.pool = pool
+        self.clock = clock
+    }
 
     func add(_ work: Work) {
         let isFirst = waiting.withLock { waiting in
@@ -53,7 +57,9 @@ final class SQLiteWriter: Sendable {
         do {
             // Immediate: takes the write lock first, so that nothing changes between reads and writes.
             try worker.transaction(begin: "BEGIN IMMEDIATE") { connection in
-                for work in all { endings.append(try Self.ending(of: work, connection)) }
+                let lent = SQLiteConnection(connection: connection, clock: clock)
+                try clock.record(lent)
+                for work in all { endings.append(try Self.ending(of: work, lent)) }
             }
             for ending in endings { ending(nil) }
         } catch {
@@ -65,11 +71,12 @@ final class SQLiteWriter: Sendable {
     /// Runs one body in a savepoint. Throws only if SQLite has rolled back the whole transaction, for example on a full
     /// disk.
     private static func ending(
-        of work: Work, _ connection: Connection
+        of work: Work, _ lent: SQLiteConnection
     ) throws -> @Sendable ((any Error)?) -> Void {
+        let connection = lent.connection
         try connection.execute("SAVEPOINT work")
         do {
-            let ending = try work.run(SQLiteConnection(connection: connection))
+            let ending = try work.run(lent)
             try connection.execute("RELEASE work")
             return ending
         } catch {

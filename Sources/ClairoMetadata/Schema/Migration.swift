@@ -24,6 +24,7 @@ struct Migration: Sendable {
             try connection.hasColumn("warnings", of: "jobs")
                 ? [] : ["ALTER TABLE jobs ADD COLUMN warnings \(connection.dialect.text)"]
         },
+        Migration(version: 5, name: "indexes for large tables") { try Schema5.statements($0) },
         Migration(version: 6, name: "deletions, duties, marks of garbage, sizes of dead letters") { connection in
             try Schema6.statements(connection)
         },
@@ -52,7 +53,7 @@ struct Migration: Sendable {
         try refuseNewer(version)
         var applied: [String] = []
         for migration in all where migration.version > version {
-            for statement in try migration.statements(connection) { try connection.execute(statement, []) }
+            for statement in try migration.statements(connection) { try connection.migrate(statement) }
             let isNew = try connection.insert(
                 into: "schema_migrations",
                 [

@@ -1,58 +1,79 @@
 internal import ClairoCore
 
 extension SQLMetadataStore {
-    /// Finds the first due task of each kind without locks, in a few steps through the index. Then locks and claims the
-    /// first due task of the kind with the earliest position. If others hold locks on all due tasks of that kind,
-    /// continues with the next kind.
+    /// Looks at the first due tasks of all kinds, and claims the first one that no other worker claims meanwhile.
     ///
-    /// A claimed row leaves its old entry in the index until the server purges it, and under load there are thousands
-    /// of them at the front. So the first query is a hint that skips them without checking row versions, and locking
-    /// starts where it ended.
+    /// Workers that look at the same time find the same tasks. One of them gets the first, and the others then try the
+    /// rest in different orders, so that they do not meet again.
     func claimNextTask(kinds: [WorkTask.Kind], owner: String, leaseSeconds: Double) async throws(ClairoError)
         -> WorkTask?
     {
         if kinds.isEmpty { return nil }
         let mark = ClaimMark(owner: owner, leaseSeconds: leaseSeconds)
-        return try await driver.writeByHints { connection in
-            if connection.mayHaveCommitted, let task = try connection.task(of: mark, kinds: kinds) { return task }
-            let now = try connection.now()
-            for (name, place) in try connection.due(kinds.flatMap(\.storedNames), now: now) {
-                let found = try connection.row(
-                    """
-                    SELECT * FROM tasks \(connection.liveTasks) AND live_queue_at >= ? AND claimable_at <= ?
-                    ORDER BY live_queue_at, claimable_at, id LIMIT 1 \(connection.dialect.skipLocked)
-                    """, [SQLValue(name), SQLValue(place), SQLValue(now)])
-                // The row is locked, so the task after the update is known without reading it again.
-                if let task = try found.map(WorkTask.init), try connection.claim(task.id, for: mark, now: now) {
-                    CrashPoint.reach("claim.uncommitted")
-                    return task.claimed(by: mark, at: now)
-                }
+        let names = kinds.flatMap(\.storedNames)
+        for _ in 0..<Self.claimLooks {
+            let found = try await driver.look { [report] in try $0.dueTasks(names, report: report) }
+            guard let first = found.first else { return nil }
+            for task in [first] + found.dropFirst().shuffled() {
+                if let claimed = try await claim(task, for: mark) { return claimed }
             }
-            return nil
+        }
+        return nil
+    }
+
+    /// How often to look again if other workers were faster.
+    private static var claimLooks: Int { 20 }
+
+    private func claim(_ found: DueTask, for mark: ClaimMark) async throws(ClairoError) -> WorkTask? {
+        try await driver.writeEach { connection in
+            let now = try connection.now()
+            let until = try connection.leaseTime().advanced(bySeconds: mark.leaseSeconds)
+            let isClaimed = try connection.claim(found, for: mark, until: until, now: now)
+            // The update fails if the row has changed, so the task after it is known without reading it again.
+            guard try isClaimed || connection.mayHaveCommitted && connection.holds(found.task.id, mark) else {
+                return nil
+            }
+            return found.task.claimed(by: mark, until: until, at: now)
+        }
+    }
+
+    func context(of claim: TaskClaim) async throws(ClairoError) -> TaskContext? {
+        try await driver.read { connection in
+            let video = Video.columns.map { "videos.\($0) AS video_\($0)" }.joined(separator: ", ")
+            return try connection.row(
+                "SELECT jobs.*, \(video) FROM jobs JOIN videos ON videos.id = jobs.video_id WHERE jobs.id = ?",
+                [SQLValue(claim.jobID)]
+            ).map { TaskContext(job: try Job($0), video: try Video($0.prefixed("video_"))) }
         }
     }
 
     func renewLease(_ claim: TaskClaim, leaseSeconds: Double, framesDone: Int) async throws(ClairoError) -> Bool {
-        try await driver.write { connection in
-            let now = try connection.now()
-            return try connection.execute(
+        try await driver.writeEach { connection in
+            try connection.execute(
                 """
                 UPDATE tasks SET claimable_at = ?, frames_done = ?, updated_at = ?
                 WHERE id = ? AND attempt = ? AND state = ?
                 """,
                 [
-                    SQLValue(now.advanced(bySeconds: leaseSeconds)), SQLValue(framesDone), SQLValue(now),
-                    SQLValue(claim.id), SQLValue(claim.attempt), SQLValue(WorkTask.State.running),
+                    SQLValue(try connection.leaseTime().advanced(bySeconds: leaseSeconds)), SQLValue(framesDone),
+                    SQLValue(try connection.now()), SQLValue(claim.id), SQLValue(claim.attempt),
+                    SQLValue(WorkTask.State.running),
                 ]) > 0
         }
     }
 }
 
-/// An attempt at a claim. Its id is written into the row, so that a retried transaction recognizes its own claim.
-struct ClaimMark: Sendable {
+/// An attempt at a claim. Its id is written into the row, so that a repeated call recognizes its own claim.
+private struct ClaimMark: Sendable {
     let id: MessageID = .make()
     var owner: String
     var leaseSeconds: Double
+}
+
+/// A task that was due when it was looked at.
+private struct DueTask: Sendable {
+    var task: WorkTask
+    var claimableAt: SQLValue
 }
 
 extension SQLConnection {
@@ -60,63 +81,64 @@ extension SQLConnection {
     /// scans ended tasks.
     var liveTasks: String { "\(dialect.using("tasks_to_claim")) WHERE kind = ? AND live_queue_at IS NOT NULL" }
 
+    /// The first due tasks of these kinds, in the order of the queue. The error and the result of an earlier attempt do not
+    /// matter, so a row in which they cannot be read does not stop the queue.
+    fileprivate func dueTasks(
+        _ names: [String], report: @escaping @Sendable (ClairoError) -> Void
+    ) throws -> [DueTask] {
+        let now = SQLValue(try leaseTime())
+        let most = 8
+        let kinds = names.indices.map { index in
+            """
+            SELECT * FROM (SELECT id, live_queue_at, claimable_at FROM tasks \(liveTasks) AND claimable_at <= ?
+                ORDER BY live_queue_at, claimable_at, id LIMIT \(most)) AS kind\(index)
+            """
+        }
+        return try query(
+            """
+            SELECT tasks.* FROM (\(kinds.joined(separator: " UNION ALL "))
+                ORDER BY live_queue_at, claimable_at, id LIMIT \(most)) AS due JOIN tasks ON tasks.id = due.id
+            ORDER BY tasks.live_queue_at, tasks.claimable_at, tasks.id
+            """, names.flatMap { [SQLValue($0), now] }
+        ).map { DueTask(task: try WorkTask($0.reporting(to: report)), claimableAt: try $0["claimable_at"]) }
+    }
+
     /// Claims a task with one conditional update.
-    fileprivate func claim(_ id: TaskID, for mark: ClaimMark, now: Timestamp) throws -> Bool {
+    /// - Returns: False if it is no longer as it was found.
+    fileprivate func claim(_ found: DueTask, for mark: ClaimMark, until: Timestamp, now: Timestamp) throws -> Bool {
         try execute(
             """
             UPDATE tasks SET max_attempts = CASE WHEN state = ? AND max_attempts < ? THEN max_attempts + 1
                     ELSE max_attempts END,
                 state = ?, attempt = attempt + 1, owner = ?, claim = ?, claimable_at = ?, frames_done = 0,
                 updated_at = ?
-            WHERE id = ? AND claimable_at <= ?
+            WHERE id = ? AND state = ? AND attempt = ? AND claimable_at = ?
             """,
             [
                 // The assignment of `max_attempts` must come first, because MySQL evaluates later assignments with the
                 // new values.
                 SQLValue(WorkTask.State.running), SQLValue(WorkTask.mostAttempts),
-                SQLValue(WorkTask.State.running), SQLValue(mark.owner), SQLValue(mark.id),
-                SQLValue(now.advanced(bySeconds: mark.leaseSeconds)), SQLValue(now), SQLValue(id), SQLValue(now),
+                SQLValue(WorkTask.State.running), SQLValue(mark.owner), SQLValue(mark.id), SQLValue(until),
+                SQLValue(now), SQLValue(found.task.id), SQLValue(found.task.state), SQLValue(found.task.attempt),
+                found.claimableAt,
             ]) > 0
     }
 
-    /// Returns the task taken by a claim that may have been committed.
-    fileprivate func task(of mark: ClaimMark, kinds: [WorkTask.Kind]) throws -> WorkTask? {
-        for name in kinds.flatMap(\.storedNames) {
-            let found = try row(
-                "SELECT * FROM tasks \(liveTasks) AND claim = ?",
-                [SQLValue(name), SQLValue(mark.id)])
-            if let found { return try WorkTask(found) }
-        }
-        return nil
-    }
-
-    /// Returns the kinds with due tasks and the position of the first task of each, sorted by position.
-    fileprivate func due(_ names: [String], now: Timestamp) throws -> [(name: String, place: Timestamp)] {
-        let places = names.indices.map { index in
-            """
-            (SELECT live_queue_at FROM tasks \(liveTasks) AND claimable_at <= ?
-                ORDER BY live_queue_at LIMIT 1) AS kind\(index)
-            """
-        }
-        let row = try row(
-            "SELECT \(places.joined(separator: ", "))", names.flatMap { [SQLValue($0), SQLValue(now)] })
-        var found: [(name: String, place: Timestamp)] = []
-        for (index, name) in names.enumerated() {
-            if let place = try row?.optionalTimestamp("kind\(index)") { found.append((name, place)) }
-        }
-        return found.sorted { $0.place < $1.place }
+    /// Whether a claim that may have been committed was.
+    fileprivate func holds(_ id: TaskID, _ mark: ClaimMark) throws -> Bool {
+        try row("SELECT id FROM tasks WHERE id = ? AND claim = ?", [SQLValue(id), SQLValue(mark.id)]) != nil
     }
 }
 
 extension WorkTask {
     /// Returns the task as it is after the claim.
-    fileprivate func claimed(by mark: ClaimMark, at now: Timestamp) -> WorkTask {
+    fileprivate func claimed(by mark: ClaimMark, until: Timestamp, at now: Timestamp) -> WorkTask {
         var task = self
         if state == .running, maxAttempts < WorkTask.mostAttempts { task.maxAttempts += 1 }
         (task.state, task.attempt, task.owner) = (.running, attempt + 1, mark.owner)
         task.framesDone = 0
         task.claimedAt = mark.id.time
-        (task.leaseUntil, task.updatedAt) = (now.advanced(bySeconds: mark.leaseSeconds), now)
+        (task.leaseUntil, task.updatedAt) = (until, now)
         return task
     }
 }

@@ -1,7 +1,7 @@
 internal import ClairoCore
 
-/// Transactions that lock rows of several tables lock the video first, then the job, then the tasks. This avoids
-/// deadlocks.
+/// Transactions that lock rows of several tables lock the video first, then the job, then the tasks, which avoids
+/// deadlocks. Those that end an attempt do not; see there.
 extension SQLMetadataStore {
     func startJob(_ job: Job, tasks: [WorkTask], messages: [OutboxMessage], from states: Set<Video.State>)
         async throws(ClairoError) -> Bool
@@ -35,8 +35,8 @@ extension SQLMetadataStore {
                     try connection.stop(other.id, as: .cancelled, now: now)
                 }
             }
-            for task in tasks { try connection.insert(task, now: now) }
-            for message in messages { try connection.insert(message, of: job.videoID, now: now) }
+            try connection.insert(tasks)
+            try connection.insert(messages, of: job.videoID)
             return true
         }
     }
@@ -44,9 +44,9 @@ extension SQLMetadataStore {
     func job(_ id: JobID) async throws(ClairoError) -> Job? { try await driver.read { try $0.job(id) } }
 
     func jobs(of id: VideoID) async throws(ClairoError) -> [Job] {
-        try await driver.read { connection in
+        try await driver.read { [report] connection in
             try connection.query("SELECT * FROM jobs WHERE video_id = ? ORDER BY id DESC", [SQLValue(id)])
-                .map(Job.init)
+                .map { try Job($0.reporting(to: report)) }
         }
     }
 
@@ -56,7 +56,10 @@ extension SQLMetadataStore {
             // One query for each state, so that the index provides the order.
             let found = try states.flatMap { state in
                 try connection.query(
-                    "SELECT * FROM jobs WHERE state = ? AND id > ? ORDER BY id LIMIT ?",
+                    """
+                    SELECT * FROM jobs \(connection.dialect.using("jobs_by_state"))
+                    WHERE state = ? AND id > ? ORDER BY id LIMIT ?
+                    """,
                     [SQLValue(state), SQLValue(after?.rawValue ?? ""), SQLValue(limit)]
                 ).map(Job.init)
             }
@@ -92,7 +95,7 @@ extension SQLMetadataStore {
                 }
                 try connection.stop(job.id, as: .cancelled, now: now)
                 guard let stopped = try connection.job(job.id) else { return nil }
-                for message in messages(stopped) { try connection.insert(message, of: id, now: now) }
+                try connection.insert(messages(stopped), of: id)
             case .cancelled: return connection.mayHaveCommitted ? video : nil
             case .ready, .failed, .deleting: return nil
             }
@@ -114,7 +117,7 @@ extension SQLMetadataStore {
                 return connection.mayHaveCommitted && !job.state.isFinal ? job : nil
             }
             let now = try connection.now()
-            let tasks = try connection.tasks(of: jobID)
+            let tasks = try connection.tasks(of: jobID, WorkTask.init)
             let undone = tasks.filter { $0.state != .succeeded || lost.contains($0.id) }
             let left = undone.count { $0.countsForFinish }
             let (early, again) = (
@@ -128,8 +131,8 @@ extension SQLMetadataStore {
                         claimable_at = ?, not_before = ?, frames_done = 0, updated_at = ? WHERE id = ?
                     """,
                     [
-                        SQLValue(WorkTask.State.pending), SQLValue(attempts), SQLValue(now), SQLValue(now),
-                        SQLValue(now), SQLValue(task.id),
+                        SQLValue(WorkTask.State.pending), SQLValue(attempts), SQLValue(try connection.leaseTime()),
+                        SQLValue(now), SQLValue(now), SQLValue(task.id),
                     ])
             }
             let state: Job.State = job.plan == nil ? .planning : left > 0 ? .running : .finishing
@@ -143,40 +146,9 @@ extension SQLMetadataStore {
                 "UPDATE videos SET state = ?, failure = NULL, updated_at = ? WHERE id = ?",
                 [SQLValue(Video.State.processing), SQLValue(now), SQLValue(id)])
             let pending = Set(again.map(\.id))
-            for task in try connection.tasks(of: jobID) where pending.contains(task.id) {
-                for message in messages(task) { try connection.insert(message, of: id, now: now) }
-            }
+            let revived = try connection.tasks(of: jobID, WorkTask.init).filter { pending.contains($0.id) }
+            try connection.insert(revived.flatMap(messages), of: id)
             return try connection.job(jobID)
-        }
-    }
-
-    func pendingWork() async throws(ClairoError) -> PendingWork {
-        try await driver.read { connection in
-            func count(_ sql: String, _ arguments: [SQLValue]) throws -> Int {
-                try connection.row("SELECT COUNT(*) AS count FROM \(sql)", arguments)?.int("count") ?? 0
-            }
-            return PendingWork(
-                videos: try count("videos WHERE state = ?", [SQLValue(Video.State.uploaded)]),
-                tasks: try WorkTask.Kind.allCases.reduce(0) {
-                    try $0 + count("tasks \(connection.liveTasks)", [SQLValue($1)])
-                },
-                messages: try count("outbox WHERE topic <> ?", [SQLValue(Topic.webhook)]))
-        }
-    }
-
-    func purge(olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int) async throws(ClairoError) -> Int {
-        try await driver.write { connection in
-            let now = try connection.now()
-            let limit = SQLValue(now.advanced(bySeconds: -seconds))
-            return try connection.execute("DELETE FROM dead_letters WHERE redriven_at < ?", [limit])
-                // The pipeline itself consumes the topics uploads and tasks.
-                + connection.execute(
-                    "DELETE FROM queue WHERE topic NOT IN (?, ?) AND created_at < ? AND claimable_at <= ?",
-                    [SQLValue(Topic.uploads), SQLValue(Topic.tasks), limit, SQLValue(now)])
-                // A message that a relay has claimed is kept.
-                + connection.execute(
-                    "DELETE FROM outbox WHERE topic = ? AND created_at < ? AND due_at <= ?",
-                    [SQLValue(Topic.webhook), SQLValue(now.advanced(bySeconds: -webhookSeconds)), SQLValue(now)])
         }
     }
 }
@@ -229,6 +201,7 @@ extension SQLConnection {
 
 extension Job {
     init(_ row: SQLRow) throws(ClairoError) {
+        let row = row.of("jobs")
         let warnings: [MediaWarning]? = try row.optionalJSON("warnings")
         self.init(
             id: try row.id("id"), videoID: try row.id("video_id"), state: try row.word("state"),

@@ -177,16 +177,17 @@ extension SQLConnection {
     }
 
     /// Marks a job that has succeeded after repeated attempts, and the jobs whose output it replaces.
-    func noteGarbage(ofSucceeded job: Job, now: Timestamp) throws {
-        let again = try row("SELECT id FROM tasks WHERE job_id = ? AND attempt > 1 LIMIT 1", [SQLValue(job.id)])
-        if again != nil || job.attempt > 1 {
-            try execute("UPDATE jobs SET garbage_since = ? WHERE id = ?", [SQLValue(now), SQLValue(job.id)])
-        }
+    func noteGarbage(ofSucceeded id: JobID, of video: VideoID, now: Timestamp) throws {
+        try execute(
+            """
+            UPDATE jobs SET garbage_since = ?
+            WHERE id = ? AND (attempt > 1 OR EXISTS (SELECT 1 FROM tasks WHERE job_id = jobs.id AND attempt > 1))
+            """, [SQLValue(now), SQLValue(id)])
         try execute(
             """
             UPDATE jobs SET garbage_since = ?
             WHERE video_id = ? AND id <> ? AND state = ? AND swept_at IS NULL AND garbage_since IS NULL
             """,
-            [SQLValue(now), SQLValue(job.videoID), SQLValue(job.id), SQLValue(Job.State.succeeded)])
+            [SQLValue(now), SQLValue(video), SQLValue(id), SQLValue(Job.State.succeeded)])
     }
 }

@@ -29,7 +29,10 @@ extension SQLMetadataStore {
     func upload(fingerprint: String) async throws(ClairoError) -> UploadSession? {
         try await driver.read { connection in
             try connection.row(
-                "SELECT * FROM uploads WHERE fingerprint = ? ORDER BY id DESC LIMIT 1", [SQLValue(fingerprint)]
+                """
+                SELECT * FROM uploads \(connection.dialect.using("uploads_by_fingerprint"))
+                WHERE fingerprint = ? ORDER BY id DESC LIMIT 1
+                """, [SQLValue(fingerprint)]
             ).map(UploadSession.init)
         }
     }
@@ -66,7 +69,10 @@ extension SQLMetadataStore {
     func expiredUploads(limit: Int) async throws(ClairoError) -> [UploadSession] {
         try await driver.read { connection in
             try connection.query(
-                "SELECT * FROM uploads WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ?",
+                """
+                SELECT * FROM uploads \(connection.dialect.using("uploads_by_expiry"))
+                WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ?
+                """,
                 [SQLValue(try connection.now()), SQLValue(max(0, limit))]
             ).map(UploadSession.init)
         }
@@ -81,6 +87,7 @@ extension SQLConnection {
 
 extension UploadSession {
     init(_ row: SQLRow) throws(ClairoError) {
+        let row = row.of("uploads")
         self.init(
             id: try row.id("id"), videoID: try row.id("video_id"), state: try row.word("state"),
             fingerprint: try row.text("fingerprint"), title: try row.optionalText("title"),

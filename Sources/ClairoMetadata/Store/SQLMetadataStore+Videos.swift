@@ -17,15 +17,21 @@ extension SQLMetadataStore {
             arguments.append(SQLValue(before))
         }
         let clause = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-        let sql = "SELECT * FROM videos \(clause) ORDER BY id DESC LIMIT ?"
+        let index = filter.state == nil ? driver.dialect.byPrimaryKey : driver.dialect.using("videos_by_state")
+        let sql = "SELECT * FROM videos \(index) \(clause) ORDER BY id DESC LIMIT ?"
         let bound = arguments + [SQLValue(max(0, filter.limit))]
-        return try await driver.read { try $0.query(sql, bound).map(Video.init) }
+        return try await driver.read { [report] connection in
+            try connection.query(sql, bound).map { try Video($0.reporting(to: report)) }
+        }
     }
 
     func video(sha256: String) async throws(ClairoError) -> Video? {
         try await driver.read { connection in
             try connection.row(
-                "SELECT * FROM videos WHERE sha256 = ? AND state NOT IN (?, ?, ?) ORDER BY id LIMIT 1",
+                """
+                SELECT * FROM videos \(connection.dialect.using("videos_by_sha256"))
+                WHERE sha256 = ? AND state NOT IN (?, ?, ?) ORDER BY id LIMIT 1
+                """,
                 [
                     SQLValue(sha256), SQLValue(Video.State.failed), SQLValue(Video.State.cancelled),
                     SQLValue(Video.State.deleting),
@@ -41,9 +47,9 @@ extension SQLMetadataStore {
                 // The trace id is random, so a row with this id was written by this call.
                 return try connection.mayHaveCommitted && connection.video(video.id)?.traceID == video.traceID
             }
-            let now = try connection.now()
-            try connection.insert(message, of: video.id, now: now)
+            try connection.insert([message], of: video.id)
             if let upload {
+                let now = try connection.now()
                 let count = try connection.execute(
                     "UPDATE uploads SET state = ?, version = version + 1, updated_at = ? WHERE id = ? AND state = ?",
                     [
@@ -107,7 +113,14 @@ extension SQLConnection {
 }
 
 extension Video {
+    /// The columns that `init` reads.
+    static let columns = [
+        "id", "state", "title", "original_name", "profile", "priority", "tenant", "source_bucket", "source_key",
+        "source_url", "size", "sha256", "media", "trace_id", "uploaded_at", "updated_at", "job_id", "output", "failure",
+    ]
+
     init(_ row: SQLRow) throws(ClairoError) {
+        let row = row.of("videos")
         self.init(
             id: try row.id("id"), state: try row.word("state"), title: try row.optionalText("title"),
             originalName: try row.text("original_name"), profile: try row.text("profile"),
@@ -122,9 +135,8 @@ extension Video {
 }
 
 extension SQLConnection {
-    func insert(_ rendition: Rendition) throws {
-        let isNew = try insert(
-            into: "renditions",
+    func insert(_ renditions: [Rendition]) throws {
+        let rows = renditions.map { rendition -> SQLColumns in
             [
                 "video_id": SQLValue(rendition.videoID), "job_id": SQLValue(rendition.jobID),
                 "name": SQLValue(rendition.name), "width": SQLValue(rendition.width),
@@ -132,13 +144,17 @@ extension SQLConnection {
                 "average_rate": SQLValue(rendition.averageRate), "peak_rate": SQLValue(rendition.peakRate),
                 "bytes": SQLValue(rendition.bytes), "playlist_url": SQLValue(rendition.playlistURL),
                 "mp4_url": SQLValue(rendition.mp4URL),
-            ])
-        if !isNew { throw ClairoError.defect("There are two renditions \(rendition.name)") }
+            ]
+        }
+        guard try insert(into: "renditions", rows) else {
+            throw ClairoError.defect("Two of the renditions \(renditions.map(\.name)) have the same name")
+        }
     }
 }
 
 extension Rendition {
     init(_ row: SQLRow) throws(ClairoError) {
+        let row = row.of("renditions")
         self.init(
             videoID: try row.id("video_id"), jobID: try row.id("job_id"), name: try row.text("name"),
             width: try row.int("width"), height: try row.int("height"), codec: try row.text("codec"),

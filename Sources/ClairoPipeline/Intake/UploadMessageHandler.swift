@@ -44,7 +44,9 @@ public struct UploadMessageHandler: Sendable {
     /// - Returns: The number of started jobs.
     func startMissedJobs(olderThanSeconds seconds: Double) async throws(ClairoError) -> Int {
         var count = 0
-        for video in try await metadata.videos(VideoFilter(state: .uploaded, limit: 1000))
+        // The id of a video is older than its upload, so these are candidates, and usually there are none.
+        let before = VideoID.make(at: .now.advanced(bySeconds: -seconds))
+        for video in try await metadata.videos(VideoFilter(state: .uploaded, before: before, limit: 100))
         where video.uploadedAt.seconds(since: .now) < -seconds {
             if try await start.begin(video.id) { count += 1 }
         }

@@ -221,7 +221,7 @@ public struct VideoReport: Sendable, Codable, Hashable {
         renditions = try await metadata.renditions(of: id).map { RenditionDocument($0, for: reader) }
         jobs = []
         for job in try await metadata.jobs(of: id) {
-            jobs.append(JobDocument(job, tasks: try await metadata.tasks(of: job.id), for: reader))
+            jobs.append(JobDocument(job, tasks: try await metadata.listTasks(of: job.id), for: reader))
         }
         self.video.warnings = jobs.first { $0.id == video.jobID }?.warnings
     }

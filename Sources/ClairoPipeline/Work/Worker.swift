@@ -147,9 +147,9 @@ public struct Worker: Sendable {
         _ task: WorkTask, _ lease: Lease
     ) async -> (job: Job?, outcome: Result<(Job, TaskResult), ClairoError>) {
         do throws(ClairoError) {
-            let job = try await services.metadata.job(task.jobID)
-            report(WorkerEvent(.began, task, job))
-            return (job, await execute(task, of: job, lease))
+            let context = try await services.metadata.context(of: task.claim)
+            report(WorkerEvent(.began, task, context?.job))
+            return (context?.job, await execute(task, in: context, lease))
         } catch {
             report(WorkerEvent(.began, task, nil))
             return (nil, .failure(error))
@@ -157,13 +157,14 @@ public struct Worker: Sendable {
     }
 
     private func execute(
-        _ task: WorkTask, of job: Job?, _ lease: Lease
+        _ task: WorkTask, in context: TaskContext?, _ lease: Lease
     ) async -> Result<(Job, TaskResult), ClairoError> {
         do throws(ClairoError) {
             guard task.attempt <= task.maxAttempts else {
                 throw .defect("\(task.attempt - 1) attempts started and none finished: their workers died")
             }
-            guard let job, let video = try await services.metadata.video(task.videoID) else { throw .cancelled }
+            guard let context else { throw .cancelled }
+            let (job, video) = (context.job, context.video)
             let tasks = task.kind == .finish ? try await services.metadata.tasks(of: job.id) : []
             let folder = AttemptFolder(store: services.output, task: task, plan: job.plan, lease: lease) {
                 () throws(ClairoError) in
@@ -369,5 +370,5 @@ public struct Worker: Sendable {
 }
 
 extension WorkTask {
-    var claim: TaskClaim { TaskClaim(id: id, attempt: attempt) }
+    var claim: TaskClaim { TaskClaim(self) }
 }

@@ -124,7 +124,7 @@ import Testing
         let pipeline = try await PipelineSite.make(.services, in: scratch)
         _ = try pipeline.relay()
         let id = try await pipeline.upload(try await Clip(seconds: 3).make())
-        let suspended = try pipeline.consumer(lease: PipelineSite.lease, more: ["CLAIRO_STOP_AT": "claim.uncommitted"])
+        let suspended = try pipeline.consumer(lease: PipelineSite.lease, more: ["CLAIRO_STOP_AT": "plan.uncommitted"])
         try await untilItStops(suspended)
         _ = try pipeline.consumer(lease: PipelineSite.lease)
         try await pipeline.untilFinal([id])

@@ -1,0 +1,71 @@
+internal import ClairoCore
+
+extension SQLMetadataStore {
+    /// Looks at the oldest rows of each kind without locks and deletes those that are obsolete. The rest are younger, so a
+    /// call never passes rows that it keeps.
+    func purge(olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int) async throws(ClairoError) -> Int {
+        if limit <= 0 { return 0 }
+        let letters = try await driver.look { connection in
+            let before = try connection.now().advanced(bySeconds: -seconds)
+            return try connection.query(
+                """
+                SELECT id FROM dead_letters \(connection.dialect.using("dead_letters_by_redrive"))
+                WHERE redriven_at < ? ORDER BY redriven_at LIMIT ?
+                """, [SQLValue(before), SQLValue(limit)]
+            ).map { try $0["id"] }
+        }
+        var count = try await delete(letters, "id", from: "dead_letters", "redriven_at IS NOT NULL") { _ in [] }
+        for topic in try await queuedCounts().keys where ![Topic.uploads, Topic.tasks].contains(topic) {
+            // The pipeline itself consumes the topics uploads and tasks.
+            count += try await delete(
+                try await oldest(
+                    in: "queue", by: "queue_by_topic", "topic = ?", SQLValue(topic), order: "sequence",
+                    olderThan: seconds, limit: limit), "sequence", from: "queue", "claimable_at <= ?"
+            ) { [SQLValue(try $0.leaseTime())] }
+        }
+        // A message that a relay has claimed is kept.
+        count += try await delete(
+            try await oldest(
+                in: "outbox", by: "outbox_by_lane", "lane = ?", SQLValue(OutboxLane.webhook), order: "due_at, sequence",
+                olderThan: webhookSeconds, limit: limit), "sequence", from: "outbox", "due_at <= ?"
+        ) { [SQLValue(try $0.leaseTime())] }
+        return count
+    }
+
+    /// The keys of the first messages in the order of an index, as far as they are old enough.
+    private func oldest(
+        in table: String, by index: String, _ condition: String, _ argument: SQLValue, order: String,
+        olderThan seconds: Double, limit: Int
+    ) async throws(ClairoError) -> [SQLValue] {
+        try await driver.look { connection in
+            let before = try connection.now().advanced(bySeconds: -seconds)
+            return try connection.query(
+                """
+                SELECT message.sequence AS sequence
+                FROM (SELECT sequence FROM \(table) \(connection.dialect.using(index))
+                    WHERE \(condition) ORDER BY \(order) LIMIT ?) AS first
+                JOIN \(table) AS message ON message.sequence = first.sequence WHERE message.created_at < ?
+                """, [argument, SQLValue(limit), SQLValue(before)]
+            ).map { try $0["sequence"] }
+        }
+    }
+
+    /// Deletes rows by their primary key, a few hundred at a time, if they still meet the condition.
+    private func delete(
+        _ keys: [SQLValue], _ key: String, from table: String, _ condition: String,
+        arguments: @escaping @Sendable (any SQLConnection) throws -> [SQLValue]
+    ) async throws(ClairoError) -> Int {
+        var count = 0
+        for start in stride(from: 0, to: keys.count, by: 256) {
+            let list = SQLRows.list(Array(keys[start..<min(start + 256, keys.count)]))
+            count += try await driver.writeEach { connection in
+                try connection.execute(
+                    """
+                    \(connection.dialect.delete(from: table))
+                    WHERE \(key) IN (\(list.places)) AND \(condition)
+                    """, list.values + (try arguments(connection)))
+            }
+        }
+        return count
+    }
+}
