@@ -88,11 +88,15 @@ struct DoctorCommand: EnvironmentCommand {
             if let warning { report.warn(warning) }
         }
         var metadata: (any MetadataStore)?
-        await report.note("database", MetadataDatabase.maskedURL(settings[.database])) {
+        var transport = DatabaseTransport.local
+        await report.note("database", orElse: MetadataDatabase.maskedURL(settings[.database])) {
             let store = try await services.openMetadata()
             metadata = store
             try await store.check()
+            transport = try await store.transport()
+            return MetadataDatabase.maskedURL(settings[.database]) + (transport.words.map { "; \($0)" } ?? "")
         }
+        if let warning = transport.warning { report.warn(warning) }
         var missingTopics: [String] = []
         await report.note("queue", MaskedURL.text(settings[.queue], hidesUser: true)) {
             if let kafka = try services.kafkaQueue() { return missingTopics = try await kafka.missingTopics() }
@@ -132,6 +136,28 @@ struct DoctorCommand: EnvironmentCommand {
         }
         if let failed = report.checks.compactMap(\.error).first {
             throw AlreadyReported(exitCode: ClairoError.ExitCode(rawValue: failed.exitCode) ?? .software)
+        }
+    }
+}
+
+extension DatabaseTransport {
+    /// How the connection is protected; nil without a connection.
+    fileprivate var words: String? {
+        switch self {
+        case .local: nil
+        case .socket: "Unix socket"
+        case .plain: "not encrypted"
+        case .encrypted(let version, let verifiesCertificate):
+            "encrypted with \(version), certificate \(verifiesCertificate ? "verified" : "not verified")"
+        }
+    }
+
+    fileprivate var warning: String? {
+        switch self {
+        case .plain: "others on the network can read and change what is sent; set ssl-mode=VERIFY_IDENTITY"
+        case .encrypted(_, verifiesCertificate: false):
+            "the server may be another than the one that is meant; set ssl-mode=VERIFY_IDENTITY, and ssl-ca if needed"
+        case .local, .socket, .encrypted: nil
         }
     }
 }

@@ -116,7 +116,8 @@ struct Services: Sendable {
         }
         return try await MetadataDatabase.open(
             url: settings[.database], environment: variables, updatesSchema: updatesSchema,
-            observe: metrics?.observeDatabase)
+            observe: metrics?.observeDatabase,
+            report: { [log, environment] error in log?.warn(error) ?? environment.error("warning: \(error)\n") })
     }
 
     /// A unique name of this process among all workers. The last part is random, because containers on a host network
