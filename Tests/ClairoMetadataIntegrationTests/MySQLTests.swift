@@ -1,9 +1,10 @@
 import ClairoCore
-import ClairoMetadata
 import ClairoTestSupport
 import Foundation
 import MariaDB
 import Testing
+
+@testable import ClairoMetadata
 
 /// The store on a real MariaDB server. Each test has its own database.
 @Suite(.enabled(if: MariaDBServer.isInstalled)) struct MySQLTests {
@@ -97,13 +98,82 @@ import Testing
         let error = await failure { try await store.check() }
         #expect(error?.exitCode == .configuration)
         #expect(error?.advice?.contains("clairo migrate") == true)
-        #expect(try await store.migrate().map { $0.prefix(2) } == ["2:", "3:", "4:"])
+        #expect(try await store.migrate().prefix(4).map { $0.prefix(2) } == ["2:", "3:", "4:", "5:"])
         try await store.check()
         #expect(try await store.video(video)?.originalName == "old.mp4")
+        try await Schema1Database.expectMessages(in: store)
         let tables = try await server.run("SHOW TABLES", in: database.name)
         #expect(tables.contains("outbox") && !tables.contains("inbox"))
         try await Schema1Database.expectTracks(of: job, in: store)
         #expect(try await store.job(job)?.warnings == [])
+        await store.close()
+    }
+
+    /// Whatever the server's default, each change is committed.
+    @Test func sessionsThatDoNotCommitByThemselvesAreMadeTo() async throws {
+        let server = try await MariaDBServer.shared
+        let database = try await server.makeDatabase()
+        try await server.run(
+            """
+            CREATE USER IF NOT EXISTS manual IDENTIFIED BY '\(MariaDBServer.password)';
+            GRANT ALL ON `test\\_%`.* TO manual;
+            SET GLOBAL init_connect = "SET autocommit = IF(CURRENT_USER() LIKE 'manual@%', 0, @@autocommit)"
+            """)
+        let store = try await open(server.url(database.name, user: "manual"))
+        #expect(try await !store.migrate().isEmpty)
+        #expect(try await store.migrate().isEmpty)
+        let task = try await MetadataStoreContract.create([.chunk], in: store)[0]
+        let claimed = try #require(try await store.claimNextTask(kinds: [.chunk], owner: "w", leaseSeconds: 60))
+        #expect(try await store.renewLease(TaskClaim(claimed), leaseSeconds: 60, framesDone: 7))
+        await store.close()
+        let rows = try await server.run("SELECT id, frames_done FROM tasks", in: database.name)
+        #expect(rows == "\(task.id)\t7\n")
+    }
+
+    /// Galera does not replicate user-level locks, and Percona XtraDB Cluster refuses them.
+    @Test func aMigrationTakesNoUserLevelLock() async throws {
+        let server = try await MariaDBServer.shared
+        let database = try await server.makeDatabase()
+        let isLocked = AsyncStream.makeStream(of: Void.self)
+        let isMigrated = DispatchSemaphore(value: 0)
+        async let other: Void = onConnection(to: server, database.name) { connection in
+            // The lock of earlier versions.
+            try connection.execute("SELECT GET_LOCK(CONCAT('clairo-', MD5(DATABASE())), 0)")
+            isLocked.continuation.finish()
+            isMigrated.wait()
+        }
+        for await _ in isLocked.stream {}
+        let store = try await open(database.url)
+        #expect(try await !store.migrate().isEmpty)
+        isMigrated.signal()
+        try await other
+        await store.close()
+    }
+
+    @Test func aMigrationGivesUpWaitingForATableThatOthersUse() async throws {
+        let server = try await MariaDBServer.shared
+        let database = try await server.makeDatabase()
+        let statements = Schema1Database.onMySQL(with: .make(), job: .make())
+        try await server.run(statements.joined(separator: ";\n"), in: database.name)
+        let isReading = AsyncStream.makeStream(of: Void.self)
+        let hasFailed = DispatchSemaphore(value: 0)
+        async let other: Void = onConnection(to: server, database.name) { connection in
+            try connection.run("START TRANSACTION; SELECT COUNT(*) FROM jobs")
+            isReading.continuation.finish()
+            hasFailed.wait()
+            try connection.rollback()
+        }
+        for await _ in isReading.stream {}
+        let driver = MySQLDriver(try MySQLSettings(url: database.url, environment: [:]), tableLockSeconds: 1)
+        let store = SQLMetadataStore(driver: driver, report: { _ in })
+        let error = await failure { _ = try await store.migrate() }
+        #expect(error?.kind == .transient)
+        #expect(error?.message.contains("waited 1 s") == true)
+        #expect(error?.advice?.contains("clairo migrate") == true)
+        hasFailed.signal()
+        try await other
+        #expect(try await !store.migrate().isEmpty, "it continues")
+        try await store.check()
         await store.close()
     }
 
@@ -123,6 +193,46 @@ import Testing
     }
 
     // MARK: Settings and errors
+
+    @Test func theTransportIsASocketOrAPlainConnection() async throws {
+        try await withStore { store, server, database in
+            #expect(try await store.transport() == .plain)
+            let local = try await open(server.url(database) + "?socket=" + server.socket)
+            #expect(try await local.transport() == .socket)
+            await local.close()
+        }
+    }
+
+    @Test(.enabled(if: TestTools.path(of: "openssl") != nil, "openssl is not installed"))
+    func aConnectionWithTLSIsVerifiedOnlyIfAsked() async throws {
+        let scratch = try Scratch()
+        let (key, certificate) = (scratch.path("key.pem"), scratch.path("certificate.pem"))
+        let openssl = try ChildProcess(
+            "openssl",
+            [
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost",
+                "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate,
+            ])
+        #expect(try await openssl.outcome().status == 0)
+        let server = try await MariaDBServer(
+            folder: scratch.path("mariadb"), options: ["--ssl-cert=\(certificate)", "--ssl-key=\(key)"])
+        scratch.onCleanup { server.stop() }
+        let database = try await server.makeDatabase()
+        for (options, verifies) in [
+            ("", false), ("?ssl-mode=REQUIRED", false), ("?ssl-mode=VERIFY_IDENTITY&ssl-ca=\(certificate)", true),
+        ] {
+            let store = try await open(database.url + options)
+            guard case .encrypted(let version, verifies) = try await store.transport() else {
+                Issue.record("\(options): \(try await store.transport())")
+                continue
+            }
+            #expect(version.hasPrefix("TLSv1."))
+            await store.close()
+        }
+        let store = try await open(database.url + "?ssl-mode=VERIFY_IDENTITY")
+        #expect(await failure { _ = try await store.transport() }?.exitCode == .configuration, "an unknown authority")
+        await store.close()
+    }
 
     @Test func passwordsComeFromTheURLTheEnvironmentAFileOrTheOptionFile() async throws {
         let server = try await MariaDBServer.shared

@@ -30,6 +30,16 @@ enum Schema1Database {
             task(of: job, video, kind: "chunk", number: 0, isWaiting: true),
             task(of: job, video, kind: "audio", number: 0, isWaiting: true),
             task(of: job, video, kind: "audio", number: 1, isWaiting: false),
+            """
+            INSERT INTO outbox (id, topic, message_key, headers, payload, created_at, due_at, attempts)
+            VALUES ('\(MessageID.make())', 'webhook', 'k', '{}', '{}', 0, 0, 0),
+                ('\(MessageID.make())', 'clairo.events', 'k', '{}', '{}', 0, 0, 0)
+            """,
+            """
+            INSERT INTO dead_letters (id, topic, headers, payload, failure, attempts, created_at, redriven_at)
+            VALUES ('\(MessageID.make())', 'waiting', '{}', '', '{"kind": "defect", "message": ""}', 1, 0, NULL),
+                ('\(MessageID.make())', 'redriven', '{}', '', '{"kind": "defect", "message": ""}', 1, 0, 1)
+            """,
         ]
         return tables.flatMap { $0.statements(dialect) } + rows
     }
@@ -53,5 +63,15 @@ enum Schema1Database {
             let claimed = try await store.claimNextTask(kinds: [task.kind], owner: "w1", leaseSeconds: 60)
             #expect(claimed?.id == task.id)
         }
+    }
+
+    /// Checks that the messages and dead letters of version 1 are found.
+    static func expectMessages(in store: any MetadataStore) async throws {
+        #expect(try await store.deadLetters(topic: nil, all: false, limit: 9).map(\.topic) == ["waiting"])
+        for (lane, topic) in [(OutboxLane.webhook, "webhook"), (.queue, "clairo.events")] {
+            let claimed = try await store.claimOutbox(lane, owner: "r", limit: 9, leaseSeconds: 60)
+            #expect(claimed.map(\.topic) == [topic])
+        }
+        #expect(try await store.purge(olderThanSeconds: 3600, webhookSeconds: 3600, limit: 9) == 1)
     }
 }

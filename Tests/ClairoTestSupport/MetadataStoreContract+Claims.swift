@@ -16,6 +16,14 @@ extension MetadataStoreContract {
                 #expect(abs(lease - 60) < 0.001)
                 #expect(try await store.tasks(of: task.jobID) == [claimed])
             },
+            Clause("a worker reads the job and the video of its task at once") { store async throws in
+                let task = try await claim(try await create([.chunk], in: store)[0], in: store)
+                let context = try #require(try await store.context(of: task.claim))
+                #expect(context.job == (try await store.job(task.jobID)))
+                #expect(context.video == (try await store.video(task.videoID)))
+                #expect(try await store.deleteVideo(task.videoID))
+                #expect(try await store.context(of: task.claim) == nil)
+            },
             Clause("a claimed, delayed or ended task cannot be claimed") { store async throws in
                 let tasks = try await create([.chunk, .chunk, .chunk], delays: [0, 0, 3600], in: store)
                 _ = try await claim(tasks[0], in: store)

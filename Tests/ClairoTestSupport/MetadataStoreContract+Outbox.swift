@@ -86,6 +86,28 @@ extension MetadataStoreContract {
                     }
                 }
             },
+            Clause("any number of messages that wait for a delayed one do not hide the message behind them") {
+                store async throws in
+                // More than a claim looks at.
+                let ids = try await send(["a"] + Array(repeating: "a", count: 900) + ["b"], in: store)
+                #expect(try await claim(limit: 1, in: store).map(\.id) == [ids[0]])
+                try await store.postpone(ids[0], owner: "r1", seconds: 3600, reason: "receiver away")
+                #expect(try await claim(limit: 10, in: store).map(\.id) == [ids[901]])
+                #expect(try await claim(limit: 10, in: store).isEmpty)
+                #expect(try await store.unsentMessages() == 902)
+            },
+            Clause("of many due messages, each is claimed once, in order") { store async throws in
+                let ids = try await send((0..<500).map { "k\($0)" }, in: store)
+                var claimed: [MessageID] = []
+                while true {
+                    let some = try await claim(limit: 150, in: store)
+                    if some.isEmpty { break }
+                    claimed += some.map(\.id)
+                }
+                #expect(claimed == ids)
+                try await store.markPublished(ids, owner: "r1")
+                #expect(try await store.unsentMessages() == 0)
+            },
             Clause("webhooks are claimed separately, in their own order") { store async throws in
                 let ids = try await send(["a"], in: store)
                 let video = MetadataSamples.video()

@@ -192,6 +192,28 @@ extension MetadataStoreContract {
                 #expect(try await store.purge(olderThanSeconds: 3600, webhookSeconds: -3600, limit: 100) == 1)
                 #expect(try await store.unsentMessages() == 2)
             },
+            Clause("a purge removes up to a limit of each kind, and nothing in the end") { store async throws in
+                for _ in 0..<3 {
+                    let letter = MetadataSamples.deadLetter()
+                    try await store.addDeadLetter(letter, messages: [])
+                    #expect(try await store.redriveDeadLetter(letter.id, messages: []))
+                    try await store.enqueue([message(Topic.events, key: "k")])
+                    try await store.post([message(Topic.webhook, key: "k")], about: nil)
+                }
+                var counts: [Int] = []
+                while counts.last != 0 {
+                    counts.append(try await store.purge(olderThanSeconds: -3600, webhookSeconds: -3600, limit: 2))
+                }
+                #expect(counts == [6, 3, 0])
+                #expect(try await store.purge(olderThanSeconds: -3600, webhookSeconds: -3600, limit: 0) == 0)
+            },
+            Clause("a large batch is queued whole, without what is queued already") { store async throws in
+                let messages = (0..<300).map { message(key: "\($0)") }
+                try await store.enqueue(Array(messages[100..<110]))
+                try await store.enqueue(messages)
+                #expect(try await store.queuedCounts() == ["t": 300])
+                #expect(Set(try await take(limit: 1000, ["t"], in: store)) == Set(messages.map(\.id)))
+            },
         ]
     }
 
@@ -207,6 +229,10 @@ extension MetadataStoreContract {
 
     private static func take(_ owner: String, limit: Int, in store: any MetadataStore) async throws -> [QueuedMessage] {
         try await store.claimQueued(topics: ["t"], owner: owner, limit: limit, leaseSeconds: lease)
+    }
+
+    private static func take(limit: Int, _ topics: [String], in store: any MetadataStore) async throws -> [MessageID] {
+        try await take(topics, limit: limit, in: store).map(\.message.id)
     }
 
     private static func take(_ topics: [String], limit: Int = 100, in store: any MetadataStore) async throws

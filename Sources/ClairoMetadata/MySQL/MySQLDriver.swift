@@ -21,10 +21,11 @@ final class MySQLDriver: SQLDriver {
     private static let deadlockTries = 20
     /// How long a statement of a migration waits for the metadata lock of a table. While it waits, all other statements
     /// about the table wait behind it. The server's default is a day (MariaDB) or a year (MySQL).
-    private static let tableLockSeconds = 60
+    private let tableLockSeconds: Int
 
-    init(_ settings: MySQLSettings, connections: Int = 16) {
+    init(_ settings: MySQLSettings, connections: Int = 16, tableLockSeconds: Int = 60) {
         self.settings = settings
+        self.tableLockSeconds = tableLockSeconds
         // Idle threads end before the server would close their session.
         pool = ConnectionPool(
             name: "mysql", limit: connections, idleSeconds: Double(MySQLConnection.silentSeconds) * 0.75,
@@ -52,18 +53,18 @@ final class MySQLDriver: SQLDriver {
         var options = settings.options
         options.readTimeout = 0
         do {
-            return try await onDedicatedThread(name: "mysql-migrate") { [options, clock] in
+            return try await onDedicatedThread(name: "mysql-migrate") { [options, clock, tableLockSeconds] in
                 try ClientThread.run {
                     let lock = try MigrationLock.acquire(options)
                     defer { lock.release() }
                     let connection = try MySQLConnection.open(options)
-                    try connection.run("SET SESSION lock_wait_timeout = \(Self.tableLockSeconds)")
+                    try connection.run("SET SESSION lock_wait_timeout = \(tableLockSeconds)")
                     do {
                         return try body(
                             MySQLConnection(connection, clock, verifiesCertificate: options.tls.verifies))
                     } catch let error as MariaDBError where error.code == 1205 {
                         throw ClairoError.temporary(
-                            "The migration waited \(Self.tableLockSeconds) s for a table that others use: \(error.message)",
+                            "The migration waited \(tableLockSeconds) s for a table that others use: \(error.message)",
                             advice: "End the transactions and backups that use the tables of Clairo (SHOW PROCESSLIST "
                                 + "lists them), then run clairo migrate again; it continues.")
                     }

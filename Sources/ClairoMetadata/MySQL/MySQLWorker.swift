@@ -17,6 +17,10 @@ final class MySQLWorker {
     private let clock: ServerClock
     private var connection: Connection?
     private var hasRightSchema = false
+    private var lastSlowLook: ContinuousClock.Instant?
+
+    /// A look that takes longer has passed many old versions of rows.
+    private static let slowLook = Duration.milliseconds(10)
 
     init(_ options: ConnectionOptions, _ clock: ServerClock) {
         self.options = options
@@ -58,12 +62,22 @@ final class MySQLWorker {
         clock.forget()
     }
 
+    /// A look takes a few steps through an index. But rows that were changed or deleted stay in the index until the server
+    /// purges them, which a long backup prevents, and for each of them a reader of committed data looks for the version to
+    /// show. So for a minute after a slow look, looks read uncommitted data, which passes them quickly. That takes one more
+    /// statement.
     private func look<R>(_ lent: MySQLConnection, _ body: SQLBody<R>) throws -> R {
-        // Read the time first: without SESSION or GLOBAL, the level applies to the next statement only.
-        _ = try lent.now()
-        try lent.connection.run("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
+        let readsUncommitted = lastSlowLook.map { .now - $0 < .seconds(60) } ?? false
+        if readsUncommitted {
+            // Read the time first: without SESSION or GLOBAL, the level applies to the next statement only.
+            _ = try lent.now()
+            try lent.connection.run("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
+        }
+        let start = ContinuousClock.now
         do {
-            return try body(lent)
+            let result = try body(lent)
+            if !readsUncommitted, .now - start > Self.slowLook { lastSlowLook = .now }
+            return result
         } catch {
             // The level may still be pending.
             disconnect()

@@ -15,8 +15,7 @@ protocol SQLDriver: Sendable {
     /// Runs queries. Each query sees the data committed before it. The queries need not share a snapshot.
     func read<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
-    /// Runs one query whose result is only a hint for a conditional update, without locks. If the engine supports it, the
-    /// query sees uncommitted data, which avoids searching older versions of rows that others are changing.
+    /// Runs one query whose result is only a hint for a conditional update, without locks. It may see uncommitted data.
     func look<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
     /// Runs a transaction. It is committed when the body returns and rolled back when it throws.

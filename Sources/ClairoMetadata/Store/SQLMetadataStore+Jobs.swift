@@ -176,7 +176,8 @@ extension SQLConnection {
         try noteGarbage(ofStopped: id, now: now)
         try execute(
             """
-            UPDATE tasks SET state = ?, owner = NULL, claimable_at = NULL, updated_at = ?
+            UPDATE tasks \(dialect.using("tasks_by_job"))
+            SET state = ?, owner = NULL, claimable_at = NULL, updated_at = ?
             WHERE job_id = ? AND state IN (?, ?)
             """,
             [

@@ -80,12 +80,16 @@ extension SQLMetadataStore {
                     SQLValue(Job.State.succeeded), try .json(result.warnings), SQLValue(now), SQLValue(now),
                     SQLValue(claim.jobID),
                 ])
-            try connection.execute(
-                "UPDATE videos SET state = ?, output = ?, failure = NULL, updated_at = ? WHERE id = ?",
-                [SQLValue(Video.State.ready), try .json(output), SQLValue(now), SQLValue(claim.videoID)])
+            let publish = "UPDATE videos SET state = ?, output = ?, failure = NULL, updated_at = ? WHERE id = ?"
+            let values = [
+                SQLValue(Video.State.ready), try .json(output), SQLValue(now), SQLValue(claim.videoID),
+            ]
+            if try connection.execute(publish + " AND output IS NULL", values) == 0 {
+                // Renditions of the previous job are no longer part of the video's output.
+                try connection.execute("DELETE FROM renditions WHERE video_id = ?", [SQLValue(claim.videoID)])
+                try connection.execute(publish, values)
+            }
             try connection.noteGarbage(ofSucceeded: claim.jobID, of: claim.videoID, now: now)
-            // Renditions of the previous job are no longer part of the video's output.
-            try connection.execute("DELETE FROM renditions WHERE video_id = ?", [SQLValue(claim.videoID)])
             try connection.insert(renditions)
             try connection.insert(messages, of: claim.videoID)
             return true
