@@ -7,6 +7,7 @@ internal import Foundation
 ///
 ///     clairo-bench migrate URL                    only bring the schema up to date
 ///     clairo-bench store URL CLIENTS CLAIMS       a store that is filled already: times in milliseconds
+///     clairo-bench statements URL ROUNDS          the same: each statement of the daemons
 ///     clairo-bench register URL JOBS              uploads without bytes
 ///     clairo-bench pipeline URL QUEUE JOBS SLOTS  all of them through the pipeline, with tasks that do nothing
 @main
@@ -19,6 +20,8 @@ struct ClairoBench {
             try await withStore(words[1]) { _ in }
         case ("store", 4, 2):
             try await withStore(words[1]) { try show(await measure($0, clients: numbers[0], claims: numbers[1])) }
+        case ("statements", 3, 1):
+            try show(await StatementBench(url: words[1], rounds: numbers[0]).run())
         case ("register", 3, 1):
             try await withStore(words[1]) { try await PipelineBench.register($0, jobs: numbers[0]) }
         case ("pipeline", 5, 2):
@@ -27,7 +30,7 @@ struct ClairoBench {
             }
         default:
             FileHandle.standardError.write(
-                Data("usage: clairo-bench migrate|store|register|pipeline URL …; see its source\n".utf8))
+                Data("usage: clairo-bench migrate|store|statements|register|pipeline URL …; see its source\n".utf8))
             exit(64)
         }
     }

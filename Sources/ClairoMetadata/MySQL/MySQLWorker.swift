@@ -17,10 +17,13 @@ final class MySQLWorker {
     private let clock: ServerClock
     private var connection: Connection?
     private var hasRightSchema = false
-    private var lastSlowLook: ContinuousClock.Instant?
+    /// The number of slow looks in a row.
+    private var slowLooks = 0
+    private var looksAtUncommittedUntil = ContinuousClock.now
 
-    /// A look that takes longer has passed many old versions of rows.
+    /// A look that takes longer has passed many old versions of rows, if it is not the only one.
     private static let slowLook = Duration.milliseconds(10)
+    private static let fewSlowLooks = 3
 
     init(_ options: ConnectionOptions, _ clock: ServerClock) {
         self.options = options
@@ -64,10 +67,10 @@ final class MySQLWorker {
 
     /// A look takes a few steps through an index. But rows that were changed or deleted stay in the index until the server
     /// purges them, which a long backup prevents, and for each of them a reader of committed data looks for the version to
-    /// show. So for a minute after a slow look, looks read uncommitted data, which passes them quickly. That takes one more
-    /// statement.
+    /// show. So for a minute after a few slow looks, looks read uncommitted data, which passes them quickly. That takes one
+    /// more statement.
     private func look<R>(_ lent: MySQLConnection, _ body: SQLBody<R>) throws -> R {
-        let readsUncommitted = lastSlowLook.map { .now - $0 < .seconds(60) } ?? false
+        let readsUncommitted = .now < looksAtUncommittedUntil
         if readsUncommitted {
             // Read the time first: without SESSION or GLOBAL, the level applies to the next statement only.
             _ = try lent.now()
@@ -76,13 +79,20 @@ final class MySQLWorker {
         let start = ContinuousClock.now
         do {
             let result = try body(lent)
-            if !readsUncommitted, .now - start > Self.slowLook { lastSlowLook = .now }
+            if !readsUncommitted { note(look: .now - start) }
             return result
         } catch {
             // The level may still be pending.
             disconnect()
             throw error
         }
+    }
+
+    private func note(look duration: Duration) {
+        slowLooks = duration > Self.slowLook ? slowLooks + 1 : 0
+        guard slowLooks >= Self.fewSlowLooks else { return }
+        slowLooks = 0
+        looksAtUncommittedUntil = .now + .seconds(60)
     }
 
     private func eachStatement<R>(_ lent: MySQLConnection, _ body: SQLBody<R>) throws -> R {

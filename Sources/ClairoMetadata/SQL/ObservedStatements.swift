@@ -44,6 +44,7 @@ struct ObservedStatements: SQLDriver {
         let base: any SQLConnection
         let observe: @Sendable (StatementEvent) -> Void
         let measuresLocks: Bool
+        let held = HeldLocks()
 
         var dialect: SQLDialect { base.dialect }
         var mayHaveCommitted: Bool { base.mayHaveCommitted }
@@ -88,12 +89,21 @@ struct ObservedStatements: SQLDriver {
             if !measuresLocks { return nil }
             // The server renews the contents of this table every 100 ms at most.
             Thread.sleep(forTimeInterval: 0.12)
-            return try base.query(
+            // The sum of integers is a decimal number.
+            let row = try base.query(
                 """
-                SELECT COALESCE(SUM(trx_rows_locked), 0) AS locks FROM information_schema.innodb_trx
+                SELECT CAST(COALESCE(SUM(trx_rows_locked), 0) AS SIGNED) AS locks FROM information_schema.innodb_trx
                 WHERE trx_mysql_thread_id = CONNECTION_ID()
                 """, []
-            ).first?.int("locks")
+            ).first
+            let all = try row?.int("locks") ?? 0
+            defer { held.count = all }
+            return all - held.count
         }
+    }
+
+    /// The record locks of a transaction before the current statement.
+    private final class HeldLocks {
+        var count = 0
     }
 }
