@@ -51,7 +51,7 @@ struct PipelineMetrics: Sendable {
                 onTrouble: trouble("the \(role) store")
             ) { () throws(ClairoError) in Self.page(try await Self.usage(of: store), role) }
         }
-        // It reads all tasks.
+        // Counting many tasks for the first time takes seconds.
         slowSources.append(
             MetricsPage("finished_tasks", freshness: .seconds(60), timeout: nil, limit: .seconds(600)) {
                 () throws(ClairoError) in
