@@ -3,8 +3,8 @@ public protocol DeadLetterRecords: Sendable {
     /// Stores a dead letter and posts `messages`. Does nothing if its id exists.
     func addDeadLetter(_ letter: DeadLetter, messages: [OutboxMessage]) async throws(ClairoError)
 
-    /// Dead letters, newest first. Without `all`, only those that were not redriven. Headers or a failure that cannot be
-    /// read are replaced in the list and reported.
+    /// Dead letters, newest first. Without `all`, only those that were not redriven. Headers or a failure that cannot
+    /// be read are replaced in the list and reported.
     func deadLetters(topic: String?, all: Bool, limit: Int) async throws(ClairoError) -> [DeadLetter]
 
     /// A dead letter; nil if there is none with this id.

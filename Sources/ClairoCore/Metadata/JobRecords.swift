@@ -3,8 +3,8 @@ public protocol JobRecords: Sendable {
     /// A job; nil if there is none with this id.
     func job(_ id: JobID) async throws(ClairoError) -> Job?
 
-    /// Jobs of a video, newest first. A document in a row that cannot be read, such as `plan`, is nil in the list and is
-    /// reported.
+    /// Jobs of a video, newest first. A document in a row that cannot be read, such as `plan`, is nil in the list and
+    /// is reported.
     func jobs(of id: VideoID) async throws(ClairoError) -> [Job]
 
     /// Jobs in these states, oldest first, after `after`.

@@ -4,9 +4,9 @@ internal import MariaDB
 /// Keeps other processes from migrating the same database: a locked row, on a connection of its own, because each
 /// statement that changes the schema commits and would release it.
 ///
-/// `GET_LOCK` would be simpler, but clusters with Galera cannot replicate it, and Percona XtraDB Cluster forbids it. There,
-/// a row lock holds on one node only; at other nodes a migration may run at the same time. That is harmless, because its
-/// statements can be repeated and a cluster runs them one after the other (total order isolation).
+/// `GET_LOCK` would be simpler, but clusters with Galera cannot replicate it, and Percona XtraDB Cluster forbids it.
+/// There, a row lock holds on one node only; at other nodes a migration may run at the same time. That is harmless,
+/// because its statements can be repeated and a cluster runs them one after the other (total order isolation).
 struct MigrationLock {
     private let connection: Connection
 

@@ -65,10 +65,10 @@ final class MySQLWorker {
         clock.forget()
     }
 
-    /// A look takes a few steps through an index. But rows that were changed or deleted stay in the index until the server
-    /// purges them, which a long backup prevents, and for each of them a reader of committed data looks for the version to
-    /// show. So for a minute after a few slow looks, looks read uncommitted data, which passes them quickly. That takes one
-    /// more statement.
+    /// A look takes a few steps through an index. But rows that were changed or deleted stay in the index until the
+    /// server purges them, which a long backup prevents, and for each of them a reader of committed data looks for the
+    /// version to show. So for a minute after a few slow looks, looks read uncommitted data, which passes them quickly.
+    /// That takes one more statement.
     private func look<R>(_ lent: MySQLConnection, _ body: SQLBody<R>) throws -> R {
         let readsUncommitted = .now < looksAtUncommittedUntil
         if readsUncommitted {

@@ -4,8 +4,8 @@ internal import Synchronization
 /// The server's clock, read every few seconds and counted on in between, so that transactions need no statement for the
 /// time.
 ///
-/// All machines compare times of one clock, the server's. What a process assumes differs from it by half the duration of
-/// the statement that read it, at most 50 ms, far less than the tenth of a lease that a worker keeps in reserve. The
+/// All machines compare times of one clock, the server's. What a process assumes differs from it by half the duration
+/// of the statement that read it, at most 50 ms, far less than the tenth of a lease that a worker keeps in reserve. The
 /// connections of a process share one reading, so its time does not go back from one transaction to the next.
 final class ServerClock: Sendable {
     /// Times are in microseconds.

@@ -35,8 +35,10 @@ struct ObservedStatements: SQLDriver {
 
     private func observing<R>(_ body: @escaping SQLBody<R>, locks: Bool) -> SQLBody<R> {
         { [observer] connection in
-            try body(
-                Connection(base: connection, observe: observer.observe, measuresLocks: locks && connection.dialect.hasClock))
+            // SQLite has no row locks.
+            let measuresLocks = locks && !connection.dialect.lock.isEmpty
+            return try body(
+                Connection(base: connection, observe: observer.observe, measuresLocks: measuresLocks))
         }
     }
 
@@ -54,15 +56,15 @@ struct ObservedStatements: SQLDriver {
         func leaseTime() throws -> Timestamp { try base.leaseTime() }
 
         func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int {
-            try observing(sql) { try base.execute(sql, arguments) } rows: { $0 }
+            try observing(sql, rows: { $0 }) { try base.execute(sql, arguments) }
         }
 
         func insert(_ sql: String, _ arguments: [SQLValue]) throws -> Bool {
-            try observing(sql) { try base.insert(sql, arguments) } rows: { $0 ? 1 : 0 }
+            try observing(sql, rows: { $0 ? 1 : 0 }) { try base.insert(sql, arguments) }
         }
 
         func query(_ sql: String, _ arguments: [SQLValue]) throws -> [SQLRow] {
-            try observing(sql, isQuery: true) { try base.query(sql, arguments) } rows: { $0.count }
+            try observing(sql, rows: \.count, isQuery: true) { try base.query(sql, arguments) }
         }
 
         func hasTable(_ name: String) throws -> Bool { try base.hasTable(name) }
@@ -74,7 +76,7 @@ struct ObservedStatements: SQLDriver {
         func migrate(_ sql: String) throws { try base.migrate(sql) }
 
         private func observing<R>(
-            _ sql: String, isQuery: Bool = false, _ body: () throws -> R, rows: (R) -> Int
+            _ sql: String, rows: (R) -> Int, isQuery: Bool = false, _ body: () throws -> R
         ) throws -> R {
             let start = ContinuousClock.now
             let result = try body()

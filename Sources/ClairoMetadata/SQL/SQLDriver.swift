@@ -21,8 +21,8 @@ protocol SQLDriver: Sendable {
     /// Runs a transaction. It is committed when the body returns and rolled back when it throws.
     func write<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
-    /// Like `write`, for a body whose statements need not share a transaction. If the engine supports it, each commits by
-    /// itself, without statements to begin and to commit. A body that throws may leave earlier changes.
+    /// Like `write`, for a body whose statements need not share a transaction. If the engine supports it, each commits
+    /// by itself, without statements to begin and to commit. A body that throws may leave earlier changes.
     func writeEach<R: Sendable>(_ body: @escaping SQLBody<R>) async throws(ClairoError) -> R
 
     /// Runs a body, with any schema version, while no other process runs one. It is one transaction if the engine
@@ -62,8 +62,8 @@ protocol SQLConnection {
     func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int
 
     /// Runs an `INSERT` statement.
-    /// - Returns: False if a row with the same primary or unique key exists. Then no row of the statement is inserted, and
-    ///   the transaction continues.
+    /// - Returns: False if a row with the same primary or unique key exists. Then no row of the statement is
+    ///   inserted, and the transaction continues.
     func insert(_ sql: String, _ arguments: [SQLValue]) throws -> Bool
 
     func query(_ sql: String, _ arguments: [SQLValue]) throws -> [SQLRow]

@@ -49,7 +49,9 @@ struct SQLRow: Sendable {
 
     subscript(column: String) -> SQLValue {
         get throws(ClairoError) {
-            guard let index = columns[prefix + column] else { throw .defect("The database's result has no column \(column)") }
+            guard let index = columns[prefix + column] else {
+                throw .defect("The database's result has no column \(column)")
+            }
             return values[index]
         }
     }
@@ -143,6 +145,6 @@ struct SQLRow: Sendable {
         return ClairoError(
             kind: .defect, exitCode: .software,
             "The column \(column)\(place) in the table \(table.isEmpty ? "of a query" : table) \(reason)",
-            advice: "Another version of Clairo, or a change by hand, may have written it. Correct it, or delete the row.")
+            advice: "Another version of Clairo or somebody by hand may have written it. Correct it, or delete the row.")
     }
 }

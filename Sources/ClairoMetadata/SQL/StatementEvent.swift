@@ -8,8 +8,8 @@ public struct StatementEvent: Sendable {
     public var rows: Int
     /// Whether it is a query.
     public var isQuery: Bool
-    /// The number of record locks that it took and that the transaction still holds. InnoDB counts the entry of an index
-    /// and its row as two. Nil unless measured.
+    /// The number of record locks that it took and that the transaction still holds. InnoDB counts the entry of an
+    /// index and its row as two. Nil unless measured.
     public var locks: Int?
 }
 

@@ -5,9 +5,9 @@ internal import Synchronization
 ///
 /// All processes that use the file run on one machine, so they could compare times of its wall clock. But if that clock
 /// is set back by an hour, the leases of dead workers last an hour longer, and retries wait as long; if it is set
-/// forward, the leases of live workers end at once. So this clock counts from the start of the machine, which nobody can
-/// set, plus an offset that the table `lease_clock` holds for this start. Only when the machine has started anew is the
-/// offset taken from the wall clock again, but never so that the clock goes back behind the last time recorded.
+/// forward, the leases of live workers end at once. So this clock counts from the start of the machine, which nobody
+/// can set, plus an offset that the table `lease_clock` holds for this start. Only when the machine has started anew is
+/// the offset taken from the wall clock again, but never so that the clock goes back behind the last time recorded.
 ///
 /// A wrong wall clock at that moment does no harm: these times are compared only with one another.
 final class LeaseClock: Sendable {

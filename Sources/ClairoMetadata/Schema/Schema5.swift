@@ -2,8 +2,8 @@
 ///
 /// - `outbox.lane`: messages for the webhook and for the queue are in separate parts of an index, so that neither are
 ///   read on the way to the other.
-/// - `dead_letters.waiting_at`: `created_at` until the dead letter is redriven, then null. So the list of those that wait
-///   passes no others, and purging finds those that do not wait.
+/// - `dead_letters.waiting_at`: `created_at` until the dead letter is redriven, then null. So the list of those that
+///   wait passes no others.
 /// - `tasks_by_state`: counts tasks without reading their rows, and finds running and delayed ones.
 /// - `lease_clock`: see `LeaseClock`.
 enum Schema5 {

@@ -4,10 +4,10 @@ internal import Synchronization
 /// Counts the rows of large tables without a long statement.
 ///
 /// A count over an index takes a second for five million rows. So rows are counted in slices: ranges of an index with
-/// about `sliceRows` rows each. Rows that were added since the last call extend the last slice and begin new ones. Of the
-/// older slices, each call counts some again, in turn. With up to that number of slices, all are counted each time and the
-/// sum is exact; with more, changes of older rows appear after a few calls. Nothing is stored, so no transaction pays for
-/// the counts, and no count can go wrong for good.
+/// about `sliceRows` rows each. Rows that were added since the last call extend the last slice and begin new ones. Of
+/// the older slices, each call counts some again, in turn. With up to that number of slices, all are counted each time
+/// and the sum is exact; with more, changes of older rows appear after a few calls. Nothing is stored, so no
+/// transaction pays for the counts, and no count can go wrong for good.
 final class RowCounts: Sendable {
     /// Rows that are adjacent in an index, in the order of `key`.
     struct Series: Sendable, Hashable {

@@ -81,8 +81,8 @@ extension SQLConnection {
     /// scans ended tasks.
     var liveTasks: String { "\(dialect.using("tasks_to_claim")) WHERE kind = ? AND live_queue_at IS NOT NULL" }
 
-    /// The first due tasks of these kinds, in the order of the queue. The error and the result of an earlier attempt do not
-    /// matter, so a row in which they cannot be read does not stop the queue.
+    /// The first due tasks of these kinds, in the order of the queue. The error and the result of an earlier attempt do
+    /// not matter, so a row in which they cannot be read does not stop the queue.
     fileprivate func dueTasks(
         _ names: [String], report: @escaping @Sendable (ClairoError) -> Void
     ) throws -> [DueTask] {

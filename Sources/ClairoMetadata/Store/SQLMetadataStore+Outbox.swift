@@ -6,9 +6,9 @@ internal import Foundation
 extension SQLMetadataStore {
     /// Looks at the first due messages of the lane and claims those that need not wait.
     ///
-    /// A message waits until older messages with its topic and key are deleted. After an outage of the webhook's receiver,
-    /// hundreds of thousands may be due and wait for messages that are delayed. Each look finds the same ones, so those of
-    /// a full look are put off until the message that they wait for is due.
+    /// A message waits until older messages with its topic and key are deleted. After an outage of the webhook's
+    /// receiver, hundreds of thousands may be due and wait for messages that are delayed. Each look finds the same
+    /// ones, so those of a full look are put off until the message that they wait for is due.
     func claimOutbox(_ lane: OutboxLane, owner: String, limit: Int, leaseSeconds: Double) async throws(ClairoError)
         -> [OutboxMessage]
     {

@@ -1,8 +1,8 @@
 internal import ClairoCore
 
 extension SQLMetadataStore {
-    /// Looks at the oldest rows of each kind without locks and deletes those that are obsolete. The rest are younger, so a
-    /// call never passes rows that it keeps.
+    /// Looks at the oldest rows of each kind without locks and deletes those that are obsolete. The rest are younger,
+    /// so a call never passes rows that it keeps.
     func purge(olderThanSeconds seconds: Double, webhookSeconds: Double, limit: Int) async throws(ClairoError) -> Int {
         if limit <= 0 { return 0 }
         let letters = try await driver.look { connection in

@@ -92,7 +92,8 @@ extension SQLMetadataStore {
                 [SQLValue(until)] + list.values + [SQLValue(owner)])
             if count == ids.count { return ids }
             let held = try connection.query(
-                "SELECT id FROM queue \(byID) WHERE id IN (\(list.places)) AND owner = ?", list.values + [SQLValue(owner)])
+                "SELECT id FROM queue \(byID) WHERE id IN (\(list.places)) AND owner = ?",
+                list.values + [SQLValue(owner)])
             return try held.map { try $0.id("id") }
         }
     }
@@ -126,8 +127,8 @@ extension SQLConnection {
         """
     }
 
-    /// Sequence numbers of messages that can be claimed. A message waits until older messages with its topic and key are
-    /// removed.
+    /// Sequence numbers of messages that can be claimed. A message waits until older messages with its topic and key
+    /// are removed.
     fileprivate func dueQueued(_ topic: String, limit: Int) throws -> [Int64] {
         try query(
             """

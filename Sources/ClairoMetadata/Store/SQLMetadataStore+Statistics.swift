@@ -61,8 +61,8 @@ extension SQLMetadataStore {
         }
     }
 
-    /// Runs queries and counts. If a table has too many new rows for one call, continues in further calls, between which
-    /// others get the connection.
+    /// Runs queries and counts. If a table has too many new rows for one call, continues in further calls, between
+    /// which others get the connection.
     private func counting<R: Sendable>(
         _ body: @escaping @Sendable (any SQLConnection, Counting) throws -> R
     ) async throws(ClairoError) -> R {

@@ -3,10 +3,10 @@ internal import ClairoCore
 /// The transactions that end an attempt. A repeated call returns the same result, because the attempt number in the row
 /// identifies the claim.
 ///
-/// They change the task first. Once its row is changed, the claim is certain and nobody else can end it, so what follows
-/// needs no further reads. Transactions that stop a job lock the video, the job and then the tasks. If one of them meets
-/// one of these, the server ends one of both as a deadlock, and the driver runs it again. That is rare, and saves a
-/// statement in each of these.
+/// They change the task first. Once its row is changed, the claim is certain and nobody else can end it, so what
+/// follows needs no further reads. Transactions that stop a job lock the video, the job and then the tasks. If one of
+/// them meets one of these, the server ends one of both as a deadlock, and the driver runs it again. That is rare, and
+/// saves a statement in each of these.
 extension SQLMetadataStore {
     func tasks(of id: JobID) async throws(ClairoError) -> [WorkTask] {
         try await driver.read { try $0.tasks(of: id, WorkTask.init) }
@@ -185,7 +185,8 @@ extension SQLConnection {
     }
 
     fileprivate func succeed(
-        _ claim: TaskClaim, result: TaskResult, now: Timestamp, if condition: (sql: String, arguments: [SQLValue])? = nil
+        _ claim: TaskClaim, result: TaskResult, now: Timestamp,
+        if condition: (sql: String, arguments: [SQLValue])? = nil
     ) throws -> Bool {
         try end(
             claim, as: .succeeded,

@@ -7,9 +7,10 @@ internal import Synchronization
 /// returned. If the condition of an update fails and `mayHaveCommitted` is true, the first run may be the reason. The
 /// body then checks whether the row is in the state that the first run would have left.
 ///
-/// Daemons look for work all the time, in tables with millions of rows. So a call that looks for rows and then changes them
-/// first looks without locks, along an index, for a bounded number of rows. Then it changes these by their primary keys,
-/// each only if it is still as it was found. So nobody waits for a search, and nothing is locked that is not changed.
+/// Daemons look for work all the time, in tables with millions of rows. So a call that looks for rows and then changes
+/// them first looks without locks, along an index, for a bounded number of rows. Then it changes these by their primary
+/// keys, each only if it is still as it was found. So nobody waits for a search, and nothing is locked that is not
+/// changed.
 struct SQLMetadataStore: MetadataStore {
     let driver: any SQLDriver
     let counts = RowCounts()
