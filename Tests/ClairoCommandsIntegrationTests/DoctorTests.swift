@@ -21,6 +21,19 @@ import Testing
         #expect(!outcome.text.contains("FAIL") && outcome.errors.isEmpty)
     }
 
+    @Test(.enabled(if: MariaDBServer.isInstalled)) func tellsWhetherTheConnectionToTheDatabaseIsEncrypted() async throws {
+        let database = try await MariaDBServer.shared.makeDatabase()
+        let environment = [
+            "CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path, "CLAIRO_DATABASE": database.url,
+        ]
+        let migration = try await ClairoProcess.run(arguments: ["migrate"], environment: environment)
+        #expect(migration.status == 0, "\(migration)")
+        let outcome = try await ClairoProcess.run(arguments: ["doctor"], environment: environment)
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.text.contains("/\(database.name); not encrypted\n      warning: "), "\(outcome)")
+        #expect(outcome.text.contains("ssl-mode=VERIFY_IDENTITY"))
+    }
+
     @Test(.enabled(if: SmallDisk.isPossible, "a small file system can only be mounted by root"))
     func reportsAFullDisk() async throws {
         let disk = try await SmallDisk(scratch, kilobytes: 64)
