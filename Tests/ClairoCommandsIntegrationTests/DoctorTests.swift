@@ -21,7 +21,8 @@ import Testing
         #expect(!outcome.text.contains("FAIL") && outcome.errors.isEmpty)
     }
 
-    @Test(.enabled(if: MariaDBServer.isInstalled)) func tellsWhetherTheConnectionToTheDatabaseIsEncrypted() async throws {
+    @Test(.enabled(if: MariaDBServer.isInstalled)) func tellsWhetherTheConnectionToTheDatabaseIsEncrypted() async throws
+    {
         let database = try await MariaDBServer.shared.makeDatabase()
         let environment = [
             "CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path, "CLAIRO_DATABASE": database.url,
