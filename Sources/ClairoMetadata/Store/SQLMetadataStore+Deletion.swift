@@ -12,7 +12,7 @@ extension SQLMetadataStore {
             for job in try connection.query(jobs, [SQLValue(id)]).map(Job.init) where !job.state.isFinal {
                 try connection.stop(job.id, as: .cancelled, now: now)
                 guard let stopped = try connection.job(job.id) else { continue }
-                for message in messages(stopped) { try connection.insert(message, of: id, now: now) }
+                try connection.insert(messages(stopped), of: id)
             }
             let last = try connection.row(
                 "SELECT MAX(writes_until) AS writes_until FROM jobs WHERE video_id = ?", [SQLValue(id)])

@@ -77,7 +77,7 @@ import Testing
         let chunk = try await running()
         let first = try #require(
             try await metadata.claimNextTask(kinds: [.chunk], owner: "w", leaseSeconds: 3600))
-        #expect(try await metadata.releaseTask(TaskClaim(id: first.id, attempt: first.attempt), messages: []))
+        #expect(try await metadata.releaseTask(TaskClaim(first), messages: []))
         try await publish(chunk)
         return chunk
     }
@@ -89,7 +89,7 @@ import Testing
             try await metadata.claimNextTask(kinds: [.chunk], owner: "w", leaseSeconds: 3600))
         #expect(
             try await metadata.succeedTask(
-                TaskClaim(id: claimed.id, attempt: claimed.attempt), result: TaskResult(), finish: finish, messages: [])
+                TaskClaim(claimed), result: TaskResult(), finish: finish, messages: [])
         )
         let last = try #require(
             try await metadata.claimNextTask(kinds: [.finish], owner: "w", leaseSeconds: 3600))
@@ -99,7 +99,7 @@ import Testing
         try output.put(JSON.encode(manifest), at: folder(chunk).place(OutputLayout.manifest))
         #expect(
             try await metadata.succeedFinish(
-                TaskClaim(id: last.id, attempt: last.attempt), result: TaskResult(), renditions: [],
+                TaskClaim(last), result: TaskResult(), renditions: [],
                 output: MetadataSamples.output, messages: []))
     }
 
@@ -152,7 +152,7 @@ import Testing
         let chunk = MetadataSamples.task(of: job)
         #expect(
             try await metadata.succeedPlan(
-                TaskClaim(id: plan.id, attempt: plan.attempt), result: TaskResult(), plan: MetadataSamples.plan,
+                TaskClaim(plan), result: TaskResult(), plan: MetadataSamples.plan,
                 tasks: [chunk], messages: []))
         try output.put(Data("segment".utf8), at: folder(chunk).place("video/180p/00001.m4s"))
         try await publish(chunk)
@@ -322,7 +322,7 @@ import Testing
         #expect(try await metadata.video(chunk.videoID) == nil)
         #expect(
             try await metadata.renewLease(
-                TaskClaim(id: claimed.id, attempt: claimed.attempt), leaseSeconds: 600, framesDone: 0) == false)
+                TaskClaim(claimed), leaseSeconds: 600, framesDone: 0) == false)
     }
 
     /// A process that was suspended in the middle of a request writes after the video is gone.
