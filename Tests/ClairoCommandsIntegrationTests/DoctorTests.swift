@@ -82,7 +82,8 @@ import Testing
                 "CLAIRO_HOME": scratch.path("home"), "HOME": scratch.path,
             ]) { $1 })
         #expect(outcome.status == 0, "\(outcome)")
-        #expect(outcome.text.contains("ok    raw store: s3://\(bucket)/raw\n      warning: the server refuses \(header) ("))
+        #expect(
+            outcome.text.contains("ok    raw store: s3://\(bucket)/raw\n      warning: the server refuses \(header) ("))
         #expect(outcome.text.contains("; DeleteObjects ("))
     }
 

@@ -4,10 +4,11 @@ import Testing
 @Suite struct PartSizesTests {
     private static let mebibyte: Int64 = 1 << 20
 
-    @Test(arguments: [
-        (0, 8), (1, 8), (8 << 20, 8), (10_000 * 8 << 20, 8), (10_000 * 8 << 20 + 1, 9), (5 << 40, 525),
-        (200 << 40, 5120),
-    ] as [(Int64, Int)])
+    @Test(
+        arguments: [
+            (0, 8), (1, 8), (8 << 20, 8), (10_000 * 8 << 20, 8), (10_000 * 8 << 20 + 1, 9), (5 << 40, 525),
+            (200 << 40, 5120),
+        ] as [(Int64, Int)])
     func aKnownLengthHasEqualPartsThatHoldIt(length: Int64, mebibytes: Int) {
         let sizes = PartSizes(forLength: length)
         #expect(sizes.first == mebibytes << 20)

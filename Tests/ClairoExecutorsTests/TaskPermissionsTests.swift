@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct TaskPermissionsTests {
     private func allowed(_ work: TaskSpec.Work, _ operation: RequestHead.Operation, _ key: ObjectKey?) -> Bool {
-        let head = operation == .delete
+        let head =
+            operation == .delete
             ? RequestHead(operation: operation, keys: key.map { [$0] })
             : RequestHead(operation: operation, key: key)
         return TaskPermissions(work).allow(head)

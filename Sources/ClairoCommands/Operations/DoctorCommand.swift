@@ -79,7 +79,8 @@ struct DoctorCommand: EnvironmentCommand {
             try MediaTaskEngine.loadLibraries()
         }
         for (name, key, open) in [
-            ("raw store", Settings.Key.rawStore, services.rawStore), ("output store", .outputStore, services.outputStore),
+            ("raw store", Settings.Key.rawStore, services.rawStore),
+            ("output store", .outputStore, services.outputStore),
         ] {
             var warning: String?
             await report.note(name, MaskedURL.text(settings[key], hidesUser: true)) {

@@ -27,7 +27,8 @@ struct RunCommand: EnvironmentCommand {
     @OptionGroup(title: "Limits") var limitOptions: LimitOptions
 
     func run(_ environment: CommandEnvironment) async throws {
-        let settings = try await serviceOptions.settings(environment, own: queueOptions.flags + deliveryOptions.flags + work.flags)
+        let settings = try await serviceOptions.settings(
+            environment, own: queueOptions.flags + deliveryOptions.flags + work.flags)
         let stop = StopRequest()
         let services = Services(settings, environment, stop: stop, kafkaProperties: queueOptions.properties)
         let log = PipelineLog(milestones: false, environment)

@@ -12,7 +12,10 @@ enum Schema6 {
             index: .init(name: "jobs_with_garbage", columns: "garbage_since, id"), connection)
         statements += try columns(
             ["bytes \(d.integer)"], of: "dead_letters",
-            index: .init(name: "dead_letters_by_size", columns: "bytes"), connection)
+            index: .init(name: "dead_letters_by_size", columns: "created_at, bytes"), connection)
+        if try !connection.hasIndex("uploads_by_update", of: "uploads") {
+            statements.append("CREATE INDEX uploads_by_update ON uploads (updated_at, id)")
+        }
         return statements + [
             // Marks what earlier versions left: unsuccessful and replaced jobs, and those with repeated attempts.
             """

@@ -17,11 +17,13 @@ extension SQLMetadataStore {
             let last = try connection.row(
                 "SELECT MAX(writes_until) AS writes_until FROM jobs WHERE video_id = ?", [SQLValue(id)])
             let end = try last?.optionalTimestamp("writes_until")?.advanced(bySeconds: Deletion.quietSeconds)
+            // Leases of workers end by this clock.
+            let due = try connection.leaseTime()
             let isNew = try connection.insert(
                 into: "deletions",
                 [
-                    "video_id": SQLValue(id), "requested_at": SQLValue(now), "quiet_at": SQLValue(max(now, end ?? now)),
-                    "due_at": SQLValue(now),
+                    "video_id": SQLValue(id), "requested_at": SQLValue(now), "quiet_at": SQLValue(max(due, end ?? due)),
+                    "due_at": SQLValue(due),
                 ])
             if !isNew { throw ClairoError.defect("Video \(id) exists although it was deleted") }
             try connection.execute(
@@ -33,7 +35,7 @@ extension SQLMetadataStore {
 
     func deletion(of id: VideoID) async throws(ClairoError) -> Deletion? {
         try await driver.read { connection in
-            let now = try connection.now()
+            let now = try connection.leaseTime()
             return try connection.row("SELECT * FROM deletions WHERE video_id = ?", [SQLValue(id)])
                 .map { try Deletion($0, now: now) }
         }
@@ -41,7 +43,7 @@ extension SQLMetadataStore {
 
     func dueDeletions(limit: Int) async throws(ClairoError) -> [Deletion] {
         try await driver.read { connection in
-            let now = try connection.now()
+            let now = try connection.leaseTime()
             return try connection.query(
                 "SELECT * FROM deletions WHERE due_at <= ? ORDER BY due_at, video_id LIMIT ?",
                 [SQLValue(now), SQLValue(max(0, limit))]
@@ -51,18 +53,17 @@ extension SQLMetadataStore {
 
     func scheduleDeletion(of id: VideoID, _ next: Deletion.Next, failure: Failure?) async throws(ClairoError) {
         try await driver.write { connection in
-            let now = try connection.now()
             // The video is locked first, as in the other transactions.
             try connection.execute(
                 "UPDATE videos SET failure = ?, updated_at = ? WHERE id = ? AND state = ?",
-                [try .json(failure), SQLValue(now), SQLValue(id), SQLValue(Video.State.deleting)])
+                [try .json(failure), SQLValue(try connection.now()), SQLValue(id), SQLValue(Video.State.deleting)])
             switch next {
             case .whenQuiet:
                 try connection.execute("UPDATE deletions SET due_at = quiet_at WHERE video_id = ?", [SQLValue(id)])
             case .after(let seconds):
                 try connection.execute(
                     "UPDATE deletions SET due_at = ? WHERE video_id = ?",
-                    [SQLValue(now.advanced(bySeconds: seconds)), SQLValue(id)])
+                    [SQLValue(try connection.leaseTime().advanced(bySeconds: seconds)), SQLValue(id)])
             case .never:
                 try connection.execute("UPDATE deletions SET due_at = NULL WHERE video_id = ?", [SQLValue(id)])
             }
@@ -90,10 +91,12 @@ extension SQLConnection {
 
     /// Makes the record of a deletion a tombstone, in the transaction that deletes the video.
     func finishDeletion(of id: VideoID) throws {
-        let now = try now()
         try execute(
             "UPDATE deletions SET finished_at = ?, due_at = ? WHERE video_id = ? AND finished_at IS NULL",
-            [SQLValue(now), SQLValue(now.advanced(bySeconds: Deletion.lastLookSeconds)), SQLValue(id)])
+            [
+                SQLValue(try now()), SQLValue(try leaseTime().advanced(bySeconds: Deletion.lastLookSeconds)),
+                SQLValue(id),
+            ])
     }
 }
 

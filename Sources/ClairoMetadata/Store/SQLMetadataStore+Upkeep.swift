@@ -6,7 +6,7 @@ extension SQLMetadataStore {
         -> Bool
     {
         try await driver.write { connection in
-            let now = try connection.now()
+            let now = try connection.leaseTime()
             let until = SQLValue(now.advanced(bySeconds: leaseSeconds))
             let count = try connection.execute(
                 """
@@ -31,7 +31,7 @@ extension SQLMetadataStore {
         async throws(ClairoError)
     {
         try await driver.write { connection in
-            let now = try connection.now()
+            let now = try connection.leaseTime()
             _ = try connection.execute(
                 """
                 UPDATE duties SET owner = NULL, lease_until = ?, due_at = ?,
@@ -40,15 +40,14 @@ extension SQLMetadataStore {
                 """,
                 [
                     SQLValue(now), SQLValue(now.advanced(bySeconds: seconds)), SQLValue(succeeded ? 1 : 0),
-                    SQLValue(now),
-                    SQLValue(duty), SQLValue(owner),
+                    SQLValue(try connection.now()), SQLValue(duty), SQLValue(owner),
                 ])
         }
     }
 
     func dutyStatus(_ duty: Duty) async throws(ClairoError) -> DutyStatus? {
         try await driver.read { connection in
-            let now = try connection.now()
+            let now = try connection.leaseTime()
             return try connection.row("SELECT * FROM duties WHERE name = ?", [SQLValue(duty)]).map { row in
                 DutyStatus(
                     owner: try row.timestamp("lease_until") > now ? try row.optionalText("owner") : nil,
@@ -58,7 +57,7 @@ extension SQLMetadataStore {
     }
 }
 
-/// Marks of garbage, and bounds.
+/// Marks of garbage.
 extension SQLMetadataStore {
     func jobsWithGarbage(olderThanSeconds seconds: Double, after last: JobWithGarbage?, limit: Int)
         async throws(ClairoError) -> [JobWithGarbage]
@@ -101,61 +100,6 @@ extension SQLMetadataStore {
                 "SELECT * FROM uploads WHERE updated_at <= ? AND state <> ? ORDER BY updated_at, id LIMIT ?",
                 [SQLValue(latest), SQLValue(UploadSession.State.complete), SQLValue(max(0, limit))]
             ).map(UploadSession.init)
-        }
-    }
-
-    func trimDeadLetters(toCount count: Int, bytes: Int64, limit: Int) async throws(ClairoError) -> [RemovedDeadLetter]
-    {
-        try await driver.write { connection in
-            let total = try connection.row(
-                "SELECT COUNT(*) AS count, COALESCE(SUM(bytes), 0) AS bytes FROM dead_letters", [])
-            var tooMany = try (total?.int("count") ?? 0) - count
-            var tooLarge = try (total?.integer("bytes") ?? 0) - bytes
-            guard tooMany > 0 || tooLarge > 0 else { return [] }
-            let rows = try connection.query(
-                """
-                SELECT id, topic, created_at, redriven_at, bytes FROM dead_letters
-                ORDER BY CASE WHEN redriven_at IS NULL THEN 1 ELSE 0 END, created_at, id LIMIT ?
-                """, [SQLValue(max(0, limit))])
-            var removed: [RemovedDeadLetter] = []
-            for row in rows {
-                guard tooMany > 0 || tooLarge > 0 else { break }
-                let id: MessageID = try row.id("id")
-                try connection.execute("DELETE FROM dead_letters WHERE id = ?", [SQLValue(id)])
-                tooMany -= 1
-                tooLarge -= try row.optionalInteger("bytes") ?? 0
-                removed.append(
-                    RemovedDeadLetter(
-                        id: id, topic: try row.text("topic"), createdAt: try row.timestamp("created_at"),
-                        wasRedriven: try row.optionalTimestamp("redriven_at") != nil))
-            }
-            return removed
-        }
-    }
-
-    func trimQueue(toCount count: Int, limit: Int) async throws(ClairoError) -> Int {
-        try await driver.write { connection in
-            let now = SQLValue(try connection.now())
-            let topics = try connection.query(
-                "SELECT DISTINCT topic FROM queue WHERE topic NOT IN (?, ?)",
-                [SQLValue(Topic.uploads), SQLValue(Topic.tasks)])
-            var removed = 0
-            for topic in try topics.map({ try $0["topic"] }) {
-                // The newest message that is too many.
-                let newest = try connection.row(
-                    "SELECT sequence FROM queue WHERE topic = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?",
-                    [topic, SQLValue(max(0, count))])
-                guard let newest else { continue }
-                let rows = try connection.query(
-                    """
-                    SELECT sequence FROM queue WHERE topic = ? AND sequence <= ? AND claimable_at <= ?
-                    ORDER BY sequence LIMIT ?
-                    """, [topic, try newest["sequence"], now, SQLValue(max(0, limit))])
-                for row in rows {
-                    removed += try connection.execute("DELETE FROM queue WHERE sequence = ?", [row["sequence"]])
-                }
-            }
-            return removed
         }
     }
 }

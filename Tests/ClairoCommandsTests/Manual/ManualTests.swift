@@ -220,7 +220,8 @@ import Testing
 
     /// Options of our scripts, and of programs that a page mentions.
     private static let optionsOfOthers: Set = [
-        "--quick", "--on", "--seconds", "--images", "--clip", "--peer", "--against", "--long", "--build-arg",
+        "--quick", "--on", "--seconds", "--services", "--images", "--clip", "--peer", "--against", "--long",
+        "--build-arg",
         "--profile", "--scale", "--stack-name", "--capabilities", "--generate-completion-script",
     ]
 
