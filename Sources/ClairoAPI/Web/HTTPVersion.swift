@@ -23,8 +23,11 @@ final class HTTPVersionMark: ChannelInboundHandler, RemovableChannelHandler {
     }
 }
 
-/// Puts an `HTTPVersionMark` before the codec that drops the version. Hummingbird adds handlers only after it.
-final class HTTPVersionMarkInstaller: ChannelHandler, RemovableChannelHandler {
+/// Puts an `HTTPVersionMark` before the codec that drops the version. Hummingbird adds handlers only after it. It passes
+/// all events on: NIO takes no handler that is for neither direction.
+final class HTTPVersionMarkInstaller: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
     func handlerAdded(context: ChannelHandlerContext) {
         do {
             let pipeline = context.pipeline.syncOperations
