@@ -177,7 +177,7 @@ final class TaskChannel: Sendable {
     private func receive() -> WireMessage? { try? socket.receive(WireLimits.fromParent) }
 
     /// Exits because the connection to the parent has ended.
-    private static func leave() -> Never { _exit(ClairoError.ExitCode.temporary.rawValue) }
+    private static func leave() -> Never { _exit(ClairoError.ExitCode.inputOutput.rawValue) }
 
     func send(_ frame: WireMessage) { if !socket.send(frame) { Self.leave() } }
 
