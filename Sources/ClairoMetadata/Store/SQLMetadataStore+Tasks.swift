@@ -74,11 +74,17 @@ extension SQLMetadataStore {
                 try connection.succeed(
                     claim, result: result, now: now, if: (isCurrent, [SQLValue(Job.State.finishing)]))
             else { return try connection.has(claim, ended: .succeeded) }
+            // Repeated attempts leave garbage.
             try connection.execute(
-                "UPDATE jobs SET state = ?, warnings = ?, updated_at = ?, finished_at = ? WHERE id = ?",
+                """
+                UPDATE jobs SET state = ?, warnings = ?, updated_at = ?, finished_at = ?,
+                    garbage_since = CASE WHEN attempt > 1
+                        OR EXISTS (SELECT 1 FROM tasks WHERE job_id = jobs.id AND attempt > 1) THEN ? END
+                WHERE id = ?
+                """,
                 [
                     SQLValue(Job.State.succeeded), try .json(result.warnings), SQLValue(now), SQLValue(now),
-                    SQLValue(claim.jobID),
+                    SQLValue(now), SQLValue(claim.jobID),
                 ])
             let publish = "UPDATE videos SET state = ?, output = ?, failure = NULL, updated_at = ? WHERE id = ?"
             let values = [
@@ -88,8 +94,8 @@ extension SQLMetadataStore {
                 // Renditions of the previous job are no longer part of the video's output.
                 try connection.execute("DELETE FROM renditions WHERE video_id = ?", [SQLValue(claim.videoID)])
                 try connection.execute(publish, values)
+                try connection.noteGarbage(ofReplacedBy: claim.jobID, of: claim.videoID, now: now)
             }
-            try connection.noteGarbage(ofSucceeded: claim.jobID, of: claim.videoID, now: now)
             try connection.insert(renditions)
             try connection.insert(messages, of: claim.videoID)
             return true

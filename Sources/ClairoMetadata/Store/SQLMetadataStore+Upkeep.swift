@@ -120,13 +120,8 @@ extension SQLConnection {
             """, [SQLValue(now), until, until, SQLValue(id)])
     }
 
-    /// Marks a job that has succeeded after repeated attempts, and the jobs whose output it replaces.
-    func noteGarbage(ofSucceeded id: JobID, of video: VideoID, now: Timestamp) throws {
-        try execute(
-            """
-            UPDATE jobs SET garbage_since = ?
-            WHERE id = ? AND (attempt > 1 OR EXISTS (SELECT 1 FROM tasks WHERE job_id = jobs.id AND attempt > 1))
-            """, [SQLValue(now), SQLValue(id)])
+    /// Marks the jobs whose output a job has replaced.
+    func noteGarbage(ofReplacedBy id: JobID, of video: VideoID, now: Timestamp) throws {
         try execute(
             """
             UPDATE jobs SET garbage_since = ?
