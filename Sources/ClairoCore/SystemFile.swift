@@ -42,16 +42,15 @@ public enum SystemFile {
         return false
     }
 
-    /// The path from the root, with one slash at its beginning and none at its end.
+    /// The path from the root, with single slashes and none at its end.
     ///
-    /// Two slashes at the beginning mean the same as one on Linux, but not in a URL, where a host follows them.
+    /// Several slashes mean the same as one on Linux, but not in a URL, where a host follows two, nor in a comparison of
+    /// paths.
     public static func absolute(_ path: String) -> String {
         // By bytes, because a combining character after a slash would hide it.
         let slash = UInt8(ascii: "/")
         let whole = path.utf8.first == slash ? path : currentFolder + "/" + path
-        let rest = whole.utf8.drop { $0 == slash }
-        let end = rest.lastIndex { $0 != slash }.map(rest.index(after:)) ?? rest.startIndex
-        return "/" + String(whole[rest.startIndex..<end])
+        return "/" + whole.utf8.split(separator: slash).map { String(Substring($0)) }.joined(separator: "/")
     }
 
     private static var currentFolder: String {
