@@ -22,11 +22,16 @@ extension Services {
         return options
     }
 
+    /// Upkeep probes no media, so the sandbox is of no concern to it.
+    private func registrationOfUpkeep(_ metadata: any MetadataStore) throws(ClairoError) -> UploadRegistration {
+        try registration(metadata, limits: InputLimits(), sandbox: .off)
+    }
+
     func upkeep(
         _ metadata: any MetadataStore, options: Upkeep.Options, observer: Upkeep.Observer
     ) throws(ClairoError) -> Upkeep {
         Upkeep(
-            metadata: metadata, registration: try registration(metadata, limits: InputLimits()),
+            metadata: metadata, registration: try registrationOfUpkeep(metadata),
             output: try outputStore(), exchange: try exchangeSweep(), options: options, observer: observer)
     }
 
@@ -44,7 +49,7 @@ extension Services {
                 metrics?.count(error)
             })
         // Opened now, so that wrong settings end the daemon at its start.
-        let registration = try registration(metadata, limits: InputLimits())
+        let registration = try registrationOfUpkeep(metadata)
         let (output, exchange) = (try outputStore(), try exchangeSweep())
         return UpkeepSchedule(
             metadata, owner: Self.processName, intervalSeconds: interval,

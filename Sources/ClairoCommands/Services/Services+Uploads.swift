@@ -7,7 +7,7 @@ internal import ClairoStorage
 /// The registration of sources, both uploaded ones and existing objects.
 extension Services {
     func registration(
-        _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode = .auto
+        _ metadata: any MetadataStore, limits: InputLimits, sandbox: SandboxMode
     ) throws(ClairoError) -> UploadRegistration {
         UploadRegistration(
             store: try rawStore(), metadata: metadata, prober: try prober(limits, sandbox: sandbox))

@@ -37,9 +37,9 @@ final class RowCounts: Sendable {
     /// The number of older slices that a call counts again.
     private let recounts: Int
     /// The number of new slices that a call counts.
-    private let slicesAtOnce = 16
+    private let slicesAtOnce = 64
 
-    init(sliceRows: Int = 20_000, recounts: Int = 5) {
+    init(sliceRows: Int = 5000, recounts: Int = 20) {
         self.sliceRows = sliceRows
         self.recounts = recounts
     }
