@@ -8,7 +8,7 @@ import Testing
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    private let counts = RowCounts(sliceRows: 10, recounts: 3)
+    private let counts = RowCounts(sliceRows: 10, recounts: 3, slicesAtOnce: 16)
     private let series = RowCounts.Series(
         table: "rows", index: "rows_by_kind", condition: "kind = ?", arguments: [SQLValue("a")], key: "number")
 

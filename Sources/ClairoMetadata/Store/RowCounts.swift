@@ -37,10 +37,11 @@ final class RowCounts: Sendable {
     /// The number of older slices that a call counts again.
     private let recounts: Int
     /// The number of new slices that a call counts.
-    private let slicesAtOnce = 64
+    private let slicesAtOnce: Int
 
-    init(sliceRows: Int = 5000, recounts: Int = 20) {
+    init(sliceRows: Int = 5000, recounts: Int = 20, slicesAtOnce: Int = 64) {
         self.sliceRows = sliceRows
+        self.slicesAtOnce = slicesAtOnce
         self.recounts = recounts
     }
 
