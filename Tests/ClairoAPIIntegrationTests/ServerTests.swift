@@ -363,6 +363,15 @@ internal import Testing
         try await server.stop()
     }
 
+    /// Some clients of HTTP/1.0 read until the connection ends.
+    @Test(.timeLimit(.minutes(5))) func aConnectionOfHTTP10EndsWithTheResponse() async throws {
+        let server = try await start()
+        let connection = try RawConnection(port: server.port)
+        try await connection.send("GET /healthz HTTP/1.0\r\n\r\n")
+        #expect(try await connection.answer().status == 200)
+        try await server.stop()
+    }
+
     @Test(.timeLimit(.minutes(5))) func healthChecksAreAnsweredWhileAllRequestThreadsAreBusy() async throws {
         let server = try await start()
         let gate = Gate()

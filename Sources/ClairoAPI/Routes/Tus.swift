@@ -193,7 +193,7 @@ struct Tus {
         do {
             result = .success(try await receive(context, handover, checksum: checksum, slot: slot))
         } catch {
-            result = .failure(error)
+            result = .failure(Self.repeatable(error))
         }
         return try await conclude(await handover.take(), result)
     }
@@ -201,6 +201,15 @@ struct Tus {
     private static let locked = APIError(
         .init(code: 423, reasonPhrase: "Locked"), "locked", "Another request is writing to this upload",
         headers: [.retryAfter: "1"])
+
+    /// The error to report to a sender that is too slow: 503 in place of 408. tus-js-client and tus-java-client go on after
+    /// 503 where the upload stopped, but give up after 408. A slow line can then still send a large file.
+    private static func repeatable(_ error: any Error) -> any Error {
+        guard var error = error as? APIError, error.status == .requestTimeout else { return error }
+        error.status = .serviceUnavailable
+        error.headers[.retryAfter] = "1"
+        return error
+    }
 
     /// Receives the request's bytes.
     /// - Returns: The checksum to verify, if any.

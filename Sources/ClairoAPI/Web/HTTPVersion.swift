@@ -8,7 +8,8 @@ extension HTTPRequest {
     var isHTTP10: Bool { headerFields[HTTPVersionMark.field] != nil }
 }
 
-/// Marks requests of HTTP/1.0 with a header, because the types of HTTPTypes have no version.
+/// Marks requests of HTTP/1.0 with a header, because the types of HTTPTypes have no version. Their connection ends with
+/// the response unless the client asks to keep it, because some clients read until then.
 final class HTTPVersionMark: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -18,7 +19,10 @@ final class HTTPVersionMark: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
         head.headers.remove(name: Self.field.canonicalName)
-        if head.version == .http1_0 { head.headers.add(name: Self.field.canonicalName, value: "1.0") }
+        if head.version == .http1_0 {
+            head.headers.add(name: Self.field.canonicalName, value: "1.0")
+            if !head.isKeepAlive { head.headers.replaceOrAdd(name: "Connection", value: "close") }
+        }
         context.fireChannelRead(wrapInboundOut(.head(head)))
     }
 }
