@@ -14,11 +14,12 @@ enum FailurePolicy {
 
     /// A defect is retried, because its cause may be transient: a flipped bit, or a worker of another version. But the
     /// task is dead-lettered this many attempts before `maxAttempts`, so after three of five by default. (`maxAttempts`
-    /// grows with each attempt that does not count: a lost worker, lack of capacity, a refusal.)
+    /// grows with each attempt that does not count: a lost worker, lack of capacity, a refusal, an outage.)
     static let attemptsSparedForDefects = 2
-    /// The maximum number of attempts of a task that lacks capacity, in case the task itself is too large for every
-    /// worker. At up to five minutes each, they take days. The task then fails, and an operator can retry it.
-    static let mostAttemptsForRoom = 1000
+    /// The maximum number of attempts of a task that lacks capacity or a service, in case the task itself is too large
+    /// for every worker, or names a host that does not exist. At up to five minutes each, they take days. The task then
+    /// fails, and an operator can retry it.
+    static let mostAttemptsForServices = 1000
     static let longestDelay = 300.0
 
     /// - Parameter jitter: 0 to 1. Spreads the retries of workers that failed at the same time.
@@ -30,11 +31,15 @@ enum FailurePolicy {
         case .badInput, .usage: return .giveUp(isDeadLetter: false)
         case .cancelled: return .release
         case .refused: return uncounted
-        case .capacity:
-            return task.attempt < mostAttemptsForRoom ? uncounted : .giveUp(isDeadLetter: true)
-        case .transient:
-            guard task.attempt < task.maxAttempts else { return .giveUp(isDeadLetter: true) }
-            return .retry(afterSeconds: delay, countsAsAttempt: true)
+        case .capacity, .transient:
+            if blocksWorker(error) {
+                return task.attempt < mostAttemptsForServices ? uncounted : .giveUp(isDeadLetter: true)
+            }
+            // A service that is overloaded for an hour must not fail every job of that hour. But this may also be the
+            // task's fault: it may lose each machine that runs it.
+            let counts = task.attempt >= WorkTask.mostAttempts
+            guard !counts || task.attempt < task.maxAttempts else { return .giveUp(isDeadLetter: true) }
+            return .retry(afterSeconds: delay, countsAsAttempt: counts)
         case .defect:
             guard task.attempt < task.maxAttempts - attemptsSparedForDefects else { return .giveUp(isDeadLetter: true) }
             return .retry(afterSeconds: delay, countsAsAttempt: true)

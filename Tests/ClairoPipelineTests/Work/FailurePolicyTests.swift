@@ -19,9 +19,32 @@ import Testing
     }
 
     @Test func aTransientErrorIsRetriedWithIncreasingDelays() {
-        #expect(verdict(.temporary("x")) == .retry(afterSeconds: 2, countsAsAttempt: true))
-        #expect(verdict(.temporary("x"), attempt: 4) == .retry(afterSeconds: 16, countsAsAttempt: true))
-        #expect(verdict(.temporary("x"), attempt: 5) == .giveUp(isDeadLetter: true))
+        #expect(verdict(.temporary("x")) == .retry(afterSeconds: 2, countsAsAttempt: false))
+        #expect(verdict(.temporary("x"), attempt: 4) == .retry(afterSeconds: 16, countsAsAttempt: false))
+        #expect(verdict(.temporary("x"), attempt: 24) == .retry(afterSeconds: 300, countsAsAttempt: false))
+    }
+
+    @Test func aTransientErrorThatRecursForHoursEndsTheTask() {
+        #expect(end(of: task(attempt: 0), on: .temporary("x")) == 29)
+        // An operator's retry gives it the usual number of attempts again.
+        #expect(end(of: task(attempt: 29, of: 34), on: .temporary("x")) == 34)
+    }
+
+    @Test func anUnavailableServiceDoesNotEndATaskForDays() {
+        #expect(verdict(.unavailable("x"), attempt: 3) == .retry(afterSeconds: 3, countsAsAttempt: false))
+        #expect(verdict(.unavailable("x"), attempt: 999) == .retry(afterSeconds: 225, countsAsAttempt: false))
+        #expect(verdict(.unavailable("x"), attempt: 1000) == .giveUp(isDeadLetter: true), "retries are limited")
+    }
+
+    /// The number of the last attempt of a task that fails with the same error again and again.
+    private func end(of task: WorkTask, on error: ClairoError) -> Int {
+        var task = task
+        while task.attempt < 10_000 {
+            task.attempt += 1
+            guard case .retry(_, let counts) = FailurePolicy.verdict(on: error, task: task) else { break }
+            if !counts { task.maxAttempts += 1 }
+        }
+        return task.attempt
     }
 
     @Test func aDefectIsTriedThreeTimesAndBecomesADeadLetter() {
