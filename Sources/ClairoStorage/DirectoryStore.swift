@@ -64,7 +64,7 @@ public struct DirectoryStore: DurableStore {
             try write(target, { write in try write(data) }) { (temporary: String) throws(ClairoError) in
                 // link(2) fails if the name exists.
                 if FileCall.link(temporary, target) != 0 {
-                    guard errno == EEXIST else { throw fileError("Cannot write \(target)", errno, reading: false) }
+                    guard errno == EEXIST else { throw Self.publishingError(target, errno) }
                     isNew = false
                 }
                 FileCall.unlink(temporary)
@@ -111,10 +111,16 @@ public struct DirectoryStore: DurableStore {
     }
 
     static func move(_ temporary: String, to target: String) throws(ClairoError) {
-        guard FileCall.rename(temporary, target) == 0 else {
-            throw fileError("Cannot write \(target)", errno, reading: false)
-        }
+        guard FileCall.rename(temporary, target) == 0 else { throw publishingError(target, errno) }
         flushFolder(of: target)
+    }
+
+    /// The error of moving a complete file into place. If it is gone, upkeep or a deletion has removed it: that is no
+    /// fault of the name or of the store.
+    private static func publishingError(_ target: String, _ code: Int32) -> ClairoError {
+        code == ENOENT
+            ? .temporary("Cannot write \(target): another process removed it while it was written")
+            : fileError("Cannot write \(target)", code, reading: false)
     }
 
     /// Syncs the folder, so that the name survives a power failure. Errors are ignored, because nothing could be done

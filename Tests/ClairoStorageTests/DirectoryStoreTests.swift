@@ -84,6 +84,21 @@ import Testing
         }
     }
 
+    @Test func aWriterWhosePartialFileWasRemovedMayTryAgain() throws {
+        try withFolder { folder in
+            let store = DirectoryStore(root: folder)
+            let failure = Self.failure {
+                try store.put(at: "v/x") { write in
+                    try write(Data([1]))
+                    #expect(try store.removePartialObjects().objects == 1)
+                }
+            }
+            #expect(failure?.kind == .transient, "\(String(describing: failure))")
+            try store.put(Data([1]), at: "v/x")
+            #expect(try store.get("v/x") == Data([1]))
+        }
+    }
+
     @Test(arguments: ["../x", "a/../x", "/etc/x", "", "/", "a//b", "a/", ".", "..", "a/.", "a\u{0}b"])
     func aKeyThatIsNotAPlainPathIsRefused(key: String) throws {
         try withFolder { folder in
