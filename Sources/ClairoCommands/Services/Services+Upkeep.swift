@@ -48,11 +48,13 @@ extension Services {
                 log.warn(error.whileDoing("Removing obsolete data"))
                 metrics?.count(error)
             })
+        var services = self
+        services.stop = StopRequest()
         // Opened now, so that wrong settings end the daemon at its start.
-        let registration = try registrationOfUpkeep(metadata)
-        let (output, exchange) = (try outputStore(), try exchangeSweep())
+        let registration = try services.registrationOfUpkeep(metadata)
+        let (output, exchange) = (try services.outputStore(), try services.exchangeSweep())
         return UpkeepSchedule(
-            metadata, owner: Self.processName, intervalSeconds: interval,
+            metadata, owner: Self.processName, intervalSeconds: interval, requests: services.stop,
             make: { findsLeftovers in
                 var options = options
                 options.findsLeftovers = findsLeftovers

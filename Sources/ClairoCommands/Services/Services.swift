@@ -10,7 +10,8 @@ internal import Foundation
 struct Services: Sendable {
     let settings: Settings
     let environment: CommandEnvironment
-    let stop: StopRequest
+    /// Ends requests to stores.
+    var stop: StopRequest
     /// The librdkafka properties from the command line, as `property=value`.
     let kafkaProperties: [String]
     /// The metrics for Prometheus; nil if they are not served.

@@ -8,6 +8,7 @@ public struct UpkeepSchedule: Sendable {
     private let records: any DutyRecords
     private let owner: String
     private let intervalSeconds: Double
+    private let requests: StopRequest
     private let make: @Sendable (_ findsLeftovers: Bool) -> Upkeep
     private let onEnd: @Sendable (UpkeepReport, ClairoError?) -> Void
     private let onError: @Sendable (ClairoError) -> Void
@@ -21,11 +22,13 @@ public struct UpkeepSchedule: Sendable {
 
     /// - Parameters:
     ///   - owner: A unique name of this process.
+    ///   - requests: Cancelled when the process stops, to end the requests of a running pass to the stores. Otherwise a
+    ///     store that does not answer would hold up the process.
     ///   - make: Returns the upkeep for one pass.
     ///   - onEnd: Called after each pass with what it removed, and the first error of a part that failed.
     ///   - onError: Called for errors of the schedule itself.
     public init(
-        _ records: any DutyRecords, owner: String, intervalSeconds: Double,
+        _ records: any DutyRecords, owner: String, intervalSeconds: Double, requests: StopRequest = StopRequest(),
         make: @escaping @Sendable (_ findsLeftovers: Bool) -> Upkeep,
         onEnd: @escaping @Sendable (UpkeepReport, ClairoError?) -> Void,
         onError: @escaping @Sendable (ClairoError) -> Void
@@ -33,6 +36,7 @@ public struct UpkeepSchedule: Sendable {
         self.records = records
         self.owner = owner
         self.intervalSeconds = intervalSeconds
+        self.requests = requests
         self.make = make
         self.onEnd = onEnd
         self.onError = onError
@@ -49,7 +53,10 @@ public struct UpkeepSchedule: Sendable {
                 if !Task.isCancelled { await Task { await runIfDue(drain) }.value }
             }
         }
-        drain.onCancel { rounds.cancel() }
+        drain.onCancel {
+            rounds.cancel()
+            requests.cancel()
+        }
         await rounds.value
     }
 

@@ -464,6 +464,19 @@ import Testing
         #expect(reports.withLock { $0.count } == 2)
     }
 
+    @Test func aStopEndsTheRequestsOfARunningPass() async throws {
+        let (drain, requests) = (StopRequest(), StopRequest())
+        let upkeep = upkeep { $0.olderThanSeconds = 0 }
+        let schedule = UpkeepSchedule(
+            metadata, owner: "stopping", intervalSeconds: 0.01, requests: requests, make: { _ in upkeep },
+            onEnd: { _, _ in }, onError: { _ in })
+        async let ended: Void = schedule.run(until: drain)
+        #expect(!requests.isCancelled)
+        drain.cancel()
+        await ended
+        #expect(requests.isCancelled)
+    }
+
     @Test func aStoppedPassIsContinuedByAnotherProcessAtOnce() async throws {
         let chunk = try await cancelled()
         let reports = Mutex(0)
