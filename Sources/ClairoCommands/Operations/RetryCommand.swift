@@ -39,6 +39,6 @@ struct RetryCommand: EnvironmentCommand {
             ? .usage("Video \(id) is being processed", advice: "Use clairo cancel to stop that.")
             : .usage(
                 "The last job of video \(id) neither failed nor was cancelled",
-                advice: "Use --anew to start another job.")
+                advice: "Wait while it runs. Once the video is ready, --anew starts another job.")
     }
 }

@@ -77,6 +77,8 @@ public struct Upkeep: Sendable {
     /// The number of jobs that are swept at once.
     private static let concurrency = 8
     private static let rowBatch = 1000
+    /// The number of deletions that may fail in a pass before the others are left to the next one.
+    private static let mostFailures = 5
     /// Rows that others may still be interested in are kept for at least a day.
     private static let leastRowSeconds = 86_400.0
     /// The age in seconds at which undelivered webhooks are removed. No relay delivers them, because a relay gives up
@@ -113,7 +115,7 @@ public struct Upkeep: Sendable {
         for part in Part.allCases {
             try await mayContinue()
             do throws(ClairoError) {
-                report += try await run(part, mayContinue)
+                try await run(part, mayContinue, &report)
             } catch {
                 // Once this process must stop, the check before the next part throws.
                 if error.kind == .cancelled { throw error }
@@ -130,15 +132,18 @@ public struct Upkeep: Sendable {
         case videos, jobs, workersUploads, uploads, rows, leftovers, unmarked
     }
 
-    private func run(_ part: Part, _ mayContinue: @escaping Check) async throws(ClairoError) -> UpkeepReport {
+    /// Each part adds to the report as it goes, so that what it removed before an error is counted.
+    private func run(
+        _ part: Part, _ mayContinue: @escaping Check, _ report: inout UpkeepReport
+    ) async throws(ClairoError) {
         switch part {
-        case .videos: try await removeVideos(mayContinue)
-        case .jobs: try await sweepJobs(mayContinue)
-        case .workersUploads: try await abortWorkersUploads(mayContinue)
-        case .uploads: try await removeUploads(mayContinue)
-        case .rows: try await removeRows(mayContinue)
-        case .leftovers: try await removeLeftovers(mayContinue)
-        case .unmarked: try await sweepAll(mayContinue)
+        case .videos: try await removeVideos(mayContinue, &report)
+        case .jobs: try await sweepJobs(mayContinue, &report)
+        case .workersUploads: try await abortWorkersUploads(mayContinue, &report)
+        case .uploads: try await removeUploads(mayContinue, &report)
+        case .rows: try await removeRows(mayContinue, &report)
+        case .leftovers: try await removeLeftovers(mayContinue, &report)
+        case .unmarked: report += try await sweepAll(mayContinue)
         }
     }
 
@@ -149,26 +154,36 @@ public struct Upkeep: Sendable {
 
     // MARK: Videos
 
-    private func removeVideos(_ mayContinue: @escaping Check) async throws(ClairoError) -> UpkeepReport {
+    private func removeVideos(
+        _ mayContinue: @escaping Check, _ report: inout UpkeepReport
+    ) async throws(ClairoError) {
         let removal = VideoRemoval(metadata: metadata, raw: raw, output: output, isDryRun: options.isDryRun)
-        var report = UpkeepReport()
+        var failures: [ClairoError] = []
         while true {
             let due = try await metadata.dueDeletions(limit: options.isDryRun ? .max : Self.batch)
             for deletion in due {
-                // One that fails is due again later, so it does not delay the others in the next pass.
-                report += try await removal.advance(deletion, mayContinue: mayContinue, onRemove: observer.onRemove)
+                do throws(ClairoError) {
+                    report += try await removal.advance(
+                        deletion, mayContinue: mayContinue, onRemove: observer.onRemove)
+                } catch {
+                    // It is due again later. If the store is not available, the others fail too.
+                    failures.append(error)
+                    if error.kind == .cancelled || failures.count == Self.mostFailures { throw error }
+                }
             }
-            if due.count < Self.batch || options.isDryRun { return report }
+            if due.count < Self.batch || options.isDryRun { break }
             try await mayContinue()
         }
+        if let failure = failures.first { throw failure }
     }
 
     // MARK: Jobs
 
-    private func sweepJobs(_ mayContinue: @escaping Check) async throws(ClairoError) -> UpkeepReport {
-        var report = UpkeepReport()
+    private func sweepJobs(
+        _ mayContinue: @escaping Check, _ report: inout UpkeepReport
+    ) async throws(ClairoError) {
         // The full sweep finds the same jobs.
-        if options.isFull { return report }
+        if options.isFull { return }
         let sweep = JobSweep(metadata: metadata, remover: remover(output, mayContinue))
         var failure: ClairoError?
         var last: JobWithGarbage?
@@ -189,7 +204,6 @@ public struct Upkeep: Sendable {
             if let failure { throw failure }
             if last != nil { try await mayContinue() }
         } while last != nil
-        return report
     }
 
     /// Runs `body` for each item, a few at once.
@@ -211,19 +225,19 @@ public struct Upkeep: Sendable {
 
     /// Aborts multipart uploads of workers whose job has ended. The uploads are listed before the job is read, so
     /// uploads of a job that is resumed in between are not in the list.
-    private func abortWorkersUploads(_ mayContinue: @escaping Check) async throws(ClairoError) -> UpkeepReport {
+    private func abortWorkersUploads(
+        _ mayContinue: @escaping Check, _ report: inout UpkeepReport
+    ) async throws(ClairoError) {
         let remover = remover(output, mayContinue)
         let open = try await onDedicatedThread(name: "list uploads") { [output] () throws(ClairoError) in
             try output.openUploads(prefix: OutputLayout.videos.rawValue)
         }
-        var report = UpkeepReport()
         var hasEnded: [JobFolder: Bool] = [:]
         for upload in open {
             guard let folder = JobFolder(containing: upload.key) else { continue }
             if hasEnded[folder] == nil { hasEnded[folder] = try await isOver(folder) }
             if hasEnded[folder] == true { report += try await remover.abort(upload) }
         }
-        return report
     }
 
     private func isOver(_ folder: JobFolder) async throws(ClairoError) -> Bool {
@@ -235,8 +249,9 @@ public struct Upkeep: Sendable {
 
     // MARK: Uploads
 
-    private func removeUploads(_ mayContinue: @escaping Check) async throws(ClairoError) -> UpkeepReport {
-        var report = UpkeepReport()
+    private func removeUploads(
+        _ mayContinue: @escaping Check, _ report: inout UpkeepReport
+    ) async throws(ClairoError) {
         var failure: ClairoError?
         // An upload that cannot be removed stays in the list.
         var seen: Set<UploadID> = []
@@ -258,7 +273,6 @@ public struct Upkeep: Sendable {
             }
         }
         if let failure { throw failure }
-        return report
     }
 
     private func remove(_ session: UploadSession) async throws(ClairoError) -> UpkeepReport {
@@ -282,9 +296,10 @@ public struct Upkeep: Sendable {
 
     // MARK: Rows
 
-    private func removeRows(_ mayContinue: Check) async throws(ClairoError) -> UpkeepReport {
-        var report = UpkeepReport()
-        if options.isDryRun { return report }
+    private func removeRows(
+        _ mayContinue: Check, _ report: inout UpkeepReport
+    ) async throws(ClairoError) {
+        if options.isDryRun { return }
         let age = max(options.olderThanSeconds, Self.leastRowSeconds)
         report.rows += try await untilNone(mayContinue) { [metadata] () throws(ClairoError) in
             try await metadata.purge(
@@ -302,7 +317,6 @@ public struct Upkeep: Sendable {
             for letter in removed { observer.onDeadLetter(letter) }
             return removed.count
         }
-        return report
     }
 
     /// Repeats `body`, which returns the number of removed rows, until nothing is left to remove.
@@ -320,9 +334,10 @@ public struct Upkeep: Sendable {
 
     // MARK: Stores
 
-    private func removeLeftovers(_ mayContinue: @escaping Check) async throws(ClairoError) -> UpkeepReport {
-        var report = UpkeepReport()
-        guard options.findsLeftovers else { return report }
+    private func removeLeftovers(
+        _ mayContinue: @escaping Check, _ report: inout UpkeepReport
+    ) async throws(ClairoError) {
+        guard options.findsLeftovers else { return }
         let age = min(max(options.olderThanSeconds, 0), Self.partialFileSeconds)
         for store in [raw, output] {
             report += try await remover(store, mayContinue).removePartialObjects(under: "", olderThanSeconds: age)
@@ -332,7 +347,6 @@ public struct Upkeep: Sendable {
             report.objects += left.objects
             report.bytes += left.bytes
         }
-        return report
     }
 
     private func sweepAll(_ mayContinue: @escaping Check) async throws(ClairoError) -> UpkeepReport {

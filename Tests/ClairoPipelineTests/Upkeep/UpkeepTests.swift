@@ -404,9 +404,27 @@ import Testing
         #expect(try names(chunk).count == 2)
     }
 
-    /// A store that refuses deletions.
+    @Test func aVideoThatCannotBeDeletedDoesNotDelayTheOthers() async throws {
+        let (kept, gone) = (try await running(), try await running())
+        for chunk in [kept, gone] {
+            #expect(try await VideoDeletion(metadata: metadata).begin(chunk.videoID) != nil)
+        }
+        let upkeep = Upkeep(
+            metadata: metadata,
+            registration: UploadRegistration(store: raw, metadata: metadata, prober: NoProber()),
+            output: Undeletable(base: output, prefix: folder(kept).prefix), options: Upkeep.Options())
+        let (report, failure) = try await upkeep.run()
+        #expect(failure?.kind == .refused)
+        #expect(report.videos == 1 && report.objects == 2, "what was removed beside a failure is counted")
+        #expect(try await metadata.video(gone.videoID) == nil)
+        #expect(try await metadata.video(kept.videoID)?.error?.message.contains("DeleteObject") == true)
+        #expect(try names(kept).count == 2 && names(gone).isEmpty)
+    }
+
+    /// A store that refuses deletions below a prefix.
     private struct Undeletable: BackingStore, MultipartStore {
         let base: MemoryStore
+        var prefix = ""
 
         func put(_ data: Data, at key: ObjectKey) throws(ClairoError) { try base.put(data, at: key) }
         func put(at key: ObjectKey, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void) throws {
@@ -418,7 +436,10 @@ import Testing
         func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
             try base.list(prefix: prefix, after: key, limit: limit)
         }
-        func delete(_ key: ObjectKey) throws(ClairoError) { throw .refused("The bucket denies DeleteObject") }
+        func delete(_ key: ObjectKey) throws(ClairoError) {
+            if key.rawValue.hasPrefix(prefix) { throw .refused("The bucket denies DeleteObject") }
+            try base.delete(key)
+        }
         func location(of key: ObjectKey) -> ObjectLocation { base.location(of: key) }
         func check() throws(ClairoError) {}
         func beginUpload(at key: ObjectKey, sizes: PartSizes, sender: PartSender) throws(ClairoError) -> MultipartUpload
