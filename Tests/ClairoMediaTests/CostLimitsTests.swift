@@ -89,8 +89,8 @@ import Testing
 
     @Test func aPacketOfAudioIsNoLongerThanItsCodecAllows() {
         for packet in Self.audioPackets {
-            let most = AudioPackets.mostSeconds(
-                codec: packet.codec, bytes: packet.bytes, channels: 2, rate: packet.rate)
+            let packets = AudioPackets(codec: packet.codec, channels: 2, rate: packet.rate)
+            let most = packets.mostSeconds(bytes: packet.bytes)
             #expect(abs(1000 * most - packet.milliseconds) < 0.001, "\(packet)")
         }
     }

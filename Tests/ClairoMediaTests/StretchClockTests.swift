@@ -9,6 +9,8 @@ import Testing
         var stream: Int
         var time: Int64
         var isKey = true
+        var file = 0
+        var hasDTS = true
     }
 
     private static func video(_ times: some Sequence<Int>) -> [Event] {
@@ -31,8 +33,8 @@ import Testing
         for event in events {
             clock.take(
                 stream: event.stream, packet: counts[event.stream, default: 0], base: Rational(1, 1000),
-                pts: event.time, dts: event.time, duration: event.stream == 0 ? 40 : 20, isKey: event.isKey,
-                joinsGaps: joinsGaps)
+                pts: event.time, dts: event.hasDTS ? event.time : nil, duration: event.stream == 0 ? 40 : 20,
+                isKey: event.isKey, joinsGaps: joinsGaps, file: event.file)
             counts[event.stream, default: 0] += 1
         }
         return clock.timeline(video: hasVideo ? 0 : nil)
@@ -49,6 +51,54 @@ import Testing
         #expect(timeline.corrections[0] == [ClockCorrection(packet: 100, shift: 4000)])
         #expect(timeline.corrections[1] == [ClockCorrection(packet: 200, shift: 4000)])
         #expect(timeline.breaks == [4])
+    }
+
+    @Test func aClockMayRestartOftenAfterAShortTime() {
+        let timeline = Self.timeline((0..<5).flatMap { _ in Self.both(from: 1400, count: 50) })
+        #expect(timeline.breaks.count == 4 && timeline.damaged.isEmpty)
+        #expect(timeline.corrections[0]?.map(\.packet) == [50, 100, 150, 200])
+        #expect(timeline.corrections[0]?.map(\.shift) == [2000, 4000, 6000, 8000])
+        #expect(timeline.corrections[1]?.map(\.packet) == [100, 200, 300, 400])
+        #expect(timeline.corrections[1]?.map(\.shift) == [2000, 4000, 6000, 8000])
+    }
+
+    /// Three files of `count` frames. The first packets of Matroska with B frames have no decoding time.
+    private static func files(_ count: Int, every step: Int = 0) -> [Event] {
+        (0..<3).flatMap { file in
+            both(from: step * file, count: count).enumerated().map { number, event in
+                var event = event
+                event.file = file
+                event.hasDTS = event.stream == 1 || number > 3
+                return event
+            }
+        }
+    }
+
+    @Test(arguments: [3, 100])
+    func eachOfSeveralFilesHasAClockOfItsOwn(count: Int) {
+        let timeline = Self.timeline(Self.files(count))
+        let length = Int64(40 * count)
+        #expect(timeline.corrections[0]?.map(\.packet) == [count, 2 * count])
+        #expect(timeline.corrections[0]?.map(\.shift) == [length, 2 * length])
+        #expect(timeline.corrections[1]?.map(\.packet) == [2 * count, 4 * count])
+        #expect(timeline.corrections[1]?.map(\.shift) == [length, 2 * length])
+    }
+
+    @Test func theClockOfSeveralFilesMayGoOn() {
+        #expect(Self.timeline(Self.files(100, every: 4000)).corrections.isEmpty)
+    }
+
+    @Test func aStreamThatBeginsWithALaterFileFollowsItsClock() {
+        let silent = Self.video(stride(from: 0, to: 4000, by: 40))
+        let later = Self.both(from: 0, count: 100).map { event in
+            var event = event
+            event.file = 1
+            return event
+        }
+        // The audio comes first.
+        let timeline = Self.timeline(silent + [later[1], later[0]] + later.dropFirst(2))
+        #expect(timeline.corrections[0] == [ClockCorrection(packet: 100, shift: 4000)])
+        #expect(timeline.corrections[1] == [ClockCorrection(packet: 0, shift: 4000)])
     }
 
     @Test(arguments: [20_000, 14_400_000])

@@ -29,10 +29,18 @@ struct PacketTally {
     }
 
     struct PacketRecord {
+        // Without optionals, because there may be millions.
+        private let knownTime: Int64
+        private let knownDTS: Int64
+        let bytes: Int32
+
         /// Nil if the packet has no time or is outside the edit list.
-        var time: Int64?
-        var dts: Int64?
-        var bytes: Int32
+        var time: Int64? { knownTime == .min ? nil : knownTime }
+        var dts: Int64? { knownDTS == .min ? nil : knownDTS }
+
+        init(time: Int64?, dts: Int64?, bytes: Int32) {
+            (knownTime, knownDTS, self.bytes) = (time ?? .min, dts ?? .min, bytes)
+        }
     }
 
     struct KeyPacket {
@@ -66,7 +74,7 @@ struct PacketTally {
         self.name = name
         clock = StretchClock(longestGap: limits.maxGap)
         let demuxer = reader.demuxer
-        var kinds = Dictionary(uniqueKeysWithValues: reader.streams.map { ($0.index, $0) })
+        var sources = Source.all(of: reader)
         // An edited file shows each frame for as long as its author wanted.
         let isEdited = demuxer.formatName.hasPrefix("mov") || demuxer.formatName == "gif"
         let isLive = ["mpegts", "mpeg", "flv"].contains(demuxer.formatName)
@@ -82,25 +90,25 @@ struct PacketTally {
                 endedByError = true
                 break reading
             }
-            if kinds[next.stream] == nil {
+            if sources[next.stream] == nil {
                 reader.refreshStreams()
                 // Streams that follow each other are one track, as is known at the end.
                 if !findsParts { try limits.check(streams: reader.demuxer.streams, name: name) }
-                kinds = Dictionary(uniqueKeysWithValues: reader.streams.map { ($0.index, $0) })
+                sources = Source.all(of: reader)
             }
-            guard let info = kinds[next.stream], let track = kinds[next.track] else { continue }
-            let number = streams[track.index]?.count ?? 0
-            let isMoving = info.kind == .audio || info.kind == .video
-            if isMoving { moving.insert(track.index) }
-            if isMoving, findsParts {
-                succession.take(stream: info.index, kind: info.kind, position: next.position)
+            guard let source = sources[next.stream],
+                let track = next.track == next.stream ? source : sources[next.track]
+            else { continue }
+            if source.isMoving { moving.insert(next.track) }
+            if source.isMoving, findsParts {
+                succession.take(stream: next.stream, kind: source.info.kind, position: next.position)
             }
-            try record(next.packet, of: info, in: track, joinsGaps: !isEdited && (isLive || moving.count > 1))
-            if hasContent, isMoving {
-                try learned.take(next.packet, of: info, from: reader)
-                if info.kind == .video, !info.isAttachedPicture {
-                    try formats[track.index, default: FormatSampler()].take(
-                        next.packet, number: number, of: info, from: reader)
+            let number = try record(next, of: source, in: track, joinsGaps: !isEdited && (isLive || moving.count > 1))
+            if hasContent, source.isMoving {
+                try learned.take(next.packet, of: source.info, from: reader)
+                if source.isVideo, !source.info.isAttachedPicture {
+                    try formats[next.track, default: FormatSampler()].take(
+                        next.packet, number: number, of: source.info, from: reader)
                 }
             }
         }
@@ -109,74 +117,121 @@ struct PacketTally {
     }
 
     /// - Parameters:
-    ///   - info: The stream of the packet.
+    ///   - source: The stream of the packet.
     ///   - track: The first stream of its track.
+    /// - Returns: The number of packets of the track before it.
     private mutating func record(
-        _ packet: Packet, of info: StreamInfo, in track: StreamInfo, joinsGaps: Bool
-    ) throws(ClairoError) {
-        let isVideo = track.kind == .video
-        let isTimed = (isVideo && !track.isAttachedPicture) || track.kind == .audio
-        let base = Rational(track.timeBase)
+        _ next: SourceReader.TrackPacket, of source: Source, in track: Source, joinsGaps: Bool
+    ) throws(ClairoError) -> Int {
+        let packet = next.packet
         let duration =
             packet.duration > 0
-            ? packet.duration : learned.packetSeconds(of: info.index).map { ($0 / base).rounded } ?? 0
+            ? packet.duration : learned.packetSeconds(of: next.stream).map { ($0 / track.base).rounded } ?? 0
         // Updated in place: a copy would copy all packets for every packet.
-        let time = try Self.record(
-            packet, duration: duration, of: info, limits: limits, name: name,
-            in: &streams[track.index, default: Stream()])
-        guard !packet.isDiscarded, let time else { return }
-        let stream = streams[track.index] ?? Stream()
-        if track.kind == .audio {
-            let most = AudioPackets.mostSeconds(
-                codec: info.codecName, bytes: packet.size, channels: Int(info.channels), rate: Int(info.sampleRate))
-            streams[track.index]?.seconds += min(max(Double(duration) * base.doubleValue, 0), most)
-        }
-        if isTimed {
+        let recorded = try Self.record(
+            packet, duration: duration, stream: next.stream, of: source, limits: limits, name: name,
+            in: &streams[next.track, default: Stream()])
+        if let time = recorded.time, track.isTimed {
             clock.take(
-                stream: track.index, packet: stream.count - 1, base: base, pts: time,
-                dts: packet.pts == nil ? packet.dts ?? time : packet.dts, duration: stream.lastDuration,
-                isKey: isVideo && packet.isKey, joinsGaps: joinsGaps)
+                stream: next.track, packet: recorded.number, base: track.base, pts: time,
+                dts: packet.pts == nil ? packet.dts ?? time : packet.dts, duration: recorded.duration,
+                isKey: track.isVideo && packet.isKey, joinsGaps: joinsGaps, file: next.file)
         }
+        return recorded.number
     }
 
-    /// - Returns: The time of the packet; nil if it is unknown.
+    /// What is known of a packet when it was recorded.
+    private struct Recorded {
+        /// The number of packets of the track before it.
+        var number: Int
+        /// Nil if it is unknown, or the packet is not shown.
+        var time: Int64?
+        /// The last known duration, in ticks.
+        var duration: Int64 = 0
+    }
+
     private static func record(
-        _ packet: Packet, duration: Int64, of info: StreamInfo, limits: InputLimits, name: String,
+        _ packet: Packet, duration: Int64, stream index: Int, of source: Source, limits: InputLimits, name: String,
         in stream: inout Stream
-    ) throws(ClairoError) -> Int64? {
-        let isVideo = info.kind == .video
-        if let last = stream.source, last != info.index { stream.partStarts.append(stream.count) }
-        stream.source = info.index
+    ) throws(ClairoError) -> Recorded {
+        var recorded = Recorded(number: stream.count)
+        let (pts, dts, bytes) = (packet.pts, packet.dts, packet.size)
+        if let last = stream.source, last != index { stream.partStarts.append(stream.count) }
+        stream.source = index
         stream.count += 1
-        stream.bytes += Int64(packet.size)
+        stream.bytes += Int64(bytes)
         if packet.isCorrupt { stream.damaged += 1 }
         // Of the packets in a unit, only the first has a time, if the stream was unknown when the container was opened.
-        let known = packet.pts ?? packet.dts ?? (info.kind == .audio && duration > 0 ? stream.nextTime : nil)
+        let known = pts ?? dts ?? (source.isAudio && duration > 0 ? stream.nextTime : nil)
         let time = packet.isDiscarded ? nil : known
-        if isVideo {
-            stream.packets.append(PacketRecord(time: time, dts: packet.dts, bytes: Int32(clamping: packet.size)))
+        if source.isVideo {
+            stream.packets.append(PacketRecord(time: time, dts: dts, bytes: Int32(clamping: bytes)))
         }
-        // A frame outside the edit list may be the reference of those inside.
-        if isVideo, packet.isKey, let time = packet.pts ?? packet.dts {
-            stream.keyFrames.append(KeyPacket(packet: stream.count - 1, pts: time, dts: packet.dts ?? time))
+        // Also key frames that are not shown: decoding may begin with them.
+        if source.isVideo, packet.isKey, let time = pts ?? dts {
+            stream.keyFrames.append(KeyPacket(packet: stream.count - 1, pts: time, dts: dts ?? time))
         }
-        guard !packet.isDiscarded else { return nil }
-        if packet.pts == nil { stream.lacksTimes += 1 }
-        if isVideo, let pts = packet.pts, let dts = packet.dts {
+        guard !packet.isDiscarded else { return recorded }
+        if pts == nil { stream.lacksTimes += 1 }
+        if source.isVideo, let pts, let dts {
             let delay = pts.subtractingReportingOverflow(dts).partialValue
             stream.leastDelay = min(stream.leastDelay ?? delay, delay)
         }
-        guard let time else { return nil }
+        guard let time else { return recorded }
         // The last sample of an MP4 may have no duration. It then lasts as long as the one before.
         if duration > 0 { stream.lastDuration = duration }
         stream.nextTime = time.addingChecked(stream.lastDuration)
         if let end = stream.nextTime { stream.lastEnd = max(stream.lastEnd ?? end, end) }
-        guard isVideo else { return time }
-        if stream.packets.count > limits.maxFrames {
+        (recorded.time, recorded.duration) = (time, stream.lastDuration)
+        if let lengths = source.lengths {
+            stream.seconds += min(max(Double(duration) * source.seconds, 0), lengths.mostSeconds(bytes: bytes))
+        }
+        if source.isVideo, stream.packets.count > limits.maxFrames {
             throw .badMedia(
                 "\(name) has more frames than the limit of \(limits.maxFrames)",
                 advice: "Raise it with --max-frames if you trust the file.")
         }
-        return time
+        return recorded
+    }
+}
+
+extension PacketTally {
+    /// What is needed of a stream for each of its packets. A class, because a description is slow to copy.
+    private final class Source {
+        let info: StreamInfo
+        let isVideo: Bool
+        let isAudio: Bool
+        /// Whether it has to be in step with other streams.
+        let isTimed: Bool
+        /// The time base of its packets: that of its track, exact and in seconds.
+        let base: Rational
+        let seconds: Double
+        /// For audio only.
+        let lengths: AudioPackets?
+
+        var isMoving: Bool { isVideo || isAudio }
+
+        init(_ info: StreamInfo, timeBase: Ratio) {
+            self.info = info
+            isVideo = info.kind == .video
+            isAudio = info.kind == .audio
+            isTimed = isAudio || (isVideo && !info.isAttachedPicture)
+            base = Rational(timeBase)
+            seconds = base.doubleValue
+            lengths =
+                isAudio
+                ? AudioPackets(
+                    codec: info.codecName, channels: Int(info.channels), rate: Int(info.sampleRate)) : nil
+        }
+
+        /// The streams found so far, by their indexes.
+        static func all(of reader: SourceReader) -> [Int: Source] {
+            let streams = reader.streams
+            let bases = Dictionary(uniqueKeysWithValues: streams.map { ($0.index, $0.timeBase) })
+            return Dictionary(
+                uniqueKeysWithValues: streams.map { info in
+                    (info.index, Source(info, timeBase: bases[reader.track(ofStream: info.index)] ?? info.timeBase))
+                })
+        }
     }
 }

@@ -16,6 +16,8 @@ final class SourceReader {
         let packet: Packet
         let stream: Int
         let track: Int
+        /// The number of the file that it is from.
+        let file: Int
         /// The byte of the source at which it begins; nil if unknown.
         let position: Int64?
     }
@@ -85,6 +87,9 @@ final class SourceReader {
                 return numbered
             }
     }
+
+    /// The index of the track that a stream belongs to.
+    func track(ofStream index: Int) -> Int { parts?.track(ofStream: index) ?? index }
 
     func refreshStreams() { demuxer.refreshStreams() }
 
@@ -158,14 +163,14 @@ final class SourceReader {
     private func take(_ packet: Packet) -> TrackPacket? {
         let stream = firstStream + packet.streamIndex
         guard let parts else {
-            return TrackPacket(packet: packet, stream: stream, track: stream, position: packet.position)
+            return TrackPacket(packet: packet, stream: stream, track: stream, file: 0, position: packet.position)
         }
         guard end == nil || isInRange(packet, of: stream) else { return nil }
         let track = parts.track(ofStream: stream)
         let own = timeBase(of: stream)
         if track != stream, let base = timeBases[track] { packet.rescale(from: own, to: base) }
         let position = packet.position.map { $0 + parts.files[file].offset }
-        return TrackPacket(packet: packet, stream: stream, track: track, position: position)
+        return TrackPacket(packet: packet, stream: stream, track: track, file: file, position: position)
     }
 
     private func isInRange(_ packet: Packet, of stream: Int) -> Bool {

@@ -4,12 +4,17 @@ internal import ClairoCore
 /// file order, it notices where a clock restarts or jumps, and joins the parts.
 ///
 /// A stream that leaves its clock either follows another stream to a new clock, so that both stay in step, or begins a
-/// new stretch. A few packets after which a stream returns to its earlier clock have damaged times.
+/// new stretch. A few packets after which a stream returns to its earlier clock have damaged times. Times that a stream
+/// had already in a stretch are no return to it, but a clock that restarted again.
+///
+/// The streams of each of several joined files have a clock of their own, unless it goes on from the file before.
 struct StretchClock {
     /// A clock that runs back by more than this, in seconds, begins a new stretch. Less is jitter.
     private static let backwards = 0.2
     /// A stream joins a stretch whose latest time is at most this far away, in seconds.
     private static let together = 5.0
+    /// A stream that returns to a stretch continues it within this time, in seconds.
+    private static let continuing = 0.5
     /// At most this many packets of a stretch that its stream leaves again have damaged times.
     private static let fewPackets = 3
     /// More breaks than this are damage; all later ones are ignored.
@@ -24,12 +29,23 @@ struct StretchClock {
     private struct Span {
         var start: Int64
         var end: Int64
+        /// The latest decoding time, in seconds.
+        var front: Double
         /// The presentation time of the first key frame; for video only.
         var key: Int64?
+
+        mutating func extend(from start: Int64, to end: Int64, at time: Double, isKey: Bool) {
+            self.start = min(self.start, start)
+            self.end = max(self.end, end)
+            front = max(front, time)
+            if isKey, key == nil { key = start }
+        }
     }
 
     private struct Stretch {
         var owner: Int
+        /// The file of the last packet.
+        var file: Int
         /// The latest decoding time of any stream, in seconds.
         var front: Double
         var packets = 0
@@ -43,12 +59,23 @@ struct StretchClock {
         var wasLeft = false
         /// Whether it is no stretch, but a few packets with damaged times.
         var isDamaged: Bool { before != nil && wasLeft && packets <= StretchClock.fewPackets }
+
+        mutating func take(
+            stream index: Int, from start: Int64, to end: Int64, at time: Double, file: Int, isKey: Bool
+        ) {
+            self.file = file
+            packets += 1
+            front = max(front, time)
+            spans[index, default: Span(start: start, end: end, front: time)]
+                .extend(from: start, to: end, at: time, isKey: isKey)
+        }
     }
 
     private struct Stream {
         var base: Rational
         var seconds: Double
         var stretch: Int
+        var file: Int
         /// The decoding time at which the next packet is expected, in ticks; nil before the first one with such a time.
         var expected: Int64?
         /// Each packet that changed the stretch, and the new stretch.
@@ -67,32 +94,40 @@ struct StretchClock {
     ///     reordered, so that a presentation time says little.
     ///   - joinsGaps: Whether a long gap begins a new stretch, as in recordings of live streams. In other files times
     ///     are what an author wanted.
+    ///   - file: The number of the file that it is from, if several were joined.
     mutating func take(
         stream index: Int, packet: Int, base: Rational, pts: Int64, dts: Int64?, duration: Int64, isKey: Bool,
-        joinsGaps: Bool
+        joinsGaps: Bool, file: Int = 0
     ) {
         let known = streams[index]
         var stream =
             known
             ?? Stream(
-                base: base, seconds: base.doubleValue, stretch: max(0, stretches.count - 1), expected: nil, runs: [])
+                base: base, seconds: base.doubleValue, stretch: max(0, stretches.count - 1), file: file, expected: nil,
+                runs: [])
         let time = Double(dts ?? pts) * stream.seconds
-        if stretches.isEmpty { stretches.append(Stretch(owner: index, front: time)) }
+        if stretches.isEmpty { stretches.append(Stretch(owner: index, file: file, front: time)) }
+        let isNewFile = known.map { $0.file < file } ?? (stretches[stream.stretch].file < file)
+        stream.file = file
         if known == nil {
             // In a live recording all clocks run together, so a stream that begins far from the others has another.
-            if joinsGaps, abs(time - stretches[stream.stretch].front) > longestGap,
-                let next = other(than: stream.stretch, near: time) ?? begin(index, at: time, stream, keepsPause: false)
+            let distance = time - stretches[stream.stretch].front
+            if joinsGaps && abs(distance) > longestGap || isNewFile && distance < 0,
+                let next = other(than: stream.stretch, near: time, stream: index, file: file)
+                    ?? begin(index, at: time, stream, keepsPause: false)
             {
                 stream.stretch = next
             }
             stream.runs.append((packet, stream.stretch))
         }
         let jump = stream.expected.map { time - Double($0) * stream.seconds } ?? 0
-        let isSure = dts != nil || abs(jump) > Self.together
-        if isSure, jump < -Self.backwards || jump > longestGap, stream.runs.count < Self.mostRuns {
+        let isSure = dts != nil || abs(jump) > Self.together || isNewFile
+        let isBackwards = jump < (isNewFile ? 0 : -Self.backwards)
+        let follows = isNewFile && stretches.last?.file == file && stream.stretch < stretches.count - 1
+        if isSure, isBackwards || jump > longestGap || follows, stream.runs.count < Self.mostRuns {
             let isBreak = jump < 0 || time - stretches[stream.stretch].front > longestGap
             let keepsPause = jump > 0 && !joinsGaps
-            if let next = other(than: stream.stretch, near: time)
+            if let next = other(than: stream.stretch, near: time, stream: index, file: file)
                 ?? (isBreak ? begin(index, at: time, stream, keepsPause: keepsPause) : nil)
             {
                 if next < stream.stretch { stretches[stream.stretch].wasLeft = true }
@@ -100,26 +135,35 @@ struct StretchClock {
                 stream.runs.append((packet, next))
             }
         }
-        if let dts { stream.expected = dts.addingChecked(max(duration, 0)) ?? dts }
+        if let dts {
+            stream.expected = dts.addingChecked(max(duration, 0)) ?? dts
+        } else if stream.stretch != known?.stretch {
+            stream.expected = nil
+        }
         streams[index] = stream
         let end = pts.addingChecked(max(duration, 0)) ?? pts
-        stretches[stream.stretch].packets += 1
-        stretches[stream.stretch].front = max(stretches[stream.stretch].front, time)
-        var span = stretches[stream.stretch].spans[index] ?? Span(start: pts, end: end)
-        span.start = min(span.start, pts)
-        span.end = max(span.end, end)
-        if isKey, span.key == nil { span.key = pts }
-        stretches[stream.stretch].spans[index] = span
+        stretches[stream.stretch].take(stream: index, from: pts, to: end, at: time, file: file, isKey: isKey)
     }
 
-    /// The newest other stretch whose clock is near `time`.
-    private func other(than current: Int, near time: Double) -> Int? {
-        stretches.indices.suffix(8).last { $0 != current && abs(stretches[$0].front - time) < Self.together }
+    /// Another stretch whose clock is near `time`, and in which the stream was not at this time yet: the newest one that
+    /// the stream left here, or else the newest.
+    private func other(than current: Int, near time: Double, stream index: Int, file: Int) -> Int? {
+        var found: Int?
+        for number in stretches.indices.suffix(8).reversed() where number != current {
+            let stretch = stretches[number]
+            guard stretch.file == file, abs(stretch.front - time) < Self.together else { continue }
+            if let front = stretch.spans[index]?.front {
+                guard time > front - Self.backwards else { continue }
+                if time < front + Self.continuing { return number }
+            }
+            found = found ?? number
+        }
+        return found
     }
 
     private mutating func begin(_ index: Int, at time: Double, _ stream: Stream, keepsPause: Bool) -> Int? {
         guard stretches.count < Self.mostStretches else { return nil }
-        var stretch = Stretch(owner: index, front: time)
+        var stretch = Stretch(owner: index, file: stream.file, front: time)
         stretch.expected = stream.expected ?? 0
         stretch.keepsPause = keepsPause
         stretch.before = stream.stretch
