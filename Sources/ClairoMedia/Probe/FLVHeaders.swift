@@ -1,5 +1,6 @@
 internal import ClairoCore
 internal import Foundation
+internal import Glibc
 internal import Synchronization
 
 /// A source that notes where FLV files begin in the bytes that are read from it. libav takes the header of a second
@@ -14,7 +15,8 @@ final class FLVHeaders: ByteSource {
 
     /// The bytes of a header that are always the same, around the byte that tells whether there is audio and video; and
     /// the size of the tag before the first one.
-    private static let (start, rest) = (Data([0x46, 0x4C, 0x56, 0x01]), Data([0, 0, 0, 9, 0, 0, 0, 0]))
+    private static let start: [UInt8] = [0x46, 0x4C, 0x56, 0x01]
+    private static let rest: [UInt8] = [0, 0, 0, 9, 0, 0, 0, 0]
     private static let length = 13
 
     private let base: any ByteSource
@@ -44,16 +46,32 @@ final class FLVHeaders: ByteSource {
     private static func take(_ bytes: UnsafeRawBufferPointer, at offset: Int64, _ state: inout State) {
         // The container is read in order, except for a look at its end and for seeks back.
         guard offset <= state.end, offset + Int64(bytes.count) > state.end else { return }
-        let new = state.tail + bytes.dropFirst(Int(state.end - offset))
-        let begin = offset + Int64(bytes.count) - Int64(new.count)
-        var position = new.startIndex
-        while let found = new.range(of: start, in: position..<new.endIndex) {
-            position = found.upperBound
-            if new[position...].dropFirst().starts(with: rest) {
-                state.offsets.insert(begin + Int64(found.lowerBound - new.startIndex))
-            }
-        }
+        let new = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(Int(state.end - offset)))
+        // A header may lie across the end of the bytes before.
+        let edge = state.tail + new.prefix(length - 1)
+        edge.withUnsafeBytes { find(in: $0, at: state.end - Int64(state.tail.count), &state.offsets) }
+        find(in: new, at: state.end, &state.offsets)
         state.end = offset + Int64(bytes.count)
-        state.tail = Data(new.suffix(length - 1))
+        let last = UnsafeRawBufferPointer(rebasing: new[max(0, new.count - length + 1)...])
+        state.tail = Data((state.tail + last).suffix(length - 1))
+    }
+
+    /// Adds the offsets of the headers in these bytes, which begin at `begin`. Does not copy them: they are all bytes of
+    /// the source.
+    private static func find(in bytes: UnsafeRawBufferPointer, at begin: Int64, _ offsets: inout Set<Int64>) {
+        let (first, second) = (start[0], start[1])
+        var position = 0
+        while bytes.count - position >= length, let address = bytes.baseAddress,
+            let found = memchr(address + position, Int32(first), bytes.count - position - length + 1)
+        {
+            position = UnsafeRawPointer(found) - address
+            let header = bytes[position...]
+            if bytes[position + 1] == second, header.starts(with: start),
+                header.dropFirst(start.count + 1).starts(with: rest)
+            {
+                offsets.insert(begin + Int64(position))
+            }
+            position += 1
+        }
     }
 }
