@@ -43,6 +43,13 @@ import Testing
         }
     }
 
+    @Test func bytesAfterTheLastBoxAreCounted() throws {
+        #expect(try ContainerExtent.bytesAfterMP4(MemorySource(Self.movie)) == 0)
+        #expect(try ContainerExtent.bytesAfterMP4(MemorySource(Self.movie + Data(repeating: 0xA5, count: 70))) == 70)
+        #expect(try ContainerExtent.bytesAfterMP4(MemorySource(Self.movie.dropLast(10))) == 0)
+        #expect(try ContainerExtent.bytesAfterMP4(MemorySource(Data())) == 0)
+    }
+
     // MARK: - Joined files
 
     private static func files(_ data: Data, format: String = "mov,mp4,m4a,3gp,3g2,mj2") throws -> [Int64] {

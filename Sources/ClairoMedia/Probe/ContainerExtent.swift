@@ -68,6 +68,16 @@ enum ContainerExtent {
         return missing
     }
 
+    /// The number of bytes that follow the last known box of an MP4.
+    static func bytesAfterMP4(_ source: any ByteSource) throws(ClairoError) -> Int64 {
+        var end: Int64?
+        try walkMP4(source) { _, range in
+            end = range.upperBound
+            return true
+        }
+        return end.map { max(0, source.size - $0) } ?? 0
+    }
+
     /// Visits the top-level boxes (ISO/IEC 14496-12) until `visit` returns false, the file ends or a box is unknown.
     private static func walkMP4(
         _ source: any ByteSource, _ visit: (_ name: String, _ range: Range<Int64>) -> Bool

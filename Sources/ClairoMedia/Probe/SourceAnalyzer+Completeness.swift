@@ -18,14 +18,27 @@ extension SourceAnalyzer {
     }
 
     /// The warning for a file of which a large part belongs to no stream, such as a second file that is appended to it.
-    func unreadWarning(_ demuxer: Demuxer, contents: SourceContents) -> [MediaWarning] {
-        // Other containers have padding, or an index that was checked already.
-        guard ["flv", "matroska,webm"].contains(demuxer.formatName) else { return [] }
-        // Each stream has a description and perhaps an attachment, and each packet a header.
-        let described = contents.streams.reduce(0) { $0 + 1000 + Int64($1.extradata.count) }
-        let read = contents.tally.streams.values.reduce(described) { $0 + $1.bytes + 20 * Int64($1.count) }
-        let unread = source.size - read
-        guard unread > 16_384, Double(unread) > 0.25 * Double(source.size) else { return [] }
+    /// - Parameter last: The last of the files that it consists of.
+    func unreadWarning(
+        _ demuxer: Demuxer, contents: SourceContents, last: any ByteSource
+    ) throws(ClairoError) -> [MediaWarning] {
+        let unread: Int64
+        let tolerated: Double
+        let format = demuxer.formatName
+        if format.hasPrefix("mov"), try ContainerExtent.payloads(in: last, format: format) != nil {
+            // Cameras append data of their own.
+            (unread, tolerated) = (try ContainerExtent.bytesAfterMP4(last), 0.05)
+        } else if format.hasPrefix("mov") || ["flv", "matroska,webm", "wav"].contains(format) {
+            // Each stream has a description and perhaps an attachment, and each packet a header, or a fragment of its own.
+            let header: Int64 = format.hasPrefix("mov") ? 150 : 20
+            let described = contents.streams.reduce(0) { $0 + 1000 + Int64($1.extradata.count) }
+            let read = contents.tally.streams.values.reduce(described) { $0 + $1.bytes + header * Int64($1.count) }
+            (unread, tolerated) = (source.size - read, 0.25)
+        } else {
+            // Other containers have padding.
+            return []
+        }
+        guard unread > 16_384, Double(unread) > tolerated * Double(source.size) else { return [] }
         return [
             MediaWarning(
                 .framesLost,

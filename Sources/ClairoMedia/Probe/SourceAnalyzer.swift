@@ -111,7 +111,7 @@ public struct SourceAnalyzer {
             missing: try ContainerExtent.missingBytes(in: last, format: demuxer.formatName), declared: declared,
             format: demuxer.formatName, tally: tally, readable: duration, end: max(end, contents.end))
         var warnings =
-            choice.warnings + unreadWarning(demuxer, contents: contents)
+            try choice.warnings + unreadWarning(demuxer, contents: contents, last: last)
             + contents.warnings(video: choice.video, audio: choice.usedAudio) + formatWarnings
         if truncation == nil, let declared, abs(declared - duration) > max(1, duration * 0.1),
             abs(declared - end) > 1, contents.timeline.breaks.isEmpty, abs(declared - contents.end) > 1

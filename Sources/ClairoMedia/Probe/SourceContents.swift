@@ -234,18 +234,27 @@ extension SourceContents {
     private func partsWarning(_ used: [Int]) -> [MediaWarning] {
         guard let parts else { return [] }
         let advice = "If its parts do not belong together, split it."
-        if parts.files.count > 1 {
+        let files = parts.files.count
+        if files >= ContainerExtent.mostFiles {
             return [
                 MediaWarning(
-                    .partsJoined, "the source consists of \(parts.files.count) files; they were joined", advice: advice)
+                    .partsJoined,
+                    "the source consists of \(files) files or more; the first \(files) were joined, and others may be "
+                        + "left out", advice: "Split it, or join it with a tool that writes a single file.")
+            ]
+        }
+        if files > 1 {
+            return [
+                MediaWarning(.partsJoined, "the source consists of \(files) files; they were joined", advice: advice)
             ]
         }
         return used.filter { continuations[$0] != nil }.map { track in
-            let streams = parts.streams(ofTrack: track)
+            let streams = parts.streams(ofTrack: track).map(String.init)
+            let named = streams.count > 10 ? streams.prefix(8) + ["…"] + streams.suffix(1) : streams
             let kind = stream(track)?.kind.rawValue ?? ""
             return MediaWarning(
                 .partsJoined,
-                "\(kind) streams \(streams.map(String.init).joined(separator: ", ")) follow each other; they were joined "
+                "\(kind) streams \(named.joined(separator: ", ")) follow each other; they were joined "
                     + "to one track", advice: advice)
         }
     }
