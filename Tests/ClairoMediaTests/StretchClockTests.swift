@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [3, 100])
+    @Test(arguments: [1, 3, 100])
     func eachOfSeveralFilesHasAClockOfItsOwn(count: Int) {
         let timeline = Self.timeline(Self.files(count))
         let length = Int64(40 * count)

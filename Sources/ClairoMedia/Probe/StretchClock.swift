@@ -120,7 +120,9 @@ struct StretchClock {
             }
             stream.runs.append((packet, stream.stretch))
         }
-        let jump = stream.expected.map { time - Double($0) * stream.seconds } ?? 0
+        var jump = stream.expected.map { time - Double($0) * stream.seconds } ?? 0
+        // No packet of the file before had a decoding time.
+        if isNewFile, known != nil, stream.expected == nil { jump = time - stretches[stream.stretch].front }
         let isSure = dts != nil || abs(jump) > Self.together || isNewFile
         let isBackwards = jump < (isNewFile ? 0 : -Self.backwards)
         let follows = isNewFile && stretches.last?.file == file && stream.stretch < stretches.count - 1
