@@ -108,7 +108,7 @@ internal import Testing
     @Test func theMinimumRateRisesWithTheTimeOfWaiting() {
         let rate = MinimumRate.standard
         let kibibytes = [0, 299, 300, 899, 900, 86_400].map { rate.bytesPerSecond(after: $0) >> 10 }
-        #expect(kibibytes == [8, 8, 16, 16, 32, 32])
+        #expect(kibibytes == [8, 8, 12, 12, 16, 16])
         var meter = IngressMeter(minimum: rate, window: .seconds(30))
         // 12 kB/s are enough for five minutes only.
         var second = 0

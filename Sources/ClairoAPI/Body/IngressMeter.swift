@@ -7,10 +7,10 @@ public struct MinimumRate: Sendable, Hashable {
 
     private let steps: [Step]
 
-    /// 8 KiB/s, after five minutes 16 KiB/s, after a quarter of an hour 32 KiB/s.
+    /// 8 KiB/s, after five minutes 12 KiB/s, after a quarter of an hour 16 KiB/s.
     public static let standard = MinimumRate(steps: [
-        Step(seconds: 0, bytesPerSecond: 8 << 10), Step(seconds: 300, bytesPerSecond: 16 << 10),
-        Step(seconds: 900, bytesPerSecond: 32 << 10),
+        Step(seconds: 0, bytesPerSecond: 8 << 10), Step(seconds: 300, bytesPerSecond: 12 << 10),
+        Step(seconds: 900, bytesPerSecond: 16 << 10),
     ])
 
     /// A rate that does not rise.
