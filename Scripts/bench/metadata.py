@@ -155,12 +155,12 @@ def filling(options, digits, div):
            f"CASE WHEN {pending} AND {held} THEN 'worker ' || seq END, "
            f"CASE WHEN NOT {pending} THEN NULL WHEN {held} THEN {moment} + {later} ELSE {moment} END, {moment}, "
            f"0, 1500, {moment}, {moment}")
-    yield (few, "outbox (id, topic, lane, message_key, headers, payload, created_at, due_at, attempts)",
-           f"{uuid(4)}, 'webhook', 'webhook', {digits(f'(seq - 1) {div} 3', 32)}, '{{}}', '{{\"event\":\"job.ready\"}}', {moment}, "
+    yield (few, "outbox (id, topic, message_key, headers, payload, created_at, due_at, attempts)",
+           f"{uuid(4)}, 'webhook', {digits(f'(seq - 1) {div} 3', 32)}, '{{}}', '{{\"event\":\"job.ready\"}}', {moment}, "
            f"CASE WHEN seq % 6 IN (3, 4) THEN {moment} + {later} ELSE {moment} END, 1")
     yield (few, "queue (id, topic, message_key, headers, payload, created_at, claimable_at, deliveries)",
            f"{uuid(5)}, CASE WHEN seq % 2 = 0 THEN 'clairo.events' ELSE 'clairo.tasks' END, {digits('seq', 32)}, '{{}}', '', "
            f"{moment}, {moment}, 0")
-    yield (few // 10, "dead_letters (id, topic, headers, payload, failure, attempts, created_at, redriven_at, waiting_at)",
+    yield (few // 10, "dead_letters (id, topic, headers, payload, failure, attempts, created_at, redriven_at)",
            f"{uuid(6)}, 'clairo.uploads', '{{}}', '', '{{\"kind\":\"defect\",\"message\":\"bench\"}}', 1, {moment}, "
-           f"CASE WHEN seq % 2 = 0 THEN {moment} END, CASE WHEN seq % 2 = 1 THEN {moment} END")
+           f"CASE WHEN seq % 2 = 0 THEN {moment} END")

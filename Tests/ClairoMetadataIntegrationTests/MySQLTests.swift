@@ -101,6 +101,7 @@ import Testing
         #expect(try await store.migrate().prefix(4).map { $0.prefix(2) } == ["2:", "3:", "4:", "5:"])
         try await store.check()
         #expect(try await store.video(video)?.originalName == "old.mp4")
+        try await server.run(Schema1Database.laterStatements.joined(separator: ";\n"), in: database.name)
         try await Schema1Database.expectMessages(in: store)
         let tables = try await server.run("SHOW TABLES", in: database.name)
         #expect(tables.contains("outbox") && !tables.contains("inbox"))

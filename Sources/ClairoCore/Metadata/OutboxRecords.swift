@@ -4,9 +4,6 @@ public enum OutboxLane: String, Sendable, CaseIterable {
     case queue
     /// The webhook.
     case webhook
-
-    /// The lane of a topic.
-    public init(topic: String) { self = topic == Topic.webhook ? .webhook : .queue }
 }
 
 /// The outbox, for writers and for the relay.

@@ -25,6 +25,9 @@ struct SQLDialect: Sendable {
     var integer: String
     /// The type of an auto-incrementing primary key.
     var sequence: String
+    /// How a generated column that is added to a table is kept. SQLite cannot add one that is stored; its indexes store
+    /// the values.
+    var addedGenerated: String
     /// The options after the columns of a table.
     var tableOptions: String
     /// Whether indexes are part of the table definition, so that both are created atomically.
@@ -46,8 +49,8 @@ struct SQLDialect: Sendable {
     static let sqlite = SQLDialect(
         lock: "", useIndex: ("INDEXED BY ", ""), byPrimaryKey: "", skippingKnownID: "ON CONFLICT (id) DO NOTHING",
         namesTableOfDelete: false, id: "TEXT", word: "TEXT", name: "TEXT", text: "TEXT", integer: "INTEGER",
-        sequence: "INTEGER PRIMARY KEY AUTOINCREMENT", tableOptions: "STRICT", hasIndexesInTable: false,
-        hasClock: false)
+        sequence: "INTEGER PRIMARY KEY AUTOINCREMENT", addedGenerated: "VIRTUAL", tableOptions: "STRICT",
+        hasIndexesInTable: false, hasClock: false)
 
     /// The collations are binary, because ids, keys and digests are compared byte by byte, as in SQLite.
     static let mysql = SQLDialect(
@@ -55,7 +58,7 @@ struct SQLDialect: Sendable {
         skippingKnownID: "ON DUPLICATE KEY UPDATE id = id", namesTableOfDelete: true,
         id: "CHAR(36) CHARACTER SET ascii COLLATE ascii_bin",
         word: "VARCHAR(249) CHARACTER SET ascii COLLATE ascii_bin", name: "VARCHAR(500)", text: "LONGTEXT",
-        integer: "BIGINT", sequence: "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+        integer: "BIGINT", sequence: "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY", addedGenerated: "STORED",
         tableOptions: "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ROW_FORMAT=DYNAMIC",
         hasIndexesInTable: true, hasClock: true)
 }

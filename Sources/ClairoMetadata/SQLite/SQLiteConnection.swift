@@ -40,7 +40,8 @@ struct SQLiteConnection: SQLConnection {
     }
 
     func hasColumn(_ name: String, of table: String) throws -> Bool {
-        try !query("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", [SQLValue(table), SQLValue(name)]).isEmpty
+        // Unlike table_info, table_xinfo lists generated columns.
+        try !query("SELECT 1 FROM pragma_table_xinfo(?) WHERE name = ?", [SQLValue(table), SQLValue(name)]).isEmpty
     }
 
     func hasIndex(_ name: String, of table: String) throws -> Bool {

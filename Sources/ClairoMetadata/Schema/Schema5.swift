@@ -1,5 +1,8 @@
 /// Version 5: indexes that lead straight to what a statement needs, however many rows wait beside it.
 ///
+/// The new columns are generated from others, so that they are right in rows of processes of the previous version. These
+/// run on until they are stopped.
+///
 /// - `outbox.lane`: messages for the webhook and for the queue are in separate parts of an index, so that neither are
 ///   read on the way to the other.
 /// - `dead_letters.waiting_at`: `created_at` until the dead letter is redriven, then null. So the list of those that
@@ -18,15 +21,15 @@ enum Schema5 {
             if try connection.hasIndex(name, of: table) { return }
             statements.append("CREATE INDEX \(name) ON \(table) (\(columns))")
         }
-        try add("lane", "\(d.word) NOT NULL DEFAULT 'queue'", to: "outbox")
-        statements.append("UPDATE outbox SET lane = 'webhook' WHERE topic = 'webhook' AND lane <> 'webhook'")
+        let lane = "CASE WHEN topic = 'webhook' THEN 'webhook' ELSE 'queue' END"
+        try add("lane", "\(d.word) GENERATED ALWAYS AS (\(lane)) \(d.addedGenerated)", to: "outbox")
         try index("outbox_by_lane", "outbox", "lane, due_at, sequence")
         if try connection.hasIndex("outbox_due", of: "outbox") {
             statements.append(d.drop(index: "outbox_due", of: "outbox"))
         }
-        try add("waiting_at", d.integer, to: "dead_letters")
-        statements.append(
-            "UPDATE dead_letters SET waiting_at = created_at WHERE redriven_at IS NULL AND waiting_at IS NULL")
+        let waitingAt = "CASE WHEN redriven_at IS NULL THEN created_at END"
+        try add(
+            "waiting_at", "\(d.integer) GENERATED ALWAYS AS (\(waitingAt)) \(d.addedGenerated)", to: "dead_letters")
         try index("dead_letters_waiting", "dead_letters", "waiting_at, id")
         try index("dead_letters_waiting_by_topic", "dead_letters", "topic, waiting_at, id")
         try index("dead_letters_by_redrive", "dead_letters", "redriven_at")

@@ -44,7 +44,7 @@ extension SQLMetadataStore {
         try await driver.write { connection in
             let now = try connection.now()
             let count = try connection.execute(
-                "UPDATE dead_letters SET redriven_at = ?, waiting_at = NULL WHERE id = ? AND redriven_at IS NULL",
+                "UPDATE dead_letters SET redriven_at = ? WHERE id = ? AND redriven_at IS NULL",
                 [SQLValue(now), SQLValue(id)])
             guard count > 0 else { return try connection.mayHaveCommitted && connection.deadLetter(id) != nil }
             let video = try connection.deadLetter(id)?.videoID
@@ -73,7 +73,6 @@ extension SQLConnection {
                 "failure": try .json(letter.failure),
                 "attempts": SQLValue(letter.attempts), "video_id": SQLValue(letter.videoID),
                 "created_at": SQLValue(letter.createdAt), "redriven_at": SQLValue(letter.redrivenAt),
-                "waiting_at": letter.redrivenAt == nil ? SQLValue(letter.createdAt) : .null,
             ])
     }
 }

@@ -189,8 +189,8 @@ extension SQLConnection {
             let delay = max(0, message.dueAt.seconds(since: message.createdAt))
             return [
                 "id": SQLValue(message.id), "video_id": SQLValue(video), "topic": SQLValue(message.topic),
-                "lane": SQLValue(OutboxLane(topic: message.topic)), "message_key": SQLValue(message.key),
-                "headers": try .json(message.headers), "payload": SQLValue(payload),
+                "message_key": SQLValue(message.key), "headers": try .json(message.headers),
+                "payload": SQLValue(payload),
                 "created_at": SQLValue(message.createdAt), "due_at": SQLValue(now.advanced(bySeconds: delay)),
                 "attempts": SQLValue(message.attempts),
             ]
