@@ -16,7 +16,8 @@ final class MySQLWorker {
     private let options: ConnectionOptions
     private let clock: ServerClock
     private var connection: Connection?
-    private var hasRightSchema = false
+    /// When the schema was last known to be the right one.
+    private var rightSchemaAt: ContinuousClock.Instant?
     /// The number of slow looks in a row.
     private var slowLooks = 0
     private var looksAtUncommittedUntil = ContinuousClock.now
@@ -24,6 +25,9 @@ final class MySQLWorker {
     /// A look that takes longer has passed many old versions of rows, if it is not the only one.
     private static let slowLook = Duration.milliseconds(10)
     private static let fewSlowLooks = 3
+    /// A connection looks at the schema again after this time, so that a daemon that a migration has made obsolete does
+    /// not go on for ever.
+    private static let schemaCheckInterval = Duration.seconds(60)
 
     init(_ options: ConnectionOptions, _ clock: ServerClock) {
         self.options = options
@@ -36,9 +40,9 @@ final class MySQLWorker {
             let lent = MySQLConnection(
                 try connection ?? connect(onConnect), clock, verifiesCertificate: options.tls.verifies,
                 mayHaveCommitted: mayHaveCommitted)
-            if kind != .readAnySchema, !hasRightSchema {
+            if kind != .readAnySchema, rightSchemaAt.map({ .now - $0 > Self.schemaCheckInterval }) ?? true {
                 try Migration.require(try Migration.recordedVersion(lent))
-                hasRightSchema = true
+                rightSchemaAt = .now
             }
             switch kind {
             case .read, .readAnySchema: return try body(lent)
@@ -61,7 +65,7 @@ final class MySQLWorker {
 
     private func disconnect() {
         connection = nil
-        hasRightSchema = false
+        rightSchemaAt = nil
         clock.forget()
     }
 
