@@ -106,11 +106,14 @@ extension SQLMetadataStore {
 
 extension SQLConnection {
     /// Marks a job that ends unsuccessfully, and records until when its workers may write. Call before its tasks are
-    /// ended.
+    /// ended. Locks these, because workers claim tasks and renew leases without a lock on the job.
     func noteGarbage(ofStopped id: JobID, now: Timestamp) throws {
+        let running = SQLValue(WorkTask.State.running)
         let last = try row(
-            "SELECT MAX(claimable_at) AS lease_until FROM tasks WHERE job_id = ? AND state = ?",
-            [SQLValue(id), SQLValue(WorkTask.State.running)])
+            """
+            SELECT MAX(CASE WHEN state = ? THEN claimable_at END) AS lease_until
+            FROM tasks \(dialect.using("tasks_by_job")) WHERE job_id = ? AND state IN (?, ?) \(dialect.lock)
+            """, [running, SQLValue(id), SQLValue(WorkTask.State.pending), running])
         let until = SQLValue(try last?.optionalTimestamp("lease_until"))
         try execute(
             """
