@@ -26,7 +26,7 @@ import Testing
         #expect(error.message.contains("db/clairo") && error.message.contains("words"))
     }
 
-    @Test(arguments: [1049, 1146, 1251, 2026, 2058, 2059, 2061])
+    @Test(arguments: [1049, 1054, 1146, 1176, 1251, 2026, 2058, 2059, 2061])
     func mysqlRefusesWhatAnOperatorHasToConfigure(_ code: UInt32) {
         let error = mysql(code)
         #expect(error.kind == .refused && error.exitCode == .configuration && error.advice != nil)

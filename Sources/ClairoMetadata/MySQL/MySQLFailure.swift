@@ -58,6 +58,10 @@ enum MySQLFailure {
                 message, exitCode: .configuration,
                 advice: "Create it with CREATE DATABASE … CHARACTER SET utf8mb4, then run clairo migrate.")
         case 1146: return .refused(message, exitCode: .configuration, advice: "Run clairo migrate.")
+        // An unknown column or index, which a newer version has removed while this process was connected.
+        case 1054, 1176:
+            return .refused(
+                message, exitCode: .configuration, advice: "Use the version of Clairo that last migrated the database.")
         case 2026, 2058...2061, 1251:
             return .refused(
                 message, exitCode: .configuration,
