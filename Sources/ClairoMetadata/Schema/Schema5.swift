@@ -1,7 +1,7 @@
 /// Version 5: indexes that lead straight to what a statement needs, however many rows wait beside it.
 ///
-/// The new columns are generated from others, so that they are right in rows of processes of the previous version. These
-/// run on until they are stopped.
+/// The new columns are generated from others, so that they are right in rows that processes of the previous version
+/// write until they are stopped.
 ///
 /// - `outbox.lane`: messages for the webhook and for the queue are in separate parts of an index, so that neither are
 ///   read on the way to the other.
