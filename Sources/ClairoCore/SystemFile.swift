@@ -16,6 +16,9 @@ public enum SystemFile {
     /// Whether this process may read the file.
     public static func isReadable(_ path: String) -> Bool { SystemText.withCString(path) { access($0, R_OK) } == 0 }
 
+    /// Whether users other than the owner may access the file; false if it does not exist.
+    public static func isShared(_ path: String) -> Bool { status(path).map { $0.st_mode & 0o077 != 0 } ?? false }
+
     /// Whether the path names anything.
     public static func exists(_ path: String) -> Bool { status(path) != nil }
 

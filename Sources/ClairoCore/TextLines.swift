@@ -13,12 +13,7 @@ public enum TextLines {
     /// - Throws: `configuration` (78) if the file cannot be read, is too large, or is not text.
     public static func read(_ path: String, kind: String) throws(ClairoError) -> [String] {
         let name = "The \(kind) \(path)"
-        let content: Data
-        do {
-            // A file handle, because the path may be a pipe.
-            guard let file = FileHandle(forReadingAtPath: path) else { throw CocoaError(.fileReadNoSuchFile) }
-            content = try file.read(upToCount: largestFile + 1) ?? Data()
-        } catch {
+        guard let content = SystemFile.contents(path, limit: largestFile + 1) else {
             throw .configuration(
                 "\(name) cannot be read", advice: "Check that it exists and that clairo may read it.")
         }

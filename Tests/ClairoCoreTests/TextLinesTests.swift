@@ -45,6 +45,15 @@ import Testing
         #expect(endless.message == "The token file /dev/zero is larger than 1 MiB")
     }
 
+    @Test func theNameOfTheFileMayBeAnyBytes() throws {
+        let path = SystemText.string(Array("/tmp/clairo-lines-\(UUID())-".utf8) + [0xE9])
+        let descriptor = SystemText.withCString(path) { open($0, O_CREAT | O_WRONLY | O_CLOEXEC, 0o640) }
+        defer { _ = SystemText.withCString(path) { unlink($0) } }
+        try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: Data("secret\n".utf8))
+        #expect(try TextLines.secret(in: path, kind: "file") == "secret")
+        #expect(SystemFile.isShared(path))
+    }
+
     @Test(arguments: ["/no/such/file", "/"])
     func aFileThatCannotBeReadIsAConfigurationError(path: String) throws {
         let error = try #require(throws: ClairoError.self) { try TextLines.read(path, kind: "token file") }

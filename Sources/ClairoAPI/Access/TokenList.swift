@@ -51,8 +51,7 @@ struct TokenList: Sendable, Equatable {
     /// Reads the file at `path`. Adds a warning if other users can access it.
     init(path: String) throws(ClairoError) {
         try self.init(lines: try TextLines.read(path, kind: "token file"), name: path)
-        let mode = (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? NSNumber
-        if let mode, mode.intValue & 0o077 != 0 {
+        if SystemFile.isShared(path) {
             warnings.append("other users can read the token file \(path): chmod 600 \(path)")
         }
     }

@@ -65,7 +65,7 @@ struct MySQLSettings {
 
     /// Checks that a file exists, because the library would ignore a missing one.
     private func existing(_ path: String, _ key: String, _ masked: String) throws(ClairoError) -> String {
-        guard FileManager.default.isReadableFile(atPath: path) else {
+        guard SystemFile.isReadable(path) else {
             throw .configuration("\(masked) names a file for \(key) that cannot be read: \(path)")
         }
         return path
