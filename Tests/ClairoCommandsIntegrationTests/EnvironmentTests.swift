@@ -59,9 +59,10 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: scratch.path("home/clairo.db")))
     }
 
-    @Test func aMisspelledVariableGetsAHint() async throws {
+    @Test(arguments: ["status", "config"])
+    func aMisspelledVariableGetsAHint(command: String) async throws {
         let outcome = try await ClairoProcess.run(
-            "status", environment: ["CLAIRO_HOME": scratch.path("home"), "CLAIRO_DATABSE": "mysql://x/y"])
+            command, environment: ["CLAIRO_HOME": scratch.path("home"), "CLAIRO_DATABSE": "mysql://x/y"])
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.errors.contains("CLAIRO_DATABSE is not a setting; did you mean CLAIRO_DATABASE?"))
     }

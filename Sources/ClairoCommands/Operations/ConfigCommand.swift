@@ -38,6 +38,7 @@ struct ConfigCommand: EnvironmentCommand {
             queueOptions.flags + deliveryOptions.flags + listenOptions.flags + upkeepOptions.flags + dockerOptions.flags
             + ecsOptions.flags
         let settings = try await serviceOptions.settings(environment, own: flags)
+        for hint in settings.hints { environment.warn(hint) }
         let rows = Settings.Key.allCases.map { key in
             ConfigReport.Row(
                 name: key.rawValue,

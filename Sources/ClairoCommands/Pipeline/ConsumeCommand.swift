@@ -94,10 +94,11 @@ struct ConsumeCommand: EnvironmentCommand {
         try await services.checkSandbox(work, log: log)
         try await daemonOptions.running(metrics, health, log: log) {
             try await services.withMetadataOfDaemon(log: log) { metadata in
+                // Its settings are checked even if it is not used.
+                let upkeep = try services.upkeepSchedule(metadata, upkeepOptions, log: log)
                 let pipeline = try RunningPipeline(
                     services: services, metadata: metadata, work: work, options: options, limits: limitOptions.limits,
-                    upkeep: once || untilIdle ? nil : try services.upkeepSchedule(metadata, upkeepOptions, log: log),
-                    log: log, health: health)
+                    upkeep: once || untilIdle ? nil : upkeep, log: log, health: health)
                 let status =
                     "consuming \(kinds ?? stages ?? "all kinds") from \(settings[.queue]), \(slots) \(slots == 1 ? "task" : "tasks") at once"
                 try await Signals.runningDaemon(

@@ -96,7 +96,9 @@ extension Services {
 
     private func count(_ key: Settings.Key) throws(ClairoError) -> Int64 {
         guard let count = Int64(settings[key]), count >= 0 else {
-            throw .configuration("\(key.rawValue) \(settings[key]) is not a number, 0 or more")
+            throw .configuration(
+                "\(key.rawValue) \(settings[key]) is not a whole number, 0 or more",
+                advice: "Give digits only, such as 100000.")
         }
         return count
     }

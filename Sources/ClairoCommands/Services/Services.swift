@@ -29,10 +29,7 @@ struct Services: Sendable {
         self.settings = settings
         self.environment = environment
         self.stop = stop
-        for (name, setting) in settings.misspelled {
-            let words = "\(name) is not a setting; did you mean \(setting)?"
-            log?.warn(words) ?? environment.warn(words)
-        }
+        for hint in settings.hints { log?.warn(hint) ?? environment.warn(hint) }
     }
 
     var stores: Stores { Stores(environment, stop: stop, observe: metrics?.observeS3) }

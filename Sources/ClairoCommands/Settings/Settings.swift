@@ -128,8 +128,8 @@ struct Settings: Sendable {
     let home: String
     /// The configuration file that was read.
     let file: String?
-    /// Environment variables that are almost named like a setting, each with that setting's name.
-    let misspelled: [(name: String, setting: String)]
+    /// Warnings about environment variables that are almost named like a setting.
+    let hints: [String]
     private let values: [Key: (value: String, origin: Origin)]
 
     func value(_ key: Key) -> String? { values[key]?.value }
@@ -187,7 +187,7 @@ struct Settings: Sendable {
         self.home = home
         self.file = file
         self.values = values
-        misspelled = Misspelling.find(in: environment.keys)
+        hints = Misspelling.find(in: environment.keys).map { "\($0.name) is not a setting; did you mean \($0.setting)?" }
     }
 
     private static func home(_ environment: [String: String]) throws(ClairoError) -> String {
