@@ -12,7 +12,7 @@ public struct PublicURL: Sendable, Hashable {
         guard let address = WebAddress(text), ["http", "https"].contains(address.scheme) else {
             throw .usage(
                 "\(MaskedURL.text(text)) is not a public URL",
-                advice: "Give a URL such as https://example.org/media, without a query.")
+                advice: "Give a URL such as https://example.org/media, without user, query and fragment.")
         }
         self.address = address
     }
