@@ -54,6 +54,13 @@ import Testing
         #expect(error.kind == kind && error.exitCode.rawValue == Int32(exit), "\(error)")
     }
 
+    /// `clairo serve-metrics` may be the first to open a file.
+    @Test func anSQLiteFileWithoutTablesIsNotADefect() {
+        let error = SQLiteFailure.clairoError(
+            SQLiteError(code: 1, message: "no such table: videos"), path: "/data/clairo.db")
+        #expect(error.kind == .refused && error.exitCode == .configuration && error.advice == "Run clairo migrate.")
+    }
+
     @Test(arguments: [
         (EACCES, ClairoError.Kind.refused, 77), (EROFS, .refused, 77), (ENOSPC, .capacity, 74), (EDQUOT, .capacity, 74),
         (EISDIR, .usage, 73),

@@ -42,6 +42,11 @@ enum SQLiteFailure {
             return .inputOutput("Cannot read or write the database \(path): \(reason)")
         case .outOfMemory:
             return ClairoError(kind: .capacity, exitCode: .temporary, "Out of memory while using the database \(path)")
+        // A table, column or index, of a file that no command has written yet. Programs that only read do not create them.
+        case .other where reason.hasPrefix("no such "):
+            return .refused(
+                "The database \(path) lacks a part of the schema: \(reason)", exitCode: .configuration,
+                advice: "Run clairo migrate.")
         case .duplicateKey, .constraint, .misuse, .other:
             return .defect("The database \(path) rejected a statement: \(reason)")
         }
