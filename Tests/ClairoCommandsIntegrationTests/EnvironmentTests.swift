@@ -113,6 +113,16 @@ import Testing
         expectRepaired(outcome)
     }
 
+    @Test func settingsAreReadFromAFileWithoutAUTF8Name() async throws {
+        let outcome = try await bash(
+            """
+            c=$(printf 'c\\351.yaml'); echo 'gc-interval: 7m' > "$c"
+            "$clairo" config --config "$c"
+            """)
+        #expect(outcome.status == 0, "\(outcome)")
+        #expect(outcome.text.contains("7m  c\u{FFFD}.yaml"), "\(outcome)")
+    }
+
     @Test func aMissingFileWithoutAUTF8NameIsReportedInUTF8() async throws {
         let outcome = try await bash("\"$clairo\" probe --json \"$(printf 'x\\351')\"")
         #expect(outcome.status == 66, "\(outcome)")

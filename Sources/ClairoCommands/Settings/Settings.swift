@@ -2,7 +2,6 @@ internal import ClairoCore
 internal import ClairoStorage
 internal import Configuration
 internal import Foundation
-internal import SystemPackage
 
 /// The effective settings and where each came from: flag > environment > configuration file > default.
 ///
@@ -146,16 +145,17 @@ struct Settings: Sendable {
     init(flags: [Key: String], configFile: String?, environment: [String: String]) async throws(ClairoError) {
         let home = try Self.home(environment)
         let file = try Self.file(named: configFile, environment)
-        let fileProvider =
-            if let file { try await Self.provider(for: file) } else {
-                InMemoryProvider(values: [:]) as any ConfigProvider
-            }
+        func provider(_ name: String, _ values: [Key: String]) -> InMemoryProvider {
+            InMemoryProvider(
+                name: name,
+                values: Dictionary(
+                    uniqueKeysWithValues: values.map { key, value in
+                        (AbsoluteConfigKey([key.rawValue]), ConfigValue(.string(value), isSecret: key.isSecret))
+                    }))
+        }
+        let fileValues = if let file { try SettingsFile.read(file) } else { [Key: String]() }
         let environmentProvider = EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(
             with: "clairo")
-        let flagValues = Dictionary(
-            uniqueKeysWithValues: flags.map {
-                (AbsoluteConfigKey([$0.key.rawValue]), ConfigValue(.string($0.value), isSecret: $0.key.isSecret))
-            })
         let defaults: [Key: String] = [
             .rawStore: "file:" + SystemFile.absolute(home + "/raw"),
             .outputStore: "file:" + SystemFile.absolute(home + "/output"),
@@ -167,9 +167,9 @@ struct Settings: Sendable {
             .gcDeadLetters: "100000", .gcDeadLetterBytes: "1073741824",
         ]
         let sources: [(provider: any ConfigProvider, origin: (Key) -> Origin)] = [
-            (InMemoryProvider(name: "flags", values: flagValues), { .flag("--\($0.rawValue)") }),
+            (provider("flags", flags), { .flag("--\($0.rawValue)") }),
             (environmentProvider, { .environment($0.environmentName) }),
-            (fileProvider, { _ in .file(file ?? "") }),
+            (provider("file", fileValues), { _ in .file(file ?? "") }),
         ]
         var values: [Key: (value: String, origin: Origin)] = [:]
         for key in Key.allCases {
@@ -213,18 +213,5 @@ struct Settings: Sendable {
             ?? environment["HOME"].map { $0 + "/.config" }
         let usual = ["clairo.yaml"] + (folder.map { ["\($0)/clairo/clairo.yaml"] } ?? []) + ["/etc/clairo/clairo.yaml"]
         return usual.first(where: SystemFile.exists)
-    }
-
-    private static func provider(for file: String) async throws(ClairoError) -> any ConfigProvider {
-        do {
-            // The library does not accept a document without content.
-            guard try SettingsFile.hasSettings(in: file) else { return InMemoryProvider(values: [:]) }
-            return try await FileProvider<YAMLSnapshot>(
-                filePath: SystemText.withCString(file) { FilePath(platformString: $0) })
-        } catch let error as ClairoError {
-            throw error
-        } catch {
-            throw .configuration("The configuration file \(file) is not valid YAML")
-        }
     }
 }

@@ -292,6 +292,7 @@ import Testing
         #expect(try await pipeline.clairo("gc", "--older-than", "7").status == 64)
         #expect(try await pipeline.clairo("gc", more: ["CLAIRO_GC_OLDER_THAN": "7"]).status == 78)
         #expect(try await pipeline.clairo("consume", "--gc-interval", "60").status == 78)
+        #expect(try await pipeline.clairo("consume", "--until-idle", "--gc-older-than", "7").status == 78)
     }
 
     @Test func garbageCollectionCountsInterruptedUploadsAndRemovesTheirBytes() async throws {
