@@ -11,12 +11,12 @@ struct GCCommand: EnvironmentCommand {
         discussion: """
             clairo consume and clairo produce --follow do this by themselves, one process at a time; this command does it \
             at once. It takes what the database names: deleted videos, failed and cancelled jobs, replaced outputs, \
-            repeated attempts, abandoned uploads and old rows, and in folders what killed writers left. Sources, and \
-            objects that a running job may need, are kept. Once the segments of a failed or cancelled job are removed, \
+            repeated attempts, abandoned uploads and old rows. In stores that are folders it also takes partial files \
+            of writers that were killed. Sources, and objects that a running job may need, are kept. Once the segments of a failed or cancelled job are removed, \
             clairo retry starts another job.
 
-            --older-than also applies to uploads that were interrupted and could still be continued. With 0s, uploads \
-            and attempts that are running end too.
+            --older-than also applies to uploads that were interrupted and could still be continued. With 0s, \
+            uploads that are running end too, and attempts lose the files that they are writing, and fail.
 
               clairo gc --dry-run
               clairo gc --older-than 1d
