@@ -21,7 +21,8 @@ public final class Connection {
         // Otherwise, an UPDATE that changes nothing would look like one whose condition failed.
         // With the name of a host, the library ignores the socket.
         let connected = mysql_real_connect(
-            mysql, options.socket == nil ? options.host : nil, options.user, options.password, options.database, UInt32(options.port ?? 0),
+            mysql, options.socket == nil ? options.host : nil, options.user, options.password, options.database,
+            UInt32(options.port ?? 0),
             options.socket, UInt(CLIENT_FOUND_ROWS) | UInt(CLIENT_MULTI_STATEMENTS))
         guard connected != nil else { throw MariaDBError(mysql) }
         // Check again: despite MYSQL_OPT_SSL_ENFORCE, the library connects without TLS if the server has none.

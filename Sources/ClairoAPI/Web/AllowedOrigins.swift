@@ -23,7 +23,9 @@ public struct AllowedOrigins: Sendable, Hashable {
             guard let origin = WebAddress(name), origin.path.isEmpty else {
                 throw .usage(
                     "\(name) is not an origin",
-                    advice: "Give *, or a comma-separated list of origins without paths: https://app.example,http://localhost:5173.")
+                    advice:
+                        "Give *, or a comma-separated list of origins without paths: https://app.example,http://localhost:5173."
+                )
             }
             origins.insert(origin.origin)
         }

@@ -16,7 +16,7 @@ struct RemoveCommand: EnvironmentCommand {
 
               clairo rm 019ab2c4-…
               clairo rm --dry-run 019ab2c4-…
-              clairo status --state failed --json | jq -r '.videos[].id' | xargs -r clairo rm
+              clairo status --state failed --json | jq -r .videos[].id | xargs -r clairo rm
             """)
 
     @Argument(help: "Ids of the videos.") var videos: [String]

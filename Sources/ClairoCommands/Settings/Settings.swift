@@ -187,7 +187,9 @@ struct Settings: Sendable {
         self.home = home
         self.file = file
         self.values = values
-        hints = Misspelling.find(in: environment.keys).map { "\($0.name) is not a setting; did you mean \($0.setting)?" }
+        hints = Misspelling.find(in: environment.keys).map {
+            "\($0.name) is not a setting; did you mean \($0.setting)?"
+        }
     }
 
     private static func home(_ environment: [String: String]) throws(ClairoError) -> String {
