@@ -13,7 +13,7 @@ public final class Scratch: Sendable {
     /// The folder of this test run, removed at its end. It holds files shared between tests.
     static let root: String = {
         atexit { try? FileManager.default.removeItem(atPath: Scratch.root) }
-        return NSTemporaryDirectory() + "/clairo-tests-\(ProcessInfo.processInfo.processIdentifier)"
+        return NSTemporaryDirectory() + "clairo-tests-\(ProcessInfo.processInfo.processIdentifier)"
     }()
 
     public init() throws {

@@ -42,14 +42,29 @@ public struct UploadMessageHandler: Sendable {
 
     /// Starts the jobs of videos that have waited so long that their upload message must have been lost.
     /// - Returns: The number of started jobs.
-    func startMissedJobs(olderThanSeconds seconds: Double) async throws(ClairoError) -> Int {
-        var count = 0
+    func startMissedJobs() async throws(ClairoError) -> Int {
+        try await startJobs(of: try await waiting(forSeconds: 300, limit: 100))
+    }
+
+    /// Starts the jobs of a few videos that have waited for seconds. More are a backlog, which the queue shares out
+    /// among all workers.
+    /// - Returns: The number of started jobs.
+    func startDelayedJobs() async throws(ClairoError) -> Int {
+        let few = 8
+        let videos = try await waiting(forSeconds: 5, limit: few + 1)
+        return videos.count > few ? 0 : try await startJobs(of: videos)
+    }
+
+    private func waiting(forSeconds seconds: Double, limit: Int) async throws(ClairoError) -> [Video] {
         // The id of a video is older than its upload, so these are candidates, and usually there are none.
         let before = VideoID.make(at: .now.advanced(bySeconds: -seconds))
-        for video in try await metadata.videos(VideoFilter(state: .uploaded, before: before, limit: 100))
-        where video.uploadedAt.seconds(since: .now) < -seconds {
-            if try await start.begin(video.id) { count += 1 }
-        }
+        return try await metadata.videos(VideoFilter(state: .uploaded, before: before, limit: limit))
+            .filter { $0.uploadedAt.seconds(since: .now) < -seconds }
+    }
+
+    private func startJobs(of videos: [Video]) async throws(ClairoError) -> Int {
+        var count = 0
+        for video in videos where try await start.begin(video.id) { count += 1 }
         return count
     }
 

@@ -149,22 +149,26 @@ public struct Consumer: Sendable {
         }
     }
 
-    /// Starts the jobs of videos whose messages were lost, for example to a short retention or a recreated topic. A
-    /// message that arrives later is harmless.
+    /// Starts the jobs of videos whose messages do not arrive: after the death of a consumer, the queue holds its messages
+    /// back until its session or lease ends, and a message may be lost. One that arrives later is harmless.
     private func takeInForgotten(_ drain: StopRequest) async {
-        let round = Task {
+        let rounds = Task {
             while !Task.isCancelled {
-                try? await Task.sleep(for: .seconds(.random(in: 45...75)))
-                if Task.isCancelled { return }
-                do throws(ClairoError) {
-                    if try await intake.startMissedJobs(olderThanSeconds: 300) > 0 { wakeSignal.signal() }
-                } catch {
-                    health.report(error)
+                for round in 0..<15 {
+                    try? await Task.sleep(for: .seconds(.random(in: 3...5)))
+                    if Task.isCancelled { return }
+                    do throws(ClairoError) {
+                        let count =
+                            round == 0 ? try await intake.startMissedJobs() : try await intake.startDelayedJobs()
+                        if count > 0 { wakeSignal.signal() }
+                    } catch {
+                        health.report(error)
+                    }
                 }
             }
         }
-        drain.onCancel { round.cancel() }
-        await round.value
+        drain.onCancel { rounds.cancel() }
+        await rounds.value
     }
 
     // MARK: Tasks
