@@ -162,8 +162,8 @@ extension MetadataStoreContract {
         -> [R]
     {
         try await withThrowingTaskGroup { group in
-            for index in 0..<count { group.addTask { try await body(index) } }
-            return try await group.reduce(into: []) { $0.append($1) }
+            for index in 0..<count { group.addTask { (index, try await body(index)) } }
+            return try await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
         }
     }
 }

@@ -110,7 +110,7 @@ struct DLQRedriveCommand: EnvironmentCommand {
         for text in ids { wanted.append(try DLQShowCommand.messageID(text)) }
         try await services.withMetadata { [wanted] metadata in
             let operations = try services.deadLetters(metadata)
-            var (count, failure): (Int, AlreadyReported?) = (0, nil)
+            var (count, total, failure): (Int, Int, AlreadyReported?) = (0, 0, nil)
             var tried: Set<MessageID> = []
             var batch = all ? try await next(operations, after: tried) : wanted
             while !batch.isEmpty {
@@ -123,9 +123,10 @@ struct DLQRedriveCommand: EnvironmentCommand {
                 }
                 failure = failure ?? failed
                 tried.formUnion(batch)
+                total += batch.count
                 batch = all ? try await next(operations, after: tried) : []
             }
-            environment.output("redriven \(count) of \(tried.count)\n")
+            environment.output("redriven \(count) of \(total)\n")
             if let failure { throw failure }
         }
     }
