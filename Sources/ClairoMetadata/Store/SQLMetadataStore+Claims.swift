@@ -27,8 +27,9 @@ extension SQLMetadataStore {
     private func claim(_ found: DueTask, for mark: ClaimMark) async throws(ClairoError) -> WorkTask? {
         try await driver.writeEach { connection in
             let now = try connection.now()
-            let until = try connection.leaseTime().advanced(bySeconds: mark.leaseSeconds)
-            let isClaimed = try connection.claim(found, for: mark, until: until, now: now)
+            let leaseTime = try connection.leaseTime()
+            let until = leaseTime.advanced(bySeconds: mark.leaseSeconds)
+            let isClaimed = try connection.claim(found, for: mark, from: leaseTime, until: until, now: now)
             // The update fails if the row has changed, so the task after it is known without reading it again.
             guard try isClaimed || connection.mayHaveCommitted && connection.holds(found.task.id, mark) else {
                 return nil
@@ -98,21 +99,26 @@ extension SQLConnection {
             """
             SELECT tasks.* FROM (\(kinds.joined(separator: " UNION ALL "))
                 ORDER BY live_queue_at, claimable_at, id LIMIT \(most)) AS due JOIN tasks ON tasks.id = due.id
-            ORDER BY tasks.live_queue_at, tasks.claimable_at, tasks.id
-            """, names.flatMap { [SQLValue($0), now] }
+            WHERE tasks.claimable_at <= ? ORDER BY tasks.live_queue_at, tasks.claimable_at, tasks.id
+            """, names.flatMap { [SQLValue($0), now] } + [now]
         ).map { DueTask(task: try WorkTask($0.reporting(to: report)), claimableAt: try $0["claimable_at"]) }
     }
 
     /// Claims a task with one conditional update.
-    /// - Returns: False if it is no longer as it was found.
-    fileprivate func claim(_ found: DueTask, for mark: ClaimMark, until: Timestamp, now: Timestamp) throws -> Bool {
+    ///
+    /// The time is a condition too: a look reads the index before the row, so it may have found a task with the lease
+    /// that another worker got in between.
+    /// - Returns: False if it is no longer as it was found, or not due.
+    fileprivate func claim(
+        _ found: DueTask, for mark: ClaimMark, from leaseTime: Timestamp, until: Timestamp, now: Timestamp
+    ) throws -> Bool {
         try execute(
             """
             UPDATE tasks SET max_attempts = CASE WHEN state = ? AND max_attempts < ? THEN max_attempts + 1
                     ELSE max_attempts END,
                 state = ?, attempt = attempt + 1, owner = ?, claim = ?, claimable_at = ?, frames_done = 0,
                 updated_at = ?
-            WHERE id = ? AND state = ? AND attempt = ? AND claimable_at = ?
+            WHERE id = ? AND state = ? AND attempt = ? AND claimable_at = ? AND claimable_at <= ?
             """,
             [
                 // The assignment of `max_attempts` must come first, because MySQL evaluates later assignments with the
@@ -120,7 +126,7 @@ extension SQLConnection {
                 SQLValue(WorkTask.State.running), SQLValue(WorkTask.mostAttempts),
                 SQLValue(WorkTask.State.running), SQLValue(mark.owner), SQLValue(mark.id), SQLValue(until),
                 SQLValue(now), SQLValue(found.task.id), SQLValue(found.task.state), SQLValue(found.task.attempt),
-                found.claimableAt,
+                found.claimableAt, SQLValue(leaseTime),
             ]) > 0
     }
 
