@@ -55,6 +55,22 @@ import Testing
         #expect(parts?.boundaries == [])
     }
 
+    /// Muxers put the audio of a quarter of a second into one unit.
+    @Test func streamsThatAreSentInTurnsAreDifferentTracks() throws {
+        let infos = try [Self.stream(1), Self.stream(2)]
+        var succession = StreamSuccession()
+        for turn in 0..<8 {
+            for index in [1, 2] {
+                for packet in 0..<12 {
+                    succession.take(
+                        stream: index, kind: .audio, position: packet == 0 ? Int64(turn * 2 + index) * 3000 : nil,
+                        time: 0.02 * Double(turn * 12 + packet))
+                }
+            }
+        }
+        #expect(succession.parts(of: infos, files: Self.files) == nil)
+    }
+
     @Test func streamsThatAreSentTogetherAreDifferentTracks() throws {
         let infos = try [Self.stream(0, .video), Self.stream(1), Self.stream(2)]
         #expect(Self.parts(infos, [([0, 1, 2], 20)]) == nil)

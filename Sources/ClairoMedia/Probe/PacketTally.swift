@@ -101,7 +101,9 @@ struct PacketTally {
             else { continue }
             if source.isMoving { moving.insert(next.track) }
             if source.isMoving, findsParts {
-                succession.take(stream: next.stream, kind: source.info.kind, position: next.position)
+                succession.take(
+                    stream: next.stream, kind: source.info.kind, position: next.position,
+                    time: (next.packet.dts ?? next.packet.pts).map { Double($0) * source.base.doubleValue })
             }
             let number = try record(next, of: source, in: track, joinsGaps: !isEdited && (isLive || moving.count > 1))
             if hasContent, source.isMoving {

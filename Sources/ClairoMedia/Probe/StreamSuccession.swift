@@ -6,7 +6,8 @@ internal import Libav
 ///
 /// Bytes decide, not times: the clock may restart with the new streams. In a transport stream the last packets of a
 /// stream arrive when the container ends, long after those of its successor. Streams that are sent at the same time, as
-/// those of two languages, never follow each other.
+/// those of two languages, never follow each other. They may be sent in turns, many packets at a time: then the clock of
+/// each goes on after the other's turn.
 struct StreamSuccession {
     /// A run of packets of a stream without a pause in which another stream of its kind took over.
     private struct Span {
@@ -19,10 +20,14 @@ struct StreamSuccession {
     private struct Stream {
         var kind: StreamInfo.Kind
         var spans: [Span]
+        /// The time of its last packet in seconds.
+        var time: Double?
     }
 
     /// A stream takes over from another one with this many packets. Fewer may be damage.
     private static let fewPackets = 5
+    /// The clock of a stream goes on if it moves by less than this from one packet to the next, in seconds.
+    private static let steps = -0.5...1.0
     /// More spans of a stream than this are no longer told apart.
     private static let mostSpans = 500
     /// With more streams that follow each other than this, the source is taken as it is.
@@ -32,9 +37,12 @@ struct StreamSuccession {
     private var arrivals = 0
 
     /// Takes the next packet.
-    /// - Parameter position: The byte at which it begins; nil if that is unknown, as for later parts of a unit.
-    mutating func take(stream index: Int, kind: StreamInfo.Kind, position: Int64?) {
+    /// - Parameters:
+    ///   - position: The byte at which it begins; nil if that is unknown, as for later parts of a unit.
+    ///   - time: Its time in seconds; nil if that is unknown.
+    mutating func take(stream index: Int, kind: StreamInfo.Kind, position: Int64?, time: Double? = nil) {
         arrivals += 1
+        defer { if let time { streams[index]?.time = time } }
         guard var last = streams[index]?.spans.last else {
             guard let position else { return }
             let span = Span(bytes: position...position, arrivals: arrivals...arrivals)
@@ -43,7 +51,9 @@ struct StreamSuccession {
         }
         let position = max(position ?? 0, last.bytes.upperBound)
         let spans = streams[index]?.spans.count ?? 0
-        if spans < Self.mostSpans, hasSuccessor(of: index, kind, between: last.bytes.upperBound, and: position) {
+        if !Self.goesOn(from: streams[index]?.time, to: time), spans < Self.mostSpans,
+            hasSuccessor(of: index, kind, between: last.bytes.upperBound, and: position)
+        {
             let span = Span(bytes: position...position, arrivals: arrivals...arrivals)
             streams[index]?.spans.append(span)
             return
@@ -52,6 +62,11 @@ struct StreamSuccession {
         last.arrivals = last.arrivals.lowerBound...arrivals
         last.packets += 1
         streams[index]?.spans[spans - 1] = last
+    }
+
+    private static func goesOn(from last: Double?, to time: Double?) -> Bool {
+        guard let last, let time else { return false }
+        return steps.contains(time - last)
     }
 
     /// Whether another stream of the kind began after one byte and before another.
