@@ -64,7 +64,12 @@ public struct UploadMessageHandler: Sendable {
 
     private func startJobs(of videos: [Video]) async throws(ClairoError) -> Int {
         var count = 0
-        for video in videos where try await start.begin(video.id) { count += 1 }
+        for video in videos {
+            CrashPoint.reach("intake.received")
+            guard try await start.begin(video.id) else { continue }
+            CrashPoint.reach("intake.started")
+            count += 1
+        }
         return count
     }
 
