@@ -81,7 +81,7 @@ final class UploadSlots: Sendable {
         let continuation = state.withLock { state -> CheckedContinuation<Bool, Never>? in
             guard state.table.holders[ticket] == nil else { return nil }
             state.senders[ticket] = nil
-            // Nobody gets a slot by this.
+            // This frees no slot.
             _ = state.table.leave(ticket)
             return state.continuations.removeValue(forKey: ticket)
         }

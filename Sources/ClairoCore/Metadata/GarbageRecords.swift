@@ -1,4 +1,4 @@
-/// A job whose folder in the output store holds objects that nobody needs.
+/// A job whose folder in the output store holds obsolete objects.
 ///
 /// The transactions that create garbage mark the job: one that ends unsuccessfully, one that succeeds although an attempt
 /// at a task did not, and one whose output is replaced. So upkeep lists only the folders of these jobs.
