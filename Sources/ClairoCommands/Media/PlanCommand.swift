@@ -51,7 +51,7 @@ struct PlanCommand: EnvironmentCommand {
                 "\n"
                 + Render.table(
                     ["rung", "size", "verdict", "why"],
-                    video.decisions.map { [$0.name, $0.size.description, $0.verdict.rawValue, $0.reason] })
+                    video.decisions.map { [$0.id, $0.size.description, $0.verdict.rawValue, $0.reason] })
             text += """
 
                 \(grid.frameCount) frames at \(Render.frameRate(grid.frameRate)), an IDR every \(grid.gopFrames) frames, \
@@ -74,7 +74,7 @@ struct PlanCommand: EnvironmentCommand {
         }
         for track in plan.audio {
             text +=
-                "Audio \(track.name): stream \(track.streamIndex), AAC-LC, "
+                "Audio \(track.id): stream \(track.streamIndex), "
                 + "\(track.channels == 1 ? "mono" : "stereo"), 48000 Hz, \(Render.rate(track.bitRate))\n"
         }
         text +=

@@ -160,8 +160,9 @@ final class DaemonMetrics: Sendable {
             guard let video = plan?.video, let chunk = plan?.chunks[checked: task.index] else { return }
             let grid = video.grid
             let frames = chunk.segments.reduce(0) { $0 + grid.frames(ofSegment: $1).count }
-            for rung in video.rungs where !rung.isCopy {
-                let name = Self.renditions.contains(rung.name) ? rung.name : "other"
+            for index in video.rungs(ofWave: chunk.wave) where !video.rungs[index].isCopy {
+                let rung = video.rungs[index]
+                let name = Self.renditions.contains(rung.id) ? rung.id : "other"
                 add(Double(frames), to: .framesEncoded, name)
             }
             add(grid.time(ofFrame: frames).doubleValue, to: .mediaSeconds, kind)

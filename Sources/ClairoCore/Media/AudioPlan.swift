@@ -1,10 +1,14 @@
-/// An audio rendition: AAC-LC at 48 kHz, encoded as a whole.
-public struct AudioPlan: Sendable, Codable, Hashable {
-    /// Samples in an AAC-LC access unit. Also the encoder delay, which an edit list removes.
-    public static let frameSamples = 1024
+/// An audio rendition at 48 kHz, encoded as a whole.
+public struct AudioPlan: Sendable, Hashable {
     /// Samples per second of every audio track.
     public static let sampleRate = 48_000
 
+    /// The language, format and rate, such as `eng-aac-128k`. Also the name of the folder.
+    public var id: String
+    /// The codec and the layout.
+    public var format: AudioFormat
+    /// What the track is for; nil if the source does not say.
+    public var role: TrackRole?
     /// The index of the source stream. If it has a pair, the left channel.
     public var streamIndex: Int
     /// The index of the mono stream that is the right channel. Nil if the track is made from one stream, and in plans
@@ -14,7 +18,7 @@ public struct AudioPlan: Sendable, Codable, Hashable {
     public var language: String
     /// The title from the source.
     public var title: String?
-    /// Number of channels, 1 or 2.
+    /// Number of channels: 1, 2, or 6 for 5.1.
     public var channels: Int
     /// In bits per second.
     public var bitRate: Int64
@@ -28,10 +32,15 @@ public struct AudioPlan: Sendable, Codable, Hashable {
     /// The attempt that made the track, if not the first; see `Rung.laterAttempts`.
     public var laterAttempt: Int?
 
+    /// - Parameter id: Nil for the one that follows from language, format and rate.
     public init(
-        streamIndex: Int, pairedStreamIndex: Int? = nil, language: String, title: String?, channels: Int,
-        bitRate: Int64, sampleCount: Int, sourceSampleCount: Int? = nil, segmentBoundaries: [Rational]
+        id: String? = nil, format: AudioFormat = .aac, role: TrackRole? = nil, streamIndex: Int,
+        pairedStreamIndex: Int? = nil, language: String, title: String?, channels: Int, bitRate: Int64,
+        sampleCount: Int, sourceSampleCount: Int? = nil, segmentBoundaries: [Rational]
     ) {
+        self.id = id ?? Self.id(language: language, format: format, bitRate: bitRate)
+        self.format = format
+        self.role = role
         self.streamIndex = streamIndex
         self.pairedStreamIndex = pairedStreamIndex
         self.language = language
@@ -43,28 +52,39 @@ public struct AudioPlan: Sendable, Codable, Hashable {
         self.segmentBoundaries = segmentBoundaries
     }
 
-    /// The total number of access units: one for priming, and enough to cover the last sample.
-    public var packetCount: Int { 1 + (sampleCount + Self.frameSamples - 1) / Self.frameSamples }
+    /// The id of a track: `eng-aac-128k`.
+    public static func id(language: String, format: AudioFormat, bitRate: Int64) -> String {
+        "\(language)-\(format.rawValue)-\(bitRate / 1000)k"
+    }
 
-    /// The access units of segment `index`. The priming unit (0) belongs to the first segment.
+    /// The codec.
+    public var codec: AudioCodec { format.codec }
+    /// Samples per channel in an access unit.
+    public var frameSamples: Int { codec.frameSamples }
+    /// Samples per channel in front of the first one, which an edit list removes.
+    public var priming: Int { codec.priming }
+
+    /// The total number of access units, which hold the priming and all samples.
+    public var packetCount: Int { (priming + sampleCount + frameSamples - 1) / frameSamples }
+
+    /// The access units of segment `index`. Those of the priming belong to the first segment.
     public func packets(ofSegment index: Int) -> Range<Int> {
         let start = index == 0 ? 0 : firstPacket(at: segmentBoundaries[index - 1])
         let end = index < segmentBoundaries.count ? firstPacket(at: segmentBoundaries[index]) : packetCount
         return start..<max(start, end)
     }
 
-    // Unit `n` presents the samples from `(n - 1) · 1024`.
+    // Unit `n` presents the samples from `n · frameSamples - priming`.
     private func firstPacket(at time: Rational) -> Int {
-        let sample = (time * Rational(Int64(Self.sampleRate), Int64(Self.frameSamples))).ceil
-        return Int(min(sample, Int64(packetCount) - 1)) + 1
+        let unit = ((time * Rational(Int64(Self.sampleRate)) + Rational(Int64(priming)))
+            / Rational(Int64(frameSamples))).ceil
+        return Int(min(unit, Int64(packetCount)))
     }
 }
 
 extension AudioPlan: SegmentedRendition {
     /// Always audio.
     public var kind: RenditionKind { .audio }
-    /// The language and rate, such as `eng-128k`. Also the name of the folder.
-    public var name: String { "\(language)-\(bitRate / 1000)k" }
     public func attempt(ofSegment index: Int) -> Int { laterAttempt ?? 1 }
     /// Number of segments.
     public var segmentCount: Int { segmentBoundaries.count + 1 }
@@ -73,5 +93,31 @@ extension AudioPlan: SegmentedRendition {
     /// Ticks per second: the sample rate.
     public var timescale: Int64 { Int64(Self.sampleRate) }
     /// Duration of an access unit.
-    public var unitDuration: Rational { Rational(Int64(Self.frameSamples), timescale) }
+    public var unitDuration: Rational { Rational(Int64(frameSamples), timescale) }
+}
+
+extension AudioPlan: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case id, format, role, streamIndex, pairedStreamIndex, language, title, channels, bitRate, sampleCount
+        case sourceSampleCount, segmentBoundaries, laterAttempt
+    }
+
+    /// Also accepts plans of older versions, in which every track is AAC and named after its language and rate.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let language = try container.decode(String.self, forKey: .language)
+        let bitRate = try container.decode(Int64.self, forKey: .bitRate)
+        self.init(
+            id: try container.decodeIfPresent(String.self, forKey: .id) ?? "\(language)-\(bitRate / 1000)k",
+            format: try container.decodeIfPresent(AudioFormat.self, forKey: .format) ?? .aac,
+            role: try container.decodeIfPresent(TrackRole.self, forKey: .role),
+            streamIndex: try container.decode(Int.self, forKey: .streamIndex),
+            pairedStreamIndex: try container.decodeIfPresent(Int.self, forKey: .pairedStreamIndex),
+            language: language, title: try container.decodeIfPresent(String.self, forKey: .title),
+            channels: try container.decode(Int.self, forKey: .channels), bitRate: bitRate,
+            sampleCount: try container.decode(Int.self, forKey: .sampleCount),
+            sourceSampleCount: try container.decodeIfPresent(Int.self, forKey: .sourceSampleCount),
+            segmentBoundaries: try container.decode([Rational].self, forKey: .segmentBoundaries))
+        laterAttempt = try container.decodeIfPresent(Int.self, forKey: .laterAttempt)
+    }
 }

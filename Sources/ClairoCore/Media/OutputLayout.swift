@@ -1,7 +1,9 @@
 /// The kind of a rendition. The raw value is used in documents.
 public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
-    /// The raw value is also the name of the folder.
-    case video, audio
+    case video, audio, text, image
+
+    /// Whether the segments need an init segment.
+    public var hasInitSegment: Bool { self == .video || self == .audio }
 }
 
 /// Makes all keys that Clairo writes, in the output folder and in the buckets. No other code knows their format.
@@ -10,9 +12,9 @@ public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
 /// raw bucket      videos/<videoID>/source
 /// output bucket   videos/<videoID>/<jobID>/master.m3u8            HLS multivariant playlist
 ///                                          manifest.mpd           DASH, on the same segments
-///                                          video/<rung>/init.mp4, 00001.m4s …, playlist.m3u8, iframes.m3u8
-///                                          audio/<rendition>/init.mp4, 00001.m4s …, playlist.m3u8
-///                                          mp4/<rendition>.mp4    progressive
+///                                          video/<id>/init.mp4, 00001.m4s …, playlist.m3u8, iframes.m3u8
+///                                          audio/<id>/init.mp4, 00001.m4s …, playlist.m3u8
+///                                          mp4/<id>.mp4    progressive
 ///                                          poster.jpg, clairo.json
 /// ```
 ///
@@ -41,50 +43,61 @@ public enum OutputLayout {
         switch kind {
         case .video: "video"
         case .audio: "audio"
+        case .text: "text"
+        case .image: "images"
         }
     }
 
     /// The folder of one rendition: `video/720p`.
-    public static func folder(_ kind: RenditionKind, _ name: String) -> String { "\(folder(of: kind))/\(name)" }
+    public static func folder(_ kind: RenditionKind, _ id: String) -> String { "\(folder(of: kind))/\(id)" }
 
     /// The key of an init segment.
     /// - Parameter attempt: The attempt that made it; see `ObjectKey.ofAttempt`.
-    public static func initSegment(_ kind: RenditionKind, _ name: String, attempt: Int = 1) -> ObjectKey {
-        ObjectKey("\(folder(kind, name))/init.mp4").ofAttempt(attempt)
+    public static func initSegment(_ kind: RenditionKind, _ id: String, attempt: Int = 1) -> ObjectKey {
+        ObjectKey("\(folder(kind, id))/init.mp4").ofAttempt(attempt)
     }
 
     /// Whether a key is an init segment of a rendition, of any attempt.
-    public static func isInitSegment(_ key: ObjectKey, _ kind: RenditionKind, _ name: String) -> Bool {
-        key.rawValue.hasPrefix("\(folder(kind, name))/init")
+    public static func isInitSegment(_ key: ObjectKey, _ kind: RenditionKind, _ id: String) -> Bool {
+        key.rawValue.hasPrefix("\(folder(kind, id))/init")
     }
 
     /// The key of a segment. Indexes start at 0 and names at 1, with at least five digits.
-    public static func segment(_ kind: RenditionKind, _ name: String, _ index: Int, attempt: Int = 1) -> ObjectKey {
+    public static func segment(_ kind: RenditionKind, _ id: String, _ index: Int, attempt: Int = 1) -> ObjectKey {
         let number = String(index + 1)
         let digits = String(repeating: "0", count: max(0, 5 - number.count)) + number
-        return ObjectKey("\(folder(kind, name))/\(digits).m4s").ofAttempt(attempt)
+        return ObjectKey("\(folder(kind, id))/\(digits).\(segmentExtension(of: kind))").ofAttempt(attempt)
+    }
+
+    private static func segmentExtension(of kind: RenditionKind) -> String {
+        switch kind {
+        case .video, .audio: "m4s"
+        case .text: "vtt"
+        case .image: "jpg"
+        }
     }
 
     /// The HLS media playlist of a rendition.
-    public static func playlist(_ kind: RenditionKind, _ name: String) -> ObjectKey {
-        ObjectKey("\(folder(kind, name))/playlist.m3u8")
+    public static func playlist(_ kind: RenditionKind, _ id: String) -> ObjectKey {
+        ObjectKey("\(folder(kind, id))/playlist.m3u8")
     }
 
     /// The HLS playlist of a rendition's key frames.
-    public static func iframePlaylist(_ kind: RenditionKind, _ name: String) -> ObjectKey {
-        ObjectKey("\(folder(kind, name))/iframes.m3u8")
+    public static func iframePlaylist(_ kind: RenditionKind, _ id: String) -> ObjectKey {
+        ObjectKey("\(folder(kind, id))/iframes.m3u8")
     }
 
     /// The keys that may be written for a rendition in addition to its segments.
-    public static func companions(_ kind: RenditionKind, _ name: String) -> [ObjectKey] {
+    public static func companions(_ kind: RenditionKind, _ id: String) -> [ObjectKey] {
         switch kind {
-        case .video: [playlist(kind, name), iframePlaylist(kind, name), progressive(name)]
-        case .audio: [playlist(kind, name), progressive(name)]
+        case .video: [playlist(kind, id), iframePlaylist(kind, id), progressive(id)]
+        case .audio: [playlist(kind, id), progressive(id)]
+        case .text, .image: [playlist(kind, id)]
         }
     }
 
     /// The progressive MP4 of a rung, or of audio without video.
-    public static func progressive(_ name: String) -> ObjectKey { ObjectKey("\(progressiveFolder)/\(name).mp4") }
+    public static func progressive(_ id: String) -> ObjectKey { ObjectKey("\(progressiveFolder)/\(id).mp4") }
 
     /// Whether a key is a progressive MP4.
     public static func isProgressive(_ key: ObjectKey) -> Bool { key.rawValue.hasPrefix("\(progressiveFolder)/") }

@@ -17,8 +17,9 @@ extension SegmentedRendition {
     /// Keys of its segments, in order.
     public var segmentKeys: [ObjectKey] { (0..<segmentCount).map(segmentKey) }
 
-    /// Every object that must exist before playlists may be written: the init segment, then the segments in order.
-    public var objectKeys: [ObjectKey] { [initKey] + segmentKeys }
+    /// Every object that must exist before playlists may be written: the init segment if there is one, then the
+    /// segments in order.
+    public var objectKeys: [ObjectKey] { (kind.hasInitSegment ? [initKey] : []) + segmentKeys }
 
     /// Whether all segment names depend on the index alone, because first attempts made all segments.
     public var hasPlainNames: Bool { (0..<segmentCount).allSatisfy { attempt(ofSegment: $0) == 1 } }
@@ -38,8 +39,8 @@ public struct PlannedRung: SegmentedRendition, Hashable {
 
     /// Always video.
     public var kind: RenditionKind { rung.kind }
-    /// Name of the rung.
-    public var name: String { rung.name }
+    /// Id of the rung.
+    public var id: String { rung.id }
     public func attempt(ofSegment index: Int) -> Int { rung.attempt(ofSegment: index) }
     /// Number of segments.
     public var segmentCount: Int { video.grid.segmentCount }
@@ -52,12 +53,12 @@ public struct PlannedRung: SegmentedRendition, Hashable {
 }
 
 extension VideoPlan {
-    /// The rungs, from the largest to the smallest.
+    /// The rungs, wave by wave.
     public var renditions: [PlannedRung] { rungs.map { PlannedRung($0, of: self) } }
 }
 
 extension Plan {
-    /// All segmented renditions: the rungs from the largest to the smallest, then the tracks.
+    /// All segmented renditions: the rungs, then the tracks.
     public var renditions: [any SegmentedRendition] { (video?.renditions ?? []) + tracks }
 
     /// The tracks, each of which one `track` task makes. The task's index is the index here.
@@ -69,8 +70,8 @@ extension Plan {
     /// Init segments that every chunk's encoders write, and that must be the same in all of them.
     public var sharedInitKeys: Set<ObjectKey> { Set((video?.rungs ?? []).map(\.initKey)) }
 
-    /// Notes the attempt that made a task's segments, which are named after it. The first chunk makes all of the rungs
-    /// that are copied.
+    /// Notes the attempt that made a task's segments, which are named after it. The first chunk of a wave makes all of
+    /// its rungs that are copied.
     public mutating func note(attempt: Int, of kind: WorkTask.Kind, index: Int) {
         guard attempt > 1 else { return }
         switch kind {
@@ -83,7 +84,7 @@ extension Plan {
 
 extension VideoPlan {
     fileprivate mutating func note(attempt: Int, of chunk: Chunk) {
-        for index in rungs.indices where !rungs[index].isCopy || chunk.index == 0 {
+        for index in rungs(ofWave: chunk.wave) where !rungs[index].isCopy || chunk.segments.lowerBound == 0 {
             let segments = rungs[index].isCopy ? 0..<grid.segmentCount : chunk.segments
             rungs[index].laterAttempts =
                 (rungs[index].laterAttempts ?? []) + [SegmentAttempt(segments: segments, attempt: attempt)]

@@ -11,17 +11,20 @@ public struct VideoPlan: Sendable, Codable, Hashable {
     public var orientation: Orientation
     /// Whether the probe found interlaced frames. Every interlaced frame is deinterlaced, also one that comes later.
     public var deinterlace: Bool
-    /// The source's dynamic range. HDR is tone-mapped to SDR.
+    /// The source's dynamic range. Rungs in SDR are tone-mapped from HDR.
     public var dynamicRange: DynamicRange
-    /// The output's color tags: the source's, or BT.709 after tone mapping.
+    /// The color tags of the rungs in SDR: the source's, or BT.709 after tone mapping.
     public var color: ColorDescription
-    /// The number of segments that one encoder makes before the next is opened. The bytes depend only on the frames of
+    /// The color of the rungs in HDR; nil if there are none.
+    public var hdr: HDRDescription?
+    /// The number of segments that one encoder makes before the next is opened, unless the rung has its own. The bytes depend only on the frames of
     /// these segments, so any worker produces the same bytes. A chunk is a multiple of it, and a resumed job repeats at
     /// most this.
     public var segmentsPerEncoder: Int
     /// Whether decoding can start in the middle of the source. Otherwise there is only one chunk.
     public var isSeekable: Bool
-    /// The rungs from the largest to the smallest. Each is scaled from the previous one.
+    /// The rungs, wave by wave, and from the largest to the smallest in each. Each is scaled from the previous one of
+    /// its wave.
     public var rungs: [Rung]
     /// The decisions for each standard height and for the source's own, with the reasons.
     public var decisions: [LadderDecision]
@@ -40,8 +43,10 @@ public struct VideoPlan: Sendable, Codable, Hashable {
         streamIndex: Int, grid: SegmentGrid, sourceFrameCount: Int, orientation: Orientation, deinterlace: Bool,
         dynamicRange: DynamicRange, color: ColorDescription, segmentsPerEncoder: Int, isSeekable: Bool, rungs: [Rung],
         decisions: [LadderDecision], source: SourceFormat? = nil, placement: FramePlacement? = nil,
-        shownFrameCount: Int? = nil, sortedTimeDelay: Int64? = nil
+        shownFrameCount: Int? = nil, sortedTimeDelay: Int64? = nil,
+        hdr: HDRDescription? = nil
     ) {
+        self.hdr = hdr
         self.segmentsPerEncoder = segmentsPerEncoder
         self.isSeekable = isSeekable
         self.streamIndex = streamIndex
@@ -72,8 +77,17 @@ public enum FramePlacement: String, Sendable, Codable, Hashable {
 }
 
 extension VideoPlan {
-    /// Whether frames are mapped from HDR to SDR.
+    /// Whether rungs in SDR are tone-mapped from HDR.
     public var toneMap: Bool { dynamicRange != .sdr }
+
+    /// The color tags of a rung.
+    public func color(of rung: Rung) -> ColorDescription { rung.dynamicRange == .sdr ? color : hdr?.color ?? color }
+
+    /// The number of waves.
+    public var waveCount: Int { (rungs.map(\.wave).max() ?? 0) + 1 }
+
+    /// The indexes of the rungs of a wave.
+    public func rungs(ofWave wave: Int) -> [Int] { rungs.indices.filter { rungs[$0].wave == wave } }
 
     /// The warning for an output that shows fewer source frames than planned; nil for a complete one. A decoder may keep
     /// the last frames of an intact source.
@@ -90,9 +104,10 @@ extension VideoPlan {
             advice: "Check the source for damage.")
     }
 
-    /// The segments that one encoder makes together with segment `index`.
-    public func encoderRun(ofSegment index: Int) -> Range<Int> {
-        let start = index / segmentsPerEncoder * segmentsPerEncoder
-        return start..<min(start + segmentsPerEncoder, grid.segmentCount)
+    /// The segments that one encoder of a rung makes together with segment `index`.
+    public func encoderRun(ofSegment index: Int, rung: Rung) -> Range<Int> {
+        let count = rung.segmentsPerEncoder ?? segmentsPerEncoder
+        let start = index / count * count
+        return start..<min(start + count, grid.segmentCount)
     }
 }

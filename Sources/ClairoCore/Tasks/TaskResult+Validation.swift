@@ -41,7 +41,7 @@ extension TaskResult {
         let planned: [String: FrameSize]?
         switch work {
         case .finish(let request):
-            planned = Dictionary((request.plan.video?.rungs ?? []).map { ($0.name, $0.size) }) { first, _ in first }
+            planned = Dictionary((request.plan.video?.rungs ?? []).map { ($0.id, $0.size) }) { first, _ in first }
         // Only the task itself knows the plan.
         case .transcode: planned = nil
         case .probe, .inspect, .plan, .chunk, .track, .verify: planned = [:]
@@ -192,31 +192,36 @@ extension Plan {
     private func validateRenditions() throws(ImpossibleResult) {
         let renditions = renditions
         for kind in RenditionKind.allCases {
-            let names = renditions.filter { $0.kind == kind }.map(\.name)
+            let names = renditions.filter { $0.kind == kind }.map(\.id)
             try expect(
                 names.count <= Bounds.renditions && Set(names).count == names.count,
                 "its plan has \(names.count) renditions of \(kind.rawValue)")
         }
         for rendition in renditions {
             try expect(
-                rendition.name.isPlainWord && rendition.segmentCount <= Bounds.segments
+                rendition.id.isPlainWord && rendition.segmentCount <= Bounds.segments
                     && Bounds.seconds.contains(rendition.duration.doubleValue) && rendition.hasPlainNames,
-                "the rendition \(rendition.name.prefix(40).debugDescription) of its plan is invalid")
+                "the rendition \(rendition.id.prefix(40).debugDescription) of its plan is invalid")
         }
     }
 
-    /// Checks that every segment is made once, in order.
+    /// Checks that every wave makes every segment once, in order.
     private func validateChunks() throws(ImpossibleResult) {
         try expect(chunks.count <= Bounds.chunks, "its plan has \(chunks.count) chunks")
-        var next = 0
+        let count = video?.grid.segmentCount ?? 0
+        let waveCount = video?.waveCount ?? 1
+        var (wave, next) = (0, 0)
         for (index, chunk) in chunks.enumerated() {
+            if chunk.wave == wave + 1, next == count { (wave, next) = (chunk.wave, 0) }
             try expect(
-                chunk.index == index && chunk.segments.lowerBound == next && !chunk.segments.isEmpty,
-                "chunk \(index) of its plan has the segments \(chunk.segments)")
+                chunk.index == index && chunk.wave == wave && chunk.segments.lowerBound == next
+                    && !chunk.segments.isEmpty,
+                "chunk \(index) of its plan has the segments \(chunk.segments) of wave \(chunk.wave)")
             next = chunk.segments.upperBound
         }
-        let count = video?.grid.segmentCount ?? 0
-        try expect(next == count, "its plan makes \(next) of \(count) segments")
+        try expect(
+            next == count && wave == waveCount - 1,
+            "its plan makes \(next) of \(count) segments, in \(wave + 1) of \(waveCount) waves")
     }
 }
 
@@ -238,10 +243,12 @@ extension VideoPlan {
             !rungs.isEmpty && decisions.count <= 1000, "its plan has \(rungs.count) rungs")
         for rung in rungs {
             try expect(
-                rung.size.isPossible && Bounds.bytes.contains(rung.maxRate)
+                rung.size.isPossible && (0..<rungs.count).contains(rung.wave) && [8, 10].contains(rung.bitDepth)
+                    && (1...Bounds.counts.upperBound).contains(rung.segmentsPerEncoder ?? 1)
+                    && (rung.dynamicRange == .sdr || hdr != nil) && Bounds.bytes.contains(rung.maxRate)
                     && Bounds.bytes.contains(rung.bufferSize) && (0...10_000).contains(rung.copyReorderDelay ?? 0)
                     && rung.laterAttempts == nil,
-                "the rung \(rung.name.prefix(40).debugDescription) of its plan is invalid")
+                "the rung \(rung.id.prefix(40).debugDescription) of its plan is invalid")
         }
     }
 }
@@ -256,7 +263,7 @@ extension AudioPlan {
         try expect(
             language.isPlainWord && (1...8).contains(channels) && (1...1 << 30).contains(bitRate)
                 && Bounds.counts.contains(sampleCount) && (0...sampleCount).contains(sourceSampleCount ?? 0)
-                && last.doubleValue <= 1e10 && laterAttempt == nil,
-            "the track \(name.prefix(40).debugDescription) of its plan is invalid")
+                && last.doubleValue <= 1e10 && laterAttempt == nil && title?.utf8.count ?? 0 <= 4096,
+            "the track \(id.prefix(40).debugDescription) of its plan is invalid")
     }
 }

@@ -4,7 +4,7 @@ internal import Libav
 
 /// Everything specific to AAC-LC: its AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), the `mp4a` sample entry, and
 /// libav's encoder.
-enum AAC {
+enum AAC: AudioCoding {
     /// The RFC 6381 codec string: `mp4a.40.` and the audio object type.
     static func codecString(configuration: Data) -> String? {
         guard let first = configuration.first else { return nil }
@@ -19,23 +19,21 @@ enum AAC {
 
 extension AAC {
     /// Writes `mp4a` with an `esds` (ISO/IEC 14496-14, 5.6).
-    static func writeSampleEntry(
-        channels: Int, sampleRate: Int, configuration: Data, bitRate: Int64, to writer: inout BoxWriter
-    ) {
+    static func writeSampleEntry(_ audio: TrackDescription.Audio, to writer: inout BoxWriter) {
         writer.box("mp4a") { box in
             box.zeros(6)
             box.u16(1)
             box.zeros(8)
-            box.u16(UInt16(channels))
+            box.u16(UInt16(audio.channels))
             box.u16(16)
             box.zeros(4)
-            box.u32(UInt32(sampleRate) << 16)
+            box.u32(UInt32(audio.sampleRate) << 16)
             // ES_Descriptor of ISO/IEC 14496-1 with object type 0x40 (MPEG-4 audio) in an audio stream.
             box.fullBox("esds") { esds in
-                let specific = [0x05, UInt8(configuration.count)] + Array(configuration)
+                let specific = [0x05, UInt8(audio.configuration.count)] + Array(audio.configuration)
                 var decoder: [UInt8] = [0x40, 0x15, 0, 0, 0]
                 for _ in 0..<2 {
-                    decoder += withUnsafeBytes(of: UInt32(clamping: bitRate).bigEndian) { Array($0) }
+                    decoder += withUnsafeBytes(of: UInt32(clamping: audio.bitRate).bigEndian) { Array($0) }
                 }
                 decoder += specific
                 let stream: [UInt8] = [0, 0, 0] + [0x04, UInt8(decoder.count)] + decoder + [0x06, 1, 2]
@@ -62,20 +60,11 @@ extension AAC {
     static func openEncoder(_ track: AudioPlan) throws -> Encoder {
         let encoder = try Encoder(
             audio: "aac", channels: track.channels, sampleRate: AudioPlan.sampleRate, bitRate: track.bitRate)
-        guard encoder.frameSize == AudioPlan.frameSamples, encoder.initialPadding == AudioPlan.frameSamples else {
+        guard encoder.frameSize == track.frameSamples, encoder.initialPadding == track.priming else {
             throw ClairoError.defect("The frame size of libav's AAC encoder is not 1024 samples")
         }
         return encoder
     }
 
-    /// Makes the init segment for the encoder's output.
-    static func initSegment(of encoder: Encoder, _ track: AudioPlan) -> Data {
-        FragmentWriter.initSegment(
-            TrackDescription(
-                media: .aac(
-                    channels: track.channels, sampleRate: AudioPlan.sampleRate, configuration: encoder.extradata,
-                    bitRate: track.bitRate),
-                timescale: track.timescale, language: ISO639.threeLetters(track.language),
-                priming: Int64(AudioPlan.frameSamples)))
-    }
+    static func configuration(of encoder: Encoder, _ track: AudioPlan) -> Data { encoder.extradata }
 }

@@ -75,7 +75,7 @@ extension H264 {
 
     /// Why the level that a rendition signals is wrong, or nil. Too low, and decoders may refuse or fail; too high, and
     /// most devices refuse.
-    static func levelProblem(codec: String, size: FrameSize, frameRate: Rational, bitRate: Int64 = 0) -> String? {
+    static func levelProblem(codec: String, size: FrameSize, frameRate: Rational, bitRate: Int64) -> String? {
         guard let idc = levelIndicator(codec: codec) else { return "\(codec) names no level" }
         guard let level = Level.all.first(where: { $0.idc == idc }) else {
             return "level_idc \(idc) is none of the levels up to \(Level.highest.name)"

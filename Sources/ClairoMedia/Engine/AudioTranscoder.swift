@@ -19,8 +19,8 @@ struct AudioTranscoder {
     /// - Throws: `badInput` (65) if less can be decoded than planned. Nothing after that point is written, so the next
     ///   run fails in the same way.
     func run() throws {
-        let encoder = try AAC.openEncoder(track)
-        let initSegment = AAC.initSegment(of: encoder, track)
+        let encoder = try track.codec.coding.openEncoder(track)
+        let initSegment = track.codec.coding.initSegment(of: encoder, track)
         try sink.write(initSegment: initSegment, at: track.initKey)
 
         var writer = AudioSegmentWriter(track: track, initSegment: initSegment, sink: sink)
@@ -30,9 +30,9 @@ struct AudioTranscoder {
             }
         }
         let sources = try openSources()
-        for start in stride(from: 0, to: track.sampleCount, by: AudioPlan.frameSamples) {
+        for start in stride(from: 0, to: track.sampleCount, by: track.frameSamples) {
             try control.checkCancellation()
-            let samples: [ArraySlice<Float>] = try sources.flatMap { try $0.take(AudioPlan.frameSamples) }
+            let samples: [ArraySlice<Float>] = try sources.flatMap { try $0.take(track.frameSamples) }
             let frame = try Frame.audio(channels: samples, sampleRate: AudioPlan.sampleRate, pts: Int64(start))
             try control.clock.measure(.encode) { try encoder.send(frame, pts: Int64(start)) }
             try drain()
@@ -72,7 +72,7 @@ private struct AudioSegmentWriter {
     mutating func append(_ data: Data) throws {
         guard packetIndex < track.packetCount else { return }
         samples.append(
-            Sample(data: data, duration: UInt32(AudioPlan.frameSamples), compositionOffset: 0, isSync: true))
+            Sample(data: data, duration: UInt32(track.frameSamples), compositionOffset: 0, isSync: true))
         packetIndex += 1
         while segment < track.segmentCount, packetIndex == track.packets(ofSegment: segment).upperBound {
             try writeSegment()
@@ -85,7 +85,7 @@ private struct AudioSegmentWriter {
         if try !samples.isEmpty && sink.wants(key) {
             let bytes = FragmentWriter.segment(
                 fragments: [samples], firstSequence: packets.lowerBound + 1,
-                decodeTime: Int64(packets.lowerBound * AudioPlan.frameSamples)
+                decodeTime: Int64(packets.lowerBound * track.frameSamples)
             )
             try sink.write(bytes, index: segment, of: track, initSegment: initSegment)
         }
@@ -96,7 +96,7 @@ private struct AudioSegmentWriter {
     func finish() throws(ClairoError) {
         guard segment == track.segmentCount, samples.isEmpty else {
             throw .defect(
-                "\(track.name): the encoder gave \(packetIndex) access units instead of \(track.packetCount)")
+                "\(track.id): the encoder gave \(packetIndex) access units instead of \(track.packetCount)")
         }
     }
 }

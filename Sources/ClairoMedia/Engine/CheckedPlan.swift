@@ -20,9 +20,9 @@ enum CheckedPlan {
             scan: scan, fingerprint: fingerprint, settings: encoding, limits: limits)
         // A run that continues compares its settings with these.
         encoded.settings = settings
-        let copied = Set((plan.video?.rungs ?? []).filter(\.isCopy).map(\.name))
+        let copied = Set((plan.video?.rungs ?? []).filter(\.isCopy).map(\.id))
         for index in encoded.video?.decisions.indices ?? 0..<0
-        where copied.contains(encoded.video?.decisions[index].name ?? "") {
+        where copied.contains(encoded.video?.decisions[index].id ?? "") {
             encoded.video?.decisions[index].reason += "; not copied, because \(reason)"
         }
         return (encoded, [MediaWarning(.copyRefused, "the video is encoded instead of copied, because \(reason)")])

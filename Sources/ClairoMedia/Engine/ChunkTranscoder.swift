@@ -2,7 +2,7 @@ internal import ClairoCore
 internal import Foundation
 internal import Libav
 
-/// Makes the video segments of one run. A single decode feeds all rungs.
+/// Makes the video segments of one run for the rungs of a wave. A single decode feeds all of them.
 ///
 /// ```
 /// caller's thread                          one thread per rung
@@ -25,9 +25,9 @@ struct ChunkTranscoder {
     /// - Parameters:
     ///   - segments: Whole encoder runs that contain all missing segments.
     ///   - missing: The segments to make, by the index of the rung in the plan.
-    func run(segments: Range<Int>, seek: Int64?, missing: [Int: Set<Int>], threads: Int32) throws {
+    func run(wave: Int, segments: Range<Int>, seek: Int64?, missing: [Int: Set<Int>], threads: Int32) throws {
         let grid = video.grid
-        let encoded = video.rungs.indices.filter { !video.rungs[$0].isCopy }
+        let encoded = video.rungs(ofWave: wave).filter { !video.rungs[$0].isCopy }
         guard !encoded.isEmpty, !segments.isEmpty else { return }
         let frames =
             grid.frames(ofSegment: segments.lowerBound)
@@ -39,7 +39,7 @@ struct ChunkTranscoder {
                 control: control)
             // The largest rung is about half of the work in one thread, so it gets a core whenever it has a frame.
             let niceness: Int32 = index == encoded.first ? 0 : 5
-            return WorkerThread(name: "encode-\(encoder.rung.name)", niceness: niceness) {
+            return WorkerThread(name: "encode-\(encoder.rung.id)", niceness: niceness) {
                 do {
                     try encoder.run(queue)
                 } catch {
@@ -50,10 +50,11 @@ struct ChunkTranscoder {
         }
         // An encoder gets its whole run, even if some of its segments exist, so that its output bytes stay the same.
         let fed = encoded.map { index in
-            Set((missing[index] ?? []).map { video.encoderRun(ofSegment: $0).lowerBound })
+            Set((missing[index] ?? []).map { video.encoderRun(ofSegment: $0, rung: video.rungs[index]).lowerBound })
         }
         func isFed(_ position: Int, _ segment: Int) -> Bool {
-            fed[position].contains(video.encoderRun(ofSegment: segment).lowerBound)
+            fed[position].contains(
+                video.encoderRun(ofSegment: segment, rung: video.rungs[encoded[position]]).lowerBound)
         }
         let reader = FrameReader(source: source, limits: limits, plan: plan, video: video, control: control)
         let conformer = Conformer(plan: video, sizes: encoded.map { video.rungs[$0].size })

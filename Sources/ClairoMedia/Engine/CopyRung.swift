@@ -19,10 +19,9 @@ enum CopyRung {
             guard let stream = demuxer.streams.first(where: { $0.index == video.streamIndex }),
                 let format = AVCFormat(record: Data(stream.extradata))
             else { throw CopyFailure(reason: "its container has no avcC record") }
-            let track = TrackDescription(
-                media: .h264(size: rung.size, configuration: format.record, color: video.color),
-                timescale: video.grid.timescale, language: "und", priming: Int64(delay) * video.grid.ticksPerFrame)
-            let initSegment = FragmentWriter.initSegment(track)
+            let initSegment = FragmentWriter.initSegment(
+                TrackDescription(
+                    rung, of: video, configuration: format.record, priming: Int64(delay) * video.grid.ticksPerFrame))
             try sink.write(initSegment: initSegment, at: rung.initKey)
 
             let timeBase = Rational(stream.timeBase)
@@ -43,7 +42,7 @@ enum CopyRung {
                 guard samples.count == video.grid.frames(ofSegment: segment).count else { continue }
                 if wanted.contains(segment) {
                     let bytes = try VideoSegment.bytes(
-                        samples, segment: segment, grid: video.grid, reorderDelay: delay, name: rung.name)
+                        samples, segment: segment, grid: video.grid, reorderDelay: delay, name: rung.id)
                     try sink.write(bytes, index: segment, of: PlannedRung(rung, of: video), initSegment: initSegment)
                 }
                 samples.removeAll(keepingCapacity: true)

@@ -158,14 +158,14 @@ private struct TaskWork {
         if chunk.segments.lowerBound == 0 {
             try CopyRung.writeMissing(
                 plan: plan, video: video,
-                missing: video.allSegments,
+                missing: video.allSegments.filter { video.rungs[$0.key].wave == chunk.wave },
                 source: source, limits: limits, sink: sink, control: control)
         }
         do {
             try ChunkTranscoder(
                 source: source, limits: limits, plan: plan, video: video, sink: sink, control: control
             ).run(
-                segments: chunk.segments, seek: chunk.seekTimestamp,
+                wave: chunk.wave, segments: chunk.segments, seek: chunk.seekTimestamp,
                 missing: Dictionary(uniqueKeysWithValues: video.rungs.indices.map { ($0, Set(chunk.segments)) }),
                 threads: Int32(clamping: threads))
         } catch let end as SourceEndedEarly {

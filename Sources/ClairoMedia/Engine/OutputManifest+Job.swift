@@ -24,7 +24,7 @@ extension OutputManifest {
         let frames = plan.video?.grid.frameCount ?? 0
         renditions = presentation.video.map { rendition in
             RenditionRecord(
-                name: rendition.rung.name, size: rendition.rung.size, codec: rendition.codec,
+                name: rendition.rung.id, size: rendition.rung.size, codec: rendition.codec,
                 frameRate: rendition.frameRate, frameCount: frames, duration: plan.duration.doubleValue,
                 averageRate: rendition.segments.averageRate,
                 peakRate: HLSPlaylist.peakRate(of: rendition.segments, targetDuration: target),
@@ -32,7 +32,7 @@ extension OutputManifest {
         }
         audio = presentation.audio.map { rendition in
             AudioRecord(
-                name: rendition.track.name, language: rendition.track.language, codec: rendition.codec,
+                name: rendition.track.id, language: rendition.track.language, codec: rendition.codec,
                 channels: rendition.track.channels, duration: rendition.track.duration.doubleValue,
                 averageRate: rendition.segments.averageRate,
                 bytes: rendition.bytes)

@@ -9,19 +9,24 @@ struct ResourceBudget {
     /// One chunk uses about two cores, because its largest rung is half of the work and each rung has one thread.
     func jobs(asked: Int?, cores: Int, video: VideoPlan, source: FrameSize?, preset: String) -> Int {
         let byCores = asked ?? max(1, cores / 2)
-        let perChunk = Self.chunkMemory(
-            rungs: video.rungs, source: source,
-            lookahead: CostModel.lookahead(preset, gopFrames: video.grid.gopFrames))
+        // Waves run one after the other.
+        let perChunk =
+            (0..<video.waveCount).map { wave in
+                Self.chunkMemory(
+                    rungs: video.rungs(ofWave: wave).map { video.rungs[$0] }, source: source, preset: preset,
+                    gopFrames: video.grid.gopFrames)
+            }.max() ?? 0
         let byMemory = Int(clamping: memory / max(perChunk, 1))
         return max(1, min(byCores, byMemory))
     }
 
-    /// Estimates the memory of one chunk in bytes: x264's lookahead takes about twice the size of its frames; queues
+    /// Estimates the memory of one chunk in bytes: an encoder's lookahead takes about twice the size of its frames; queues
     /// and decoder take some more.
-    static func chunkMemory(rungs: [Rung], source: FrameSize?, lookahead: Int) -> Int64 {
+    static func chunkMemory(rungs: [Rung], source: FrameSize?, preset: String, gopFrames: Int) -> Int64 {
         let perPicture = 1.5
         let encoders = rungs.reduce(0.0) {
-            $0 + Double($1.size.pixels) * perPicture
+            let lookahead = $1.codec.coding.lookahead(preset, gopFrames: gopFrames)
+            return $0 + Double($1.size.pixels) * perPicture * Double($1.bitDepth > 8 ? 2 : 1)
                 * (2.2 * Double(lookahead + 8) + Double(ChunkTranscoder.queueLength))
         }
         let decoder = Double(source?.pixels ?? 0) * perPicture * 12

@@ -30,19 +30,19 @@ struct RungEncoder {
         var samples: [TimedSample] = []
         while let next = queue.pop() {
             try control.checkCancellation()
-            let segments = video.encoderRun(ofSegment: grid.segment(ofFrame: next.index))
+            let segments = video.encoderRun(ofSegment: grid.segment(ofFrame: next.index), rung: rung)
             if encoder == nil {
                 guard next.index == grid.frames(ofSegment: segments.lowerBound).lowerBound else {
-                    throw ClairoError.defect("\(rung.name): frame \(next.index) does not begin a run")
+                    throw ClairoError.defect("\(rung.id): frame \(next.index) does not begin a run")
                 }
                 let opened = try control.clock.measure(.encode) {
-                    try H264.openEncoder(rung, of: video, settings: plan.settings, first: next.frame)
+                    try rung.codec.coding.openEncoder(rung, of: video, settings: plan.settings, first: next.frame)
                 }
-                let description = try H264.initSegment(of: opened, rung, of: video)
+                let description = try rung.codec.coding.initSegment(of: opened, rung, of: video)
                 // All encoders of a rung must produce the same parameter sets.
                 if initSegment == nil { try sink.write(initSegment: description, at: rung.initKey) }
                 guard initSegment ?? description == description else {
-                    throw ClairoError.defect("\(rung.name): the encoder's parameter sets changed between segments")
+                    throw ClairoError.defect("\(rung.id): the encoder's parameter sets changed between segments")
                 }
                 (encoder, initSegment) = (opened, description)
             }
@@ -53,7 +53,7 @@ struct RungEncoder {
                 try control.clock.measure(.encode) { try current.send(nil) }
                 try collect(current, into: &samples, initSegment)
                 guard samples.isEmpty else {
-                    throw ClairoError.defect("\(rung.name): \(samples.count) frames are left over")
+                    throw ClairoError.defect("\(rung.id): \(samples.count) frames are left over")
                 }
                 encoder = nil
             }
@@ -66,14 +66,14 @@ struct RungEncoder {
             try control.checkCancellation()
             samples.append(
                 TimedSample(
-                    data: H264.sample(from: H264.nalUnits(annexB: packet.data)), frame: Int(packet.pts),
+                    data: rung.codec.coding.sample(packet: packet.data), frame: Int(packet.pts),
                     isSync: packet.isKey))
             let segment = video.grid.segment(ofFrame: samples[0].frame)
             if missing.contains(segment) { control.finishFrame() }
             guard samples.count == video.grid.frames(ofSegment: segment).count else { continue }
             if missing.contains(segment) {
                 let bytes = try VideoSegment.bytes(
-                    samples, segment: segment, grid: video.grid, reorderDelay: encoder.reorderDelay, name: rung.name)
+                    samples, segment: segment, grid: video.grid, reorderDelay: encoder.reorderDelay, name: rung.id)
                 try sink.write(bytes, index: segment, of: PlannedRung(rung, of: video), initSegment: initSegment)
             }
             samples.removeAll(keepingCapacity: true)

@@ -167,27 +167,40 @@ public struct TranscodeJob: Sendable {
         guard let video = plan.video else { return }
         try CopyRung.writeMissing(
             plan: plan, video: video, missing: missing, source: source, limits: limits, sink: sink, control: control)
-        let wanted = video.rungs.indices.filter { !video.rungs[$0].isCopy }
-            .reduce(into: Set<Int>()) { $0.formUnion(missing[$1] ?? []) }
-        guard let first = wanted.min(), let last = wanted.max() else { return }
+        for wave in 0..<video.waveCount {
+            try encode(wave: wave, of: plan, video: video, scan: scan, missing: missing, sink: sink)
+        }
+    }
+
+    private func encode(
+        wave: Int, of plan: Plan, video: VideoPlan, scan: SourceScan, missing: [Int: Set<Int>], sink: SegmentSink
+    ) throws {
+        let rungs = video.rungs(ofWave: wave).filter { !video.rungs[$0].isCopy }
+        let wanted = rungs.reduce(into: Set<Int>()) { $0.formUnion(missing[$1] ?? []) }
+        guard let first = wanted.min(), let last = wanted.max(), let rung = rungs.first.map({ video.rungs[$0] }) else {
+            return
+        }
+        let chunks = plan.chunks.filter { $0.wave == wave }
         let chunkTranscoder = ChunkTranscoder(
             source: source, limits: limits, plan: plan, video: video, sink: sink, control: control)
         let jobs = ResourceBudget(memory: resources.memory).jobs(
             asked: resources.jobs, cores: resources.cores, video: video, source: scan.info.primaryVideo?.codedSize,
             preset: plan.settings.preset)
         let runs: [Chunk]
-        if jobs == 1 || plan.chunks.count < 2 {
+        if jobs == 1 || chunks.count < 2 {
             // One long run keeps all cores busy; consecutive short runs would leave some idle between them.
-            let seek = plan.chunks.last { $0.segments.lowerBound <= first }?.seekTimestamp
-            let segments = video.encoderRun(ofSegment: first).lowerBound..<video.encoderRun(ofSegment: last).upperBound
-            runs = [Chunk(index: 0, segments: segments, seekTimestamp: seek)]
+            let seek = chunks.last { $0.segments.lowerBound <= first }?.seekTimestamp
+            let segments =
+                video.encoderRun(ofSegment: first, rung: rung)
+                .lowerBound..<video.encoderRun(ofSegment: last, rung: rung).upperBound
+            runs = [Chunk(index: 0, wave: wave, segments: segments, seekTimestamp: seek)]
         } else {
-            runs = plan.chunks.filter { chunk in wanted.contains { chunk.segments.contains($0) } }
+            runs = chunks.filter { chunk in wanted.contains { chunk.segments.contains($0) } }
         }
         let threads = Int32(max(1, min(4, resources.cores / max(2, jobs))))
         try inParallel(runs, workers: jobs) { run in
             try chunkTranscoder.run(
-                segments: run.segments, seek: run.seekTimestamp, missing: missing, threads: threads)
+                wave: wave, segments: run.segments, seek: run.seekTimestamp, missing: missing, threads: threads)
         }
     }
 
@@ -226,10 +239,11 @@ public struct TranscodeJob: Sendable {
         shorter.settings = settings
         // Segments after the end, and those of the encoder run that reached it, were made for another length.
         let lastSegment = end.coveredFrames / (plan.video?.grid.segmentFrames ?? 1)
-        let kept = plan.video?.encoderRun(ofSegment: lastSegment).lowerBound ?? 0
-        for rendition in plan.renditions {
-            try store.delete(Array(rendition.segmentKeys.dropFirst(rendition.kind == .video ? kept : 0)))
+        for rendition in plan.video?.renditions ?? [] {
+            let kept = rendition.video.encoderRun(ofSegment: lastSegment, rung: rendition.rung).lowerBound
+            try store.delete(Array(rendition.segmentKeys.dropFirst(kept)))
         }
+        for track in plan.tracks { try store.delete(track.segmentKeys) }
         // A part of the source cannot be copied.
         for rung in plan.video?.renditions ?? [] where rung.rung.isCopy {
             try store.delete(rung.objectKeys)

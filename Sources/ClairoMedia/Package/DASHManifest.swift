@@ -55,7 +55,7 @@ enum DASHManifest {
             var representation = Element(
                 "Representation",
                 [
-                    ("id", rendition.rung.name),
+                    ("id", rendition.rung.id),
                     ("bandwidth", String(rate)),
                     ("codecs", rendition.codec),
                     ("width", String(rendition.rung.size.width)),
@@ -87,7 +87,7 @@ enum DASHManifest {
         var representation = Element(
             "Representation",
             [
-                ("id", track.name),
+                ("id", track.id),
                 ("bandwidth", String(rate)),
                 ("codecs", rendition.codec),
                 ("audioSamplingRate", String(AudioPlan.sampleRate)),

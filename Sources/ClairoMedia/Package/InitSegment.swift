@@ -4,25 +4,25 @@ internal import Foundation
 /// Reads decoder configurations from Clairo's own init segments, so that playlists and MP4 files describe what is on
 /// the store.
 enum InitSegment {
-    /// The payload of `avcC`, or the AudioSpecificConfig in `esds`.
-    static func configuration(of initSegment: Data) throws(ClairoError) -> Data {
-        if let configuration = H264.configuration(initSegment: initSegment)
-            ?? AAC.configuration(initSegment: initSegment)
-        {
-            return configuration
-        }
-        throw FragmentReader.damaged("its init.mp4 has no decoder configuration")
+    /// The decoder configuration of video.
+    static func configuration(of initSegment: Data, codec: VideoCodec) throws(ClairoError) -> Data {
+        guard let configuration = codec.coding.configuration(initSegment: initSegment) else { throw noConfiguration }
+        return configuration
     }
 
-    /// The RFC 6381 codec string.
-    static func codecString(of initSegment: Data) throws(ClairoError) -> String {
-        let configuration = try configuration(of: initSegment)
-        let isVideo = H264.configuration(initSegment: initSegment) != nil
-        guard
-            let codec = isVideo
-                ? H264.codecString(configuration: configuration) : AAC.codecString(configuration: configuration)
-        else { throw FragmentReader.damaged("its decoder configuration is too short") }
-        return codec
+    /// The decoder configuration of audio.
+    static func configuration(of initSegment: Data, codec: AudioCodec) throws(ClairoError) -> Data {
+        guard let configuration = codec.coding.configuration(initSegment: initSegment) else { throw noConfiguration }
+        return configuration
+    }
+
+    private static let noConfiguration = FragmentReader.damaged("its init.mp4 has no decoder configuration")
+
+    /// The size of the frames in the visual sample entry (ISO/IEC 14496-12, 12.1.3), or nil if there is none.
+    static func frameSize(of initSegment: Data, codec: VideoCodec) -> FrameSize? {
+        guard let entry = payload(of: codec.coding.sampleEntry, in: initSegment), entry.count >= 28 else { return nil }
+        let bytes = Array(entry.prefix(28))
+        return FrameSize(width: Int(bytes[24]) << 8 | Int(bytes[25]), height: Int(bytes[26]) << 8 | Int(bytes[27]))
     }
 
     /// The ticks that the edit list removes at the start: the delay of frame reordering or of the audio encoder.

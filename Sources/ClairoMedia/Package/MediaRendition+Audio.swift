@@ -5,15 +5,23 @@ internal import Libav
 extension AudioPlan: MediaRendition {
     func check(initSegment: Data) throws(ClairoError) {}
 
+    func codecString(initSegment: Data) throws(ClairoError) -> String {
+        let configuration = try InitSegment.configuration(of: initSegment, codec: codec)
+        guard let text = codec.coding.codecString(configuration: configuration) else {
+            throw FragmentReader.damaged("its decoder configuration is too short")
+        }
+        return text
+    }
+
     func measure(_ fragments: [FragmentReader.Fragment], bytes: Int, index: Int, priming: Int64)
         throws(ClairoError) -> MeasuredSegment
     {
         let packets = packets(ofSegment: index)
         guard fragments.reduce(0, { $0 + $1.samples.count }) == packets.count,
-            fragments.isGapless(from: Int64(packets.lowerBound * Self.frameSamples))
+            fragments.isGapless(from: Int64(packets.lowerBound * frameSamples))
         else { throw FragmentReader.damaged("\(segmentKey(index)) does not hold access units \(packets)") }
         // Priming is not presented.
-        let presented = (packets.count - (index == 0 ? 1 : 0)) * Self.frameSamples
+        let presented = packets.count * frameSamples - (index == 0 ? self.priming : 0)
         return MeasuredSegment(duration: Rational(Int64(presented), timescale), bytes: bytes)
     }
 
@@ -22,20 +30,17 @@ extension AudioPlan: MediaRendition {
         let (key, first) = (segmentKey(index), packets(ofSegment: index).lowerBound)
         let samples = fragments.flatMap(\.samples)
         return stride(from: 0, to: samples.count, by: 24).map { start in
-            let unit = first + start - 1
+            let time = (first + start) * frameSamples - priming
             return ProgressiveMP4.Chunk(
                 segment: key, samples: Array(samples[start..<min(start + 24, samples.count)]),
-                time: Double(unit * Self.frameSamples) / Double(timescale))
+                time: Double(time) / Double(timescale))
         }
     }
 
     func trackDescription(initSegment: Data) throws(ClairoError) -> TrackDescription {
         TrackDescription(
-            media: .aac(
-                channels: channels, sampleRate: Self.sampleRate,
-                configuration: try InitSegment.configuration(of: initSegment), bitRate: bitRate),
-            timescale: timescale, language: ISO639.threeLetters(language), priming: InitSegment.priming(of: initSegment)
-        )
+            self, configuration: try InitSegment.configuration(of: initSegment, codec: codec),
+            priming: InitSegment.priming(of: initSegment))
     }
 
     func add(to presentation: inout Presentation, codec: String, initBytes: Int, segments: [MeasuredSegment]) {
@@ -46,7 +51,7 @@ extension AudioPlan: MediaRendition {
     func problem(
         ofSegment index: Int, in data: Data, interrupt: Interrupt, onFrame: () throws -> Void
     ) throws -> String? {
-        try AudioContent(data, interrupt: interrupt, onFrame: onFrame).problem(packets: packets(ofSegment: index))
+        try AudioContent(data, codec: codec, interrupt: interrupt, onFrame: onFrame).problem(packets: packets(ofSegment: index))
     }
 
     func decode(with verifier: Verifier, _ checks: inout Checks) throws -> CheckedRendition? {

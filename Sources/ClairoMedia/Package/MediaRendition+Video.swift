@@ -6,9 +6,17 @@ extension PlannedRung: MediaRendition {
     private var grid: SegmentGrid { video.grid }
 
     func check(initSegment: Data) throws(ClairoError) {
-        guard H264.frameSize(initSegment: initSegment) == rung.size else {
+        guard InitSegment.frameSize(of: initSegment, codec: rung.codec) == rung.size else {
             throw FragmentReader.damaged("\(initKey) does not describe frames of \(rung.size)")
         }
+    }
+
+    func codecString(initSegment: Data) throws(ClairoError) -> String {
+        let configuration = try InitSegment.configuration(of: initSegment, codec: rung.codec)
+        guard let codec = rung.codec.coding.codecString(configuration: configuration) else {
+            throw FragmentReader.damaged("its decoder configuration is too short")
+        }
+        return codec
     }
 
     func measure(_ fragments: [FragmentReader.Fragment], bytes: Int, index: Int, priming: Int64)
@@ -40,26 +48,36 @@ extension PlannedRung: MediaRendition {
 
     func trackDescription(initSegment: Data) throws(ClairoError) -> TrackDescription {
         TrackDescription(
-            media: .h264(
-                size: rung.size, configuration: try InitSegment.configuration(of: initSegment), color: video.color),
-            timescale: timescale, language: "und", priming: InitSegment.priming(of: initSegment))
+            rung, of: video, configuration: try InitSegment.configuration(of: initSegment, codec: rung.codec),
+            priming: InitSegment.priming(of: initSegment))
     }
 
     func add(to presentation: inout Presentation, codec: String, initBytes: Int, segments: [MeasuredSegment]) {
         presentation.video.append(
             VideoRendition(
-                rung: rung, codec: codec, frameRate: grid.frameRate, videoRange: "SDR", timescale: timescale,
+                rung: rung, codec: codec, frameRate: grid.frameRate, videoRange: rung.dynamicRange.videoRange, timescale: timescale,
                 initBytes: initBytes, segments: segments))
     }
 
     func problem(
         ofSegment index: Int, in data: Data, interrupt: Interrupt, onFrame: () throws -> Void
     ) throws -> String? {
-        try VideoContent(data, interrupt: interrupt, onFrame: onFrame)
+        try VideoContent(data, codec: rung.codec, interrupt: interrupt, onFrame: onFrame)
             .problem(frames: grid.frames(ofSegment: index), rate: grid.frameRate, size: rung.size)
     }
 
     func decode(with verifier: Verifier, _ checks: inout Checks) throws -> CheckedRendition? {
         try verifier.decode(self, &checks)
+    }
+}
+
+extension DynamicRange {
+    /// The value of `VIDEO-RANGE` in HLS (RFC 8216bis).
+    var videoRange: String {
+        switch self {
+        case .sdr: "SDR"
+        case .hdr10: "PQ"
+        case .hlg: "HLG"
+        }
     }
 }

@@ -9,6 +9,9 @@ protocol MediaRendition: SegmentedRendition {
     /// Checks that the init segment belongs to this rendition.
     func check(initSegment: Data) throws(ClairoError)
 
+    /// The RFC 6381 codec string of the init segment.
+    func codecString(initSegment: Data) throws(ClairoError) -> String
+
     /// Measures segment `index` as it is on the store.
     /// - Parameters:
     ///   - fragments: The fragments of the segment.

@@ -37,7 +37,7 @@ struct Packager {
             let measured = try measure(rendition)
             files += measured.files
             rendition.add(
-                to: &presentation, codec: try InitSegment.codecString(of: measured.initSegment),
+                to: &presentation, codec: try rendition.codecString(initSegment: measured.initSegment),
                 initBytes: measured.initSegment.count, segments: measured.segments)
             guard plan.settings.formats.contains(.mp4) else { continue }
             let track = try progressiveTrack(rendition, measured)
@@ -47,7 +47,7 @@ struct Packager {
                 defaultAudio = track
                 // Without video, the audio gets its own file.
                 if plan.video == nil { files.append(try writeMP4([track], to: rendition.mp4Key)) }
-            case .audio: break
+            case .audio, .text, .image: break
             }
         }
         let master = try writePlaylists(presentation, files: &files)

@@ -3,11 +3,30 @@ internal import Foundation
 
 /// The description of a track in its `trak` box, used in init segments and progressive MP4 files.
 struct TrackDescription: Hashable, Sendable {
+    /// The media of the track and its decoder configuration.
     enum Media: Hashable, Sendable {
-        /// `configuration` is the payload of `avcC`.
-        case h264(size: FrameSize, configuration: Data, color: ColorDescription)
-        /// `configuration` is the AudioSpecificConfig; `bitRate` is in bits per second.
-        case aac(channels: Int, sampleRate: Int, configuration: Data, bitRate: Int64)
+        case video(Video)
+        case audio(Audio)
+    }
+
+    struct Video: Hashable, Sendable {
+        var codec: VideoCodec
+        var size: FrameSize
+        /// The payload of the configuration box, such as `avcC`.
+        var configuration: Data
+        var color: ColorDescription
+        /// Nil for video in SDR.
+        var hdr: HDRDescription?
+    }
+
+    struct Audio: Hashable, Sendable {
+        var codec: AudioCodec
+        var channels: Int
+        var sampleRate: Int
+        /// See `AudioCoding.configuration`.
+        var configuration: Data
+        /// In bits per second.
+        var bitRate: Int64
     }
 
     var media: Media
@@ -15,11 +34,11 @@ struct TrackDescription: Hashable, Sendable {
     var timescale: Int64
     /// The three-letter ISO 639-2/T code.
     var language: String
-    /// Ticks at the start that are not presented: AAC priming, or the delay of frame reordering. Written as an edit
+    /// Ticks at the start that are not presented: the priming of audio, or the delay of frame reordering. Written as an edit
     /// list.
     var priming: Int64
 
-    private var isVideo: Bool { if case .h264 = media { true } else { false } }
+    private var isVideo: Bool { if case .video = media { true } else { false } }
 
     /// Writes `trak`.
     /// - Parameters:
@@ -44,9 +63,9 @@ struct TrackDescription: Hashable, Sendable {
                 box.u16(isVideo ? 0 : 0x0100)
                 box.u16(0)
                 for value: UInt32 in [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000] { box.u32(value) }
-                if case .h264(let size, _, _) = media {
-                    box.u32(UInt32(size.width) << 16)
-                    box.u32(UInt32(size.height) << 16)
+                if case .video(let video) = media {
+                    box.u32(UInt32(video.size.width) << 16)
+                    box.u32(UInt32(video.size.height) << 16)
                 } else {
                     box.zeros(8)
                 }
@@ -112,11 +131,30 @@ struct TrackDescription: Hashable, Sendable {
 
     private func writeSampleEntry(to writer: inout BoxWriter) {
         switch media {
-        case .h264(let size, let configuration, let color):
-            H264.writeSampleEntry(size: size, configuration: configuration, color: color, to: &writer)
-        case .aac(let channels, let sampleRate, let configuration, let bitRate):
-            AAC.writeSampleEntry(
-                channels: channels, sampleRate: sampleRate, configuration: configuration, bitRate: bitRate, to: &writer)
+        case .video(let video): VideoSampleEntry.write(video, to: &writer)
+        case .audio(let audio): audio.codec.coding.writeSampleEntry(audio, to: &writer)
         }
+    }
+}
+
+extension TrackDescription {
+    /// The track of a rung.
+    init(_ rung: Rung, of video: VideoPlan, configuration: Data, priming: Int64) {
+        self.init(
+            media: .video(
+                Video(
+                    codec: rung.codec, size: rung.size, configuration: configuration, color: video.color(of: rung),
+                    hdr: rung.dynamicRange == .sdr ? nil : video.hdr)),
+            timescale: video.grid.timescale, language: "und", priming: priming)
+    }
+
+    /// The track of planned audio.
+    init(_ track: AudioPlan, configuration: Data, priming: Int64) {
+        self.init(
+            media: .audio(
+                Audio(
+                    codec: track.codec, channels: track.channels, sampleRate: AudioPlan.sampleRate,
+                    configuration: configuration, bitRate: track.bitRate)),
+            timescale: track.timescale, language: ISO639.threeLetters(track.language), priming: priming)
     }
 }

@@ -77,7 +77,7 @@ enum LadderPlanner {
             let size = frameSize(height)
             let name = "\(height)p"
             func drop(_ reason: String) {
-                decisions.append(LadderDecision(name: name, size: size, verdict: .dropped, reason: reason))
+                decisions.append(LadderDecision(id: name, size: size, verdict: .dropped, reason: reason))
             }
             if height > source.size.shortSide, !isTop {
                 drop("the source is only \(source.size), and nothing is upscaled")
@@ -101,12 +101,12 @@ enum LadderPlanner {
                 cap: isCapped ? max(ownLimit, least) : limit, segmentSeconds: source.segmentSeconds,
                 // x264 may need slightly more bits for a frame than the source's encoder did.
                 keyFrameBits: isCapped ? max(source.keyFrameBits * pow(area, 0.75) * 1.2, leastKeyFrame(size)) : 0)
-            let rung = Rung(name: name, size: size, maxRate: rates.maxRate, bufferSize: rates.bufferSize)
+            let rung = Rung(id: name, size: size, maxRate: rates.maxRate, bufferSize: rates.bufferSize)
             func expected(_ rung: Rung) -> Double {
                 CostModel.expectedRate(rung, frameRate: source.frameRate, quality: source.quality)
             }
             if heights == nil, let larger = rungs.last, expected(rung) >= expected(larger) * nearlySameRate {
-                drop("needs nearly the rate of \(larger.name), which shows more")
+                drop("needs nearly the rate of \(larger.id), which shows more")
                 continue
             }
             rungs.append(rung)
@@ -118,7 +118,7 @@ enum LadderPlanner {
                 ? "; rate capped by the source's own at \(kilobits(ownLimit)), instead of \(kilobits(limit))"
                 : "; at most \(kilobits(limit))"
             decisions.append(
-                LadderDecision(name: name, size: size, verdict: isCapped ? .capped : .kept, reason: reason))
+                LadderDecision(id: name, size: size, verdict: isCapped ? .capped : .kept, reason: reason))
         }
         return (rungs, decisions)
     }

@@ -101,7 +101,7 @@ struct CopyDecision {
     /// Marks the rung with the source's size as copied, or adds the reason against it to the rung's decision.
     func apply(to ladder: inout (rungs: [Rung], decisions: [LadderDecision])) {
         guard let index = ladder.rungs.firstIndex(where: { $0.size == stream.codedSize }),
-            let decision = ladder.decisions.firstIndex(where: { $0.name == ladder.rungs[index].name })
+            let decision = ladder.decisions.firstIndex(where: { $0.id == ladder.rungs[index].id })
         else { return }
         let cap = LadderPlanner.capRate(stream.codedSize, frameRate: grid.frameRate)
         switch judge(cap: cap) {
@@ -132,7 +132,7 @@ struct CopyDecision {
             return .encode(reason: "its frames have to be rotated or reshaped")
         }
         if let problem = copy.codecs.compactMap({
-            H264.levelProblem(codec: $0, size: stream.codedSize, frameRate: grid.frameRate)
+            H264.levelProblem(codec: $0, size: stream.codedSize, frameRate: grid.frameRate, bitRate: 0)
         }).first {
             return .encode(reason: problem)
         }

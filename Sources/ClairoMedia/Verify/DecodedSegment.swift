@@ -7,7 +7,6 @@ struct VideoContent {
     /// The presentation times of the decoded frames, in the decoder's output order.
     private(set) var times: [Rational] = []
     private(set) var size: FrameSize?
-    private(set) var codec: String?
     private(set) var beginsWithKeyFrame = false
     private(set) var errors = 0
     private let smallestPacketTime: Rational?
@@ -15,11 +14,10 @@ struct VideoContent {
     /// - Parameters:
     ///   - data: An init segment followed by one media segment.
     ///   - onFrame: Called for each decoded frame.
-    init(_ data: Data, interrupt: Interrupt, onFrame: () throws -> Void) throws {
+    init(_ data: Data, codec: VideoCodec, interrupt: Interrupt, onFrame: () throws -> Void) throws {
         let demuxer = try Demuxer(
             InMemoryBytes(data), options: InputLimits().demuxerOptions, interrupt: interrupt)
-        guard let stream = demuxer.streams.first else { throw AVError.invalidData }
-        codec = H264.codecString(configuration: Data(stream.extradata))
+        guard !demuxer.streams.isEmpty else { throw AVError.invalidData }
         let decoder = try demuxer.makeDecoder(stream: 0)
         let base = Rational(decoder.timeBase)
         var isFirst = true
@@ -32,7 +30,7 @@ struct VideoContent {
             }
         }
         while let packet = try demuxer.read() {
-            if isFirst { beginsWithKeyFrame = packet.isKey && H264.holdsIDR(sample: packet.data) }
+            if isFirst { beginsWithKeyFrame = packet.isKey && codec.coding.isKeyFrame(sample: packet.data) }
             isFirst = false
             let time = Rational(packet.pts ?? -1) * base
             smallest = min(smallest ?? time, time)
@@ -48,7 +46,7 @@ struct VideoContent {
     /// The problem with the segment if it should hold `frames` of this size, or nil.
     func problem(frames: Range<Int>, rate: Rational, size wanted: FrameSize) -> String? {
         if errors > 0 { return "\(errors) decoding errors" }
-        if !beginsWithKeyFrame { return "it does not begin with an IDR" }
+        if !beginsWithKeyFrame { return "it does not begin with a key frame" }
         if times.count != frames.count { return "\(times.count) frames instead of \(frames.count)" }
         for (frame, time) in zip(frames, times) where time != Rational(Int64(frame)) / rate {
             return "frame \(frame) is at \(time) s instead of \(Rational(Int64(frame)) / rate) s"
@@ -61,15 +59,17 @@ struct VideoContent {
 /// An audio segment as libav demuxes and decodes it.
 struct AudioContent {
     private(set) var start: Rational?
-    /// The number of blocks of 1024 samples, one for each access unit.
+    /// The number of decoded blocks, one for each access unit.
     private(set) var blocks = 0
     private(set) var errors = 0
     private var gaps = 0
+    private let codec: AudioCodec
 
     /// - Parameters:
     ///   - data: An init segment followed by one media segment.
     ///   - onFrame: Called for each decoded frame.
-    init(_ data: Data, interrupt: Interrupt, onFrame: () throws -> Void) throws {
+    init(_ data: Data, codec: AudioCodec, interrupt: Interrupt, onFrame: () throws -> Void) throws {
+        self.codec = codec
         let demuxer = try Demuxer(
             InMemoryBytes(data), options: InputLimits().demuxerOptions, interrupt: interrupt)
         // Without this, FFmpeg 7 drops the priming of the first segment; 5.1 returns it.
@@ -79,7 +79,7 @@ struct AudioContent {
             while case .value(let frame) = try decoder.receive() {
                 let time = Rational(frame.pts ?? 0) * base
                 let first = content.start ?? time
-                if time != first + Self.length(ofBlocks: content.blocks) { content.gaps += 1 }
+                if time != first + content.length(ofSamples: content.blocks * codec.frameSamples) { content.gaps += 1 }
                 content.start = first
                 content.blocks += 1
                 try onFrame()
@@ -94,16 +94,14 @@ struct AudioContent {
         errors = decoder.errorCount
     }
 
-    private static func length(ofBlocks count: Int) -> Rational {
-        Rational(Int64(count * AudioPlan.frameSamples), Int64(AudioPlan.sampleRate))
-    }
+    private func length(ofSamples count: Int) -> Rational { Rational(Int64(count), Int64(AudioPlan.sampleRate)) }
 
     /// The problem with the segment if it should hold these access units of its track, or nil.
     func problem(packets: Range<Int>) -> String? {
         if errors > 0 { return "\(errors) decoding errors" }
         if blocks != packets.count { return "\(blocks) access units instead of \(packets.count)" }
-        // The first access unit of a track is priming and starts before zero.
-        let wanted = Self.length(ofBlocks: packets.lowerBound - 1)
+        // A track starts with its priming, before zero.
+        let wanted = length(ofSamples: packets.lowerBound * codec.frameSamples - codec.priming)
         if let start, start != wanted { return "it begins at \(start) s instead of \(wanted) s" }
         return gaps > 0 ? "\(gaps) gaps" : nil
     }

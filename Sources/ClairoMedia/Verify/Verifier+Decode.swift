@@ -40,12 +40,14 @@ extension Verifier {
         return decoded
     }
 
-    /// Decodes each segment on its own, as a player does after a seek. A segment must begin with an IDR, not depend on
-    /// the previous segment, and hold exactly its frames at exactly their times.
+    /// Decodes each segment on its own, as a player does after a seek. A segment must begin with a key frame, not
+    /// depend on the previous segment, and hold exactly its frames at exactly their times.
     func decode(_ planned: PlannedRung, _ checks: inout Checks) throws -> CheckedRendition? {
         let (rung, grid) = (planned.rung, planned.video.grid)
         guard let initSegment = try bytes(of: rung.initKey) else { return nil }
-        var result = CheckedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
+        var result = CheckedRendition(
+            start: .zero, end: .zero, codec: try? planned.codecString(initSegment: initSegment), size: nil,
+            segmentBytes: [])
         var problems: [String] = []
         var frames = 0
         for index in 0..<grid.segmentCount {
@@ -59,7 +61,7 @@ extension Verifier {
             result.segmentBytes.append(segment.count)
             do {
                 let content = try VideoContent(
-                    initSegment + segment, interrupt: control.interrupt, onFrame: control.noteLongStep)
+                    initSegment + segment, codec: rung.codec, interrupt: control.interrupt, onFrame: control.noteLongStep)
                 frames += content.times.count
                 let wanted = grid.frames(ofSegment: index)
                 if let problem = content.problem(frames: wanted, rate: grid.frameRate, size: rung.size) {
@@ -68,7 +70,6 @@ extension Verifier {
                 if index == 0 { result.start = content.times.first ?? .zero }
                 if let last = content.times.last { result.end = last + grid.frameRate.inverse }
                 result.size = content.size
-                if index == 0 { result.codec = content.codec }
             } catch let error as AVError {
                 if error == .exitRequested { throw ClairoError.cancelled }
                 problems.append("\(key) cannot be read: \(error)")
@@ -76,7 +77,7 @@ extension Verifier {
         }
         checks.expect(
             problems.isEmpty, "segments", rung.folder,
-            "\(grid.segmentCount) segments, each begins with an IDR and holds its frames at k/fps; no decoding errors",
+            "\(grid.segmentCount) segments, each begins with a key frame and holds its frames at k/fps; no decoding errors",
             problems.prefix(3).joined(separator: "; "))
         checks.expect(
             frames == grid.frameCount, "frame-count", rung.folder, "\(frames) frames as planned",
@@ -87,6 +88,7 @@ extension Verifier {
     /// Decodes the whole track and applies the edit list that removes the priming.
     func decode(_ track: AudioPlan, _ checks: inout Checks) throws -> CheckedRendition? {
         guard var whole = try bytes(of: track.initKey) else { return nil }
+        let codec = try? track.codecString(initSegment: whole)
         var result = CheckedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
         var missing: [String] = []
         for index in 0..<track.segmentCount {
@@ -101,10 +103,9 @@ extension Verifier {
         do {
             let demuxer = try Demuxer(InMemoryBytes(whole), options: InputLimits().demuxerOptions)
             let decoder = try demuxer.makeDecoder(stream: 0)
-            let stream = demuxer.streams.first
-            result.codec = stream.flatMap { AAC.codecString(configuration: Data($0.extradata)) }
+            result.codec = codec
             let base = Rational(decoder.timeBase)
-            let priming = Rational(Int64(AudioPlan.frameSamples), Int64(AudioPlan.sampleRate))
+            let priming = Rational(Int64(track.priming), Int64(AudioPlan.sampleRate))
             var position: Rational?
             var gaps = 0
             func take() throws {
@@ -130,7 +131,7 @@ extension Verifier {
                 "\(decoder.errorCount) decoding errors, \(gaps) gaps")
             let short = track.duration - result.end
             checks.expect(
-                abs(short.doubleValue) <= Double(AudioPlan.frameSamples) / Double(AudioPlan.sampleRate) + 0.001,
+                abs(short.doubleValue) <= Double(track.frameSamples) / Double(AudioPlan.sampleRate) + 0.001,
                 "duration", track.folder, "ends at \(clock(result.end.doubleValue)) as planned",
                 "ends at \(clock(result.end.doubleValue)), planned was \(clock(track.duration.doubleValue))")
         } catch let error as AVError {

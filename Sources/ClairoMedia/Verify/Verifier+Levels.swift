@@ -6,7 +6,7 @@ extension Verifier {
         guard let video = manifest.plan.video else { return }
         for rung in video.rungs {
             guard let codec = decoded[rung.folder]?.codec else { continue }
-            let problem = H264.levelProblem(
+            let problem = rung.codec.coding.levelProblem(
                 codec: codec, size: rung.size, frameRate: video.grid.frameRate,
                 // The rate of a copy is not limited by the plan.
                 bitRate: rung.isCopy ? 0 : rung.maxRate)

@@ -215,7 +215,7 @@ extension Verifier {
             }
             let part = open.data.subdata(
                 in: open.data.startIndex + Int(range.lowerBound)..<open.data.startIndex + Int(range.upperBound))
-            if !Self.isKeyFrame(part, of: initSegment) { problems.append("entry \(index + 1) is not an IDR") }
+            if !Self.isKeyFrame(part, codec: rung.codec) { problems.append("entry \(index + 1) is not an IDR") }
         }
         checks.expect(
             problems.isEmpty && playlist.isIFramesOnly, "iframes", rung.folder,
@@ -224,12 +224,12 @@ extension Verifier {
     }
 
     /// Whether the range holds a key frame. It ends inside `mdat`, after the first sample.
-    private static func isKeyFrame(_ part: Data, of initSegment: Data) -> Bool {
+    private static func isKeyFrame(_ part: Data, codec: VideoCodec) -> Bool {
         guard part.count > 16, part.dropFirst(4).prefix(4) == Data("moof".utf8) else { return false }
         let moof = part.prefix(4).reduce(0) { $0 << 8 | Int($1) }
         let payload = moof + 8
         guard payload < part.count else { return false }
-        return H264.holdsIDR(sample: part.subdata(in: part.startIndex + payload..<part.endIndex))
+        return codec.coding.isKeyFrame(sample: part.subdata(in: part.startIndex + payload..<part.endIndex))
     }
 
     /// The rates of a rendition, from its segments on the store.
@@ -270,7 +270,7 @@ extension Verifier {
         let representations = document.adaptationSets.flatMap(\.representations)
         for rendition in plan.renditions {
             checkRepresentation(
-                representations.first { $0.id == rendition.name }, of: rendition,
+                representations.first { $0.id == rendition.id }, of: rendition,
                 size: (rendition as? PlannedRung)?.rung.size, &checks)
         }
     }

@@ -49,7 +49,7 @@ struct TaskSpecs {
     private static func frames(of chunk: Chunk, _ plan: Plan) -> Int {
         guard let video = plan.video else { return 0 }
         let frames = chunk.segments.reduce(0) { $0 + video.grid.frames(ofSegment: $1).count }
-        return frames * video.rungs.count { !$0.isCopy }
+        return frames * video.rungs(ofWave: chunk.wave).count { !video.rungs[$0].isCopy }
     }
 
     // MARK: Finish

@@ -13,7 +13,7 @@ struct PublishedJob {
     }
 
     var renditions: [Rendition] {
-        let rungs = Dictionary((job.plan?.video?.rungs ?? []).map { ($0.name, $0) }) { first, _ in first }
+        let rungs = Dictionary((job.plan?.video?.rungs ?? []).map { ($0.id, $0) }) { first, _ in first }
         return result.renditions.map { record in
             let rung = rungs[record.name]
             return Rendition(

@@ -1,0 +1,41 @@
+internal import ClairoCore
+internal import Foundation
+internal import Libav
+
+/// Everything that depends on an audio codec. Each codec has a file with one conformance; `AudioCodec.coding` is the
+/// list.
+protocol AudioCoding {
+    /// Opens an encoder whose access units have the size and priming of `AudioCodec`.
+    static func openEncoder(_ track: AudioPlan) throws -> Encoder
+
+    /// The decoder configuration: the AudioSpecificConfig, or the payload of `dac3`, `dec3` or `dOps`.
+    static func configuration(of encoder: Encoder, _ track: AudioPlan) -> Data
+
+    /// Writes the audio sample entry with its configuration box.
+    static func writeSampleEntry(_ audio: TrackDescription.Audio, to writer: inout BoxWriter)
+
+    /// The decoder configuration, or nil if the init segment has none of this codec.
+    static func configuration(initSegment: Data) -> Data?
+
+    /// The RFC 6381 codec string, from the decoder configuration; nil if that is damaged.
+    static func codecString(configuration: Data) -> String?
+}
+
+extension AudioCodec {
+    /// The conformance of the codec.
+    var coding: any AudioCoding.Type {
+        switch self {
+        case .aac: AAC.self
+        // The other codecs replace this line by their own.
+        case .ac3, .eac3, .opus: AAC.self
+        }
+    }
+}
+
+extension AudioCoding {
+    /// Makes the init segment for the encoder's output.
+    static func initSegment(of encoder: Encoder, _ track: AudioPlan) -> Data {
+        FragmentWriter.initSegment(
+            TrackDescription(track, configuration: configuration(of: encoder, track), priming: Int64(track.priming)))
+    }
+}
