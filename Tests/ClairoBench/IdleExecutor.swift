@@ -32,13 +32,13 @@ struct IdleExecutor: TaskExecutor {
         let grid = SegmentGrid(frameRate: Rational(25, 1), frameCount: 150)
         let rungs = [(1280, 720), (854, 480), (640, 360)].map { width, height in
             Rung(
-                name: "\(height)p", size: FrameSize(width: width, height: height), maxRate: Int64(height) * 4000,
+                id: "\(height)p", size: FrameSize(width: width, height: height), maxRate: Int64(height) * 4000,
                 bufferSize: Int64(height) * 8000)
         }
         let video = VideoPlan(
             streamIndex: 0, grid: grid, sourceFrameCount: grid.frameCount, orientation: .upright, deinterlace: false,
             dynamicRange: .sdr, color: .unspecified, segmentsPerEncoder: 1, isSeekable: true, rungs: rungs,
-            decisions: rungs.map { LadderDecision(name: $0.name, size: $0.size, verdict: .kept, reason: "it fits") })
+            decisions: rungs.map { LadderDecision(id: $0.id, size: $0.size, verdict: .kept, reason: "it fits") })
         let track = AudioPlan(
             streamIndex: 1, language: "und", title: nil, channels: 2, bitRate: 128_000,
             sampleCount: 6 * AudioPlan.sampleRate, segmentBoundaries: [])
@@ -51,7 +51,7 @@ struct IdleExecutor: TaskExecutor {
     private static func renditions(_ video: VideoPlan) -> [RenditionRecord] {
         video.rungs.map { rung in
             RenditionRecord(
-                name: rung.name, size: rung.size, codec: "avc1.640028", frameRate: video.grid.frameRate,
+                name: rung.id, size: rung.size, codec: "avc1.640028", frameRate: video.grid.frameRate,
                 frameCount: video.grid.frameCount, duration: video.grid.duration.doubleValue,
                 averageRate: rung.maxRate / 2, peakRate: rung.maxRate, bytes: 500_000)
         }

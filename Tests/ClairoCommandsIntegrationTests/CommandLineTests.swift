@@ -160,7 +160,7 @@ import Testing
         let outcome = try await ClairoProcess.run(
             "plan", source.path, "--json", "--heights", "180,96", in: scratch.path)
         let plan = try JSONDecoder().decode(Plan.self, from: outcome.output)
-        #expect(plan.video?.rungs.map(\.name) == ["180p", "96p"])
+        #expect(plan.video?.rungs.map(\.id) == ["180p", "96p"])
         #expect(plan.settings.heights == [180, 96])
         #expect(files(below: scratch.path).isEmpty)
     }

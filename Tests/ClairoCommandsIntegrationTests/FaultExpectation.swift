@@ -155,7 +155,7 @@ extension FaultExpectation {
     /// The short side of the largest rung.
     static func ladder(of lines: Int) -> FaultExpectation {
         FaultExpectation { output in
-            let names = try output.video().rungs.map(\.name)
+            let names = try output.video().rungs.map(\.id)
             return failure("the rungs are \(names)", unless: names.first == "\(lines)p")
         }
     }
@@ -168,7 +168,7 @@ extension FaultExpectation {
             let blocks = (rung.size.width + 15) / 16 * ((rung.size.height + 15) / 16)
             let perSecond = Double(blocks) * video.grid.frameRate.doubleValue
             let isWithin = blocks <= 36_864 && perSecond <= 2_073_600 && max(rung.size.width, rung.size.height) <= 4096
-            return failure("the rung \(rung.name) is too large", unless: isWithin)
+            return failure("the rung \(rung.id) is too large", unless: isWithin)
         }
     }
 

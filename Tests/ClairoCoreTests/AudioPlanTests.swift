@@ -54,12 +54,12 @@ import Testing
         #expect(plan.packets(ofSegment: 1).isEmpty)
     }
 
-    @Test func namesAndKeysAreDerivedFromLanguageAndBitRate() {
+    @Test func theIDAndTheKeysAreDerivedFromLanguageFormatAndBitRate() {
         let plan = Self.plan(samples: 1, bitRate: 64_000)
-        #expect(plan.name == "eng-64k")
-        #expect(plan.initKey == "audio/eng-64k/init.mp4")
-        #expect(plan.playlistKey == "audio/eng-64k/playlist.m3u8")
-        #expect(plan.segmentKey(0) == "audio/eng-64k/00001.m4s")
+        #expect(plan.id == "eng-aac-64k")
+        #expect(plan.initKey == "audio/eng-aac-64k/init.mp4")
+        #expect(plan.playlistKey == "audio/eng-aac-64k/playlist.m3u8")
+        #expect(plan.segmentKey(0) == "audio/eng-aac-64k/00001.m4s")
         #expect(Self.plan(samples: 24_000).duration == Rational(1, 2))
     }
 }

@@ -16,20 +16,20 @@ import Testing
         #expect(OutputLayout.initSegment(.video, "720p") == "video/720p/init.mp4")
         #expect(OutputLayout.playlist(.video, "720p") == "video/720p/playlist.m3u8")
         #expect(OutputLayout.iframePlaylist(.video, "720p") == "video/720p/iframes.m3u8")
-        #expect(OutputLayout.initSegment(.audio, "eng-128k") == "audio/eng-128k/init.mp4")
-        #expect(OutputLayout.playlist(.audio, "eng-128k") == "audio/eng-128k/playlist.m3u8")
+        #expect(OutputLayout.initSegment(.audio, "eng-aac-128k") == "audio/eng-aac-128k/init.mp4")
+        #expect(OutputLayout.playlist(.audio, "eng-aac-128k") == "audio/eng-aac-128k/playlist.m3u8")
         #expect(OutputLayout.progressive("720p") == "mp4/720p.mp4")
     }
 
     @Test(arguments: [(0, "00001"), (8, "00009"), (99_998, "99999"), (99_999, "100000"), (1_234_566, "1234567")])
     func segmentsAreNamedFromOneWithAtLeastFiveDigits(index: Int, name: String) {
-        #expect(OutputLayout.segment(.audio, "und-64k", index) == ObjectKey("audio/und-64k/\(name).m4s"))
+        #expect(OutputLayout.segment(.audio, "und-aac-64k", index) == ObjectKey("audio/und-aac-64k/\(name).m4s"))
     }
 
     @Test func laterAttemptsHaveTheirOwnNames() {
         #expect(OutputLayout.segment(.video, "720p", 6, attempt: 1) == "video/720p/00007.m4s")
         #expect(OutputLayout.segment(.video, "720p", 6, attempt: 2) == "video/720p/00007-2.m4s")
-        #expect(OutputLayout.initSegment(.audio, "eng-64k", attempt: 12) == "audio/eng-64k/init-12.mp4")
+        #expect(OutputLayout.initSegment(.audio, "eng-aac-64k", attempt: 12) == "audio/eng-aac-64k/init-12.mp4")
         for attempt in [1, 2, 30] {
             let key = OutputLayout.initSegment(.video, "720p", attempt: attempt)
             #expect(OutputLayout.isInitSegment(key, .video, "720p"))
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func anOutputConsistsOfItsOwnFilesAndFolders() {
-        for key in ["clairo.json", "video/720p/00001.m4s", "audio/eng-128k/init.mp4", "mp4/720p.mp4", "poster.jpg"] {
+        for key in ["clairo.json", "video/720p/00001.m4s", "audio/eng-aac-128k/init.mp4", "mp4/720p.mp4", "poster.jpg"] {
             #expect(OutputLayout.contains(ObjectKey(key)), "\(key)")
         }
         for key in [".bashrc", ".ssh/authorized_keys", "video", "thesis.odt", "videos/x.mp4", "a/clairo.json"] {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct PlanTests {
     private static let rung = Rung(
-        name: "720p", size: FrameSize(width: 1280, height: 720), maxRate: 4_000_000, bufferSize: 4_000_000)
+        id: "720p", size: FrameSize(width: 1280, height: 720), maxRate: 4_000_000, bufferSize: 4_000_000)
 
     private static func plan(video: Bool = true, audio: [Int] = [96_000]) -> Plan {
         let grid = SegmentGrid(frameRate: Rational(25), frameCount: 200)
@@ -41,8 +41,8 @@ import Testing
     @Test func everyObjectOfThePlaylistsIsListed() {
         #expect(
             Self.plan().segmentKeys == [
-                "video/720p/init.mp4", "video/720p/00001.m4s", "video/720p/00002.m4s", "audio/und-128k/init.mp4",
-                "audio/und-128k/00001.m4s", "audio/und-128k/00002.m4s",
+                "video/720p/init.mp4", "video/720p/00001.m4s", "video/720p/00002.m4s", "audio/und-aac-128k/init.mp4",
+                "audio/und-aac-128k/00001.m4s", "audio/und-aac-128k/00002.m4s",
             ])
     }
 

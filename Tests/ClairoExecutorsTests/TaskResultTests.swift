@@ -60,7 +60,7 @@ import Testing
 
     @Test(arguments: ["", "..", "a/b", "../../etc", "180p\n", "ü", String(repeating: "x", count: 41)])
     func namesUsedForFoldersMustBePlainWords(name: String) {
-        #expect(!isPossible { $0.video?.rungs[0].name = name })
+        #expect(!isPossible { $0.video?.rungs[0].id = name })
         #expect(!isPossible { $0.audio[0].language = name })
     }
 

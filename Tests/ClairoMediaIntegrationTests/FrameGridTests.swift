@@ -31,13 +31,13 @@ import Testing
         let video = try #require(output.plan.video)
         #expect(video.grid.segmentCount == 5)
         #expect(output.plan.chunks.count == 5)
-        #expect(output.rungs.map(\.name) == ["180p", "144p", "96p"])
+        #expect(output.rungs.map(\.id) == ["180p", "144p", "96p"])
         let expected = Array(0..<clip.frameCount)
         for rung in output.rungs {
             #expect(
-                wrong(try await FrameNumbers.read(output.path(rung.playlistKey)), expected) == "", "\(rung.name) as HLS"
+                wrong(try await FrameNumbers.read(output.path(rung.playlistKey)), expected) == "", "\(rung.id) as HLS"
             )
-            #expect(wrong(try await FrameNumbers.read(output.path(rung.mp4Key)), expected) == "", "\(rung.name) as MP4")
+            #expect(wrong(try await FrameNumbers.read(output.path(rung.mp4Key)), expected) == "", "\(rung.id) as MP4")
         }
     }
 
@@ -53,7 +53,7 @@ import Testing
         #expect(output.plan.chunks.contains { $0.seekTimestamp != output.plan.chunks.first?.seekTimestamp })
         for rung in output.rungs {
             let numbers = try await FrameNumbers.read(output.path(rung.playlistKey))
-            #expect(wrong(numbers, Array(0..<clip.frameCount)) == "", "\(rung.name)")
+            #expect(wrong(numbers, Array(0..<clip.frameCount)) == "", "\(rung.id)")
         }
     }
 
@@ -67,7 +67,7 @@ import Testing
             })
         for rung in output.rungs {
             let numbers = try await FrameNumbers.read(output.path(rung.mp4Key))
-            #expect(wrong(numbers, Array(75..<175)) == "", "\(rung.name)")
+            #expect(wrong(numbers, Array(75..<175)) == "", "\(rung.id)")
         }
     }
 
@@ -86,10 +86,10 @@ import Testing
             return shown
         }
         for rung in output.rungs {
-            #expect(wrong(try await FrameNumbers.read(output.path(rung.playlistKey)), expected) == "", "\(rung.name)")
+            #expect(wrong(try await FrameNumbers.read(output.path(rung.playlistKey)), expected) == "", "\(rung.id)")
             let times = try await Oracle.probe(output.path(rung.mp4Key), "packets", "-select_streams", "v")
                 .compactMap { $0["pts"].flatMap { Int($0) } }.sorted()
-            #expect(Set(zip(times.dropFirst(), times).map { $0 - $1 }).count == 1, "\(rung.name) is not constant")
+            #expect(Set(zip(times.dropFirst(), times).map { $0 - $1 }).count == 1, "\(rung.id) is not constant")
         }
     }
 
@@ -153,7 +153,7 @@ import Testing
                 $0["pts_time"].flatMap { Double($0) }
             }
             #expect(keys.count == expected.count)
-            #expect(zip(keys, expected).allSatisfy { abs($0 - $1) < 0.0005 }, "\(rung.name): \(keys)")
+            #expect(zip(keys, expected).allSatisfy { abs($0 - $1) < 0.0005 }, "\(rung.id): \(keys)")
         }
     }
 

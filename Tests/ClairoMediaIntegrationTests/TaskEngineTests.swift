@@ -165,8 +165,8 @@ import Testing
             data[data.count - 1] ^= 1
             try job.output.put(data, at: "video/96p/00002.m4s")
         },
-        Mismatch("a segment became longer", names: "audio/und-128k/00001.m4s on the store") { job, _ in
-            try job.output.put(job.output.get("audio/und-128k/00001.m4s") + Data([0]), at: "audio/und-128k/00001.m4s")
+        Mismatch("a segment became longer", names: "audio/und-aac-128k/00001.m4s on the store") { job, _ in
+            try job.output.put(job.output.get("audio/und-aac-128k/00001.m4s") + Data([0]), at: "audio/und-aac-128k/00001.m4s")
         },
         Mismatch("an init segment differs", names: "video/180p/init.mp4 on the store") { job, _ in
             try job.output.put(job.output.get("video/96p/init.mp4"), at: "video/180p/init.mp4")
@@ -186,9 +186,9 @@ import Testing
             try job.output.put(a, at: "video/180p/00003.m4s")
             request.segments = try job.records(of: request.plan)
         },
-        Mismatch("a recorded segment has the times of another", names: "audio/und-128k/00002") {
+        Mismatch("a recorded segment has the times of another", names: "audio/und-aac-128k/00002") {
             job, request in
-            try job.output.put(job.output.get("audio/und-128k/00003.m4s"), at: "audio/und-128k/00002.m4s")
+            try job.output.put(job.output.get("audio/und-aac-128k/00003.m4s"), at: "audio/und-aac-128k/00002.m4s")
             request.segments = try job.records(of: request.plan)
         },
     ]
@@ -227,7 +227,7 @@ import Testing
         try FileManager.default.copyItem(atPath: made.path("out"), toPath: scratch.path("out"))
         var job = original
         job.output = DirectoryStore(root: scratch.url("out"))
-        for key in ["video/96p/00002-2.m4s", "video/180p/init-4.mp4", "audio/und-128k/00001-2.m4s"] {
+        for key in ["video/96p/00002-2.m4s", "video/180p/init-4.mp4", "audio/und-aac-128k/00001-2.m4s"] {
             try job.output.put(Data("x".utf8), at: ObjectKey(key))
         }
         let warnings = [MediaWarning(.damaged, "a warning")]

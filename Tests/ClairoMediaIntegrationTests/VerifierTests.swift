@@ -71,7 +71,7 @@ import Testing
     }
 
     static let second = "video/180p/00002.m4s"
-    static let audio = "audio/und-128k/00002.m4s"
+    static let audio = "audio/und-aac-128k/00002.m4s"
 
     static let damages = [
         Damage("a segment is removed", finds: ["checksum"], hidesChecksums: false) {
@@ -112,7 +112,7 @@ import Testing
             try $0.swap(second, "video/96p/00002.m4s")
         },
         Damage("two audio segments are swapped and recorded", finds: ["segments", "decode", "duration"]) {
-            try $0.swap(audio, "audio/und-128k/00003.m4s")
+            try $0.swap(audio, "audio/und-aac-128k/00003.m4s")
         },
         Damage("a segment is not media", finds: ["segments"]) {
             try $0.write(Data("<html></html>".utf8), to: second)

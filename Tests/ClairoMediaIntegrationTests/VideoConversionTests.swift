@@ -103,7 +103,7 @@ import Testing
         let source = try await Clip(width: 1280, height: 720, seconds: 1, video: .quarters, options: ["-g", "1"])
             .make()
         let output = try await Transcoded(source, into: scratch.path("out"))
-        #expect(output.rungs.map(\.name) == ["720p", "480p", "360p", "240p"])
+        #expect(output.rungs.map(\.id) == ["720p", "480p", "360p", "240p"])
         for rung in output.rungs {
             #expect(abs(Double(rung.size.width) / Double(rung.size.height) - 16 / 9) < 0.01)
             let stream = try await Oracle.probe(output.path(rung.mp4Key), "streams", "-select_streams", "v").first
@@ -132,7 +132,7 @@ import Testing
         ).make()
         let output = try await Transcoded(source, into: scratch.path("out"))
         var found: [String: [String?]] = [:]
-        for rung in output.rungs { found[rung.name] = try await quarters(output.path(rung.mp4Key)) }
+        for rung in output.rungs { found[rung.id] = try await quarters(output.path(rung.mp4Key)) }
         for (name, colors) in found { #expect(colors == ["red", "green", "blue", "white"], "\(name)") }
     }
 

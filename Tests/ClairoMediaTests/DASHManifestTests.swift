@@ -48,7 +48,7 @@ import Testing
                       <AudioChannelConfiguration \#
                 schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="2"/>
                       <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
-                      <Representation id="eng-128k" bandwidth="128000" codecs="mp4a.40.2" audioSamplingRate="48000">
+                      <Representation id="eng-aac-128k" bandwidth="128000" codecs="mp4a.40.2" audioSamplingRate="48000">
                         <SegmentTemplate timescale="48000" initialization="audio/$RepresentationID$/init.mp4" \#
                 media="audio/$RepresentationID$/$Number%05d$.m4s" startNumber="1">
                           <SegmentTimeline>

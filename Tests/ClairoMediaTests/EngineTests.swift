@@ -76,6 +76,12 @@ import Testing
             .jobs(asked: asked, cores: cores, video: video, source: source, preset: preset)
     }
 
+    private static func memory(
+        rungs: [Rung] = ladder, source: FrameSize? = source, preset: String
+    ) -> Int64 {
+        ResourceBudget.chunkMemory(rungs: rungs, source: source, preset: preset, gopFrames: 50)
+    }
+
     @Test func runsOneChunkForEveryTwoCores() {
         #expect([1, 2, 3, 4, 16].map { Self.jobs(cores: $0, memory: .max) } == [1, 1, 1, 2, 8])
     }
@@ -85,7 +91,7 @@ import Testing
     }
 
     @Test func memoryLimitsTheChunksToAtLeastOne() {
-        let chunk = ResourceBudget.chunkMemory(rungs: Self.ladder, source: Self.source, lookahead: 25)
+        let chunk = Self.memory(preset: "medium")
         #expect(Self.jobs(asked: 8, cores: 16, memory: 3 * chunk) == 3)
         #expect(Self.jobs(asked: 8, cores: 16, memory: 3 * chunk - 1) == 2)
         #expect([chunk - 1, 0, -1].map { Self.jobs(asked: 8, cores: 16, memory: $0) } == [1, 1, 1])
@@ -93,20 +99,16 @@ import Testing
 
     @Test func lookaheadGrowsWithThePresetUpToHalfAGOP() {
         let presets = ["ultrafast", "veryfast", "faster", "fast", "medium", "slow", "slower"]
-        #expect(presets.map { CostModel.lookahead($0, gopFrames: 50) } == [0, 10, 20, 25, 25, 25, 25])
-        #expect(presets.map { CostModel.lookahead($0, gopFrames: 2) } == [0, 10, 10, 10, 10, 10, 10])
-        #expect(CostModel.lookahead("slower", gopFrames: 120) == 60)
+        #expect(presets.map { H264.lookahead($0, gopFrames: 50) } == [0, 10, 20, 25, 25, 25, 25])
+        #expect(presets.map { H264.lookahead($0, gopFrames: 2) } == [0, 10, 10, 10, 10, 10, 10])
+        #expect(H264.lookahead("slower", gopFrames: 120) == 60)
     }
 
     @Test func longerLookaheadAndLargerFramesNeedMoreMemory() {
-        let needs = [0, 10, 25, 40, 60].map {
-            ResourceBudget.chunkMemory(rungs: Self.ladder, source: Self.source, lookahead: $0)
-        }
+        let needs = ["ultrafast", "veryfast", "faster", "medium"].map { Self.memory(preset: $0) }
         #expect(zip(needs, needs.dropFirst()).allSatisfy { $0 < $1 })
-        #expect(
-            ResourceBudget.chunkMemory(rungs: Array(Self.ladder.dropFirst()), source: Self.source, lookahead: 60)
-                < needs[4])
-        #expect(ResourceBudget.chunkMemory(rungs: [], source: nil, lookahead: 0) > 0)
+        #expect(Self.memory(rungs: Array(Self.ladder.dropFirst()), preset: "medium") < needs[3])
+        #expect(Self.memory(rungs: [], source: nil, preset: "ultrafast") > 0)
     }
 
     @Test func theDefaultIsPartOfTheMachine() {

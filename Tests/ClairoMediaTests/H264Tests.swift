@@ -44,7 +44,7 @@ import Testing
 
     @Test func configurationHoldsTheParameterSets() throws {
         let annexB = Data(hex: "00000001") + Self.sps + Data(hex: "000001") + Self.pps
-        let record = try #require(H264.configuration(annexB: annexB))
+        let record = try #require(H264.configuration(extradata: annexB))
         let high = Data(hex: "01 64001f ff e1 001a") + Self.sps + Data(hex: "01 0006") + Self.pps
         // The High profile and above also record 4:2:0 and 8 bits.
         #expect(record == high + Data(hex: "fdf8f800"))
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func configurationNeedsAParameterSet() {
-        #expect(H264.configuration(annexB: Data()) == nil)
+        #expect(H264.configuration(extradata: Data()) == nil)
         #expect(H264.configuration(sps: [Data(hex: "676400")], pps: []) == nil)
     }
 

@@ -31,7 +31,7 @@ import Testing
         #expect(master.media.map(\.name) == ["English", "Ton"])
         #expect(master.media.map(\.isDefault) == [true, false])
         #expect(master.media.map(\.channels) == ["2", "2"])
-        #expect(master.media.map(\.uri) == ["audio/eng-128k/playlist.m3u8", "audio/ger-128k/playlist.m3u8"])
+        #expect(master.media.map(\.uri) == ["audio/eng-aac-128k/playlist.m3u8", "audio/ger-aac-128k/playlist.m3u8"])
         let first = try #require(master.variants.first)
         #expect(first.uri == "video/720p/playlist.m3u8")
         #expect(first.bandwidth == 2_128_000)

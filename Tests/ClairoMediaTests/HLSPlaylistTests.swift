@@ -16,7 +16,7 @@ enum SamplePresentation {
         }
         return VideoRendition(
             rung: Rung(
-                name: name, size: FrameSize(width: width, height: height), maxRate: 5_000_000, bufferSize: 7_500_000),
+                id: name, size: FrameSize(width: width, height: height), maxRate: 5_000_000, bufferSize: 7_500_000),
             codec: codec, frameRate: Rational(24000, 1001), videoRange: "SDR", timescale: 24000, initBytes: 800,
             segments: [
                 segment(bytes: 3_003_000, gops: 3), segment(bytes: 1_501_500, gops: 3),
@@ -61,7 +61,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
                 #EXT-X-VERSION:7
                 #EXT-X-INDEPENDENT-SEGMENTS
                 #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,\
-                CHANNELS="2",URI="audio/eng-128k/playlist.m3u8"
+                CHANNELS="2",URI="audio/eng-aac-128k/playlist.m3u8"
                 #EXT-X-STREAM-INF:BANDWIDTH=2128000,AVERAGE-BANDWIDTH=1485143,CODECS="avc1.64001f,mp4a.40.2",\
                 RESOLUTION=1280x720,FRAME-RATE=23.976,VIDEO-RANGE=SDR,AUDIO="audio",CLOSED-CAPTIONS=NONE
                 video/720p/playlist.m3u8
@@ -93,7 +93,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
                 #EXT-X-VERSION:7
                 #EXT-X-INDEPENDENT-SEGMENTS
                 #EXT-X-STREAM-INF:BANDWIDTH=128000,AVERAGE-BANDWIDTH=128000,CODECS="mp4a.40.2"
-                audio/eng-128k/playlist.m3u8
+                audio/eng-aac-128k/playlist.m3u8
 
                 """)
     }

@@ -47,33 +47,36 @@ extension Data {
         priming: Int64 = 2002, color: ColorDescription = .unspecified, language: String = "und"
     ) -> TrackDescription {
         TrackDescription(
-            media: .h264(
-                size: FrameSize(width: 1280, height: 720),
-                configuration: H264.configuration(sps: [H264Tests.sps], pps: [H264Tests.pps]) ?? Data(), color: color),
+            media: .video(
+                .init(
+                    codec: .h264, size: FrameSize(width: 1280, height: 720),
+                    configuration: H264.configuration(sps: [H264Tests.sps], pps: [H264Tests.pps]) ?? Data(),
+                    color: color)),
             timescale: 24000, language: language, priming: priming)
     }
 
     static func audio(channels: Int = 2, priming: Int64 = 1024, language: String = "eng") -> TrackDescription {
         TrackDescription(
-            media: .aac(
-                channels: channels, sampleRate: 48_000, configuration: Data(hex: channels == 2 ? "1190" : "1188"),
-                bitRate: 128_000),
+            media: .audio(
+                .init(
+                    codec: .aac, channels: channels, sampleRate: 48_000,
+                    configuration: Data(hex: channels == 2 ? "1190" : "1188"), bitRate: 128_000)),
             timescale: 48_000, language: language, priming: priming)
     }
 
     @Test func videoConfigurationIsReadBack() throws {
         let segment = FragmentWriter.initSegment(Self.video())
-        #expect(
-            try InitSegment.configuration(of: segment) == H264.configuration(sps: [H264Tests.sps], pps: [H264Tests.pps])
-        )
-        #expect(try InitSegment.codecString(of: segment) == "avc1.64001f")
+        let configuration = try InitSegment.configuration(of: segment, codec: .h264 as VideoCodec)
+        #expect(configuration == H264.configuration(sps: [H264Tests.sps], pps: [H264Tests.pps]))
+        #expect(H264.codecString(configuration: configuration) == "avc1.64001f")
         #expect(InitSegment.priming(of: segment) == 2002)
     }
 
     @Test func audioConfigurationIsReadBack() throws {
         let segment = FragmentWriter.initSegment(Self.audio())
-        #expect(try InitSegment.configuration(of: segment) == Data(hex: "1190"))
-        #expect(try InitSegment.codecString(of: segment) == "mp4a.40.2")
+        let configuration = try InitSegment.configuration(of: segment, codec: .aac as AudioCodec)
+        #expect(configuration == Data(hex: "1190"))
+        #expect(AAC.codecString(configuration: configuration) == "mp4a.40.2")
         #expect(InitSegment.priming(of: segment) == 1024)
     }
 
@@ -119,9 +122,16 @@ extension Data {
         }
     }
 
+    private static func codecString(_ data: Data, isVideo: Bool) throws -> String? {
+        isVideo
+            ? H264.codecString(configuration: try InitSegment.configuration(of: data, codec: .h264 as VideoCodec))
+            : AAC.codecString(configuration: try InitSegment.configuration(of: data, codec: .aac as AudioCodec))
+    }
+
     @Test func invalidBytesHaveNoConfiguration() {
         for data in [Data(), Data("avcC".utf8), Data(hex: "ffffffff 61766343"), Data(hex: "00000008 65736473")] {
-            #expect(throws: ClairoError.self) { try InitSegment.codecString(of: data) }
+            #expect(throws: ClairoError.self) { try Self.codecString(data, isVideo: true) }
+            #expect(throws: ClairoError.self) { try Self.codecString(data, isVideo: false) }
             #expect(InitSegment.priming(of: data) == 0)
         }
         #expect(InitSegment.priming(of: Data("elst".utf8)) == 0)
@@ -133,7 +143,7 @@ extension Data {
         let original = FragmentWriter.initSegment(isVideo ? Self.video() : Self.audio())
         for _ in 0..<3000 {
             let data = original.mutated(using: &generator)
-            _ = try? InitSegment.codecString(of: data)
+            _ = try? Self.codecString(data, isVideo: isVideo)
             _ = InitSegment.priming(of: data)
         }
     }

@@ -20,29 +20,29 @@ import Testing
 
     @Test func landscapeGetsEveryRungUpToItsOwnHeight() {
         let ladder = Self.plan(1920, 1080)
-        #expect(ladder.rungs.map(\.name) == ["1080p", "720p", "480p", "360p", "240p"])
+        #expect(ladder.rungs.map(\.id) == ["1080p", "720p", "480p", "360p", "240p"])
         #expect(ladder.rungs.map(\.size.description) == ["1920x1080", "1280x720", "854x480", "640x360", "426x240"])
-        #expect(ladder.decisions.map(\.name) == ["2160p", "1440p", "1080p", "720p", "480p", "360p", "240p"])
+        #expect(ladder.decisions.map(\.id) == ["2160p", "1440p", "1080p", "720p", "480p", "360p", "240p"])
         #expect(ladder.decisions.map(\.verdict) == [.dropped, .dropped, .kept, .kept, .kept, .kept, .kept])
     }
 
     @Test func portraitAndSquareAreNamedByTheirShortSide() {
         #expect(Self.sizes(1080, 1920) == ["1080x1920", "720x1280", "480x854", "360x640", "240x426"])
         #expect(Self.sizes(480, 480) == ["480x480", "360x360", "240x240"])
-        #expect(Self.plan(1080, 1920).rungs.map(\.name) == Self.plan(1920, 1080).rungs.map(\.name))
+        #expect(Self.plan(1080, 1920).rungs.map(\.id) == Self.plan(1920, 1080).rungs.map(\.id))
     }
 
     @Test func aSizeBetweenTwoRungsBecomesTheTopRung() {
         let ladder = Self.plan(1778, 1000)
-        #expect(ladder.rungs.map(\.name) == ["1000p", "720p", "480p", "360p", "240p"])
+        #expect(ladder.rungs.map(\.id) == ["1000p", "720p", "480p", "360p", "240p"])
         #expect(ladder.rungs.first?.size == FrameSize(width: 1778, height: 1000))
-        #expect(ladder.decisions.first { $0.name == "1000p" }?.reason.hasPrefix("the source's own size") == true)
+        #expect(ladder.decisions.first { $0.id == "1000p" }?.reason.hasPrefix("the source's own size") == true)
     }
 
     /// 1080 is slightly less than 92 % of 1174, and slightly more than 92 % of 1172.
     @Test(arguments: [(1174, "1080p"), (1172, "720p"), (784, "720p"), (782, "480p"), (1082, "720p")])
     func aRungAlmostAsLargeAsTheSourceIsDropped(height: Int, second: String) {
-        #expect(Self.plan(height * 2, height).rungs.prefix(2).map(\.name) == ["\(height)p", second])
+        #expect(Self.plan(height * 2, height).rungs.prefix(2).map(\.id) == ["\(height)p", second])
     }
 
     @Test func oddSizesLoseOnePixelToBeEven() {
@@ -59,8 +59,8 @@ import Testing
 
     @Test func requestedHeightsAreUsedOnceEachAndNeverUpscaled() {
         let ladder = Self.plan(1280, 720, heights: [360, 1080, 720, 360])
-        #expect(ladder.rungs.map(\.name) == ["720p", "360p"])
-        #expect(ladder.decisions.map(\.name) == ["1080p", "720p", "360p"])
+        #expect(ladder.rungs.map(\.id) == ["720p", "360p"])
+        #expect(ladder.decisions.map(\.id) == ["1080p", "720p", "360p"])
         #expect(Self.sizes(1778, 1000, heights: [980, 500]) == ["1742x980", "890x500"])
     }
 
@@ -104,21 +104,21 @@ import Testing
 
     @Test func ofTwoRungsWithNearlyTheSameRateTheLargerIsKept() {
         // 720 is 91 % of 790: far enough apart in size, but not in rate if the source limits both.
-        #expect(Self.plan(1404, 790).rungs.prefix(2).map(\.name) == ["790p", "720p"])
+        #expect(Self.plan(1404, 790).rungs.prefix(2).map(\.id) == ["790p", "720p"])
         let ladder = Self.plan(1404, 790, bitRate: 300_000)
-        #expect(ladder.rungs.map(\.name) == ["790p", "480p", "360p", "240p"])
-        let dropped = ladder.decisions.first { $0.name == "720p" }
+        #expect(ladder.rungs.map(\.id) == ["790p", "480p", "360p", "240p"])
+        let dropped = ladder.decisions.first { $0.id == "720p" }
         #expect(dropped?.verdict == .dropped)
         #expect(dropped?.reason == "needs nearly the rate of 790p, which shows more")
     }
 
     @Test func aSourceOfAlmostNoRateGetsItsOwnSizeOnly() {
-        #expect(Self.plan(300, 300, bitRate: 100).rungs.map(\.name) == ["300p"])
+        #expect(Self.plan(300, 300, bitRate: 100).rungs.map(\.id) == ["300p"])
     }
 
     @Test func requestedHeightsAreKeptWhateverTheirRate() {
         let ladder = Self.plan(1404, 790, bitRate: 300_000, heights: [790, 720])
-        #expect(ladder.rungs.map(\.name) == ["790p", "720p"])
+        #expect(ladder.rungs.map(\.id) == ["790p", "720p"])
     }
 
     @Test func noTwoNeighboursOfALadderHaveNearlyTheSameRate() {
@@ -136,15 +136,15 @@ import Testing
     @Test func aSourceAboveTheHighestLevelGetsTheLargestSizeThatFits() {
         let ladder = Self.plan(5760, 2880)
         #expect(ladder.rungs.first?.size == FrameSize(width: 4096, height: 2048))
-        #expect(ladder.rungs.map(\.name) == ["2048p", "1440p", "1080p", "720p", "480p", "360p", "240p"])
-        let own = ladder.decisions.first { $0.name == "2880p" }
+        #expect(ladder.rungs.map(\.id) == ["2048p", "1440p", "1080p", "720p", "480p", "360p", "240p"])
+        let own = ladder.decisions.first { $0.id == "2880p" }
         #expect(own?.verdict == .dropped && own?.reason.contains("level 5.2") == true)
-        #expect(ladder.decisions.first { $0.name == "2048p" }?.reason.hasPrefix("the largest size") == true)
+        #expect(ladder.decisions.first { $0.id == "2048p" }?.reason.hasPrefix("the largest size") == true)
     }
 
     @Test func aStandardSizeCloseToTheLargestReplacesIt() {
         #expect(Self.sizes(7680, 4320).first == "3840x2160")
-        #expect(Self.plan(7680, 4320, rate: Rational(60)).rungs.first?.name == "2160p")
+        #expect(Self.plan(7680, 4320, rate: Rational(60)).rungs.first?.id == "2160p")
     }
 
     @Test func noRungIsAboveTheHighestLevel() {
@@ -207,7 +207,7 @@ import Testing
             let ladder = Self.plan(
                 width, height, bitRate: .random(in: 0...9_000_000, using: &generator), heights: heights)
             #expect(!ladder.rungs.isEmpty)
-            #expect(Set(ladder.rungs.map(\.name)).count == ladder.rungs.count)
+            #expect(Set(ladder.rungs.map(\.id)).count == ladder.rungs.count)
             #expect(zip(ladder.rungs, ladder.rungs.dropFirst()).allSatisfy { $0.size.shortSide > $1.size.shortSide })
             for rung in ladder.rungs {
                 let size = rung.size

@@ -32,7 +32,9 @@ struct ToneTrack {
 
     var description: TrackDescription {
         TrackDescription(
-            media: .aac(channels: 2, sampleRate: 48_000, configuration: configuration, bitRate: 128_000),
+            media: .audio(
+                .init(
+                    codec: .aac, channels: 2, sampleRate: 48_000, configuration: configuration, bitRate: 128_000)),
             timescale: 48_000, language: "eng", priming: 1024)
     }
 

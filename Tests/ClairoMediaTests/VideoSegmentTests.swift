@@ -61,9 +61,11 @@ struct GreyTrack {
         let opened = try #require(encoder)
         reorderDelay = opened.reorderDelay
         description = TrackDescription(
-            media: .h264(
-                size: Self.size, configuration: try #require(H264.configuration(annexB: opened.extradata)),
-                color: .unspecified),
+            media: .video(
+                .init(
+                    codec: .h264, size: Self.size,
+                    configuration: try #require(H264.configuration(extradata: opened.extradata)),
+                    color: .unspecified)),
             timescale: Self.grid.timescale, language: "und", priming: Int64(reorderDelay) * Self.grid.ticksPerFrame)
         self.samples = samples
     }

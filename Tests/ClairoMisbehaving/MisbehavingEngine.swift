@@ -57,7 +57,7 @@ struct MisbehavingEngine: TaskEngine {
         case .foreignKeys:
             let keys: [ObjectKey] = [
                 "clairo.json", "master.m3u8", "video/180p/playlist.m3u8", "video/180p/00301.m4s", "poster.jpg",
-                "audio/und-128k/init.mp4", "mp4/180p.mp4", "video/360p/00001.m4s", "given/x",
+                "audio/und-aac-128k/init.mp4", "mp4/180p.mp4", "video/360p/00001.m4s", "given/x",
             ]
             var done: [String] = []
             for key in keys {
@@ -145,7 +145,7 @@ struct MisbehavingEngine: TaskEngine {
     private static func forgedPlan(_ request: TaskSpec.PlanRequest) -> Plan {
         let grid = SegmentGrid(
             frameRate: Rational(25), frameCount: 150, segmentSeconds: request.settings.segmentSeconds)
-        let rung = Rung(name: "180p", size: FrameSize(width: 320, height: 180), maxRate: 1, bufferSize: 1)
+        let rung = Rung(id: "180p", size: FrameSize(width: 320, height: 180), maxRate: 1, bufferSize: 1)
         let video = VideoPlan(
             streamIndex: 0, grid: grid, sourceFrameCount: 150, orientation: .upright, deinterlace: false,
             dynamicRange: .sdr, color: .unspecified, segmentsPerEncoder: 1, isSeekable: true, rungs: [rung],

@@ -3,7 +3,7 @@ internal import Testing
 
 extension Plan {
     public static let sampleRung = Rung(
-        name: "180p", size: FrameSize(width: 320, height: 180), maxRate: 400_000, bufferSize: 800_000)
+        id: "180p", size: FrameSize(width: 320, height: 180), maxRate: 400_000, bufferSize: 800_000)
 
     /// One rung and one audio track.
     public static func sample(chunks: Int, segmentsPerChunk: Int) -> Plan {

@@ -201,7 +201,6 @@ extension Verifier {
     /// Checks that every entry of an I-frame playlist is a `moof` and an IDR that decodes on its own.
     private func checkIFrames(_ rung: Rung, _ playlist: HLSMediaPlaylist?, _ checks: inout Checks) throws {
         guard let playlist else { return }
-        let initSegment = try bytes(of: rung.initKey) ?? Data()
         var problems: [String] = []
         var open: (uri: String, data: Data) = ("", Data())
         for (index, entry) in playlist.segments.enumerated() {
