@@ -89,7 +89,7 @@ import Testing
         #expect(video.segments.map(\.start) == [.zero, Rational(6006, 1000), Rational(12012, 1000)])
         let audio = try #require(document.adaptationSets.last?.representations.first)
         #expect(audio.audioSamplingRate == 48_000)
-        #expect(audio.segments.map(\.name).last == "audio/fre-128k/00003.m4s")
+        #expect(audio.segments.map(\.name).last == "audio/fre-aac-128k/00003.m4s")
         #expect(audio.segments.map(\.duration) == presentation.audio[1].segments.map(\.duration))
     }
 

@@ -102,7 +102,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         let tracks = [SamplePresentation.audio(language: "deu"), SamplePresentation.audio(language: "fra")]
         let text = HLSPlaylist.master(SamplePresentation.make(video: [], audio: tracks))
         #expect(lines(text, startingWith: "#EXT-X-MEDIA").count == 2)
-        #expect(text.hasSuffix(",CODECS=\"mp4a.40.2\",AUDIO=\"audio\"\naudio/deu-128k/playlist.m3u8\n"))
+        #expect(text.hasSuffix(",CODECS=\"mp4a.40.2\",AUDIO=\"audio\"\naudio/deu-aac-128k/playlist.m3u8\n"))
     }
 
     @Test func variantBandwidthIncludesTheAudioTrackWithTheHighestRate() {

@@ -105,7 +105,7 @@ public enum OutputLayout {
     /// DASH's templates for the keys of the first attempt (ISO/IEC 23009-1, 5.3.9.4.4).
     public static func dashTemplates(_ kind: RenditionKind) -> (initialization: String, media: String) {
         let folder = folder(kind, "$RepresentationID$")
-        return ("\(folder)/init.mp4", "\(folder)/$Number%05d$.m4s")
+        return ("\(folder)/init.mp4", "\(folder)/$Number%05d$.\(segmentExtension(of: kind))")
     }
 
     /// Whether a key may be part of an output. The folder may hold other files too.
