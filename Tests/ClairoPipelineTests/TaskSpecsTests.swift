@@ -72,7 +72,7 @@ import Testing
         var rung = Plan.sampleRung
         (rung.id, rung.codec, rung.wave) = ("180p-hevc", .hevc, 1)
         plan.video?.rungs.append(rung)
-        plan.video?.shownFrameCount = plan.video?.grid.frameCount
+        plan.video?.shownFrameCount = 900
         plan.chunks += plan.chunks.map { chunk in
             Chunk(index: chunk.index + 3, wave: 1, segments: chunk.segments, seekTimestamp: nil)
         }
