@@ -128,7 +128,7 @@ import Testing
         bytes: 3)
     private static let track = RenditionRecord(
         id: plan.audio[0].id, kind: .audio, codec: "mp4a.40.2", format: .aac, channels: 2, language: "und",
-        title: "Ton", loudness: Loudness(integrated: -16, truePeak: -1), duration: 36, averageRate: 1, peakRate: 2,
+        title: "Ton", loudness: AudioLoudness(integrated: -16, truePeak: -1), duration: 36, averageRate: 1, peakRate: 2,
         bytes: 3)
 
     @Test func publishedRenditionsMustMatchThePlan() {

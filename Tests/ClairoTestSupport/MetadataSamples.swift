@@ -77,7 +77,7 @@ public enum MetadataSamples {
             averageRate: 1, peakRate: 2, bytes: 3)
         let audio = RenditionRecord(
             id: "eng", kind: .audio, codec: "ec-3", format: .eac351, channels: 6, language: "eng",
-            role: .commentary, title: "Größe \"x\"", loudness: Loudness(integrated: -23.25, truePeak: -1),
+            role: .commentary, title: "Größe \"x\"", loudness: AudioLoudness(integrated: -23.25, truePeak: -1),
             duration: 1, averageRate: 384_000, peakRate: 385_000, bytes: 48_000)
         let text = RenditionRecord(
             id: "eng", kind: .text, codec: "wvtt", language: "eng", role: .captions, duration: 1, averageRate: 100,

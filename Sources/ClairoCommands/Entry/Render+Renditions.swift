@@ -51,7 +51,9 @@ extension Render {
         if let language = record.language { parts.append(language) }
         if let channels = record.channels { parts.append(layout(channels)) }
         if let role = record.role, role != .main { parts.append(role.rawValue) }
-        if let loudness = record.loudness { parts.append(String(format: "%.1f LUFS", loudness.integrated)) }
+        if let loudness = record.loudness, let integrated = loudness.integrated {
+            parts.append(String(format: "%.1f LUFS", integrated + (loudness.gain ?? 0)))
+        }
         return parts.isEmpty ? "-" : parts.joined(separator: ", ")
     }
 

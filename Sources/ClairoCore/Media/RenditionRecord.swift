@@ -24,8 +24,8 @@ public struct RenditionRecord: Sendable, Hashable {
     public var role: TrackRole?
     /// Of audio and text: the title from the source.
     public var title: String?
-    /// Of audio: how loud it is.
-    public var loudness: Loudness?
+    /// Of audio: what was measured of the whole track before it was encoded, and the gain. Nil if it was not measured.
+    public var loudness: AudioLoudness?
     /// The duration in seconds. Nil in rows that older versions wrote.
     public var duration: Double?
     /// The average rate in bits per second.
@@ -38,7 +38,7 @@ public struct RenditionRecord: Sendable, Hashable {
     public init(
         id: String, kind: RenditionKind, codec: String, format: AudioFormat? = nil, size: FrameSize? = nil,
         frameRate: Rational? = nil, frameCount: Int? = nil, dynamicRange: DynamicRange? = nil, channels: Int? = nil,
-        language: String? = nil, role: TrackRole? = nil, title: String? = nil, loudness: Loudness? = nil,
+        language: String? = nil, role: TrackRole? = nil, title: String? = nil, loudness: AudioLoudness? = nil,
         duration: Double?, averageRate: Int64, peakRate: Int64, bytes: Int64
     ) {
         self.id = id
@@ -61,17 +61,9 @@ public struct RenditionRecord: Sendable, Hashable {
     }
 }
 
-/// The loudness of a whole track as it was encoded (ITU-R BS.1770).
-public struct Loudness: Sendable, Codable, Hashable {
-    /// The integrated loudness in LUFS.
-    public var integrated: Double
-    /// The highest true peak in dBTP.
-    public var truePeak: Double
-
-    public init(integrated: Double, truePeak: Double) {
-        self.integrated = integrated
-        self.truePeak = truePeak
-    }
+extension Plan {
+    /// All renditions that are published, whether or not they consist of media segments. Each has a record.
+    public var published: [any RenditionKeys] { renditions.map { $0 } }
 }
 
 extension RenditionRecord {
@@ -111,7 +103,7 @@ extension RenditionRecord: Codable {
             language: try container.decodeIfPresent(String.self, forKey: .language),
             role: try container.decodeIfPresent(TrackRole.self, forKey: .role),
             title: try container.decodeIfPresent(String.self, forKey: .title),
-            loudness: try container.decodeIfPresent(Loudness.self, forKey: .loudness),
+            loudness: try container.decodeIfPresent(AudioLoudness.self, forKey: .loudness),
             duration: try container.decodeIfPresent(Double.self, forKey: .duration),
             averageRate: try container.decode(Int64.self, forKey: .averageRate),
             peakRate: try container.decode(Int64.self, forKey: .peakRate),

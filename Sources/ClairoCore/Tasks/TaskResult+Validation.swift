@@ -38,9 +38,9 @@ extension TaskResult {
     }
 
     private func validateRenditions(of work: TaskSpec.Work) throws(ImpossibleResult) {
-        let planned: [any SegmentedRendition]?
+        let planned: [any RenditionKeys]?
         switch work {
-        case .finish(let request): planned = request.plan.renditions
+        case .finish(let request): planned = request.plan.published
         // Only the task itself knows the plan.
         case .transcode: planned = nil
         case .probe, .inspect, .plan, .chunk, .track, .verify: planned = []
@@ -59,7 +59,7 @@ extension TaskResult {
 }
 
 extension RenditionRecord {
-    fileprivate func isPossible(for planned: any SegmentedRendition) -> Bool {
+    fileprivate func isPossible(for planned: any RenditionKeys) -> Bool {
         let rung = (planned as? PlannedRung)?.rung
         return planned.kind == kind && planned.id == id && (rung == nil || rung?.size == size)
     }
@@ -67,7 +67,7 @@ extension RenditionRecord {
     /// The text is part of rows, messages and tables.
     fileprivate var isPossible: Bool {
         let isAllPlain = ([id, codec] + [language].compactMap(\.self)).allSatisfy(\.isPlainWord)
-        let loudnesses = [loudness?.integrated, loudness?.truePeak].compactMap(\.self)
+        let loudnesses = [loudness?.integrated, loudness?.truePeak, loudness?.gain].compactMap(\.self)
         return isAllPlain && size?.isPossible ?? true && (frameRate ?? .zero) >= .zero
             && Bounds.counts.contains(frameCount ?? 0) && (1...64).contains(channels ?? 1)
             && title?.utf8.count ?? 0 <= Bounds.title && loudnesses.allSatisfy { (-1000...1000).contains($0) }

@@ -14,7 +14,7 @@ struct PublishedJob {
 
     var renditions: [Rendition] {
         result.renditions.sorted(by: RenditionRecord.isBefore).map { record in
-            let planned = job.plan?.renditions.first { $0.kind == record.kind && $0.id == record.id }
+            let planned = job.plan?.published.first { $0.kind == record.kind && $0.id == record.id }
             return Rendition(
                 record, playlistURL: formats.contains(.hls) ? planned.map { url($0.playlistKey) } : nil,
                 fileURL: planned.flatMap(fileKey).map(url), jobID: job.id)
@@ -22,7 +22,7 @@ struct PublishedJob {
     }
 
     /// The file with the whole rendition; nil if it was not made.
-    private func fileKey(of rendition: any SegmentedRendition) -> ObjectKey? {
+    private func fileKey(of rendition: any RenditionKeys) -> ObjectKey? {
         switch rendition.kind {
         case .video: formats.contains(.mp4) ? rendition.mp4Key : nil
         // Files of video contain the audio.

@@ -75,7 +75,7 @@ import Testing
             ("man/clairo-json.7.md", "prediction", Prediction.self),
             ("man/clairo-json.7.md", "manifest", OutputManifest.self),
             ("man/clairo-json.7.md", "rendition record", RenditionRecord.self),
-            ("man/clairo-json.7.md", "loudness", Loudness.self),
+            ("man/clairo-json.7.md", "loudness", AudioLoudness.self),
             ("man/clairo-json.7.md", "file record", FileRecord.self),
             ("man/clairo-messages.7.md", "upload message", UploadMessage.self),
             ("man/clairo-messages.7.md", "task message", TaskMessage.self),
