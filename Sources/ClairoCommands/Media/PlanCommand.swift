@@ -56,7 +56,8 @@ struct PlanCommand: EnvironmentCommand {
 
                 \(grid.frameCount) frames at \(Render.frameRate(grid.frameRate)), an IDR every \(grid.gopFrames) frames, \
                 \(grid.segmentCount) segments of \(Render.duration(Double(grid.segmentFrames) / grid.frameRate.doubleValue)) \
-                in \(plan.chunks.count) \(plan.chunks.count == 1 ? "chunk" : "chunks")
+                in \(plan.chunks.count) \(plan.chunks.count == 1 ? "chunk" : "chunks")\
+                \(video.waveCount == 1 ? "" : ", \(video.waveCount) waves")
 
                 """
             if !video.isSeekable, grid.segmentCount > 1 {
@@ -72,11 +73,7 @@ struct PlanCommand: EnvironmentCommand {
             }
             if !steps.isEmpty { text += "Frames are \(steps.joined(separator: ", ")).\n" }
         }
-        for track in plan.audio {
-            text +=
-                "Audio \(track.id): stream \(track.streamIndex), "
-                + "\(track.channels == 1 ? "mono" : "stereo"), 48000 Hz, \(Render.rate(track.bitRate))\n"
-        }
+        text += "\n" + Render.renditions(of: plan) + "\n"
         text +=
             "About \(Render.bytes(plan.prediction.bytes)) and \(Render.duration(plan.prediction.cpuSeconds)) of CPU time.\n"
         return text

@@ -38,25 +38,41 @@ extension TaskResult {
     }
 
     private func validateRenditions(of work: TaskSpec.Work) throws(ImpossibleResult) {
-        let planned: [String: FrameSize]?
+        let planned: [any RenditionKeys]?
         switch work {
-        case .finish(let request):
-            planned = Dictionary((request.plan.video?.rungs ?? []).map { ($0.id, $0.size) }) { first, _ in first }
+        case .finish(let request): planned = request.plan.published
         // Only the task itself knows the plan.
         case .transcode: planned = nil
-        case .probe, .inspect, .plan, .chunk, .track, .verify: planned = [:]
+        case .probe, .inspect, .plan, .chunk, .track, .verify: planned = []
         }
+        let folders = Set(renditions.map { OutputLayout.folder($0.kind, $0.id) })
         try expect(
-            renditions.count <= Bounds.renditions && Set(renditions.map(\.name)).count == renditions.count,
+            renditions.count <= Bounds.renditions * RenditionKind.allCases.count && folders.count == renditions.count,
             "it has \(renditions.count) renditions")
         for rendition in renditions {
-            let isPlanned = planned.map { $0[rendition.name] == rendition.size } ?? rendition.size.isPossible
+            let isPlanned = planned?.contains { rendition.isPossible(for: $0) } ?? true
             try expect(
-                isPlanned && rendition.name.isPlainWord && rendition.codec.isPlainWord
-                    && Bounds.counts.contains(rendition.frameCount) && Bounds.seconds.contains(rendition.duration)
-                    && [rendition.averageRate, rendition.peakRate, rendition.bytes].allSatisfy(Bounds.bytes.contains),
-                "the rendition \(rendition.name.prefix(40).debugDescription) is invalid")
+                isPlanned && rendition.isPossible,
+                "the rendition \(rendition.id.prefix(40).debugDescription) is invalid")
         }
+    }
+}
+
+extension RenditionRecord {
+    fileprivate func isPossible(for planned: any RenditionKeys) -> Bool {
+        let rung = (planned as? PlannedRung)?.rung
+        return planned.kind == kind && planned.id == id && (rung == nil || rung?.size == size)
+    }
+
+    /// The text is part of rows, messages and tables.
+    fileprivate var isPossible: Bool {
+        let isAllPlain = ([id, codec] + [language].compactMap(\.self)).allSatisfy(\.isPlainWord)
+        let loudnesses = [loudness?.integrated, loudness?.truePeak, loudness?.gain].compactMap(\.self)
+        return isAllPlain && size?.isPossible ?? true && (frameRate ?? .zero) >= .zero
+            && Bounds.counts.contains(frameCount ?? 0) && (1...64).contains(channels ?? 1)
+            && title?.utf8.count ?? 0 <= Bounds.title && loudnesses.allSatisfy { (-1000...1000).contains($0) }
+            && Bounds.seconds.contains(duration ?? 0)
+            && [averageRate, peakRate, bytes].allSatisfy(Bounds.bytes.contains)
     }
 }
 
@@ -83,6 +99,8 @@ private enum Bounds {
     /// Of a kind.
     static let renditions = 64
     static let chunks = 100_000
+    /// UTF-8 of a track's title.
+    static let title = 4096
     static let segments = 1_000_000
     /// Of a stream's clock.
     static let corrections = 10_000
@@ -263,7 +281,7 @@ extension AudioPlan {
         try expect(
             language.isPlainWord && (1...8).contains(channels) && (1...1 << 30).contains(bitRate)
                 && Bounds.counts.contains(sampleCount) && (0...sampleCount).contains(sourceSampleCount ?? 0)
-                && last.doubleValue <= 1e10 && laterAttempt == nil && title?.utf8.count ?? 0 <= 4096,
+                && last.doubleValue <= 1e10 && laterAttempt == nil && title?.utf8.count ?? 0 <= Bounds.title,
             "the track \(id.prefix(40).debugDescription) of its plan is invalid")
     }
 }

@@ -21,21 +21,14 @@ extension OutputManifest {
     /// Adds the measured properties of the renditions.
     mutating func describe(_ presentation: Presentation) {
         let target = HLSPlaylist.targetDuration(of: presentation)
-        let frames = plan.video?.grid.frameCount ?? 0
-        renditions = presentation.video.map { rendition in
-            RenditionRecord(
-                name: rendition.rung.id, size: rendition.rung.size, codec: rendition.codec,
-                frameRate: rendition.frameRate, frameCount: frames, duration: plan.duration.doubleValue,
-                averageRate: rendition.segments.averageRate,
+        renditions = presentation.renditions.map { rendition in
+            var record = RenditionRecord(
+                id: rendition.keys.id, kind: rendition.keys.kind, codec: rendition.codec, size: rendition.size,
+                duration: rendition.duration.doubleValue, averageRate: rendition.segments.averageRate,
                 peakRate: HLSPlaylist.peakRate(of: rendition.segments, targetDuration: target),
                 bytes: rendition.bytes)
-        }
-        audio = presentation.audio.map { rendition in
-            AudioRecord(
-                name: rendition.track.id, language: rendition.track.language, codec: rendition.codec,
-                channels: rendition.track.channels, duration: rendition.track.duration.doubleValue,
-                averageRate: rendition.segments.averageRate,
-                bytes: rendition.bytes)
+            rendition.describe(&record)
+            return record
         }
     }
 }
