@@ -18,8 +18,8 @@ public enum EncoderThreads {
         return try body()
     }
 
-    /// Gives all threads with real-time priority the usual one. For root, SVT-AV1 gives its threads and the one that opens
-    /// it the highest real-time priority, with which they would starve every other program of the machine.
+    /// Gives all threads with real-time priority the usual one. For root, SVT-AV1 gives its threads and the one that
+    /// opens it the highest real-time priority, with which they would starve every other program of the machine.
     private static func leaveRealTime() {
         guard geteuid() == 0 else { return }
         var parameters = sched_param()

@@ -56,7 +56,8 @@ import Testing
 
     @Test func everyFieldHasAnOptionThatSetsIt() throws {
         let examples = [
-            "formats": "hls", "codec": "hevc", "hdr": "sdr", "heights": "720", "quality": "30", "preset": "fast", "segment-seconds": "4",
+            "formats": "hls", "codec": "hevc", "hdr": "sdr", "heights": "720", "quality": "30", "preset": "fast",
+            "segment-seconds": "4",
             "chunk-cpu-seconds": "10", "start": "1", "duration": "2",
         ]
         for field in TranscodeSettings.fields {

@@ -55,7 +55,8 @@ import Testing
         let output = try await Transcoded(source, into: scratch.path("out"), settings: Self.settings)
         #expect(output.manifest.state == .complete)
         #expect(output.rungs.map(\.id) == ["180p", "180p-hevc", "180p-hevc-hdr", "180p-av1", "180p-av1-hdr"])
-        let display = Data("mdcv".utf8) + Data([0x21, 0x34, 0x9B, 0xAA, 0x19, 0x96, 0x08, 0xFC, 0x8A, 0x48, 0x39, 0x08])
+        let display =
+            Data("mdcv".utf8) + Data([0x21, 0x34, 0x9B, 0xAA, 0x19, 0x96, 0x08, 0xFC, 0x8A, 0x48, 0x39, 0x08])
             + Data([0x3D, 0x13, 0x40, 0x42, 0x00, 0x98, 0x96, 0x80, 0, 0, 0, 50])
         let light = Data("clli".utf8) + Data([0x03, 0x84, 0x00, 0xFA])
         for rung in output.rungs {

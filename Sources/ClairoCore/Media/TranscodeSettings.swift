@@ -76,7 +76,8 @@ extension TranscodeSettings {
             help: "Video codecs, comma-separated. Each makes a ladder."),
         .choice(
             "hdr", \.hdr,
-            help: "auto keeps HDR of the source in HEVC and AV1, beside a ladder in SDR; keep fails without one of them; "
+            help:
+                "auto keeps HDR of the source in HEVC and AV1, beside a ladder in SDR; keep fails without one of them; "
                 + "sdr does not keep it."),
         .list(
             "heights", \.heights, words: "even numbers from 16 to 4320, such as 1080,720,480",
@@ -84,7 +85,8 @@ extension TranscodeSettings {
             isValid: { (16...4320).contains($0) && $0 % 2 == 0 }, order: >, valueName: "list",
             help: "Short sides of the rungs, comma-separated.", absent: "all that fit"),
         .number(
-            "quality", \.quality, 0...51, valueName: "crf", help: "Constant rate factor of x264; lower is better and larger. Other codecs get the same quality."),
+            "quality", \.quality, 0...51, valueName: "crf",
+            help: "Constant rate factor of x264; lower is better and larger. Other codecs get the same quality."),
         .choice("preset", \.preset, of: presets, help: "Speed of the encoders."),
         .number(
             "segment-seconds", \.segmentSeconds, key: "segmentSeconds", 1...60, valueName: "seconds",

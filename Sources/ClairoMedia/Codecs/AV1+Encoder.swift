@@ -66,12 +66,12 @@ extension AV1 {
     /// Measured at 1080p: 92 frames with preset 12, 115 with preset 8, 148 with preset 4.
     static func heldFrames(_ preset: String, gopFrames: Int) -> Double { 196 - 9 * Double(Self.preset(preset)) }
 
-    /// The parameter sets of the stream: SVT-AV1 decides after it has written the extradata which tools the stream uses.
+    /// Those of the stream itself: SVT-AV1 writes its extradata before it decides which tools the stream uses.
     static func parameterSets(of encoder: Encoder, first packet: Data) -> Data { packet }
 
     /// SVT-AV1's CRF for the quality of x264 at a CRF.
     ///
-    /// Measured at `medium` on four clips of 432 and 480 lines: the same VMAF as x264 at CRF 20, 23, 26, 28 and 30 needs
+    /// Measured at `medium` on four clips of 432 and 480 lines: the VMAF of x264 at CRF 20, 23, 26, 28 and 30 needs
     /// 24, 31, 42, 48 and 53 on average in 10 bits (one less in 8 bits), and this line gives 21, 31, 41, 48 and 55.
     static func rateFactor(quality: Double) -> Int { Int(min(63, max(1, 31 + (quality - 23) * 3.4)).rounded()) }
 }

@@ -100,14 +100,16 @@ extension AV1 {
         let bytes = Array(configuration.prefix(4))
         func digits(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
         let depth = bytes[2] & 0x40 == 0 ? 8 : bytes[2] & 0x20 == 0 ? 10 : 12
-        let text = "av01.\(bytes[1] >> 5).\(digits(Int(bytes[1] & 31)))\(bytes[2] & 0x80 == 0 ? "M" : "H").\(digits(depth))"
+        let text =
+            "av01.\(bytes[1] >> 5).\(digits(Int(bytes[1] & 31)))\(bytes[2] & 0x80 == 0 ? "M" : "H").\(digits(depth))"
         guard let header = units(configuration.dropFirst(4))?.first(where: { $0.type == OBUType.sequenceHeader }),
             let sequence = SequenceHeader(header.payload), OutputColor.isHDR(sequence.color.transfer)
         else { return text }
         let color = sequence.color
         return text
             + ".\(bytes[2] >> 4 & 1).\(bytes[2] >> 3 & 1)\(bytes[2] >> 2 & 1)\(bytes[2] & 3)"
-            + ".\(digits(color.primaries)).\(digits(color.transfer)).\(digits(color.matrix)).\(color.isFullRange ? 1 : 0)"
+            + [color.primaries, color.transfer, color.matrix].map { ".\(digits($0))" }.joined()
+            + (color.isFullRange ? ".1" : ".0")
     }
 
     static func sample(packet: Data) -> Data { units(packet).map { sample(from: $0) } ?? packet }

@@ -5,8 +5,8 @@ internal import Libav
 extension HEVC {
     static let encoder = "libx265"
 
-    /// Opens x265. Without a pool and with one frame at a time, the bytes depend on the frames alone. Parameter sets and
-    /// HDR metadata come with every key frame, and `sample` leaves out what only the sample entry holds.
+    /// Opens x265. Without a pool and with one frame at a time, the bytes depend on the frames alone. Parameter sets
+    /// and HDR metadata come with every key frame, and `sample` leaves out what only the sample entry holds.
     static func openEncoder(
         _ rung: Rung, of video: VideoPlan, settings: TranscodeSettings, first frame: Frame
     ) throws -> Encoder {
@@ -35,7 +35,7 @@ extension HEVC {
 
     /// x265's CRF for the quality of x264 at a CRF.
     ///
-    /// Measured at `medium` on four clips of 432 and 480 lines: the same VMAF as x264 at CRF 20, 23, 26, 30 and 34 needs
+    /// Measured at `medium` on four clips of 432 and 480 lines: the VMAF of x264 at CRF 20, 23, 26, 30 and 34 needs
     /// 19.1, 22.0, 25.7, 30.0 and 34.6 on average, and this line gives 18.8, 22.0, 25.3, 29.6 and 33.9.
     static func rateFactor(quality: Double) -> Double {
         min(51, max(0, (quality * 1.08 - 2.8) * 10).rounded() / 10)

@@ -99,7 +99,9 @@ extension HEVC {
         let tier = bytes[1] & 0x20 == 0 ? "L" : "H"
         var constraints = Array(bytes[6..<12])
         while constraints.last == 0 { constraints.removeLast() }
-        let format = ["hvc1", "\(space)\(bytes[1] & 31)", String(reversed, radix: 16, uppercase: true), "\(tier)\(bytes[12])"]
+        let format = [
+            "hvc1", "\(space)\(bytes[1] & 31)", String(reversed, radix: 16, uppercase: true), "\(tier)\(bytes[12])",
+        ]
         return (format + constraints.map { String($0, radix: 16, uppercase: true) }).joined(separator: ".")
     }
 

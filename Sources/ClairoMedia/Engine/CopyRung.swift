@@ -21,7 +21,8 @@ enum CopyRung {
             else { throw CopyFailure(reason: "its container has no \(rung.codec.coding.configurationBox) record") }
             let initSegment = FragmentWriter.initSegment(
                 TrackDescription(
-                    rung, of: video, configuration: format.configuration, priming: Int64(delay) * video.grid.ticksPerFrame))
+                    rung, of: video, configuration: format.configuration,
+                    priming: Int64(delay) * video.grid.ticksPerFrame))
             try sink.write(initSegment: initSegment, at: rung.initKey)
 
             let timeBase = Rational(stream.timeBase)

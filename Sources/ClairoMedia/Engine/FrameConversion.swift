@@ -18,8 +18,9 @@ extension OutputLook {
 ///
 /// A frame of the planned format fills the rungs. Any other frame keeps its shape, on black, and is converted from its
 /// own colour. swscale resizes and converts range and matrix. zimg (`zscale`) does what swscale cannot: tone mapping,
-/// other primaries, rare matrices, and limited range in grey formats, which swscale takes for full range. Frames in HDR
-/// stay as they are for rungs in HDR; other frames between them are converted by zimg. The options are explicit, because FFmpeg 5 and 7 choose differently what is left open.
+/// other primaries, rare matrices, and limited range in grey formats, which swscale takes for full range. Frames in
+/// HDR stay as they are for rungs in HDR; other frames between them are converted by zimg. The options are explicit,
+/// because FFmpeg 5 and 7 choose differently what is left open.
 struct FrameConversion {
     let shape: FrameShape
     let plan: VideoPlan

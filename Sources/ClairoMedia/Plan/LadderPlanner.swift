@@ -143,7 +143,9 @@ enum LadderPlanner {
             rungs.append(rung)
             var reason = isTop ? "the source's size" : "below the source's size"
             if isTop, addsTop { reason = "the source's own size" }
-            if isTop, top != own { reason = "the largest size with the source's shape that \(target.codec.title) allows" }
+            if isTop, top != own {
+                reason = "the largest size with the source's shape that \(target.codec.title) allows"
+            }
             reason +=
                 isCapped
                 ? "; rate capped by the source's own at \(kilobits(ownLimit)), instead of \(kilobits(limit))"

@@ -164,8 +164,8 @@ public enum TranscodePlanner {
             sortedTimeDelay: scan.video?.delay, hdr: hdr)
     }
 
-    /// The ladders to make, in the order of their codecs' cost: one in SDR for each codec, and one in HDR for those with
-    /// 10 bits if the source is HDR. Each codec is a wave, so that a dearer one never delays a cheaper one.
+    /// The ladders to make, in the order of their codecs' cost: one in SDR for each codec, and one in HDR for those
+    /// with 10 bits if the source is HDR. Each codec is a wave, so that a dearer one never delays a cheaper one.
     private static func targets(
         _ stream: VideoStream, settings: TranscodeSettings, name: String
     ) throws(ClairoError) -> [LadderPlanner.Target] {
@@ -173,7 +173,8 @@ public enum TranscodePlanner {
         let isHDR = stream.dynamicRange != .sdr && settings.hdr != .sdr
         if isHDR, settings.hdr == .keep, codecs == [.h264] {
             throw .usage(
-                "\(name) is in HDR, which H.264 does not keep", advice: "Add hevc or av1 to --codec, or give --hdr auto.")
+                "\(name) is in HDR, which H.264 does not keep",
+                advice: "Add hevc or av1 to --codec, or give --hdr auto.")
         }
         return codecs.enumerated().flatMap { wave, codec in
             let ranges = isHDR && codec != .h264 ? [.sdr, stream.dynamicRange] : [DynamicRange.sdr]
@@ -291,9 +292,11 @@ public enum TranscodePlanner {
         var total = 0.0
         for wave in 0..<video.waveCount {
             let rungs = video.rungs(ofWave: wave).map { video.rungs[$0] }
-            total += Double(grid.frameCount)
+            total +=
+                Double(grid.frameCount)
                 * CostModel.cpuSecondsPerFrame(source: stream.codedSize, rungs: rungs, preset: settings.preset)
-            let size = video.isSeekable ? rungs.first?.segmentsPerEncoder ?? video.segmentsPerEncoder : grid.segmentCount
+            let size =
+                video.isSeekable ? rungs.first?.segmentsPerEncoder ?? video.segmentsPerEncoder : grid.segmentCount
             for first in stride(from: 0, to: grid.segmentCount, by: max(size, 1)) {
                 let wanted = grid.frames(ofSegment: first).lowerBound - margin
                 let key = keyFrames.last { key in

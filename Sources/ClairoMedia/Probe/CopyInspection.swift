@@ -68,14 +68,19 @@ struct CopyDecision {
     /// Marks the rung with the source's codec, range and size as copied, or adds the reason against it to the rung's
     /// decision.
     func apply(to ladder: inout (rungs: [Rung], decisions: [LadderDecision])) {
-        guard let codec = VideoCodec(rawValue: stream.codec),
-            let index = ladder.rungs.firstIndex(where: {
-                $0.codec == codec && $0.dynamicRange == stream.dynamicRange && $0.size == stream.codedSize
-            }),
+        let sameSize = ladder.rungs.indices.filter { ladder.rungs[$0].size == stream.codedSize }
+        let matching = sameSize.first {
+            ladder.rungs[$0].codec.rawValue == stream.codec && ladder.rungs[$0].dynamicRange == stream.dynamicRange
+        }
+        guard let index = matching ?? sameSize.first,
             let decision = ladder.decisions.firstIndex(where: { $0.id == ladder.rungs[index].id })
         else { return }
+        guard matching != nil else {
+            ladder.decisions[decision].reason += "; not copied, because no rung has the source's codec and range"
+            return
+        }
         let cap = LadderPlanner.capRate(ladder.rungs[index], frameRate: grid.frameRate)
-        switch judge(codec.coding, cap: cap) {
+        switch judge(ladder.rungs[index].codec.coding, cap: cap) {
         case .copy(let delay):
             ladder.rungs[index].copyReorderDelay = delay
             ladder.rungs[index].bitDepth = stream.bitDepth
@@ -144,7 +149,9 @@ struct CopyDecision {
             let segment = grid.segment(ofFrame: frame)
             guard gopStart >= grid.frames(ofSegment: segment).lowerBound else {
                 return .encode(
-                    reason: "it has no closed GOP at \(clock(grid.time(ofFrame: frame).doubleValue)), where a segment begins")
+                    reason:
+                        "it has no closed GOP at \(clock(grid.time(ofFrame: frame).doubleValue)), where a segment begins"
+                )
             }
             segmentBytes[segment] += unit.bytes
             delay = max(delay, position - frame)

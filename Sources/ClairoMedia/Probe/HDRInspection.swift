@@ -57,8 +57,8 @@ struct HDRInspection {
         guard (1...Self.brightest).contains(light.maxContent), (0...light.maxContent).contains(light.maxFrameAverage)
         else {
             warn(
-                "the content light level of \(light.maxContent) and \(light.maxFrameAverage) cd/m² is impossible, and is "
-                    + "left out")
+                "the content light level of \(light.maxContent) and \(light.maxFrameAverage) cd/m² is "
+                    + "impossible, and is left out")
             return
         }
         contentLight = ContentLight(maxContent: light.maxContent, maxFrameAverage: light.maxFrameAverage)
