@@ -75,6 +75,8 @@ public struct StreamInfo: Sendable, Hashable {
     /// What the base layer of Dolby Vision is without Dolby Vision: 0 nothing, 1 and 6 HDR10, 2 SDR, 4 HLG
     /// (`dv_bl_signal_compatibility_id`).
     public var dolbyVisionCompatibility: Int?
+    /// The static metadata of HDR10 in the container.
+    public var hdrMetadata: HDRMetadata
     /// Whether the container says that VP8 or VP9 frames come with an opacity (`alpha_mode` in Matroska).
     public var hasAlphaMode: Bool
     /// The ids of the programmes of a transport stream that contain it.
@@ -156,6 +158,7 @@ public struct StreamInfo: Sendable, Hashable {
         let isDolbyVision = clairo_stream_dolby_vision(stream, &dolbyProfile, &dolbyCompatibility) != 0
         dolbyVisionProfile = isDolbyVision ? Int(dolbyProfile) : nil
         dolbyVisionCompatibility = isDolbyVision ? Int(dolbyCompatibility) : nil
+        hdrMetadata = HDRMetadata(stream)
         hasAlphaMode = metadata("alpha_mode") == "1"
         self.programs = programs
         channels = parameters.ch_layout.nb_channels

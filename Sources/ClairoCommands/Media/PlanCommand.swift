@@ -65,7 +65,9 @@ struct PlanCommand: EnvironmentCommand {
             }
             var steps: [String] = []
             if video.deinterlace { steps.append("deinterlaced") }
-            if video.toneMap { steps.append("tone-mapped from HDR to SDR") }
+            if video.toneMap {
+                steps.append("tone-mapped from HDR to SDR" + (video.hdr == nil ? "" : ", except for the rungs in HDR"))
+            }
             if video.orientation != .upright { steps.append("turned upright") }
             if video.sourceFrameCount < grid.frameCount {
                 steps.append(

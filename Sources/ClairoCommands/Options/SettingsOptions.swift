@@ -5,7 +5,8 @@ internal import ClairoCore
 /// help, default and range. Tests compare the names in this file with the table.
 struct SettingsOptions: ParsableArguments {
     @Option(setting: "formats") var format: String?
-    @Option(help: "Video codecs, comma-separated; only h264 is available.") var codec: String = "h264"
+    @Option(setting: "codec") var codec: String?
+    @Option(setting: "hdr") var hdr: String?
     @Option(setting: "heights") var heights: String?
     @Option(setting: "quality") var quality: String?
     @Option(setting: "preset") var preset: String?
@@ -19,7 +20,7 @@ struct SettingsOptions: ParsableArguments {
     /// The given values, by the name of the field.
     var texts: [String: String?] {
         [
-            "formats": format, "heights": heights, "quality": quality, "preset": preset,
+            "formats": format, "codec": codec, "hdr": hdr, "heights": heights, "quality": quality, "preset": preset,
             "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
@@ -27,11 +28,6 @@ struct SettingsOptions: ParsableArguments {
     }
 
     func settings() throws(ClairoError) -> TranscodeSettings {
-        let codecs = codec.split(separator: ",").map { $0.lowercased().filter { $0 != " " } }.filter { !$0.isEmpty }
-        if let other = codecs.first(where: { $0 != "h264" }) {
-            throw .usage("--codec \(other) is not there yet", advice: "This version encodes h264 only.")
-        }
-        guard !codecs.isEmpty else { throw .usage("--codec is empty", advice: "Give h264.") }
         var settings = TranscodeSettings()
         let texts = texts
         do throws(SettingProblem) {

@@ -164,6 +164,10 @@ public struct VideoStream: Sendable, Codable, Hashable {
     public var color: ColorDescription
     /// Standard or high dynamic range.
     public var dynamicRange: DynamicRange
+    /// The display on which HDR10 was mastered (SMPTE ST 2086); nil if the source does not say.
+    public var masteringDisplay: MasteringDisplay?
+    /// The content light level of HDR10 (CTA-861.3); nil if the source does not say.
+    public var contentLight: ContentLight?
     /// Number of frames.
     public var frameCount: Int
     /// Rate of the stream.

@@ -112,6 +112,22 @@ extension SettingField {
             parse: single, fault: { words.contains($0) ? nil : "\($0) is not known" })
     }
 
+    /// One of the words of an enumeration.
+    static func choice<Value: CaseIterable & RawRepresentable<String> & Codable & Hashable & Sendable>(
+        _ name: String, _ path: any Path<Value>, help: String
+    ) -> SettingField {
+        let words = Value.allCases.map(\.rawValue)
+        return make(
+            name, path, Coding(path, name), words: "one of \(words.joined(separator: ", "))",
+            default: TranscodeSettings()[keyPath: path].rawValue, help: help,
+            parse: { texts throws(Fault) in
+                let text = try single(texts)
+                guard let value = Value(rawValue: text.lowercased()) else { throw Fault("\(text) is not known") }
+                return value
+            },
+            fault: { _ in nil })
+    }
+
     /// Some of some words, in their own order.
     static func choices<Value: Codable & Hashable & Sendable>(
         _ name: String, option: String, _ path: any Path<[Value]>, of values: [(word: String, value: Value)],

@@ -15,11 +15,15 @@ public enum OutputFormat: String, Sendable, Codable, Hashable, CaseIterable {
 public struct TranscodeSettings: Sendable, Hashable {
     /// How the output is packaged.
     public var formats = OutputFormat.allCases
+    /// The codecs of the video. Each makes a ladder of its own.
+    public var codecs: [VideoCodec] = [.h264]
+    /// Whether HDR is kept.
+    public var hdr = HDRMode.auto
     /// Short sides of the rungs to make, or nil for the whole ladder.
     public var heights: [Int]?
-    /// Constant rate factor of x264; lower is better.
+    /// Constant rate factor of x264; lower is better. Other codecs get the factor that gives the same quality.
     public var quality = 23.0
-    /// x264 preset.
+    /// x264 preset. Other codecs get a preset of similar effort.
     public var preset = "medium"
     /// Nominal segment duration.
     public var segmentSeconds = 6.0
@@ -37,9 +41,12 @@ public struct TranscodeSettings: Sendable, Hashable {
     public init(
         formats: [OutputFormat] = OutputFormat.allCases, heights: [Int]? = nil, quality: Double = 23,
         preset: String = "medium", segmentSeconds: Double = 6, chunkCPUSeconds: Double = 60, start: Rational? = nil,
-        duration: Rational? = nil, copyCompatible: Bool = false, allowPartial: Bool = false
+        duration: Rational? = nil, copyCompatible: Bool = false, allowPartial: Bool = false,
+        codecs: [VideoCodec] = [.h264], hdr: HDRMode = .auto
     ) {
         self.formats = formats
+        self.codecs = codecs
+        self.hdr = hdr
         self.heights = heights
         self.quality = quality
         self.preset = preset
@@ -53,7 +60,7 @@ public struct TranscodeSettings: Sendable, Hashable {
 }
 
 extension TranscodeSettings {
-    /// The allowed x264 presets, the fastest first.
+    /// The allowed presets, by the names of x264, the fastest first.
     public static let presets = [
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
     ]
@@ -64,14 +71,23 @@ extension TranscodeSettings {
         .choices(
             "formats", option: "format", \.formats, of: OutputFormat.allCases.map { ($0.rawValue, $0) },
             help: "Output formats, comma-separated."),
+        .choices(
+            "codec", option: "codec", \.codecs, of: VideoCodec.allCases.map { ($0.rawValue, $0) },
+            help: "Video codecs, comma-separated. Each makes a ladder."),
+        .choice(
+            "hdr", \.hdr,
+            help:
+                "auto keeps HDR of the source in HEVC and AV1, beside a ladder in SDR; keep fails without one of them; "
+                + "sdr does not keep it."),
         .list(
             "heights", \.heights, words: "even numbers from 16 to 4320, such as 1080,720,480",
             read: { Int($0.hasSuffix("p") ? $0.dropLast() : $0[...]) },
             isValid: { (16...4320).contains($0) && $0 % 2 == 0 }, order: >, valueName: "list",
             help: "Short sides of the rungs, comma-separated.", absent: "all that fit"),
         .number(
-            "quality", \.quality, 0...51, valueName: "crf", help: "Constant rate factor; lower is better and larger."),
-        .choice("preset", \.preset, of: presets, help: "Speed of the encoder."),
+            "quality", \.quality, 0...51, valueName: "crf",
+            help: "Constant rate factor of x264; lower is better and larger. Other codecs get the same quality."),
+        .choice("preset", \.preset, of: presets, help: "Speed of the encoders."),
         .number(
             "segment-seconds", \.segmentSeconds, key: "segmentSeconds", 1...60, valueName: "seconds",
             help: "Nominal segment length; segments consist of whole GOPs."),

@@ -11,6 +11,7 @@ enum CheckedPlan {
     ) throws -> (plan: Plan, warnings: [MediaWarning]) {
         let plan = try TranscodePlanner.plan(
             scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
+        try requireEncoders(of: plan)
         guard let reason = try CopyRung.problem(of: plan, source: source, limits: limits, control: control) else {
             return (plan, [])
         }
@@ -26,5 +27,15 @@ enum CheckedPlan {
             encoded.video?.decisions[index].reason += "; not copied, because \(reason)"
         }
         return (encoded, [MediaWarning(.copyRefused, "the video is encoded instead of copied, because \(reason)")])
+    }
+
+    /// Refuses a plan that this libav cannot encode, before anything is written.
+    private static func requireEncoders(of plan: Plan) throws(ClairoError) {
+        for codec in VideoCodec.allCases where !Encoder.isAvailable(codec.coding.encoder) {
+            guard plan.video?.rungs.contains(where: { $0.codec == codec && !$0.isCopy }) == true else { continue }
+            throw .unavailable(
+                "FFmpeg has no encoder \(codec.coding.encoder) for \(codec.title)",
+                advice: "Install an FFmpeg with it, or leave \(codec.rawValue) out of --codec.")
+        }
     }
 }

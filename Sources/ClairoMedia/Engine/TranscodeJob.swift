@@ -284,6 +284,9 @@ public struct TranscodeJob: Sendable {
     public static var generator: String { "clairo \(clairoVersion) libav \(libraryVersion)" }
     /// The libraries for decoding and encoding, with their versions.
     public static var libraries: String {
-        "FFmpeg \(libraryVersion), x264 \(X264.build.map { "build \($0)" } ?? "missing")"
+        let isLoaded = (try? Libraries.load()) != nil
+        let missing = VideoCodec.allCases.filter { $0 != .h264 && isLoaded && !Encoder.isAvailable($0.coding.encoder) }
+        return "FFmpeg \(libraryVersion), x264 \(X264.build.map { "build \($0)" } ?? "missing")"
+            + missing.map { ", \($0.coding.encoder) missing" }.joined()
     }
 }

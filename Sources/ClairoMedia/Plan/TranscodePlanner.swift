@@ -118,25 +118,68 @@ public enum TranscodePlanner {
             size: stream.displaySize, frameRate: rate, bitRate: own?.peak ?? 0,
             segmentSeconds: Double(segmentFrames) / rate.doubleValue, keyFrameBits: own?.keyFrameBits ?? 0,
             quality: settings.quality)
-        var ladder = LadderPlanner.plan(source, heights: settings.heights)
+        let color = OutputColor.choose(for: stream)
+        let targets = try targets(stream, settings: settings, name: name)
+        let hdr = targets.contains { $0.dynamicRange != .sdr } ? OutputColor.hdr(for: stream) : nil
+        var ladder: (rungs: [Rung], decisions: [LadderDecision]) = ([], [])
+        for target in targets {
+            let (rungs, decisions) = LadderPlanner.plan(source, target: target, heights: settings.heights)
+            ladder.rungs += rungs
+            ladder.decisions += decisions
+        }
+        guard !ladder.rungs.isEmpty else {
+            throw .badMedia(
+                "\(name): its frames of \(stream.displaySize) are too small for the codecs that are asked for",
+                advice: "Add h264 to --codec.")
+        }
         let isWhole = settings.start == nil && settings.duration == nil && sourceFrames == frames
         if settings.copyCompatible {
             CopyDecision(stream: stream, scan: scan, grid: grid, origin: origin, isWhole: isWhole).apply(to: &ladder)
         }
-        let perSegment =
-            CostModel.cpuSecondsPerFrame(source: stream.codedSize, rungs: ladder.rungs, preset: settings.preset)
-            * Double(grid.segmentFrames)
+        // Waves may have gaps if a codec has no rungs.
+        let waves = Set(ladder.rungs.map(\.wave)).sorted()
+        for index in ladder.rungs.indices {
+            ladder.rungs[index].wave = waves.firstIndex(of: ladder.rungs[index].wave) ?? 0
+        }
+        // Each wave has chunks of about the same CPU time.
+        let segmentsPerEncoder = waves.indices.map { wave in
+            let perSegment =
+                CostModel.cpuSecondsPerFrame(
+                    source: stream.codedSize, rungs: ladder.rungs.filter { $0.wave == wave }, preset: settings.preset)
+                * Double(grid.segmentFrames)
+            return max(1, Int(settings.chunkCPUSeconds / max(perSegment, 0.001)))
+        }
+        for index in ladder.rungs.indices where ladder.rungs[index].wave > 0 {
+            ladder.rungs[index].segmentsPerEncoder = segmentsPerEncoder[ladder.rungs[index].wave]
+        }
         return VideoPlan(
             streamIndex: stream.index, grid: grid, sourceFrameCount: Int(sourceFrames), orientation: stream.orientation,
             deinterlace: stream.isInterlaced, dynamicRange: stream.dynamicRange,
-            color: OutputColor.choose(for: stream),
-            segmentsPerEncoder: max(1, Int(settings.chunkCPUSeconds / max(perSegment, 0.001))),
+            color: color, segmentsPerEncoder: segmentsPerEncoder[0],
             isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
             decisions: ladder.decisions, source: scan.video?.format, placement: scan.video?.placement,
             shownFrameCount: scan.video.map {
                 expectedCounts($0, origin: origin, grid: grid).reduce(0) { $0 + $1.shown }
             },
-            sortedTimeDelay: scan.video?.delay)
+            sortedTimeDelay: scan.video?.delay, hdr: hdr)
+    }
+
+    /// The ladders to make, in the order of their codecs' cost: one in SDR for each codec, and one in HDR for those
+    /// with 10 bits if the source is HDR. Each codec is a wave, so that a dearer one never delays a cheaper one.
+    private static func targets(
+        _ stream: VideoStream, settings: TranscodeSettings, name: String
+    ) throws(ClairoError) -> [LadderPlanner.Target] {
+        let codecs = VideoCodec.allCases.filter(settings.codecs.contains)
+        let isHDR = stream.dynamicRange != .sdr && settings.hdr != .sdr
+        if isHDR, settings.hdr == .keep, codecs == [.h264] {
+            throw .usage(
+                "\(name) is in HDR, which H.264 does not keep",
+                advice: "Add hevc or av1 to --codec, or give --hdr auto.")
+        }
+        return codecs.enumerated().flatMap { wave, codec in
+            let ranges = isHDR && codec != .h264 ? [.sdr, stream.dynamicRange] : [DynamicRange.sdr]
+            return ranges.map { LadderPlanner.Target(codec: codec, dynamicRange: $0, wave: wave) }
+        }
     }
 
     /// The counts of all segments if every frame of the source can be decoded. Empty without video.
@@ -240,26 +283,30 @@ public enum TranscodePlanner {
     ) -> ([Chunk], Double) {
         guard let video, let timing = scan.video, let stream = scan.info.primaryVideo else { return ([], 0) }
         let grid = video.grid
-        let perFrame = CostModel.cpuSecondsPerFrame(
-            source: stream.codedSize, rungs: video.rungs, preset: settings.preset)
-        let total = perFrame * Double(grid.frameCount)
-        guard video.isSeekable else {
-            return ([Chunk(index: 0, segments: 0..<grid.segmentCount, seekTimestamp: nil)], total)
-        }
-        let size = video.segmentsPerEncoder
         // Deinterlacing needs earlier frames, so decoding starts a few frames before the chunk. Interlaced frames may
         // begin anywhere.
         let margin = 4
         let usesDecodeTime = scan.info.container.hasPrefix("mov")
         let keyFrames = timing.keyFrames.sorted { $0.pts < $1.pts }
-        let chunks = stride(from: 0, to: grid.segmentCount, by: size).enumerated().map { index, first in
-            let segments = first..<min(first + size, grid.segmentCount)
-            let wanted = grid.frames(ofSegment: first).lowerBound - margin
-            let key = keyFrames.last { key in
-                grid.frame(at: Rational(key.pts) * timing.timeBase, origin: origin) <= wanted
+        var chunks: [Chunk] = []
+        var total = 0.0
+        for wave in 0..<video.waveCount {
+            let rungs = video.rungs(ofWave: wave).map { video.rungs[$0] }
+            total +=
+                Double(grid.frameCount)
+                * CostModel.cpuSecondsPerFrame(source: stream.codedSize, rungs: rungs, preset: settings.preset)
+            let size =
+                video.isSeekable ? rungs.first?.segmentsPerEncoder ?? video.segmentsPerEncoder : grid.segmentCount
+            for first in stride(from: 0, to: grid.segmentCount, by: max(size, 1)) {
+                let wanted = grid.frames(ofSegment: first).lowerBound - margin
+                let key = keyFrames.last { key in
+                    grid.frame(at: Rational(key.pts) * timing.timeBase, origin: origin) <= wanted
+                }
+                chunks.append(
+                    Chunk(
+                        index: chunks.count, wave: wave, segments: first..<min(first + size, grid.segmentCount),
+                        seekTimestamp: video.isSeekable ? key.map { usesDecodeTime ? $0.dts : $0.pts } : nil))
             }
-            return Chunk(
-                index: index, segments: segments, seekTimestamp: key.map { usesDecodeTime ? $0.dts : $0.pts })
         }
         return (chunks, total)
     }
