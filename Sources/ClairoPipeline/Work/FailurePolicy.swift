@@ -26,7 +26,8 @@ enum FailurePolicy {
     static func verdict(on error: ClairoError, task: WorkTask, jitter: Double = .random(in: 0...1)) -> Verdict {
         // 2, 4, 8 … seconds.
         let delay = BackOff.delay(after: task.attempt, first: 2, longest: longestDelay) * (0.5 + jitter)
-        // 1, 2, 4 … seconds: not longer than the cause has already lasted, so that work continues soon after an operator has mended it.
+        // 1, 2, 4 … seconds: not longer than the cause has already lasted, so that work continues soon after an operator
+        // has mended it.
         let patience = BackOff.delay(after: task.attempt, longest: longestDelay) * (0.5 + jitter / 2)
         let uncounted = Verdict.retry(afterSeconds: patience, countsAsAttempt: false)
         switch error.kind {
