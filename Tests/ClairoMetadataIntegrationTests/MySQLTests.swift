@@ -6,8 +6,8 @@ import Testing
 
 @testable import ClairoMetadata
 
-/// Migrated databases without rows, each for one test at a time. The server takes half a second of a processor to make one,
-/// and a small part of that to empty it.
+/// Migrated databases without rows, each for one test at a time. To empty one takes the server a fifth of the time that it
+/// takes to make one.
 private actor EmptyDatabases {
     typealias Database = (name: String, url: String)
 
@@ -24,14 +24,14 @@ private actor EmptyDatabases {
         return database
     }
 
-    /// Deletes all rows. A database that is not given back is not used again.
+    /// Makes all tables as new. A database that is not given back is not used again.
     func giveBack(_ database: Database) async throws {
         let server = try await MariaDBServer.shared
         let tables = try await server.run(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()", in: database.name
         ).split(separator: "\n").filter { !$0.hasPrefix("schema_") }
-        let deletions: String = tables.map { "DELETE FROM \($0);" }.joined()
-        try await server.run("SET foreign_key_checks = 0; \(deletions)", in: database.name)
+        let statements: String = tables.map { "TRUNCATE \($0);" }.joined()
+        try await server.run("SET foreign_key_checks = 0; \(statements)", in: database.name)
         free.append(database)
     }
 }

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// The pipeline as users run it: uploads, relay and consumers in separate processes.
-@Suite(.sharesMachine) struct PipelineTests {
+@Suite(.mostlyWaits, .ownThreads) struct PipelineTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
