@@ -120,8 +120,7 @@ struct HostileMediaTests {
     }
 
     @Test(arguments: [
-        ["probe"], ["probe", "--sandbox", "off"], ["plan", "--sandbox", "off"],
-        ["transcode", "--progress", "none", "--force", "-o", "out"],
+        ["probe"], ["probe", "--sandbox", "off"], ["transcode", "--progress", "none", "--force", "-o", "out"],
         ["transcode", "--progress", "none", "--force", "-o", "out", "--sandbox", "off"],
         ["upload", "--progress", "none"],
     ])

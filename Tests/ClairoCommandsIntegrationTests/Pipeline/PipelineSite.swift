@@ -141,16 +141,16 @@ struct PipelineSite: Sendable {
             sourceLocation: sourceLocation)
 
         // Nothing is pending. A relay that died may hold messages for a while.
-        var rounds = 0
-        try await eventually {
-            let isDone = try await site.inspect { store in
+        try await site.inspect { store in
+            var rounds = 0
+            try await eventually {
                 let (messages, work) = (try await store.unsentMessages(), try await store.pendingWork())
-                return messages == 0 && work.isEmpty
+                let isDone = messages == 0 && work.isEmpty
+                // For tests without a relay. Not in every round, because it starts a process.
+                if !isDone, rounds.isMultiple(of: 20) { _ = try await clairo("produce", "--once") }
+                rounds += 1
+                return isDone
             }
-            // For tests without a relay. Not in every round, because it starts a process.
-            if !isDone, rounds.isMultiple(of: 100) { _ = try await clairo("produce", "--once") }
-            rounds += 1
-            return isDone
         }
 
         let collected = try await clairo("gc", "--older-than", "0s")
@@ -193,9 +193,11 @@ struct PipelineSite: Sendable {
         let reader = hasReader ? nil : try consumer(lease: Self.lease)
         defer { reader?.send(SIGKILL) }
         guard let kafka else {
-            return try await eventually {
-                let counts = try await site.inspect { try await $0.queuedCounts() }
-                return (counts[Topic.uploads] ?? 0) == 0 && (counts[Topic.tasks] ?? 0) == 0
+            return try await site.inspect { store in
+                try await eventually {
+                    let counts = try await store.queuedCounts()
+                    return (counts[Topic.uploads] ?? 0) == 0 && (counts[Topic.tasks] ?? 0) == 0
+                }
             }
         }
         let admin = KafkaAdmin(try KafkaConfiguration(brokers: kafka.brokers), limit: .seconds(60))
