@@ -11,6 +11,9 @@ struct SettingsOptions: ParsableArguments {
     @Option(setting: "preset") var preset: String?
     @Option(setting: "segment-seconds") var segmentSeconds: String?
     @Option(setting: "chunk-cpu-seconds") var chunkCPUSeconds: String?
+    @Option(setting: "audio") var audio: String?
+    @Option(setting: "audio-language") var audioLanguage: String?
+    @Option(setting: "loudness") var loudness: String?
     @Option(setting: "start") var start: String?
     @Option(setting: "duration") var duration: String?
     @Flag(setting: "allow-partial") var allowPartial = false
@@ -20,6 +23,7 @@ struct SettingsOptions: ParsableArguments {
     var texts: [String: String?] {
         [
             "formats": format, "heights": heights, "quality": quality, "preset": preset,
+            "audio": audio, "audio-language": audioLanguage, "loudness": loudness,
             "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,

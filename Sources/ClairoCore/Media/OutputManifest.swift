@@ -94,9 +94,12 @@ public struct AudioRecord: Sendable, Codable, Hashable {
     public var averageRate: Int64
     /// Size of all segments.
     public var bytes: Int64
+    /// What was measured before it was encoded. Nil in outputs of older versions.
+    public var loudness: AudioLoudness?
 
     public init(
-        name: String, language: String, codec: String, channels: Int, duration: Double, averageRate: Int64, bytes: Int64
+        name: String, language: String, codec: String, channels: Int, duration: Double, averageRate: Int64, bytes: Int64,
+        loudness: AudioLoudness? = nil
     ) {
         self.name = name
         self.language = language
@@ -105,6 +108,7 @@ public struct AudioRecord: Sendable, Codable, Hashable {
         self.duration = duration
         self.averageRate = averageRate
         self.bytes = bytes
+        self.loudness = loudness
     }
 }
 

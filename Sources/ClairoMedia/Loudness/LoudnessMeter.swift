@@ -69,6 +69,9 @@ struct LoudnessMeter {
         steps.removeFirst()
     }
 
+    /// What was measured so far.
+    var loudness: AudioLoudness { AudioLoudness(integrated: integrated, truePeak: truePeak) }
+
     /// The integrated loudness in LUFS; nil if no block is above the absolute gate.
     var integrated: Double? {
         guard let all = Self.mean(blocks) else { return nil }
