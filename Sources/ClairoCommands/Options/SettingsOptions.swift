@@ -13,7 +13,7 @@ struct SettingsOptions: ParsableArguments {
     @Option(setting: "chunk-cpu-seconds") var chunkCPUSeconds: String?
     @Option(setting: "audio") var audio: String?
     @Option(setting: "audio-language") var audioLanguage: String?
-    @Option(setting: "loudness") var loudness: String?
+    @Option(setting: "loudness", parsing: .unconditional) var loudness: String?
     @Option(setting: "start") var start: String?
     @Option(setting: "duration") var duration: String?
     @Flag(setting: "allow-partial") var allowPartial = false
@@ -51,9 +51,10 @@ struct SettingsOptions: ParsableArguments {
 
 extension Option {
     /// The option for a field of `TranscodeSettings`. Its value is text, which the field parses.
-    fileprivate init(setting name: String) where Value == String? {
+    /// - Parameter parsing: `.unconditional` for negative numbers, which look like options.
+    fileprivate init(setting name: String, parsing: SingleValueParsingStrategy = .next) where Value == String? {
         let field = TranscodeSettings.field(name)
-        self.init(name: .customLong(field?.option ?? name), help: field?.argumentHelp)
+        self.init(name: .customLong(field?.option ?? name), parsing: parsing, help: field?.argumentHelp)
     }
 }
 

@@ -66,7 +66,7 @@ public struct AudioPlan: Sendable, Hashable {
     }
 
     /// Whether a plan of an older version has it: the id has no format, and a file of the audio alone was an `.mp4`.
-    private var isOfOlderVersion: Bool { id == "\(language)-\(bitRate / 1000)k" }
+    fileprivate var isOfOlderVersion: Bool { id == "\(language)-\(bitRate / 1000)k" }
 
     /// The codec.
     public var codec: AudioCodec { format.codec }
@@ -111,8 +111,10 @@ extension AudioPlan: SegmentedRendition {
 }
 
 extension [AudioPlan] {
-    /// The tracks of a progressive file: each track of the source once, in the first of its formats.
+    /// The tracks of a progressive file: each track of the source once, in the first of its formats. Older versions
+    /// wrote the default track alone.
     public var progressive: [AudioPlan] {
+        if let first, first.isOfOlderVersion { return [first] }
         var seen: Set<Int> = []
         return filter { seen.insert($0.streamIndex).inserted }
     }
