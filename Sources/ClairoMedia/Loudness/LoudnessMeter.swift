@@ -31,28 +31,26 @@ struct LoudnessMeter {
     init(channels: Int) {
         // The low-frequency channel does not count, and surround channels count 1.5 dB more.
         weights = channels == 6 ? [1, 1, 1, 0, 1.41, 1.41] : Array(repeating: 1, count: channels)
-        filters = Array(repeating: KWeighting(), count: (channels + 1) / 2)
+        filters = Array(repeating: KWeighting(), count: channels)
         peaks = Array(repeating: TruePeakFilter(), count: channels)
     }
 
     /// Takes the next samples, as many of each channel.
     mutating func add(_ channels: [ArraySlice<Float>]) {
         for (index, samples) in channels.enumerated() {
-            samples.withUnsafeBufferPointer { peak = max(peak, peaks[index].peak(of: $0)) }
+            if peaks[index].staysBelow(peak, samples) {
+                peaks[index].skip(samples)
+            } else {
+                peak = peaks[index].peaks(of: samples).reduce(peak) { max($0, $1) }
+            }
         }
         let count = channels.first?.count ?? 0
         var done = 0
         while done < count {
             let part = min(count - done, Self.step - filled)
-            for pair in filters.indices {
-                let left = 2 * pair
-                let right = min(left + 1, channels.count - 1)
-                let sums = channels[left].withUnsafeBufferPointer { first in
-                    channels[right].withUnsafeBufferPointer { second in
-                        filters[pair].energy(of: first, second, range: done..<done + part)
-                    }
-                }
-                energy += weights[left] * sums.x + (right > left ? weights[right] * sums.y : 0)
+            for (index, samples) in channels.enumerated() where weights[index] != 0 {
+                energy += weights[index]
+                    * samples.withUnsafeBufferPointer { filters[index].energy(of: $0, range: done..<done + part) }
             }
             done += part
             filled += part
@@ -90,12 +88,8 @@ struct LoudnessMeter {
     private static func energy(ofLoudness loudness: Double) -> Double { pow(10, (loudness + 0.691) / 10) }
 }
 
-/// The frequency weighting of BS.1770 for two channels: a high shelf for the head, then a high-pass filter.
-///
-/// Both channels are the lanes of a vector, because a recursive filter has none of its own.
+/// The frequency weighting of BS.1770 for one channel: a high shelf for the head, then a high-pass filter.
 private struct KWeighting {
-    private typealias Pair = SIMD2<Double>
-
     private struct Biquad {
         var b0, b1, b2, a1, a2: Double
     }
@@ -106,30 +100,30 @@ private struct KWeighting {
         a2: 0.73248077421585)
     private static let highPass = Biquad(b0: 1, b1: -2, b2: 1, a1: -1.99004745483398, a2: 0.99007225036621)
 
-    private var (shelf1, shelf2) = (Pair.zero, Pair.zero)
-    private var (pass1, pass2) = (Pair.zero, Pair.zero)
+    private var shelved: (Double, Double) = (0, 0)
+    private var passed: (Double, Double) = (0, 0)
 
-    /// The sum of the squares of the weighted samples of each channel.
-    mutating func energy(
-        of first: UnsafeBufferPointer<Float>, _ second: UnsafeBufferPointer<Float>, range: Range<Int>
-    ) -> SIMD2<Double> {
+    /// The sum of the squares of the weighted samples.
+    mutating func energy(of samples: UnsafeBufferPointer<Float>, range: Range<Int>) -> Double {
         let (shelf, pass) = (Self.shelf, Self.highPass)
-        var sum = Pair.zero
+        var (shelf1, shelf2) = shelved
+        var (pass1, pass2) = passed
+        var sum = 0.0
         for index in range {
-            let input = Pair(Double(first[index]), Double(second[index]))
-            let shelved = shelf.b0 * input + shelf1
-            shelf1 = shelf.b1 * input - shelf.a1 * shelved + shelf2
-            shelf2 = shelf.b2 * input - shelf.a2 * shelved
-            let output = pass.b0 * shelved + pass1
-            pass1 = pass.b1 * shelved - pass.a1 * output + pass2
-            pass2 = pass.b2 * shelved - pass.a2 * output
+            let input = Double(samples[index])
+            let middle = shelf.b0 * input + shelf1
+            shelf1 = shelf.b1 * input - shelf.a1 * middle + shelf2
+            shelf2 = shelf.b2 * input - shelf.a2 * middle
+            let output = pass.b0 * middle + pass1
+            pass1 = pass.b1 * middle - pass.a1 * output + pass2
+            pass2 = pass.b2 * middle - pass.a2 * output
             sum += output * output
         }
-        (shelf1, shelf2) = (Self.settled(shelf1), Self.settled(shelf2))
-        (pass1, pass2) = (Self.settled(pass1), Self.settled(pass2))
+        shelved = (Self.settled(shelf1), Self.settled(shelf2))
+        passed = (Self.settled(pass1), Self.settled(pass2))
         return sum
     }
 
     /// After the last sound the state fades for seconds to numbers so small that processors are slow with them.
-    private static func settled(_ state: Pair) -> Pair { state.replacing(with: 0, where: state * state .< 1e-60) }
+    private static func settled(_ state: Double) -> Double { abs(state) < 1e-30 ? 0 : state }
 }

@@ -57,12 +57,11 @@ struct PeakLimiter<Tag> {
         let count = channels.first?.count ?? 0
         var peaks = [Float](repeating: 0, count: count)
         for (index, samples) in channels.enumerated() {
-            samples.withUnsafeBufferPointer { samples in
-                if filters[index].staysBelow(limit, samples) {
-                    filters[index].skip(samples)
-                } else {
-                    filters[index].raise(&peaks, by: samples)
-                }
+            if filters[index].staysBelow(limit, samples[...]) {
+                filters[index].skip(samples[...])
+            } else {
+                let own = filters[index].peaks(of: samples[...])
+                for sample in peaks.indices { peaks[sample] = max(peaks[sample], own[sample]) }
             }
         }
         let skipped = min(unused, count)
