@@ -33,6 +33,10 @@ public struct StreamInfo: Sendable, Hashable {
     public var title: String?
     /// Whether the container marks it as default.
     public var isDefault: Bool
+    /// Whether the container marks it as a commentary.
+    public var isCommentary: Bool
+    /// Whether the container marks it as a description of what is seen.
+    public var isDescription: Bool
     /// Whether the container marks it as a commentary, a description or a version for some of the audience.
     public var hasRole: Bool
     /// Whether it is a cover image.
@@ -118,6 +122,9 @@ public struct StreamInfo: Sendable, Hashable {
             AV_DISPOSITION_COMMENT | AV_DISPOSITION_HEARING_IMPAIRED | AV_DISPOSITION_VISUAL_IMPAIRED
             | AV_DISPOSITION_DUB | AV_DISPOSITION_ORIGINAL
         hasRole = stream.pointee.disposition & roles != 0
+        isCommentary = stream.pointee.disposition & AV_DISPOSITION_COMMENT != 0
+        isDescription =
+            stream.pointee.disposition & (AV_DISPOSITION_VISUAL_IMPAIRED | AV_DISPOSITION_DESCRIPTIONS) != 0
         isAttachedPicture = stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
         canDecode = Decoder.find(parameters.codec_id, whitelist: codecWhitelist) != nil
         isEncrypted =

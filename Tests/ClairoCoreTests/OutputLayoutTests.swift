@@ -18,7 +18,8 @@ import Testing
         #expect(OutputLayout.iframePlaylist(.video, "720p") == "video/720p/iframes.m3u8")
         #expect(OutputLayout.initSegment(.audio, "eng-aac-128k") == "audio/eng-aac-128k/init.mp4")
         #expect(OutputLayout.playlist(.audio, "eng-aac-128k") == "audio/eng-aac-128k/playlist.m3u8")
-        #expect(OutputLayout.progressive("720p") == "mp4/720p.mp4")
+        #expect(OutputLayout.progressive(.video, "720p") == "mp4/720p.mp4")
+        #expect(OutputLayout.progressive(.audio, "eng-aac-128k") == "mp4/eng-aac-128k.m4a")
     }
 
     @Test(arguments: [(0, "00001"), (8, "00009"), (99_998, "99999"), (99_999, "100000"), (1_234_566, "1234567")])

@@ -12,6 +12,9 @@ struct SettingsOptions: ParsableArguments {
     @Option(setting: "preset") var preset: String?
     @Option(setting: "segment-seconds") var segmentSeconds: String?
     @Option(setting: "chunk-cpu-seconds") var chunkCPUSeconds: String?
+    @Option(setting: "audio") var audio: String?
+    @Option(setting: "audio-language") var audioLanguage: String?
+    @Option(setting: "loudness", parsing: .unconditional) var loudness: String?
     @Option(setting: "start") var start: String?
     @Option(setting: "duration") var duration: String?
     @Flag(setting: "allow-partial") var allowPartial = false
@@ -21,6 +24,7 @@ struct SettingsOptions: ParsableArguments {
     var texts: [String: String?] {
         [
             "formats": format, "codec": codec, "hdr": hdr, "heights": heights, "quality": quality, "preset": preset,
+            "audio": audio, "audio-language": audioLanguage, "loudness": loudness,
             "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
@@ -43,9 +47,10 @@ struct SettingsOptions: ParsableArguments {
 
 extension Option {
     /// The option for a field of `TranscodeSettings`. Its value is text, which the field parses.
-    fileprivate init(setting name: String) where Value == String? {
+    /// - Parameter parsing: `.unconditional` for negative numbers, which look like options.
+    fileprivate init(setting name: String, parsing: SingleValueParsingStrategy = .next) where Value == String? {
         let field = TranscodeSettings.field(name)
-        self.init(name: .customLong(field?.option ?? name), help: field?.argumentHelp)
+        self.init(name: .customLong(field?.option ?? name), parsing: parsing, help: field?.argumentHelp)
     }
 }
 

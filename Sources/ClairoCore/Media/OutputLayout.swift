@@ -14,7 +14,7 @@ public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
 ///                                          manifest.mpd           DASH, on the same segments
 ///                                          video/<id>/init.mp4, 00001.m4s …, playlist.m3u8, iframes.m3u8
 ///                                          audio/<id>/init.mp4, 00001.m4s …, playlist.m3u8
-///                                          mp4/<id>.mp4    progressive
+///                                          mp4/<id>.mp4    progressive; .m4a without video
 ///                                          poster.jpg, clairo.json
 /// ```
 ///
@@ -90,16 +90,19 @@ public enum OutputLayout {
     /// The keys that may be written for a rendition in addition to its segments.
     public static func companions(_ kind: RenditionKind, _ id: String) -> [ObjectKey] {
         switch kind {
-        case .video: [playlist(kind, id), iframePlaylist(kind, id), progressive(id)]
-        case .audio: [playlist(kind, id), progressive(id)]
+        case .video: [playlist(kind, id), iframePlaylist(kind, id), progressive(kind, id)]
+        // Older versions wrote audio to an MP4 too.
+        case .audio: [playlist(kind, id), progressive(kind, id), progressive(.video, id)]
         case .text, .image: [playlist(kind, id)]
         }
     }
 
-    /// The progressive MP4 of a rung, or of audio without video.
-    public static func progressive(_ id: String) -> ObjectKey { ObjectKey("\(progressiveFolder)/\(id).mp4") }
+    /// The progressive file: an MP4 for a rung, and an M4A for audio without video.
+    public static func progressive(_ kind: RenditionKind, _ id: String) -> ObjectKey {
+        ObjectKey("\(progressiveFolder)/\(id).\(kind == .audio ? "m4a" : "mp4")")
+    }
 
-    /// Whether a key is a progressive MP4.
+    /// Whether a key is a progressive file.
     public static func isProgressive(_ key: ObjectKey) -> Bool { key.rawValue.hasPrefix("\(progressiveFolder)/") }
 
     /// DASH's templates for the keys of the first attempt (ISO/IEC 23009-1, 5.3.9.4.4).

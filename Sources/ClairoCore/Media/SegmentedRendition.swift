@@ -70,6 +70,12 @@ extension Plan {
     /// Init segments that every chunk's encoders write, and that must be the same in all of them.
     public var sharedInitKeys: Set<ObjectKey> { Set((video?.rungs ?? []).map(\.initKey)) }
 
+    /// Notes what was measured of a track of audio.
+    public mutating func note(_ loudness: AudioLoudness, ofTrack index: Int) {
+        guard audio.indices.contains(index) else { return }
+        audio[index].loudness = loudness
+    }
+
     /// Notes the attempt that made a task's segments, which are named after it. The first chunk of a wave makes all of
     /// its rungs that are copied.
     public mutating func note(attempt: Int, of kind: WorkTask.Kind, index: Int) {

@@ -33,6 +33,12 @@ public struct TranscodeSettings: Sendable, Hashable {
     public var start: Rational?
     /// Seconds of the source to transcode, or nil for all.
     public var duration: Rational?
+    /// The formats of audio to make; nil for AAC, and for AAC in 5.1 where the source has 5.1 or more.
+    public var audio: [AudioFormat]?
+    /// The languages of audio to make, as ISO 639 codes; nil for all.
+    public var audioLanguages: [String]?
+    /// The loudness in LUFS that each audio track is brought to; nil to leave it as it is.
+    public var loudness: Double?
     /// Whether a compatible source becomes a rung without encoding.
     public var copyCompatible = false
     /// Whether a damaged or truncated source is accepted.
@@ -97,6 +103,22 @@ extension TranscodeSettings {
         .time(
             "start", \.start, 0...9_999_999, help: "Seconds from the start of the source to begin at.", absent: "0"),
         .time("duration", \.duration, 0.001...9_999_999, help: "Seconds of the source to transcode.", absent: "all"),
+        .list(
+            "audio", \.audio, words: "some of \(AudioFormat.allCases.map(\.rawValue).joined(separator: ", "))",
+            read: AudioFormat.init(rawValue:), isValid: { _ in true },
+            order: { AudioFormat.position($0) < AudioFormat.position($1) }, valueName: "list",
+            help: "Formats of audio, comma-separated. Surround formats need a source with surround sound.",
+            absent: "aac, and aac-5.1 for surround sound"),
+        .list(
+            "audio-language", \.audioLanguages, key: "audioLanguage",
+            words: "ISO 639 codes such as eng,fra",
+            read: { (2...3).contains($0.utf8.count) && $0.utf8.allSatisfy { (97...122).contains($0) } ? $0 : nil },
+            isValid: { (2...3).contains($0.utf8.count) }, order: <, valueName: "list",
+            help: "Languages of audio, comma-separated.", absent: "all"),
+        .number(
+            "loudness", \.loudness, -40 ... -5, valueName: "lufs",
+            help: "Loudness of audio in LUFS, by one gain for a whole track and a true peak of at most -1 dBTP.",
+            absent: "as the source"),
         .flag(
             "allow-partial", \.allowPartial, key: "allowPartial",
             help: "Transcode the readable part of a truncated or damaged source."),

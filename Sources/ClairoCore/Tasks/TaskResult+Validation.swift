@@ -18,6 +18,7 @@ extension TaskResult {
             Bounds.counts.contains(decodedFrames) && Bounds.counts.contains(decodeErrors)
                 && Bounds.counts.contains(shownFrames ?? 0),
             "it counts \(decodedFrames) frames and \(decodeErrors) errors")
+        try loudness?.validate()
         try usage.validate()
         try files.validate()
         try validateRenditions(of: work)
@@ -131,6 +132,13 @@ extension SourceFormat {
         let edges = crop.map { [$0.top, $0.bottom, $0.left, $0.right] } ?? []
         return codedSize.isPossible && shape > 0.01 && shape < 100 && edges.allSatisfy((0...1 << 20).contains)
             && (decoder ?? "x").isPlainWord
+    }
+}
+
+extension AudioLoudness {
+    fileprivate func validate() throws(ImpossibleResult) {
+        let values = [integrated, truePeak, gain].compactMap { $0 }
+        try expect(values.allSatisfy { abs($0) <= 1000 }, "its loudness is out of range")
     }
 }
 
@@ -281,7 +289,8 @@ extension AudioPlan {
         try expect(
             language.isPlainWord && (1...8).contains(channels) && (1...1 << 30).contains(bitRate)
                 && Bounds.counts.contains(sampleCount) && (0...sampleCount).contains(sourceSampleCount ?? 0)
-                && last.doubleValue <= 1e10 && laterAttempt == nil && title?.utf8.count ?? 0 <= Bounds.title,
+                && last.doubleValue <= 1e10 && laterAttempt == nil && loudness == nil
+                && title?.utf8.count ?? 0 <= Bounds.title,
             "the track \(id.prefix(40).debugDescription) of its plan is invalid")
     }
 }

@@ -159,6 +159,8 @@ public struct TaskResult: Sendable, Codable, Hashable {
     public var decodeErrors: Int
     /// The number of source frames that a chunk shows for the first time. Nil in results of older versions.
     public var shownFrames: Int?
+    /// Set by a track of audio.
+    public var loudness: AudioLoudness?
     /// Set by a finish task: the published renditions of all kinds, in the order of the plan.
     public var renditions: [RenditionRecord]
     /// The resources that the attempt used.
@@ -167,7 +169,7 @@ public struct TaskResult: Sendable, Codable, Hashable {
     public init(
         media: MediaInfo? = nil, plan: Plan? = nil, verification: VerificationReport? = nil,
         warnings: [MediaWarning] = [], files: [FileRecord] = [], decodedFrames: Int = 0, decodeErrors: Int = 0,
-        shownFrames: Int? = nil, renditions: [RenditionRecord] = [], usage: TaskUsage = TaskUsage()
+        shownFrames: Int? = nil, loudness: AudioLoudness? = nil, renditions: [RenditionRecord] = [], usage: TaskUsage = TaskUsage()
     ) {
         schema = TaskSpec.currentSchema
         self.media = media
@@ -178,6 +180,7 @@ public struct TaskResult: Sendable, Codable, Hashable {
         self.decodedFrames = decodedFrames
         self.decodeErrors = decodeErrors
         self.shownFrames = shownFrames
+        self.loudness = loudness
         self.renditions = renditions
         self.usage = usage
     }

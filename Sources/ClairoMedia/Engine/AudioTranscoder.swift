@@ -8,6 +8,9 @@ internal import Libav
 /// short end; overlapping audio is dropped. The first segment contains the encoder's priming, and an edit list removes
 /// it, so sample 0 plays at time 0. Two mono streams may be the left and the right channel of one track; each is
 /// decoded and placed by itself (`SourceTrack`).
+///
+/// The loudness of the track is measured while it is encoded. If a loudness was asked for, the whole track is decoded
+/// once more before, because its gain depends on all of it.
 struct AudioTranscoder {
     let source: any ByteSource
     let limits: InputLimits
@@ -16,31 +19,77 @@ struct AudioTranscoder {
     let sink: SegmentSink
     let control: JobControl
 
+    /// - Returns: What was measured, and the gain.
     /// - Throws: `badInput` (65) if less can be decoded than planned. Nothing after that point is written, so the next
     ///   run fails in the same way.
-    func run() throws {
+    func run() throws -> AudioLoudness {
+        guard let target = plan.settings.loudness else { return try encode(gain: nil) }
+        var meter = LoudnessMeter(channels: track.channels)
+        try read { meter.add($0) }
+        let measured = meter.loudness
+        let gain = measured.gain(to: target)
+        if let integrated = measured.integrated, target - integrated - gain > Self.noticeable {
+            control.warn(
+                MediaWarning(
+                    .loudnessLimited,
+                    String(
+                        format: "audio track %@: its loudness is %.1f LUFS instead of %.1f, because its peaks would "
+                            + "exceed %.0f dBTP", track.id, integrated + gain, target, AudioLoudness.maxTruePeak)))
+        }
+        return try encode(gain: gain)
+    }
+
+    /// A difference in LU that is worth a warning.
+    private static let noticeable = 0.5
+
+    private func encode(gain: Double?) throws -> AudioLoudness {
         let encoder = try track.codec.coding.openEncoder(track)
         let initSegment = track.codec.coding.initSegment(of: encoder, track)
         try sink.write(initSegment: initSegment, at: track.initKey)
 
         var writer = AudioSegmentWriter(track: track, initSegment: initSegment, sink: sink)
+        var meter = LoudnessMeter(channels: track.channels)
+        let factor = Float(pow(10, (gain ?? 0) / 20))
+        var sent = 0
         func drain() throws {
             while case .value(let packet) = try control.clock.measure(.encode, { try encoder.receive() }) {
                 try writer.append(packet.data)
             }
         }
-        let sources = try openSources()
-        for start in stride(from: 0, to: track.sampleCount, by: track.frameSamples) {
-            try control.checkCancellation()
-            let samples: [ArraySlice<Float>] = try sources.flatMap { try $0.take(track.frameSamples) }
-            let frame = try Frame.audio(channels: samples, sampleRate: AudioPlan.sampleRate, pts: Int64(start))
-            try control.clock.measure(.encode) { try encoder.send(frame, pts: Int64(start)) }
+        func send(_ channels: [ArraySlice<Float>]) throws {
+            let start = Int64(sent * track.frameSamples)
+            sent += 1
+            let frame = try Frame.audio(
+                channels: channels, sampleRate: AudioPlan.sampleRate, pts: start, isInterleaved: encoder.isInterleaved)
+            try control.clock.measure(.encode) { try encoder.send(frame, pts: start) }
             try drain()
         }
+        let sources = try read { samples in
+            meter.add(samples)
+            try send(gain == nil ? samples : samples.map { $0.map { $0 * factor }[...] })
+        }
         sources.compactMap(\.warning).forEach { control.warn($0) }
+        // An encoder that holds nothing back gives the last samples, which its priming delays, only for more input.
+        while !encoder.hasDelay, sent < track.packetCount {
+            try send(Array(repeating: ArraySlice(repeating: 0, count: track.frameSamples), count: track.channels))
+        }
         try control.clock.measure(.encode) { try encoder.send(nil) }
         try drain()
         try writer.finish()
+        var loudness = meter.loudness
+        loudness.gain = gain
+        return loudness
+    }
+
+    /// Decodes the track and passes its samples on, as many as an access unit has at a time.
+    @discardableResult
+    private func read(_ body: ([ArraySlice<Float>]) throws -> Void) throws -> [SourceTrack] {
+        let sources = try openSources()
+        for _ in stride(from: 0, to: track.sampleCount, by: track.frameSamples) {
+            try control.noteLongStep()
+            try body(try sources.flatMap { try $0.take(track.frameSamples) })
+        }
+        return sources
     }
 
     /// The stream of the source with all channels, or those of the left and the right channel.

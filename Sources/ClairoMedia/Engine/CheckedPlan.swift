@@ -9,11 +9,12 @@ enum CheckedPlan {
         scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings, source: any ByteSource,
         limits: InputLimits, control: JobControl
     ) throws -> (plan: Plan, warnings: [MediaWarning]) {
+        let warnings = AudioPlanner(scan.info, pairs: scan.pairs, settings: settings).warnings
         let plan = try TranscodePlanner.plan(
             scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
         try requireEncoders(of: plan)
         guard let reason = try CopyRung.problem(of: plan, source: source, limits: limits, control: control) else {
-            return (plan, [])
+            return (plan, warnings)
         }
         var encoding = settings
         encoding.copyCompatible = false
@@ -26,7 +27,10 @@ enum CheckedPlan {
         where copied.contains(encoded.video?.decisions[index].id ?? "") {
             encoded.video?.decisions[index].reason += "; not copied, because \(reason)"
         }
-        return (encoded, [MediaWarning(.copyRefused, "the video is encoded instead of copied, because \(reason)")])
+        return (
+            encoded,
+            warnings + [MediaWarning(.copyRefused, "the video is encoded instead of copied, because \(reason)")]
+        )
     }
 
     /// Refuses a plan that this libav cannot encode, before anything is written.

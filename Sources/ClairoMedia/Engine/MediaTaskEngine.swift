@@ -183,10 +183,10 @@ private struct TaskWork {
             throw ClairoError.defect("The plan has no track \(index)")
         }
         control.begin(.encoding)
-        try AudioTranscoder(
+        let loudness = try AudioTranscoder(
             source: source, limits: limits, plan: plan, track: plan.tracks[index], sink: sink, control: control
         ).run()
-        return TaskResult()
+        return TaskResult(loudness: loudness)
     }
 
     func finish(_ request: TaskSpec.FinishRequest) throws -> TaskResult {

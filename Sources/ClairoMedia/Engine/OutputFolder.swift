@@ -43,6 +43,7 @@ struct OutputFolder {
             } else {
                 manifest.warnings = (manifest.warnings + old.warnings).bounded()
                 manifest.counts = old.counts
+                manifest.continueMeasurements(of: old)
             }
         }
         try store.put(try JSON.encode(manifest), at: OutputLayout.manifest)

@@ -9,11 +9,20 @@ extension OutputManifest {
             warnings: warnings)
     }
 
+    /// Takes over what an earlier run of the same plan measured.
+    mutating func continueMeasurements(of earlier: OutputManifest) {
+        plan.note(
+            Dictionary(
+                earlier.plan.audio.compactMap { track in track.loudness.map { (track.id, $0) } },
+                uniquingKeysWith: { first, _ in first }))
+    }
+
     /// A SHA-256 of everything that determines the bytes of the output.
     private static func planID(_ plan: Plan) throws -> String {
         var essence = plan
         essence.source.name = ""
         essence.chunks = []
+        for index in essence.audio.indices { essence.audio[index].loudness = nil }
         essence.prediction = Prediction(bytes: 0, cpuSeconds: 0)
         return Checksum.sha256(try JSON.encode(essence) + Data(TranscodeJob.generator.utf8))
     }
@@ -30,5 +39,12 @@ extension OutputManifest {
             rendition.describe(&record)
             return record
         }
+    }
+}
+
+extension Plan {
+    /// Notes what was measured of tracks of audio, by their ids.
+    mutating func note(_ loudness: [String: AudioLoudness]) {
+        for index in audio.indices { audio[index].loudness = loudness[audio[index].id] ?? audio[index].loudness }
     }
 }

@@ -71,6 +71,7 @@ public struct TranscodeJob: Sendable {
         var plan = planned.plan
         var manifest = try OutputManifest(of: plan, warnings: scan.info.planWarnings + planned.warnings)
         try OutputFolder(store: store).prepare(for: &manifest, force: resources.force, log: log)
+        plan = manifest.plan
         let expected = TranscodePlanner.expectedCounts(plan, scan: scan)
         let journal = WarningJournal(store: store, manifest: manifest, expected: expected)
         manifest.counts?.forEach { control.count($0) }
@@ -101,6 +102,7 @@ public struct TranscodeJob: Sendable {
         let comparison: SourceComparison = counts.map { SourceComparison.counted($0) } ?? .continued
         try journal.record(control)
         manifest.counts = nil
+        manifest.plan.note(control.loudness)
         manifest.warnings = (manifest.warnings + control.warnings).bounded()
         try control.checkCancellation()
 
@@ -154,10 +156,12 @@ public struct TranscodeJob: Sendable {
 
     private func encodeAudio(_ plan: Plan, sink: SegmentSink) throws {
         for track in plan.tracks {
-            if try track.objectKeys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
-            try AudioTranscoder(
+            let isMeasured = track.loudness != nil
+            if try isMeasured && track.objectKeys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
+            let loudness = try AudioTranscoder(
                 source: source, limits: limits, plan: plan, track: track, sink: sink, control: control
             ).run()
+            control.note(loudness, ofTrack: track.id)
         }
     }
 

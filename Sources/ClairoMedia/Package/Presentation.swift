@@ -148,6 +148,7 @@ extension AudioRendition: MeasuredRendition {
         record.language = track.language
         record.role = track.role
         record.title = track.title
+        record.loudness = track.loudness
         record.duration = track.duration.doubleValue
     }
 }

@@ -27,8 +27,9 @@ public enum TranscodePlanner {
         }
         try refuseUndecodable(info, name: name)
 
-        let origin = try origin(info, scan: scan, settings: settings, name: name)
-        let audioEnd = info.primaryAudio.map { Rational(seconds: $0.end) }.max()
+        let audioPlanner = AudioPlanner(info, pairs: scan.pairs, settings: settings)
+        let origin = try origin(info, audio: audioPlanner.streams, scan: scan, settings: settings, name: name)
+        let audioEnd = audioPlanner.streams.map { Rational(seconds: $0.end) }.max()
         var video: VideoPlan?
         if let stream = info.primaryVideo {
             video = try planVideo(
@@ -40,12 +41,9 @@ public enum TranscodePlanner {
                 "\(name) lasts \(clock(length.doubleValue)), longer than the limit of \(clock(limits.maxDuration))",
                 advice: "Raise it with --max-duration if you trust the file, or take a part with --duration.")
         }
-        let rightChannels = Set(scan.pairs.values)
-        let audio = info.primaryAudio.filter { !rightChannels.contains($0.index) }.map { stream in
-            let right = scan.pairs[stream.index].flatMap { index in info.audio.first { $0.index == index } }
-            return planAudio(
-                stream, right: right, length: length, origin: origin, grid: video?.grid, settings: settings)
-        }
+        let audio = audioPlanner.plan(
+            rungs: video?.rungs ?? [], length: length, origin: origin,
+            boundaries: boundaries(video?.grid, length: length, settings: settings), slack: slack)
         let (chunks, cpuSeconds) = chunks(video, scan: scan, origin: origin, settings: settings)
         let used = Set(
             [video?.streamIndex].compactMap { $0 } + audio.map(\.streamIndex)
@@ -76,9 +74,9 @@ public enum TranscodePlanner {
     /// The source time that becomes 0: the start of the video, or of the audio if that is clearly earlier, plus
     /// `--start`.
     private static func origin(
-        _ info: MediaInfo, scan: SourceScan, settings: TranscodeSettings, name: String
+        _ info: MediaInfo, audio: [AudioStream], scan: SourceScan, settings: TranscodeSettings, name: String
     ) throws(ClairoError) -> Rational {
-        let audioStart = info.primaryAudio.map { Rational(seconds: $0.start) }.min()
+        let audioStart = audio.map { Rational(seconds: $0.start) }.min()
         let begin: Rational
         switch (scan.video?.start, audioStart) {
         case (let video?, let audio?): begin = video - audio > slack ? audio : video
@@ -244,38 +242,15 @@ public enum TranscodePlanner {
         return settings.duration.map { min($0, length) } ?? length
     }
 
-    /// - Parameter right: The right channel if the stream is the left one of two mono streams.
-    private static func planAudio(
-        _ stream: AudioStream, right: AudioStream?, length: Rational, origin: Rational, grid: SegmentGrid?,
-        settings: TranscodeSettings
-    ) -> AudioPlan {
-        let channels = stream.channels == 1 && right == nil ? 1 : 2
-        // Audio that ends shortly after the last frame is kept; shorter audio is padded with silence.
-        let own = Rational(seconds: max(stream.end, right?.end ?? stream.end)) - origin
-        let covered = settings.duration == nil && own > length && own - length <= slack ? own : length
-        let rate = Int64(AudioPlan.sampleRate)
-        let boundaries: [Rational]
+    /// The ends of all segments except for the last.
+    private static func boundaries(
+        _ grid: SegmentGrid?, length: Rational, settings: TranscodeSettings
+    ) -> [Rational] {
         if let grid {
-            boundaries = (1..<max(grid.segmentCount, 1)).map {
-                grid.time(ofFrame: grid.frames(ofSegment: $0).lowerBound)
-            }
-        } else {
-            let count = Int((length / Rational(seconds: settings.segmentSeconds)).ceil)
-            boundaries = (1..<max(count, 1)).map { Rational(Int64($0)) * Rational(seconds: settings.segmentSeconds) }
+            return (1..<max(grid.segmentCount, 1)).map { grid.time(ofFrame: grid.frames(ofSegment: $0).lowerBound) }
         }
-        // The channels of a pair may be named left and right.
-        let title = right == nil || right?.title == stream.title ? stream.title : nil
-        var track = AudioPlan(
-            streamIndex: stream.index, pairedStreamIndex: right?.index, language: ISO639.code(stream.language),
-            title: title, channels: channels, bitRate: channels == 1 ? 64_000 : 128_000,
-            sampleCount: Int((covered * Rational(rate)).ceil),
-            sourceSampleCount: Int(max(0, (min(own, covered) * Rational(rate)).floor)), segmentBoundaries: boundaries)
-        // A last segment of one or two frames may be too short for an access unit. Its audio ends with the segment
-        // before.
-        while !track.segmentBoundaries.isEmpty, track.packets(ofSegment: track.segmentCount - 1).isEmpty {
-            track.segmentBoundaries.removeLast()
-        }
-        return track
+        let count = Int((length / Rational(seconds: settings.segmentSeconds)).ceil)
+        return (1..<max(count, 1)).map { Rational(Int64($0)) * Rational(seconds: settings.segmentSeconds) }
     }
 
     private static func chunks(
@@ -319,13 +294,13 @@ public enum TranscodePlanner {
             $0 + CostModel.expectedRate($1, frameRate: video?.grid.frameRate ?? Rational(25), quality: settings.quality)
         }
         let audioRate = audio.reduce(0.0) { $0 + Double($1.bitRate) }
-        // Each progressive file repeats a rung with the default audio.
+        // Each progressive file repeats a rung with the audio of every language.
         let rungCount = Double(video?.rungs.count ?? 1)
         let hasStreams = settings.formats.contains(.hls) || settings.formats.contains(.dash)
         let streams = hasStreams ? videoRate + audioRate : 0
         let files =
             settings.formats.contains(.mp4)
-            ? videoRate + rungCount * Double(audio.first?.bitRate ?? 0) : 0
+            ? videoRate + rungCount * audio.progressive.reduce(0.0) { $0 + Double($1.bitRate) } : 0
         return Prediction(
             bytes: Int64(clampedFrom: (streams + files) * seconds / 8),
             cpuSeconds: cpuSeconds + seconds * 0.03 * Double(audio.count))
