@@ -11,6 +11,7 @@ struct SettingsOptions: ParsableArguments {
     @Option(setting: "preset") var preset: String?
     @Option(setting: "segment-seconds") var segmentSeconds: String?
     @Option(setting: "chunk-cpu-seconds") var chunkCPUSeconds: String?
+    @Option(setting: "subtitles") var subtitles: String?
     @Option(setting: "start") var start: String?
     @Option(setting: "duration") var duration: String?
     @Flag(setting: "allow-partial") var allowPartial = false
@@ -20,7 +21,7 @@ struct SettingsOptions: ParsableArguments {
     var texts: [String: String?] {
         [
             "formats": format, "heights": heights, "quality": quality, "preset": preset,
-            "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
+            "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "subtitles": subtitles, "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
         ]

@@ -15,16 +15,11 @@ enum WebVTT {
     /// - Parameter cues: Ordered by their start.
     static func file(_ cues: some Sequence<Cue>) -> Data { Data(("WEBVTT\n" + blocks(cues)).utf8) }
 
-    /// A segment for HLS. It has every cue that is shown in it, with the cue's whole time, also if the cue is in its
-    /// neighbours too: players recognise the repetition.
-    /// - Parameters:
-    ///   - cues: All cues of the track, ordered by their start.
-    ///   - range: The times of the segment in seconds.
-    static func segment(_ cues: some Sequence<Cue>, in range: Range<Rational>) -> Data {
-        let shown = cues.filter { cue in
-            Rational(cue.start, 1000) < range.upperBound && Rational(cue.end, 1000) > range.lowerBound
-        }
-        return Data("WEBVTT\n\(timestampMap)\n\(blocks(shown))".utf8)
+    /// A segment for HLS.
+    /// - Parameter cues: Every cue that is shown during the segment, with its whole time, also if it is in the segments
+    ///   beside it too: players recognise the repetition.
+    static func segment(_ cues: some Sequence<Cue>) -> Data {
+        Data("WEBVTT\n\(timestampMap)\n\(blocks(cues))".utf8)
     }
 
     private static func blocks(_ cues: some Sequence<Cue>) -> String {
@@ -75,10 +70,10 @@ enum WebVTT {
 
     /// The valid ones of a cue's settings. Regions are not in the output, so that a cue has no region.
     static func settings(_ text: some StringProtocol) -> String {
-        text.split(whereSeparator: { $0 == " " || $0 == "\t" }).filter(isSetting).joined(separator: " ")
+        text.split(whereSeparator: { $0 == " " || $0 == "\t" }).filter { isSetting(String($0)) }.joined(separator: " ")
     }
 
-    private static func isSetting(_ text: some StringProtocol) -> Bool {
+    private static func isSetting(_ text: String) -> Bool {
         let parts = text.split(separator: ":", maxSplits: 1)
         guard parts.count == 2 else { return false }
         let values = parts[1].split(separator: ",", maxSplits: 1, omittingEmptySubsequences: false)
@@ -124,7 +119,7 @@ struct CueTiming {
 
     /// Milliseconds of `1:02:03.450`, `02:03,45` or `-0:00:01.000`; nil if it is no time, or longer than a year.
     static func time(_ text: some StringProtocol) -> Int64? {
-        var rest = text.filter { $0 != " " && $0 != "\t" }[...]
+        var rest = String(text.filter { $0 != " " && $0 != "\t" })[...]
         let isNegative = rest.first == "-"
         if isNegative { rest = rest.dropFirst() }
         let parts = rest.split(separator: ":", omittingEmptySubsequences: false)

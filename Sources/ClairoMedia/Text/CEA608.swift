@@ -47,7 +47,6 @@ struct CEA608Field {
             channels[current].append(CEA608Characters.basic(a), at: time)
             if b >= 0x20 { channels[current].append(CEA608Characters.basic(b), at: time) }
         default:
-            // Filling keeps the memory for a repeated code only if it is between the two.
             if b >= 0x20, let current { channels[current].append(CEA608Characters.basic(b), at: time) }
         }
     }
@@ -127,7 +126,7 @@ private struct Screen {
         switch b {
         case 0x20: mode = .popOn
         case 0x21: backspace()
-        case 0x24: change { $0.clear(row: row, from: column) }
+        case 0x24: erase(from: column, count: CaptionGrid.columns)
         case 0x25...0x27:
             if mode != .rollUp {
                 flush(at: time, emit: emit)
@@ -160,14 +159,15 @@ private struct Screen {
     private mutating func backspace() {
         guard column > 0 else { return }
         column -= 1
-        change { $0.clear(row: row, from: column, count: 1) }
+        erase(from: column, count: 1)
     }
 
-    private mutating func change(_ body: (inout CaptionGrid) -> Void) {
+    /// Erases characters of the row in the memory that is written.
+    private mutating func erase(from column: Int, count: Int) {
         switch mode {
         case nil, .text: break
-        case .popOn: body(&hidden)
-        case .rollUp, .paintOn: body(&displayed)
+        case .popOn: hidden.clear(row: row, from: column, count: count)
+        case .rollUp, .paintOn: displayed.clear(row: row, from: column, count: count)
         }
     }
 
@@ -197,7 +197,7 @@ struct CaptionGrid {
         cells[row, default: [:]][column] = Cell(scalar: scalar, style: style)
     }
 
-    mutating func clear(row: Int, from column: Int, count: Int = columns) {
+    mutating func clear(row: Int, from column: Int, count: Int) {
         cells[row] = cells[row]?.filter { !(column..<column + count).contains($0.key) }
     }
 
@@ -229,9 +229,12 @@ struct CaptionGrid {
             }
         }
         return groups.map { rows in
-            Cue(start: start, end: end, settings: settings(rows), text: text(rows))
+            Cue(start: start, end: end, settings: settings(rows), text: text(rows).markup)
         }
     }
+
+    /// All rows.
+    var text: StyledText { text(cells.keys.sorted()) }
 
     /// The columns from the first to the last character that is no space.
     private func extent(_ row: Int) -> Range<Int> {
@@ -240,7 +243,7 @@ struct CaptionGrid {
         return first..<last + 1
     }
 
-    private func text(_ rows: [Int]) -> String {
+    private func text(_ rows: [Int]) -> StyledText {
         var styled = StyledText()
         for row in rows {
             for column in extent(row) {
@@ -249,7 +252,7 @@ struct CaptionGrid {
             }
             styled.append("\n")
         }
-        return styled.markup
+        return styled
     }
 
     /// The rows are in the middle 80 percent of the frame. Rows that are all centred are so in the output; others begin

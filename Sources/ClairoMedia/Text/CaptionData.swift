@@ -43,6 +43,8 @@ struct CaptionExtractor {
         case h264(lengthSize: Int?)
         case hevc(lengthSize: Int?)
         case mpeg2
+        /// Three bytes for each triplet and nothing else.
+        case plain
     }
     private let syntax: Syntax
 
@@ -58,44 +60,43 @@ struct CaptionExtractor {
         case "hevc":
             syntax = .hevc(lengthSize: isConfiguration && extradata.count > 21 ? Int(extradata[21] & 3) + 1 : nil)
         case "mpeg2video": syntax = .mpeg2
+        case "eia_608": syntax = .plain
         default: return nil
         }
     }
 
-    /// The captions of a picture.
-    func triplets(in packet: UnsafeBufferPointer<UInt8>) -> [CaptionTriplet] {
+    /// The captions of a picture; nil if it has no room for any, and empty if nothing is in it.
+    func triplets(in packet: UnsafeBufferPointer<UInt8>) -> [CaptionTriplet]? {
         switch syntax {
         case .mpeg2:
-            var triplets: [CaptionTriplet] = []
+            var triplets: [CaptionTriplet]?
             // Only up to the first slice, before which all user data is.
             Self.forEachStartCode(in: packet) { unit in
                 if let code = unit.first, (1...0xAF).contains(code) { return false }
-                if unit.first == 0xB2 { triplets += Self.a53(unit.dropFirst()) }
+                if unit.first == 0xB2, let found = Self.a53(unit.dropFirst()) { triplets = (triplets ?? []) + found }
                 return true
             }
             return triplets
-        case .h264(let lengthSize):
-            return messages(in: packet, lengthSize, headerSize: 1, isMessage: { $0 & 0x1F == 6 }, isSlice: {
-                (1...5).contains($0 & 0x1F)
-            })
-        case .hevc(let lengthSize):
-            return messages(in: packet, lengthSize, headerSize: 2, isMessage: { $0 >> 1 & 0x3F == 39 }, isSlice: {
-                $0 >> 1 & 0x3F < 32
-            })
+        case .h264(let lengthSize): return messages(in: packet, lengthSize, headerSize: 1) { $0 & 0x1F == 6 }
+        case .hevc(let lengthSize): return messages(in: packet, lengthSize, headerSize: 2) { $0 >> 1 & 0x3F == 39 }
+        case .plain: return CaptionTriplet.all(in: packet)
         }
     }
 
     // MARK: NAL units
 
+    /// - Parameter isMessage: Whether a NAL unit with this first byte has supplemental information.
     private func messages(
-        in packet: UnsafeBufferPointer<UInt8>, _ lengthSize: Int?, headerSize: Int, isMessage: (UInt8) -> Bool,
-        isSlice: (UInt8) -> Bool
-    ) -> [CaptionTriplet] {
-        var triplets: [CaptionTriplet] = []
+        in packet: UnsafeBufferPointer<UInt8>, _ lengthSize: Int?, headerSize: Int, isMessage: (UInt8) -> Bool
+    ) -> [CaptionTriplet]? {
+        var triplets: [CaptionTriplet]?
         func take(_ unit: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
-            guard let header = unit.first else { return true }
-            // The messages that matter are before the slices. The two fields of a frame may be in one packet.
-            if isMessage(header) { triplets += Self.captions(inMessages: unit.dropFirst(headerSize)) }
+            // The two fields of a frame may be in one packet.
+            if let header = unit.first, isMessage(header),
+                let found = Self.captions(inMessages: unit.dropFirst(headerSize))
+            {
+                triplets = (triplets ?? []) + found
+            }
             return true
         }
         if let lengthSize {
@@ -134,7 +135,7 @@ struct CaptionExtractor {
     }
 
     /// The captions in the supplemental enhancement information of one NAL unit (H.264, 7.3.2.3.1; H.265, 7.3.5).
-    private static func captions(inMessages unit: Slice<UnsafeBufferPointer<UInt8>>) -> [CaptionTriplet] {
+    private static func captions(inMessages unit: Slice<UnsafeBufferPointer<UInt8>>) -> [CaptionTriplet]? {
         // Without the bytes that prevent start codes within the data.
         var bytes: [UInt8] = []
         bytes.reserveCapacity(unit.count)
@@ -147,7 +148,7 @@ struct CaptionExtractor {
             zeros = byte == 0 ? zeros + 1 : 0
             bytes.append(byte)
         }
-        var triplets: [CaptionTriplet] = []
+        var triplets: [CaptionTriplet]?
         var rest = bytes[...]
         func number() -> Int? {
             var value = 0
@@ -159,16 +160,18 @@ struct CaptionExtractor {
         }
         while rest.count > 2, let type = number(), let size = number(), size <= rest.count {
             // Registered user data: country, provider (ATSC), then as in MPEG-2.
-            if type == 4, rest.starts(with: [0xB5, 0x00, 0x31]) { triplets += a53(rest.prefix(size).dropFirst(3)) }
+            if type == 4, rest.starts(with: [0xB5, 0x00, 0x31]), let found = a53(rest.prefix(size).dropFirst(3)) {
+                triplets = (triplets ?? []) + found
+            }
             rest = rest.dropFirst(size)
         }
         return triplets
     }
 
     /// ATSC A/53 part 4, 6.2.3: `GA94`, type 3, flags with the number of triplets, a reserved byte.
-    private static func a53(_ data: some Collection<UInt8>) -> [CaptionTriplet] {
+    private static func a53(_ data: some Collection<UInt8>) -> [CaptionTriplet]? {
         guard data.starts(with: [0x47, 0x41, 0x39, 0x34, 0x03]), let flags = data.dropFirst(5).first, flags & 0x40 != 0
-        else { return [] }
+        else { return nil }
         return CaptionTriplet.all(in: data.dropFirst(7).prefix(3 * Int(flags & 0x1F)))
     }
 }

@@ -17,7 +17,7 @@ struct CueList: Hashable, Sendable {
     /// A track with more cues is animation, or an attack.
     static let mostCues = 200_000
     /// The same, in bytes of text.
-    static let mostBytes = 32 << 20
+    static let mostBytes = 8 << 20
 
     private(set) var cues: [Cue] = []
     /// The number of cues that end before they begin, or when they begin.
