@@ -82,7 +82,7 @@ struct PlanCommand: EnvironmentCommand {
                 switch track.source {
                 case .stream(let index): "stream \(index)"
                 case .captions(let stream, let service): "\(service.name) in stream \(stream)"
-                case .file(let record): Render.printable(record.name)
+                case .file(let name, _): Render.printable(name)
                 }
             text += "Text \(track.id): \(source), WebVTT\n"
         }

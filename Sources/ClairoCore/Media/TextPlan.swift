@@ -8,8 +8,8 @@ public struct TextPlan: Sendable, Codable, Hashable {
         case stream(index: Int)
         /// Captions within the pictures of a video stream.
         case captions(stream: Int, service: CaptionService)
-        /// A file beside the source, of those that came with the request.
-        case file(SubtitleFile.Record)
+        /// A file beside the source, which came with the request. The name is for people.
+        case file(name: String, sha256: String)
     }
 
     /// Language and role, such as `eng`, `eng-sdh` or `fra-forced`. Also the name of the folder.
@@ -109,19 +109,6 @@ public struct SubtitleFile: Sendable, Codable, Hashable {
     /// The maximum number of files.
     public static let most = 32
 
-    /// What a plan knows of the file.
-    public struct Record: Sendable, Codable, Hashable {
-        /// The file's name without its folder, for people.
-        public var name: String
-        /// SHA-256 of its content, in hexadecimal.
-        public var sha256: String
-
-        public init(name: String, sha256: String) {
-            self.name = name
-            self.sha256 = sha256
-        }
-    }
-
     /// The file's name without its folder, for people.
     public var name: String
     /// The content.
@@ -138,6 +125,6 @@ public struct SubtitleFile: Sendable, Codable, Hashable {
         self.role = role
     }
 
-    /// What a plan knows of the file.
-    public var record: Record { Record(name: name, sha256: Checksum.sha256(content)) }
+    /// What a plan says of the file.
+    public var source: TextPlan.Source { .file(name: name, sha256: Checksum.sha256(content)) }
 }

@@ -28,7 +28,7 @@ enum TextPlanner {
         for file in files {
             let title = file.language == nil ? file.name : nil
             add(
-                .file(file.record), language: file.language ?? "und", role: file.role, title: title, isDefault: false)
+                file.source, language: file.language ?? "und", role: file.role, title: title, isDefault: false)
         }
         guard settings.subtitles != "none" else { return tracks }
         for stream in streams where stream.isUsed ?? false {

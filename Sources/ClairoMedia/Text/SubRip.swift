@@ -29,7 +29,7 @@ enum SubRip {
     }
 
     /// The characters of a tag; longer ones are text.
-    private static let longestTag = 1000
+    private static let longestTag = 200
 
     private static func isNumber(_ line: String) -> Bool {
         let digits = line.trimmingCharacters(in: .whitespaces)

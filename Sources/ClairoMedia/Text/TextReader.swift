@@ -34,9 +34,9 @@ struct TextReader {
                 if found == service { cues.append(cue) }
             }
             return Result(cues: cues)
-        case .file(let record):
-            guard let file = files.first(where: { $0.record == record }) else {
-                throw ClairoError.defect("The task was not given the file \(record.name)")
+        case .file(let name, _):
+            guard let file = files.first(where: { $0.source == track.source }) else {
+                throw ClairoError.defect("The task was not given the file \(name)")
             }
             let (cues, guessed) = try SubtitleFileReader.cues(file)
             // Its times are those of the source, as it is played.
