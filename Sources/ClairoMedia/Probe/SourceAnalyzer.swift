@@ -158,7 +158,9 @@ public struct SourceAnalyzer {
     /// read again, as the tracks that they form.
     private func tally(_ demuxer: Demuxer) throws -> Tallied {
         let format = demuxer.formatName
-        let index = try IndexOnlySource(source, format: format)
+        // libav reads the content of captions in QuickTime to find their packets.
+        let needsContent = demuxer.streams.contains { $0.codecName == "eia_608" }
+        let index = needsContent ? nil : try IndexOnlySource(source, format: format)
         let headers = format == "flv" ? FLVHeaders(source) : nil
         func read(_ parts: SourceParts?) throws -> (Tallied, firstStreams: [Int]) {
             let bytes: any ByteSource = index ?? headers ?? source

@@ -52,7 +52,10 @@ struct StyledText: Hashable, Sendable {
             }
         }
         for (number, line) in lines.enumerated() {
-            if number > 0 { text += "\n" }
+            if number > 0 {
+                close(line.first?.style ?? [])
+                text += "\n"
+            }
             for (scalar, style) in line {
                 close(style)
                 let opened = open.reduce(into: Style()) { $0.insert($1.style) }

@@ -27,7 +27,7 @@ import Testing
         ("closed twice</i></i>", "closed twice"), ("<laughs> <3 > 2", "&lt;laughs&gt; &lt;3 &gt; 2"),
         ("<font color=\"#ff0000\">x</font> &lt;y&gt; &#233; &bogus;", "x &lt;y&gt; é &amp;bogus;"),
         ("{\\i1}a{\\i0} {not a code}", "<i>a</i> {not a code}"), ("a<br/>b\\Nc", "a\nb\nc"),
-        ("  <i> </i> \n\n <u>x</u>  ", "<u>x</u>"), ("a --> b", "a --&gt; b"), ("", ""),
+        ("  <i> </i> \n\n <u>x</u>  ", "<u>x</u>"), ("<b><i>a</i>\nb</b>", "<b><i>a</i>\nb</b>"), ("a --> b", "a --&gt; b"), ("", ""),
     ])
     func tagsOfSubRipBecomeTagsOfWebVTT(text: String, markup: String) {
         #expect(SubRip.cue(text, from: 0, to: 1).text == markup)
