@@ -39,6 +39,19 @@ extension Render {
                             .compactMap(\.self)).joined(separator: ", "),
                         track.codec.rawValue, rate(track.bitRate), "0",
                     ]
+                case let track as TextPlan:
+                    let source =
+                        switch track.source {
+                        case .stream(let index): "stream \(index)"
+                        case .captions(let stream, let service): "\(service.name) in stream \(stream)"
+                        case .file(let name, _): printable(name)
+                        }
+                    let role = track.role.flatMap { $0 == .main ? nil : $0.rawValue }
+                    return [
+                        track.kind.rawValue, track.id,
+                        ([track.language] + [role, source].compactMap(\.self)).joined(separator: ", "), "WebVTT", "-",
+                        "0",
+                    ]
                 default: return [rendition.kind.rawValue, rendition.id, "-", "-", "-", "0"]
                 }
             })

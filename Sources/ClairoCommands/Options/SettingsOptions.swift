@@ -15,6 +15,7 @@ struct SettingsOptions: ParsableArguments {
     @Option(setting: "audio") var audio: String?
     @Option(setting: "audio-language") var audioLanguage: String?
     @Option(setting: "loudness", parsing: .unconditional) var loudness: String?
+    @Option(setting: "subtitles") var subtitles: String?
     @Option(setting: "start") var start: String?
     @Option(setting: "duration") var duration: String?
     @Flag(setting: "allow-partial") var allowPartial = false
@@ -25,7 +26,7 @@ struct SettingsOptions: ParsableArguments {
         [
             "formats": format, "codec": codec, "hdr": hdr, "heights": heights, "quality": quality, "preset": preset,
             "audio": audio, "audio-language": audioLanguage, "loudness": loudness,
-            "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
+            "subtitles": subtitles, "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
         ]

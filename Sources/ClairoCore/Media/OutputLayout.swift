@@ -14,6 +14,7 @@ public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
 ///                                          manifest.mpd           DASH, on the same segments
 ///                                          video/<id>/init.mp4, 00001.m4s …, playlist.m3u8, iframes.m3u8
 ///                                          audio/<id>/init.mp4, 00001.m4s …, playlist.m3u8
+///                                          text/<id>/00001.vtt …, playlist.m3u8, and whole: text/<id>.vtt
 ///                                          mp4/<id>.mp4    progressive; .m4a without video
 ///                                          poster.jpg, clairo.json
 /// ```
@@ -75,6 +76,11 @@ public enum OutputLayout {
         case .text: "vtt"
         case .image: "jpg"
         }
+    }
+
+    /// The file with all of a text rendition.
+    public static func wholeText(_ id: String, attempt: Int = 1) -> ObjectKey {
+        ObjectKey("\(folder(.text, id)).vtt").ofAttempt(attempt)
     }
 
     /// The HLS media playlist of a rendition.

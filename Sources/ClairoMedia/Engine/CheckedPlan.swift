@@ -6,12 +6,12 @@ internal import Libav
 enum CheckedPlan {
     /// - Returns: The plan, and the warnings about it. The same source and settings always give the same plan.
     static func make(
-        scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings, source: any ByteSource,
-        limits: InputLimits, control: JobControl
+        scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings,
+        subtitles: [SubtitleFile] = [], source: any ByteSource, limits: InputLimits, control: JobControl
     ) throws -> (plan: Plan, warnings: [MediaWarning]) {
         let warnings = AudioPlanner(scan.info, pairs: scan.pairs, settings: settings).warnings
         let plan = try TranscodePlanner.plan(
-            scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
+            scan: scan, fingerprint: fingerprint, settings: settings, subtitles: subtitles, limits: limits)
         try requireEncoders(of: plan)
         guard let reason = try CopyRung.problem(of: plan, source: source, limits: limits, control: control) else {
             return (plan, warnings)
@@ -19,7 +19,7 @@ enum CheckedPlan {
         var encoding = settings
         encoding.copyCompatible = false
         var encoded = try TranscodePlanner.plan(
-            scan: scan, fingerprint: fingerprint, settings: encoding, limits: limits)
+            scan: scan, fingerprint: fingerprint, settings: encoding, subtitles: subtitles, limits: limits)
         // A run that continues compares its settings with these.
         encoded.settings = settings
         let copied = Set((plan.video?.rungs ?? []).filter(\.isCopy).map(\.id))

@@ -67,7 +67,7 @@ struct OutputFinisher {
     /// Removes the segments of lost attempts, which lie beside the ones in use.
     private func removeLeftovers(of manifest: OutputManifest) throws {
         let known = Set(manifest.files.map(\.key))
-        for folder in manifest.plan.renditions.map(\.folder) {
+        for folder in manifest.plan.folders {
             try store.delete(try store.list(prefix: folder + "/").filter { !known.contains($0.rawValue) })
         }
     }

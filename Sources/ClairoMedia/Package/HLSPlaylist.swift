@@ -120,16 +120,17 @@ enum HLSPlaylist {
     /// Makes the media playlist of one rendition.
     /// - Parameters:
     ///   - targetDuration: The target duration in seconds, the same for all renditions: see `targetDuration(of:)`.
-    ///   - initName: The name of the init segment, relative to the playlist.
+    ///   - initName: The name of the init segment, relative to the playlist; nil for text, which has none.
     ///   - fileName: Returns the name of a segment, relative to the playlist, from its index.
     static func media(
-        segments: [MeasuredSegment], targetDuration: Int, initName: String, fileName: (Int) -> String
+        segments: [MeasuredSegment], targetDuration: Int, initName: String?, fileName: (Int) -> String
     ) -> String {
         // Numbers start at 1, as in file names and in the DASH manifest, so that a player's log matches the file.
         var lines = [
             "#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:\(targetDuration)", "#EXT-X-MEDIA-SEQUENCE:1",
-            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-MAP:URI=\(quoted(initName))",
+            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS",
         ]
+        if let initName { lines.append("#EXT-X-MAP:URI=\(quoted(initName))") }
         var clock = MicrosecondClock()
         for (index, segment) in segments.enumerated() {
             lines.append("#EXTINF:\(clock.advance(by: segment.duration)),")

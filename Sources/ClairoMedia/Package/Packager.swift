@@ -51,6 +51,12 @@ struct Packager {
             case .audio, .text, .image: break
             }
         }
+        for track in plan.text ?? [] {
+            let (whole, wholeRecord) = try read(track.wholeKey)
+            let segments = try track.segmentKeys.map(read)
+            files += [wholeRecord] + segments.map(\.1)
+            presentation.text.append(try track.measure(whole: whole, segments: segments.map(\.0)))
+        }
         let master = try writePlaylists(presentation, files: &files)
         return Result(presentation: presentation, files: files.sorted { $0.key < $1.key }, master: master)
     }
@@ -133,6 +139,13 @@ struct Packager {
             if let key = rendition.iframePlaylistKey {
                 try put(HLSPlaylist.iframes(segments: rendition.segments, initName: initName, fileName: fileName), key)
             }
+        }
+        for rendition in presentation.text {
+            let track = rendition.track
+            try put(
+                HLSPlaylist.media(
+                    segments: rendition.segments, targetDuration: target, initName: nil,
+                    fileName: { OutputLayout.fileName(of: track.segmentKey($0)) }), track.playlistKey)
         }
         let master = Data(HLSPlaylist.master(presentation).utf8)
         files.append(record(OutputLayout.masterPlaylist, master))

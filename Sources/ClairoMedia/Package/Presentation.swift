@@ -7,12 +7,17 @@ public struct Presentation: Sendable, Hashable {
     public var video: [VideoRendition]
     /// The audio tracks, the default track first.
     public var audio: [AudioRendition]
+    /// The text tracks.
+    public var text: [TextRendition]
     /// The duration of the output.
     public var duration: Rational
 
-    public init(video: [VideoRendition], audio: [AudioRendition], duration: Rational) {
+    public init(
+        video: [VideoRendition], audio: [AudioRendition], text: [TextRendition] = [], duration: Rational
+    ) {
         self.video = video
         self.audio = audio
+        self.text = text
         self.duration = duration
     }
 }

@@ -7,11 +7,12 @@ public enum TranscodePlanner {
     /// dropped.
     private static let slack = Rational(1, 10)
 
+    /// - Parameter subtitles: Subtitles that are not in the source.
     /// - Throws: `badInput` (65) if the source cannot be transcoded as requested, `configuration` (78) if a setting is
     ///   out of range.
     public static func plan(
         scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings,
-        limits: InputLimits = InputLimits()
+        subtitles: [SubtitleFile] = [], limits: InputLimits = InputLimits()
     ) throws(ClairoError) -> Plan {
         do throws(SettingProblem) {
             try settings.validate()
@@ -48,8 +49,13 @@ public enum TranscodePlanner {
         let used = Set(
             [video?.streamIndex].compactMap { $0 } + audio.map(\.streamIndex)
                 + audio.compactMap(\.pairedStreamIndex))
+        let text = TextPlanner.plan(
+            info.subtitles, audioLanguage: audio.first?.language ?? "und", files: subtitles,
+            boundaries: segmentBoundaries(length: length, grid: video?.grid, settings: settings), duration: length,
+            settings: settings)
         let plan = Plan(
-            source: fingerprint, settings: settings, origin: origin, video: video, audio: audio, chunks: chunks,
+            source: fingerprint, settings: settings, origin: origin, video: video, audio: audio,
+            text: text.isEmpty ? nil : text, chunks: chunks,
             prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings),
             corrections: scan.corrections.filter { used.contains($0.key) }, parts: scan.parts)
         try CostLimits(cpuHours: limits.maxCPUHours).check(
@@ -242,7 +248,7 @@ public enum TranscodePlanner {
         return settings.duration.map { min($0, length) } ?? length
     }
 
-    /// The ends of all segments except for the last.
+    /// The ends of all segments except for the last: those of the video, if there is one.
     private static func boundaries(
         _ grid: SegmentGrid?, length: Rational, settings: TranscodeSettings
     ) -> [Rational] {

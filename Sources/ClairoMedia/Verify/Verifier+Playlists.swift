@@ -267,7 +267,7 @@ extension Verifier {
             "lasts \(clock(document.duration.doubleValue))",
             "it claims \(clock(document.duration.doubleValue)), planned were \(clock(plan.duration.doubleValue))")
         let representations = document.adaptationSets.flatMap(\.representations)
-        for rendition in plan.renditions {
+        for rendition in plan.renditions where rendition.kind.hasInitSegment {
             checkRepresentation(
                 representations.first { $0.id == rendition.id }, of: rendition,
                 size: (rendition as? PlannedRung)?.rung.size, &checks)

@@ -55,6 +55,8 @@ public struct Verifier {
                 try measured.map(renditions) ?? decodeRenditions(manifest, &checks)
             checkOffsets(manifest, decoded, &checks)
             checkLevels(manifest, decoded, &checks)
+            // Otherwise the packager has just compared them.
+            if measured == nil { try checkText(manifest, &checks) }
             compareWithSource(manifest, decoded, &checks)
             if manifest.plan.settings.formats.contains(.hls) { try checkHLS(manifest, decoded, &checks) }
             if manifest.plan.settings.formats.contains(.dash) { try checkDASH(manifest, &checks) }
@@ -128,7 +130,7 @@ public struct Verifier {
             "planned but not recorded: \(segments.subtracting(known).sorted().prefix(3).joined(separator: ", "))")
         // With several workers, one that lost its claim may write at any time.
         guard measured == nil else { return }
-        let folders = manifest.plan.renditions.map(\.folder) + [OutputLayout.progressiveFolder]
+        let folders = manifest.plan.folders + [OutputLayout.progressiveFolder]
         let present = try folders.flatMap { try store.list(prefix: $0 + "/") }.map(\.rawValue)
         let unknown = present.filter { !known.contains($0) }
         checks.expect(
