@@ -100,6 +100,7 @@ private final class Site: Sendable {
         "m3u8": "application/vnd.apple.mpegurl", "m4s": "video/iso.segment", "mp4": "video/mp4",
         "mpd": "application/dash+xml",
         "jpg": "image/jpeg",
+        "webp": "image/webp",
     ]
 
     /// `bytes=from-to`, `bytes=from-` or `bytes=-last`.
