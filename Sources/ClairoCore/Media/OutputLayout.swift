@@ -15,8 +15,9 @@ public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
 ///                                          video/<id>/init.mp4, 00001.m4s …, playlist.m3u8, iframes.m3u8
 ///                                          audio/<id>/init.mp4, 00001.m4s …, playlist.m3u8
 ///                                          text/<id>/00001.vtt …, playlist.m3u8, and whole: text/<id>.vtt
+///                                          images/<id>/00001.jpg …, playlist.m3u8, storyboard.vtt
 ///                                          mp4/<id>.mp4    progressive; .m4a without video
-///                                          poster.jpg, clairo.json
+///                                          poster.jpg, poster.webp, clairo.json
 /// ```
 ///
 /// Keys inside an output folder are relative to it; `JobFolder` places the folder in the output bucket. Players cache
@@ -30,6 +31,8 @@ public enum OutputLayout {
     public static let dashManifest: ObjectKey = "manifest.mpd"
     /// The poster image.
     public static let poster: ObjectKey = "poster.jpg"
+    /// The same image in WebP, if libav can encode it.
+    public static let posterWebP: ObjectKey = "poster.webp"
     /// The `OutputManifest`.
     public static let manifest: ObjectKey = "clairo.json"
 
@@ -99,13 +102,19 @@ public enum OutputLayout {
         case .video: [playlist(kind, id), iframePlaylist(kind, id), progressive(kind, id)]
         // Older versions wrote audio to an MP4 too.
         case .audio: [playlist(kind, id), progressive(kind, id), progressive(.video, id)]
-        case .text, .image: [playlist(kind, id)]
+        case .text: [playlist(kind, id)]
+        case .image: [playlist(kind, id), storyboardTrack(id)]
         }
     }
 
     /// The progressive file: an MP4 for a rung, and an M4A for audio without video.
     public static func progressive(_ kind: RenditionKind, _ id: String) -> ObjectKey {
         ObjectKey("\(progressiveFolder)/\(id).\(kind == .audio ? "m4a" : "mp4")")
+    }
+
+    /// The WebVTT file of a storyboard. Its cues name a sheet and a rectangle each.
+    public static func storyboardTrack(_ id: String) -> ObjectKey {
+        ObjectKey("\(folder(.image, id))/storyboard.vtt")
     }
 
     /// Whether a key is a progressive file.
@@ -119,7 +128,7 @@ public enum OutputLayout {
 
     /// Whether a key may be part of an output. The folder may hold other files too.
     public static func contains(_ key: ObjectKey) -> Bool {
-        if [masterPlaylist, dashManifest, poster, manifest].contains(key) { return true }
+        if [masterPlaylist, dashManifest, poster, posterWebP, manifest].contains(key) { return true }
         let parts = key.rawValue.split(separator: "/")
         let folders = RenditionKind.allCases.map(folder(of:)) + [progressiveFolder]
         return parts.count > 1 && folders.contains(String(parts[0]))

@@ -18,6 +18,8 @@ public struct Plan: Sendable, Codable, Hashable {
     public var audio: [AudioPlan]
     /// The text tracks. Nil for none, and in plans of older versions.
     public var text: [TextPlan]?
+    /// The storyboard; nil if none is made.
+    public var images: [ImagePlan]?
     /// The chunks, in order.
     public var chunks: [Chunk]
     /// The predicted cost of the output.
@@ -30,7 +32,8 @@ public struct Plan: Sendable, Codable, Hashable {
 
     public init(
         version: Int = Plan.currentVersion, source: SourceFingerprint, settings: TranscodeSettings, origin: Rational,
-        video: VideoPlan?, audio: [AudioPlan], text: [TextPlan]? = nil, chunks: [Chunk], prediction: Prediction,
+        video: VideoPlan?, audio: [AudioPlan], text: [TextPlan]? = nil, images: [ImagePlan]? = nil, chunks: [Chunk],
+        prediction: Prediction,
         corrections: [Int: [ClockCorrection]]? = nil, parts: SourceParts? = nil
     ) {
         self.version = version
@@ -40,6 +43,7 @@ public struct Plan: Sendable, Codable, Hashable {
         self.video = video
         self.audio = audio
         self.text = text
+        self.images = images
         self.chunks = chunks
         self.prediction = prediction
         self.corrections = corrections

@@ -185,6 +185,10 @@ extension Plan {
         try validateParts()
         for track in audio { try track.validate() }
         for track in text ?? [] { try track.validate() }
+        let storyboard = video.flatMap(ImagePlan.init(storyboardOf:))
+        try expect(
+            (images ?? []).count <= 1 && (images ?? []).allSatisfy { $0 == storyboard },
+            "the storyboard of its plan does not follow from its video")
         try validateRenditions()
     }
 

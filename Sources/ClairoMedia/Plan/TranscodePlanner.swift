@@ -51,11 +51,12 @@ public enum TranscodePlanner {
                 + audio.compactMap(\.pairedStreamIndex))
         let text = TextPlanner.plan(
             info.subtitles, audioLanguage: audio.first?.language ?? "und", files: subtitles,
-            boundaries: segmentBoundaries(length: length, grid: video?.grid, settings: settings), duration: length,
+            boundaries: boundaries(video?.grid, length: length, settings: settings), duration: length,
             settings: settings)
         let plan = Plan(
             source: fingerprint, settings: settings, origin: origin, video: video, audio: audio,
-            text: text.isEmpty ? nil : text, chunks: chunks,
+            text: text.isEmpty ? nil : text,
+            images: settings.storyboard ? video.flatMap(ImagePlan.init(storyboardOf:)).map { [$0] } : nil, chunks: chunks,
             prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings),
             corrections: scan.corrections.filter { used.contains($0.key) }, parts: scan.parts)
         try CostLimits(cpuHours: limits.maxCPUHours).check(

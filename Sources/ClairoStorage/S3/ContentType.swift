@@ -30,6 +30,7 @@ struct ContentType {
             case "m4a": ("audio/mp4", .media, false)
             case "jpg", "jpeg": ("image/jpeg", .media, false)
             case "png": ("image/png", .media, false)
+            case "webp": ("image/webp", .media, false)
             case "vtt": ("text/vtt; charset=utf-8", .media, true)
             case "json": ("application/json", Self.isManifest(key) ? .playlist : .other, false)
             default: ("application/octet-stream", .other, false)
