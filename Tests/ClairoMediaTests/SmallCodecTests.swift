@@ -71,7 +71,7 @@ import Testing
 
         // What was made has the format of a rung, and can be copied.
         for codec in [VideoCodec.hevc, .av1] {
-            let file = try store.get(OutputLayout.progressive(Rung.id(shortSide: 90, codec: codec)))
+            let file = try store.get(OutputLayout.progressive(.video, Rung.id(shortSide: 90, codec: codec)))
             var settings = Self.settings
             (settings.codecs, settings.copyCompatible) = ([codec], true)
             let copy = MemoryStore()
