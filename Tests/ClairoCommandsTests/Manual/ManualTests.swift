@@ -61,8 +61,6 @@ import Testing
             ("man/clairo-json.7.md", "settings", TranscodeSettings.self),
             ("man/clairo-json.7.md", "video plan", VideoPlan.self),
             ("man/clairo-json.7.md", "HDR description", HDRDescription.self),
-            ("man/clairo-json.7.md", "mastering display", MasteringDisplay.self),
-            ("man/clairo-json.7.md", "content light", ContentLight.self),
             ("man/clairo-json.7.md", "source format", SourceFormat.self),
             ("man/clairo-json.7.md", "frame crop", FrameCrop.self),
             ("man/clairo-json.7.md", "clock correction", ClockCorrection.self),
