@@ -92,7 +92,7 @@ import Testing
         let (integrated, peak) = (try #require(measured.integrated), try #require(measured.truePeak))
         #expect(abs(integrated - expected.integrated) <= 0.1)
         #expect(abs(peak - expected.truePeak) <= 0.3)
-        #expect(measured.gain == nil && output.manifest.audio.first?.loudness == measured)
+        #expect(measured.gain == nil && output.manifest.renditions.first { $0.kind == .audio }?.loudness == measured)
         #expect(output.manifest.warnings.isEmpty)
     }
 
