@@ -15,7 +15,7 @@ import Testing
     static let input = ["--max-pixels", "--max-streams", "--max-duration", "--probe-size"]
     static let settings = [
         "--format", "--codec", "--heights", "--quality", "--preset", "--segment-seconds", "--chunk-cpu-seconds",
-        "--start",
+        "--audio", "--audio-language", "--loudness", "--start",
         "--duration", "--allow-partial", "--copy-compatible",
     ]
 

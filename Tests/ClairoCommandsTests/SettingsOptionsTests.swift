@@ -24,8 +24,9 @@ import Testing
         ("formats", "mp4,hls"), ("formats", "HLS"), ("codec", "av1,h264"), ("hdr", "keep"),
         ("hdr", "SDR"), ("heights", "480, 1080"), ("heights", "720p"), ("quality", "0"),
         ("quality", "51"), ("quality", "22.5"), ("preset", "veryslow"), ("segment-seconds", "1"),
-        ("segment-seconds", "60"), ("chunk-cpu-seconds", "0.001"), ("chunk-cpu-seconds", "86400"),
-        ("poster-at", "0"), ("poster-at", "12.5"),
+        ("segment-seconds", "60"), ("audio", "aac,eac3-5.1"), ("audio-language", "eng,fra"), ("loudness", "-16.5"),
+        ("chunk-cpu-seconds", "0.001"), ("chunk-cpu-seconds", "86400"),
+        ("poster-at", "0"), ("poster-at", "12.5"), ("subtitles", "none"),
     ])
     func optionsAndProfilesAcceptTheSameValues(name: String, text: String) throws {
         let field = try #require(TranscodeSettings.field(name))
@@ -58,8 +59,8 @@ import Testing
     @Test func everyFieldHasAnOptionThatSetsIt() throws {
         let examples = [
             "formats": "hls", "codec": "hevc", "hdr": "sdr", "heights": "720", "quality": "30", "preset": "fast",
-            "segment-seconds": "4",
-            "chunk-cpu-seconds": "10", "start": "1", "duration": "2", "poster-at": "3",
+            "segment-seconds": "4", "audio": "opus", "audio-language": "deu", "loudness": "-23",
+            "chunk-cpu-seconds": "10", "start": "1", "duration": "2", "poster-at": "3", "subtitles": "none",
         ]
         for field in TranscodeSettings.fields {
             let value = field.isFlag ? [] : [try #require(examples[field.name], "an example of \(field.name)")]

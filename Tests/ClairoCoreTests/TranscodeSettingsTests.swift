@@ -20,6 +20,9 @@ import Testing
         #expect(try settings("segment-seconds", "4").segmentSeconds == 4)
         #expect(try settings("chunk-cpu-seconds", "0.001").chunkCPUSeconds == 0.001)
         #expect(try settings("subtitles", "none").subtitles == "none")
+        #expect(try settings("audio", "opus, AAC,eac3-5.1").audio == [.aac, .eac351, .opus])
+        #expect(try settings("audio-language", "fra,EN").audioLanguages == ["en", "fra"])
+        #expect(try settings("loudness", "-16").loudness == -16)
         #expect(try settings("start", "1.5").start == Rational(3, 2))
         #expect(try settings("duration", "2").duration == Rational(2))
         #expect(try settings("allow-partial", "true").allowPartial)
@@ -36,6 +39,9 @@ import Testing
         ("quality", "1,2", "takes one value"), ("preset", "warp", "warp is not known"), ("preset", "", "is empty"),
         ("segment-seconds", "0.9", "0.9 is out of range"), ("segment-seconds", "inf", "inf is out of range"),
         ("chunk-cpu-seconds", "0", "0 is out of range"), ("chunk-cpu-seconds", "86401", "86401 is out of range"),
+        ("audio", "mp3", "mp3 is not valid"), ("audio", "", "is empty"),
+        ("audio-language", "english", "english is not valid"), ("audio-language", "e1", "e1 is not valid"),
+        ("loudness", "0", "0 is out of range"), ("loudness", "loud", "loud is not a number"),
         ("start", "-1", "-1 is out of range"), ("start", "1e300", "1e+300 is out of range"),
         ("duration", "0", "0 is out of range"), ("duration", "nan", "nan is out of range"),
         ("allow-partial", "maybe", "maybe is neither true nor false"),
@@ -71,7 +77,7 @@ import Testing
             String(decoding: json, as: UTF8.self) == """
                 {"allowPartial":true,"chunkCPUSeconds":30,"codec":["hevc"],"copyCompatible":true,"duration":"10/1",\
                 "formats":["hls"],"hdr":"sdr","heights":[720],"preset":"slow","quality":20,"segmentSeconds":4,\
-                "start":"3/2","subtitles":"auto"}
+                "start":"3/2","storyboard":true,"subtitles":"auto"}
                 """)
         #expect(try JSONDecoder().decode(TranscodeSettings.self, from: json) == settings)
         let plain = try JSON.encode(TranscodeSettings(), pretty: false)
@@ -79,7 +85,7 @@ import Testing
             String(decoding: plain, as: UTF8.self) == """
                 {"allowPartial":false,"chunkCPUSeconds":60,"codec":["h264"],"copyCompatible":false,\
                 "formats":["hls","dash","mp4"],"hdr":"auto","preset":"medium","quality":23,"segmentSeconds":6,\
-                "subtitles":"auto"}
+                "storyboard":true,"subtitles":"auto"}
                 """)
         #expect(try JSONDecoder().decode(TranscodeSettings.self, from: plain) == TranscodeSettings())
     }
@@ -133,6 +139,9 @@ import Testing
     }
 
     private static let limits: [Limits] = [
+        .of("codec", good: [[.av1], VideoCodec.allCases], bad: [[]]) { (codecs: [VideoCodec]) in
+            TranscodeSettings(codecs: codecs)
+        },
         .of("formats", good: [[.mp4], OutputFormat.allCases], bad: [[]]) { (formats: [OutputFormat]) in
             TranscodeSettings(formats: formats)
         },
@@ -148,6 +157,22 @@ import Testing
         .of("subtitles", good: ["auto", "none"], bad: ["", "Auto", "all"]) { (subtitles: String) in
             var settings = TranscodeSettings()
             settings.subtitles = subtitles
+            return settings
+        },
+        .of("audio", good: [[.opus], AudioFormat.allCases], bad: [[]]) { (audio: [AudioFormat]) in
+            var settings = TranscodeSettings()
+            settings.audio = audio
+            return settings
+        },
+        .of("audio-language", good: [["en"], ["eng", "fra"]], bad: [[], [""], ["e"], ["engl"]]) {
+            (languages: [String]) in
+            var settings = TranscodeSettings()
+            settings.audioLanguages = languages
+            return settings
+        },
+        .number("loudness", -40 ... -5) { loudness in
+            var settings = TranscodeSettings()
+            settings.loudness = loudness
             return settings
         },
         .of(
@@ -174,8 +199,9 @@ import Testing
     }
 
     @Test func everySettingHasLimitsOrIsAFlag() {
-        let flags = TranscodeSettings.fields.filter(\.isFlag).map(\.name)
-        #expect(Set(Self.limits.map(\.field) + flags) == Set(TranscodeSettings.fields.map(\.name)))
+        // A typed choice has no invalid values.
+        let unlimited = TranscodeSettings.fields.filter(\.isFlag).map(\.name) + ["hdr"]
+        #expect(Set(Self.limits.map(\.field) + unlimited) == Set(TranscodeSettings.fields.map(\.name)))
     }
 
     @Test func differencesAreListedByName() {

@@ -125,7 +125,7 @@ extension TranscodeSettings {
             words: "ISO 639 codes such as eng,fra",
             read: { (2...3).contains($0.utf8.count) && $0.utf8.allSatisfy { (97...122).contains($0) } ? $0 : nil },
             isValid: { (2...3).contains($0.utf8.count) }, order: <, valueName: "list",
-            help: "Languages of audio, comma-separated.", absent: "all"),
+            help: "Languages of audio, comma-separated.", absent: "every language"),
         .number(
             "loudness", \.loudness, -40 ... -5, valueName: "lufs",
             help: "Loudness of audio in LUFS, by one gain for a whole track and a true peak of at most -1 dBTP.",

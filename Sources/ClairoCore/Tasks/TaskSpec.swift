@@ -175,7 +175,8 @@ public struct TaskResult: Sendable, Codable, Hashable {
     public init(
         media: MediaInfo? = nil, plan: Plan? = nil, verification: VerificationReport? = nil,
         warnings: [MediaWarning] = [], files: [FileRecord] = [], decodedFrames: Int = 0, decodeErrors: Int = 0,
-        shownFrames: Int? = nil, loudness: AudioLoudness? = nil, renditions: [RenditionRecord] = [], usage: TaskUsage = TaskUsage()
+        shownFrames: Int? = nil, loudness: AudioLoudness? = nil, renditions: [RenditionRecord] = [],
+        usage: TaskUsage = TaskUsage()
     ) {
         schema = TaskSpec.currentSchema
         self.media = media
