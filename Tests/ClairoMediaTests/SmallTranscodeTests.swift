@@ -19,7 +19,7 @@ import Testing
 
     /// The media info of the only progressive MP4 in the output.
     private func demuxer(_ manifest: OutputManifest) throws -> Demuxer {
-        let keys = manifest.files.map(\.key).filter { $0.hasSuffix(".mp4") && $0.hasPrefix("mp4/") }
+        let keys = manifest.files.map(\.key).filter { $0.hasPrefix("mp4/") }
         #expect(keys.count == 1)
         return try Demuxer(
             SourceBytes(store.open(ObjectKey(try #require(keys.first)))), options: InputLimits().demuxerOptions)

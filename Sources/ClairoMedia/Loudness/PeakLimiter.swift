@@ -19,7 +19,7 @@ struct PeakLimiter<Tag> {
     /// The number of samples over which the gain falls.
     private static var attack: Int { 240 }
     /// The part of the way back to full gain in one sample: a time constant of 100 ms.
-    private static var release: Float { 1 / 4800 }
+    private static var release: Double { 1 / 4800 }
 
     private let limit = Float(pow(10, Self.ceiling / 20))
     private var filters: [TruePeakFilter]
@@ -30,10 +30,11 @@ struct PeakLimiter<Tag> {
     /// Estimates at the start are of samples before the first.
     private var unused = TruePeakFilter.delay
     /// The gains of the last samples before they are averaged, in a ring.
-    private var recent = [Float](repeating: 1, count: Self.attack)
+    private var recent = [Double](repeating: 1, count: Self.attack)
     private var sum = Double(Self.attack)
     private var position = 0
-    private var level: Float = 1
+    // Double, because the last steps of the way back are smaller than those of Float.
+    private var level = 1.0
     private var hasStarted = false
 
     init(channels: Int) { filters = Array(repeating: TruePeakFilter(), count: channels) }
@@ -90,15 +91,15 @@ struct PeakLimiter<Tag> {
         let lowest = Self.lowest(Array(ahead), count: count)
         if !hasStarted, let first = lowest.first {
             // There was no time to lower the gain before a loud beginning.
-            recent = Array(repeating: first, count: Self.attack)
+            recent = Array(repeating: Double(first), count: Self.attack)
             sum = Double(first) * Double(Self.attack)
         }
         hasStarted = true
         let gains = lowest.map { lowest in
-            level = min(lowest, level + (1 - level) * Self.release)
+            level = min(Double(lowest), level + (1 - level) * Self.release)
             // Close enough to be the same sample.
             if level > 0.99999 { level = 1 }
-            sum += Double(level - recent[position])
+            sum += level - recent[position]
             recent[position] = level
             position = (position + 1) % recent.count
             return Float(sum / Double(Self.attack))
