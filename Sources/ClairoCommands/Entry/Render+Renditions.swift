@@ -21,7 +21,7 @@ extension Render {
     static func renditions(of plan: Plan) -> String {
         table(
             ["kind", "rendition", "format", "codec", "rate", "wave"],
-            plan.renditions.map { rendition in
+            plan.published.map { rendition in
                 switch rendition {
                 case let rendition as PlannedRung:
                     let rung = rendition.rung
@@ -52,6 +52,14 @@ extension Render {
                         ([track.language] + [role, source].compactMap(\.self)).joined(separator: ", "), "WebVTT", "-",
                         "0",
                     ]
+                case let track as TextPlan:
+                    let role = track.role.flatMap { $0 == .main ? nil : $0.rawValue }
+                    return [
+                        track.kind.rawValue, track.id, [track.language, role].compactMap(\.self).joined(separator: ", "),
+                        "wvtt", "-", "0",
+                    ]
+                case let images as ImagePlan:
+                    return [images.kind.rawValue, images.id, images.sheetSize.description, "jpeg", "-", "0"]
                 default: return [rendition.kind.rawValue, rendition.id, "-", "-", "-", "0"]
                 }
             })

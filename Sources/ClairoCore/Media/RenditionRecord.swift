@@ -63,7 +63,7 @@ public struct RenditionRecord: Sendable, Hashable {
 
 extension Plan {
     /// All renditions that are published, whether or not they consist of media segments. Each has a record.
-    public var published: [any RenditionKeys] { renditions.map { $0 } }
+    public var published: [any RenditionKeys] { renditions.map { $0 } + (images ?? []).map { $0 } }
 }
 
 extension RenditionRecord {

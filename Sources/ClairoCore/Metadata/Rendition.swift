@@ -4,7 +4,7 @@ public struct Rendition: Sendable, Hashable {
     public var record: RenditionRecord
     /// URL of its HLS playlist.
     public var playlistURL: String?
-    /// URL of a file with the whole rendition: MP4, M4A, or WebVTT.
+    /// URL of a file with the whole rendition: MP4, M4A or WebVTT, or the WebVTT file of a storyboard.
     public var fileURL: String?
     /// The job that made it. Nil in documents for uploaders and about a job.
     public var jobID: JobID?

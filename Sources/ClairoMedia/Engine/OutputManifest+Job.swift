@@ -45,6 +45,21 @@ extension OutputManifest {
             rendition.describe(&record)
             return record
         }
+        renditions += presentation.text.map { text in
+            RenditionRecord(
+                id: text.track.id, kind: .text, codec: text.codec, language: text.track.language,
+                role: text.track.role, title: text.track.title, duration: text.track.duration.doubleValue,
+                averageRate: text.segments.averageRate,
+                peakRate: HLSPlaylist.peakRate(of: text.segments, targetDuration: target),
+                bytes: text.segments.reduce(0) { $0 + Int64($1.bytes) })
+        }
+        renditions += presentation.images.map { images in
+            RenditionRecord(
+                id: images.plan.id, kind: .image, codec: "jpeg", size: images.plan.sheetSize,
+                duration: images.plan.duration.doubleValue, averageRate: images.sheets.averageRate,
+                peakRate: HLSPlaylist.peakRate(of: images.sheets, targetDuration: target),
+                bytes: images.sheets.reduce(0) { $0 + Int64($1.bytes) })
+        }
     }
 }
 

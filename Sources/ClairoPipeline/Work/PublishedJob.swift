@@ -27,7 +27,8 @@ struct PublishedJob {
         case .video: formats.contains(.mp4) ? rendition.mp4Key : nil
         // Files of video contain the audio.
         case .audio: formats.contains(.mp4) && job.plan?.video == nil ? rendition.mp4Key : nil
-        case .text, .image: nil
+        case .text: (rendition as? TextPlan)?.wholeKey
+        case .image: (rendition as? ImagePlan)?.trackKey
         }
     }
 
