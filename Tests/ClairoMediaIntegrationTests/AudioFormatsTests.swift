@@ -9,7 +9,7 @@ import Testing
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
-    private static let everyFormat = TranscodeSettings(formats: [.mp4]).with { $0.audio = AudioFormat.allCases }
+    private static let everyFormat = TranscodeSettings(formats: [.hls, .mp4]).with { $0.audio = AudioFormat.allCases }
 
     /// The track as one file, as a player gets it.
     private func file(_ track: AudioPlan, of output: Transcoded) throws -> String {

@@ -62,8 +62,11 @@ public struct TaskJob: Sendable {
 
     /// Runs the whole job.
     public func run(_ run: Runner) async throws -> (plan: Plan, results: [TaskResult]) {
-        let (plan, warnings) = try await plan(run)
+        var (plan, warnings) = try await plan(run)
         let results = try await makeSegments(of: plan, run)
+        for (index, result) in results.dropFirst(plan.chunks.count).enumerated() {
+            if let loudness = result.loudness { plan.note(loudness, ofTrack: index) }
+        }
         return (plan, results + [try await finish(plan, warnings: warnings, run)])
     }
 
