@@ -144,6 +144,8 @@ import Testing
 
             00:00:03:00\t942c 942c
 
+            00:00:03:15\t942c 942c
+
             """, to: "a.scc")
         let source = try await mux(
             [["-i", Self.clip.make().path], ["-i", scratch.path("a.srt")], ["-i", scratch.path("a.scc")]],
