@@ -59,6 +59,9 @@ public final class Encoder {
     /// References the caller's frame with its own time and type, so that the frame itself does not change.
     private let scratch: UnsafeMutablePointer<AVFrame>
 
+    /// Whether this libav has an encoder.
+    public static func exists(_ name: String) -> Bool { avcodec_find_encoder_by_name(name) != nil }
+
     /// Opens a video encoder for frames in the pixel format of `first`. Its time base is one frame.
     public convenience init(video settings: VideoEncoderSettings, first: Frame) throws(AVError) {
         try self.init(encoder: settings.encoder) { context in

@@ -15,6 +15,8 @@ struct SettingsOptions: ParsableArguments {
     @Option(setting: "duration") var duration: String?
     @Flag(setting: "allow-partial") var allowPartial = false
     @Flag(setting: "copy-compatible") var copyCompatible = false
+    @Flag(setting: "storyboard") var noStoryboard = false
+    @Option(setting: "poster-at") var posterAt: String?
 
     /// The given values, by the name of the field.
     var texts: [String: String?] {
@@ -23,6 +25,7 @@ struct SettingsOptions: ParsableArguments {
             "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
+            "storyboard": noStoryboard ? "false" : nil, "poster-at": posterAt,
         ]
     }
 

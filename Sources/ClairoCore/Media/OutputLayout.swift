@@ -14,8 +14,9 @@ public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
 ///                                          manifest.mpd           DASH, on the same segments
 ///                                          video/<id>/init.mp4, 00001.m4s …, playlist.m3u8, iframes.m3u8
 ///                                          audio/<id>/init.mp4, 00001.m4s …, playlist.m3u8
+///                                          images/<id>/00001.jpg …, playlist.m3u8, storyboard.vtt
 ///                                          mp4/<id>.mp4    progressive
-///                                          poster.jpg, clairo.json
+///                                          poster.jpg, poster.webp, clairo.json
 /// ```
 ///
 /// Keys inside an output folder are relative to it; `JobFolder` places the folder in the output bucket. Players cache
@@ -29,6 +30,8 @@ public enum OutputLayout {
     public static let dashManifest: ObjectKey = "manifest.mpd"
     /// The poster image.
     public static let poster: ObjectKey = "poster.jpg"
+    /// The same image in WebP, if libav can encode it.
+    public static let posterWebP: ObjectKey = "poster.webp"
     /// The `OutputManifest`.
     public static let manifest: ObjectKey = "clairo.json"
 
@@ -92,8 +95,14 @@ public enum OutputLayout {
         switch kind {
         case .video: [playlist(kind, id), iframePlaylist(kind, id), progressive(id)]
         case .audio: [playlist(kind, id), progressive(id)]
-        case .text, .image: [playlist(kind, id)]
+        case .text: [playlist(kind, id)]
+        case .image: [playlist(kind, id), storyboardTrack(id)]
         }
+    }
+
+    /// The WebVTT file of a storyboard. Its cues name a sheet and a rectangle each.
+    public static func storyboardTrack(_ id: String) -> ObjectKey {
+        ObjectKey("\(folder(.image, id))/storyboard.vtt")
     }
 
     /// The progressive MP4 of a rung, or of audio without video.
@@ -105,12 +114,12 @@ public enum OutputLayout {
     /// DASH's templates for the keys of the first attempt (ISO/IEC 23009-1, 5.3.9.4.4).
     public static func dashTemplates(_ kind: RenditionKind) -> (initialization: String, media: String) {
         let folder = folder(kind, "$RepresentationID$")
-        return ("\(folder)/init.mp4", "\(folder)/$Number%05d$.m4s")
+        return ("\(folder)/init.mp4", "\(folder)/$Number%05d$.\(segmentExtension(of: kind))")
     }
 
     /// Whether a key may be part of an output. The folder may hold other files too.
     public static func contains(_ key: ObjectKey) -> Bool {
-        if [masterPlaylist, dashManifest, poster, manifest].contains(key) { return true }
+        if [masterPlaylist, dashManifest, poster, posterWebP, manifest].contains(key) { return true }
         let parts = key.rawValue.split(separator: "/")
         let folders = RenditionKind.allCases.map(folder(of:)) + [progressiveFolder]
         return parts.count > 1 && folders.contains(String(parts[0]))

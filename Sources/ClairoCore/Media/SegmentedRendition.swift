@@ -64,6 +64,9 @@ extension Plan {
     /// The tracks, each of which one `track` task makes. The task's index is the index here.
     public var tracks: [AudioPlan] { audio }
 
+    /// Whether segments are a part of the output. Progressive files replace them if nothing refers to them.
+    public var publishesSegments: Bool { settings.formats != [.mp4] }
+
     /// Every object that must exist before playlists may be written.
     public var segmentKeys: [ObjectKey] { renditions.flatMap(\.objectKeys) }
 

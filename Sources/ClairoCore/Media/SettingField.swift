@@ -88,11 +88,12 @@ extension SettingField {
 
     /// Seconds of the source, of which there need be none.
     static func time(
-        _ name: String, _ path: any Path<Rational?>, _ range: ClosedRange<Double>, help: String, absent: String
+        _ name: String, _ path: any Path<Rational?>, key: String? = nil, _ range: ClosedRange<Double>, help: String,
+        absent: String, isInProfiles: Bool = false
     ) -> SettingField {
         make(
-            name, path, Coding(path, name), words: "a number of seconds from \(text(range))", default: absent,
-            help: help, valueName: "seconds", isInProfiles: false,
+            name, path, Coding(path, key ?? name), words: "a number of seconds from \(text(range))", default: absent,
+            help: help, valueName: "seconds", isInProfiles: isInProfiles,
             parse: { texts throws(Fault) in
                 let seconds = try number(texts)
                 // Before it becomes a fraction, which cannot be everything that a number can.
@@ -158,10 +159,13 @@ extension SettingField {
     }
 
     /// On or off.
-    static func flag(_ name: String, _ path: any Path<Bool>, key: String, help: String) -> SettingField {
+    /// - Parameter option: The name of the option if it differs, as that of an option that turns something off.
+    static func flag(
+        _ name: String, option: String? = nil, _ path: any Path<Bool>, key: String, help: String
+    ) -> SettingField {
         make(
-            name, path, Coding(path, key), words: "true or false", default: text(TranscodeSettings()[keyPath: path]),
-            help: help, isFlag: true,
+            name, option: option, path, Coding(path, key), words: "true or false",
+            default: text(TranscodeSettings()[keyPath: path]), help: help, isFlag: true,
             parse: { texts throws(Fault) in
                 let text = try single(texts)
                 switch text.lowercased() {

@@ -33,11 +33,16 @@ public struct TranscodeSettings: Sendable, Hashable {
     public var copyCompatible = false
     /// Whether a damaged or truncated source is accepted.
     public var allowPartial = false
+    /// Whether the output has a storyboard.
+    public var storyboard = true
+    /// Seconds from the start of the output of the frame that becomes the poster, or nil for the best of several.
+    public var posterAt: Rational?
 
     public init(
         formats: [OutputFormat] = OutputFormat.allCases, heights: [Int]? = nil, quality: Double = 23,
         preset: String = "medium", segmentSeconds: Double = 6, chunkCPUSeconds: Double = 60, start: Rational? = nil,
-        duration: Rational? = nil, copyCompatible: Bool = false, allowPartial: Bool = false
+        duration: Rational? = nil, copyCompatible: Bool = false, allowPartial: Bool = false,
+        storyboard: Bool = true, posterAt: Rational? = nil
     ) {
         self.formats = formats
         self.heights = heights
@@ -49,6 +54,8 @@ public struct TranscodeSettings: Sendable, Hashable {
         self.duration = duration
         self.copyCompatible = copyCompatible
         self.allowPartial = allowPartial
+        self.storyboard = storyboard
+        self.posterAt = posterAt
     }
 }
 
@@ -87,6 +94,13 @@ extension TranscodeSettings {
         .flag(
             "copy-compatible", \.copyCompatible, key: "copyCompatible",
             help: "Copy a source that already has the format of a rung, without encoding."),
+        .flag(
+            "storyboard", option: "no-storyboard", \.storyboard, key: "storyboard",
+            help: "Make no pictures for the preview on a player's seek bar."),
+        .time(
+            "poster-at", \.posterAt, key: "posterAt", 0...9_999_999,
+            help: "Seconds from the start of the output of the frame that becomes the poster.",
+            absent: "the best of several frames", isInProfiles: true),
     ]
 
     /// The field with a name; nil if there is none.

@@ -158,6 +158,8 @@ extension Plan {
         try validateCorrections()
         try validateParts()
         for track in audio { try track.validate() }
+        let storyboard = settings.storyboard ? video.flatMap(ImagePlan.init(storyboardOf:)) : nil
+        try expect(images ?? [] == [storyboard].compactMap { $0 }, "the storyboard of its plan does not follow from it")
         try validateRenditions()
     }
 

@@ -15,7 +15,7 @@ struct TaskPermissions: Sendable {
     init(_ work: TaskSpec.Work) {
         self.work = work
         if case .finish(let request) = work {
-            published = Set(request.plan.segmentKeys)
+            published = request.plan.publishesSegments ? Set(request.plan.segmentKeys) : []
             folders = request.plan.renditions.map { $0.folder + "/" }
         }
         written =
@@ -65,9 +65,10 @@ extension Plan {
         }
     }
 
-    /// The objects that a finish task writes: everything that refers to segments.
+    /// The objects that a finish task writes: everything that refers to segments or is made of them.
     fileprivate var finishedKeys: [ObjectKey] {
-        OutputLayout.entryPoints + [OutputLayout.manifest, OutputLayout.poster] + renditions.flatMap(\.companionKeys)
+        OutputLayout.entryPoints + [OutputLayout.manifest, OutputLayout.poster, OutputLayout.posterWebP]
+            + renditions.flatMap(\.companionKeys) + (images ?? []).flatMap(\.objectKeys)
     }
 }
 

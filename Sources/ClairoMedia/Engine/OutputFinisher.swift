@@ -22,6 +22,10 @@ struct OutputFinisher {
 
     /// - Returns: The published manifest, and the verification report if the output was verified.
     func run() throws -> (manifest: OutputManifest, verification: VerificationReport?) {
+        if let published = try publishedBefore() {
+            try removeUnpublished(published)
+            return (published, nil)
+        }
         control.begin(.packaging)
         var records: SegmentRecords?
         if case .records(let known) = check { records = known }
@@ -32,10 +36,10 @@ struct OutputFinisher {
         manifest.describe(result.presentation)
         let data = try JSON.encode(manifest)
         let verification = try verify(data, result)
-        if records != nil { try removeLeftovers(of: manifest) }
         try control.checkCancellation()
         try store.put(data, at: OutputLayout.manifest)
         if let master = result.master { try store.put(master, at: OutputLayout.masterPlaylist) }
+        try removeUnpublished(manifest)
         control.begin(.done)
         return (manifest, verification)
     }
@@ -64,11 +68,27 @@ struct OutputFinisher {
         return report
     }
 
-    /// Removes the segments of lost attempts, which lie beside the ones in use.
-    private func removeLeftovers(of manifest: OutputManifest) throws {
+    /// The manifest of an attempt that published the output and was interrupted when it removed the segments, without
+    /// which the output cannot be made again.
+    private func publishedBefore() throws -> OutputManifest? {
+        guard !manifest.plan.publishesSegments, try store.size(of: OutputLayout.manifest) != nil,
+            let found = try? JSONDecoder().decode(OutputManifest.self, from: store.get(OutputLayout.manifest)),
+            found.planID == manifest.planID, try found.isComplete(in: store)
+        else { return nil }
+        return found
+    }
+
+    /// Removes the segments of lost attempts, which lie beside the ones in use, and all segments if the output consists
+    /// of other files.
+    private func removeUnpublished(_ manifest: OutputManifest) throws {
         let known = Set(manifest.files.map(\.key))
-        for folder in manifest.plan.renditions.map(\.folder) {
-            try store.delete(try store.list(prefix: folder + "/").filter { !known.contains($0.rawValue) })
+        switch check {
+        case .records:
+            for folder in manifest.plan.renditions.map(\.folder) {
+                try store.delete(try store.list(prefix: folder + "/").filter { !known.contains($0.rawValue) })
+            }
+        // The folder may hold other files.
+        case .none, .whole: try store.delete(manifest.plan.segmentKeys.filter { !known.contains($0.rawValue) })
         }
     }
 }

@@ -25,7 +25,7 @@ struct OutputFolder {
             // The existing objects at these keys are of unknown origin.
             try remove(manifest)
         case .manifest(let old):
-            if try isComplete(old) {
+            if try old.isComplete(in: store) {
                 guard force else {
                     throw ClairoError.cannotCreate(
                         old.planID == manifest.planID
@@ -65,20 +65,15 @@ struct OutputFolder {
         return .foreign(example: example.rawValue)
     }
 
-    /// Whether the output was committed and everything that it names exists.
-    private func isComplete(_ manifest: OutputManifest) throws -> Bool {
-        guard manifest.state == .complete else { return false }
-        return try manifest.files.allSatisfy { try store.size(of: ObjectKey($0.key)) == $0.bytes }
-    }
-
     /// Removes the objects of an output of this plan and nothing else, because the folder may hold other files. The
     /// master playlist is removed first, so that no player finds one that refers to missing objects.
     private func remove(_ manifest: OutputManifest) throws {
         let plan = manifest.plan
         try store.delete(OutputLayout.masterPlaylist)
-        var keys: [ObjectKey] = [OutputLayout.dashManifest, OutputLayout.poster]
+        var keys: [ObjectKey] = [OutputLayout.dashManifest, OutputLayout.poster, OutputLayout.posterWebP]
         keys += plan.segmentKeys
         keys += plan.renditions.flatMap(\.companionKeys)
+        keys += (plan.images ?? []).flatMap(\.objectKeys)
         try store.delete(keys)
         try store.delete(OutputLayout.manifest)
     }

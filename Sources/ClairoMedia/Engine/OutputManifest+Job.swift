@@ -18,6 +18,12 @@ extension OutputManifest {
         return Checksum.sha256(try JSON.encode(essence) + Data(TranscodeJob.generator.utf8))
     }
 
+    /// Whether the output was committed and everything that it names exists.
+    func isComplete(in store: any ObjectStore) throws -> Bool {
+        guard state == .complete else { return false }
+        return try files.allSatisfy { try store.size(of: ObjectKey($0.key)) == $0.bytes }
+    }
+
     /// Adds the measured properties of the renditions.
     mutating func describe(_ presentation: Presentation) {
         let target = HLSPlaylist.targetDuration(of: presentation)

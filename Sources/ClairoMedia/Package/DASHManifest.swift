@@ -29,6 +29,9 @@ enum DASHManifest {
             period.children.append(
                 audioSet(rendition, id: index + 1, isMain: index == 0, targetDuration: target))
         }
+        period.children += presentation.images.enumerated().map { index, rendition in
+            imageSet(rendition, id: presentation.audio.count + 1 + index)
+        }
         root.children.append(period)
         return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.text(indent: 0)
     }
@@ -106,6 +109,40 @@ enum DASHManifest {
         set.children.append(
             Element("Role", [("schemeIdUri", "urn:mpeg:dash:role:2011"), ("value", isMain ? "main" : "alternate")]))
         set.children.append(representation)
+        return set
+    }
+
+    /// Makes the set of a storyboard (DASH-IF Interoperability Points 4.3, 6.2.6). The size is that of a sheet. Every sheet
+    /// is as long as a full one, because its tiles divide its time evenly; the end of the period cuts the last.
+    private static func imageSet(_ rendition: ImageRendition, id: Int) -> Element {
+        let plan = rendition.plan
+        let target = HLSPlaylist.targetDuration(of: rendition.sheets)
+        let names = OutputLayout.dashTemplates(.image)
+        let duration = Rational(Int64(plan.tilesPerSheet)) * plan.tileDuration
+        var set = Element("AdaptationSet", [("id", String(id)), ("contentType", "image"), ("mimeType", "image/jpeg")])
+        var representation = Element(
+            "Representation",
+            [
+                ("id", plan.id),
+                ("bandwidth", String(HLSPlaylist.peakRate(of: rendition.sheets, targetDuration: target))),
+                ("width", String(plan.sheetSize.width)),
+                ("height", String(plan.sheetSize.height)),
+            ])
+        representation.children = [
+            Element(
+                "EssentialProperty",
+                [
+                    ("schemeIdUri", "http://dashif.org/guidelines/thumbnail_tile"),
+                    ("value", "\(plan.columns)x\(plan.rows)"),
+                ]),
+            Element(
+                "SegmentTemplate",
+                [
+                    ("timescale", String(duration.den)), ("duration", String(duration.num)), ("media", names.media),
+                    ("startNumber", "1"),
+                ]),
+        ]
+        set.children = [representation]
         return set
     }
 

@@ -106,7 +106,7 @@ struct DASHDocument: Equatable {
 
 /// A set of representations between which a player can switch.
 struct DASHAdaptationSet: Equatable {
-    /// `video` or `audio`.
+    /// `video`, `audio` or `image`.
     var contentType: String
     var language: String?
     /// Values of the DASH role scheme, such as `main`.
@@ -126,9 +126,11 @@ struct DASHRepresentation: Equatable {
     var height: Int?
     var frameRate: Rational?
     var audioSamplingRate: Int?
+    /// For images, how many tiles are beside and above each other, such as `5x5`.
+    var tiles: String?
     /// Ticks per second.
     var timescale: Int64 = 1
-    /// The name of the initialization segment, relative to the manifest.
+    /// The name of the initialization segment, relative to the manifest; empty for images.
     var initialization = ""
     var segments: [DASHSegment] = []
 }
@@ -145,7 +147,7 @@ struct DASHSegment: Equatable {
 /// A SegmentTemplate or SegmentList with its SegmentTimeline, before they are resolved for a representation.
 private struct Addresses {
     enum Names {
-        case template(initialization: String, media: String, startNumber: Int64)
+        case template(initialization: String?, media: String, startNumber: Int64)
         case list(initialization: String?, media: [String])
     }
 
@@ -209,6 +211,10 @@ private final class Reader {
             try extend(&setAddresses, attributes)
         case "MPD/Period/AdaptationSet/Representation":
             representation = try readRepresentation(attributes)
+        case "MPD/Period/AdaptationSet/Representation/EssentialProperty":
+            if attributes["schemeIdUri"] == "http://dashif.org/guidelines/thumbnail_tile" {
+                representation?.tiles = attributes["value"]
+            }
         case "MPD/Period/AdaptationSet/Representation/SegmentTemplate":
             addresses = try readTemplate(attributes)
         case "MPD/Period/AdaptationSet/Representation/SegmentList":
@@ -253,7 +259,8 @@ private final class Reader {
             throw error("a Representation without an id, or with spaces in it")
         }
         guard ids.insert(id).inserted else { throw error("a second Representation with this id") }
-        guard let codecs = attributes["codecs"] else { throw error("codecs is missing") }
+        // The type of images says it all.
+        guard let codecs = attributes["codecs"] ?? (isImage ? "" : nil) else { throw error("codecs is missing") }
         var result = DASHRepresentation(id: id, bandwidth: try number(attributes, "bandwidth", 1...), codecs: codecs)
         if attributes["width"] != nil { result.width = Int(try number(attributes, "width", 1...)) }
         if attributes["height"] != nil { result.height = Int(try number(attributes, "height", 1...)) }
@@ -270,7 +277,8 @@ private final class Reader {
     }
 
     private func readTemplate(_ attributes: [String: String]) throws(DASHParseError) -> Addresses {
-        guard let initialization = attributes["initialization"], let media = attributes["media"] else {
+        let initialization = attributes["initialization"]
+        guard initialization != nil || isImage, let media = attributes["media"] else {
             throw error("a SegmentTemplate without initialization or media")
         }
         return try read(
@@ -286,11 +294,22 @@ private final class Reader {
     }
 
     private func read(_ attributes: [String: String], _ names: Addresses.Names) throws(DASHParseError) -> Addresses {
-        guard attributes["duration"] == nil, attributes["presentationTimeOffset"] ?? "0" == "0" else {
+        guard attributes["duration"] == nil || isImage, attributes["presentationTimeOffset"] ?? "0" == "0" else {
             throw error("segments with duration or presentationTimeOffset")
         }
-        return Addresses(timescale: try number(attributes, "timescale", 1..., default: 1), names: names)
+        var addresses = Addresses(timescale: try number(attributes, "timescale", 1..., default: 1), names: names)
+        if isImage {
+            // Segments of equal duration until the end of the presentation.
+            let duration = try number(attributes, "duration", 1...)
+            let count = (document.duration * Rational(addresses.timescale) / Rational(duration)).ceil
+            guard count < DASHParser.maximumSegments else { throw tooManySegments }
+            guard !duration.multipliedReportingOverflow(by: count).overflow else { throw error("a time beyond 64 bits") }
+            if count > 0 { addresses.runs = [(0, duration, count)] }
+        }
+        return addresses
     }
+
+    private var isImage: Bool { self.set?.contentType == "image" }
 
     private func appendToList(initialization: String) throws(DASHParseError) {
         guard case .list(nil, let names) = addresses?.names else { throw error("a second Initialization") }
@@ -330,7 +349,9 @@ private final class Reader {
         representation.timescale = addresses.timescale
         switch addresses.names {
         case .template(let initialization, let media, let startNumber):
-            representation.initialization = try fill(initialization, representation, number: nil, time: nil)
+            if let initialization {
+                representation.initialization = try fill(initialization, representation, number: nil, time: nil)
+            }
             var number = startNumber
             let named = representation
             try resolve(addresses, into: &representation) { start throws(DASHParseError) in

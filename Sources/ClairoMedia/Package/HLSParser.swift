@@ -15,10 +15,11 @@ enum HLSParser {
 
     private static let mediaTags: Set<Substring> = [
         "#EXTINF", "#EXT-X-TARGETDURATION", "#EXT-X-MEDIA-SEQUENCE", "#EXT-X-PLAYLIST-TYPE", "#EXT-X-MAP",
-        "#EXT-X-BYTERANGE", "#EXT-X-ENDLIST", "#EXT-X-I-FRAMES-ONLY",
+        "#EXT-X-BYTERANGE", "#EXT-X-ENDLIST", "#EXT-X-I-FRAMES-ONLY", "#EXT-X-IMAGES-ONLY", "#EXT-X-TILES",
     ]
     private static let masterTags: Set<Substring> = [
         "#EXT-X-MEDIA", "#EXT-X-STREAM-INF", "#EXT-X-I-FRAME-STREAM-INF", "#EXT-X-SESSION-DATA", "#EXT-X-SESSION-KEY",
+        "#EXT-X-IMAGE-STREAM-INF",
     ]
     private static let refusedTags: Set<Substring> = [
         "#EXT-X-KEY", "#EXT-X-SESSION-KEY", "#EXT-X-DISCONTINUITY", "#EXT-X-DISCONTINUITY-SEQUENCE", "#EXT-X-GAP",
@@ -55,6 +56,8 @@ enum HLSParser {
                 pending = try attributes(line)
             case "#EXT-X-I-FRAME-STREAM-INF":
                 master.iframeStreams.append(try HLSIFrameStream(try attributes(line)))
+            case "#EXT-X-IMAGE-STREAM-INF":
+                master.imageStreams.append(try HLSImageStream(try attributes(line)))
             default:
                 break
             }
@@ -79,6 +82,7 @@ enum HLSParser {
         var once: Set<Substring> = []
         var duration: (text: String, value: Rational, line: Line)?
         var range: (length: Int64, offset: Int64?, line: Line)?
+        var tiles: HLSTiles?
         for line in try lines(utf8) {
             guard let tag = line.tag else {
                 guard let extinf = duration else { throw line.error("a segment without EXTINF before it") }
@@ -88,9 +92,10 @@ enum HLSParser {
                 if let range {
                     segment.byteRange = try byteRange(range, of: segment.uri, after: playlist.segments.last)
                 }
+                segment.tiles = tiles
                 guard playlist.segments.count < maximumEntries else { throw line.error("too many segments") }
                 playlist.segments.append(segment)
-                (duration, range) = (nil, nil)
+                (duration, range, tiles) = (nil, nil, nil)
                 continue
             }
             try refuse(tag, masterTags, line, "a tag of multivariant playlists in a media playlist")
@@ -112,6 +117,11 @@ enum HLSParser {
             case "#EXT-X-I-FRAMES-ONLY":
                 try line.onlyOnce(&once).expectNoValue()
                 playlist.isIFramesOnly = true
+            case "#EXT-X-IMAGES-ONLY":
+                try line.onlyOnce(&once).expectNoValue()
+                playlist.isImagesOnly = true
+            case "#EXT-X-TILES":
+                tiles = try HLSTiles(try attributes(line))
             case "#EXT-X-ENDLIST":
                 try line.onlyOnce(&once).expectNoValue()
                 playlist.hasEndList = true
@@ -307,6 +317,7 @@ struct HLSMaster: Equatable {
     var media: [HLSMedia] = []
     var variants: [HLSVariant] = []
     var iframeStreams: [HLSIFrameStream] = []
+    var imageStreams: [HLSImageStream] = []
 }
 
 /// An EXT-X-MEDIA tag.
@@ -388,6 +399,25 @@ struct HLSIFrameStream: Equatable {
     }
 }
 
+/// An EXT-X-IMAGE-STREAM-INF tag.
+struct HLSImageStream: Equatable {
+    var uri: String
+    /// Bits per second.
+    var bandwidth: Int64
+    var codecs: [String]
+    /// The size of a tile.
+    var resolution: FrameSize?
+    var line: Int
+
+    init(_ attributes: HLSAttributes) throws(HLSParseError) {
+        uri = try attributes.required("URI", attributes.quoted("URI"))
+        bandwidth = try attributes.required("BANDWIDTH", attributes.rate("BANDWIDTH"))
+        codecs = try attributes.codecs()
+        resolution = try attributes.resolution()
+        line = attributes.line.number
+    }
+}
+
 /// A parsed media playlist.
 struct HLSMediaPlaylist: Equatable {
     /// The version; 1 if the tag is missing (RFC 8216, 4.3.1.2).
@@ -399,6 +429,7 @@ struct HLSMediaPlaylist: Equatable {
     var type: String?
     var hasIndependentSegments = false
     var isIFramesOnly = false
+    var isImagesOnly = false
     var hasEndList = false
     /// URI of the initialization segment.
     var map: String?
@@ -416,6 +447,30 @@ struct HLSSegment: Equatable {
     var byteRange: Range<Int64>?
     /// The line of the URI.
     var line: Int
+    /// The pictures in it, if it is a sheet of several.
+    var tiles: HLSTiles?
+}
+
+/// An EXT-X-TILES tag.
+struct HLSTiles: Equatable {
+    /// The size of a tile.
+    var size: FrameSize
+    var columns: Int
+    var rows: Int
+    /// The seconds from one tile to the next.
+    var duration: Rational
+
+    init(_ attributes: HLSAttributes) throws(HLSParseError) {
+        size = try attributes.required("RESOLUTION", attributes.size("RESOLUTION"))
+        // The layout has the form of a size.
+        let layout = try attributes.required("LAYOUT", attributes.size("LAYOUT"))
+        (columns, rows) = (layout.width, layout.height)
+        let text = try attributes.required("DURATION", attributes.enumerated("DURATION"))
+        guard let seconds = StrictNumber.decimal(text), seconds > .zero else {
+            throw attributes.line.error("DURATION is not a time")
+        }
+        duration = seconds
+    }
 }
 
 /// An attribute list and its line. The accessors check an attribute's type and return nil for a missing one.
@@ -469,12 +524,14 @@ struct HLSAttributes {
         return codecs.map(String.init)
     }
 
-    func resolution() throws(HLSParseError) -> FrameSize? {
-        guard let text = try enumerated("RESOLUTION") else { return nil }
+    func resolution() throws(HLSParseError) -> FrameSize? { try size("RESOLUTION") }
+
+    func size(_ name: String) throws(HLSParseError) -> FrameSize? {
+        guard let text = try enumerated(name) else { return nil }
         let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { StrictNumber.integer($0) }
         guard sides.count == 2, let width = sides[0], let height = sides[1],
             (1...65_536).contains(width), (1...65_536).contains(height)
-        else { throw line.error("RESOLUTION is not <width>x<height>") }
+        else { throw line.error("\(name) is not <width>x<height>") }
         return FrameSize(width: Int(width), height: Int(height))
     }
 

@@ -53,6 +53,7 @@ enum HLSPlaylist {
             lines.append(track.playlistKey.rawValue)
         }
         lines += presentation.video.compactMap(iframeStreamLine)
+        lines += presentation.images.map(imageStreamLine)
         return text(lines)
     }
 
@@ -159,13 +160,49 @@ enum HLSPlaylist {
         return text(lines)
     }
 
+    // MARK: Images
+
+    /// The line for a storyboard, from the specification of image media playlists, which Roku and shaka-player read
+    /// (https://github.com/image-media-playlist/spec). Others ignore it. RESOLUTION is the size of a tile.
+    private static func imageStreamLine(_ rendition: ImageRendition) -> String {
+        let attributes = [
+            "BANDWIDTH=\(peakRate(of: rendition.sheets, targetDuration: targetDuration(of: rendition.sheets)))",
+            "RESOLUTION=\(rendition.plan.tile)",
+            "CODECS=\(quoted("jpeg"))",
+            "URI=\(quoted(rendition.plan.playlistKey.rawValue))",
+        ]
+        return "#EXT-X-IMAGE-STREAM-INF:" + attributes.joined(separator: ",")
+    }
+
+    /// Makes the image playlist of a storyboard.
+    static func images(_ rendition: ImageRendition) -> String {
+        let plan = rendition.plan
+        var lines = [
+            "#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:\(targetDuration(of: rendition.sheets))",
+            "#EXT-X-MEDIA-SEQUENCE:1", "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-IMAGES-ONLY",
+        ]
+        let tiles = [
+            "RESOLUTION=\(plan.tile)", "LAYOUT=\(plan.columns)x\(plan.rows)",
+            "DURATION=\(decimal(plan.tileDuration, places: 6))",
+        ]
+        var clock = MicrosecondClock()
+        for (sheet, key) in zip(rendition.sheets, plan.sheetKeys) {
+            lines.append("#EXTINF:\(clock.advance(by: sheet.duration)),")
+            // Players look for the layout at each segment.
+            lines.append("#EXT-X-TILES:" + tiles.joined(separator: ","))
+            lines.append(OutputLayout.fileName(of: key))
+        }
+        lines.append("#EXT-X-ENDLIST")
+        return text(lines)
+    }
+
     /// The EXT-X-TARGETDURATION of all media playlists, in seconds. Apple requires audio and video to agree.
     static func targetDuration(of presentation: Presentation) -> Int {
         targetDuration(of: presentation.renditions.flatMap(\.segments))
     }
 
     /// The longest segment rounded to the nearest second, at least 1.
-    private static func targetDuration(of segments: [MeasuredSegment]) -> Int {
+    static func targetDuration(of segments: [MeasuredSegment]) -> Int {
         let longest = segments.map(\.duration).max() ?? .zero
         // Rounds the printed EXTINF, which may be above the exact value by less than a microsecond.
         let printed = Rational((longest * Rational(1_000_000)).ceil, 1_000_000)

@@ -33,9 +33,10 @@ struct Packager {
         let renditions = plan.mediaRenditions
         // Every progressive file contains the default audio, so it is measured before the rungs.
         var defaultAudio: ProgressiveMP4.Track?
+        let images = ImageMaker(plan, store: store, control: control)
         for rendition in renditions.filter({ $0.kind == .audio }) + renditions.filter({ $0.kind != .audio }) {
-            let measured = try measure(rendition)
-            files += measured.files
+            let measured = try measure(rendition, images: rendition.folder == images?.rung.folder ? images : nil)
+            if plan.publishesSegments { files += measured.files }
             rendition.add(
                 to: &presentation, codec: try rendition.codecString(initSegment: measured.initSegment),
                 initBytes: measured.initSegment.count, segments: measured.segments)
@@ -49,6 +50,10 @@ struct Packager {
                 if plan.video == nil { files.append(try writeMP4([track], to: rendition.mp4Key)) }
             case .audio, .text, .image: break
             }
+        }
+        if let made = try images?.finish() {
+            presentation.images = [made.storyboard].compactMap { $0 }
+            for file in made.files { files.append(try put(file.data, file.key)) }
         }
         let master = try writePlaylists(presentation, files: &files)
         return Result(presentation: presentation, files: files.sorted { $0.key < $1.key }, master: master)
@@ -71,7 +76,8 @@ struct Packager {
         return (data, record)
     }
 
-    private func measure(_ rendition: any MediaRendition) throws -> Measured {
+    /// - Parameter images: Looks at the segments while they are in memory.
+    private func measure(_ rendition: any MediaRendition, images: ImageMaker?) throws -> Measured {
         let (initSegment, initRecord) = try read(rendition.initKey)
         try rendition.check(initSegment: initSegment)
         let priming = InitSegment.priming(of: initSegment)
@@ -83,6 +89,7 @@ struct Packager {
             result.segments.append(
                 try rendition.measure(fragments, bytes: data.count, index: index, priming: priming))
             result.chunks += rendition.progressiveChunks(fragments, index: index)
+            try images?.add(initSegment: initSegment, segment: data, index: index)
         }
         return result
     }
@@ -92,6 +99,11 @@ struct Packager {
     }
 
     // MARK: Writing
+
+    private func put(_ data: Data, _ key: ObjectKey) throws -> FileRecord {
+        try store.put(data, at: key)
+        return record(key, data)
+    }
 
     private func progressiveTrack(
         _ rendition: any MediaRendition, _ measured: Measured
@@ -109,15 +121,7 @@ struct Packager {
     }
 
     private func writePlaylists(_ presentation: Presentation, files: inout [FileRecord]) throws -> Data? {
-        func put(_ text: String, _ key: ObjectKey) throws {
-            let data = Data(text.utf8)
-            try store.put(data, at: key)
-            files.append(record(key, data))
-        }
-        if let video = plan.video, let poster = try Poster(plan: plan, video: video, store: store).make() {
-            try store.put(poster, at: OutputLayout.poster)
-            files.append(record(OutputLayout.poster, poster))
-        }
+        func put(_ text: String, _ key: ObjectKey) throws { files.append(try self.put(Data(text.utf8), key)) }
         if plan.settings.formats.contains(.dash) { try put(DASHManifest.mpd(presentation), OutputLayout.dashManifest) }
         guard plan.settings.formats.contains(.hls) else { return nil }
         let target = HLSPlaylist.targetDuration(of: presentation)
@@ -133,6 +137,7 @@ struct Packager {
                 try put(HLSPlaylist.iframes(segments: rendition.segments, initName: initName, fileName: fileName), key)
             }
         }
+        for image in presentation.images { try put(HLSPlaylist.images(image), image.plan.playlistKey) }
         let master = Data(HLSPlaylist.master(presentation).utf8)
         files.append(record(OutputLayout.masterPlaylist, master))
         return master

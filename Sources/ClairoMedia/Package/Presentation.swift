@@ -7,12 +7,17 @@ public struct Presentation: Sendable, Hashable {
     public var video: [VideoRendition]
     /// The audio tracks, the default track first.
     public var audio: [AudioRendition]
+    /// The storyboard, if there is one.
+    public var images: [ImageRendition]
     /// The duration of the output.
     public var duration: Rational
 
-    public init(video: [VideoRendition], audio: [AudioRendition], duration: Rational) {
+    public init(
+        video: [VideoRendition], audio: [AudioRendition], images: [ImageRendition] = [], duration: Rational
+    ) {
         self.video = video
         self.audio = audio
+        self.images = images
         self.duration = duration
     }
 }
@@ -96,6 +101,28 @@ public struct AudioRendition: Sendable, Hashable {
         self.codec = codec
         self.initBytes = initBytes
         self.segments = segments
+    }
+}
+
+/// A storyboard and its written sheets.
+public struct ImageRendition: Sendable, Hashable {
+    /// The plan.
+    public var plan: ImagePlan
+    /// The size of each sheet in bytes.
+    public var sheetBytes: [Int]
+
+    public init(plan: ImagePlan, sheetBytes: [Int]) {
+        self.plan = plan
+        self.sheetBytes = sheetBytes
+    }
+
+    /// The sheets as segments: each lasts from its first tile to that of the next sheet.
+    public var sheets: [MeasuredSegment] {
+        sheetBytes.enumerated().map { index, bytes in
+            let tiles = plan.tiles(ofSheet: index)
+            let duration = plan.start(ofTile: tiles.upperBound) - plan.start(ofTile: tiles.lowerBound)
+            return MeasuredSegment(duration: duration, bytes: bytes)
+        }
     }
 }
 

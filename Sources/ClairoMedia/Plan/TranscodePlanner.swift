@@ -51,7 +51,8 @@ public enum TranscodePlanner {
             [video?.streamIndex].compactMap { $0 } + audio.map(\.streamIndex)
                 + audio.compactMap(\.pairedStreamIndex))
         let plan = Plan(
-            source: fingerprint, settings: settings, origin: origin, video: video, audio: audio, chunks: chunks,
+            source: fingerprint, settings: settings, origin: origin, video: video, audio: audio,
+            images: settings.storyboard ? video.flatMap(ImagePlan.init(storyboardOf:)).map { [$0] } : nil, chunks: chunks,
             prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings),
             corrections: scan.corrections.filter { used.contains($0.key) }, parts: scan.parts)
         try CostLimits(cpuHours: limits.maxCPUHours).check(

@@ -28,16 +28,21 @@ extension Verifier {
     /// Decodes all renditions. Returns the results by folder.
     func decodeRenditions(_ manifest: OutputManifest, _ checks: inout Checks) throws -> [String: CheckedRendition] {
         var decoded: [String: CheckedRendition] = [:]
+        guard manifest.plan.publishesSegments else { return try decodeProgressive(manifest.plan, &checks) }
         for rendition in manifest.plan.mediaRenditions {
             decoded[rendition.folder] = try rendition.decode(with: self, &checks)
         }
-        if let rungs = manifest.plan.video?.rungs {
-            let ends = Set(rungs.compactMap { decoded[$0.folder]?.end })
-            checks.expect(
-                ends.count == 1, "duration", "all rungs", "every rung lasts \(clock(ends.first?.doubleValue ?? 0))",
-                "the rungs end at \(ends.map { clock($0.doubleValue) }.sorted().joined(separator: ", "))")
-        }
+        checkEnds(manifest.plan, decoded, &checks)
         return decoded
+    }
+
+    /// Checks that all rungs end together.
+    func checkEnds(_ plan: Plan, _ decoded: [String: CheckedRendition], _ checks: inout Checks) {
+        guard let rungs = plan.video?.rungs else { return }
+        let ends = Set(rungs.compactMap { decoded[$0.folder]?.end })
+        checks.expect(
+            ends.count == 1, "duration", "all rungs", "every rung lasts \(clock(ends.first?.doubleValue ?? 0))",
+            "the rungs end at \(ends.map { clock($0.doubleValue) }.sorted().joined(separator: ", "))")
     }
 
     /// Decodes each segment on its own, as a player does after a seek. A segment must begin with a key frame, not

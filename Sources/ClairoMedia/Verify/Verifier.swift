@@ -59,6 +59,7 @@ public struct Verifier {
             if manifest.plan.settings.formats.contains(.hls) { try checkHLS(manifest, decoded, &checks) }
             if manifest.plan.settings.formats.contains(.dash) { try checkDASH(manifest, &checks) }
             if manifest.plan.settings.formats.contains(.mp4) { try checkProgressive(manifest, &checks) }
+            try checkImages(manifest, &checks)
             return checks.report
         } catch let error as ClairoError {
             throw error
@@ -91,7 +92,7 @@ public struct Verifier {
 
     /// Checks that every file exists with its recorded checksum and that the output folders hold no other files.
     private func checkFiles(_ manifest: OutputManifest, _ checks: inout Checks) throws {
-        let segments = Set(manifest.plan.segmentKeys.map(\.rawValue))
+        let segments = Set(manifest.plan.publishesSegments ? manifest.plan.segmentKeys.map(\.rawValue) : [])
         for file in manifest.files where measured == nil || !segments.contains(file.key) {
             try control.checkCancellation()
             let key = ObjectKey(file.key)
@@ -122,13 +123,17 @@ public struct Verifier {
                 found.bytes == file.bytes
                     ? "its SHA-256 is not the recorded one" : "it has \(found.bytes) bytes instead of \(file.bytes)")
         }
-        let known = Set(manifest.files.map(\.key))
+        var known = Set(manifest.files.map(\.key))
         checks.expect(
             segments.isSubset(of: known), "manifest", "clairo.json", "every planned segment is recorded",
             "planned but not recorded: \(segments.subtracting(known).sorted().prefix(3).joined(separator: ", "))")
         // With several workers, one that lost its claim may write at any time.
         guard measured == nil else { return }
-        let folders = manifest.plan.renditions.map(\.folder) + [OutputLayout.progressiveFolder]
+        // A job removes segments that it does not publish when the output has passed.
+        if !pending.isEmpty { known.formUnion(manifest.plan.segmentKeys.map(\.rawValue)) }
+        let folders =
+            manifest.plan.renditions.map(\.folder) + (manifest.plan.images ?? []).map(\.folder)
+            + [OutputLayout.progressiveFolder]
         let present = try folders.flatMap { try store.list(prefix: $0 + "/") }.map(\.rawValue)
         let unknown = present.filter { !known.contains($0) }
         checks.expect(

@@ -29,6 +29,7 @@ struct ContentType {
             case "mp4": ("video/mp4", .media, false)
             case "jpg", "jpeg": ("image/jpeg", .media, false)
             case "png": ("image/png", .media, false)
+            case "webp": ("image/webp", .media, false)
             case "vtt": ("text/vtt; charset=utf-8", .media, true)
             case "json": ("application/json", Self.isManifest(key) ? .playlist : .other, false)
             default: ("application/octet-stream", .other, false)
