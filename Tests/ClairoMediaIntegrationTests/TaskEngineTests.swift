@@ -134,8 +134,10 @@ import Testing
             #expect(streams.contains { $0["codec_type"] == "audio" })
         }
         let mpd = try String(contentsOfFile: scratch.path("out/manifest.mpd"), encoding: .utf8)
-        #expect(mpd.contains("isoff-main"))
-        #expect(mpd.contains("SegmentList"))
+        // Only names of several attempts fit no template.
+        let isMixed = (1..<4).contains(again.count)
+        #expect(mpd.contains("isoff-main") == isMixed)
+        #expect(mpd.contains("SegmentList") == isMixed)
         #expect(try mpd.contains("-3.m4s") && String(decoding: job.output.get("master.m3u8"), as: UTF8.self) != "")
     }
 

@@ -18,7 +18,7 @@ import Testing
             DASHManifest.mpd(SamplePresentation.make()) == #"""
                 <?xml version="1.0" encoding="UTF-8"?>
                 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" \#
-                type="static" mediaPresentationDuration="PT14.014S" minBufferTime="PT12S">
+                type="static" mediaPresentationDuration="PT14.014S" minBufferTime="PT6.016S">
                   <Period id="0" start="PT0S">
                     <AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true" \#
                 startWithSAP="1" par="16:9" maxWidth="1920" maxHeight="1080" maxFrameRate="24000/1001">
@@ -105,6 +105,65 @@ import Testing
         }
     }
 
+    @Test func aLaterAttemptThatMadeAllSegmentsIsPartOfTheTemplate() throws {
+        var rendition = SamplePresentation.hd
+        rendition.rung.laterAttempts = [0..<2, 2..<3].map { SegmentAttempt(segments: $0, attempt: 3) }
+        let text = DASHManifest.mpd(SamplePresentation.make(video: [rendition], audio: []))
+        #expect(text.contains("initialization=\"video/$RepresentationID$/init-3.mp4\""))
+        let document = try DASHParser.parse(Data(text.utf8))
+        #expect(document.profiles == ["urn:mpeg:dash:profile:isoff-live:2011"])
+        let video = try #require(document.adaptationSets.first?.representations.first)
+        #expect(video.initialization == rendition.rung.initKey.rawValue)
+        #expect(video.segments.map(\.name) == (0..<3).map { rendition.rung.segmentKey($0).rawValue })
+    }
+
+    /// dash.js 5.1 stops at a segment of a list that has a SegmentTimeline.
+    @Test func segmentsOfSeveralAttemptsAreListedWithAConstantDuration() throws {
+        var rendition = SamplePresentation.sd
+        rendition.rung.laterAttempts = [SegmentAttempt(segments: 1..<2, attempt: 2)]
+        let text = DASHManifest.mpd(SamplePresentation.make(video: [rendition]))
+        #expect(
+            text.contains(
+                """
+                        <SegmentList timescale="24000" duration="144144">
+                          <Initialization sourceURL="video/720p/init.mp4"/>
+                          <SegmentURL media="video/720p/00001.m4s"/>
+                          <SegmentURL media="video/720p/00002-2.m4s"/>
+                          <SegmentURL media="video/720p/00003.m4s"/>
+                        </SegmentList>
+
+                """))
+        let document = try DASHParser.parse(Data(text.utf8))
+        #expect(document.profiles == ["urn:mpeg:dash:profile:isoff-main:2011"])
+        let video = try #require(document.adaptationSets.first?.representations.first)
+        // The last one ends with the period.
+        #expect(video.segments.map(\.duration) == rendition.segments.map(\.duration))
+    }
+
+    @Test(arguments: [
+        "duration=\"0\"", "duration=\"x\"", "duration=\"9223372036854775807\"",
+        "duration=\"2\" presentationTimeOffset=\"1\"", "",
+    ])
+    func invalidListsAreErrors(attributes: String) {
+        let text = """
+            <MPD mediaPresentationDuration="PT4S"><Period><AdaptationSet><Representation id="v" bandwidth="1" codecs="c">
+            <SegmentList \(attributes)><Initialization sourceURL="i"/><SegmentURL media="a"/><SegmentURL media="b"/>
+            <SegmentURL media="c"/></SegmentList></Representation></AdaptationSet></Period></MPD>
+            """
+        #expect(Self.error(text) != nil)
+    }
+
+    /// The declared rate is that of the busiest run, here of the first three segments: 16 Mbit in 14 s. The first takes
+    /// 7 s then, and the second and the third 3.5 s each, although they last 2 s.
+    @Test func theBufferTimeIsTheWorstBacklogAtTheDeclaredRate() throws {
+        var rendition = SamplePresentation.hd
+        rendition.segments = [(10, 1_000_000), (2, 500_000), (2, 500_000), (10, 100_000)].map {
+            MeasuredSegment(duration: Rational($0.0), bytes: $0.1)
+        }
+        let text = DASHManifest.mpd(SamplePresentation.make(video: [rendition], audio: []))
+        #expect(text.contains("minBufferTime=\"PT7S\""))
+    }
+
     @Test func anAudioOnlyOutputHasOnlyAudioSets() throws {
         let text = DASHManifest.mpd(SamplePresentation.make(video: []))
         #expect(!text.contains("video"))
@@ -123,7 +182,7 @@ import Testing
         #expect(text.contains("<S t=\"0\" d=\"512\"/>"))
         #expect(text.contains("par=\"76:135\""))
         #expect(text.contains("frameRate=\"25\""))
-        #expect(text.contains("mediaPresentationDuration=\"PT0.04S\" minBufferTime=\"PT2S\""))
+        #expect(text.contains("mediaPresentationDuration=\"PT0.04S\" minBufferTime=\"PT0.04S\""))
         #expect(try DASHParser.parse(Data(text.utf8)).duration == Rational(1, 25))
     }
 

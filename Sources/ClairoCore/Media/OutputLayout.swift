@@ -111,10 +111,13 @@ public enum OutputLayout {
     /// Whether a key is a progressive MP4.
     public static func isProgressive(_ key: ObjectKey) -> Bool { key.rawValue.hasPrefix("\(progressiveFolder)/") }
 
-    /// DASH's templates for the keys of the first attempt (ISO/IEC 23009-1, 5.3.9.4.4).
-    public static func dashTemplates(_ kind: RenditionKind) -> (initialization: String, media: String) {
+    /// DASH's templates for the keys of an attempt that made all segments (ISO/IEC 23009-1, 5.3.9.4.4).
+    public static func dashTemplates(
+        _ kind: RenditionKind, attempt: Int = 1
+    ) -> (initialization: String, media: String) {
         let folder = folder(kind, "$RepresentationID$")
-        return ("\(folder)/init.mp4", "\(folder)/$Number%05d$.\(segmentExtension(of: kind))")
+        func name(_ file: String) -> String { ObjectKey("\(folder)/\(file)").ofAttempt(attempt).rawValue }
+        return (name("init.mp4"), name("$Number%05d$.\(segmentExtension(of: kind))"))
     }
 
     /// Whether a key may be part of an output. The folder may hold other files too.

@@ -3,23 +3,24 @@ import ClairoCore
 /// Writes the DASH manifest (ISO/IEC 23009-1): a static MPD with one period that uses the segments of the HLS
 /// playlists.
 ///
-/// `$Number$`, counted from 1, addresses the segments by their names. A SegmentTimeline gives their times in exact
-/// ticks of the segments' timescale. Despite its name, the live profile is the one for templates. If a rendition has
-/// segments of later attempts, their names fit no template, so the manifest lists them and declares the main profile.
+/// `$Number$`, counted from 1, addresses the segments by their names, which also contain the attempt if a later one made
+/// all of them. A SegmentTimeline gives their times in exact ticks of the segments' timescale. Despite its name, the live
+/// profile is the one for templates. If several attempts made a rendition, its names fit no template, so the manifest
+/// lists them and declares the main profile. Such a list has a constant duration and no SegmentTimeline: dash.js stops at
+/// a segment of a list with both.
 /// It does not declare the CMAF profile, because copied renditions may violate its rules for brands and switching sets.
 enum DASHManifest {
     static func mpd(_ presentation: Presentation) -> String {
         let target = HLSPlaylist.targetDuration(of: presentation)
-        let isRegular = presentation.renditions.allSatisfy(\.hasPlainNames)
+        let isRegular = presentation.renditions.allSatisfy { $0.onlyAttempt != nil }
         var root = Element(
             "MPD",
             [
                 ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
                 ("profiles", "urn:mpeg:dash:profile:isoff-\(isRegular ? "live" : "main"):2011"),
                 ("type", "static"),
-                ("mediaPresentationDuration", isoDuration(presentation.duration)),
-                // Peak rates are measured over about one segment, so two segments are enough to start with.
-                ("minBufferTime", isoDuration(Rational(Int64(target) * 2))),
+                ("mediaPresentationDuration", isoDuration(presentation.longestDuration)),
+                ("minBufferTime", isoDuration(bufferTime(presentation, targetDuration: target))),
             ])
         var period = Element("Period", [("id", "0"), ("start", "PT0S")])
         if !presentation.video.isEmpty {
@@ -34,6 +35,23 @@ enum DASHManifest {
         }
         root.children.append(period)
         return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.text(indent: 0)
+    }
+
+    /// The time that a player has to buffer at the start of any segment, over a network with exactly the declared rate of
+    /// the representation, so that every segment is complete when it begins to play. Rounded up to a millisecond.
+    private static func bufferTime(_ presentation: Presentation, targetDuration: Int) -> Rational {
+        let needs = presentation.renditions.map { rendition in
+            let rate = Double(HLSPlaylist.peakRate(of: rendition.segments, targetDuration: targetDuration))
+            var (need, backlog) = (0.0, 0.0)
+            for segment in rendition.segments where rate > 0 {
+                // The worst start is the segment from which the network falls behind the most.
+                backlog = max(backlog, 0) + Double(segment.bytes * 8) / rate
+                need = max(need, backlog)
+                backlog -= segment.duration.doubleValue
+            }
+            return need
+        }
+        return Rational(Int64(((needs.max() ?? 0) * 1000 - 0.001).rounded(.up)), 1000)
     }
 
     private static func videoSet(_ renditions: [VideoRendition], targetDuration: Int) -> Element {
@@ -147,11 +165,11 @@ enum DASHManifest {
     }
 
     private static func segmentInformation(_ rendition: any MeasuredRendition) -> Element {
-        rendition.hasPlainNames ? segmentTemplate(rendition) : segmentList(rendition)
+        rendition.onlyAttempt.map { segmentTemplate(rendition, attempt: $0) } ?? segmentList(rendition)
     }
 
-    private static func segmentTemplate(_ rendition: any MeasuredRendition) -> Element {
-        let names = OutputLayout.dashTemplates(rendition.keys.kind)
+    private static func segmentTemplate(_ rendition: any MeasuredRendition, attempt: Int) -> Element {
+        let names = OutputLayout.dashTemplates(rendition.keys.kind, attempt: attempt)
         var template = Element(
             "SegmentTemplate",
             [
@@ -166,11 +184,12 @@ enum DASHManifest {
 
     private static func segmentList(_ rendition: any MeasuredRendition) -> Element {
         let keys = rendition.keys
-        var list = Element("SegmentList", [("timescale", String(rendition.timescale))])
+        // All segments but the last are equally long: only video is made in parts, and its grid is regular.
+        let ticks = runs(of: rendition.segments, timescale: rendition.timescale).first?.ticks ?? 1
+        var list = Element(
+            "SegmentList", [("timescale", String(rendition.timescale)), ("duration", String(ticks))])
         // The schema fixes the order of the children.
-        list.children = [
-            Element("Initialization", [("sourceURL", keys.initKey.rawValue)]), timeline(rendition),
-        ]
+        list.children = [Element("Initialization", [("sourceURL", keys.initKey.rawValue)])]
         list.children += rendition.segments.indices.map {
             Element("SegmentURL", [("media", keys.segmentKey($0).rawValue)])
         }

@@ -2,7 +2,8 @@ import ClairoCore
 import Foundation
 
 /// Parses a DASH manifest as a player would, for `clairo verify`. It supports what Clairo writes: one static period of
-/// SegmentTemplates or SegmentLists with a SegmentTimeline each. Anything else is an error with its line.
+/// SegmentTemplates with a SegmentTimeline, or SegmentLists with one or with a constant duration. Anything else is an
+/// error with its line.
 ///
 /// The XML is untrusted. A document type declaration is rejected, which excludes entities; only UTF-8 is accepted, so
 /// that none can hide in another encoding. Sizes and counts are limited, and arithmetic is checked for overflow. File
@@ -153,6 +154,8 @@ private struct Addresses {
 
     var timescale: Int64
     var names: Names
+    /// The duration of all segments of a list but the last, in ticks; nil if there is a timeline.
+    var constantDuration: Int64?
     /// Runs of segments of equal duration, in ticks. They are expanded only after a representation's limits are
     /// checked.
     var runs: [(start: Int64, duration: Int64, count: Int64)] = []
@@ -281,6 +284,7 @@ private final class Reader {
         guard initialization != nil || isImage, let media = attributes["media"] else {
             throw error("a SegmentTemplate without initialization or media")
         }
+        guard attributes["duration"] == nil || isImage else { throw error("a SegmentTemplate with duration") }
         return try read(
             attributes,
             .template(
@@ -290,12 +294,14 @@ private final class Reader {
 
     private func readList(_ attributes: [String: String]) throws(DASHParseError) -> Addresses {
         guard addresses == nil else { throw error("a second SegmentList") }
-        return try read(attributes, .list(initialization: nil, media: []))
+        var list = try read(attributes, .list(initialization: nil, media: []))
+        if attributes["duration"] != nil { list.constantDuration = try number(attributes, "duration", 1...) }
+        return list
     }
 
     private func read(_ attributes: [String: String], _ names: Addresses.Names) throws(DASHParseError) -> Addresses {
-        guard attributes["duration"] == nil || isImage, attributes["presentationTimeOffset"] ?? "0" == "0" else {
-            throw error("segments with duration or presentationTimeOffset")
+        guard attributes["presentationTimeOffset"] ?? "0" == "0" else {
+            throw error("segments with presentationTimeOffset")
         }
         var addresses = Addresses(timescale: try number(attributes, "timescale", 1..., default: 1), names: names)
         if isImage {
@@ -328,6 +334,7 @@ private final class Reader {
     /// Adds the segments of one `S` element.
     private func extend(_ addresses: inout Addresses?, _ attributes: [String: String]) throws(DASHParseError) {
         guard let end = addresses?.end else { return }
+        guard addresses?.constantDuration == nil else { throw error("a SegmentTimeline beside duration") }
         let start = try number(attributes, "t", 0..., default: end)
         let duration = try number(attributes, "d", 1...)
         let repeats = try number(attributes, "r", 0..., default: 0)
@@ -345,8 +352,9 @@ private final class Reader {
     private func resolve(
         _ addresses: Addresses, into representation: inout DASHRepresentation
     ) throws(DASHParseError) {
-        guard !addresses.runs.isEmpty else { throw error("no SegmentTimeline, or an empty one") }
         representation.timescale = addresses.timescale
+        if let duration = addresses.constantDuration { return try resolve(addresses, every: duration, &representation) }
+        guard !addresses.runs.isEmpty else { throw error("no SegmentTimeline, or an empty one") }
         switch addresses.names {
         case .template(let initialization, let media, let startNumber):
             if let initialization {
@@ -370,6 +378,27 @@ private final class Reader {
                 return name
             }
             guard names.next() == nil else { throw error("more SegmentURLs than segments") }
+        }
+    }
+
+    /// Resolves a list of equally long segments, the last of which ends with the period.
+    private func resolve(
+        _ addresses: Addresses, every duration: Int64, _ representation: inout DASHRepresentation
+    ) throws(DASHParseError) {
+        guard case .list(let initialization, let names) = addresses.names, !names.isEmpty else {
+            throw error("a SegmentList without segments")
+        }
+        guard let initialization else { throw error("a SegmentList without Initialization") }
+        guard names.count <= segmentsLeft else { throw tooManySegments }
+        segmentsLeft -= names.count
+        representation.initialization = initialization
+        for (index, name) in names.enumerated() {
+            let (ticks, overflow) = Int64(index).multipliedReportingOverflow(by: duration)
+            guard !overflow else { throw error("a time beyond 64 bits") }
+            let start = Rational(ticks, addresses.timescale)
+            var length = Rational(duration, addresses.timescale)
+            if index == names.count - 1, document.duration > start { length = min(length, document.duration - start) }
+            representation.segments.append(DASHSegment(name: name, start: start, duration: length))
         }
     }
 

@@ -144,8 +144,11 @@ protocol MeasuredRendition: Sendable {
 extension MeasuredRendition {
     var bytes: Int64 { Int64(initBytes + segments.reduce(0) { $0 + $1.bytes }) }
     var duration: Rational { segments.reduce(.zero) { $0 + $1.duration } }
-    /// Whether all segment names depend on the segment's index alone.
-    var hasPlainNames: Bool { segments.indices.allSatisfy { keys.attempt(ofSegment: $0) == 1 } }
+    /// The attempt that made all segments; nil if several did.
+    var onlyAttempt: Int? {
+        let first = keys.attempt(ofSegment: 0)
+        return segments.indices.allSatisfy { keys.attempt(ofSegment: $0) == first } ? first : nil
+    }
 }
 
 extension VideoRendition: MeasuredRendition {
@@ -164,6 +167,9 @@ extension AudioRendition: MeasuredRendition {
 extension Presentation {
     /// The rungs from the largest to the smallest, then the audio tracks.
     var renditions: [any MeasuredRendition] { video + audio }
+
+    /// The end of the rendition that lasts longest. The segments of audio without video consist of whole access units.
+    var longestDuration: Rational { (renditions.map(\.duration) + [duration]).max() ?? duration }
 }
 
 extension [MeasuredSegment] {
