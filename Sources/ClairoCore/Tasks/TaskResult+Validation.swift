@@ -239,7 +239,7 @@ extension VideoPlan {
                 && (1...Bounds.counts.upperBound).contains(segmentsPerEncoder)
                 && [0, 90, 180, 270].contains(orientation.rotation)
                 && Bounds.counts.contains(shownFrameCount ?? 0)
-                && abs(Double(sortedTimeDelay ?? 0)) <= 1e15 && source?.isPossible ?? true,
+                && abs(Double(sortedTimeDelay ?? 0)) <= 1e15 && (0...10_000).contains(presentationDelay ?? 0) && source?.isPossible ?? true,
             "the frames of its plan are out of range")
         try expect(
             !rungs.isEmpty && decisions.count <= 1000, "its plan has \(rungs.count) rungs")
@@ -265,6 +265,7 @@ extension AudioPlan {
         try expect(
             language.isPlainWord && (1...8).contains(channels) && (1...1 << 30).contains(bitRate)
                 && Bounds.counts.contains(sampleCount) && (0...sampleCount).contains(sourceSampleCount ?? 0)
+                && Bounds.counts.contains(presentationDelay ?? 0)
                 && last.doubleValue <= 1e10 && laterAttempt == nil && title?.utf8.count ?? 0 <= 4096,
             "the track \(id.prefix(40).debugDescription) of its plan is invalid")
     }

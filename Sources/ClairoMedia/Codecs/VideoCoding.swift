@@ -71,6 +71,6 @@ extension VideoCoding {
         return FragmentWriter.initSegment(
             TrackDescription(
                 rung, of: video, configuration: configuration,
-                priming: Int64(encoder.reorderDelay) * video.grid.ticksPerFrame))
+                priming: Int64(video.presentationDelay ?? encoder.reorderDelay) * video.grid.ticksPerFrame))
     }
 }

@@ -5,8 +5,8 @@ internal import Libav
 /// Encodes one audio track in one pass and writes each segment when it is complete.
 ///
 /// Timestamps place decoded audio on the output timeline (`AudioPlacement`). Silence fills a late start, a gap or a
-/// short end; overlapping audio is dropped. The first segment contains the encoder's priming, and an edit list removes
-/// it, so sample 0 plays at time 0. Two mono streams may be the left and the right channel of one track; each is
+/// short end; overlapping audio is dropped. The first segment contains the encoder's priming and the silence that gives
+/// audio the delay of the video, and an edit list removes both, so sample 0 plays at time 0. Two mono streams may be the left and the right channel of one track; each is
 /// decoded and placed by itself (`SourceTrack`).
 struct AudioTranscoder {
     let source: any ByteSource
@@ -30,9 +30,15 @@ struct AudioTranscoder {
             }
         }
         let sources = try openSources()
-        for start in stride(from: 0, to: track.sampleCount, by: track.frameSamples) {
+        let silence = track.leadingSilence
+        for start in stride(from: 0, to: silence + track.sampleCount, by: track.frameSamples) {
             try control.checkCancellation()
-            let samples: [ArraySlice<Float>] = try sources.flatMap { try $0.take(track.frameSamples) }
+            let leading = min(max(silence - start, 0), track.frameSamples)
+            let samples: [ArraySlice<Float>] = try sources.flatMap { source in
+                try source.take(track.frameSamples - leading).map {
+                    leading == 0 ? $0 : repeatElement(0, count: leading) + $0
+                }
+            }
             let frame = try Frame.audio(channels: samples, sampleRate: AudioPlan.sampleRate, pts: Int64(start))
             try control.clock.measure(.encode) { try encoder.send(frame, pts: Int64(start)) }
             try drain()

@@ -44,7 +44,7 @@ public enum TranscodePlanner {
         let audio = info.primaryAudio.filter { !rightChannels.contains($0.index) }.map { stream in
             let right = scan.pairs[stream.index].flatMap { index in info.audio.first { $0.index == index } }
             return planAudio(
-                stream, right: right, length: length, origin: origin, grid: video?.grid, settings: settings)
+                stream, right: right, length: length, origin: origin, video: video, settings: settings)
         }
         let (chunks, cpuSeconds) = chunks(video, scan: scan, origin: origin, settings: settings)
         let used = Set(
@@ -137,7 +137,8 @@ public enum TranscodePlanner {
             shownFrameCount: scan.video.map {
                 expectedCounts($0, origin: origin, grid: grid).reduce(0) { $0 + $1.shown }
             },
-            sortedTimeDelay: scan.video?.delay)
+            sortedTimeDelay: scan.video?.delay,
+            presentationDelay: presentationDelay(ladder.rungs, frameRate: rate))
     }
 
     /// The counts of all segments if every frame of the source can be decoded. Empty without video.
@@ -204,16 +205,15 @@ public enum TranscodePlanner {
 
     /// - Parameter right: The right channel if the stream is the left one of two mono streams.
     private static func planAudio(
-        _ stream: AudioStream, right: AudioStream?, length: Rational, origin: Rational, grid: SegmentGrid?,
+        _ stream: AudioStream, right: AudioStream?, length: Rational, origin: Rational, video: VideoPlan?,
         settings: TranscodeSettings
     ) -> AudioPlan {
         let channels = stream.channels == 1 && right == nil ? 1 : 2
-        // Audio that ends shortly after the last frame is kept; shorter audio is padded with silence.
+        // Shorter audio is padded with silence.
         let own = Rational(seconds: max(stream.end, right?.end ?? stream.end)) - origin
-        let covered = settings.duration == nil && own > length && own - length <= slack ? own : length
-        let rate = Int64(AudioPlan.sampleRate)
+        let rate = Rational(Int64(AudioPlan.sampleRate))
         let boundaries: [Rational]
-        if let grid {
+        if let grid = video?.grid {
             boundaries = (1..<max(grid.segmentCount, 1)).map {
                 grid.time(ofFrame: grid.frames(ofSegment: $0).lowerBound)
             }
@@ -226,14 +226,22 @@ public enum TranscodePlanner {
         var track = AudioPlan(
             streamIndex: stream.index, pairedStreamIndex: right?.index, language: ISO639.code(stream.language),
             title: title, channels: channels, bitRate: channels == 1 ? 64_000 : 128_000,
-            sampleCount: Int((covered * Rational(rate)).ceil),
-            sourceSampleCount: Int(max(0, (min(own, covered) * Rational(rate)).floor)), segmentBoundaries: boundaries)
+            sampleCount: Int((length * rate).ceil), segmentBoundaries: boundaries)
+        if let video { track.accompany(video) }
+        track.sourceSampleCount = min(Int(max(0, (min(own, length) * rate).floor)), track.sampleCount)
         // A last segment of one or two frames may be too short for an access unit. Its audio ends with the segment
         // before.
         while !track.segmentBoundaries.isEmpty, track.packets(ofSegment: track.segmentCount - 1).isEmpty {
             track.segmentBoundaries.removeLast()
         }
         return track
+    }
+
+    /// The frames by which rungs of all codecs delay presentation: two, as x264 and x265 need for B-frames, or more if a
+    /// copied rung needs more or the priming of audio takes longer.
+    private static func presentationDelay(_ rungs: [Rung], frameRate: Rational) -> Int {
+        let priming = Rational(Int64(AudioCodec.allCases.map(\.priming).max() ?? 0), Int64(AudioPlan.sampleRate))
+        return max(2, Int((priming * frameRate).ceil), rungs.compactMap(\.copyReorderDelay).max() ?? 0)
     }
 
     private static func chunks(
@@ -283,5 +291,17 @@ public enum TranscodePlanner {
         return Prediction(
             bytes: Int64(clampedFrom: (streams + files) * seconds / 8),
             cpuSeconds: cpuSeconds + seconds * 0.03 * Double(audio.count))
+    }
+}
+
+extension AudioPlan {
+    /// Gives the track the delay of a video, and lets it end no later: an access unit that would end after the last frame
+    /// is left out. Only a video that is shorter than an access unit gets one that is longer.
+    mutating func accompany(_ video: VideoPlan) {
+        guard let frames = video.presentationDelay else { return }
+        let rate = Rational(Int64(Self.sampleRate))
+        presentationDelay = Int((video.grid.time(ofFrame: frames) * rate).rounded)
+        let units = (delay + Int((video.grid.duration * rate).floor)) / frameSamples
+        sampleCount = max(units, delay / frameSamples + 1) * frameSamples - delay
     }
 }

@@ -90,7 +90,7 @@ extension Verifier {
         return result
     }
 
-    /// Decodes the whole track and applies the edit list that removes the priming.
+    /// Decodes the whole track and applies the edit list that removes the delay.
     func decode(_ track: AudioPlan, _ checks: inout Checks) throws -> CheckedRendition? {
         guard var whole = try bytes(of: track.initKey) else { return nil }
         let codec = try? track.codecString(initSegment: whole)
@@ -110,14 +110,14 @@ extension Verifier {
             let decoder = try demuxer.makeDecoder(stream: 0)
             result.codec = codec
             let base = Rational(decoder.timeBase)
-            let priming = Rational(Int64(track.priming), Int64(AudioPlan.sampleRate))
+            let delay = Rational(Int64(track.delay), Int64(AudioPlan.sampleRate))
             var position: Rational?
             var gaps = 0
             func take() throws {
                 while case .value(let frame) = try decoder.receive() {
                     let time = Rational(frame.pts ?? 0) * base
-                    // Priming starts before zero. The edit list removes it, which libav does not apply to fragments.
-                    if position == nil { result.start = time < .zero && time >= -priming ? .zero : time }
+                    // The delay lies before zero. The edit list removes it, which libav does not apply to fragments.
+                    if position == nil { result.start = time < .zero && time >= -delay ? .zero : time }
                     if let position, abs((time - position).doubleValue) > 0.001 { gaps += 1 }
                     position = time + Rational(Int64(frame.sampleCount), Int64(max(frame.sampleRate, 1)))
                 }
