@@ -89,7 +89,7 @@ import Testing
         #expect(video.segments.map(\.start) == [.zero, Rational(6006, 1000), Rational(12012, 1000)])
         let audio = try #require(document.adaptationSets.last?.representations.first)
         #expect(audio.audioSamplingRate == 48_000)
-        #expect(audio.segments.map(\.name).last == "audio/fre-128k/00003.m4s")
+        #expect(audio.segments.map(\.name).last == "audio/fre-aac-128k/00003.m4s")
         #expect(audio.segments.map(\.duration) == presentation.audio[1].segments.map(\.duration))
     }
 
@@ -162,6 +162,60 @@ import Testing
         }
         let text = DASHManifest.mpd(SamplePresentation.make(video: [rendition], audio: []))
         #expect(text.contains("minBufferTime=\"PT7S\""))
+    }
+
+    @Test func codecsAndRangesHaveSetsOfTheirOwnAndHDRItsColor() throws {
+        var hdr = SamplePresentation.hd
+        hdr.rung.id = "1080p-hevc-hdr"
+        hdr.rung.codec = .hevc
+        hdr.rung.dynamicRange = .hdr10
+        hdr.color = ColorDescription(primaries: 9, transfer: 16, matrix: 9, isFullRange: false)
+        let text = DASHManifest.mpd(
+            SamplePresentation.make(video: [SamplePresentation.hd, SamplePresentation.sd, hdr], audio: []))
+        let document = try DASHParser.parse(Data(text.utf8))
+        #expect(
+            document.adaptationSets.map { $0.representations.map(\.id) } == [["1080p", "720p"], ["1080p-hevc-hdr"]])
+        #expect(document.adaptationSets.map(\.roles) == [["main"], ["main"]])
+        for (name, value) in [("ColourPrimaries", 9), ("TransferCharacteristics", 16), ("MatrixCoefficients", 9)] {
+            let property = "<SupplementalProperty schemeIdUri=\"urn:mpeg:mpegB:cicp:\(name)\" value=\"\(value)\"/>"
+            #expect(text.components(separatedBy: property).count == 2)
+        }
+    }
+
+    @Test func theRatesOfATrackInAFormatAreASet() throws {
+        let text = DASHManifest.mpd(
+            SamplePresentation.make(audio: [
+                SamplePresentation.audio(language: "eng"),
+                SamplePresentation.audio(language: "eng", bitRate: 64_000),
+                SamplePresentation.audio(language: "eng", format: .eac351, bitRate: 192_000),
+                SamplePresentation.audio(language: "eng", role: .description, stream: 2, bitRate: 96_000),
+            ]))
+        let sets = try DASHParser.parse(Data(text.utf8)).adaptationSets.filter { $0.contentType == "audio" }
+        #expect(
+            sets.map { $0.representations.map(\.id) } == [
+                ["eng-aac-128k", "eng-aac-64k"], ["eng-eac3-5.1-192k"], ["eng-aac-96k"],
+            ])
+        #expect(sets.map(\.channels) == ["2", "F801", "2"])
+        #expect(sets.map(\.roles) == [["main"], ["main"], ["description"]])
+        #expect(text.contains("<Accessibility schemeIdUri=\"urn:tva:metadata:cs:AudioPurposeCS:2007\" value=\"1\"/>"))
+    }
+
+    @Test func renditionsOfOneFileHaveTheOnDemandProfile() throws {
+        var presentation = SamplePresentation.make(video: [SamplePresentation.hd], audio: [])
+        presentation.video[0].file = SingleFile(
+            key: "video/1080p/media.mp4", initBytes: 804, indexBytes: 68, segments: [], omittedBytes: 24)
+        let text = DASHManifest.mpd(presentation)
+        #expect(text.contains("urn:mpeg:dash:profile:isoff-on-demand:2011"))
+        #expect(text.contains("subsegmentAlignment=\"true\" subsegmentStartsWithSAP=\"1\""))
+        #expect(
+            text.contains(
+                """
+                        <BaseURL>video/1080p/media.mp4</BaseURL>
+                        <SegmentBase timescale="24000" indexRange="804-871">
+                          <Initialization range="0-803"/>
+                        </SegmentBase>
+
+                """))
     }
 
     @Test func anAudioOnlyOutputHasOnlyAudioSets() throws {

@@ -8,7 +8,7 @@ import Testing
     private static func video(rate: Rational, frames: Int, delay: Int? = 2) -> VideoPlan {
         VideoPlan(
             streamIndex: 0, grid: SegmentGrid(frameRate: rate, frameCount: frames), sourceFrameCount: frames,
-            orientation: Orientation(), deinterlace: false, dynamicRange: .sdr, color: .unspecified,
+            orientation: .upright, deinterlace: false, dynamicRange: .sdr, color: .unspecified,
             segmentsPerEncoder: 1, isSeekable: true, rungs: [], decisions: [], presentationDelay: delay)
     }
 

@@ -15,6 +15,7 @@ public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
 ///                                          video/<id>/init.mp4, 00001.m4s …, playlist.m3u8, iframes.m3u8
 ///                                          audio/<id>/init.mp4, 00001.m4s …, playlist.m3u8
 ///                                          images/<id>/00001.jpg …, playlist.m3u8, storyboard.vtt
+///                                          …/<id>/media.mp4       instead of init.mp4 and segments (when asked)
 ///                                          mp4/<id>.mp4    progressive
 ///                                          poster.jpg, poster.webp, clairo.json
 /// ```
@@ -85,6 +86,11 @@ public enum OutputLayout {
         ObjectKey("\(folder(kind, id))/playlist.m3u8")
     }
 
+    /// The one file of a rendition whose segments have no files of their own.
+    public static func singleFile(_ kind: RenditionKind, _ id: String) -> ObjectKey {
+        ObjectKey("\(folder(kind, id))/media.mp4")
+    }
+
     /// The HLS playlist of a rendition's key frames.
     public static func iframePlaylist(_ kind: RenditionKind, _ id: String) -> ObjectKey {
         ObjectKey("\(folder(kind, id))/iframes.m3u8")
@@ -93,10 +99,10 @@ public enum OutputLayout {
     /// The keys that may be written for a rendition in addition to its segments.
     public static func companions(_ kind: RenditionKind, _ id: String) -> [ObjectKey] {
         switch kind {
-        case .video: [playlist(kind, id), iframePlaylist(kind, id), progressive(id)]
-        case .audio: [playlist(kind, id), progressive(id)]
         case .text: [playlist(kind, id)]
         case .image: [playlist(kind, id), storyboardTrack(id)]
+        case .video: [playlist(kind, id), iframePlaylist(kind, id), singleFile(kind, id), progressive(id)]
+        case .audio: [playlist(kind, id), singleFile(kind, id), progressive(id)]
         }
     }
 

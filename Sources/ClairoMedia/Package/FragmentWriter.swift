@@ -16,11 +16,7 @@ enum FragmentWriter {
     /// Makes `init.mp4`: `ftyp` and a `moov` without samples.
     static func initSegment(_ track: TrackDescription) -> Data {
         var writer = BoxWriter()
-        writer.box("ftyp") { box in
-            box.text("iso6")
-            box.u32(0)
-            for brand in ["iso6", "cmfc", "mp41"] { box.text(brand) }
-        }
+        writeFileType(["iso6", "cmfc", "mp41"], to: &writer)
         writer.box("moov") { moov in
             writeMovieHeader(to: &moov, timescale: track.timescale, duration: 0, nextTrackID: 2)
             track.write(
@@ -37,6 +33,24 @@ enum FragmentWriter {
                 }
             }
         }
+        return writer.data
+    }
+
+    private static func writeFileType(_ brands: [String], to writer: inout BoxWriter) {
+        writer.box("ftyp") { box in
+            box.text("iso6")
+            box.u32(0)
+            for brand in brands { box.text(brand) }
+        }
+    }
+
+    /// An init segment of this writer as the front of a file that also has its segments. The brand `dash` says so
+    /// (ISO/IEC 23009-1, 6.3.5.2).
+    static func selfInitializing(_ initSegment: Data) -> Data {
+        var writer = BoxWriter()
+        writeFileType(["iso6", "cmfc", "dash", "mp41"], to: &writer)
+        let typeBytes = initSegment.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+        writer.bytes(initSegment.dropFirst(typeBytes))
         return writer.data
     }
 
