@@ -14,7 +14,7 @@ import Testing
 
     static let input = ["--max-pixels", "--max-streams", "--max-duration", "--probe-size"]
     static let settings = [
-        "--format", "--codec", "--heights", "--quality", "--preset", "--segment-seconds", "--chunk-cpu-seconds",
+        "--format", "--codec", "--heights", "--quality", "--preset", "--segment-seconds", "--segments", "--chunk-cpu-seconds",
         "--start",
         "--duration", "--allow-partial", "--copy-compatible",
     ]

@@ -203,7 +203,7 @@ import Testing
     @Test func renditionsOfOneFileHaveTheOnDemandProfile() throws {
         var presentation = SamplePresentation.make(video: [SamplePresentation.hd], audio: [])
         presentation.video[0].file = SingleFile(
-            key: "video/1080p/media.mp4", initBytes: 804, indexBytes: 68, segments: [], omittedBytes: 24)
+            key: "video/1080p/media.mp4", initBytes: 804, indexBytes: 68, segments: [], typeBytes: [24, 24, 24])
         let text = DASHManifest.mpd(presentation)
         #expect(text.contains("urn:mpeg:dash:profile:isoff-on-demand:2011"))
         #expect(text.contains("subsegmentAlignment=\"true\" subsegmentStartsWithSAP=\"1\""))

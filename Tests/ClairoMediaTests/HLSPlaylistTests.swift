@@ -251,7 +251,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         let segments = SamplePresentation.hd.segments
         let file = SingleFile(
             key: "video/1080p/media.mp4", initBytes: 800, indexBytes: 68,
-            segments: [868..<3_003_844, 3_003_844..<4_505_320, 4_505_320..<4_755_546], omittedBytes: 24)
+            segments: [868..<3_003_844, 3_003_844..<4_505_320, 4_505_320..<4_755_546], typeBytes: [24, 24, 24])
         let text = HLSPlaylist.media(
             segments: segments, targetDuration: 6, initName: "media.mp4", file: file
         ) { _ in "media.mp4" }

@@ -10,6 +10,7 @@ struct SettingsOptions: ParsableArguments {
     @Option(setting: "quality") var quality: String?
     @Option(setting: "preset") var preset: String?
     @Option(setting: "segment-seconds") var segmentSeconds: String?
+    @Option(setting: "segments") var segments: String?
     @Option(setting: "chunk-cpu-seconds") var chunkCPUSeconds: String?
     @Option(setting: "start") var start: String?
     @Option(setting: "duration") var duration: String?
@@ -22,7 +23,7 @@ struct SettingsOptions: ParsableArguments {
     var texts: [String: String?] {
         [
             "formats": format, "heights": heights, "quality": quality, "preset": preset,
-            "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
+            "segment-seconds": segmentSeconds, "segments": segments, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
             "storyboard": noStoryboard ? "false" : nil, "poster-at": posterAt,

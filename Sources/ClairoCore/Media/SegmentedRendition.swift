@@ -65,7 +65,13 @@ extension Plan {
     public var tracks: [AudioPlan] { audio }
 
     /// Whether segments are a part of the output. Progressive files replace them if nothing refers to them.
-    public var publishesSegments: Bool { settings.formats != [.mp4] }
+    public var publishesSegments: Bool { publishesStreams && settings.segments == .files }
+
+    /// Whether each rendition of segments is published as one file.
+    public var publishesSingleFiles: Bool { publishesStreams && settings.segments == .single }
+
+    /// Whether a playlist or a manifest refers to segments, wherever they are.
+    public var publishesStreams: Bool { settings.formats != [.mp4] }
 
     /// Every object that must exist before playlists may be written.
     public var segmentKeys: [ObjectKey] { renditions.flatMap(\.objectKeys) }

@@ -113,6 +113,21 @@ extension SettingField {
             parse: single, fault: { words.contains($0) ? nil : "\($0) is not known" })
     }
 
+    /// One of the cases of an enumeration, by its raw value.
+    static func choice<Value: RawRepresentable & CaseIterable & Codable & Equatable & Sendable>(
+        _ name: String, _ path: any Path<Value>, help: String
+    ) -> SettingField where Value.RawValue == String {
+        make(
+            name, path, Coding(path, name), words: "one of \(Value.allCases.map(\.rawValue).joined(separator: ", "))",
+            default: TranscodeSettings()[keyPath: path].rawValue, help: help,
+            parse: { texts throws(Fault) in
+                let text = try single(texts)
+                guard let value = Value(rawValue: text.lowercased()) else { throw Fault("\(text) is not known") }
+                return value
+            },
+            fault: { _ in nil })
+    }
+
     /// Some of some words, in their own order.
     static func choices<Value: Codable & Hashable & Sendable>(
         _ name: String, option: String, _ path: any Path<[Value]>, of values: [(word: String, value: Value)],

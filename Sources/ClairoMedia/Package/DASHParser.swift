@@ -25,7 +25,7 @@ enum DASHParser {
             switch event {
             case .start(let name, let attributes): try reader.start(name, attributes)
             case .end: try reader.end()
-            case .text: break
+            case .text(let text): try reader.text(text)
             }
         }
         guard reader.hasPeriod else { throw DASHParseError(line: 1, reason: "no MPD with a Period") }
@@ -102,6 +102,8 @@ struct DASHDocument: Equatable {
     /// The value of mediaPresentationDuration in seconds.
     var duration = Rational.zero
     var profiles: [String] = []
+    /// The value of minBufferTime in seconds.
+    var minBufferTime: Rational?
     var adaptationSets: [DASHAdaptationSet] = []
 }
 
@@ -109,6 +111,7 @@ struct DASHDocument: Equatable {
 struct DASHAdaptationSet: Equatable {
     /// `video`, `audio` or `image`.
     var contentType: String
+    var id: String?
     var language: String?
     /// Values of the DASH role scheme, such as `main`.
     var roles: [String] = []
@@ -133,7 +136,19 @@ struct DASHRepresentation: Equatable {
     var timescale: Int64 = 1
     /// The name of the initialization segment, relative to the manifest; empty for images.
     var initialization = ""
+    /// The one file with the initialization segment and all segments, which an index in it describes. There are no
+    /// `segments` then.
+    var file: DASHFile?
     var segments: [DASHSegment] = []
+}
+
+/// The file of a representation that is addressed by SegmentBase.
+struct DASHFile: Equatable {
+    /// The name, relative to the manifest.
+    var name: String
+    var initialization: Range<Int64>
+    /// The place of the index (`sidx`).
+    var index: Range<Int64>
 }
 
 struct DASHSegment: Equatable {
@@ -172,6 +187,10 @@ private final class Reader {
     private var setAddresses: Addresses?
     private var representation: DASHRepresentation?
     private var addresses: Addresses?
+    /// What addresses the one file of the open representation.
+    private var baseURL: String?
+    private var indexRange: Range<Int64>?
+    private var initializationRange: Range<Int64>?
     private var ids: Set<String> = []
     /// The remaining limits for the whole document.
     private var segmentsLeft = DASHParser.maximumSegments
@@ -189,6 +208,7 @@ private final class Reader {
                 let duration = DASHParser.seconds(isoDuration: text)
             else { throw error("mediaPresentationDuration is missing or no duration") }
             document.duration = duration
+            document.minBufferTime = attributes["minBufferTime"].flatMap(DASHParser.seconds(isoDuration:))
             document.profiles = (attributes["profiles"] ?? "").split(separator: ",").map {
                 $0.trimmingCharacters(in: .whitespaces)
             }
@@ -197,11 +217,11 @@ private final class Reader {
             hasPeriod = true
         case "MPD/BaseURL", "MPD/Period/BaseURL", "MPD/Period/SegmentTemplate", "MPD/Period/SegmentList",
             "MPD/Period/AdaptationSet/BaseURL", "MPD/Period/AdaptationSet/SegmentList",
-            "MPD/Period/AdaptationSet/Representation/BaseURL":
+            "MPD/Period/SegmentBase", "MPD/Period/AdaptationSet/SegmentBase":
             throw error("\(name) here is something that Clairo does not write and does not read")
         case "MPD/Period/AdaptationSet":
             let kind = attributes["contentType"] ?? attributes["mimeType"].map { String($0.prefix { $0 != "/" }) }
-            set = DASHAdaptationSet(contentType: kind ?? "", language: attributes["lang"])
+            set = DASHAdaptationSet(contentType: kind ?? "", id: attributes["id"], language: attributes["lang"])
         case "MPD/Period/AdaptationSet/Role":
             if attributes["schemeIdUri"] == "urn:mpeg:dash:role:2011" {
                 set?.roles.append(attributes["value"] ?? "")
@@ -218,6 +238,14 @@ private final class Reader {
             if attributes["schemeIdUri"] == "http://dashif.org/guidelines/thumbnail_tile" {
                 representation?.tiles = attributes["value"]
             }
+        case "MPD/Period/AdaptationSet/Representation/BaseURL":
+            guard baseURL == nil else { throw error("a second BaseURL") }
+            baseURL = ""
+        case "MPD/Period/AdaptationSet/Representation/SegmentBase":
+            guard indexRange == nil else { throw error("a second SegmentBase") }
+            indexRange = try byteRange(attributes, "indexRange")
+        case "MPD/Period/AdaptationSet/Representation/SegmentBase/Initialization":
+            initializationRange = try byteRange(attributes, "range")
         case "MPD/Period/AdaptationSet/Representation/SegmentTemplate":
             addresses = try readTemplate(attributes)
         case "MPD/Period/AdaptationSet/Representation/SegmentList":
@@ -241,6 +269,17 @@ private final class Reader {
         switch path.joined(separator: "/") {
         case "MPD/Period/AdaptationSet/Representation":
             guard var done = representation else { return }
+            defer { (baseURL, indexRange, initializationRange) = (nil, nil, nil) }
+            if let name = baseURL {
+                guard let indexRange, let initializationRange, !name.isEmpty, addresses == nil else {
+                    throw error("a BaseURL without SegmentBase and Initialization")
+                }
+                done.file = DASHFile(name: name, initialization: initializationRange, index: indexRange)
+                set?.representations.append(done)
+                representation = nil
+                return
+            }
+            guard indexRange == nil else { throw error("a SegmentBase without BaseURL") }
             guard let addresses = addresses ?? setAddresses else {
                 throw error("a Representation without SegmentTemplate or SegmentList")
             }
@@ -255,6 +294,23 @@ private final class Reader {
         default:
             break
         }
+    }
+
+    /// Takes the text of the element that is open.
+    func text(_ text: String) throws(DASHParseError) {
+        guard path.last == "BaseURL", let known = baseURL else { return }
+        baseURL = try charged((known + text).trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+
+    /// Reads `first-last`.
+    private func byteRange(_ attributes: [String: String], _ name: String) throws(DASHParseError) -> Range<Int64> {
+        let parts = (attributes[name] ?? "").split(separator: "-", omittingEmptySubsequences: false).map {
+            StrictNumber.integer($0)
+        }
+        guard parts.count == 2, let first = parts[0], let last = parts[1], first <= last, last < .max else {
+            throw error("\(name) is no range of bytes")
+        }
+        return first..<last + 1
     }
 
     private func readRepresentation(_ attributes: [String: String]) throws(DASHParseError) -> DASHRepresentation {

@@ -128,14 +128,18 @@ enum HLSParser {
             case "#EXT-X-MAP":
                 guard playlist.segments.isEmpty else { throw line.error("must come before the first segment") }
                 let map = try attributes(line.onlyOnce(&once))
-                guard try map.quoted("BYTERANGE") == nil else { throw line.error("a part of a file as EXT-X-MAP") }
                 playlist.map = try map.required("URI", map.quoted("URI"))
+                if let text = try map.quoted("BYTERANGE") {
+                    let range = try rangeValue(text[...], line)
+                    guard range.offset == 0 else { throw line.error("EXT-X-MAP is not the front of a file") }
+                    playlist.mapLength = range.length
+                }
             case "#EXTINF":
                 guard duration == nil else { throw line.error("two EXTINF for one segment") }
                 duration = try extinf(line)
             case "#EXT-X-BYTERANGE":
                 guard range == nil else { throw line.error("two EXT-X-BYTERANGE for one segment") }
-                range = try rangeValue(line)
+                range = try rangeValue(line.value(), line)
             default:
                 break
             }
@@ -157,9 +161,9 @@ enum HLSParser {
     }
 
     private static func rangeValue(
-        _ line: Line
+        _ text: Substring, _ line: Line
     ) throws(HLSParseError) -> (length: Int64, offset: Int64?, line: Line) {
-        let parts = try line.value().split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
         guard let length = StrictNumber.integer(parts[0]), length > 0 else { throw line.error("not length@offset") }
         guard parts.count == 2 else { return (length, nil, line) }
         guard let offset = StrictNumber.integer(parts[1]) else { throw line.error("not length@offset") }
@@ -330,6 +334,8 @@ struct HLSMedia: Equatable {
     var isDefault: Bool
     var isAutoselect: Bool
     var channels: String?
+    var characteristics: String?
+    var isForced: Bool
     var uri: String?
     var line: Int
 
@@ -344,6 +350,8 @@ struct HLSMedia: Equatable {
         isDefault = try attributes.flag("DEFAULT")
         isAutoselect = try attributes.flag("AUTOSELECT")
         channels = try attributes.quoted("CHANNELS")
+        characteristics = try attributes.quoted("CHARACTERISTICS")
+        isForced = try attributes.flag("FORCED")
         uri = try attributes.quoted("URI")
         line = attributes.line.number
         // RFC 8216, 4.3.4.1.
@@ -433,6 +441,8 @@ struct HLSMediaPlaylist: Equatable {
     var hasEndList = false
     /// URI of the initialization segment.
     var map: String?
+    /// The size of the initialization segment at the front of a file that has more; nil for the whole file.
+    var mapLength: Int64?
     var segments: [HLSSegment] = []
 }
 

@@ -194,6 +194,14 @@ extension [MeasuredSegment] {
     }
 }
 
+extension Presentation {
+    /// Notes the one file of the rendition in `folder`.
+    mutating func place(_ folder: String, in file: SingleFile) {
+        for index in video.indices where video[index].rung.folder == folder { video[index].file = file }
+        for index in audio.indices where audio[index].track.folder == folder { audio[index].file = file }
+    }
+}
+
 // MARK: Adaptation sets
 
 extension Presentation {

@@ -13,20 +13,20 @@ public struct SingleFile: Sendable, Hashable {
     public var indexBytes: Int
     /// The byte ranges of the segments, which follow one another.
     public var segments: [Range<Int64>]
-    /// The bytes at the start of each segment that are not in the file: their type (`styp`).
-    public var omittedBytes: Int
+    /// The size of the type (`styp`) at the start of each segment, which is not in the file.
+    public var typeBytes: [Int]
 
-    public init(key: ObjectKey, initBytes: Int, indexBytes: Int, segments: [Range<Int64>], omittedBytes: Int) {
+    public init(key: ObjectKey, initBytes: Int, indexBytes: Int, segments: [Range<Int64>], typeBytes: [Int]) {
         self.key = key
         self.initBytes = initBytes
         self.indexBytes = indexBytes
         self.segments = segments
-        self.omittedBytes = omittedBytes
+        self.typeBytes = typeBytes
     }
 
     /// The offset in the file of a byte of segment `index`.
     func offset(of byte: Int, inSegment index: Int) -> Int {
-        Int(segments[index].lowerBound) + byte - omittedBytes
+        Int(segments[index].lowerBound) + byte - typeBytes[index]
     }
 }
 
@@ -37,14 +37,14 @@ struct SingleFileWriter {
     let initSegment: Data
     let segments: [MeasuredSegment]
     /// The size of the type (`styp`) of each segment.
-    let omittedBytes: [Int]
+    let typeBytes: [Int]
 
     /// Writes the file and passes every piece to `observe`, for the checksum.
     /// - Returns: The places of the parts.
     func write(in store: any ObjectStore, observe: (Data) -> Void) throws -> SingleFile {
         let key = rendition.singleFileKey
         let head = FragmentWriter.selfInitializing(initSegment)
-        let sizes = zip(segments, omittedBytes).map { $0.bytes - $1 }
+        let sizes = zip(segments, typeBytes).map { $0.bytes - $1 }
         let index = SegmentIndex.box(
             zip(sizes, segments).map { size, segment in
                 SegmentIndex.Reference(
@@ -63,17 +63,17 @@ struct SingleFileWriter {
             }
             for (number, size) in sizes.enumerated() {
                 let segment = try store.get(rendition.segmentKey(number))
-                guard segment.count == size + omittedBytes[number] else {
+                guard segment.count == size + typeBytes[number] else {
                     throw FragmentReader.damaged("\(rendition.segmentKey(number)) has another size than before")
                 }
-                let piece = segment.dropFirst(omittedBytes[number])
+                let piece = segment.dropFirst(typeBytes[number])
                 observe(piece)
                 try write(piece)
             }
         }
         return SingleFile(
             key: key, initBytes: head.count, indexBytes: index.count, segments: ranges,
-            omittedBytes: omittedBytes.first ?? 0)
+            typeBytes: typeBytes)
     }
 }
 
@@ -89,15 +89,10 @@ enum SegmentIndex {
     /// The largest number of references of an index.
     static let mostReferences = Int(UInt16.max)
 
-    /// Makes the box. Presentation begins at 0, because the times of an index are those after edit lists.
-    ///
-    /// If there are more segments than an index can refer to, it refers to groups of them.
+    /// Makes the box for at most `mostReferences` segments. Presentation begins at 0, because the times of an index are
+    /// those after edit lists.
     static func box(_ references: [Reference], timescale: Int64) -> Data {
-        let group = max(1, (references.count + mostReferences - 1) / mostReferences)
-        let groups = stride(from: 0, to: references.count, by: group).map { start in
-            references[start..<min(start + group, references.count)]
-        }
-        var writer = BoxWriter(capacity: 40 + 12 * groups.count)
+        var writer = BoxWriter(capacity: 40 + 12 * references.count)
         writer.fullBox("sidx", version: 1) { box in
             box.u32(1)
             box.u32(UInt32(timescale))
@@ -105,11 +100,11 @@ enum SegmentIndex {
             box.u64(0)
             box.u64(0)
             box.u16(0)
-            box.u16(UInt16(groups.count))
-            for references in groups {
+            box.u16(UInt16(clamping: references.count))
+            for reference in references {
                 // A segment, not another index: the highest bit is 0.
-                box.u32(UInt32(clamping: references.reduce(0) { $0 + $1.bytes }) & 0x7FFF_FFFF)
-                box.u32(UInt32(clamping: references.reduce(0) { $0 + $1.ticks }))
+                box.u32(UInt32(clamping: reference.bytes) & 0x7FFF_FFFF)
+                box.u32(UInt32(clamping: reference.ticks))
                 // It starts with a stream access point of type 1, a key frame, at its first byte.
                 box.u32(0x9000_0000)
             }

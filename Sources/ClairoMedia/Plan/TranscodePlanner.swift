@@ -55,6 +55,11 @@ public enum TranscodePlanner {
             images: settings.storyboard ? video.flatMap(ImagePlan.init(storyboardOf:)).map { [$0] } : nil, chunks: chunks,
             prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings),
             corrections: scan.corrections.filter { used.contains($0.key) }, parts: scan.parts)
+        if plan.publishesSingleFiles, plan.renditions.contains(where: { $0.segmentCount > SegmentIndex.mostReferences }) {
+            throw .usage(
+                "\(name) has more segments than the index of a single file can name",
+                advice: "Give a larger --segment-seconds, or --segments files.")
+        }
         try CostLimits(cpuHours: limits.maxCPUHours).check(
             plan: plan, sourceFrames: scan.video?.pts.count ?? 0, audibleSeconds: scan.audibleSeconds, name: name)
         return plan
