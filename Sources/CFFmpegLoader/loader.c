@@ -147,6 +147,8 @@ FORWARD(const char *, av_version_info, (void), ())
 // libavcodec
 FORWARD(AVPacket *, av_packet_alloc, (void), ())
 FORWARD(void, av_packet_free, (AVPacket **packet), (packet))
+FORWARD(uint8_t *, av_packet_get_side_data, (const AVPacket *packet, enum AVPacketSideDataType type, size_t *size),
+    (packet, type, size))
 FORWARD(void, av_packet_unref, (AVPacket *packet), (packet))
 FORWARD(AVCodecContext *, avcodec_alloc_context3, (const AVCodec *codec), (codec))
 FORWARD(const AVCodec *, avcodec_find_decoder, (enum AVCodecID id), (id))

@@ -58,6 +58,23 @@ public final class Packet {
         pointer.pointee.duration = converted(duration) ?? 0
     }
 
+    /// Data that a container has beside the packet's bytes.
+    public enum SideData: Sendable {
+        /// The settings of a WebVTT cue.
+        case webVTTSettings
+    }
+
+    /// A copy of its side data of a kind; nil if it has none.
+    public func sideData(_ kind: SideData) -> Data? {
+        let type: AVPacketSideDataType
+        switch kind {
+        case .webVTTSettings: type = AV_PKT_DATA_WEBVTT_SETTINGS
+        }
+        var size = 0
+        guard let bytes = av_packet_get_side_data(pointer, type, &size), size > 0 else { return nil }
+        return Data(bytes: bytes, count: size)
+    }
+
     /// Lends its bytes.
     public func withBytes<R>(_ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R {
         try body(UnsafeBufferPointer(start: pointer.pointee.data, count: pointer.pointee.data == nil ? 0 : size))

@@ -35,6 +35,12 @@ public struct StreamInfo: Sendable, Hashable {
     public var isDefault: Bool
     /// Whether the container marks it as a commentary, a description or a version for some of the audience.
     public var hasRole: Bool
+    /// Whether it is marked as text for parts in a foreign language only.
+    public var isForced: Bool
+    /// Whether it is marked as a version for people who do not hear well.
+    public var isForHearingImpaired: Bool
+    /// Whether it is marked as a commentary.
+    public var isCommentary: Bool
     /// Whether it is a cover image.
     public var isAttachedPicture: Bool
     /// Whether the program can decode it: a decoder exists and is on the allow-list.
@@ -116,6 +122,10 @@ public struct StreamInfo: Sendable, Hashable {
             AV_DISPOSITION_COMMENT | AV_DISPOSITION_HEARING_IMPAIRED | AV_DISPOSITION_VISUAL_IMPAIRED
             | AV_DISPOSITION_DUB | AV_DISPOSITION_ORIGINAL
         hasRole = stream.pointee.disposition & roles != 0
+        func isMarked(_ disposition: Int32) -> Bool { stream.pointee.disposition & disposition != 0 }
+        isForced = isMarked(AV_DISPOSITION_FORCED)
+        isForHearingImpaired = isMarked(AV_DISPOSITION_HEARING_IMPAIRED | AV_DISPOSITION_CAPTIONS)
+        isCommentary = isMarked(AV_DISPOSITION_COMMENT)
         isAttachedPicture = stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
         canDecode = Decoder.find(parameters.codec_id, whitelist: codecWhitelist) != nil
         isEncrypted =

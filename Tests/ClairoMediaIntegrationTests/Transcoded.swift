@@ -13,11 +13,11 @@ struct Transcoded {
     /// Runs a job in this process. By default it is fast, verified, and in every format.
     init(
         _ source: URL, into folder: String, settings: TranscodeSettings = .quick,
-        resources: TranscodeResources = TranscodeResources()
+        subtitles: [SubtitleFile] = [], resources: TranscodeResources = TranscodeResources()
     ) async throws {
         let job = TranscodeJob(
             source: try FileByteSource(path: source.path), sourceName: source.lastPathComponent, settings: settings,
-            resources: resources, store: DirectoryStore(root: URL(fileURLWithPath: folder)))
+            subtitles: subtitles, resources: resources, store: DirectoryStore(root: URL(fileURLWithPath: folder)))
         let outcome = try await onDedicatedThread(name: "test job") { try job.run() }
         self.folder = folder
         manifest = outcome.manifest

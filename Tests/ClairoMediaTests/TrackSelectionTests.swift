@@ -191,17 +191,25 @@ import Testing
         #expect(Self.warns(choice, "audio stream 3", "unknown"))
     }
 
-    @Test func subtitlesAreNamed() {
-        let few = (1...3).map { SubtitleStream(index: $0, codec: "subrip", language: "eng") }
-        let choice = Self.choose([Self.video(0)], [], few)
+    @Test func subtitlesThatAreNoTextAreNamed() {
+        let choice = Self.choose(
+            [Self.video(0)], [],
+            [
+                SubtitleStream(index: 1, codec: "subrip", language: "eng", isUsed: true),
+                SubtitleStream(index: 2, codec: "hdmv_pgs_subtitle", language: "eng"),
+                SubtitleStream(index: 3, codec: "subrip", language: "eng"),
+                SubtitleStream(index: 4, codec: "dvb_teletext", language: nil),
+            ])
         #expect(choice.warnings.count == 3)
-        #expect(Self.warns(choice, "subtitle stream 3", "does not write subtitles yet"))
+        #expect(Self.warns(choice, "subtitle stream 2", "its text is pictures"))
+        #expect(Self.warns(choice, "subtitle stream 3", "it contains no text"))
+        #expect(Self.warns(choice, "subtitle stream 4", "does not read its codec"))
 
-        let many = (1...36).map { SubtitleStream(index: $0, codec: "subrip", language: "eng") }
+        let many = (1...36).map { SubtitleStream(index: $0, codec: "dvb_subtitle", language: "eng") }
         let warnings = Self.choose([Self.video(0)], [], many).warnings
         #expect(warnings.count == 1 && warnings.first?.code == .trackUnused)
         #expect(warnings.first?.message.hasPrefix("36 subtitle streams") == true)
-        #expect(warnings.first?.message.contains("36 (subrip, eng)") == true)
+        #expect(warnings.first?.message.contains("36 (dvb_subtitle, eng)") == true)
     }
 
     @Test func untrustedLanguagesAreNotQuoted() {

@@ -77,6 +77,15 @@ struct PlanCommand: EnvironmentCommand {
                 "Audio \(track.id): stream \(track.streamIndex), "
                 + "\(track.channels == 1 ? "mono" : "stereo"), 48000 Hz, \(Render.rate(track.bitRate))\n"
         }
+        for track in plan.text ?? [] {
+            let source =
+                switch track.source {
+                case .stream(let index): "stream \(index)"
+                case .captions(let stream, let service): "\(service.name) in stream \(stream)"
+                case .file(let name, _): Render.printable(name)
+                }
+            text += "Text \(track.id): \(source), WebVTT\n"
+        }
         text +=
             "About \(Render.bytes(plan.prediction.bytes)) and \(Render.duration(plan.prediction.cpuSeconds)) of CPU time.\n"
         return text

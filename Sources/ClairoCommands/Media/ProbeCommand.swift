@@ -71,9 +71,11 @@ struct ProbeCommand: EnvironmentCommand {
             lines.append("\(mark) \(stream.index) audio     \(parts.joined(separator: ", "))")
         }
         for stream in info.subtitles {
-            lines.append(
-                "  \(stream.index) subtitles \(stream.codec)\(stream.language.map { ", \(Render.printable($0))" } ?? "")"
-            )
+            var parts = [stream.service.map { "\($0.name) in the video" } ?? stream.codec]
+            if let language = stream.language { parts.append(Render.printable(language)) }
+            if let role = stream.role { parts.append(role.rawValue) }
+            let mark = stream.isUsed ?? false ? "*" : " "
+            lines.append("\(mark) \(stream.index) subtitles \(parts.joined(separator: ", "))")
         }
         if !info.otherStreams.isEmpty { lines.append("    other     \(info.otherStreams.joined(separator: ", "))") }
         if let truncation = info.truncation { lines.append("cut short: \(truncation)") }

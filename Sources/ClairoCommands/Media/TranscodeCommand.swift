@@ -32,6 +32,15 @@ struct TranscodeCommand: EnvironmentCommand {
     var output: String?
 
     @Option(
+        name: .customLong("subtitle"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "A file with subtitles in SRT, ASS or WebVTT, its language and its role: main, captions (or sdh), "
+                + "commentary or forced. Give it again for each file. Uploads have no such files: put their subtitles "
+                + "into the source.", valueName: "file[:lang[:role]]"),
+        completion: .file())
+    var subtitleFiles: [String] = []
+
+    @Option(
         help: ArgumentHelp("Chunks to encode at once (default: from cores and memory).", valueName: "count"))
     var jobs: Int?
 
@@ -60,6 +69,7 @@ struct TranscodeCommand: EnvironmentCommand {
         let settings = try options.settings()
         let resources = TranscodeResources(
             jobs: try checkedJobs(), memory: try memory.map(Self.bytes), verifies: verify, force: force)
+        let subtitles = try SubtitleArgument.read(subtitleFiles)
         let stop = StopRequest()
         let folder = output ?? (input.fileName as NSString).deletingPathExtension
         try refuseSourceInside(folder)
@@ -76,7 +86,7 @@ struct TranscodeCommand: EnvironmentCommand {
                 if try store.size(of: OutputLayout.manifest) != nil { try OutputDestination.tidy(store) }
                 return TaskSpec.TranscodeRequest(
                     source: try SourceFingerprint(of: source, name: name, check: stop.check), settings: settings,
-                    resources: resources)
+                    resources: resources, subtitles: subtitles.isEmpty ? nil : subtitles)
             }
             let result = try await CommandTask(sandbox: sandboxOptions.sandbox, limits: limitOptions.limits).run(
                 .transcode(request), source: source, output: store, stop: stop, log: reporter.log,
@@ -143,6 +153,9 @@ struct TranscodeCommand: EnvironmentCommand {
         for track in manifest.audio {
             text +=
                 "audio \(track.name): \(track.codec), \(Render.rate(track.averageRate)), \(Render.bytes(track.bytes))\n"
+        }
+        for track in manifest.plan.text ?? [] {
+            text += "text \(track.id): WebVTT, \(track.segmentCount) \(track.segmentCount == 1 ? "segment" : "segments")\n"
         }
         text += Render.warnings(manifest.warnings)
         if let report = outcome.verification {

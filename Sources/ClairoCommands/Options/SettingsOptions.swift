@@ -12,6 +12,7 @@ struct SettingsOptions: ParsableArguments {
     @Option(setting: "segment-seconds") var segmentSeconds: String?
     @Option(setting: "segments") var segments: String?
     @Option(setting: "chunk-cpu-seconds") var chunkCPUSeconds: String?
+    @Option(setting: "subtitles") var subtitles: String?
     @Option(setting: "start") var start: String?
     @Option(setting: "duration") var duration: String?
     @Flag(setting: "allow-partial") var allowPartial = false
@@ -23,7 +24,8 @@ struct SettingsOptions: ParsableArguments {
     var texts: [String: String?] {
         [
             "formats": format, "heights": heights, "quality": quality, "preset": preset,
-            "segment-seconds": segmentSeconds, "segments": segments, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
+            "segment-seconds": segmentSeconds, "segments": segments, "chunk-cpu-seconds": chunkCPUSeconds,
+            "subtitles": subtitles, "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
             "storyboard": noStoryboard ? "false" : nil, "poster-at": posterAt,

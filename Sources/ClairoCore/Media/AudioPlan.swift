@@ -90,7 +90,7 @@ public struct AudioPlan: Sendable, Hashable {
     }
 }
 
-extension AudioPlan: SegmentedRendition {
+extension AudioPlan: TrackPlan {
     /// Always audio.
     public var kind: RenditionKind { .audio }
     public func attempt(ofSegment index: Int) -> Int { laterAttempt ?? 1 }

@@ -270,10 +270,28 @@ public struct SubtitleStream: Sendable, Codable, Hashable {
     public var codec: String
     /// Language code.
     public var language: String?
+    /// Title from the container.
+    public var title: String?
+    /// What the container says that it is for.
+    public var role: TrackRole?
+    /// Whether the container marks it as default; nil for no.
+    public var isDefault: Bool?
+    /// The service of captions within a video stream, whose index this is; nil for a stream of its own.
+    public var service: CaptionService?
+    /// Whether the output has it; nil for no.
+    public var isUsed: Bool?
 
-    public init(index: Int, codec: String, language: String?) {
+    public init(
+        index: Int, codec: String, language: String?, title: String? = nil, role: TrackRole? = nil,
+        isDefault: Bool? = nil, service: CaptionService? = nil, isUsed: Bool? = nil
+    ) {
         self.index = index
         self.codec = codec
         self.language = language
+        self.title = title
+        self.role = role
+        self.isDefault = isDefault
+        self.service = service
+        self.isUsed = isUsed
     }
 }

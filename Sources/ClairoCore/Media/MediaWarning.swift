@@ -31,6 +31,8 @@ public struct MediaWarning: Sendable, Hashable {
         case samplesClipped = "samples-clipped"
         /// Frames of the source are missing from the output or shown more than once, other than by its frame rate.
         case framesLost = "frames-lost"
+        /// Cues of a text track are missing from the output, or were guessed.
+        case textChanged = "text-changed"
         /// The source could not be copied without encoding.
         case copyRefused = "copy-refused"
         /// A warning of another version.

@@ -14,8 +14,9 @@ public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
 ///                                          manifest.mpd           DASH, on the same segments
 ///                                          video/<id>/init.mp4, 00001.m4s …, playlist.m3u8, iframes.m3u8
 ///                                          audio/<id>/init.mp4, 00001.m4s …, playlist.m3u8
-///                                          images/<id>/00001.jpg …, playlist.m3u8, storyboard.vtt
 ///                                          …/<id>/media.mp4       instead of init.mp4 and segments (when asked)
+///                                          text/<id>/00001.vtt …, playlist.m3u8, and whole: text/<id>.vtt
+///                                          images/<id>/00001.jpg …, playlist.m3u8, storyboard.vtt
 ///                                          mp4/<id>.mp4    progressive
 ///                                          poster.jpg, poster.webp, clairo.json
 /// ```
@@ -79,6 +80,11 @@ public enum OutputLayout {
         case .text: "vtt"
         case .image: "jpg"
         }
+    }
+
+    /// The file with all of a text rendition.
+    public static func wholeText(_ id: String, attempt: Int = 1) -> ObjectKey {
+        ObjectKey("\(folder(.text, id)).vtt").ofAttempt(attempt)
     }
 
     /// The HLS media playlist of a rendition.

@@ -16,6 +16,8 @@ public struct Plan: Sendable, Codable, Hashable {
     public var video: VideoPlan?
     /// The audio tracks, the default track first. Empty for video without audio.
     public var audio: [AudioPlan]
+    /// The text tracks. Nil for none, and in plans of older versions.
+    public var text: [TextPlan]?
     /// The storyboard; nil if none is made.
     public var images: [ImagePlan]?
     /// The chunks, in order.
@@ -30,7 +32,8 @@ public struct Plan: Sendable, Codable, Hashable {
 
     public init(
         version: Int = Plan.currentVersion, source: SourceFingerprint, settings: TranscodeSettings, origin: Rational,
-        video: VideoPlan?, audio: [AudioPlan], images: [ImagePlan]? = nil, chunks: [Chunk], prediction: Prediction,
+        video: VideoPlan?, audio: [AudioPlan], text: [TextPlan]? = nil, images: [ImagePlan]? = nil, chunks: [Chunk],
+        prediction: Prediction,
         corrections: [Int: [ClockCorrection]]? = nil, parts: SourceParts? = nil
     ) {
         self.version = version
@@ -39,6 +42,7 @@ public struct Plan: Sendable, Codable, Hashable {
         self.origin = origin
         self.video = video
         self.audio = audio
+        self.text = text
         self.images = images
         self.chunks = chunks
         self.prediction = prediction

@@ -11,14 +11,21 @@ public protocol SegmentedRendition: RenditionKeys {
     var timescale: Int64 { get }
     /// The duration of a frame or an access unit in seconds, which is the resolution of all measurements.
     var unitDuration: Rational { get }
+    /// Every object that must exist before playlists may be written: the init segment if there is one, then the
+    /// segments in order, and what else the rendition is made of.
+    var objectKeys: [ObjectKey] { get }
+}
+
+/// A rendition that one task makes as a whole.
+public protocol TrackPlan: SegmentedRendition {
+    /// The attempt that made the track, if not the first; see `Rung.laterAttempts`.
+    var laterAttempt: Int? { get set }
 }
 
 extension SegmentedRendition {
     /// Keys of its segments, in order.
     public var segmentKeys: [ObjectKey] { (0..<segmentCount).map(segmentKey) }
 
-    /// Every object that must exist before playlists may be written: the init segment if there is one, then the
-    /// segments in order.
     public var objectKeys: [ObjectKey] { (kind.hasInitSegment ? [initKey] : []) + segmentKeys }
 
     /// Whether all segment names depend on the index alone, because first attempts made all segments.
@@ -59,10 +66,17 @@ extension VideoPlan {
 
 extension Plan {
     /// All segmented renditions: the rungs, then the tracks.
-    public var renditions: [any SegmentedRendition] { (video?.renditions ?? []) + tracks }
+    public var renditions: [any SegmentedRendition] { (video?.renditions ?? []) + tracks.map { $0 } }
+
+    /// The folders that hold nothing but the objects of renditions.
+    public var folders: [String] {
+        // The whole files of text are beside the folders of their segments.
+        renditions.filter { $0.kind != .text }.map(\.folder)
+            + ((text ?? []).isEmpty ? [] : [OutputLayout.folder(of: .text)])
+    }
 
     /// The tracks, each of which one `track` task makes. The task's index is the index here.
-    public var tracks: [AudioPlan] { audio }
+    public var tracks: [any TrackPlan] { audio + (text ?? []) }
 
     /// Whether segments are a part of the output. Progressive files replace them if nothing refers to them.
     public var publishesSegments: Bool { publishesStreams && settings.segments == .files }
@@ -86,7 +100,8 @@ extension Plan {
         switch kind {
         case .plan, .finish: break
         case .chunk: video?.note(attempt: attempt, of: chunks[index])
-        case .track: audio[index].laterAttempt = attempt
+        case .track where index < audio.count: audio[index].laterAttempt = attempt
+        case .track: text?[index - audio.count].laterAttempt = attempt
         }
     }
 }

@@ -39,6 +39,8 @@ public struct TranscodeSettings: Sendable, Hashable {
     public var start: Rational?
     /// Seconds of the source to transcode, or nil for all.
     public var duration: Rational?
+    /// `auto` for all text of the source, `none` to leave it out.
+    public var subtitles = "auto"
     /// Whether a compatible source becomes a rung without encoding.
     public var copyCompatible = false
     /// Whether a damaged or truncated source is accepted.
@@ -99,6 +101,9 @@ extension TranscodeSettings {
         .number(
             "chunk-cpu-seconds", \.chunkCPUSeconds, key: "chunkCPUSeconds", 0.001...86_400, valueName: "seconds",
             help: "Approximate CPU time of a chunk. Chunks are encoded in parallel, and repeated when interrupted."),
+        .choice(
+            "subtitles", \.subtitles, of: ["auto", "none"],
+            help: "Subtitles and captions of the source: auto for all that are text, none to leave them out."),
         .time(
             "start", \.start, 0...9_999_999, help: "Seconds from the start of the source to begin at.", absent: "0"),
         .time("duration", \.duration, 0.001...9_999_999, help: "Seconds of the source to transcode.", absent: "all"),

@@ -160,6 +160,7 @@ extension Plan {
         for track in audio { try track.validate() }
         let storyboard = settings.storyboard ? video.flatMap(ImagePlan.init(storyboardOf:)) : nil
         try expect(images ?? [] == [storyboard].compactMap { $0 }, "the storyboard of its plan does not follow from it")
+        for track in text ?? [] { try track.validate() }
         try validateRenditions()
     }
 
@@ -268,5 +269,27 @@ extension AudioPlan {
                 && Bounds.counts.contains(presentationDelay ?? 0)
                 && last.doubleValue <= 1e10 && laterAttempt == nil && title?.utf8.count ?? 0 <= 4096,
             "the track \(id.prefix(40).debugDescription) of its plan is invalid")
+    }
+}
+
+extension TextPlan {
+    fileprivate func validate() throws(ImpossibleResult) {
+        var last = Rational.zero
+        for boundary in segmentBoundaries {
+            try expect(boundary > last, "the segments of a text track of its plan are out of order")
+            last = boundary
+        }
+        let isSource: Bool
+        switch source {
+        case .stream(let index), .captions(let index, .cea608): isSource = Bounds.counts.contains(index)
+        case .captions(let index, .cea708(let service)):
+            isSource = Bounds.counts.contains(index) && (1...63).contains(service)
+        // Only a whole job has such files.
+        case .file: isSource = false
+        }
+        try expect(
+            isSource && language.isPlainWord && last <= duration && laterAttempt == nil
+                && (title?.utf8.count ?? 0) <= 10_000,
+            "the text track \(id.prefix(40).debugDescription) of its plan is invalid")
     }
 }

@@ -88,11 +88,17 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         public var settings: TranscodeSettings
         /// How much of the machine to use.
         public var resources: TranscodeResources
+        /// Subtitles that are not in the source; nil for none.
+        public var subtitles: [SubtitleFile]?
 
-        public init(source: SourceFingerprint, settings: TranscodeSettings, resources: TranscodeResources) {
+        public init(
+            source: SourceFingerprint, settings: TranscodeSettings, resources: TranscodeResources,
+            subtitles: [SubtitleFile]? = nil
+        ) {
             self.source = source
             self.settings = settings
             self.resources = resources
+            self.subtitles = subtitles
         }
     }
 

@@ -7,7 +7,9 @@ extension TaskSpec.Work {
         switch self {
         case .probe, .inspect, .plan, .verify: 0
         case .chunk(let plan, let index): Self.limit(plan.bytes(ofChunk: index))
-        case .track(let plan, let index): Self.limit(plan.tracks.indices.contains(index) ? plan.tracks[index].bytes : 0)
+        case .track(let plan, let index):
+            // Text has a limit of its own, below that of other small files.
+            Self.limit(plan.audio.indices.contains(index) ? plan.audio[index].bytes : 0)
         // The MP4 files contain the segments once more.
         case .finish(let request): Self.limit(request.segments.reduce(0) { $0 + Double($1.bytes) } * 2)
         case .transcode: nil

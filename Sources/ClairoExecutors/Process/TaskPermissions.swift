@@ -16,7 +16,7 @@ struct TaskPermissions: Sendable {
         self.work = work
         if case .finish(let request) = work {
             published = request.plan.publishesSegments ? Set(request.plan.segmentKeys) : []
-            folders = request.plan.renditions.map { $0.folder + "/" }
+            folders = request.plan.folders.map { $0 + "/" }
         }
         written =
             switch work {

@@ -6,18 +6,18 @@ internal import Libav
 enum CheckedPlan {
     /// - Returns: The plan, and the warnings about it. The same source and settings always give the same plan.
     static func make(
-        scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings, source: any ByteSource,
-        limits: InputLimits, control: JobControl
+        scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings,
+        subtitles: [SubtitleFile] = [], source: any ByteSource, limits: InputLimits, control: JobControl
     ) throws -> (plan: Plan, warnings: [MediaWarning]) {
         let plan = try TranscodePlanner.plan(
-            scan: scan, fingerprint: fingerprint, settings: settings, limits: limits)
+            scan: scan, fingerprint: fingerprint, settings: settings, subtitles: subtitles, limits: limits)
         guard let reason = try CopyRung.problem(of: plan, source: source, limits: limits, control: control) else {
             return (plan, [])
         }
         var encoding = settings
         encoding.copyCompatible = false
         var encoded = try TranscodePlanner.plan(
-            scan: scan, fingerprint: fingerprint, settings: encoding, limits: limits)
+            scan: scan, fingerprint: fingerprint, settings: encoding, subtitles: subtitles, limits: limits)
         // A run that continues compares its settings with these.
         encoded.settings = settings
         let copied = Set((plan.video?.rungs ?? []).filter(\.isCopy).map(\.id))

@@ -128,8 +128,8 @@ private struct TaskWork {
     func transcode(_ request: TaskSpec.TranscodeRequest) throws -> TaskResult {
         let outcome = try TranscodeJob(
             source: source, sourceName: request.source.name, fingerprint: request.source,
-            settings: request.settings, limits: limits, resources: request.resources, store: output,
-            control: control, log: { [update] in update(.note($0)) }
+            settings: request.settings, subtitles: request.subtitles ?? [], limits: limits,
+            resources: request.resources, store: output, control: control, log: { [update] in update(.note($0)) }
         ).run()
         return TaskResult(
             verification: outcome.verification, warnings: outcome.manifest.warnings,
@@ -183,9 +183,7 @@ private struct TaskWork {
             throw ClairoError.defect("The plan has no track \(index)")
         }
         control.begin(.encoding)
-        try AudioTranscoder(
-            source: source, limits: limits, plan: plan, track: plan.tracks[index], sink: sink, control: control
-        ).run()
+        try TrackTranscoder(source: source, limits: limits, plan: plan, sink: sink, control: control).run(index)
         return TaskResult()
     }
 

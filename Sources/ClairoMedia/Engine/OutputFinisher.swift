@@ -84,7 +84,7 @@ struct OutputFinisher {
         let known = Set(manifest.files.map(\.key))
         switch check {
         case .records:
-            for folder in manifest.plan.renditions.map(\.folder) {
+            for folder in manifest.plan.folders {
                 try store.delete(try store.list(prefix: folder + "/").filter { !known.contains($0.rawValue) })
             }
         // The folder may hold other files.

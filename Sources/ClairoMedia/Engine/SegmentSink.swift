@@ -51,6 +51,11 @@ struct SegmentSink: Sendable {
         try put(segment, at: key)
     }
 
+    /// Writes an object that needs no decoding: the caller has checked it.
+    func write(file: Data, at key: ObjectKey) throws(ClairoError) {
+        if try wants(key) { try put(file, at: key) }
+    }
+
     private func put(_ data: Data, at key: ObjectKey) throws(ClairoError) {
         try journal?.record(control)
         try control.clock.measure(.write) { () throws(ClairoError) in try store.put(data, at: key) }

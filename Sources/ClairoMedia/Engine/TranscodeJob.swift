@@ -22,6 +22,7 @@ public struct TranscodeJob: Sendable {
     private let sourceName: String
     private let fingerprint: SourceFingerprint?
     private let settings: TranscodeSettings
+    private let subtitles: [SubtitleFile]
     private let limits: InputLimits
     private let resources: TranscodeResources
     private let store: any ObjectStore
@@ -30,16 +31,18 @@ public struct TranscodeJob: Sendable {
 
     /// - Parameters:
     ///   - fingerprint: The fingerprint of the source; nil to compute it.
+    ///   - subtitles: Subtitles that are not in the source.
     ///   - log: Receives messages for people, such as that finished segments were found.
     public init(
         source: any ByteSource, sourceName: String, fingerprint: SourceFingerprint? = nil, settings: TranscodeSettings,
-        limits: InputLimits = InputLimits(), resources: TranscodeResources = TranscodeResources(),
+        subtitles: [SubtitleFile] = [], limits: InputLimits = InputLimits(), resources: TranscodeResources = TranscodeResources(),
         store: any ObjectStore, control: JobControl = JobControl(), log: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.fingerprint = fingerprint
         self.source = source
         self.sourceName = sourceName
         self.settings = settings
+        self.subtitles = subtitles
         self.limits = limits
         self.resources = resources
         self.store = store
@@ -67,7 +70,8 @@ public struct TranscodeJob: Sendable {
         // An interrupted scan must not be mistaken for a shorter source.
         try control.checkCancellation()
         let planned = try CheckedPlan.make(
-            scan: scan, fingerprint: fingerprint, settings: settings, source: source, limits: limits, control: control)
+            scan: scan, fingerprint: fingerprint, settings: settings, subtitles: subtitles, source: source, limits: limits,
+            control: control)
         var plan = planned.plan
         var manifest = try OutputManifest(of: plan, warnings: scan.info.planWarnings + planned.warnings)
         try OutputFolder(store: store).prepare(for: &manifest, force: resources.force, log: log)
@@ -114,7 +118,7 @@ public struct TranscodeJob: Sendable {
 
     // MARK: Steps
 
-    /// Makes all missing segments: audio on its own thread, video in as many parallel runs as resources allow.
+    /// Makes all missing segments: audio and text on one thread, video in as many parallel runs as resources allow.
     private func encode(_ plan: Plan, scan: SourceScan, journal: WarningJournal) throws {
         let sink = SegmentSink(store: store, manner: .resuming, control: control, journal: journal)
         let missing = try missingSegments(plan)
@@ -130,9 +134,9 @@ public struct TranscodeJob: Sendable {
             duration: plan.duration.doubleValue)
         control.begin(.encoding)
 
-        let audio = WorkerThread(name: "audio") {
+        let tracks = WorkerThread(name: "tracks") {
             do {
-                try encodeAudio(plan, sink: sink)
+                try makeTracks(plan, sink: sink)
             } catch {
                 control.stopQuietly()
                 throw error
@@ -145,19 +149,19 @@ public struct TranscodeJob: Sendable {
             failure = error
             if !(error is SourceEndedEarly) { control.stopQuietly() }
         }
-        let audioFailure = audio.join()
+        let trackFailure = tracks.join()
         control.resumeAfterQuietStop()
         // The side that was stopped reports `cancelled`; the other side has the cause.
-        let failures = [failure, audioFailure].compactMap { $0 }
+        let failures = [failure, trackFailure].compactMap { $0 }
         if let error = failures.first(where: { ($0 as? ClairoError) != .cancelled }) ?? failures.first { throw error }
     }
 
-    private func encodeAudio(_ plan: Plan, sink: SegmentSink) throws {
-        for track in plan.tracks {
+    private func makeTracks(_ plan: Plan, sink: SegmentSink) throws {
+        let transcoder = TrackTranscoder(
+            source: source, limits: limits, plan: plan, files: subtitles, sink: sink, control: control)
+        for (index, track) in plan.tracks.enumerated() {
             if try track.objectKeys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
-            try AudioTranscoder(
-                source: source, limits: limits, plan: plan, track: track, sink: sink, control: control
-            ).run()
+            try transcoder.run(index)
         }
     }
 
@@ -235,7 +239,7 @@ public struct TranscodeJob: Sendable {
         var partial = settings
         partial.duration = Rational(Int64(end.coveredFrames)) / rate
         var shorter = try TranscodePlanner.plan(
-            scan: scan, fingerprint: plan.source, settings: partial, limits: limits)
+            scan: scan, fingerprint: plan.source, settings: partial, subtitles: subtitles, limits: limits)
         shorter.settings = settings
         // Segments after the end, and those of the encoder run that reached it, were made for another length.
         let lastSegment = end.coveredFrames / (plan.video?.grid.segmentFrames ?? 1)
@@ -243,7 +247,7 @@ public struct TranscodeJob: Sendable {
             let kept = rendition.video.encoderRun(ofSegment: lastSegment, rung: rendition.rung).lowerBound
             try store.delete(Array(rendition.segmentKeys.dropFirst(kept)))
         }
-        for track in plan.tracks { try store.delete(track.segmentKeys) }
+        for track in plan.tracks { try store.delete(track.objectKeys) }
         // A part of the source cannot be copied.
         for rung in plan.video?.renditions ?? [] where rung.rung.isCopy {
             try store.delete(rung.objectKeys)

@@ -148,18 +148,19 @@ enum HLSPlaylist {
     /// Makes the media playlist of one rendition.
     /// - Parameters:
     ///   - targetDuration: The target duration in seconds, the same for all renditions: see `targetDuration(of:)`.
-    ///   - initName: The name of the init segment, relative to the playlist.
+    ///   - initName: The name of the init segment, relative to the playlist; nil for text, which has none.
     ///   - file: The one file of the rendition, which both names are the name of; nil if segments have files of their own.
     ///   - fileName: Returns the name of a segment, relative to the playlist, from its index.
     static func media(
-        segments: [MeasuredSegment], targetDuration: Int, initName: String, file: SingleFile? = nil,
+        segments: [MeasuredSegment], targetDuration: Int, initName: String?, file: SingleFile? = nil,
         fileName: (Int) -> String
     ) -> String {
         // Numbers start at 1, as in file names and in the DASH manifest, so that a player's log matches the file.
         var lines = [
             "#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:\(targetDuration)", "#EXT-X-MEDIA-SEQUENCE:1",
-            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS", map(initName, file),
+            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS",
         ]
+        if let initName { lines.append(map(initName, file)) }
         var clock = MicrosecondClock()
         for (index, segment) in segments.enumerated() {
             lines.append("#EXTINF:\(clock.advance(by: segment.duration)),")

@@ -45,8 +45,8 @@ protocol MediaRendition: SegmentedRendition {
 }
 
 extension Plan {
-    /// All segmented renditions, in the order of `renditions`.
-    var mediaRenditions: [any MediaRendition] { (video?.renditions ?? []) + tracks }
+    /// The renditions with coded media, in the order of `renditions`.
+    var mediaRenditions: [any MediaRendition] { (video?.renditions ?? []) + audio }
 }
 
 extension [FragmentReader.Fragment] {

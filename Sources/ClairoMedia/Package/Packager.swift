@@ -56,6 +56,12 @@ struct Packager {
             case .audio, .text, .image: break
             }
         }
+        for track in plan.text ?? [] {
+            let (whole, wholeRecord) = try read(track.wholeKey)
+            let segments = try track.segmentKeys.map(read)
+            files += [wholeRecord] + segments.map(\.1)
+            presentation.text.append(try track.measure(whole: whole, segments: segments.map(\.0)))
+        }
         if let made = try images?.finish() {
             presentation.images = [made.storyboard].compactMap { $0 }
             for file in made.files { files.append(try put(file.data, file.key)) }
@@ -159,6 +165,13 @@ struct Packager {
                     HLSPlaylist.iframes(
                         segments: rendition.segments, initName: initName, file: file, fileName: fileName), key)
             }
+        }
+        for rendition in presentation.text {
+            let track = rendition.track
+            try put(
+                HLSPlaylist.media(
+                    segments: rendition.segments, targetDuration: target, initName: nil,
+                    fileName: { OutputLayout.fileName(of: track.segmentKey($0)) }), track.playlistKey)
         }
         for image in presentation.images { try put(HLSPlaylist.images(image), image.plan.playlistKey) }
         let master = Data(HLSPlaylist.master(presentation).utf8)

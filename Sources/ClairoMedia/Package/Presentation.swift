@@ -7,16 +7,20 @@ public struct Presentation: Sendable, Hashable {
     public var video: [VideoRendition]
     /// The audio tracks, the default track first.
     public var audio: [AudioRendition]
+    /// The text tracks.
+    public var text: [TextRendition]
     /// The storyboard, if there is one.
     public var images: [ImageRendition]
     /// The duration of the output.
     public var duration: Rational
 
     public init(
-        video: [VideoRendition], audio: [AudioRendition], images: [ImageRendition] = [], duration: Rational
+        video: [VideoRendition], audio: [AudioRendition], text: [TextRendition] = [], images: [ImageRendition] = [],
+        duration: Rational
     ) {
         self.video = video
         self.audio = audio
+        self.text = text
         self.images = images
         self.duration = duration
     }

@@ -7,11 +7,12 @@ public enum TranscodePlanner {
     /// dropped.
     private static let slack = Rational(1, 10)
 
+    /// - Parameter subtitles: Subtitles that are not in the source.
     /// - Throws: `badInput` (65) if the source cannot be transcoded as requested, `configuration` (78) if a setting is
     ///   out of range.
     public static func plan(
         scan: SourceScan, fingerprint: SourceFingerprint, settings: TranscodeSettings,
-        limits: InputLimits = InputLimits()
+        subtitles: [SubtitleFile] = [], limits: InputLimits = InputLimits()
     ) throws(ClairoError) -> Plan {
         do throws(SettingProblem) {
             try settings.validate()
@@ -50,8 +51,13 @@ public enum TranscodePlanner {
         let used = Set(
             [video?.streamIndex].compactMap { $0 } + audio.map(\.streamIndex)
                 + audio.compactMap(\.pairedStreamIndex))
+        let text = TextPlanner.plan(
+            info.subtitles, audioLanguage: audio.first?.language ?? "und", files: subtitles,
+            boundaries: segmentBoundaries(length: length, grid: video?.grid, settings: settings), duration: length,
+            settings: settings)
         let plan = Plan(
             source: fingerprint, settings: settings, origin: origin, video: video, audio: audio,
+            text: text.isEmpty ? nil : text,
             images: settings.storyboard ? video.flatMap(ImagePlan.init(storyboardOf:)).map { [$0] } : nil, chunks: chunks,
             prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings),
             corrections: scan.corrections.filter { used.contains($0.key) }, parts: scan.parts)
@@ -208,6 +214,17 @@ public enum TranscodePlanner {
         return settings.duration.map { min($0, length) } ?? length
     }
 
+    /// Where segments of tracks begin, except for the first: with those of the video, if there is one.
+    private static func segmentBoundaries(
+        length: Rational, grid: SegmentGrid?, settings: TranscodeSettings
+    ) -> [Rational] {
+        if let grid {
+            return (1..<max(grid.segmentCount, 1)).map { grid.time(ofFrame: grid.frames(ofSegment: $0).lowerBound) }
+        }
+        let count = Int((length / Rational(seconds: settings.segmentSeconds)).ceil)
+        return (1..<max(count, 1)).map { Rational(Int64($0)) * Rational(seconds: settings.segmentSeconds) }
+    }
+
     /// - Parameter right: The right channel if the stream is the left one of two mono streams.
     private static func planAudio(
         _ stream: AudioStream, right: AudioStream?, length: Rational, origin: Rational, video: VideoPlan?,
@@ -217,15 +234,7 @@ public enum TranscodePlanner {
         // Shorter audio is padded with silence.
         let own = Rational(seconds: max(stream.end, right?.end ?? stream.end)) - origin
         let rate = Rational(Int64(AudioPlan.sampleRate))
-        let boundaries: [Rational]
-        if let grid = video?.grid {
-            boundaries = (1..<max(grid.segmentCount, 1)).map {
-                grid.time(ofFrame: grid.frames(ofSegment: $0).lowerBound)
-            }
-        } else {
-            let count = Int((length / Rational(seconds: settings.segmentSeconds)).ceil)
-            boundaries = (1..<max(count, 1)).map { Rational(Int64($0)) * Rational(seconds: settings.segmentSeconds) }
-        }
+        let boundaries = segmentBoundaries(length: length, grid: video?.grid, settings: settings)
         // The channels of a pair may be named left and right.
         let title = right == nil || right?.title == stream.title ? stream.title : nil
         var track = AudioPlan(

@@ -80,13 +80,12 @@ public struct SourceAnalyzer {
             description.canDecode = description.canDecode && isOpenable
             return description
         }
-        let subtitles = contents.streams.filter { $0.kind == .subtitle }.map {
-            SubtitleStream(index: $0.index, codec: $0.codecName, language: $0.language)
-        }
+        var subtitles = contents.streams.filter(\.isSubtitle).map { contents.describe(subtitle: $0) }
         let choice = TrackSelection.choose(
             video: video, audio: audio, subtitles: subtitles,
             programs: Dictionary(uniqueKeysWithValues: contents.streams.map { ($0.index, $0.programs) }),
             withRoles: Set(contents.streams.filter(\.hasRole).map(\.index)))
+        subtitles = try captions(contents, choice: choice, subtitles: subtitles)
         var scan: SourceScan.VideoScan?
         var formatWarnings: [MediaWarning] = []
         if let selected = choice.video, let position = video.firstIndex(where: { $0.index == selected }) {
@@ -125,7 +124,7 @@ public struct SourceAnalyzer {
             declaredDuration: declared,
             bitRate: duration > 0 ? Int64(clampedFrom: Double(source.size) * 8 / duration) : 0,
             video: video, audio: audio, subtitles: subtitles,
-            otherStreams: contents.streams.filter { $0.kind == .other }.map {
+            otherStreams: contents.streams.filter { $0.kind == .other && !$0.isSubtitle }.map {
                 $0.codecTag.isEmpty ? $0.codecName : $0.codecTag
             },
             selectedVideo: choice.video, selectedAudio: choice.usedAudio, truncation: truncation,
@@ -159,7 +158,9 @@ public struct SourceAnalyzer {
     /// read again, as the tracks that they form.
     private func tally(_ demuxer: Demuxer) throws -> Tallied {
         let format = demuxer.formatName
-        let index = try IndexOnlySource(source, format: format)
+        // libav reads the content of captions in QuickTime to find their packets.
+        let needsContent = demuxer.streams.contains { $0.codecName == "eia_608" }
+        let index = needsContent ? nil : try IndexOnlySource(source, format: format)
         let headers = format == "flv" ? FLVHeaders(source) : nil
         func read(_ parts: SourceParts?) throws -> (Tallied, firstStreams: [Int]) {
             let bytes: any ByteSource = index ?? headers ?? source

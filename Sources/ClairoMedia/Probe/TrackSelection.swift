@@ -125,20 +125,29 @@ enum TrackSelection {
             advice: "Give each track its own language if both are needed.")
     }
 
+    /// Says of each subtitle stream that is not used why. Streams of captions are looked at later.
     private static func subtitleWarnings(_ streams: [SubtitleStream]) -> [MediaWarning] {
-        guard streams.count > mostSubtitleWarnings else {
-            return streams.map {
-                unused("subtitle", $0.index, $0.codec, $0.language, "Clairo does not write subtitles yet")
-            }
-        }
-        let names = streams.prefix(100).map { "\($0.index) (\(details($0.codec, $0.language)))" }
-        let rest = streams.count > names.count ? " and \(streams.count - names.count) more" : ""
+        let unused = streams.filter { !($0.isUsed ?? false) && $0.codec != "eia_608" }
+        guard unused.count > mostSubtitleWarnings else { return unused.map(warning) }
+        let names = unused.prefix(100).map { "\($0.index) (\(details($0.codec, $0.language)))" }
+        let rest = unused.count > names.count ? " and \(unused.count - names.count) more" : ""
         return [
             MediaWarning(
                 .trackUnused,
-                "\(streams.count) subtitle streams are not used, because Clairo does not write subtitles yet: "
-                    + names.joined(separator: ", ") + rest)
+                "\(unused.count) subtitle streams are not used, because they are pictures, empty, or of an unknown "
+                    + "codec: " + names.joined(separator: ", ") + rest, advice: textAdvice)
         ]
+    }
+
+    private static let textAdvice = "Give the text with --subtitle if it is needed."
+
+    private static func warning(_ stream: SubtitleStream) -> MediaWarning {
+        func because(_ reason: String, advice: String? = textAdvice) -> MediaWarning {
+            unused("subtitle", stream.index, stream.codec, stream.language, reason, advice: advice)
+        }
+        if TextFormat.pictures.contains(stream.codec) { return because("its text is pictures") }
+        if TextFormat.names.contains(stream.codec) { return because("it contains no text", advice: nil) }
+        return because("Clairo does not read its codec")
     }
 
     private static func unused(

@@ -71,6 +71,7 @@ import Testing
             ("man/clairo-json.7.md", "segment attempt", SegmentAttempt.self),
             ("man/clairo-json.7.md", "ladder decision", LadderDecision.self),
             ("man/clairo-json.7.md", "audio plan", AudioPlan.self),
+            ("man/clairo-json.7.md", "text plan", TextPlan.self),
             ("man/clairo-json.7.md", "chunk", Chunk.self),
             ("man/clairo-json.7.md", "prediction", Prediction.self),
             ("man/clairo-json.7.md", "manifest", OutputManifest.self),
