@@ -141,6 +141,23 @@ import Testing
     }
 
     @Test(arguments: [
+        "<BaseURL>a</BaseURL>", "<SegmentBase indexRange=\"1-2\"><Initialization range=\"0-0\"/></SegmentBase>",
+        "<BaseURL>a</BaseURL><SegmentBase indexRange=\"2-1\"><Initialization range=\"0-0\"/></SegmentBase>",
+        "<BaseURL>a</BaseURL><SegmentBase indexRange=\"1-2\"/>",
+        "<BaseURL>a</BaseURL><SegmentBase><Initialization range=\"0-0\"/></SegmentBase>",
+        "<BaseURL/><SegmentBase indexRange=\"1-2\"><Initialization range=\"0-0\"/></SegmentBase>",
+        "<BaseURL>a</BaseURL><BaseURL>b</BaseURL><SegmentBase indexRange=\"1-2\"><Initialization range=\"0-0\"/>"
+            + "</SegmentBase>",
+    ])
+    func invalidFilesAreErrors(content: String) {
+        let text = """
+            <MPD mediaPresentationDuration="PT4S"><Period><AdaptationSet contentType="video">
+            <Representation id="v" bandwidth="1" codecs="c">\(content)</Representation></AdaptationSet></Period></MPD>
+            """
+        #expect(Self.error(text) != nil)
+    }
+
+    @Test(arguments: [
         "duration=\"0\"", "duration=\"x\"", "duration=\"9223372036854775807\"",
         "duration=\"2\" presentationTimeOffset=\"1\"", "",
     ])
@@ -200,6 +217,33 @@ import Testing
         #expect(text.contains("<Accessibility schemeIdUri=\"urn:tva:metadata:cs:AudioPurposeCS:2007\" value=\"1\"/>"))
     }
 
+    @Test func textTracksAreSetsOfOneFile() throws {
+        let text = DASHManifest.mpd(
+            SamplePresentation.make(text: [
+                SamplePresentation.text("eng", language: "eng", isDefault: true),
+                SamplePresentation.text("fra-sdh", language: "fra", role: .captions),
+                SamplePresentation.text("fra-forced", language: "fra", role: .forced),
+            ]))
+        #expect(
+            text.contains(
+                """
+                    <AdaptationSet id="2" contentType="text" mimeType="text/vtt" lang="en">
+                      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="subtitle"/>
+                      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
+                      <Representation id="eng" bandwidth="1001">
+                        <BaseURL>text/eng.vtt</BaseURL>
+                      </Representation>
+                    </AdaptationSet>
+
+                """))
+        let sets = try DASHParser.parse(Data(text.utf8)).adaptationSets.filter { $0.contentType == "text" }
+        #expect(sets.map(\.roles) == [["subtitle", "main"], ["caption"], ["forced-subtitle"]])
+        #expect(
+            sets.map { $0.representations.map(\.wholeFile) } == [
+                ["text/eng.vtt"], ["text/fra-sdh.vtt"], ["text/fra-forced.vtt"],
+            ])
+    }
+
     @Test func renditionsOfOneFileHaveTheOnDemandProfile() throws {
         var presentation = SamplePresentation.make(video: [SamplePresentation.hd], audio: [])
         presentation.video[0].file = SingleFile(
@@ -216,6 +260,10 @@ import Testing
                         </SegmentBase>
 
                 """))
+        let document = try DASHParser.parse(Data(text.utf8))
+        #expect(
+            document.adaptationSets.first?.representations.first?.file
+                == DASHFile(name: "video/1080p/media.mp4", initialization: 0..<804, index: 804..<872))
     }
 
     @Test func anAudioOnlyOutputHasOnlyAudioSets() throws {

@@ -45,9 +45,19 @@ enum SamplePresentation {
     static let sd = video("720p", width: 1280, height: 720, codec: "avc1.64001f", scale: 2)
 
     static func make(
-        video: [VideoRendition] = [hd, sd], audio: [AudioRendition] = [audio(language: "eng")]
+        video: [VideoRendition] = [hd, sd], audio: [AudioRendition] = [audio(language: "eng")],
+        text: [TextRendition] = []
     ) -> Presentation {
-        Presentation(video: video, audio: audio, duration: Rational(14014, 1000))
+        Presentation(video: video, audio: audio, text: text, duration: Rational(14014, 1000))
+    }
+
+    static func text(_ id: String, language: String, role: TrackRole? = nil, isDefault: Bool = false) -> TextRendition {
+        let track = TextPlan(
+            id: id, source: .stream(index: 3), language: language, role: role, isDefault: isDefault,
+            duration: Rational(14014, 1000), segmentBoundaries: [Rational(6006, 1000), Rational(12012, 1000)])
+        return TextRendition(
+            track: track, segments: [6006, 6006, 2002].map { MeasuredSegment(duration: Rational($0, 1000), bytes: 100) },
+            wholeBytes: 1752)
     }
 
     static func fileName(_ index: Int) -> String { "0000\(index + 1).m4s" }
@@ -180,6 +190,33 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         #expect(master.variants.map(\.codecs.first) == ["avc1.64001f", "hvc1.2.4.L120.B0", "avc1.640028"])
         #expect(master.variants.map(\.videoRange) == ["SDR", "PQ", "SDR"])
         #expect(master.iframeStreams.map(\.videoRange) == ["PQ", "SDR", "SDR"])
+    }
+
+    @Test func textTracksAreAGroupOfAllVariants() throws {
+        let text = HLSPlaylist.master(
+            SamplePresentation.make(text: [
+                SamplePresentation.text("eng", language: "eng", isDefault: true),
+                SamplePresentation.text("eng-sdh", language: "eng", role: .captions),
+                SamplePresentation.text("fra-forced", language: "fra", role: .forced),
+                SamplePresentation.text("und", language: "und"),
+            ]))
+        #expect(
+            lines(text, startingWith: "#EXT-X-MEDIA:TYPE=SUBTITLES") == [
+                "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"English\",LANGUAGE=\"en\",DEFAULT=YES,"
+                    + "AUTOSELECT=YES,FORCED=NO,URI=\"text/eng/playlist.m3u8\"",
+                "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"English (SDH)\",LANGUAGE=\"en\",DEFAULT=NO,"
+                    + "AUTOSELECT=YES,FORCED=NO,CHARACTERISTICS=\"public.accessibility.transcribes-spoken-dialog,"
+                    + "public.accessibility.describes-music-and-sound\",URI=\"text/eng-sdh/playlist.m3u8\"",
+                "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"Français (forced)\",LANGUAGE=\"fr\",DEFAULT=NO,"
+                    + "AUTOSELECT=YES,FORCED=YES,URI=\"text/fra-forced/playlist.m3u8\"",
+                "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"Subtitles\",LANGUAGE=\"und\",DEFAULT=NO,"
+                    + "AUTOSELECT=YES,FORCED=NO,URI=\"text/und/playlist.m3u8\"",
+            ])
+        let master = try HLSParser.master(text.utf8)
+        #expect(master.variants.allSatisfy { $0.subtitlesGroup == "text" && $0.audioGroup == "aac" })
+        #expect(throws: HLSParseError.self) {
+            try HLSParser.master(text.replacing("GROUP-ID=\"text\"", with: "GROUP-ID=\"other\"").utf8)
+        }
     }
 
     @Test func onlyTheFirstTrackIsDefaultAndNamesAreUnique() {

@@ -93,3 +93,16 @@ extension AudioPlan {
         }
     }
 }
+
+extension TextPlan {
+    /// The value in DASH's role scheme (ISO/IEC 23009-1, 5.8.5.5).
+    var dashRole: String {
+        switch role {
+        case .captions: "caption"
+        case .forced: "forced-subtitle"
+        case .commentary: "commentary"
+        case .description: "description"
+        case .main, nil: "subtitle"
+        }
+    }
+}

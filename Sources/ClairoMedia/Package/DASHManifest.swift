@@ -33,6 +33,7 @@ enum DASHManifest {
                 audioSet(
                     set.renditions, id: period.children.count, isDefault: set.isDefault, targetDuration: target))
         }
+        for rendition in presentation.text { period.children.append(textSet(rendition, id: period.children.count)) }
         for rendition in presentation.images { period.children.append(imageSet(rendition, id: period.children.count)) }
         root.children.append(period)
         return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.text(indent: 0)
@@ -193,6 +194,38 @@ enum DASHManifest {
                 ]),
         ]
         set.children = [representation]
+        return set
+    }
+
+    /// Makes the set of a text track, which is one file. Players show the main track of a language, or none.
+    private static func textSet(_ rendition: TextRendition, id: Int) -> Element {
+        let track = rendition.track
+        var set = Element(
+            "AdaptationSet",
+            [
+                ("id", String(id)), ("contentType", "text"), ("mimeType", "text/vtt"),
+                ("lang", LanguageTag(track.language).text),
+            ])
+        // The schema fixes the order of the children.
+        let label = HLSPlaylist.printable(track.title ?? "")
+        if !label.isEmpty { set.children.append(Element("Label", [], content: label)) }
+        if track.role == .captions {
+            // For people who do not hear well.
+            set.children.append(
+                Element(
+                    "Accessibility", [("schemeIdUri", "urn:tva:metadata:cs:AudioPurposeCS:2007"), ("value", "2")]))
+        }
+        set.children.append(role(track.dashRole))
+        if track.isDefault { set.children.append(role("main")) }
+        let seconds = track.duration > .zero ? track.duration : Rational(1)
+        var representation = Element(
+            "Representation",
+            [
+                ("id", track.id),
+                ("bandwidth", String(max(1, (Rational(Int64(rendition.wholeBytes) * 8) / seconds).ceil))),
+            ])
+        representation.children = [Element("BaseURL", [], content: track.wholeKey.rawValue)]
+        set.children.append(representation)
         return set
     }
 

@@ -139,6 +139,8 @@ struct DASHRepresentation: Equatable {
     /// The one file with the initialization segment and all segments, which an index in it describes. There are no
     /// `segments` then.
     var file: DASHFile?
+    /// The name of a file that is the whole representation, such as one of text, relative to the manifest.
+    var wholeFile: String?
     var segments: [DASHSegment] = []
 }
 
@@ -270,6 +272,12 @@ private final class Reader {
         case "MPD/Period/AdaptationSet/Representation":
             guard var done = representation else { return }
             defer { (baseURL, indexRange, initializationRange) = (nil, nil, nil) }
+            if let name = baseURL, isText, indexRange == nil, addresses == nil, !name.isEmpty {
+                done.wholeFile = name
+                set?.representations.append(done)
+                representation = nil
+                return
+            }
             if let name = baseURL {
                 guard let indexRange, let initializationRange, !name.isEmpty, addresses == nil else {
                     throw error("a BaseURL without SegmentBase and Initialization")
@@ -318,8 +326,8 @@ private final class Reader {
             throw error("a Representation without an id, or with spaces in it")
         }
         guard ids.insert(id).inserted else { throw error("a second Representation with this id") }
-        // The type of images says it all.
-        guard let codecs = attributes["codecs"] ?? (isImage ? "" : nil) else { throw error("codecs is missing") }
+        // The type of images and of text says it all.
+        guard let codecs = attributes["codecs"] ?? (isImage || isText ? "" : nil) else { throw error("codecs is missing") }
         var result = DASHRepresentation(id: id, bandwidth: try number(attributes, "bandwidth", 1...), codecs: codecs)
         if attributes["width"] != nil { result.width = Int(try number(attributes, "width", 1...)) }
         if attributes["height"] != nil { result.height = Int(try number(attributes, "height", 1...)) }
@@ -371,6 +379,7 @@ private final class Reader {
         return addresses
     }
 
+    private var isText: Bool { self.set?.contentType == "text" }
     private var isImage: Bool { self.set?.contentType == "image" }
 
     private func appendToList(initialization: String) throws(DASHParseError) {

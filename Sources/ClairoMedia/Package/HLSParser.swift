@@ -64,11 +64,12 @@ enum HLSParser {
         }
         if let pending { throw pending.line.error("EXT-X-STREAM-INF is not followed by a URI") }
         guard !master.variants.isEmpty else { throw HLSParseError(line: 1, text: "", reason: "no variant") }
-        let audioGroups = Set(master.media.filter { $0.type == "AUDIO" }.map(\.groupID))
+        let groups = Set(master.media.map { [$0.type, $0.groupID] })
         for variant in master.variants {
-            guard let group = variant.audioGroup else { continue }
-            guard audioGroups.contains(group) else {
-                throw HLSParseError(line: variant.line, text: group, reason: "no EXT-X-MEDIA defines this audio group")
+            for (type, group) in [("AUDIO", variant.audioGroup), ("SUBTITLES", variant.subtitlesGroup)] {
+                guard let group, !groups.contains([type, group]) else { continue }
+                throw HLSParseError(
+                    line: variant.line, text: group, reason: "no EXT-X-MEDIA defines this \(type.lowercased()) group")
             }
         }
         return master
@@ -370,6 +371,7 @@ struct HLSVariant: Equatable {
     var frameRate: Rational?
     var videoRange: String?
     var audioGroup: String?
+    var subtitlesGroup: String?
     var line: Int
 
     init(_ attributes: HLSAttributes, uri: String) throws(HLSParseError) {
@@ -381,6 +383,7 @@ struct HLSVariant: Equatable {
         frameRate = try attributes.frameRate()
         videoRange = try attributes.enumerated("VIDEO-RANGE")
         audioGroup = try attributes.quoted("AUDIO")
+        subtitlesGroup = try attributes.quoted("SUBTITLES")
         line = attributes.line.number
     }
 }

@@ -23,21 +23,26 @@ enum HLSPlaylist {
         let hasGroups = !groups.isEmpty && (!presentation.video.isEmpty || presentation.audio.count > 1)
         var lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
         if hasGroups { lines += audioGroupLines(groups) }
+        lines += textGroupLines(presentation.text)
+        let subtitles = presentation.text.isEmpty ? [] : ["SUBTITLES=\(quoted(textGroup))"]
 
         let video = defaultFirst(presentation.video)
         if video.isEmpty {
             for group in groups {
-                lines += variant(nil, group, hasGroups: hasGroups, targetDuration: target)
+                lines += variant(nil, group, hasGroups: hasGroups, also: subtitles, targetDuration: target)
             }
         } else if groups.isEmpty {
-            for rendition in video { lines += variant(rendition, nil, hasGroups: false, targetDuration: target) }
+            for rendition in video {
+                lines += variant(rendition, nil, hasGroups: false, also: subtitles, targetDuration: target)
+            }
         } else {
             let combinations = video.map { rendition in
                 (rendition, presentation.audioGroups(of: rendition, among: groups))
             }
             for index in 0..<(combinations.map(\.1.count).max() ?? 0) {
                 for (rendition, groups) in combinations where index < groups.count {
-                    lines += variant(rendition, groups[index], hasGroups: true, targetDuration: target)
+                    lines += variant(
+                        rendition, groups[index], hasGroups: true, also: subtitles, targetDuration: target)
                 }
             }
         }
@@ -48,7 +53,7 @@ enum HLSPlaylist {
 
     /// The lines of a variant: a rung with a group of audio, or one of both.
     private static func variant(
-        _ video: VideoRendition?, _ audio: AudioGroup?, hasGroups: Bool, targetDuration: Int
+        _ video: VideoRendition?, _ audio: AudioGroup?, hasGroups: Bool, also others: [String], targetDuration: Int
     ) -> [String] {
         guard let key = video?.rung.playlistKey ?? audio?.members.first?.track.playlistKey else { return [] }
         let peak = video.map { peakRate(of: $0.segments, targetDuration: targetDuration) } ?? 0
@@ -66,6 +71,7 @@ enum HLSPlaylist {
             ]
         }
         if let audio, hasGroups { attributes.append("AUDIO=\(quoted(audio.id))") }
+        attributes += others
         if video != nil { attributes.append("CLOSED-CAPTIONS=NONE") }
         return ["#EXT-X-STREAM-INF:" + attributes.joined(separator: ","), key.rawValue]
     }
@@ -85,7 +91,7 @@ enum HLSPlaylist {
                 var attributes = [
                     "TYPE=AUDIO",
                     "GROUP-ID=\(quoted(group.id))",
-                    "NAME=\(quoted(unusedName(for: track, language, among: &names)))",
+                    "NAME=\(quoted(unusedName(track.title, or: language.name ?? "Audio", among: &names)))",
                     "LANGUAGE=\(quoted(language.text))",
                     "DEFAULT=\(index == 0 ? "YES" : "NO")",
                     "AUTOSELECT=\(isSelectable ? "YES" : "NO")",
@@ -102,12 +108,49 @@ enum HLSPlaylist {
         }
     }
 
-    /// Returns the track's title or the name of its language, made unique, because NAME must be unique within a group.
-    private static func unusedName(
-        for track: AudioPlan, _ language: LanguageTag, among names: inout Set<String>
-    ) -> String {
-        let title = printable(track.title ?? "")
-        let name = title.isEmpty ? language.name : title
+    /// The group of all text tracks.
+    private static let textGroup = "text"
+
+    private static func textGroupLines(_ text: [TextRendition]) -> [String] {
+        var names: Set<String> = []
+        var selectable: Set<[String]> = []
+        return text.map { rendition in
+            let track = rendition.track
+            let language = LanguageTag(track.language)
+            let isForced = track.role == .forced
+            let name = (language.name ?? "Subtitles") + (track.role.flatMap { roleNames[$0] } ?? "")
+            let characteristics = track.role == .captions ? captionCharacteristics : nil
+            let isDistinct = selectable.insert([language.text, characteristics ?? "", isForced ? "forced" : ""]).inserted
+            // A player selects by language, and the viewer a commentary.
+            let isSelectable = track.isDefault || isDistinct && track.role != .commentary
+            var attributes = [
+                "TYPE=SUBTITLES",
+                "GROUP-ID=\(quoted(textGroup))",
+                "NAME=\(quoted(unusedName(track.title, or: name, among: &names)))",
+                "LANGUAGE=\(quoted(language.text))",
+                "DEFAULT=\(track.isDefault ? "YES" : "NO")",
+                "AUTOSELECT=\(isSelectable ? "YES" : "NO")",
+                "FORCED=\(isForced ? "YES" : "NO")",
+            ]
+            if let characteristics { attributes.append("CHARACTERISTICS=\(quoted(characteristics))") }
+            attributes.append("URI=\(quoted(track.playlistKey.rawValue))")
+            return "#EXT-X-MEDIA:" + attributes.joined(separator: ",")
+        }
+    }
+
+    /// What distinguishes tracks of the same language in a menu.
+    private static let roleNames: [TrackRole: String] = [
+        .captions: " (SDH)", .forced: " (forced)", .commentary: " (commentary)", .description: " (description)",
+    ]
+
+    /// Apple's rule 4.5.
+    private static let captionCharacteristics =
+        "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
+
+    /// Returns a track's title or its name, made unique, because NAME must be unique within a group.
+    private static func unusedName(_ title: String?, or name: String, among names: inout Set<String>) -> String {
+        let title = printable(title ?? "")
+        let name = title.isEmpty ? name : title
         var candidate = name
         var number = 1
         while !names.insert(candidate).inserted {
@@ -336,8 +379,8 @@ private struct MicrosecondClock {
 /// is not a tag becomes `und`.
 struct LanguageTag {
     let text: String
-    /// The language's own name for a common language, otherwise the tag; `Audio` if the language is unknown.
-    let name: String
+    /// The language's own name for a common language, otherwise the tag; nil if the language is unknown.
+    let name: String?
 
     init(_ code: String) {
         let subtags = code.split(omittingEmptySubsequences: false) { $0 == "-" || $0 == "_" }
@@ -347,7 +390,7 @@ struct LanguageTag {
         guard isWellFormed, code.utf8.count <= 35, let first = subtags.first?.lowercased(),
             (2...3).contains(first.count), first.allSatisfy(\.isLetter), first != "und"
         else {
-            (text, name) = ("und", "Audio")
+            (text, name) = ("und", nil)
             return
         }
         let known = Self.common.first { $0.codes.contains(first) }

@@ -63,6 +63,9 @@ extension Verifier {
             guard let playlist = playlists[track.playlistKey.rawValue] else { continue }
             checkSum(playlist, end: decoded[track.folder]?.end, unit: track.unitDuration, track.folder, &checks)
         }
+        for track in plan.text ?? [] {
+            checkText(track, playlists[track.playlistKey.rawValue], &checks)
+        }
         for rung in rungs {
             let playlist = playlists[rung.iframePlaylistKey.rawValue]
             if let rendition = measured?.video.first(where: { $0.rung == rung }) {
@@ -71,6 +74,20 @@ extension Verifier {
                 try checkIFrames(rung, playlist, &checks)
             }
         }
+    }
+
+    private func checkText(_ track: TextPlan, _ playlist: HLSMediaPlaylist?, _ checks: inout Checks) {
+        let sum = (playlist?.segments ?? []).reduce(Rational.zero) { $0 + $1.duration }
+        let names = playlist?.segments.map { OutputLayout.key(of: $0.uri, in: track.playlistKey) }
+        checks.record(
+            "playlist", track.playlistKey.rawValue, "\(track.segmentCount) segments in order",
+            problems: [
+                playlist == nil ? "no group has it" : nil,
+                names == track.segmentKeys ? nil : "it does not name every segment in order",
+                // Apple's rule 5.5.
+                abs((sum - track.duration).doubleValue) < 0.001
+                    ? nil : "it lasts \(clock(sum.doubleValue)), not \(clock(track.duration.doubleValue))",
+            ])
     }
 
     /// Parses a media playlist and checks that the files it names exist.
@@ -90,10 +107,11 @@ extension Verifier {
                 let key = OutputLayout.key(of: name, in: ObjectKey(uri))
                 return try !isPlain(name) || (!known.contains(key) && !exists(key))
             }
+            let isText = uri.hasPrefix(OutputLayout.folder(of: .text) + "/")
             let longest = playlist.segments.map(\.duration).max() ?? .zero
             let problems = [
                 missing.isEmpty ? nil : "it names missing files: \(missing.sorted().prefix(3).joined(separator: ", "))",
-                playlist.map == nil ? "it has no EXT-X-MAP" : nil,
+                playlist.map == nil && !isText ? "it has no EXT-X-MAP" : nil,
                 playlist.hasEndList ? nil : "it has no EXT-X-ENDLIST",
                 playlist.type == "VOD" ? nil : "its type is not VOD",
                 longest.rounded > playlist.targetDuration ? "a segment is longer than the target duration" : nil,
@@ -277,12 +295,28 @@ extension Verifier {
             "lasts \(clock(document.duration.doubleValue))",
             "it claims \(clock(document.duration.doubleValue)), planned were \(clock(plan.duration.doubleValue))")
         checkSchema(document, plan, &checks)
+        for track in plan.text ?? [] { checkText(track, document, &checks) }
         for rendition in plan.renditions where rendition.kind.hasInitSegment {
             let set = document.adaptationSets.first { $0.representations.contains { $0.id == rendition.id } }
             checkRepresentation(
                 set?.representations.first { $0.id == rendition.id }, in: set, of: rendition,
                 codec: decoded[rendition.folder]?.codec, &checks)
         }
+    }
+
+    private func checkText(_ track: TextPlan, _ document: DASHDocument, _ checks: inout Checks) {
+        let set = document.adaptationSets.first {
+            $0.contentType == "text" && $0.representations.contains { $0.id == track.id }
+        }
+        let file = set?.representations.first { $0.id == track.id }?.wholeFile
+        checks.record(
+            "mpd", track.folder, "one file",
+            problems: [
+                set == nil ? "the MPD does not have it" : nil,
+                file == track.wholeKey.rawValue ? nil : "it names \(file ?? "nothing") instead of \(track.wholeKey)",
+                set?.language == LanguageTag(track.language).text ? nil : "its language is \(set?.language ?? "missing")",
+                set?.roles.contains(track.dashRole) ?? false ? nil : "its role is not \(track.dashRole)",
+            ])
     }
 
     private func checkRepresentation(
