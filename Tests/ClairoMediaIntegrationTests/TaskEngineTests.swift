@@ -244,6 +244,21 @@ import Testing
         #expect(again.renditions == manifest.renditions && again.warnings == warnings)
     }
 
+    @Test func finishOfOneFileForEachRenditionIsRepeatableWithoutTheSegments() async throws {
+        let job = try await job(Clip(seconds: 4), settings: Self.settings.with { $0.segments = .single })
+        let (plan, _) = try await job.plan(Self.engine)
+        _ = try await job.makeSegments(of: plan, Self.engine)
+        let request = TaskSpec.FinishRequest(plan: plan, segments: try job.records(of: plan), warnings: [])
+        let (spec, io) = (job.spec(.finish(request)), job.io)
+        _ = try await Self.engine(spec, io)
+        let first = try contents(below: scratch.path("out"))
+        #expect(first.keys.filter { $0.hasSuffix(".m4s") } == [])
+        #expect(try await verify(job.output).problems == [])
+        // An attempt that was interrupted after it had published the output.
+        _ = try await Self.engine(spec, io)
+        #expect(try contents(below: scratch.path("out")) == first)
+    }
+
     // MARK: Failures
 
     @Test func anUndecodableSourceIsBadInput() async throws {
