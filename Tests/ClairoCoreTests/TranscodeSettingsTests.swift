@@ -17,6 +17,7 @@ import Testing
         #expect(try settings("preset", "fast").preset == "fast")
         #expect(try settings("segment-seconds", "4").segmentSeconds == 4)
         #expect(try settings("chunk-cpu-seconds", "0.001").chunkCPUSeconds == 0.001)
+        #expect(try settings("subtitles", "none").subtitles == "none")
         #expect(try settings("start", "1.5").start == Rational(3, 2))
         #expect(try settings("duration", "2").duration == Rational(2))
         #expect(try settings("allow-partial", "true").allowPartial)
@@ -65,14 +66,14 @@ import Testing
         #expect(
             String(decoding: json, as: UTF8.self) == """
                 {"allowPartial":true,"chunkCPUSeconds":30,"copyCompatible":true,"duration":"10/1","formats":["hls"],\
-                "heights":[720],"preset":"slow","quality":20,"segmentSeconds":4,"start":"3/2"}
+                "heights":[720],"preset":"slow","quality":20,"segmentSeconds":4,"start":"3/2","subtitles":"auto"}
                 """)
         #expect(try JSONDecoder().decode(TranscodeSettings.self, from: json) == settings)
         let plain = try JSON.encode(TranscodeSettings(), pretty: false)
         #expect(
             String(decoding: plain, as: UTF8.self) == """
                 {"allowPartial":false,"chunkCPUSeconds":60,"copyCompatible":false,"formats":["hls","dash","mp4"],\
-                "preset":"medium","quality":23,"segmentSeconds":6}
+                "preset":"medium","quality":23,"segmentSeconds":6,"subtitles":"auto"}
                 """)
         #expect(try JSONDecoder().decode(TranscodeSettings.self, from: plain) == TranscodeSettings())
     }
@@ -138,6 +139,11 @@ import Testing
         },
         .number("segment-seconds", 1...60) { TranscodeSettings(segmentSeconds: $0) },
         .number("chunk-cpu-seconds", 0.001...86_400) { TranscodeSettings(chunkCPUSeconds: $0) },
+        .of("subtitles", good: ["auto", "none"], bad: ["", "Auto", "all"]) { (subtitles: String) in
+            var settings = TranscodeSettings()
+            settings.subtitles = subtitles
+            return settings
+        },
         .of(
             "start", good: [.zero, Rational(9_999_999)], bad: [Rational(-1, 1000), Rational(9_999_999_001, 1000)]
         ) { (start: Rational) in TranscodeSettings(start: start) },

@@ -240,7 +240,7 @@ private struct CaptionedPictures {
 
     private func message(_ pairs: [(UInt8, UInt8)]) -> Data {
         func odd(_ byte: UInt8) -> UInt8 { byte.nonzeroBitCount % 2 == 1 ? byte : byte | 0x80 }
-        let triplets = pairs.flatMap { [0xFC, odd($0.0), odd($0.1)] }
+        let triplets: [UInt8] = pairs.flatMap { [0xFC, odd($0.0), odd($0.1)] as [UInt8] }
         let payload: [UInt8] =
             [0xB5, 0x00, 0x31, 0x47, 0x41, 0x39, 0x34, 0x03, 0x40 | UInt8(pairs.count), 0xFF] + triplets + [0xFF]
         return Data([0, 0, 1, 0x06, 0x04, UInt8(payload.count)] + payload + [0x80])

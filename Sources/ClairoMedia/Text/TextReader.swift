@@ -63,6 +63,7 @@ struct TextReader {
         /// The cues that end when the next one begins.
         var open: [Int] = []
         while let next = try reader.nextReadable(control), cues.count < CueList.mostCues {
+            try control.noteLongStep()
             let packet = next.packet
             guard next.track == index else {
                 clock.pass(packet, of: next.track)
@@ -172,6 +173,7 @@ struct CaptionReader {
         var hasCaptions = false
         while let next = try packets.next(control) {
             if interrupt.isTriggered { throw ClairoError.cancelled }
+            try control.noteLongStep()
             if extractors[next.stream] == nil {
                 reader.refreshStreams()
                 extractors[next.stream] = reader.streams.first { $0.index == next.stream }.flatMap {
