@@ -23,7 +23,8 @@ import Testing
     @Test(arguments: [
         ("formats", "mp4,hls"), ("formats", "HLS"), ("heights", "480, 1080"), ("heights", "720p"), ("quality", "0"),
         ("quality", "51"), ("quality", "22.5"), ("preset", "veryslow"), ("segment-seconds", "1"),
-        ("segment-seconds", "60"), ("segments", "single"), ("chunk-cpu-seconds", "0.001"), ("chunk-cpu-seconds", "86400"),
+        ("segment-seconds", "60"), ("segments", "single"), ("chunk-cpu-seconds", "0.001"),
+        ("chunk-cpu-seconds", "86400"), ("poster-at", "0"), ("poster-at", "12.5"),
     ])
     func optionsAndProfilesAcceptTheSameValues(name: String, text: String) throws {
         let field = try #require(TranscodeSettings.field(name))
@@ -36,8 +37,9 @@ import Testing
     @Test(arguments: [
         ("formats", "avi"), ("formats", ","), ("heights", "big"), ("heights", "14"), ("heights", "721"),
         ("heights", "4322"), ("heights", "720,1"), ("quality", "51.5"), ("quality", "nan"), ("quality", "good"),
-        ("preset", "warp"), ("segment-seconds", "0.5"), ("segment-seconds", "61"), ("segments", "many"), ("chunk-cpu-seconds", "0"),
-        ("chunk-cpu-seconds", "86401"), ("chunk-cpu-seconds", "inf"),
+        ("preset", "warp"), ("segment-seconds", "0.5"), ("segment-seconds", "61"), ("segments", "many"),
+        ("chunk-cpu-seconds", "0"), ("chunk-cpu-seconds", "86401"), ("chunk-cpu-seconds", "inf"), ("poster-at", "-1"),
+        ("poster-at", "best"),
     ])
     func optionsAndProfilesRefuseAValueWithTheSameMessage(name: String, text: String) throws {
         let field = try #require(TranscodeSettings.field(name))
@@ -56,7 +58,7 @@ import Testing
         let examples = [
             "formats": "hls", "heights": "720", "quality": "30", "preset": "fast", "segment-seconds": "4",
             "segments": "single",
-            "chunk-cpu-seconds": "10", "start": "1", "duration": "2",
+            "chunk-cpu-seconds": "10", "start": "1", "duration": "2", "poster-at": "3",
         ]
         for field in TranscodeSettings.fields {
             let value = field.isFlag ? [] : [try #require(examples[field.name], "an example of \(field.name)")]
@@ -68,6 +70,7 @@ import Testing
     }
 
     @Test func profilesAcceptYAMLListsAndBooleans() throws {
+        #expect(try profile("storyboard: false") == TranscodeSettings(storyboard: false))
         let settings = try profile(
             "formats: [dash, hls], heights: [480, 720], allow-partial: true, copy-compatible: false")
         #expect(settings == TranscodeSettings(formats: [.hls, .dash], heights: [720, 480], allowPartial: true))

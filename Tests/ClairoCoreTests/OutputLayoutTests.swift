@@ -7,6 +7,7 @@ import Testing
         #expect(OutputLayout.masterPlaylist == "master.m3u8")
         #expect(OutputLayout.dashManifest == "manifest.mpd")
         #expect(OutputLayout.poster == "poster.jpg")
+        #expect(OutputLayout.posterWebP == "poster.webp")
         #expect(OutputLayout.manifest == "clairo.json")
         #expect(OutputLayout.entryPoints == ["master.m3u8", "manifest.mpd"])
     }
@@ -19,6 +20,9 @@ import Testing
         #expect(OutputLayout.initSegment(.audio, "eng-aac-128k") == "audio/eng-aac-128k/init.mp4")
         #expect(OutputLayout.playlist(.audio, "eng-aac-128k") == "audio/eng-aac-128k/playlist.m3u8")
         #expect(OutputLayout.progressive("720p") == "mp4/720p.mp4")
+        #expect(OutputLayout.segment(.image, "storyboard", 0) == "images/storyboard/00001.jpg")
+        #expect(OutputLayout.playlist(.image, "storyboard") == "images/storyboard/playlist.m3u8")
+        #expect(OutputLayout.storyboardTrack("storyboard") == "images/storyboard/storyboard.vtt")
     }
 
     @Test(arguments: [(0, "00001"), (8, "00009"), (99_998, "99999"), (99_999, "100000"), (1_234_566, "1234567")])
@@ -51,7 +55,10 @@ import Testing
     }
 
     @Test func anOutputConsistsOfItsOwnFilesAndFolders() {
-        for key in ["clairo.json", "video/720p/00001.m4s", "audio/eng-aac-128k/init.mp4", "mp4/720p.mp4", "poster.jpg"] {
+        for key in [
+            "clairo.json", "video/720p/00001.m4s", "audio/eng-aac-128k/init.mp4", "mp4/720p.mp4", "poster.jpg",
+            "poster.webp", "images/storyboard/00001.jpg",
+        ] {
             #expect(OutputLayout.contains(ObjectKey(key)), "\(key)")
         }
         for key in [".bashrc", ".ssh/authorized_keys", "video", "thesis.odt", "videos/x.mp4", "a/clairo.json"] {

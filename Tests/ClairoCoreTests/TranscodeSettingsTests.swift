@@ -151,6 +151,9 @@ import Testing
             "duration", good: [Rational(1, 1000), Rational(9_999_999)],
             bad: [Rational(1, 1001), .zero, Rational(-1), Rational(9_999_999_001, 1000)]
         ) { (duration: Rational) in TranscodeSettings(duration: duration) },
+        .of(
+            "poster-at", good: [.zero, Rational(9_999_999)], bad: [Rational(-1, 1000), Rational(9_999_999_001, 1000)]
+        ) { (time: Rational) in TranscodeSettings(posterAt: time) },
     ]
 
     @Test(arguments: limits)

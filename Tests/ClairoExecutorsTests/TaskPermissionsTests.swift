@@ -31,7 +31,7 @@ import Testing
     }
 
     private static let finished: [ObjectKey] = [
-        "master.m3u8", "manifest.mpd", "clairo.json", "poster.jpg", "video/180p/playlist.m3u8",
+        "master.m3u8", "manifest.mpd", "clairo.json", "poster.jpg", "poster.webp", "video/180p/playlist.m3u8",
         "video/180p/iframes.m3u8", "mp4/180p.mp4",
     ]
 
@@ -75,6 +75,31 @@ import Testing
         let leftover: ObjectKey = "video/180p/00002.m4s"
         #expect(allowed(work, .delete, leftover) && !allowed(work, .put, leftover))
         #expect(!allowed(work, .delete, "video/360p/00001.m4s"))
+    }
+
+    @Test func aFinishTaskMayWriteTheStoryboard() throws {
+        var plan = Plan.sample(chunks: 2, segmentsPerChunk: 4)
+        let image = try #require(plan.video.flatMap(ImagePlan.init(storyboardOf:)))
+        plan.images = [image]
+        let keys: [ObjectKey] = [
+            "images/storyboard/00001.jpg", "images/storyboard/playlist.m3u8", "images/storyboard/storyboard.vtt",
+        ]
+        expect(
+            .finish(TaskSpec.FinishRequest(plan: plan, segments: [], warnings: [])), changes: keys,
+            not: ["images/storyboard/00002.jpg", "images/other/00001.jpg"])
+        expect(.chunk(plan, index: 0), changes: [], not: keys)
+        plan.images = nil
+        expect(.finish(TaskSpec.FinishRequest(plan: plan, segments: [], warnings: [])), changes: [], not: keys)
+    }
+
+    @Test func aFinishTaskMayRemoveAllSegmentsOfAnOutputOfMP4Alone() {
+        var plan = Plan.sample(chunks: 1, segmentsPerChunk: 2)
+        plan.settings.formats = [.mp4]
+        let work = TaskSpec.Work.finish(TaskSpec.FinishRequest(plan: plan, segments: [], warnings: []))
+        for key in plan.segmentKeys { #expect(allowed(work, .delete, key) && !allowed(work, .put, key)) }
+        plan.settings.formats = [.hls, .mp4]
+        let other = TaskSpec.Work.finish(TaskSpec.FinishRequest(plan: plan, segments: [], warnings: []))
+        for key in plan.segmentKeys { #expect(!allowed(other, .delete, key)) }
     }
 
     @Test func aDeletionOfSeveralObjectsIsAllowedOnlyIfEachIs() {

@@ -96,6 +96,17 @@ import Testing
             data[data.startIndex + data.count - 7] ^= 0x10
             try output.write(data, to: "mp4/96p.mp4")
         },
+        Damage("a sheet of the storyboard is removed", finds: ["checksum"], hidesChecksums: false) {
+            try FileManager.default.removeItem(at: $0.url("images/storyboard/00001.jpg"))
+        },
+        Damage("one byte of the poster is flipped", finds: ["checksum"], hidesChecksums: false) { output in
+            var data = try output.bytes("poster.jpg")
+            data[data.startIndex + data.count / 2] ^= 0x10
+            try output.write(data, to: "poster.jpg")
+        },
+        Damage("the folder of the storyboard contains an extra file", finds: ["files"]) {
+            try $0.write(Data("?".utf8), to: "images/storyboard/00002.jpg")
+        },
         Damage("the master playlist is removed", finds: ["playlist"], hidesChecksums: false) {
             try FileManager.default.removeItem(at: $0.url("master.m3u8"))
         },
@@ -236,7 +247,7 @@ import Testing
                 "av-end", "delay",
                 "hls-rules", "dash-rules", "playlist", "target-duration", "segment-boundaries", "extinf-sum", "rates", "codecs", "resolution", "frame-rate",
                 "iframes",
-                "mpd", "mp4",
+                "mpd", "mp4", "poster", "sheets", "tiles", "storyboard",
             ]))
     }
 
@@ -266,7 +277,12 @@ import Testing
         #expect(names.contains("master.m3u8") == formats.contains(.hls))
         #expect(names.contains("manifest.mpd") == formats.contains(.dash))
         #expect(names.contains { $0.hasPrefix("mp4/") } == formats.contains(.mp4))
-        #expect(try await verify(Output(folder: output.folder)).passed)
+        #expect(names.contains { $0.hasSuffix(".m4s") } == (formats != [.mp4]))
+        #expect(names.contains("images/storyboard/00001.jpg"))
+        #expect(names.contains("images/storyboard/playlist.m3u8") == formats.contains(.hls))
+        let written = try contents(below: output.folder).keys
+        #expect(Set(written) == names.union(["clairo.json"]))
+        #expect(try await verify(Output(folder: output.folder)).problems == [])
     }
 
     // MARK: One file for each rendition

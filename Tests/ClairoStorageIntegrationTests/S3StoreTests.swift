@@ -140,6 +140,7 @@ import Testing
         let types = [
             "v/master.m3u8": "application/vnd.apple.mpegurl", "v/manifest.mpd": "application/dash+xml",
             "v/1.m4s": "video/iso.segment", "v/init.mp4": "video/mp4", "poster.jpg": "image/jpeg",
+            "poster.webp": "image/webp",
             "v/plan.json": "application/json", "source": "application/octet-stream",
         ]
         for (key, type) in types {

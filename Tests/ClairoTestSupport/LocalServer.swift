@@ -99,7 +99,7 @@ private final class Site: Sendable {
     private static let types = [
         "m3u8": "application/vnd.apple.mpegurl", "m4s": "video/iso.segment", "mp4": "video/mp4",
         "mpd": "application/dash+xml",
-        "jpg": "image/jpeg", "vtt": "text/vtt",
+        "jpg": "image/jpeg", "vtt": "text/vtt", "webp": "image/webp",
     ]
 
     /// `bytes=from-to`, `bytes=from-` or `bytes=-last`.

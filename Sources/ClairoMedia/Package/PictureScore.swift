@@ -69,7 +69,7 @@ struct PictureScore {
     var value: Double { (0.02 + shades * shades) * (0.02 + sharpness).squareRoot() * (0.02 + exposure) }
 
     /// Whether the frame is black, or nearly of one shade.
-    var isPlain: Bool { shades < 0.1 || exposure == 0 }
+    var isPlain: Bool { shades < 0.05 || exposure == 0 }
 }
 
 extension Frame {

@@ -30,6 +30,7 @@ final class FieldRecorder: Decoder {
         Rational(25), Timestamp.now, VideoID.make(), JobID.make(), TaskID.make(), MessageID.make(), DynamicRange.sdr,
         LadderDecision.Verdict.kept, OutputManifest.State.complete, JobProgress.Phase.done,
         FramePlacement.times, CaptionService.cea608(channel: 1), TextPlan.Source.stream(index: 1),
+        FrameSize(width: 2, height: 2),
     ]
 
     static func sample<T: Decodable>(_ type: T.Type) throws -> T {
