@@ -67,7 +67,7 @@ import Testing
         let plan = try plan(seconds: 60)
         for (tile, x, y) in [(0, 0, 0), (4, 640, 0), (5, 0, 90), (24, 640, 360), (25, 0, 0), (28, 480, 0)] {
             let position = plan.position(ofTile: tile)
-            #expect([position.x, position.y] == [x, y], "\(tile)")
+            #expect(position.x == x && position.y == y, "\(tile)")
         }
         #expect(
             plan.objectKeys == [

@@ -44,6 +44,15 @@ import Testing
         #expect(!isPossible { $0.version = Plan.currentVersion + 1 })
     }
 
+    @Test func aStoryboardMustFollowFromTheVideo() throws {
+        let storyboard = try #require(Self.plan.video.flatMap(ImagePlan.init(storyboardOf:)))
+        #expect(isPossible { $0.images = [storyboard] })
+        #expect(!isPossible { $0.images = [storyboard, storyboard] })
+        #expect(!isPossible { $0.images = [storyboard]; $0.images?[0].id = "../x" })
+        #expect(!isPossible { $0.images = [storyboard]; $0.images?[0].framesPerTile = 1 })
+        #expect(!isPossible { ($0.video, $0.chunks, $0.images) = (nil, [], [storyboard]) })
+    }
+
     @Test func thePartsOfTheSourceMustBePlausible() {
         func isPossible(_ files: [Int64], _ boundaries: [Int64] = [], _ continued: [Int: Int] = [:]) -> Bool {
             self.isPossible { plan in

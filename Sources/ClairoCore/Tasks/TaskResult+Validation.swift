@@ -158,8 +158,10 @@ extension Plan {
         try validateCorrections()
         try validateParts()
         for track in audio { try track.validate() }
-        let storyboard = settings.storyboard ? video.flatMap(ImagePlan.init(storyboardOf:)) : nil
-        try expect(images ?? [] == [storyboard].compactMap { $0 }, "the storyboard of its plan does not follow from it")
+        let storyboard = video.flatMap(ImagePlan.init(storyboardOf:))
+        try expect(
+            (images ?? []).count <= 1 && (images ?? []).allSatisfy { $0 == storyboard },
+            "the storyboard of its plan does not follow from its video")
         for track in text ?? [] { try track.validate() }
         try validateRenditions()
     }
