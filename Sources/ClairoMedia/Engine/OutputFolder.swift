@@ -26,6 +26,8 @@ struct OutputFolder {
             try remove(manifest)
         case .manifest(let old):
             if try old.isComplete(in: store) {
+                // Its job may have been killed before it removed them.
+                if !old.plan.publishesSegments { try store.delete(old.plan.segmentKeys) }
                 guard force else {
                     throw ClairoError.cannotCreate(
                         old.planID == manifest.planID
