@@ -16,7 +16,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
-        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
@@ -35,7 +34,6 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
@@ -162,7 +160,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ClairoMediaTests",
-            dependencies: ["ClairoCore", "ClairoMedia", "ClairoStorage", "ClairoTestSupport", "Libav"]
+            dependencies: ["ClairoCore", "ClairoMedia", "ClairoTestSupport", "Libav"]
         ),
         .testTarget(
             name: "ClairoMessagingTests",

@@ -112,7 +112,7 @@ def peer_command(peer, clip, preset, quality, plan, output):
                      for i, rung in enumerate(rungs))
     command = [peer, *QUIET, "-i", clip, "-filter_complex", graph]
     for i, rung in enumerate(rungs):
-        folder = output / "video" / rung["name"]
+        folder = output / "video" / rung["id"]
         folder.mkdir(parents=True)
         command += ["-map", f"[v{i}]", "-c:v", "libx264", "-preset", preset, "-profile:v", "high", "-crf", str(quality),
                     "-maxrate", str(rung["maxRate"]), "-bufsize", str(rung["bufferSize"]), "-g", str(grid["gopFrames"]),
@@ -167,9 +167,9 @@ def compare(clairo, peer, clip, preset, quality, runs, work):
     measured = [(rung, *(Quality.of(peer, clip, output, rung, rungs[0], work) for output in (ours, theirs))) for rung in rungs]
     for rung, x, y in measured:
         if x.frames != y.frames:
-            print(f"**{rung['name']}: clairo made {x.frames} frames, ffmpeg {y.frames}; the figures below are not comparable**\n")
+            print(f"**{rung['id']}: clairo made {x.frames} frames, ffmpeg {y.frames}; the figures below are not comparable**\n")
     metrics = ["PSNR-Y dB", "SSIM"] + (["VMAF"] if has_vmaf(peer) else [])
-    rows = [(f"{rung['name']} {rung['size']['width']}x{rung['size']['height']}",
+    rows = [(f"{rung['id']} {rung['size']['width']}x{rung['size']['height']}",
              [f"{p:.{digits}f} / {q:.{digits}f}" for p, q, digits in zip(x.scores, y.scores, (2, 4, 2))]
              + [f"{x.bytes / 1000:.0f} / {y.bytes / 1000:.0f}", f"{x.bytes / y.bytes:.3f}"]) for rung, x, y in measured]
     table("clairo / ffmpeg", metrics + ["kB", "ratio"], rows)
@@ -184,8 +184,8 @@ class Quality:
 
     @staticmethod
     def of(peer, clip, output, rung, top, work):
-        print(f"quality of {output.name} {rung['name']}", file=sys.stderr)
-        folder = output / "video" / rung["name"]
+        print(f"quality of {output.name} {rung['id']}", file=sys.stderr)
+        folder = output / "video" / rung["id"]
         joined = work / "joined.mp4"
         with open(joined, "wb") as file:  # an init segment followed by its media segments is a fragmented MP4
             for part in [folder / "init.mp4", *sorted(folder.glob("[0-9]*.m4s"))]:

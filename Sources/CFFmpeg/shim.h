@@ -17,6 +17,7 @@
 #include <libavutil/error.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/log.h>
+#include <libavutil/mastering_display_metadata.h>
 #include <libavutil/mathematics.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
@@ -81,6 +82,59 @@ static inline int clairo_stream_dolby_vision(const AVStream *stream, int *profil
     *profile = record->dv_profile;
     *compatibility = record->dv_bl_signal_compatibility_id;
     return 1;
+}
+
+// Static metadata of HDR10 in the units of the boxes mdcv and clli: chromaticities of red, green, blue and white in 0.00002,
+// luminances in 0.0001 cd/m2, content light levels in cd/m2.
+struct clairo_hdr_metadata {
+    int has_display, has_light;
+    int64_t red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y, max_luminance, min_luminance;
+    int64_t max_content, max_average;
+};
+
+static inline int64_t clairo_in_units(AVRational value, int64_t per_one) {
+    return value.den > 0 && value.num >= 0 ? (value.num * per_one + value.den / 2) / value.den : 0;
+}
+
+static inline void clairo_hdr_metadata_from(
+    const uint8_t *display_data, size_t display_size, const uint8_t *light_data, size_t light_size,
+    struct clairo_hdr_metadata *result) {
+    memset(result, 0, sizeof *result);
+    const AVMasteringDisplayMetadata *display = (const AVMasteringDisplayMetadata *)display_data;
+    if (display && display_size >= sizeof *display && display->has_primaries && display->has_luminance) {
+        result->has_display = 1;
+        result->red_x = clairo_in_units(display->display_primaries[0][0], 50000);
+        result->red_y = clairo_in_units(display->display_primaries[0][1], 50000);
+        result->green_x = clairo_in_units(display->display_primaries[1][0], 50000);
+        result->green_y = clairo_in_units(display->display_primaries[1][1], 50000);
+        result->blue_x = clairo_in_units(display->display_primaries[2][0], 50000);
+        result->blue_y = clairo_in_units(display->display_primaries[2][1], 50000);
+        result->white_x = clairo_in_units(display->white_point[0], 50000);
+        result->white_y = clairo_in_units(display->white_point[1], 50000);
+        result->max_luminance = clairo_in_units(display->max_luminance, 10000);
+        result->min_luminance = clairo_in_units(display->min_luminance, 10000);
+    }
+    const AVContentLightMetadata *light = (const AVContentLightMetadata *)light_data;
+    if (light && light_size >= sizeof *light) {
+        result->has_light = 1;
+        result->max_content = light->MaxCLL;
+        result->max_average = light->MaxFALL;
+    }
+}
+
+static inline void clairo_stream_hdr_metadata(const AVStream *stream, struct clairo_hdr_metadata *result) {
+    size_t display_size, light_size;
+    const uint8_t *display = clairo_stream_side_data(stream, AV_PKT_DATA_MASTERING_DISPLAY_METADATA, &display_size);
+    const uint8_t *light = clairo_stream_side_data(stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL, &light_size);
+    clairo_hdr_metadata_from(display, display_size, light, light_size, result);
+}
+
+static inline void clairo_frame_hdr_metadata(const AVFrame *frame, struct clairo_hdr_metadata *result) {
+    const AVFrameSideData *display = av_frame_get_side_data(frame, AV_FRAME_DATA_MASTERING_DISPLAY_METADATA);
+    const AVFrameSideData *light = av_frame_get_side_data(frame, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL);
+    clairo_hdr_metadata_from(
+        display ? display->data : NULL, display ? display->size : 0, light ? light->data : NULL,
+        light ? light->size : 0, result);
 }
 
 // The id of the programme at `position` among those that contain a stream, or -1 at the end.

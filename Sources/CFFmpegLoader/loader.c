@@ -1,3 +1,4 @@
+#define _GNU_SOURCE  // pthread_setattr_default_np
 #include "loader.h"
 
 #include <dlfcn.h>
@@ -12,8 +13,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+// SVT-AV1 describes itself on standard error whenever it is opened, unless this variable says otherwise. It is set before
+// main, while there is one thread: setenv(3) is not safe among several.
+__attribute__((constructor)) static void silence_svt_av1(void) { setenv("SVT_LOG", "0", 0); }
 
 #define LIBRARY(name, NAME) \
     { "lib" #name ".so." AV_STRINGIFY(LIB##NAME##_VERSION_MAJOR), #name "_version", LIB##NAME##_VERSION_INT }
@@ -101,6 +107,16 @@ int clairo_x264_build(void) {
     return 0;
 }
 
+size_t clairo_set_default_stack_size(size_t bytes) {
+    pthread_attr_t attributes;
+    size_t before = 0;
+    if (pthread_getattr_default_np(&attributes) != 0) return 0;
+    pthread_attr_getstacksize(&attributes, &before);
+    int failed = pthread_attr_setstacksize(&attributes, bytes) != 0 || pthread_setattr_default_np(&attributes) != 0;
+    pthread_attr_destroy(&attributes);
+    return failed ? 0 : before;
+}
+
 // Defines a function with the signature of FFmpeg's header, which the compiler compares. It is hidden so that FFmpeg's libraries
 // never call it instead of their own.
 #define FORWARD(result, name, parameters, arguments)                                      \
@@ -124,6 +140,7 @@ FORWARD(int, av_dict_set, (AVDictionary **dictionary, const char *key, const cha
 FORWARD(AVFrame *, av_frame_alloc, (void), ())
 FORWARD(void, av_frame_free, (AVFrame **frame), (frame))
 FORWARD(int, av_frame_get_buffer, (AVFrame *frame, int align), (frame, align))
+FORWARD(AVFrameSideData *, av_frame_get_side_data, (const AVFrame *frame, enum AVFrameSideDataType type), (frame, type))
 FORWARD(int, av_frame_ref, (AVFrame *target, const AVFrame *source), (target, source))
 FORWARD(void, av_frame_remove_side_data, (AVFrame *frame, enum AVFrameSideDataType type), (frame, type))
 FORWARD(void, av_frame_unref, (AVFrame *frame), (frame))

@@ -3,6 +3,7 @@
 /// Label values are the same as in the database and the logs. `kind` is the kind of a task; `error` and `reason` are the
 /// kind of an error (badInput, transient, capacity, refused, defect, usage, cancelled). `activity` is a part of a daemon's
 /// work. `step` is a step within a task. `rendition` is a standard height of the ladder, such as `720p`, or `other`.
+/// `codec` is a `VideoCodec`, or the first part of a rendition's codec string, whose `kind` is that of the rendition.
 /// `code` is the code of a warning, such as `truncated`, or the outcome of a request.
 extension MetricFamily {
     private static let shortTimes = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -53,7 +54,9 @@ extension MetricFamily {
         buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600], labels: ["kind"],
         renamed: ["kind": "stage"])
     public static let framesEncoded = counter(
-        "clairo_frames_encoded_total", "Frames encoded", labels: ["rendition"])
+        "clairo_frames_encoded_total", "Frames encoded", labels: ["rendition", "codec"])
+    public static let renditions = counter(
+        "clairo_renditions_total", "Renditions of jobs that became ready, by kind and codec", labels: ["kind", "codec"])
     public static let mediaSeconds = counter(
         "clairo_media_seconds_total", "Seconds of media transcoded", labels: ["kind"], renamed: ["kind": "stage"])
     public static let decodeErrors = counter(
@@ -113,7 +116,7 @@ extension MetricFamily {
     /// The families on a daemon's page, in this order.
     public static let daemon = [
         buildInfo, warnings, blocked, tasksRunning, tasksEnded, taskErrors, retries, deadLetters, sandboxKills,
-        taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, mediaSeconds, decodeErrors, mediaWarnings, jobs,
+        taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, renditions, mediaSeconds, decodeErrors, mediaWarnings, jobs,
         jobDuration, jobRealtime,
         storeRead, storeWritten, s3Requests, s3Duration, s3Retries, ecsRequests, databaseRequests, databaseDuration,
         outboxDelivered, outboxPostponed, upkeepRuns, upkeepRemoved, upkeepBytes, httpRequests, httpDuration,

@@ -29,8 +29,8 @@ public struct Relay: Sendable {
     private static let leaseSeconds = 60.0
     /// The maximum number of attempts at a webhook. With back-off, they take about eight hours.
     private static let webhookAttempts = 20
-    /// The longest delay before a message is sent again, in seconds. A queue is one of our own services: after an outage,
-    /// its messages should not wait long.
+    /// The longest delay before a message is sent again, in seconds, before jitter. A queue is one of our own services:
+    /// after an outage, its messages should not wait long.
     private static func longestDelay(_ lane: OutboxLane) -> Double { lane == .queue ? 300 : 3600 }
 
     /// - Parameters:
@@ -153,9 +153,9 @@ public struct Relay: Sendable {
                 try await deadLetter(message, error)
                 summary.deadLetters += 1
             } else {
+                let delay = BackOff.delay(after: message.attempts + 1, longest: Self.longestDelay(lane))
                 try await metadata.postpone(
-                    message.id, owner: owner,
-                    seconds: Self.backOff(message.attempts, longest: Self.longestDelay(lane)), reason: error.message)
+                    message.id, owner: owner, seconds: delay * .random(in: 0.5...1.5), reason: error.message)
                 summary.postponed += 1
             }
         }
@@ -190,10 +190,5 @@ public struct Relay: Sendable {
         let isSent = Topic.all.contains(Topic.deadLetters(of: letter.topic))
         try await metadata.addDeadLetter(letter, messages: isSent ? [JobMessages.deadLetter(letter)] : [])
         try await metadata.markPublished([message.id], owner: owner)
-    }
-
-    /// 1, 2, 4 … seconds, up to `longest`, with a jitter of 50 %.
-    private static func backOff(_ attempts: Int, longest: Double) -> Double {
-        min(Double(1 << min(attempts, 12)), longest) * .random(in: 0.5...1.5)
     }
 }

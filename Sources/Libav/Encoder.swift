@@ -87,17 +87,23 @@ public final class Encoder {
         }
     }
 
-    /// Opens an audio encoder for planar float samples.
-    public convenience init(audio encoder: String, channels: Int, sampleRate: Int, bitRate: Int64) throws(AVError) {
+    /// Opens an audio encoder for float samples in the default layout of the number of channels.
+    /// - Parameters:
+    ///   - isInterleaved: Whether it takes the samples of all channels in one plane; see `Frame.audio`.
+    ///   - options: Private options of the encoder.
+    public convenience init(
+        audio encoder: String, channels: Int, sampleRate: Int, bitRate: Int64, isInterleaved: Bool = false,
+        options: [(String, String)] = []
+    ) throws(AVError) {
         try self.init(encoder: encoder) { context in
-            context.pointee.sample_fmt = AV_SAMPLE_FMT_FLTP
+            context.pointee.sample_fmt = isInterleaved ? AV_SAMPLE_FMT_FLT : AV_SAMPLE_FMT_FLTP
             context.pointee.sample_rate = Int32(sampleRate)
             av_channel_layout_default(&context.pointee.ch_layout, Int32(channels))
             context.pointee.bit_rate = bitRate
             context.pointee.time_base = AVRational(num: 1, den: Int32(sampleRate))
             context.pointee.thread_count = 1
             context.pointee.flags |= Int32(AV_CODEC_FLAG_GLOBAL_HEADER) | Int32(AV_CODEC_FLAG_BITEXACT)
-            return []
+            return options
         }
     }
 
@@ -140,6 +146,12 @@ public final class Encoder {
     public var initialPadding: Int { Int(context?.pointee.initial_padding ?? 0) }
     /// The number of frames by which decoding order is ahead of presentation order.
     public var reorderDelay: Int { Int(context?.pointee.has_b_frames ?? 0) }
+    /// Whether packets remain after the last frame, which `send(nil)` makes it return.
+    public var hasDelay: Bool {
+        (context?.pointee.codec?.pointee.capabilities ?? 0) & Int32(bitPattern: UInt32(AV_CODEC_CAP_DELAY)) != 0
+    }
+    /// Whether it takes the samples of all channels in one plane.
+    public var isInterleaved: Bool { context?.pointee.sample_fmt == AV_SAMPLE_FMT_FLT }
     /// Samples per packet of an audio encoder.
     public var frameSize: Int { Int(context?.pointee.frame_size ?? 0) }
 

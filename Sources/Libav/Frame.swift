@@ -91,22 +91,27 @@ public final class Frame: @unchecked Sendable {
         return try body(UnsafeBufferPointer(start: data + row * Int(stride), count: width))
     }
 
-    /// Makes a frame of planar float samples for an encoder.
-    public static func audio(channels samples: [ArraySlice<Float>], sampleRate: Int, pts: Int64) throws(AVError)
-        -> Frame
-    {
+    /// Makes a frame of float samples for an encoder.
+    /// - Parameter isInterleaved: Whether the samples of all channels are in one plane, in turns.
+    public static func audio(
+        channels samples: [ArraySlice<Float>], sampleRate: Int, pts: Int64, isInterleaved: Bool = false
+    ) throws(AVError) -> Frame {
         let frame = Frame(adopting: try checkAllocated(av_frame_alloc()))
-        frame.pointer.pointee.format = AV_SAMPLE_FMT_FLTP.rawValue
+        let count = samples.first?.count ?? 0
+        frame.pointer.pointee.format = (isInterleaved ? AV_SAMPLE_FMT_FLT : AV_SAMPLE_FMT_FLTP).rawValue
         frame.pointer.pointee.sample_rate = Int32(sampleRate)
-        frame.pointer.pointee.nb_samples = Int32(samples.first?.count ?? 0)
+        frame.pointer.pointee.nb_samples = Int32(count)
         frame.pointer.pointee.pts = pts
         av_channel_layout_default(&frame.pointer.pointee.ch_layout, Int32(samples.count))
         try check(av_frame_get_buffer(frame.pointer, 0))
         for (index, channel) in samples.enumerated() {
-            guard let plane = frame.pointer.pointee.extended_data[index] else { throw .outOfMemory }
-            channel.withUnsafeBytes { source in
-                if let base = source.baseAddress {
-                    plane.update(from: base.assumingMemoryBound(to: UInt8.self), count: source.count)
+            guard channel.count == count, let plane = frame.pointer.pointee.extended_data[isInterleaved ? 0 : index]
+            else { throw .invalidArgument }
+            plane.withMemoryRebound(to: Float.self, capacity: count * (isInterleaved ? samples.count : 1)) { plane in
+                if isInterleaved {
+                    for (number, sample) in channel.enumerated() { plane[number * samples.count + index] = sample }
+                } else {
+                    for (number, sample) in channel.enumerated() { plane[number] = sample }
                 }
             }
         }

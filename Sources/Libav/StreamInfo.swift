@@ -33,14 +33,16 @@ public struct StreamInfo: Sendable, Hashable {
     public var title: String?
     /// Whether the container marks it as default.
     public var isDefault: Bool
+    /// Whether the container marks it as a commentary.
+    public var isCommentary: Bool
+    /// Whether the container marks it as a description of what is seen.
+    public var isDescription: Bool
     /// Whether the container marks it as a commentary, a description or a version for some of the audience.
     public var hasRole: Bool
     /// Whether it is marked as text for parts in a foreign language only.
     public var isForced: Bool
     /// Whether it is marked as a version for people who do not hear well.
     public var isForHearingImpaired: Bool
-    /// Whether it is marked as a commentary.
-    public var isCommentary: Bool
     /// Whether it is a cover image.
     public var isAttachedPicture: Bool
     /// Whether the program can decode it: a decoder exists and is on the allow-list.
@@ -81,6 +83,8 @@ public struct StreamInfo: Sendable, Hashable {
     /// What the base layer of Dolby Vision is without Dolby Vision: 0 nothing, 1 and 6 HDR10, 2 SDR, 4 HLG
     /// (`dv_bl_signal_compatibility_id`).
     public var dolbyVisionCompatibility: Int?
+    /// The static metadata of HDR10 in the container.
+    public var hdrMetadata: HDRMetadata
     /// Whether the container says that VP8 or VP9 frames come with an opacity (`alpha_mode` in Matroska).
     public var hasAlphaMode: Bool
     /// The ids of the programmes of a transport stream that contain it.
@@ -123,9 +127,10 @@ public struct StreamInfo: Sendable, Hashable {
             | AV_DISPOSITION_DUB | AV_DISPOSITION_ORIGINAL
         hasRole = stream.pointee.disposition & roles != 0
         func isMarked(_ disposition: Int32) -> Bool { stream.pointee.disposition & disposition != 0 }
+        isCommentary = isMarked(AV_DISPOSITION_COMMENT)
+        isDescription = isMarked(AV_DISPOSITION_VISUAL_IMPAIRED | AV_DISPOSITION_DESCRIPTIONS)
         isForced = isMarked(AV_DISPOSITION_FORCED)
         isForHearingImpaired = isMarked(AV_DISPOSITION_HEARING_IMPAIRED | AV_DISPOSITION_CAPTIONS)
-        isCommentary = isMarked(AV_DISPOSITION_COMMENT)
         isAttachedPicture = stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
         canDecode = Decoder.find(parameters.codec_id, whitelist: codecWhitelist) != nil
         isEncrypted =
@@ -166,6 +171,7 @@ public struct StreamInfo: Sendable, Hashable {
         let isDolbyVision = clairo_stream_dolby_vision(stream, &dolbyProfile, &dolbyCompatibility) != 0
         dolbyVisionProfile = isDolbyVision ? Int(dolbyProfile) : nil
         dolbyVisionCompatibility = isDolbyVision ? Int(dolbyCompatibility) : nil
+        hdrMetadata = HDRMetadata(stream)
         hasAlphaMode = metadata("alpha_mode") == "1"
         self.programs = programs
         channels = parameters.ch_layout.nb_channels

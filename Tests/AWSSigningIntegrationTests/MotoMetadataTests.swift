@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// Instance metadata served by moto.
-struct MotoMetadataTests {
+@Suite(.mostlyWaits) struct MotoMetadataTests {
     @Sendable private static func fetch(
         _ request: AWSSystem.MetadataRequest
     ) throws -> AWSSystem.MetadataResponse {

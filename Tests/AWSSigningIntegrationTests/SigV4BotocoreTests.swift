@@ -4,7 +4,7 @@ internal import Foundation
 internal import Testing
 
 /// The same requests, signed by Clairo and by botocore, AWS's own library for Python.
-struct SigV4BotocoreTests {
+@Suite(.mostlyWaits) struct SigV4BotocoreTests {
     /// The input of both sides. Python gets it as JSON.
     struct Case: Codable, Sendable {
         var service = "s3"

@@ -6,7 +6,7 @@ internal import Foundation
 internal import Testing
 
 /// Uploads through presigned URLs, with curl as the client and real S3 servers that demand checksums, as AWS does.
-@Suite struct DirectUploadTests {
+@Suite(.mostlyWaits) struct DirectUploadTests {
     /// The installed servers. Without any, these tests are skipped.
     private static let kinds = S3Server.Kind.allCases.filter(S3Server.isInstalled)
 

@@ -4,7 +4,7 @@ internal import Foundation
 internal import Testing
 
 /// `clairo serve` as users run it, with SQLite and a folder.
-@Suite struct ServeTests {
+@Suite(.mostlyWaits) struct ServeTests {
     private let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
@@ -85,7 +85,7 @@ internal import Testing
         #expect(outcome.errors.contains("--token-file"))
     }
 
-    @Test(.timeLimit(.minutes(10))) func aHangingStoreDoesNotDelayShutdown() async throws {
+    @Test func aHangingStoreDoesNotDelayShutdown() async throws {
         let hanging = try RawServer { $0.waitForStop() }
         scratch.onCleanup { hanging.stop() }
         let (server, url) = try await start(
@@ -99,7 +99,7 @@ internal import Testing
         _ = try await upload.outcome()
     }
 
-    @Test(.timeLimit(.minutes(10))) func aSecondSignalStopsTheServerAtOnce() async throws {
+    @Test func aSecondSignalStopsTheServerAtOnce() async throws {
         let hanging = try RawServer { $0.waitForStop() }
         scratch.onCleanup { hanging.stop() }
         let (server, url) = try await start(
@@ -185,7 +185,7 @@ internal import Testing
         checks.negative_data_rejection.enabled = false
         """
 
-    @Test(.enabled(if: ServeTests.schemathesis != nil, "needs schemathesis from PyPI"))
+    @Test(.enabled(if: ServeTests.schemathesis != nil, "needs schemathesis from PyPI"), .tags(.long))
     func schemathesisFindsNoErrors() async throws {
         let tokens = try scratch.write("schemathesis: token-0123456789-abcdef\n", to: "tokens")
         let (server, url) = try await start("--rate", "100000", "--token-file", tokens, deadline: .seconds(3000))

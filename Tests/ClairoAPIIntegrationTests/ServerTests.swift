@@ -8,7 +8,7 @@ internal import Testing
 @testable internal import ClairoAPI
 
 /// Everything except uploading: access control, replies, and what is never disclosed.
-@Suite struct ServerTests {
+@Suite(.mostlyWaits) struct ServerTests {
     private let scratch: Scratch
     private let store: DirectoryStore
     private let metadata = MemoryMetadata()
@@ -364,7 +364,7 @@ internal import Testing
     }
 
     /// Some clients of HTTP/1.0 read until the connection ends.
-    @Test(.timeLimit(.minutes(5))) func aConnectionOfHTTP10EndsWithTheResponse() async throws {
+    @Test func aConnectionOfHTTP10EndsWithTheResponse() async throws {
         let server = try await start()
         let connection = try RawConnection(port: server.port)
         try await connection.send("GET /healthz HTTP/1.0\r\n\r\n")
@@ -372,7 +372,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test(.timeLimit(.minutes(5))) func healthChecksAreAnsweredWhileAllRequestThreadsAreBusy() async throws {
+    @Test func healthChecksAreAnsweredWhileAllRequestThreadsAreBusy() async throws {
         let server = try await start()
         let gate = Gate()
         let count = RequestThreads.shared.count

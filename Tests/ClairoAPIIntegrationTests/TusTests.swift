@@ -8,7 +8,7 @@ internal import Testing
 
 @testable internal import ClairoAPI
 
-@Suite struct TusTests {
+@Suite(.mostlyWaits) struct TusTests {
     private let scratch: Scratch
     private let store: DirectoryStore
     private let metadata = MemoryMetadata()

@@ -7,7 +7,7 @@ internal import Testing
 @testable internal import ClairoAPI
 
 /// `POST /v1/videos` with curl and hostile clients.
-@Suite struct UploadTests {
+@Suite(.mostlyWaits) struct UploadTests {
     private let scratch: Scratch
     private let store: DirectoryStore
     private let metadata = MemoryMetadata()
@@ -321,7 +321,7 @@ internal import Testing
         try await server.stop()
     }
 
-    @Test(.timeLimit(.minutes(10))) func aFormInChunksOfOneByteIsRefusedLikeAnyOther() async throws {
+    @Test func aFormInChunksOfOneByteIsRefusedLikeAnyOther() async throws {
         let server = try await start()
         let connection = try RawConnection(port: server.port)
         let form = String(

@@ -24,7 +24,7 @@ struct IdleExecutor: TaskExecutor {
             for key in track.objectKeys { try output.put(Data(), at: key) }
             return TaskResult()
         case .finish(let request):
-            return TaskResult(renditions: request.plan.video.map(Self.renditions) ?? [])
+            return TaskResult(renditions: Self.renditions(request.plan))
         }
     }
 
@@ -48,12 +48,13 @@ struct IdleExecutor: TaskExecutor {
             prediction: Prediction(bytes: 1_000_000, cpuSeconds: 5))
     }
 
-    private static func renditions(_ video: VideoPlan) -> [RenditionRecord] {
-        video.rungs.map { rung in
-            RenditionRecord(
-                name: rung.id, size: rung.size, codec: "avc1.640028", frameRate: video.grid.frameRate,
-                frameCount: video.grid.frameCount, duration: video.grid.duration.doubleValue,
-                averageRate: rung.maxRate / 2, peakRate: rung.maxRate, bytes: 500_000)
+    private static func renditions(_ plan: Plan) -> [RenditionRecord] {
+        plan.renditions.map { rendition in
+            let rung = (rendition as? PlannedRung)?.rung
+            return RenditionRecord(
+                id: rendition.id, kind: rendition.kind, codec: rung == nil ? "mp4a.40.2" : "avc1.640028",
+                size: rung?.size, duration: rendition.duration.doubleValue, averageRate: 1_000_000,
+                peakRate: 2_000_000, bytes: 500_000)
         }
     }
 }

@@ -142,7 +142,9 @@ import Testing
         let clip = try await source.clip.make()
         let sample = FaultCase(
             clip.lastPathComponent,
-            [.made, .tagged(source.matrix), .patches(source.colors, frames: [0, 9])], options: FaultMediaTests.fine)
+            [.made, .tagged(source.matrix), .patches(source.colors, frames: [0, 9])],
+            // A rung of the source's size and a scaled one.
+            options: FaultMediaTests.fine + ["--heights", "\(source.size.height),240"])
         let failures = try await sample.failures(source: clip.path, folder: scratch.path("out"))
         #expect(failures == [])
     }

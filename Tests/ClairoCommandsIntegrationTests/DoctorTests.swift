@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// The checks of `clairo doctor`.
-@Suite struct DoctorTests {
+@Suite(.mostlyWaits) struct DoctorTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 

@@ -120,13 +120,15 @@ struct HostileMediaTests {
     }
 
     @Test(arguments: [
-        ["probe"], ["probe", "--sandbox", "off"], ["plan", "--sandbox", "off"],
-        ["transcode", "--progress", "none", "--force", "-o", "out"],
+        ["probe"], ["probe", "--sandbox", "off"], ["transcode", "--progress", "none", "--force", "-o", "out"],
         ["transcode", "--progress", "none", "--force", "-o", "out", "--sandbox", "off"],
         ["upload", "--progress", "none"],
     ])
     func transcodeOpensNothingThatAFileNames(_ command: [String]) async throws {
-        for name in try await makeFiles() {
+        let files = try await makeFiles()
+        // In the sandbox, all commands probe alike. Only movies get further, and strace makes each run take a second.
+        let isLikeProbe = command[0] != "probe" && !command.contains("off")
+        for name in isLikeProbe ? files.suffix(4) : files[...] {
             let (outcome, reached) = try await watched(command + [name], input: name)
             #expect(reached == [], "\(command) \(name)")
             // A file that contains its samples but declares them to be elsewhere is a valid movie: its own samples are

@@ -4,7 +4,7 @@ import Testing
 
 /// Builds the image of `Scripts/deploy/Dockerfile` with the program under test, and uses it.
 @Suite(
-    .sharesMachine,
+    .mostlyWaits, .ownThreads, .tags(.long),
     .enabled(if: DockerDaemon.isPossible, "no Docker daemon of our own here: \(DockerDaemon.lacking ?? "") is lacking"),
     .enabled("debootstrap or a Debian mirror is lacking") { await BaseImage.isPossible() })
 struct ImageTests {

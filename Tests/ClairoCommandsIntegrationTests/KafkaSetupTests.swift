@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// A cluster from its first use on: its topics, and users without permissions.
-@Suite struct KafkaSetupTests {
+@Suite(.mostlyWaits) struct KafkaSetupTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The origins of settings, as shown by `clairo config`.
-@Suite struct SettingsTests {
+@Suite(.mostlyWaits) struct SettingsTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// The progress of a job, as shown by `clairo status`.
-@Suite struct StatusTests {
+@Suite(.mostlyWaits) struct StatusTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 

@@ -50,6 +50,18 @@ import Testing
         }
     }
 
+    /// x265 and SVT-AV1 start threads, and write to standard error by default.
+    @Test func allVideoCodecsAreEncodedInTheSandboxInSilence() async throws {
+        let source = try await Clip(width: 128, height: 72, seconds: 1).make()
+        let outcome = try await ClairoProcess.run(
+            "transcode", source.path, "-o", scratch.path("out"), "--preset", "ultrafast", "--codec", "h264,hevc,av1",
+            "--sandbox", "auto", "--progress", "none")
+        #expect(outcome.status == 0, "\(outcome)")
+        for word in ["x265", "Svt", "SVT"] { #expect(!outcome.errors.contains(word), "\(outcome.errors)") }
+        let master = try String(contentsOfFile: scratch.path("out") + "/master.m3u8", encoding: .utf8)
+        for codec in ["avc1.", "hvc1.", "av01."] { #expect(master.contains(codec)) }
+    }
+
     @Test func theMessagesAreTheSameWithAndWithoutASandbox() async throws {
         let source = try await Clip(seconds: 4).make()
         var messages: [String] = []

@@ -6,7 +6,7 @@ import Testing
 /// Services that refuse requests, fail or are unavailable during an upload. The upload succeeds, or reports why it
 /// fails and loses nothing.
 @Suite(
-    .sharesMachine,
+    .mostlyWaits, .ownThreads,
     .enabled(if: Deployment.Kind.s3AndMySQL.isAvailable, "rclone or MariaDB is not installed"))
 struct UploadFailureTests {
     let scratch: Scratch
@@ -193,7 +193,7 @@ struct UploadFailureTests {
         #expect(again.status == 0, "\(again)")
     }
 
-    @Test func anUploadResumesAfterItsDatabaseWasReadOnly() async throws {
+    @Test(.tags(.long)) func anUploadResumesAfterItsDatabaseWasReadOnly() async throws {
         let server = try await MariaDBServer(folder: scratch.path("mariadb"))
         scratch.onCleanup { server.kill() }
         let (site, proxy) = try await site(.init(.stall, "PUT", query: "partNumber=3", times: 100))

@@ -21,7 +21,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("formats", "mp4,hls"), ("formats", "HLS"), ("heights", "480, 1080"), ("heights", "720p"), ("quality", "0"),
+        ("formats", "mp4,hls"), ("formats", "HLS"), ("codec", "av1,h264"), ("hdr", "keep"),
+        ("hdr", "SDR"), ("heights", "480, 1080"), ("heights", "720p"), ("quality", "0"),
         ("quality", "51"), ("quality", "22.5"), ("preset", "veryslow"), ("segment-seconds", "1"),
         ("segment-seconds", "60"), ("segments", "single"), ("chunk-cpu-seconds", "0.001"),
         ("chunk-cpu-seconds", "86400"), ("poster-at", "0"), ("poster-at", "12.5"),
@@ -35,7 +36,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("formats", "avi"), ("formats", ","), ("heights", "big"), ("heights", "14"), ("heights", "721"),
+        ("formats", "avi"), ("formats", ","), ("codec", "vp9"), ("codec", ","), ("hdr", "on"),
+        ("heights", "big"), ("heights", "14"), ("heights", "721"),
         ("heights", "4322"), ("heights", "720,1"), ("quality", "51.5"), ("quality", "nan"), ("quality", "good"),
         ("preset", "warp"), ("segment-seconds", "0.5"), ("segment-seconds", "61"), ("segments", "many"),
         ("chunk-cpu-seconds", "0"), ("chunk-cpu-seconds", "86401"), ("chunk-cpu-seconds", "inf"), ("poster-at", "-1"),
@@ -56,8 +58,8 @@ import Testing
 
     @Test func everyFieldHasAnOptionThatSetsIt() throws {
         let examples = [
-            "formats": "hls", "heights": "720", "quality": "30", "preset": "fast", "segment-seconds": "4",
-            "segments": "single",
+            "formats": "hls", "codec": "hevc", "hdr": "sdr", "heights": "720", "quality": "30", "preset": "fast",
+            "segment-seconds": "4", "segments": "single",
             "chunk-cpu-seconds": "10", "start": "1", "duration": "2", "poster-at": "3",
         ]
         for field in TranscodeSettings.fields {

@@ -12,6 +12,8 @@ import Testing
 
     @Test func everySettingIsSetFromText() throws {
         #expect(try settings("formats", "mp4, HLS").formats == [.hls, .mp4])
+        #expect(try settings("codec", "AV1,h264").codecs == [.h264, .av1])
+        #expect(try settings("hdr", "keep").hdr == .keep)
         #expect(try settings("heights", "480,1080p,480").heights == [1080, 480])
         #expect(try settings("quality", "18.5").quality == 18.5)
         #expect(try settings("preset", "fast").preset == "fast")
@@ -25,6 +27,7 @@ import Testing
     }
 
     @Test(arguments: [
+        ("codec", "vp9", "vp9 is not known"), ("hdr", "on", "on is not known"), ("hdr", "", "is empty"),
         ("formats", "avi", "avi is not known"), ("formats", "", "is empty"), ("heights", "big", "big is not valid"),
         ("heights", "721", "721 is out of range"), ("heights", "720,99999", "99999 is out of range"),
         ("heights", "", "is empty"), ("quality", "52", "52 is out of range"),
@@ -61,19 +64,22 @@ import Testing
     @Test func theJSONFormatIsUnchanged() throws {
         let settings = TranscodeSettings(
             formats: [.hls], heights: [720], quality: 20, preset: "slow", segmentSeconds: 4, chunkCPUSeconds: 30,
-            start: Rational(3, 2), duration: Rational(10), copyCompatible: true, allowPartial: true)
+            start: Rational(3, 2), duration: Rational(10), copyCompatible: true, allowPartial: true,
+            codecs: [.hevc], hdr: .sdr)
         let json = try JSON.encode(settings, pretty: false)
         #expect(
             String(decoding: json, as: UTF8.self) == """
-                {"allowPartial":true,"chunkCPUSeconds":30,"copyCompatible":true,"duration":"10/1","formats":["hls"],\
-                "heights":[720],"preset":"slow","quality":20,"segmentSeconds":4,"start":"3/2","subtitles":"auto"}
+                {"allowPartial":true,"chunkCPUSeconds":30,"codec":["hevc"],"copyCompatible":true,"duration":"10/1",\
+                "formats":["hls"],"hdr":"sdr","heights":[720],"preset":"slow","quality":20,"segmentSeconds":4,\
+                "start":"3/2","subtitles":"auto"}
                 """)
         #expect(try JSONDecoder().decode(TranscodeSettings.self, from: json) == settings)
         let plain = try JSON.encode(TranscodeSettings(), pretty: false)
         #expect(
             String(decoding: plain, as: UTF8.self) == """
-                {"allowPartial":false,"chunkCPUSeconds":60,"copyCompatible":false,"formats":["hls","dash","mp4"],\
-                "preset":"medium","quality":23,"segmentSeconds":6,"subtitles":"auto"}
+                {"allowPartial":false,"chunkCPUSeconds":60,"codec":["h264"],"copyCompatible":false,\
+                "formats":["hls","dash","mp4"],"hdr":"auto","preset":"medium","quality":23,"segmentSeconds":6,\
+                "subtitles":"auto"}
                 """)
         #expect(try JSONDecoder().decode(TranscodeSettings.self, from: plain) == TranscodeSettings())
     }

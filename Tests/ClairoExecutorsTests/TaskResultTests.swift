@@ -132,21 +132,39 @@ import Testing
     }
 
     private static let rendition = RenditionRecord(
-        name: "180p", size: FrameSize(width: 320, height: 180), codec: "avc1.640028", frameRate: Rational(25),
-        frameCount: 900, duration: 36, averageRate: 1, peakRate: 2, bytes: 3)
+        id: "180p", kind: .video, codec: "avc1.640028", size: FrameSize(width: 320, height: 180),
+        frameRate: Rational(25), frameCount: 900, dynamicRange: .sdr, duration: 36, averageRate: 1, peakRate: 2,
+        bytes: 3)
+    private static let track = RenditionRecord(
+        id: plan.audio[0].id, kind: .audio, codec: "mp4a.40.2", format: .aac, channels: 2, language: "und",
+        title: "Ton", loudness: AudioLoudness(integrated: -16, truePeak: -1), duration: 36, averageRate: 1, peakRate: 2,
+        bytes: 3)
 
     @Test func publishedRenditionsMustMatchThePlan() {
         let finish = TaskSpec.Work.finish(TaskSpec.FinishRequest(plan: Self.plan, segments: [], warnings: []))
-        func isPossible(_ change: (inout RenditionRecord) -> Void) -> Bool {
-            var rendition = Self.rendition
-            change(&rendition)
-            return self.isPossible(TaskResult(renditions: [rendition]), finish)
+        func isPossible(_ record: RenditionRecord, _ change: (inout RenditionRecord) -> Void) -> Bool {
+            var record = record
+            change(&record)
+            return self.isPossible(TaskResult(renditions: [record]), finish)
         }
-        #expect(isPossible { _ in })
-        #expect(!isPossible { $0.name = "181p" })
-        #expect(!isPossible { $0.size.height = 181 })
-        #expect(!isPossible { $0.bytes = -1 })
-        #expect(!isPossible { $0.duration = 1e308 })
-        #expect(!self.isPossible(TaskResult(renditions: [Self.rendition, Self.rendition]), finish))
+        let (rendition, track) = (Self.rendition, Self.track)
+        #expect(isPossible(rendition) { _ in } && isPossible(track) { _ in })
+        #expect(self.isPossible(TaskResult(renditions: [rendition, track]), finish))
+        for record in [rendition, track] {
+            #expect(!isPossible(record) { $0.id = "181p" })
+            #expect(!isPossible(record) { $0.kind = .text })
+            #expect(!isPossible(record) { $0.codec = "a b" })
+            #expect(!isPossible(record) { $0.bytes = -1 })
+            #expect(!isPossible(record) { $0.peakRate = .max })
+            #expect(!isPossible(record) { $0.duration = 1e308 })
+            #expect(!self.isPossible(TaskResult(renditions: [record, record]), finish))
+        }
+        #expect(!isPossible(rendition) { $0.size?.height = 181 })
+        #expect(!isPossible(rendition) { $0.size = nil })
+        #expect(!isPossible(rendition) { $0.frameCount = -1 })
+        #expect(!isPossible(track) { $0.language = "../x" })
+        #expect(!isPossible(track) { $0.channels = 0 })
+        #expect(!isPossible(track) { $0.title = String(repeating: "x", count: 5000) })
+        #expect(!isPossible(track) { $0.loudness?.truePeak = .infinity })
     }
 }

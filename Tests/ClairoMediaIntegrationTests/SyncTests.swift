@@ -188,7 +188,7 @@ import Testing
         #expect(output.plan.video == nil)
         let track = try #require(output.plan.audio.first)
         let sourceBeeps = try await Oracle.beeps(source.path).map { $0 - output.plan.origin.doubleValue }
-        for path in [output.master, output.folder + "/mp4/\(track.id).mp4"] {
+        for path in [output.master, output.path(track.mp4Key)] {
             let beeps = try await Oracle.beeps(path)
             #expect(beeps.count == 3 && sourceBeeps.count == 3)
             #expect(

@@ -154,7 +154,7 @@ import Testing
             var stream = tagged
             stream.color = color
             return CopyDecision(stream: stream, scan: scan, grid: video.grid, origin: plan.origin, isWhole: true)
-                .judge(cap: 1 << 40)
+                .judge(H264.self, cap: 1 << 40)
         }
         let refusal = CopyDecision.Judgement.encode(reason: "its colour is not tagged as that of the other rungs")
         #expect(judge(video.color) == .copy(reorderDelay: 0))

@@ -187,6 +187,27 @@ import Testing
             Self.filters(Self.shape(color: Self.hlg), Self.plan()) == "zscale=w=640:h=360:tin=18:pin=9:min=9:\(mapped)")
     }
 
+    @Test func framesInHDRAreOnlyScaledForRungsInHDR() {
+        var plan = Self.plan(source: Self.pq)
+        plan.hdr = HDRDescription(color: Self.pq)
+        func filters(_ shape: FrameShape) -> String {
+            FrameConversion(
+                shape: shape, plan: plan, sizes: [FrameSize(width: 640, height: 360)],
+                look: OutputLook(dynamicRange: .hdr10, bitDepth: 10)
+            ).description
+        }
+        let end = "format=yuv420p10le,setsar=1[out0]"
+        #expect(filters(Self.shape(640, 360, "yuv420p10le", color: Self.pq)) == "[in]\(Self.scaled),\(end)")
+        // What the frame leaves open is the source's.
+        #expect(filters(Self.shape(640, 360, "yuv420p10le")) == "[in]\(Self.scaled),\(end)")
+        // A part in SDR or HLG is converted, with the white of BT.2408.
+        for color in [Self.bt709, Self.hlg] {
+            let text = filters(Self.shape(color: color))
+            #expect(text.contains("tin=\(color.transfer):pin=\(color.primaries):min=\(color.matrix):t=16:p=9:m=9"))
+            #expect(text.contains("npl=203") && text.hasSuffix(end))
+        }
+    }
+
     @Test func wideColoursWithoutHDRAreMappedToTheOutputs() {
         #expect(
             Self.filters(Self.shape(color: Self.bt2020), Self.plan())
@@ -233,7 +254,8 @@ import Testing
             return
         }
         let sizes = [FrameSize(width: 160, height: 80), FrameSize(width: 80, height: 40)]
-        let conformed = try Conformer(plan: Self.plan(FrameSize(width: 160, height: 80)), sizes: sizes).conform(frame)
+        let rungs = sizes.map { LadderPlanner.Target().rung(height: $0.height, size: $0) }
+        let conformed = try Conformer(plan: Self.plan(FrameSize(width: 160, height: 80)), rungs: rungs).conform(frame)
         #expect(conformed.map(\.width) == [160, 80])
         for output in conformed {
             let quarter = output.width / 4

@@ -22,12 +22,13 @@ import Testing
 
     private static func audio(
         _ index: Int, _ codec: String = "aac", channels: Int = 2, language: String? = nil, isDefault: Bool = false,
-        end: Double = 4, canDecode: Bool = true, layout: String = "", title: String? = nil, sampleRate: Int = 48_000
+        end: Double = 4, canDecode: Bool = true, layout: String = "", title: String? = nil, sampleRate: Int = 48_000,
+        role: TrackRole? = nil
     ) -> AudioStream {
         AudioStream(
             index: index, codec: codec, profile: nil, channels: channels, layout: layout, sampleRate: sampleRate,
             bitRate: 1000, start: 0, end: end, language: language, title: title, isDefault: isDefault,
-            canDecode: canDecode)
+            role: role, canDecode: canDecode)
     }
 
     private static func mono(
@@ -98,6 +99,18 @@ import Testing
             programs: [0: [1], 1: [2]])
         #expect(choice.audio == [1])
         #expect(Self.warns(choice, "audio stream 0", "programme"))
+    }
+
+    @Test func commentariesAndDescriptionsAreUsedBesideTheMainTrack() {
+        let choice = Self.choose(
+            [Self.video(0)],
+            [
+                Self.audio(1, channels: 6, language: "eng", isDefault: true, role: .commentary),
+                Self.audio(2, language: "eng"), Self.audio(3, language: "eng", role: .description),
+                Self.audio(4, language: "eng", role: .commentary), Self.audio(5, language: "fra", role: .commentary),
+            ])
+        // The main track comes first, whatever the container marks as default.
+        #expect(choice.audio == [2, 1, 3, 4, 5] && choice.warnings.isEmpty)
     }
 
     @Test func theBestTrackOfEachLanguageIsUsed() {

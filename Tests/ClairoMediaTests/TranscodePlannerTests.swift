@@ -18,6 +18,7 @@ import Testing
     /// A job's document, which another program may have written, contains the settings.
     @Test(arguments: [
         (TranscodeSettings(formats: []), "formats is empty"),
+        (TranscodeSettings(codecs: []), "codec is empty"),
         (TranscodeSettings(heights: [721]), "heights 721 is out of range"),
         (TranscodeSettings(quality: 51.5), "quality 51.5 is out of range"),
         (TranscodeSettings(preset: "placebo"), "preset placebo is not known"),

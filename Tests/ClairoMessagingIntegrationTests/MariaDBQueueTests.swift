@@ -5,7 +5,7 @@ import ClairoTestSupport
 import Testing
 
 /// The queue without a broker, with MariaDB.
-@Suite(.timeLimit(.minutes(10))) struct MariaDBQueueTests {
+@Suite(.mostlyWaits) struct MariaDBQueueTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// A server that crashes and restarts during work.
-@Suite(.enabled(if: MariaDBServer.isInstalled)) struct MySQLRestartTests {
+@Suite(.mostlyWaits, .enabled(if: MariaDBServer.isInstalled)) struct MySQLRestartTests {
     @Test func aRestartDuringWorkLosesAndDuplicatesNothing() async throws {
         let scratch = try Scratch()
         let server = try await MariaDBServer(folder: scratch.path("mariadb"))

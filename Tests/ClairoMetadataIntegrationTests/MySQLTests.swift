@@ -6,8 +6,38 @@ import Testing
 
 @testable import ClairoMetadata
 
+/// Migrated databases without rows, each for one test at a time. To empty one takes the server a fifth of the time that it
+/// takes to make one.
+private actor EmptyDatabases {
+    typealias Database = (name: String, url: String)
+
+    static let shared = EmptyDatabases()
+
+    private var free: [Database] = []
+
+    func take() async throws -> Database {
+        if let database = free.popLast() { return database }
+        let database = try await MariaDBServer.shared.makeDatabase()
+        let store = try await MetadataDatabase.open(url: database.url, environment: [:])
+        _ = try await store.migrate()
+        await store.close()
+        return database
+    }
+
+    /// Makes all tables as new. A database that is not given back is not used again.
+    func giveBack(_ database: Database) async throws {
+        let server = try await MariaDBServer.shared
+        let tables = try await server.run(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()", in: database.name
+        ).split(separator: "\n").filter { !$0.hasPrefix("schema_") }
+        let statements: String = tables.map { "TRUNCATE \($0);" }.joined()
+        try await server.run("SET foreign_key_checks = 0; \(statements)", in: database.name)
+        free.append(database)
+    }
+}
+
 /// The store on a real MariaDB server. Each test has its own database.
-@Suite(.enabled(if: MariaDBServer.isInstalled)) struct MySQLTests {
+@Suite(.mostlyWaits, .enabled(if: MariaDBServer.isInstalled)) struct MySQLTests {
     private func open(_ url: String, _ environment: [String: String] = [:]) async throws -> any MetadataStore {
         try await MetadataDatabase.open(url: url, environment: environment)
     }
@@ -27,7 +57,11 @@ import Testing
 
     @Test(arguments: MetadataStoreContract.clauses)
     func mariaDBFulfilsTheContract(clause: MetadataStoreContract.Clause) async throws {
-        try await withStore { store, _, _ in try await clause.check(store) }
+        let database = try await EmptyDatabases.shared.take()
+        let store = try await open(database.url)
+        try await clause.check(store)
+        await store.close()
+        try await EmptyDatabases.shared.giveBack(database)
     }
 
     @Test func theMariaDBClientReadsTheRows() async throws {
@@ -98,11 +132,12 @@ import Testing
         let error = await failure { try await store.check() }
         #expect(error?.exitCode == .configuration)
         #expect(error?.advice?.contains("clairo migrate") == true)
-        #expect(try await store.migrate().prefix(4).map { $0.prefix(2) } == ["2:", "3:", "4:", "5:"])
+        #expect(try await store.migrate().map { $0.prefix(2) } == ["2:", "3:", "4:", "5:", "6:", "7:"])
         try await store.check()
         #expect(try await store.video(video)?.originalName == "old.mp4")
-        try await server.run(Schema1Database.laterStatements.joined(separator: ";\n"), in: database.name)
+        try await server.run(Schema1Database.laterStatements(of: job, video).joined(separator: ";\n"), in: database.name)
         try await Schema1Database.expectMessages(in: store)
+        try await Schema1Database.expectRenditions(of: job, video, in: store)
         let tables = try await server.run("SHOW TABLES", in: database.name)
         #expect(tables.contains("outbox") && !tables.contains("inbox"))
         try await Schema1Database.expectTracks(of: job, in: store)

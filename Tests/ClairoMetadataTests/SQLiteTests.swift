@@ -91,8 +91,9 @@ import Testing
         let versions = try await store.schema()
         #expect(versions.database == versions.program)
         #expect(try await store.video(video)?.originalName == "old.mp4")
-        for statement in Schema1Database.laterStatements { try file.execute(statement) }
+        for statement in Schema1Database.laterStatements(of: job, video) { try file.execute(statement) }
         try await Schema1Database.expectMessages(in: store)
+        try await Schema1Database.expectRenditions(of: job, video, in: store)
         let tables = try file.query("SELECT name FROM sqlite_schema").rows.compactMap(\.first)
         #expect(tables.contains(.text("outbox")) && !tables.contains(.text("inbox")))
         try await Schema1Database.expectTracks(of: job, in: store)

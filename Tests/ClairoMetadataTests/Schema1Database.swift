@@ -27,6 +27,7 @@ enum Schema1Database {
                 trace_id, created_at, updated_at)
             VALUES ('\(job)', '\(video)', 'running', 'default', 1, 'default', 0, 1, 2, 'cd', 0, 0)
             """,
+            rendition("240p", of: job, video),
             task(of: job, video, kind: "chunk", number: 0, isWaiting: true),
             task(of: job, video, kind: "audio", number: 0, isWaiting: true),
             task(of: job, video, kind: "audio", number: 1, isWaiting: false),
@@ -53,6 +54,25 @@ enum Schema1Database {
         """
     }
 
+    private static func rendition(_ name: String, of job: JobID, _ video: VideoID) -> String {
+        """
+        INSERT INTO renditions (video_id, job_id, name, width, height, codec, average_rate, peak_rate, bytes, playlist_url)
+        VALUES ('\(video)', '\(job)', '\(name)', 320, 240, 'avc1.64000d', 1, 2, 3, 's3://out/\(name).m3u8')
+        """
+    }
+
+    /// Checks that the renditions of version 1 are of video.
+    static func expectRenditions(of job: JobID, _ video: VideoID, in store: any MetadataStore) async throws {
+        let record = RenditionRecord(
+            id: "240p", kind: .video, codec: "avc1.64000d", size: FrameSize(width: 320, height: 240), duration: nil,
+            averageRate: 1, peakRate: 2, bytes: 3)
+        let first = Rendition(record, playlistURL: "s3://out/240p.m3u8", fileURL: nil, jobID: job)
+        var later = first
+        later.record.id = "120p"
+        later.playlistURL = "s3://out/120p.m3u8"
+        #expect(try await store.renditions(of: video) == [later, first])
+    }
+
     /// Checks that the tasks of version 1 have the current kinds, and can be claimed by them.
     static func expectTracks(of job: JobID, in store: any MetadataStore) async throws {
         let tasks = try await store.tasks(of: job)
@@ -66,7 +86,11 @@ enum Schema1Database {
     }
 
     /// Statements of a process of version 1 that still runs after the migration.
-    static let laterStatements = [
+    static func laterStatements(of job: JobID, _ video: VideoID) -> [String] {
+        [rendition("120p", of: job, video)] + laterMessages
+    }
+
+    private static let laterMessages = [
         """
         INSERT INTO outbox (id, topic, message_key, headers, payload, created_at, due_at, attempts)
         VALUES ('\(MessageID.make())', 'webhook', 'later', '{}', '{}', 0, 0, 0)

@@ -8,7 +8,7 @@ import Foundation
 import Testing
 
 /// An object in a real bucket that was not uploaded by `clairo upload`.
-@Suite struct S3EventTests {
+@Suite(.mostlyWaits) struct S3EventTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 

@@ -8,7 +8,7 @@ import Testing
 
 /// How many statements the database executes for a job of a plan, a chunk, a track and a finish, from its upload to its
 /// output. Every change of the store's SQL that adds one is visible here.
-@Suite struct StatementCountTests {
+@Suite(.mostlyWaits) struct StatementCountTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 

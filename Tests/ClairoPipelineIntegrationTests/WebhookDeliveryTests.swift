@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// How a relay delivers webhooks, on both databases.
-@Suite struct WebhookDeliveryTests {
+@Suite(.mostlyWaits) struct WebhookDeliveryTests {
     typealias Database = RelayTests.Database
 
     let scratch: Scratch

@@ -12,10 +12,10 @@ import Testing
 
     private func at(_ seconds: Double) -> Timestamp { Self.start.advanced(bySeconds: seconds) }
 
-    private func job(_ state: Job.State = .running, attempt: Int = 1) -> Job {
+    private func job(_ state: Job.State = .running, attempt: Int = 1, plan other: Plan? = nil) -> Job {
         Job(
             id: .make(), videoID: .make(), state: state, profile: "default", priority: .normal, attempt: attempt,
-            plan: plan, traceID: "t", createdAt: at(-5))
+            plan: other ?? plan, traceID: "t", createdAt: at(-5))
     }
 
     /// A chunk task with the number of finished frames at its last report.
@@ -76,6 +76,42 @@ import Testing
         #expect(pace.framesPerSecond == 20)
         // The remaining frames are all that are not done: 1200 - 500.
         #expect(pace.etaSeconds == 35)
+    }
+
+    /// One chunk of 600 frames in the first wave, and two of 300 in the second.
+    private func waves(costs: [Double]) -> (Plan, [WorkTask]) {
+        var plan = Plan.sample(chunks: 2, segmentsPerChunk: 2)
+        plan.chunks = [(0, 0..<4), (1, 0..<2), (1, 2..<4)].enumerated().map {
+            Chunk(index: $0, wave: $1.0, segments: $1.1, seekTimestamp: nil)
+        }
+        var tasks = [
+            chunk(0, .succeeded, done: 600, reported: 10, claimed: 0),
+            chunk(1, .running, reported: 10, claimed: 10), chunk(2, .pending),
+        ]
+        tasks[0].framesPlanned = 600
+        for (index, cost) in costs.enumerated() {
+            tasks[index].result = TaskResult(usage: TaskUsage(cpuSeconds: cost))
+        }
+        return (plan, tasks)
+    }
+
+    @Test func theFramesOfLaterWavesCostWhatTheirChunksDo() throws {
+        // Three chunks of equal cost, one of which took 10 s.
+        let (plan, tasks) = waves(costs: [25])
+        let pace = try #require(JobPace(of: job(plan: plan), tasks: tasks, now: at(11)))
+        #expect(pace.framesPerSecond == 60)
+        #expect(abs(pace.etaSeconds - 20) < 1e-9)
+        #expect(abs(pace.speed - plan.duration.doubleValue / 30) < 1e-9)
+    }
+
+    @Test func theCostOfAWaveIsMeasuredOnceAChunkOfItHasSucceeded() throws {
+        let (plan, made) = waves(costs: [10, 40])
+        var tasks = made
+        (tasks[1].state, tasks[1].framesDone, tasks[1].updatedAt) = (.succeeded, 300, at(50))
+        // 50 of 90 CPU seconds in 50 s.
+        let pace = try #require(JobPace(of: job(plan: plan), tasks: tasks, now: at(51)))
+        #expect(pace.framesPerSecond == 18)
+        #expect(abs(pace.etaSeconds - 40) < 1e-9)
     }
 
     @Test func onlyChunkTasksCount() {

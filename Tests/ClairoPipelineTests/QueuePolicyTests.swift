@@ -15,12 +15,12 @@ import Testing
             queueAt: policy.position(tenant: tenant, last: last, now: time), traceID: "", createdAt: time)
     }
 
-    private func position(_ kind: WorkTask.Kind, _ index: Int, _ job: Job, _ policy: QueuePolicy = QueuePolicy())
-        -> Timestamp
-    { policy.position(of: kind, index: index, in: job) }
+    private func position(ofChunk index: Int, wave: Int = 0, _ job: Job) -> Timestamp {
+        QueuePolicy().position(of: Chunk(index: index, wave: wave, segments: 0..<1, seekTimestamp: nil), in: job)
+    }
 
     @Test func aHigherPriorityGoesFirst() {
-        let positions = [Priority.high, .normal, .low].map { position(.plan, 0, job($0, at: now)) }
+        let positions = [Priority.high, .normal, .low].map { QueuePolicy().position(in: job($0, at: now)) }
         #expect(positions == positions.sorted())
         #expect(Set(positions).count == 3)
     }
@@ -28,19 +28,31 @@ import Testing
     @Test func aTaskIsNotOvertakenAfterALongWait() {
         let patient = job(.low, at: now)
         let late = job(.high, at: now.advanced(bySeconds: 601))
-        #expect(position(.plan, 0, patient) < position(.plan, 0, late))
+        #expect(QueuePolicy().position(in: patient) < QueuePolicy().position(in: late))
     }
 
     @Test func aShortJobIsInterleavedWithALongOne() {
         let long = job(at: now)
         let short = job(at: now.advanced(bySeconds: 20))
-        #expect(position(.chunk, 0, long) < position(.chunk, 0, short))
-        #expect(position(.chunk, 0, short) < position(.chunk, 5, long))
+        #expect(position(ofChunk: 0, long) < position(ofChunk: 0, short))
+        #expect(position(ofChunk: 0, short) < position(ofChunk: 5, long))
     }
 
     @Test func aFinishTaskKeepsThePositionOfItsJob() {
         let job = job(at: now)
-        #expect(position(.finish, 0, job) <= position(.chunk, 1, job))
+        #expect(QueuePolicy().position(in: job) <= position(ofChunk: 1, job))
+    }
+
+    @Test func aLaterWaveWaitsForTheFirstWaveOfAllJobs() {
+        let (early, late) = (job(.high, at: now), job(.low, at: now.advanced(bySeconds: 80_000)))
+        #expect(position(ofChunk: 7, early) < position(ofChunk: 8, wave: 1, early))
+        #expect(position(ofChunk: 0, late) < position(ofChunk: 8, wave: 1, early))
+        #expect(position(ofChunk: 16, wave: 2, early) > position(ofChunk: 15, wave: 1, early))
+    }
+
+    @Test func aLaterWaveIsNotOvertakenForEver() {
+        let (patient, late) = (job(at: now), job(.high, at: now.advanced(bySeconds: 90_000)))
+        #expect(position(ofChunk: 1, wave: 1, patient) < position(ofChunk: 0, late))
     }
 
     @Test func manyJobsOfOneTenantLeaveRoomForAnother() {
@@ -49,9 +61,9 @@ import Testing
         let flood = (0..<1000).map { _ in
             let job = job(tenant: "flood", after: last, at: now)
             last = job.queueAt
-            return position(.plan, 0, job, policy)
+            return policy.position(in: job)
         }
-        let other = position(.plan, 0, job(tenant: "other", at: now.advanced(bySeconds: 5)), policy)
+        let other = policy.position(in: job(tenant: "other", at: now.advanced(bySeconds: 5)))
         #expect(flood.count { $0 < other } < 10)
     }
 

@@ -65,4 +65,49 @@ import Testing
         all[1].state = .running
         #expect(throws: ClairoError.self) { try TaskSpecs.finish(plan, tasks: all) }
     }
+
+    /// The same rung in a second codec, made by a second wave.
+    private var planOfTwoWaves: Plan {
+        var plan = plan
+        var rung = Plan.sampleRung
+        (rung.id, rung.codec, rung.wave) = ("180p-hevc", .hevc, 1)
+        plan.video?.rungs.append(rung)
+        plan.video?.shownFrameCount = 900
+        plan.chunks += plan.chunks.map { chunk in
+            Chunk(index: chunk.index + 3, wave: 1, segments: chunk.segments, seekTimestamp: nil)
+        }
+        return plan
+    }
+
+    @Test func aChunkEncodesTheRungsOfItsWave() {
+        let job = Job(id: .make(), videoID: .make(), profile: "default", priority: .normal, traceID: "", createdAt: .now)
+        let tasks = TaskSpecs.tasks(of: planOfTwoWaves, job: job, policy: QueuePolicy(), now: .now)
+        #expect(tasks.map(\.kind) == [.chunk, .chunk, .chunk, .chunk, .chunk, .chunk, .track])
+        #expect(tasks.map(\.framesPlanned) == [300, 300, 300, 300, 300, 300, 0])
+        let lastOfFirstWave = tasks[2].queueAt
+        #expect(tasks[3...5].allSatisfy { $0.queueAt > lastOfFirstWave } && tasks[6].queueAt == tasks[0].queueAt)
+    }
+
+    @Test func whatAllWavesDecodeIsCountedOnce() throws {
+        let plan = planOfTwoWaves
+        var tasks = tasks(attempts: [1, 1, 1])
+        let track = tasks.removeLast()
+        let rung = plan.video!.rungs[1]
+        tasks += plan.chunks[3...].map { chunk in
+            var task = tasks[chunk.index - 3]
+            task.index = chunk.index
+            task.attempt = chunk.index == 4 ? 2 : 1
+            let segments = chunk.segments.map { file(rung.segmentKey($0).ofAttempt(task.attempt)) }
+            task.result?.files = [file(rung.initKey, "j")] + segments
+            return task
+        }
+        for index in tasks.indices { tasks[index].result?.shownFrames = 300 }
+        let whole = try TaskSpecs.finish(plan, tasks: tasks + [track])
+        #expect(whole.warnings.isEmpty)
+        #expect(Set(whole.segments.map(\.key)) == Set(whole.plan.segmentKeys.map(\.rawValue)))
+        #expect(whole.plan.video?.rungs[0].laterAttempts == nil)
+        #expect(whole.plan.video?.rungs[1].laterAttempts == [SegmentAttempt(segments: 2..<4, attempt: 2)])
+        tasks[1].result?.shownFrames = 200
+        #expect(try TaskSpecs.finish(plan, tasks: tasks + [track]).warnings.map(\.code) == [.framesLost])
+    }
 }

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// The contract of object stores, with real S3 servers.
-@Suite(.ownThreads) struct S3ContractTests {
+@Suite(.mostlyWaits, .ownThreads) struct S3ContractTests {
     @Test(
         .enabled(if: S3Server.isInstalled(.rclone), "rclone is not installed"), arguments: clauses(without: rcloneGaps)
     )

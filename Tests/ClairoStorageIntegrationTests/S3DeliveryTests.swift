@@ -7,7 +7,7 @@ import Foundation
 import Testing
 
 /// How a bucket delivers an output: to players and caches through HTTP, and to this program through the store.
-@Suite(.ownThreads) struct S3DeliveryTests {
+@Suite(.mostlyWaits, .ownThreads) struct S3DeliveryTests {
     private static let kinds = S3Server.Kind.allCases.filter(S3Server.isInstalled)
     private static let playlist = Data((1...400).map { "#EXTINF:6.00000,\n\($0).m4s\n" }.joined().utf8)
 

@@ -7,7 +7,7 @@ import Testing
 
 /// Uploads and downloads through a proxy that injects faults: they finish or fail cleanly, and never leave a wrong
 /// object.
-@Suite(.ownThreads) struct S3FaultTests {
+@Suite(.mostlyWaits, .ownThreads) struct S3FaultTests {
     /// A fault, and the request that it affects.
     struct Case: Sendable, CustomTestStringConvertible {
         var fault: FaultProxy.Fault

@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// The behaviour of S3 stores beyond the contract, on both servers.
-@Suite(.ownThreads) struct S3StoreTests {
+@Suite(.mostlyWaits, .ownThreads) struct S3StoreTests {
     private static let kinds = S3Server.Kind.allCases.filter(S3Server.isInstalled)
     private let scratch: Scratch
 

@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 /// Servers that demand more of a client than the test servers, or refuse parts of the S3 API.
-@Suite(.ownThreads) struct S3StrictServerTests {
+@Suite(.mostlyWaits, .ownThreads) struct S3StrictServerTests {
     private static let kinds = S3Server.Kind.allCases.filter(S3Server.isInstalled)
     private let scratch: Scratch
 

@@ -130,7 +130,7 @@ public final class ChildProcess: Sendable {
     public func wait(until isMet: @Sendable () -> Bool) async -> Bool {
         while !isMet() {
             if state.withLock({ $0.isOver }) { return isMet() }
-            try? await Task.sleep(for: .milliseconds(2))
+            try? await Task.sleep(for: .milliseconds(5))
         }
         return true
     }

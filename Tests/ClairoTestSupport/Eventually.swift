@@ -1,6 +1,7 @@
 public import Testing
 
-/// Polls until `isMet` returns true, for conditions without an event.
+/// Polls until `isMet` returns true, for conditions without an event. The pauses grow, because a condition that takes
+/// seconds often needs a connection to a database or a server for each look.
 /// - Parameters:
 ///   - limit: A timeout as a safety net. The test fails when it expires.
 ///   - words: The message of the failure.
@@ -9,11 +10,13 @@ public func eventually(
     _ isMet: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
     let deadline = ContinuousClock.now + limit
+    var pause = Duration.milliseconds(5)
     while try await !isMet() {
         guard ContinuousClock.now < deadline else {
             Issue.record("the condition was never met: \(words())", sourceLocation: sourceLocation)
             return
         }
-        try await Task.sleep(for: .milliseconds(5))
+        try await Task.sleep(for: pause)
+        pause = min(pause * 1.2, .milliseconds(100))
     }
 }

@@ -2,23 +2,32 @@ internal import Foundation
 internal import Glibc
 public import Testing
 
-/// Limits how many heavy tests run at once, across suites, and runs each on its own threads. Otherwise the test runner
-/// would start all of them, because a test that waits for an encoder does not occupy it.
+/// Limits how many integration tests run at once, across suites. Otherwise the test runner would start all of them, because
+/// a test that waits for an encoder or a server does not occupy it.
+///
+/// Tests that compute and tests that wait have lanes of their own, so that the processors work during the waits. In each
+/// lane, tests with the tag `long` come first: the last tests of a run should be short.
 public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
+    fileprivate enum Lane { case computes, waits }
+
+    fileprivate let lane: Lane
+
     public var isRecursive: Bool { true }
 
     public func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
-        await Gate.shared.enter()
+        await Gate.shared.enter(lane, first: test.tags.contains(.long))
         let begin = ContinuousClock.now
         do {
-            try await withTaskExecutorPreference(ThreadPerJob.shared, operation: function)
+            // Tests that compute block in calls (see `OwnThreads`).
+            let executor = lane == .computes ? ThreadPerJob.shared : nil
+            try await withTaskExecutorPreference(executor, operation: function)
         } catch {
-            await Gate.shared.leave()
+            await Gate.shared.leave(lane)
             throw error
         }
-        await Gate.shared.leave()
+        await Gate.shared.leave(lane)
         Self.note(test, seconds: (ContinuousClock.now - begin) / .seconds(1))
     }
 
@@ -33,47 +42,79 @@ public struct MachineShare: SuiteTrait, TestTrait, TestScoping {
 
     public func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? { testCase == nil ? nil : self }
 
-    /// Admits tests in order of arrival: a few at any time, and more while half a processor is idle, because many tests
-    /// mostly wait for leases, sessions and brokers.
+    /// Admits a limited number of tests to each lane.
     private actor Gate {
         static let shared = Gate()
-        private static let always = max(3, ProcessInfo.processInfo.activeProcessorCount)
-        private static let most = 4 * always
 
-        private var running = 0
-        private var queue: [CheckedContinuation<Void, Never>] = []
+        private static let processors = max(3, ProcessInfo.processInfo.activeProcessorCount)
+        /// They cost little, but each may run several servers.
+        private static let waiting = 3 * processors
+        private static let mostComputing = 4 * processors
+
+        private var computes = Queue(limit: Gate.processors)
+        private var waits = Queue(limit: Gate.waiting)
         private var isWatching = false
 
-        func enter() async {
-            if running < Self.always {
-                running += 1
-                return
+        private struct Queue {
+            var limit: Int
+            private(set) var running = 0
+            private var long: [CheckedContinuation<Void, Never>] = []
+            private var others: [CheckedContinuation<Void, Never>] = []
+
+            init(limit: Int) { self.limit = limit }
+
+            var isEmpty: Bool { long.isEmpty && others.isEmpty }
+
+            mutating func add(_ test: CheckedContinuation<Void, Never>, first: Bool) {
+                if first { long.append(test) } else { others.append(test) }
+                admit()
             }
-            if !isWatching {
-                isWatching = true
-                Task { await watch() }
+
+            mutating func leave() {
+                running -= 1
+                admit()
             }
-            await withCheckedContinuation { queue.append($0) }
+
+            mutating func admit() {
+                while running < limit, !isEmpty {
+                    running += 1
+                    (long.isEmpty ? others.removeFirst() : long.removeFirst()).resume()
+                }
+            }
         }
 
-        func leave() {
-            running -= 1
-            if running < Self.always { admit() }
+        func enter(_ lane: Lane, first: Bool) async {
+            await withCheckedContinuation { test in
+                switch lane {
+                case .computes: computes.add(test, first: first)
+                case .waits: waits.add(test, first: first)
+                }
+            }
+            guard !isWatching, !computes.isEmpty else { return }
+            isWatching = true
+            Task { await watch() }
         }
 
-        private func admit() {
-            guard !queue.isEmpty else { return }
-            running += 1
-            queue.removeFirst().resume()
+        func leave(_ lane: Lane) {
+            switch lane {
+            case .computes: computes.leave()
+            case .waits: waits.leave()
+            }
         }
 
-        /// Admits one more test after each half second in which half a processor or more was idle.
+        /// After each half second in which half a processor or more was idle, one more test may compute; after one in which
+        /// none was idle, one less. Many of these tests wait now and then.
         private func watch() async {
             var before = ProcessorTime()
-            while !queue.isEmpty {
+            while !computes.isEmpty {
                 try? await Task.sleep(for: .milliseconds(500))
                 let now = ProcessorTime()
-                if now.idleProcessors(since: before) >= 0.5, running < Self.most { admit() }
+                switch now.idleProcessors(since: before) {
+                case 0.5...: computes.limit = min(computes.limit + 1, Self.mostComputing)
+                case ..<0.1: computes.limit = max(computes.limit - 1, Self.processors)
+                default: break
+                }
+                computes.admit()
                 before = now
             }
             isWatching = false
@@ -108,5 +149,14 @@ private struct ProcessorTime {
 extension Trait where Self == MachineShare {
     /// For tests that encode, or start the program many times. Do not combine it with `.timeLimit`, which would include the
     /// waiting time.
-    public static var sharesMachine: Self { MachineShare() }
+    public static var sharesMachine: Self { MachineShare(lane: .computes) }
+
+    /// For tests that use little of a processor: they wait for leases, sessions, brokers and servers. They run on the threads
+    /// of Swift's pool unless they have the trait `ownThreads` too. Do not combine it with `.timeLimit` either.
+    public static var mostlyWaits: Self { MachineShare(lane: .waits) }
+}
+
+extension Tag {
+    /// A test that takes much longer than others. It starts early, so that a run does not end with it alone.
+    @Tag public static var long: Self
 }

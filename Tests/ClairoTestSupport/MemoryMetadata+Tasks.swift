@@ -80,8 +80,7 @@ extension MemoryMetadata {
             state.noteGarbage(ofSucceeded: job)
             state.setVideo(job, to: .ready)
             state.videos[job.videoID]?.output = output
-            state.renditions.removeAll { $0.videoID == job.videoID }
-            state.renditions += renditions
+            state.renditions[job.videoID] = renditions
             try state.post(messages, about: job.videoID)
             return true
         }

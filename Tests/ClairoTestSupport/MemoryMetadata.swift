@@ -8,7 +8,7 @@ public final class MemoryMetadata: MetadataStore {
         var uploads: [UploadID: UploadSession] = [:]
         var jobs: [JobID: Job] = [:]
         var tasks: [TaskID: WorkTask] = [:]
-        var renditions: [Rendition] = []
+        var renditions: [VideoID: [Rendition]] = [:]
         /// In the order in which they were written.
         var outbox: [Posted] = []
         var queue: [Queued] = []
@@ -126,7 +126,7 @@ public final class MemoryMetadata: MetadataStore {
         return try change { state in
             state.jobs = state.jobs.filter { $0.value.videoID != id }
             state.tasks = state.tasks.filter { $0.value.videoID != id }
-            state.renditions.removeAll { $0.videoID == id }
+            state.renditions[id] = nil
             state.outbox.removeAll { $0.video == id }
             state.finishDeletion(of: id, now: now)
             return state.videos.removeValue(forKey: id) != nil
@@ -135,8 +135,7 @@ public final class MemoryMetadata: MetadataStore {
 
     public func renditions(of id: VideoID) async throws(ClairoError) -> [Rendition] {
         try change { state in
-            state.renditions.filter { $0.videoID == id }
-                .sorted { (-$0.height, -$0.averageRate, $0.name) < (-$1.height, -$1.averageRate, $1.name) }
+            (state.renditions[id] ?? []).sorted { RenditionRecord.isBefore($0.record, $1.record) }
         }
     }
 

@@ -60,10 +60,34 @@ public enum MetadataSamples {
         resolutions: ["1920x1080", "1280x720"])
 
     public static func rendition(of job: Job, _ height: Int = 1080) -> Rendition {
-        Rendition(
-            videoID: job.videoID, jobID: job.id, name: "\(height)p", width: height * 16 / 9, height: height,
-            codec: "avc1.640028", averageRate: 5_000_000, peakRate: 7_000_000, bytes: 123_456_789_012,
-            playlistURL: "https://cdn/v/j/video/\(height)p/playlist.m3u8", mp4URL: nil)
+        let record = RenditionRecord(
+            id: "\(height)p", kind: .video, codec: "avc1.640028",
+            size: FrameSize(width: height * 16 / 9, height: height), frameRate: Rational(30000, 1001),
+            frameCount: 1500, dynamicRange: .sdr, duration: 50.05, averageRate: 5_000_000, peakRate: 7_000_000,
+            bytes: 123_456_789_012)
+        return Rendition(
+            record, playlistURL: "https://cdn/v/j/video/\(height)p/playlist.m3u8", fileURL: nil, jobID: job.id)
+    }
+
+    /// One rendition of each kind, in order, all of which have the same id.
+    public static func renditionsOfAllKinds(of job: Job) -> [Rendition] {
+        let video = RenditionRecord(
+            id: "eng", kind: .video, codec: "av01.0.08M.10", size: FrameSize(width: 1920, height: 800),
+            frameRate: Rational(24000, 1001), frameCount: 24, dynamicRange: .hdr10, duration: 1.001,
+            averageRate: 1, peakRate: 2, bytes: 3)
+        let audio = RenditionRecord(
+            id: "eng", kind: .audio, codec: "ec-3", format: .eac351, channels: 6, language: "eng",
+            role: .commentary, title: "Größe \"x\"", loudness: AudioLoudness(integrated: -23.25, truePeak: -1),
+            duration: 1, averageRate: 384_000, peakRate: 385_000, bytes: 48_000)
+        let text = RenditionRecord(
+            id: "eng", kind: .text, codec: "wvtt", language: "eng", role: .captions, duration: 1, averageRate: 100,
+            peakRate: 200, bytes: 10)
+        let image = RenditionRecord(
+            id: "eng", kind: .image, codec: "jpeg", size: FrameSize(width: 1600, height: 450), duration: 1,
+            averageRate: 4000, peakRate: 4000, bytes: 500)
+        return [video, audio, text, image].map {
+            Rendition($0, playlistURL: "https://cdn/\($0.kind)", fileURL: "https://cdn/eng.\($0.kind)", jobID: job.id)
+        }
     }
 
     /// A dead letter with a binary payload.

@@ -93,6 +93,16 @@ extension MetadataStoreContract {
                 #expect(try await store.unsentMessages() == pending + 1)
                 #expect(try await store.pendingWork().tasks == 0)
             },
+            Clause("renditions of all kinds are read as they were written, by kind") { store async throws in
+                let finish = try await reachFinish(in: store)
+                let job = try #require(try await store.job(finish.jobID))
+                let renditions = MetadataSamples.renditionsOfAllKinds(of: job)
+                #expect(
+                    try await store.succeedFinish(
+                        finish.claim, result: TaskResult(), renditions: renditions.reversed(),
+                        output: MetadataSamples.output, messages: []))
+                #expect(try await store.renditions(of: job.videoID) == renditions)
+            },
             Clause("a later job's renditions replace the earlier ones") { store async throws in
                 let first = try await publish(try await reachFinish(in: store), heights: [1080, 720], in: store)
                 let second = MetadataSamples.job(of: first.videoID)
@@ -102,7 +112,7 @@ extension MetadataStoreContract {
                 #expect(try await store.renditions(of: first.videoID).count == 2)
                 let finish = try await end(second, in: store)
                 _ = try await publish(finish, heights: [480], in: store)
-                #expect(try await store.renditions(of: first.videoID).map(\.name) == ["480p"])
+                #expect(try await store.renditions(of: first.videoID).map(\.record.id) == ["480p"])
                 #expect(try await store.video(first.videoID)?.jobID == second.id)
             },
             Clause("a task to be retried becomes due after its delay") { store async throws in

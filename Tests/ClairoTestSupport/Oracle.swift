@@ -87,6 +87,24 @@ public enum Oracle {
         }
     }
 
+    /// Integrated loudness in LUFS and true peak in dBTP by ffmpeg's `ebur128`.
+    public static func loudness(_ path: String) async throws -> (integrated: Double, truePeak: Double) {
+        let text = try await run(
+            "ffmpeg",
+            [
+                "-v", "error", "-nostdin", "-i", path, "-map", "0:a:0", "-af",
+                "ebur128=metadata=1:peak=true,ametadata=mode=print:file=-", "-f", "null", "/dev/null",
+            ]
+        ).text
+        var (integrated, peak) = (0.0, 0.0)
+        for line in text.split(separator: "\n") {
+            let value = line.split(separator: "=").last.flatMap { Double($0) } ?? 0
+            if line.hasPrefix("lavfi.r128.I=") { integrated = value }
+            if line.hasPrefix("lavfi.r128.true_peaks_ch") { peak = max(peak, value) }
+        }
+        return (integrated, 20 * log10(peak))
+    }
+
     /// Times at which audio starts after a tenth of a second of silence.
     public static func beeps(_ path: String, ignoresEditLists: Bool = false) async throws -> [Double] {
         var instants: [Double] = []

@@ -2,7 +2,7 @@ internal import ClairoTestSupport
 internal import Foundation
 internal import Testing
 
-struct FaultProxyTests {
+@Suite(.mostlyWaits) struct FaultProxyTests {
     /// Replies to each request with 1000 bytes, and describes the request in a header.
     private let server: StubServer
     private let scratch: Scratch

@@ -3,7 +3,7 @@ internal import ClairoTestSupport
 internal import Foundation
 internal import Testing
 
-struct S3ServerTests {
+@Suite(.mostlyWaits) struct S3ServerTests {
     private static let keys = ["plain", "a b/c+d=e&f%20.mp4", "Übergrößen/日本語.m4s", "q?uestion#hash"]
 
     @Test(.enabled(if: S3Server.isInstalled(.rclone), "rclone is not installed: Scripts/test does it"), arguments: keys)

@@ -16,4 +16,7 @@ const char *clairo_libav_version(void);
 // X264_BUILD of the libx264 that libavcodec uses, or 0. The name of x264_encoder_open contains the number.
 int clairo_x264_build(void);
 
+// Sets the stack size of threads that are started without one of their own. Returns the size before, or 0 if it cannot be set.
+size_t clairo_set_default_stack_size(size_t bytes);
+
 #endif

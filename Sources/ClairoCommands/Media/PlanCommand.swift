@@ -56,7 +56,8 @@ struct PlanCommand: EnvironmentCommand {
 
                 \(grid.frameCount) frames at \(Render.frameRate(grid.frameRate)), an IDR every \(grid.gopFrames) frames, \
                 \(grid.segmentCount) segments of \(Render.duration(Double(grid.segmentFrames) / grid.frameRate.doubleValue)) \
-                in \(plan.chunks.count) \(plan.chunks.count == 1 ? "chunk" : "chunks")
+                in \(plan.chunks.count) \(plan.chunks.count == 1 ? "chunk" : "chunks")\
+                \(video.waveCount == 1 ? "" : ", \(video.waveCount) waves")
 
                 """
             if !video.isSeekable, grid.segmentCount > 1 {
@@ -64,7 +65,9 @@ struct PlanCommand: EnvironmentCommand {
             }
             var steps: [String] = []
             if video.deinterlace { steps.append("deinterlaced") }
-            if video.toneMap { steps.append("tone-mapped from HDR to SDR") }
+            if video.toneMap {
+                steps.append("tone-mapped from HDR to SDR" + (video.hdr == nil ? "" : ", except for the rungs in HDR"))
+            }
             if video.orientation != .upright { steps.append("turned upright") }
             if video.sourceFrameCount < grid.frameCount {
                 steps.append(
@@ -72,20 +75,7 @@ struct PlanCommand: EnvironmentCommand {
             }
             if !steps.isEmpty { text += "Frames are \(steps.joined(separator: ", ")).\n" }
         }
-        for track in plan.audio {
-            text +=
-                "Audio \(track.id): stream \(track.streamIndex), "
-                + "\(track.channels == 1 ? "mono" : "stereo"), 48000 Hz, \(Render.rate(track.bitRate))\n"
-        }
-        for track in plan.text ?? [] {
-            let source =
-                switch track.source {
-                case .stream(let index): "stream \(index)"
-                case .captions(let stream, let service): "\(service.name) in stream \(stream)"
-                case .file(let name, _): Render.printable(name)
-                }
-            text += "Text \(track.id): \(source), WebVTT\n"
-        }
+        text += "\n" + Render.renditions(of: plan) + "\n"
         text +=
             "About \(Render.bytes(plan.prediction.bytes)) and \(Render.duration(plan.prediction.cpuSeconds)) of CPU time.\n"
         return text

@@ -141,18 +141,9 @@ struct TranscodeCommand: EnvironmentCommand {
         let (manifest, folder) = (outcome.manifest, outcome.output)
         var text = ""
         if !manifest.renditions.isEmpty {
-            text += Render.table(
-                ["rung", "size", "codec", "average", "peak", "bytes"],
-                manifest.renditions.map {
-                    [
-                        $0.name, $0.size.description, $0.codec, Render.rate($0.averageRate), Render.rate($0.peakRate),
-                        Render.bytes($0.bytes),
-                    ]
-                })
-        }
-        for track in manifest.audio {
-            text +=
-                "audio \(track.name): \(track.codec), \(Render.rate(track.averageRate)), \(Render.bytes(track.bytes))\n"
+            text += Render.renditions(manifest.renditions, last: "bytes") {
+                Render.bytes(manifest.renditions[$0].bytes)
+            }
         }
         for track in manifest.plan.text ?? [] {
             text += "text \(track.id): WebVTT, \(track.segmentCount) \(track.segmentCount == 1 ? "segment" : "segments")\n"

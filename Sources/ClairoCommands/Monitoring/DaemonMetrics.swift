@@ -16,8 +16,12 @@ final class DaemonMetrics: Sendable {
 
     private static let taskKinds = WorkTask.Kind.allCases.map(\.rawValue)
     private static let errorKinds = ClairoError.Kind.allCases.map(\.rawValue)
-    /// The standard rungs of the ladder (`LadderPlanner.standardHeights`).
-    private static let renditions: Set<String> = ["2160p", "1440p", "1080p", "720p", "480p", "360p", "240p"]
+    /// The standard heights of the ladder (`LadderPlanner.standardHeights`).
+    private static let heights: Set<String> = ["2160p", "1440p", "1080p", "720p", "480p", "360p", "240p"]
+    /// The first parts of the codec strings of renditions, by their kind.
+    private static let codecs: KeyValuePairs<RenditionKind, [String]> = [
+        .video: ["avc1", "hvc1", "av01"], .audio: ["mp4a", "ac-3", "ec-3", "opus"], .text: ["wvtt"], .image: ["jpeg"],
+    ]
     private static let methods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
     /// A store, as a label.
@@ -43,7 +47,8 @@ final class DaemonMetrics: Sendable {
         registry.prepare(.warnings, Self.errorKinds.map { [$0] })
         registry.prepare(.mediaWarnings, MediaWarning.Code.allCases.map { [$0.rawValue] })
         registry.prepare(.jobs, [["ready"], ["failed"]])
-        registry.prepare(.framesEncoded, Self.renditions.map { [$0] })
+        registry.prepare(.framesEncoded, each(Self.heights.sorted(), by: VideoCodec.allCases.map(\.rawValue)))
+        registry.prepare(.renditions, Self.codecs.flatMap { kind, codecs in codecs.map { [kind.rawValue, $0] } })
         for family in [MetricFamily.storeRead, .storeWritten] {
             registry.prepare(family, StoreRole.allCases.map { [$0.rawValue] })
         }
@@ -160,12 +165,14 @@ final class DaemonMetrics: Sendable {
             guard let video = plan?.video, let chunk = plan?.chunks[checked: task.index] else { return }
             let grid = video.grid
             let frames = chunk.segments.reduce(0) { $0 + grid.frames(ofSegment: $1).count }
-            for index in video.rungs(ofWave: chunk.wave) where !video.rungs[index].isCopy {
-                let rung = video.rungs[index]
-                let name = Self.renditions.contains(rung.id) ? rung.id : "other"
-                add(Double(frames), to: .framesEncoded, name)
+            for rung in video.rungs(ofWave: chunk.wave).map({ video.rungs[$0] }) where !rung.isCopy {
+                let height = "\(rung.size.shortSide)p"
+                add(
+                    Double(frames), to: .framesEncoded, Self.heights.contains(height) ? height : "other",
+                    rung.codec.rawValue)
             }
-            add(grid.time(ofFrame: frames).doubleValue, to: .mediaSeconds, kind)
+            // Later waves make other renditions of the same media.
+            if chunk.wave == 0 { add(grid.time(ofFrame: frames).doubleValue, to: .mediaSeconds, kind) }
         case .track:
             if let track = plan?.tracks[checked: task.index] {
                 add(track.duration.doubleValue, to: .mediaSeconds, kind)
@@ -173,11 +180,20 @@ final class DaemonMetrics: Sendable {
         case .finish:
             add(to: .jobs, "ready")
             for warning in result.warnings { add(to: .mediaWarnings, warning.code.rawValue) }
+            for rendition in result.renditions {
+                add(to: .renditions, rendition.kind.rawValue, Self.label(ofCodec: rendition.codec, rendition.kind))
+            }
             guard let job, let plan else { return }
             let seconds = max(0.001, Timestamp.now.seconds(since: job.createdAt))
             record(seconds, in: .jobDuration)
             record(plan.duration.doubleValue / seconds, in: .jobRealtime)
         }
+    }
+
+    /// The first part of a codec string, such as `avc1`.
+    private static func label(ofCodec codec: String, _ kind: RenditionKind) -> String {
+        let known = codecs.first { $0.key == kind }?.value ?? []
+        return known.first { codec == $0 || codec.hasPrefix($0 + ".") } ?? "other"
     }
 
     func count(_ trouble: ClairoError) { add(to: .warnings, trouble.kind.rawValue) }

@@ -5,13 +5,17 @@ internal import ClairoCore
 /// help, default and range. Tests compare the names in this file with the table.
 struct SettingsOptions: ParsableArguments {
     @Option(setting: "formats") var format: String?
-    @Option(help: "Video codecs, comma-separated; only h264 is available.") var codec: String = "h264"
+    @Option(setting: "codec") var codec: String?
+    @Option(setting: "hdr") var hdr: String?
     @Option(setting: "heights") var heights: String?
     @Option(setting: "quality") var quality: String?
     @Option(setting: "preset") var preset: String?
     @Option(setting: "segment-seconds") var segmentSeconds: String?
     @Option(setting: "segments") var segments: String?
     @Option(setting: "chunk-cpu-seconds") var chunkCPUSeconds: String?
+    @Option(setting: "audio") var audio: String?
+    @Option(setting: "audio-language") var audioLanguage: String?
+    @Option(setting: "loudness", parsing: .unconditional) var loudness: String?
     @Option(setting: "subtitles") var subtitles: String?
     @Option(setting: "start") var start: String?
     @Option(setting: "duration") var duration: String?
@@ -23,9 +27,9 @@ struct SettingsOptions: ParsableArguments {
     /// The given values, by the name of the field.
     var texts: [String: String?] {
         [
-            "formats": format, "heights": heights, "quality": quality, "preset": preset,
-            "segment-seconds": segmentSeconds, "segments": segments, "chunk-cpu-seconds": chunkCPUSeconds,
-            "subtitles": subtitles, "start": start,
+            "formats": format, "codec": codec, "hdr": hdr, "heights": heights, "quality": quality, "preset": preset,
+            "audio": audio, "audio-language": audioLanguage, "loudness": loudness, "subtitles": subtitles,
+            "segment-seconds": segmentSeconds, "segments": segments, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
             "storyboard": noStoryboard ? "false" : nil, "poster-at": posterAt,
@@ -33,11 +37,6 @@ struct SettingsOptions: ParsableArguments {
     }
 
     func settings() throws(ClairoError) -> TranscodeSettings {
-        let codecs = codec.split(separator: ",").map { $0.lowercased().filter { $0 != " " } }.filter { !$0.isEmpty }
-        if let other = codecs.first(where: { $0 != "h264" }) {
-            throw .usage("--codec \(other) is not there yet", advice: "This version encodes h264 only.")
-        }
-        guard !codecs.isEmpty else { throw .usage("--codec is empty", advice: "Give h264.") }
         var settings = TranscodeSettings()
         let texts = texts
         do throws(SettingProblem) {
@@ -53,9 +52,10 @@ struct SettingsOptions: ParsableArguments {
 
 extension Option {
     /// The option for a field of `TranscodeSettings`. Its value is text, which the field parses.
-    fileprivate init(setting name: String) where Value == String? {
+    /// - Parameter parsing: `.unconditional` for negative numbers, which look like options.
+    fileprivate init(setting name: String, parsing: SingleValueParsingStrategy = .next) where Value == String? {
         let field = TranscodeSettings.field(name)
-        self.init(name: .customLong(field?.option ?? name), help: field?.argumentHelp)
+        self.init(name: .customLong(field?.option ?? name), parsing: parsing, help: field?.argumentHelp)
     }
 }
 

@@ -185,14 +185,9 @@ struct VideoWatch {
         if !report.renditions.isEmpty {
             text +=
                 "\n"
-                + Render.table(
-                    ["rendition", "size", "codec", "average", "bytes", "URL"],
-                    report.renditions.map {
-                        [
-                            $0.name, "\($0.width)x\($0.height)", $0.codec, Render.rate($0.averageRate),
-                            Render.bytes($0.bytes), $0.playlistURL ?? $0.mp4URL ?? "-",
-                        ]
-                    })
+                + Render.renditions(report.renditions.map(\.record), last: "URL") {
+                    report.renditions[$0].playlistURL ?? report.renditions[$0].fileURL ?? "-"
+                }
         }
         return text
     }

@@ -3,7 +3,8 @@ public struct AudioPlan: Sendable, Hashable {
     /// Samples per second of every audio track.
     public static let sampleRate = 48_000
 
-    /// The language, format and rate, such as `eng-aac-128k`. Also the name of the folder.
+    /// The language, the role if it is not the main one, the format and the rate, such as `eng-aac-128k`. Also the name
+    /// of the folder.
     public var id: String
     /// The codec and the layout.
     public var format: AudioFormat
@@ -34,14 +35,16 @@ public struct AudioPlan: Sendable, Hashable {
     public var presentationDelay: Int?
     /// The attempt that made the track, if not the first; see `Rung.laterAttempts`.
     public var laterAttempt: Int?
+    /// What was measured while it was encoded. Nil before that, and in outputs of older versions.
+    public var loudness: AudioLoudness?
 
-    /// - Parameter id: Nil for the one that follows from language, format and rate.
+    /// - Parameter id: Nil for the one that follows from language, role, format and rate.
     public init(
         id: String? = nil, format: AudioFormat = .aac, role: TrackRole? = nil, streamIndex: Int,
         pairedStreamIndex: Int? = nil, language: String, title: String?, channels: Int, bitRate: Int64,
         sampleCount: Int, sourceSampleCount: Int? = nil, segmentBoundaries: [Rational], presentationDelay: Int? = nil
     ) {
-        self.id = id ?? Self.id(language: language, format: format, bitRate: bitRate)
+        self.id = id ?? Self.id(language: language, role: role, format: format, bitRate: bitRate)
         self.format = format
         self.role = role
         self.streamIndex = streamIndex
@@ -56,10 +59,18 @@ public struct AudioPlan: Sendable, Hashable {
         self.presentationDelay = presentationDelay
     }
 
-    /// The id of a track: `eng-aac-128k`.
-    public static func id(language: String, format: AudioFormat, bitRate: Int64) -> String {
-        "\(language)-\(format.rawValue)-\(bitRate / 1000)k"
+    /// The id of a track: `eng-aac-128k`, `eng-commentary-aac-128k`.
+    /// - Parameter number: Tells tracks of one language and role apart; 1 is not part of the id.
+    public static func id(
+        language: String, role: TrackRole? = nil, number: Int = 1, format: AudioFormat, bitRate: Int64
+    ) -> String {
+        let other = role.flatMap { $0 == .main ? nil : $0.rawValue }
+        let parts = [language, other, number > 1 ? "\(number)" : nil, format.rawValue, "\(bitRate / 1000)k"]
+        return parts.compactMap { $0 }.joined(separator: "-")
     }
+
+    /// Whether a plan of an older version has it: the id has no format, and a file of the audio alone was an `.mp4`.
+    fileprivate var isOfOlderVersion: Bool { id == "\(language)-\(bitRate / 1000)k" }
 
     /// The codec.
     public var codec: AudioCodec { format.codec }
@@ -94,6 +105,9 @@ extension AudioPlan: TrackPlan {
     /// Always audio.
     public var kind: RenditionKind { .audio }
     public func attempt(ofSegment index: Int) -> Int { laterAttempt ?? 1 }
+    public var mp4Key: ObjectKey {
+        isOfOlderVersion ? OutputLayout.progressive(.video, id) : OutputLayout.progressive(kind, id)
+    }
     /// Number of segments.
     public var segmentCount: Int { segmentBoundaries.count + 1 }
     /// Duration that is presented.
@@ -104,10 +118,20 @@ extension AudioPlan: TrackPlan {
     public var unitDuration: Rational { Rational(Int64(frameSamples), timescale) }
 }
 
+extension [AudioPlan] {
+    /// The tracks of a progressive file: each track of the source once, in the first of its formats. Older versions
+    /// wrote the default track alone.
+    public var progressive: [AudioPlan] {
+        if let first, first.isOfOlderVersion { return [first] }
+        var seen: Set<Int> = []
+        return filter { seen.insert($0.streamIndex).inserted }
+    }
+}
+
 extension AudioPlan: Codable {
     private enum CodingKeys: String, CodingKey {
         case id, format, role, streamIndex, pairedStreamIndex, language, title, channels, bitRate, sampleCount
-        case sourceSampleCount, segmentBoundaries, presentationDelay, laterAttempt
+        case sourceSampleCount, segmentBoundaries, presentationDelay, laterAttempt, loudness
     }
 
     /// Also accepts plans of older versions, in which every track is AAC and named after its language and rate.
@@ -128,5 +152,6 @@ extension AudioPlan: Codable {
             segmentBoundaries: try container.decode([Rational].self, forKey: .segmentBoundaries),
             presentationDelay: try container.decodeIfPresent(Int.self, forKey: .presentationDelay))
         laterAttempt = try container.decodeIfPresent(Int.self, forKey: .laterAttempt)
+        loudness = try container.decodeIfPresent(AudioLoudness.self, forKey: .loudness)
     }
 }

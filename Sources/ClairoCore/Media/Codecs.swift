@@ -51,6 +51,9 @@ public enum AudioFormat: String, Sendable, Codable, Hashable, CaseIterable {
     /// Opus, stereo or mono.
     case opus
 
+    /// The place in lists.
+    static func position(_ format: AudioFormat) -> Int { allCases.firstIndex(of: format) ?? 0 }
+
     /// The codec.
     public var codec: AudioCodec {
         switch self {

@@ -164,6 +164,10 @@ public struct VideoStream: Sendable, Codable, Hashable {
     public var color: ColorDescription
     /// Standard or high dynamic range.
     public var dynamicRange: DynamicRange
+    /// The display on which HDR10 was mastered (SMPTE ST 2086); nil if the source does not say.
+    public var masteringDisplay: MasteringDisplay?
+    /// The content light level of HDR10 (CTA-861.3); nil if the source does not say.
+    public var contentLight: ContentLight?
     /// Number of frames.
     public var frameCount: Int
     /// Rate of the stream.
@@ -239,12 +243,15 @@ public struct AudioStream: Sendable, Codable, Hashable {
     public var title: String?
     /// Whether the container marks it as default.
     public var isDefault: Bool
+    /// What the container marks it as; nil for main audio.
+    public var role: TrackRole?
     /// Whether Clairo decodes this codec.
     public var canDecode: Bool
 
     public init(
         index: Int, codec: String, profile: String?, channels: Int, layout: String, sampleRate: Int, bitRate: Int64,
-        start: Double, end: Double, language: String?, title: String?, isDefault: Bool, canDecode: Bool
+        start: Double, end: Double, language: String?, title: String?, isDefault: Bool, role: TrackRole? = nil,
+        canDecode: Bool
     ) {
         self.index = index
         self.codec = codec
@@ -258,6 +265,7 @@ public struct AudioStream: Sendable, Codable, Hashable {
         self.language = language
         self.title = title
         self.isDefault = isDefault
+        self.role = role
         self.canDecode = canDecode
     }
 }

@@ -27,6 +27,10 @@ public struct MediaWarning: Sendable, Hashable {
         case colorContradiction = "color-contradiction"
         /// The channel layout is unknown or unusual; some channels are missing from the output or were guessed.
         case layoutGuessed = "layout-guessed"
+        /// The source has no audio in a language or layout that was asked for.
+        case audioUnavailable = "audio-unavailable"
+        /// The loudness that was asked for would need peaks above the limit; the audio is quieter.
+        case loudnessLimited = "loudness-limited"
         /// Samples beyond full scale, or that are not numbers, were replaced.
         case samplesClipped = "samples-clipped"
         /// Frames of the source are missing from the output or shown more than once, other than by its frame rate.

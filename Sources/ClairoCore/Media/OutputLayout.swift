@@ -17,7 +17,7 @@ public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
 ///                                          …/<id>/media.mp4       instead of init.mp4 and segments (when asked)
 ///                                          text/<id>/00001.vtt …, playlist.m3u8, and whole: text/<id>.vtt
 ///                                          images/<id>/00001.jpg …, playlist.m3u8, storyboard.vtt
-///                                          mp4/<id>.mp4    progressive
+///                                          mp4/<id>.mp4    progressive; .m4a without video
 ///                                          poster.jpg, poster.webp, clairo.json
 /// ```
 ///
@@ -105,11 +105,17 @@ public enum OutputLayout {
     /// The keys that may be written for a rendition in addition to its segments.
     public static func companions(_ kind: RenditionKind, _ id: String) -> [ObjectKey] {
         switch kind {
+        case .video: [playlist(kind, id), iframePlaylist(kind, id), singleFile(kind, id), progressive(kind, id)]
+        // Older versions wrote audio to an MP4 too.
+        case .audio: [playlist(kind, id), singleFile(kind, id), progressive(kind, id), progressive(.video, id)]
         case .text: [playlist(kind, id)]
         case .image: [playlist(kind, id), storyboardTrack(id)]
-        case .video: [playlist(kind, id), iframePlaylist(kind, id), singleFile(kind, id), progressive(id)]
-        case .audio: [playlist(kind, id), singleFile(kind, id), progressive(id)]
         }
+    }
+
+    /// The progressive file: an MP4 for a rung, and an M4A for audio without video.
+    public static func progressive(_ kind: RenditionKind, _ id: String) -> ObjectKey {
+        ObjectKey("\(progressiveFolder)/\(id).\(kind == .audio ? "m4a" : "mp4")")
     }
 
     /// The WebVTT file of a storyboard. Its cues name a sheet and a rectangle each.
@@ -117,10 +123,7 @@ public enum OutputLayout {
         ObjectKey("\(folder(.image, id))/storyboard.vtt")
     }
 
-    /// The progressive MP4 of a rung, or of audio without video.
-    public static func progressive(_ id: String) -> ObjectKey { ObjectKey("\(progressiveFolder)/\(id).mp4") }
-
-    /// Whether a key is a progressive MP4.
+    /// Whether a key is a progressive file.
     public static func isProgressive(_ key: ObjectKey) -> Bool { key.rawValue.hasPrefix("\(progressiveFolder)/") }
 
     /// DASH's templates for the keys of an attempt that made all segments (ISO/IEC 23009-1, 5.3.9.4.4).

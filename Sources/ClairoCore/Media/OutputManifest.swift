@@ -2,7 +2,7 @@
 ///
 /// It is first written with state `running`, which allows an interrupted job to be resumed, and again at the end with
 /// state `complete`. It contains no timestamps: the same job gives the same file.
-public struct OutputManifest: Sendable, Codable, Hashable {
+public struct OutputManifest: Sendable, Hashable {
     /// Whether the output is published.
     public enum State: String, Sendable, Codable, Hashable { case running, complete }
 
@@ -14,10 +14,8 @@ public struct OutputManifest: Sendable, Codable, Hashable {
     public var planID: String
     /// The plan.
     public var plan: Plan
-    /// The finished rungs, the largest first.
+    /// The finished renditions of all kinds, in the order of the plan.
     public var renditions: [RenditionRecord]
-    /// The finished audio tracks.
-    public var audio: [AudioRecord]
     /// Every other file of the output, sorted by key.
     public var files: [FileRecord]
     /// Warnings about the output, for example that the source was truncated or a stream was dropped.
@@ -28,83 +26,52 @@ public struct OutputManifest: Sendable, Codable, Hashable {
 
     public init(
         state: State, generator: String, planID: String, plan: Plan, renditions: [RenditionRecord] = [],
-        audio: [AudioRecord] = [], files: [FileRecord] = [], warnings: [MediaWarning] = []
+        files: [FileRecord] = [], warnings: [MediaWarning] = []
     ) {
         self.state = state
         self.generator = generator
         self.planID = planID
         self.plan = plan
         self.renditions = renditions
-        self.audio = audio
         self.files = files
         self.warnings = warnings
     }
 }
 
-/// A finished rung.
-public struct RenditionRecord: Sendable, Codable, Hashable {
-    /// Name of the rung, such as `1080p`.
-    public var name: String
-    /// Width and height.
-    public var size: FrameSize
-    /// Codec string, such as `avc1.640028`.
-    public var codec: String
-    /// Frames per second.
-    public var frameRate: Rational
-    /// Number of frames.
-    public var frameCount: Int
-    /// The duration in seconds.
-    public var duration: Double
-    /// The average rate in bits per second.
-    public var averageRate: Int64
-    /// The peak rate in bits per second.
-    public var peakRate: Int64
-    /// Size of all segments.
-    public var bytes: Int64
-
-    public init(
-        name: String, size: FrameSize, codec: String, frameRate: Rational, frameCount: Int, duration: Double,
-        averageRate: Int64, peakRate: Int64, bytes: Int64
-    ) {
-        self.name = name
-        self.size = size
-        self.codec = codec
-        self.frameRate = frameRate
-        self.frameCount = frameCount
-        self.duration = duration
-        self.averageRate = averageRate
-        self.peakRate = peakRate
-        self.bytes = bytes
+extension OutputManifest: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case state, generator, planID, plan, renditions, files, warnings, counts
+        /// Where older versions have the audio tracks.
+        case audio
     }
-}
 
-/// A finished audio track.
-public struct AudioRecord: Sendable, Codable, Hashable {
-    /// Name of the track, such as `eng-128k`.
-    public var name: String
-    /// Language code.
-    public var language: String
-    /// Codec string, such as `mp4a.40.2`.
-    public var codec: String
-    /// Number of channels.
-    public var channels: Int
-    /// Duration in seconds.
-    public var duration: Double
-    /// Average rate, bits per second.
-    public var averageRate: Int64
-    /// Size of all segments.
-    public var bytes: Int64
+    /// Also accepts manifests of older versions.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            state: try container.decode(State.self, forKey: .state),
+            generator: try container.decode(String.self, forKey: .generator),
+            planID: try container.decode(String.self, forKey: .planID),
+            plan: try container.decode(Plan.self, forKey: .plan),
+            renditions: try container.decode([RenditionRecord].self, forKey: .renditions),
+            files: try container.decode([FileRecord].self, forKey: .files),
+            warnings: try container.decode([MediaWarning].self, forKey: .warnings))
+        counts = try container.decodeIfPresent([SegmentCounts].self, forKey: .counts)
+        if container.allKeys.contains(.audio) {
+            renditions += try container.decode([RenditionRecord.OldAudio].self, forKey: .audio).map(\.record)
+        }
+    }
 
-    public init(
-        name: String, language: String, codec: String, channels: Int, duration: Double, averageRate: Int64, bytes: Int64
-    ) {
-        self.name = name
-        self.language = language
-        self.codec = codec
-        self.channels = channels
-        self.duration = duration
-        self.averageRate = averageRate
-        self.bytes = bytes
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(state, forKey: .state)
+        try container.encode(generator, forKey: .generator)
+        try container.encode(planID, forKey: .planID)
+        try container.encode(plan, forKey: .plan)
+        try container.encode(renditions, forKey: .renditions)
+        try container.encode(files, forKey: .files)
+        try container.encode(warnings, forKey: .warnings)
+        try container.encodeIfPresent(counts, forKey: .counts)
     }
 }
 

@@ -114,20 +114,26 @@ public struct Rational: Hashable, Sendable, Comparable {
     }
 }
 
-extension Rational: CustomStringConvertible {
+extension Rational: LosslessStringConvertible {
     public var description: String { "\(num)/\(den)" }
+
+    /// Parses `24000/1001` or `24`.
+    public init?(_ description: String) {
+        let parts = description.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map { Int64($0) }
+        guard let num = parts.first ?? nil, let den = parts.count == 2 ? parts[1] : 1, den != 0 else { return nil }
+        self.init(num, den)
+    }
 }
 
 extension Rational: Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
-        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map { Int64($0) }
-        guard let num = parts.first ?? nil, let den = parts.count == 2 ? parts[1] : 1, den != 0 else {
+        guard let value = Rational(text) else {
             throw DecodingError.dataCorruptedError(
                 in: container, debugDescription: "\"\(text)\" is not a fraction such as 24000/1001")
         }
-        self.init(num, den)
+        self = value
     }
 
     public func encode(to encoder: any Encoder) throws {

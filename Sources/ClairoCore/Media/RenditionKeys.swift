@@ -6,6 +6,8 @@ public protocol RenditionKeys: Sendable {
     var id: String { get }
     /// The attempt that made segment `index`: 1 unless the task was retried.
     func attempt(ofSegment index: Int) -> Int
+    /// The key of its progressive file.
+    var mp4Key: ObjectKey { get }
 }
 
 extension RenditionKeys {
@@ -17,8 +19,8 @@ extension RenditionKeys {
     public var singleFileKey: ObjectKey { OutputLayout.singleFile(kind, id) }
     /// Its HLS media playlist.
     public var playlistKey: ObjectKey { OutputLayout.playlist(kind, id) }
-    /// Its progressive MP4 file.
-    public var mp4Key: ObjectKey { OutputLayout.progressive(id) }
+    /// The key of its progressive file: an MP4, for audio an M4A.
+    public var mp4Key: ObjectKey { OutputLayout.progressive(kind, id) }
     /// The keys that may be written in addition to its segments.
     public var companionKeys: [ObjectKey] { OutputLayout.companions(kind, id) }
 

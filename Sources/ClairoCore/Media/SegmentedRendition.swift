@@ -81,17 +81,29 @@ extension Plan {
     /// Whether segments are a part of the output. Progressive files replace them if nothing refers to them.
     public var publishesSegments: Bool { publishesStreams && settings.segments == .files }
 
-    /// Whether each rendition of segments is published as one file.
+    /// Whether each rendition of media segments is published as one file.
     public var publishesSingleFiles: Bool { publishesStreams && settings.segments == .single }
 
     /// Whether a playlist or a manifest refers to segments, wherever they are.
     public var publishesStreams: Bool { settings.formats != [.mp4] }
+
+    /// The objects of tasks that are a part of the output. Text is, in any case.
+    public var publishedKeys: [ObjectKey] {
+        if publishesSegments { return segmentKeys }
+        return (text ?? []).flatMap { publishesStreams ? $0.objectKeys : [$0.wholeKey] }
+    }
 
     /// Every object that must exist before playlists may be written.
     public var segmentKeys: [ObjectKey] { renditions.flatMap(\.objectKeys) }
 
     /// Init segments that every chunk's encoders write, and that must be the same in all of them.
     public var sharedInitKeys: Set<ObjectKey> { Set((video?.rungs ?? []).map(\.initKey)) }
+
+    /// Notes what was measured of a track of audio.
+    public mutating func note(_ loudness: AudioLoudness, ofTrack index: Int) {
+        guard audio.indices.contains(index) else { return }
+        audio[index].loudness = loudness
+    }
 
     /// Notes the attempt that made a task's segments, which are named after it. The first chunk of a wave makes all of
     /// its rungs that are copied.

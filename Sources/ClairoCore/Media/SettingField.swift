@@ -86,6 +86,17 @@ extension SettingField {
             parse: number, fault: { range.contains($0) ? nil : "\(text($0)) is out of range" })
     }
 
+    /// A number in a range, which need not be given.
+    static func number(
+        _ name: String, _ path: any Path<Double?>, _ range: ClosedRange<Double>, valueName: String, help: String,
+        absent: String
+    ) -> SettingField {
+        make(
+            name, path, Coding(path, name), words: "a number from \(text(range))", default: absent, help: help,
+            valueName: valueName, parse: { texts throws(Fault) in try number(texts) },
+            fault: { value in value.flatMap { range.contains($0) ? nil : "\(text($0)) is out of range" } })
+    }
+
     /// Seconds of the source, of which there need be none.
     static func time(
         _ name: String, _ path: any Path<Rational?>, key: String? = nil, _ range: ClosedRange<Double>, help: String,
@@ -113,12 +124,13 @@ extension SettingField {
             parse: single, fault: { words.contains($0) ? nil : "\($0) is not known" })
     }
 
-    /// One of the cases of an enumeration, by its raw value.
-    static func choice<Value: RawRepresentable & CaseIterable & Codable & Equatable & Sendable>(
+    /// One of the words of an enumeration.
+    static func choice<Value: CaseIterable & RawRepresentable<String> & Codable & Hashable & Sendable>(
         _ name: String, _ path: any Path<Value>, help: String
-    ) -> SettingField where Value.RawValue == String {
-        make(
-            name, path, Coding(path, name), words: "one of \(Value.allCases.map(\.rawValue).joined(separator: ", "))",
+    ) -> SettingField {
+        let words = Value.allCases.map(\.rawValue)
+        return make(
+            name, path, Coding(path, name), words: "one of \(words.joined(separator: ", "))",
             default: TranscodeSettings()[keyPath: path].rawValue, help: help,
             parse: { texts throws(Fault) in
                 let text = try single(texts)
@@ -153,12 +165,12 @@ extension SettingField {
 
     /// A list of items, of which there need be none; sorted, each once.
     static func list<Item: Codable & Hashable & Sendable>(
-        _ name: String, _ path: any Path<[Item]?>, words: String, read: @escaping @Sendable (String) -> Item?,
+        _ name: String, _ path: any Path<[Item]?>, key: String? = nil, words: String, read: @escaping @Sendable (String) -> Item?,
         isValid: @escaping @Sendable (Item) -> Bool, order: @escaping @Sendable (Item, Item) -> Bool,
         valueName: String, help: String, absent: String
     ) -> SettingField {
         make(
-            name, path, Coding(path, name), words: words, default: absent, help: help, valueName: valueName,
+            name, path, Coding(path, key ?? name), words: words, default: absent, help: help, valueName: valueName,
             parse: { texts throws(Fault) in
                 var items: Set<Item> = []
                 for text in texts {

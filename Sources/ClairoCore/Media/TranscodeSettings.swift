@@ -23,11 +23,15 @@ public enum SegmentStorage: String, Sendable, Codable, Hashable, CaseIterable {
 public struct TranscodeSettings: Sendable, Hashable {
     /// How the output is packaged.
     public var formats = OutputFormat.allCases
+    /// The codecs of the video. Each makes a ladder of its own.
+    public var codecs: [VideoCodec] = [.h264]
+    /// Whether HDR is kept.
+    public var hdr = HDRMode.auto
     /// Short sides of the rungs to make, or nil for the whole ladder.
     public var heights: [Int]?
-    /// Constant rate factor of x264; lower is better.
+    /// Constant rate factor of x264; lower is better. Other codecs get the factor that gives the same quality.
     public var quality = 23.0
-    /// x264 preset.
+    /// x264 preset. Other codecs get a preset of similar effort.
     public var preset = "medium"
     /// Nominal segment duration.
     public var segmentSeconds = 6.0
@@ -39,6 +43,12 @@ public struct TranscodeSettings: Sendable, Hashable {
     public var start: Rational?
     /// Seconds of the source to transcode, or nil for all.
     public var duration: Rational?
+    /// The formats of audio to make; nil for AAC, and for AAC in 5.1 where the source has 5.1 or more.
+    public var audio: [AudioFormat]?
+    /// The languages of audio to make, as ISO 639 codes; nil for all.
+    public var audioLanguages: [String]?
+    /// The loudness in LUFS that each audio track is brought to; nil to leave it as it is.
+    public var loudness: Double?
     /// `auto` for all text of the source, `none` to leave it out.
     public var subtitles = "auto"
     /// Whether a compatible source becomes a rung without encoding.
@@ -52,12 +62,14 @@ public struct TranscodeSettings: Sendable, Hashable {
 
     public init(
         formats: [OutputFormat] = OutputFormat.allCases, heights: [Int]? = nil, quality: Double = 23,
-        preset: String = "medium", segmentSeconds: Double = 6,
-        segments: SegmentStorage = .files, chunkCPUSeconds: Double = 60, start: Rational? = nil,
-        duration: Rational? = nil, copyCompatible: Bool = false, allowPartial: Bool = false,
-        storyboard: Bool = true, posterAt: Rational? = nil
+        preset: String = "medium", segmentSeconds: Double = 6, segments: SegmentStorage = .files,
+        chunkCPUSeconds: Double = 60, start: Rational? = nil, duration: Rational? = nil, copyCompatible: Bool = false,
+        allowPartial: Bool = false, codecs: [VideoCodec] = [.h264], hdr: HDRMode = .auto, storyboard: Bool = true,
+        posterAt: Rational? = nil
     ) {
         self.formats = formats
+        self.codecs = codecs
+        self.hdr = hdr
         self.heights = heights
         self.quality = quality
         self.preset = preset
@@ -74,7 +86,7 @@ public struct TranscodeSettings: Sendable, Hashable {
 }
 
 extension TranscodeSettings {
-    /// The allowed x264 presets, the fastest first.
+    /// The allowed presets, by the names of x264, the fastest first.
     public static let presets = [
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
     ]
@@ -85,14 +97,23 @@ extension TranscodeSettings {
         .choices(
             "formats", option: "format", \.formats, of: OutputFormat.allCases.map { ($0.rawValue, $0) },
             help: "Output formats, comma-separated."),
+        .choices(
+            "codec", option: "codec", \.codecs, of: VideoCodec.allCases.map { ($0.rawValue, $0) },
+            help: "Video codecs, comma-separated. Each makes a ladder."),
+        .choice(
+            "hdr", \.hdr,
+            help:
+                "auto keeps HDR of the source in HEVC and AV1, beside a ladder in SDR; keep fails without one of them; "
+                + "sdr does not keep it."),
         .list(
             "heights", \.heights, words: "even numbers from 16 to 4320, such as 1080,720,480",
             read: { Int($0.hasSuffix("p") ? $0.dropLast() : $0[...]) },
             isValid: { (16...4320).contains($0) && $0 % 2 == 0 }, order: >, valueName: "list",
             help: "Short sides of the rungs, comma-separated.", absent: "all that fit"),
         .number(
-            "quality", \.quality, 0...51, valueName: "crf", help: "Constant rate factor; lower is better and larger."),
-        .choice("preset", \.preset, of: presets, help: "Speed of the encoder."),
+            "quality", \.quality, 0...51, valueName: "crf",
+            help: "Constant rate factor of x264; lower is better and larger. Other codecs get the same quality."),
+        .choice("preset", \.preset, of: presets, help: "Speed of the encoders."),
         .number(
             "segment-seconds", \.segmentSeconds, key: "segmentSeconds", 1...60, valueName: "seconds",
             help: "Nominal segment length; segments consist of whole GOPs."),
@@ -107,6 +128,22 @@ extension TranscodeSettings {
         .time(
             "start", \.start, 0...9_999_999, help: "Seconds from the start of the source to begin at.", absent: "0"),
         .time("duration", \.duration, 0.001...9_999_999, help: "Seconds of the source to transcode.", absent: "all"),
+        .list(
+            "audio", \.audio, words: "some of \(AudioFormat.allCases.map(\.rawValue).joined(separator: ", "))",
+            read: AudioFormat.init(rawValue:), isValid: { _ in true },
+            order: { AudioFormat.position($0) < AudioFormat.position($1) }, valueName: "list",
+            help: "Formats of audio, comma-separated. Surround formats need a source with surround sound.",
+            absent: "aac, and aac-5.1 for surround sound"),
+        .list(
+            "audio-language", \.audioLanguages, key: "audioLanguage",
+            words: "ISO 639 codes such as eng,fra",
+            read: { (2...3).contains($0.utf8.count) && $0.utf8.allSatisfy { (97...122).contains($0) } ? $0 : nil },
+            isValid: { (2...3).contains($0.utf8.count) }, order: <, valueName: "list",
+            help: "Languages of audio, comma-separated.", absent: "all"),
+        .number(
+            "loudness", \.loudness, -40 ... -5, valueName: "lufs",
+            help: "Loudness of audio in LUFS, by one gain for a whole track and a true peak of at most -1 dBTP.",
+            absent: "as the source"),
         .flag(
             "allow-partial", \.allowPartial, key: "allowPartial",
             help: "Transcode the readable part of a truncated or damaged source."),

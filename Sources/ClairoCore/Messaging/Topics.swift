@@ -74,6 +74,8 @@ public struct JobEvent: Sendable, Codable, Hashable {
     public var time: Timestamp
     /// Set for `ready`.
     public var output: ProcessedOutput?
+    /// The published renditions. Set for `ready`.
+    public var renditions: [Rendition]?
     /// Warnings about the source and the output. Set for `planned` and `ready`.
     public var warnings: [MediaWarning]?
     /// Set for `failed`.
@@ -81,7 +83,7 @@ public struct JobEvent: Sendable, Codable, Hashable {
 
     public init(
         _ event: Kind, job: Job, time: Timestamp = .now, output: ProcessedOutput? = nil,
-        warnings: [MediaWarning]? = nil, error: Failure? = nil
+        renditions: [Rendition]? = nil, warnings: [MediaWarning]? = nil, error: Failure? = nil
     ) {
         schema = Self.currentSchema
         self.event = event
@@ -90,6 +92,7 @@ public struct JobEvent: Sendable, Codable, Hashable {
         traceID = job.traceID
         self.time = time
         self.output = output
+        self.renditions = renditions
         self.warnings = warnings
         self.error = error
     }

@@ -115,7 +115,7 @@ public struct ProcessedOutput: Sendable, Codable, Hashable {
     public var manifest: String?
     /// URL of the poster.
     public var poster: String?
-    /// Resolutions, largest first, such as `1920x1080`.
+    /// The frame sizes of the video, each once, largest first, such as `1920x1080`.
     public var resolutions: [String]
 
     public init(masterPlaylist: String?, manifest: String?, poster: String?, resolutions: [String]) {
@@ -123,49 +123,6 @@ public struct ProcessedOutput: Sendable, Codable, Hashable {
         self.manifest = manifest
         self.poster = poster
         self.resolutions = resolutions
-    }
-}
-
-/// A published rendition.
-public struct Rendition: Sendable, Codable, Hashable {
-    /// The video.
-    public var videoID: VideoID
-    /// The job that made it. Not in the upload API.
-    public var jobID: JobID
-    /// For example `1080p`.
-    public var name: String
-    /// Width in pixels.
-    public var width: Int
-    /// Height in pixels.
-    public var height: Int
-    /// Codec string, such as `avc1.640028`.
-    public var codec: String
-    /// The average rate in bits per second.
-    public var averageRate: Int64
-    /// The peak rate in bits per second.
-    public var peakRate: Int64
-    /// Size of all segments.
-    public var bytes: Int64
-    /// URL of its HLS playlist.
-    public var playlistURL: String?
-    /// URL of its MP4 file.
-    public var mp4URL: String?
-
-    public init(
-        videoID: VideoID, jobID: JobID, name: String, width: Int, height: Int, codec: String, averageRate: Int64,
-        peakRate: Int64, bytes: Int64, playlistURL: String?, mp4URL: String?
-    ) {
-        self.videoID = videoID
-        self.jobID = jobID
-        self.name = name
-        self.width = width
-        self.height = height
-        self.codec = codec
-        self.averageRate = averageRate
-        self.peakRate = peakRate
-        self.bytes = bytes
-        self.playlistURL = playlistURL
-        self.mp4URL = mp4URL
     }
 }
 

@@ -36,6 +36,6 @@ public protocol VideoRecords: Sendable {
     /// - Returns: Whether the video existed.
     func deleteVideo(_ id: VideoID) async throws(ClairoError) -> Bool
 
-    /// Renditions, largest first.
+    /// The renditions of the video's output, in the order of `RenditionRecord.isBefore`.
     func renditions(of id: VideoID) async throws(ClairoError) -> [Rendition]
 }

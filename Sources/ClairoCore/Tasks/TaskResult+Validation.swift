@@ -18,6 +18,7 @@ extension TaskResult {
             Bounds.counts.contains(decodedFrames) && Bounds.counts.contains(decodeErrors)
                 && Bounds.counts.contains(shownFrames ?? 0),
             "it counts \(decodedFrames) frames and \(decodeErrors) errors")
+        try loudness?.validate()
         try usage.validate()
         try files.validate()
         try validateRenditions(of: work)
@@ -38,25 +39,41 @@ extension TaskResult {
     }
 
     private func validateRenditions(of work: TaskSpec.Work) throws(ImpossibleResult) {
-        let planned: [String: FrameSize]?
+        let planned: [any RenditionKeys]?
         switch work {
-        case .finish(let request):
-            planned = Dictionary((request.plan.video?.rungs ?? []).map { ($0.id, $0.size) }) { first, _ in first }
+        case .finish(let request): planned = request.plan.published
         // Only the task itself knows the plan.
         case .transcode: planned = nil
-        case .probe, .inspect, .plan, .chunk, .track, .verify: planned = [:]
+        case .probe, .inspect, .plan, .chunk, .track, .verify: planned = []
         }
+        let folders = Set(renditions.map { OutputLayout.folder($0.kind, $0.id) })
         try expect(
-            renditions.count <= Bounds.renditions && Set(renditions.map(\.name)).count == renditions.count,
+            renditions.count <= Bounds.renditions * RenditionKind.allCases.count && folders.count == renditions.count,
             "it has \(renditions.count) renditions")
         for rendition in renditions {
-            let isPlanned = planned.map { $0[rendition.name] == rendition.size } ?? rendition.size.isPossible
+            let isPlanned = planned?.contains { rendition.isPossible(for: $0) } ?? true
             try expect(
-                isPlanned && rendition.name.isPlainWord && rendition.codec.isPlainWord
-                    && Bounds.counts.contains(rendition.frameCount) && Bounds.seconds.contains(rendition.duration)
-                    && [rendition.averageRate, rendition.peakRate, rendition.bytes].allSatisfy(Bounds.bytes.contains),
-                "the rendition \(rendition.name.prefix(40).debugDescription) is invalid")
+                isPlanned && rendition.isPossible,
+                "the rendition \(rendition.id.prefix(40).debugDescription) is invalid")
         }
+    }
+}
+
+extension RenditionRecord {
+    fileprivate func isPossible(for planned: any RenditionKeys) -> Bool {
+        let rung = (planned as? PlannedRung)?.rung
+        return planned.kind == kind && planned.id == id && (rung == nil || rung?.size == size)
+    }
+
+    /// The text is part of rows, messages and tables.
+    fileprivate var isPossible: Bool {
+        let isAllPlain = ([id, codec] + [language].compactMap(\.self)).allSatisfy(\.isPlainWord)
+        let loudnesses = [loudness?.integrated, loudness?.truePeak, loudness?.gain].compactMap(\.self)
+        return isAllPlain && size?.isPossible ?? true && (frameRate ?? .zero) >= .zero
+            && Bounds.counts.contains(frameCount ?? 0) && (1...64).contains(channels ?? 1)
+            && title?.utf8.count ?? 0 <= Bounds.title && loudnesses.allSatisfy { (-1000...1000).contains($0) }
+            && Bounds.seconds.contains(duration ?? 0)
+            && [averageRate, peakRate, bytes].allSatisfy(Bounds.bytes.contains)
     }
 }
 
@@ -83,6 +100,8 @@ private enum Bounds {
     /// Of a kind.
     static let renditions = 64
     static let chunks = 100_000
+    /// UTF-8 of a track's title.
+    static let title = 4096
     static let segments = 1_000_000
     /// Of a stream's clock.
     static let corrections = 10_000
@@ -113,6 +132,13 @@ extension SourceFormat {
         let edges = crop.map { [$0.top, $0.bottom, $0.left, $0.right] } ?? []
         return codedSize.isPossible && shape > 0.01 && shape < 100 && edges.allSatisfy((0...1 << 20).contains)
             && (decoder ?? "x").isPlainWord
+    }
+}
+
+extension AudioLoudness {
+    fileprivate func validate() throws(ImpossibleResult) {
+        let values = [integrated, truePeak, gain].compactMap { $0 }
+        try expect(values.allSatisfy { abs($0) <= 1000 }, "its loudness is out of range")
     }
 }
 
@@ -269,7 +295,8 @@ extension AudioPlan {
             language.isPlainWord && (1...8).contains(channels) && (1...1 << 30).contains(bitRate)
                 && Bounds.counts.contains(sampleCount) && (0...sampleCount).contains(sourceSampleCount ?? 0)
                 && Bounds.counts.contains(presentationDelay ?? 0)
-                && last.doubleValue <= 1e10 && laterAttempt == nil && title?.utf8.count ?? 0 <= 4096,
+                && last.doubleValue <= 1e10 && laterAttempt == nil && loudness == nil
+                && title?.utf8.count ?? 0 <= Bounds.title,
             "the track \(id.prefix(40).debugDescription) of its plan is invalid")
     }
 }

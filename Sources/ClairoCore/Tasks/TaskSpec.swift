@@ -4,8 +4,10 @@
 /// The JSON form has a `schema`, and `work` is an object with one member, named after the kind. `plan`, `chunk`,
 /// `track` and `finish` are the tasks of a job; commands run the other kinds directly.
 public struct TaskSpec: Sendable, Codable, Hashable {
-    /// Version of the document.
-    public static let currentSchema = 2
+    /// Version of the document. Version 3 has renditions of all kinds.
+    public static let currentSchema = 3
+    /// The versions that this program runs. Dead letters may hold older ones.
+    public static let knownSchemas = 2...currentSchema
 
     /// The work of a task and its input.
     public enum Work: Sendable, Codable, Hashable {
@@ -163,7 +165,9 @@ public struct TaskResult: Sendable, Codable, Hashable {
     public var decodeErrors: Int
     /// The number of source frames that a chunk shows for the first time. Nil in results of older versions.
     public var shownFrames: Int?
-    /// Set by a finish task: the published renditions, largest first.
+    /// Set by a track of audio.
+    public var loudness: AudioLoudness?
+    /// Set by a finish task: the published renditions of all kinds, in the order of the plan.
     public var renditions: [RenditionRecord]
     /// The resources that the attempt used.
     public var usage: TaskUsage
@@ -171,7 +175,7 @@ public struct TaskResult: Sendable, Codable, Hashable {
     public init(
         media: MediaInfo? = nil, plan: Plan? = nil, verification: VerificationReport? = nil,
         warnings: [MediaWarning] = [], files: [FileRecord] = [], decodedFrames: Int = 0, decodeErrors: Int = 0,
-        shownFrames: Int? = nil, renditions: [RenditionRecord] = [], usage: TaskUsage = TaskUsage()
+        shownFrames: Int? = nil, loudness: AudioLoudness? = nil, renditions: [RenditionRecord] = [], usage: TaskUsage = TaskUsage()
     ) {
         schema = TaskSpec.currentSchema
         self.media = media
@@ -182,6 +186,7 @@ public struct TaskResult: Sendable, Codable, Hashable {
         self.decodedFrames = decodedFrames
         self.decodeErrors = decodeErrors
         self.shownFrames = shownFrames
+        self.loudness = loudness
         self.renditions = renditions
         self.usage = usage
     }

@@ -4,7 +4,7 @@ public struct DockerLimits: Sendable, Hashable {
     public var task: ProcessLimits
     /// The number of CPUs, or nil for all.
     public var cpus: Double?
-    /// The maximum number of processes and threads. The largest chunk needs a few dozen.
+    /// The maximum number of processes and threads. A chunk needs a few dozen, and 17 more for each rung in AV1.
     public var processes: Int
     /// The size of /tmp in bytes. It counts towards memory.
     public var scratchBytes: Int
@@ -12,7 +12,7 @@ public struct DockerLimits: Sendable, Hashable {
     public var startSeconds: Double
 
     public init(
-        task: ProcessLimits = ProcessLimits(), cpus: Double? = nil, processes: Int = 512,
+        task: ProcessLimits = ProcessLimits(), cpus: Double? = nil, processes: Int = 4096,
         scratchBytes: Int = 16 << 20, startSeconds: Double = 60
     ) {
         self.task = task

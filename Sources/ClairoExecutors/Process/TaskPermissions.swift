@@ -15,7 +15,7 @@ struct TaskPermissions: Sendable {
     init(_ work: TaskSpec.Work) {
         self.work = work
         if case .finish(let request) = work {
-            published = request.plan.publishesSegments ? Set(request.plan.segmentKeys) : []
+            published = Set(request.plan.publishedKeys)
             folders = request.plan.folders.map { $0 + "/" }
         }
         written =

@@ -21,8 +21,9 @@ public enum Sandbox {
 
     /// The id of the user and group "nobody" on every Linux.
     private static let nobody: UInt32 = 65534
-    /// The maximum number of threads. The largest chunk needs a few dozen.
-    private static let threadLimit: UInt64 = 512
+    /// The maximum number of threads. A chunk needs a few dozen, and 17 more for each rung in AV1, and a whole job runs
+    /// several chunks.
+    private static let threadLimit: UInt64 = 4096
     /// The limit without a user namespace, where it counts all threads of nobody. It prevents one task from exhausting
     /// the system.
     private static let sharedThreadLimit: UInt64 = 4096

@@ -20,14 +20,7 @@ enum AAC: AudioCoding {
 extension AAC {
     /// Writes `mp4a` with an `esds` (ISO/IEC 14496-14, 5.6).
     static func writeSampleEntry(_ audio: TrackDescription.Audio, to writer: inout BoxWriter) {
-        writer.box("mp4a") { box in
-            box.zeros(6)
-            box.u16(1)
-            box.zeros(8)
-            box.u16(UInt16(audio.channels))
-            box.u16(16)
-            box.zeros(4)
-            box.u32(UInt32(audio.sampleRate) << 16)
+        AudioSampleEntry.write("mp4a", audio, to: &writer) { box in
             // ES_Descriptor of ISO/IEC 14496-1 with object type 0x40 (MPEG-4 audio) in an audio stream.
             box.fullBox("esds") { esds in
                 let specific = [0x05, UInt8(audio.configuration.count)] + Array(audio.configuration)
@@ -58,12 +51,9 @@ extension AAC {
 
 extension AAC {
     static func openEncoder(_ track: AudioPlan) throws -> Encoder {
-        let encoder = try Encoder(
-            audio: "aac", channels: track.channels, sampleRate: AudioPlan.sampleRate, bitRate: track.bitRate)
-        guard encoder.frameSize == track.frameSamples, encoder.initialPadding == track.priming else {
-            throw ClairoError.defect("The frame size of libav's AAC encoder is not 1024 samples")
-        }
-        return encoder
+        try Encoder(
+            audio: "aac", channels: track.channels, sampleRate: AudioPlan.sampleRate, bitRate: track.bitRate
+        ).checked(for: track)
     }
 
     static func configuration(of encoder: Encoder, _ track: AudioPlan) -> Data { encoder.extradata }

@@ -26,8 +26,9 @@ extension AudioCodec {
     var coding: any AudioCoding.Type {
         switch self {
         case .aac: AAC.self
-        // The other codecs replace this line by their own.
-        case .ac3, .eac3, .opus: AAC.self
+        case .ac3: AC3.self
+        case .eac3: EAC3.self
+        case .opus: Opus.self
         }
     }
 }

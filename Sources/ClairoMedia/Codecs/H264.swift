@@ -109,17 +109,16 @@ extension H264 {
 // MARK: Encoding
 
 extension H264 {
+    static let encoder = "libx264"
+
     /// Opens an encoder for one run of a rung's segments, with closed GOPs of fixed length, so that runs can be joined.
     static func openEncoder(
         _ rung: Rung, of video: VideoPlan, settings: TranscodeSettings, first frame: Frame
     ) throws -> Encoder {
-        let rate = video.grid.frameRate
         let gop = video.grid.gopFrames
         return try Encoder(
             video: VideoEncoderSettings(
-                encoder: "libx264", width: rung.size.width, height: rung.size.height,
-                frameRate: Ratio(Int32(clamping: rate.num), Int32(clamping: rate.den)), gopFrames: gop,
-                maxRate: rung.maxRate, bufferSize: rung.bufferSize,
+                encoder, rung, of: video,
                 options: [
                     ("preset", settings.preset), ("crf", String(settings.quality)), ("profile", "high"),
                     (
@@ -129,9 +128,7 @@ extension H264 {
                             + references(preset: settings.preset, size: rung.size)
                             + instructionSets(width: rung.size.width)
                     ),
-                ],
-                threads: 1, colorPrimaries: Int32(video.color.primaries), colorTransfer: Int32(video.color.transfer),
-                colorMatrix: Int32(video.color.matrix)),
+                ]),
             first: frame)
     }
 
@@ -185,5 +182,10 @@ extension H264 {
             default: 40
             }
         return min(usual, max(10, gopFrames / 2))
+    }
+
+    /// The lookahead takes about twice the size of its frames.
+    static func heldFrames(_ preset: String, gopFrames: Int) -> Double {
+        2.2 * Double(lookahead(preset, gopFrames: gopFrames) + 8)
     }
 }

@@ -15,7 +15,17 @@ protocol VideoCoding {
         _ rung: Rung, of video: VideoPlan, settings: TranscodeSettings, first frame: Frame
     ) throws -> Encoder
 
-    /// The payload of the configuration box, from the encoder's extradata; nil if that is incomplete.
+    /// libav's name of the encoder.
+    static var encoder: String { get }
+
+    /// The parameter sets of what an encoder makes, in the codec's own format.
+    /// - Parameter packet: The encoder's first packet.
+    static func parameterSets(of encoder: Encoder, first packet: Data) -> Data
+
+    /// The number of frames by which the encoder's decoding order is ahead of presentation order.
+    static func reorderDelay(of encoder: Encoder) -> Int
+
+    /// The payload of the configuration box, from the encoder's parameter sets; nil if they are incomplete.
     static func configuration(extradata: Data) -> Data?
 
     /// An encoder's packet as a sample in MP4.
@@ -33,6 +43,18 @@ protocol VideoCoding {
     /// What limits `fits`, as a clause for people.
     static var limit: String { get }
 
+    /// The shortest side that the encoder accepts, in pixels.
+    static var shortestSide: Int { get }
+
+    /// Bits per component of rungs in SDR.
+    static var sdrBitDepth: Int { get }
+
+    /// How the coded pictures of a source can be copied, from the configuration in its container; nil if they cannot.
+    static func copyFormat(record: Data) -> (any CopyFormat)?
+
+    /// Whether common devices decode a profile in this pixel format, both by libav's name.
+    static func isCommon(profile: String, pixelFormat: String) -> Bool
+
     /// Why the level that a rendition signals is wrong, or nil. Too low, and decoders may refuse or fail; too high, and
     /// most devices refuse.
     /// - Parameter bitRate: The maximum rate in bits per second; 0 if it is unknown.
@@ -41,8 +63,8 @@ protocol VideoCoding {
     /// CPU seconds to encode one million pixels with a preset.
     static func encodeCost(_ preset: String) -> Double
 
-    /// The frames that an encoder looks ahead with a preset, which determine its memory.
-    static func lookahead(_ preset: String, gopFrames: Int) -> Int
+    /// The memory of an encoder with a preset, in frames of 4:2:0.
+    static func heldFrames(_ preset: String, gopFrames: Int) -> Double
 
     /// How many times as many bits H.264 needs for the same quality.
     static var efficiency: Double { get }
@@ -53,24 +75,64 @@ extension VideoCodec {
     var coding: any VideoCoding.Type {
         switch self {
         case .h264: H264.self
-        // The codecs of later waves replace this line by their own.
-        case .hevc, .av1: H264.self
+        case .hevc: HEVC.self
+        case .av1: AV1.self
+        }
+    }
+
+    /// The name for people.
+    var title: String {
+        switch self {
+        case .h264: "H.264"
+        case .hevc: "HEVC"
+        case .av1: "AV1"
         }
     }
 }
 
 extension VideoCoding {
+    static var shortestSide: Int { 2 }
+    static var sdrBitDepth: Int { 8 }
+
+    static func parameterSets(of encoder: Encoder, first packet: Data) -> Data { encoder.extradata }
+
+    static func reorderDelay(of encoder: Encoder) -> Int { encoder.reorderDelay }
+
     /// The payload of the configuration box, or nil if the init segment has none.
     static func configuration(initSegment: Data) -> Data? { InitSegment.payload(of: configurationBox, in: initSegment) }
 
     /// Makes the init segment for the encoder's output.
-    static func initSegment(of encoder: Encoder, _ rung: Rung, of video: VideoPlan) throws -> Data {
-        guard let configuration = configuration(extradata: encoder.extradata) else {
+    /// - Parameter packet: The encoder's first packet.
+    static func initSegment(
+        of encoder: Encoder, first packet: Data, _ rung: Rung, of video: VideoPlan
+    ) throws -> Data {
+        guard let configuration = configuration(extradata: parameterSets(of: encoder, first: packet)) else {
             throw ClairoError.defect("\(rung.id): the encoder gave no parameter sets")
         }
         return FragmentWriter.initSegment(
             TrackDescription(
                 rung, of: video, configuration: configuration,
-                priming: Int64(video.presentationDelay ?? encoder.reorderDelay) * video.grid.ticksPerFrame))
+                priming: Int64(video.presentationDelay ?? reorderDelay(of: encoder)) * video.grid.ticksPerFrame))
     }
+}
+
+/// How the coded pictures of a source are copied, according to the configuration in its container.
+protocol CopyFormat: Sendable {
+    /// The payload of the configuration box for the copy.
+    var configuration: Data { get }
+    /// The codec strings of the configuration and its parameter sets, each of which contains a level.
+    var codecs: [String] { get }
+
+    /// A sample of the source as one of the copy; nil if it is damaged.
+    func picture(_ sample: Data) -> CopiedPicture?
+}
+
+/// A coded picture of a source.
+struct CopiedPicture: Sendable, Hashable {
+    /// The sample for the copy.
+    var sample: Data
+    /// Whether decoding can begin here, and nothing after it refers to what is before.
+    var isKeyFrame: Bool
+    /// Whether it contains parameter sets that the configuration does not have.
+    var changesParameters: Bool
 }

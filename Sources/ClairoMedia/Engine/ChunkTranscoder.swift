@@ -57,7 +57,7 @@ struct ChunkTranscoder {
                 video.encoderRun(ofSegment: segment, rung: video.rungs[encoded[position]]).lowerBound)
         }
         let reader = FrameReader(source: source, limits: limits, plan: plan, video: video, control: control)
-        let conformer = Conformer(plan: video, sizes: encoded.map { video.rungs[$0].size })
+        let conformer = Conformer(plan: video, rungs: encoded.map { video.rungs[$0] })
         var failure: (any Error)?
         do {
             try reader.read(frames: frames, seek: seek, threads: threads) { decoded, range in

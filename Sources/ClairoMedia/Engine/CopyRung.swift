@@ -18,11 +18,12 @@ enum CopyRung {
             let demuxer = try Demuxer.open(source, limits: limits, interrupt: control.interrupt)
             demuxer.select(streams: [video.streamIndex])
             guard let stream = demuxer.streams.first(where: { $0.index == video.streamIndex }),
-                let format = AVCFormat(record: Data(stream.extradata))
-            else { throw CopyFailure(reason: "its container has no avcC record") }
+                let format = rung.codec.coding.copyFormat(record: Data(stream.extradata))
+            else { throw CopyFailure(reason: "its container has no \(rung.codec.coding.configurationBox) record") }
             let initSegment = FragmentWriter.initSegment(
                 TrackDescription(
-                    rung, of: video, configuration: format.record, priming: Int64(delay) * video.grid.ticksPerFrame))
+                    rung, of: video, configuration: format.configuration,
+                    priming: Int64(delay) * video.grid.ticksPerFrame))
             try sink.write(initSegment: initSegment, at: rung.initKey)
 
             let timeBase = Rational(stream.timeBase)
@@ -31,14 +32,11 @@ enum CopyRung {
             while let packet = try demuxer.read() {
                 try control.checkCancellation()
                 guard packet.streamIndex == video.streamIndex else { continue }
-                guard let pts = packet.pts,
-                    let units = H264.nalUnits(lengthPrefixed: packet.data, lengthSize: format.lengthSize)
-                else { throw CopyFailure(reason: "its samples are damaged") }
+                guard let pts = packet.pts, let picture = format.picture(packet.data) else {
+                    throw CopyFailure(reason: "its samples are damaged")
+                }
                 let frame = video.grid.frame(at: Rational(pts) * timeBase, origin: plan.origin)
-                samples.append(
-                    TimedSample(
-                        data: H264.sample(from: units), frame: frame,
-                        isSync: units.contains { H264.type(of: $0) == H264.NALType.idr }))
+                samples.append(TimedSample(data: picture.sample, frame: frame, isSync: picture.isKeyFrame))
                 if countsFrames, wanted.contains(segment) { control.finishFrame() }
                 guard samples.count == video.grid.frames(ofSegment: segment).count else { continue }
                 if wanted.contains(segment) {

@@ -1,16 +1,33 @@
 internal import ClairoCore
 
+/// The range and depth of the frames that an encoder gets.
+struct OutputLook: Hashable, Sendable {
+    var dynamicRange = DynamicRange.sdr
+    /// Bits per component.
+    var bitDepth = 8
+
+    /// libav's name of the pixel format: 4:2:0 in limited range.
+    var pixelFormat: String { bitDepth > 8 ? "yuv420p10le" : "yuv420p" }
+}
+
+extension OutputLook {
+    init(_ rung: Rung) { self.init(dynamicRange: rung.dynamicRange, bitDepth: rung.bitDepth) }
+}
+
 /// Describes the filters that convert frames of one shape to the rungs' format.
 ///
 /// A frame of the planned format fills the rungs. Any other frame keeps its shape, on black, and is converted from its
 /// own colour. swscale resizes and converts range and matrix. zimg (`zscale`) does what swscale cannot: tone mapping,
-/// other primaries, rare matrices, and limited range in grey formats, which swscale takes for full range. The options
-/// are explicit, because FFmpeg 5 and 7 choose differently what is left open.
+/// other primaries, rare matrices, and limited range in grey formats, which swscale takes for full range. Frames in
+/// HDR stay as they are for rungs in HDR; other frames between them are converted by zimg. The options are explicit,
+/// because FFmpeg 5 and 7 choose differently what is left open.
 struct FrameConversion {
     let shape: FrameShape
     let plan: VideoPlan
     /// The sizes of the rungs, from the largest to the smallest.
     let sizes: [FrameSize]
+    /// The range and depth of the rungs.
+    var look = OutputLook()
 
     /// libavfilter's description of the graph, from `[in]` to an output for each rung.
     var description: String {
@@ -19,7 +36,7 @@ struct FrameConversion {
         filters += alphaFilters
         filters += colorFilters(box)
         filters += turnFilters
-        filters += ["\(scale(box.size, flags: scalerFlags))\(scalerOptions)", "format=yuv420p", "setsar=1"]
+        filters += ["\(scale(box.size, flags: scalerFlags))\(scalerOptions)", "format=\(look.pixelFormat)", "setsar=1"]
         if box.size != sizes[0] {
             filters.append(
                 "pad=w=\(sizes[0].width):h=\(sizes[0].height):x=\(box.left):y=\(box.top):color=black")
@@ -107,7 +124,10 @@ extension FrameConversion {
 
 extension FrameConversion {
     /// What converts the colour.
-    private enum Method { case scaler, zimg, toneMapping }
+    private enum Method { case scaler, zimg, toneMapping, toHDR }
+
+    /// The colour of the output.
+    private var target: ColorDescription { look.dynamicRange == .sdr ? plan.color : plan.hdr?.color ?? plan.color }
 
     /// Plans of older versions did not say how to show what is transparent.
     private var composes: Bool { plan.source != nil && shape.hasAlpha }
@@ -122,6 +142,11 @@ extension FrameConversion {
 
     private var method: Method {
         guard plan.source != nil else { return plan.toneMap ? .toneMapping : .scaler }
+        if look.dynamicRange != .sdr {
+            let isSame =
+                (input.primaries, input.transfer, input.matrix) == (target.primaries, target.transfer, target.matrix)
+            return isSame && !isRGB && !isGrey ? .scaler : .toHDR
+        }
         if OutputColor.isHDR(input.transfer) { return .toneMapping }
         if isRGB { return .scaler }
         if isGrey || changesGamut || OutputColor.scalerMatrix(input.matrix) == nil { return .zimg }
@@ -130,20 +155,20 @@ extension FrameConversion {
 
     /// Whether one of frame and output has primaries much wider than BT.709's, and the other has not. The others are
     /// close enough to each other that only the matrix is converted.
-    private var changesGamut: Bool { Self.isWide(input.primaries) != Self.isWide(plan.color.primaries) }
+    private var changesGamut: Bool { Self.isWide(input.primaries) != Self.isWide(target.primaries) }
 
     private static func isWide(_ primaries: Int) -> Bool { [9, 11, 12].contains(primaries) }
 
     /// Whether swscale has to convert the matrix.
     private var changesMatrix: Bool {
-        guard plan.source != nil, method == .scaler, !isRGB, let output = OutputColor.scalerMatrix(plan.color.matrix)
+        guard plan.source != nil, method == .scaler, !isRGB, let output = OutputColor.scalerMatrix(target.matrix)
         else { return false }
         return OutputColor.scalerMatrix(input.matrix) != output
     }
 
     /// Filters before the conversion may already have changed full range to limited range.
     private var isFullRange: Bool {
-        shape.color.isFullRange && !(composes && !isRGB) && !(method == .zimg && needsWholeChroma)
+        shape.color.isFullRange && !(composes && !isRGB) && !([.zimg, .toHDR].contains(method) && needsWholeChroma)
     }
 
     /// With less, swscale is wrong by up to four levels when it converts the matrix.
@@ -154,7 +179,7 @@ extension FrameConversion {
     private var scalerOptions: String {
         var options = ""
         if method == .scaler, isFullRange { options += ":in_range=pc:out_range=tv" }
-        let output = OutputColor.scalerMatrix(plan.color.matrix) ?? "smpte170m"
+        let output = OutputColor.scalerMatrix(target.matrix) ?? "smpte170m"
         if method == .scaler, isRGB {
             options += ":out_color_matrix=\(output)"
         } else if changesMatrix, let input = OutputColor.scalerMatrix(input.matrix) {
@@ -184,7 +209,11 @@ extension FrameConversion {
     private func colorFilters(_ box: Letterbox) -> [String] {
         if method == .scaler { return [] }
         let whole = needsWholeChroma ? limitingRange + ["format=yuv444p16le"] : []
-        return whole + (method == .toneMapping ? toneMapping(box) : zimg(box))
+        switch method {
+        case .toneMapping: return whole + toneMapping(box)
+        case .toHDR: return whole + toHDR(box)
+        case .scaler, .zimg: return whole + zimg(box)
+        }
     }
 
     /// Scales first: tone mapping works in linear light with floating point, which is expensive. 203 nits is the
@@ -203,7 +232,7 @@ extension FrameConversion {
             "zscale=w=\(size.width):h=\(size.height):tin=\(color.transfer):pin=\(color.primaries)"
                 + ":min=\(color.matrix):t=linear:npl=203",
             "format=gbrpf32le", "zscale=p=\(output.primaries)", "tonemap=tonemap=mobius:desat=0",
-            "zscale=t=\(output.transfer):m=\(output.matrix):r=limited", "format=yuv420p",
+            "zscale=t=\(output.transfer):m=\(output.matrix):r=limited", "format=\(look.pixelFormat)",
         ]
     }
 
@@ -217,12 +246,28 @@ extension FrameConversion {
         return color
     }
 
+    /// Converts a frame of another colour to that of the rungs in HDR. White of SDR becomes the reference white of 203
+    /// nits.
+    private func toHDR(_ box: Letterbox) -> [String] {
+        var color = input
+        if !OutputColor.isHDR(color.transfer) { color.transfer = Self.zimgTransfer(color.transfer) }
+        if ![1, 4, 5, 6, 7, 8, 9].contains(color.matrix) { color.matrix = 9 }
+        if isRGB { color.matrix = 0 }
+        let size = turnedBack(box.size)
+        return tags(color) + [
+            "zscale=w=\(size.width):h=\(size.height):filter=bicubic:rin=\(isFullRange ? "full" : "limited")"
+                + ":tin=\(color.transfer):pin=\(color.primaries):min=\(color.matrix)"
+                + ":t=\(target.transfer):p=\(target.primaries):m=\(target.matrix):r=limited:npl=203",
+            "format=\(look.pixelFormat)",
+        ]
+    }
+
     private func zimg(_ box: Letterbox) -> [String] {
         let size = turnedBack(box.size)
         let range = isFullRange ? "full" : "limited"
         let matrix = OutputColor.scalerMatrix(plan.color.matrix) == nil ? 6 : plan.color.matrix
         let scaled = "zscale=w=\(size.width):h=\(size.height):filter=bicubic:rin=\(range)"
-        if isGrey { return [scaled + ":min=\(matrix):m=\(matrix):r=limited", "format=yuv420p"] }
+        if isGrey { return [scaled + ":min=\(matrix):m=\(matrix):r=limited", "format=\(look.pixelFormat)"] }
         var color = input
         color.transfer = Self.zimgTransfer(color.transfer)
         // ICtCp is defined for PQ and HLG alone.
@@ -231,7 +276,7 @@ extension FrameConversion {
         return tags(color) + [
             scaled + ":tin=\(color.transfer):pin=\(color.primaries):min=\(color.matrix)"
                 + ":t=\(Self.zimgTransfer(output.transfer)):p=\(output.primaries):m=\(matrix):r=limited",
-            "format=yuv420p",
+            "format=\(look.pixelFormat)",
         ]
     }
 

@@ -13,6 +13,8 @@ public final class JobControl: Sendable {
         var warnings: [MediaWarning] = []
         /// Decoded samples per channel, by the index of the stream.
         var audioSamples: [Int: Int] = [:]
+        /// By the id of the track.
+        var loudness: [String: AudioLoudness] = [:]
         /// By the index of the segment.
         var counts: [Int: SegmentCounts] = [:]
         /// When the frame observer was called last.
@@ -130,6 +132,12 @@ public final class JobControl: Sendable {
     ///   - samples: The number of samples per channel at 48 kHz that the whole track gave.
     ///   - stream: The index of the stream.
     func countDecoded(samples: Int, stream: Int) { state.withLock { $0.audioSamples[stream] = samples } }
+
+    /// Notes what was measured of a track of audio, by its id.
+    func note(_ loudness: AudioLoudness, ofTrack id: String) { state.withLock { $0.loudness[id] = loudness } }
+
+    /// What was measured of the tracks of audio, by their ids.
+    var loudness: [String: AudioLoudness] { state.withLock { $0.loudness } }
 
     /// Decoded samples per channel at 48 kHz, by the index of the stream.
     var audioSamples: [Int: Int] { state.withLock { $0.audioSamples } }

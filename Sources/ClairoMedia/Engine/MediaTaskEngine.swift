@@ -44,7 +44,7 @@ public struct MediaTaskEngine: TaskEngine {
             control: control)
         do {
             try control.checkCancellation()
-            guard spec.schema == TaskSpec.currentSchema else {
+            guard TaskSpec.knownSchemas.contains(spec.schema) else {
                 throw ClairoError.defect("The task is of schema \(spec.schema), which this program does not know")
             }
             var result =
@@ -183,8 +183,10 @@ private struct TaskWork {
             throw ClairoError.defect("The plan has no track \(index)")
         }
         control.begin(.encoding)
-        try TrackTranscoder(source: source, limits: limits, plan: plan, sink: sink, control: control).run(index)
-        return TaskResult()
+        let loudness = try TrackTranscoder(
+            source: source, limits: limits, plan: plan, sink: sink, control: control
+        ).run(index)
+        return TaskResult(loudness: loudness)
     }
 
     func finish(_ request: TaskSpec.FinishRequest) throws -> TaskResult {

@@ -27,7 +27,10 @@ struct OutputFolder {
         case .manifest(let old):
             if try old.isComplete(in: store) {
                 // Its job may have been killed before it removed them.
-                if !old.plan.publishesSegments { try store.delete(old.plan.segmentKeys) }
+                if !old.plan.publishesSegments {
+                    let published = Set(old.files.map(\.key))
+                    try store.delete(old.plan.segmentKeys.filter { !published.contains($0.rawValue) })
+                }
                 guard force else {
                     throw ClairoError.cannotCreate(
                         old.planID == manifest.planID
@@ -45,6 +48,7 @@ struct OutputFolder {
             } else {
                 manifest.warnings = (manifest.warnings + old.warnings).bounded()
                 manifest.counts = old.counts
+                manifest.continueMeasurements(of: old)
             }
         }
         try store.put(try JSON.encode(manifest), at: OutputLayout.manifest)

@@ -9,11 +9,20 @@ extension OutputManifest {
             warnings: warnings)
     }
 
+    /// Takes over what an earlier run of the same plan measured.
+    mutating func continueMeasurements(of earlier: OutputManifest) {
+        plan.note(
+            Dictionary(
+                earlier.plan.audio.compactMap { track in track.loudness.map { (track.id, $0) } },
+                uniquingKeysWith: { first, _ in first }))
+    }
+
     /// A SHA-256 of everything that determines the bytes of the output.
     private static func planID(_ plan: Plan) throws -> String {
         var essence = plan
         essence.source.name = ""
         essence.chunks = []
+        for index in essence.audio.indices { essence.audio[index].loudness = nil }
         essence.prediction = Prediction(bytes: 0, cpuSeconds: 0)
         return Checksum.sha256(try JSON.encode(essence) + Data(TranscodeJob.generator.utf8))
     }
@@ -27,21 +36,21 @@ extension OutputManifest {
     /// Adds the measured properties of the renditions.
     mutating func describe(_ presentation: Presentation) {
         let target = HLSPlaylist.targetDuration(of: presentation)
-        let frames = plan.video?.grid.frameCount ?? 0
-        renditions = presentation.video.map { rendition in
-            RenditionRecord(
-                name: rendition.rung.id, size: rendition.rung.size, codec: rendition.codec,
-                frameRate: rendition.frameRate, frameCount: frames, duration: plan.duration.doubleValue,
-                averageRate: rendition.segments.averageRate,
+        renditions = presentation.renditions.map { rendition in
+            var record = RenditionRecord(
+                id: rendition.keys.id, kind: rendition.keys.kind, codec: rendition.codec, size: rendition.size,
+                duration: rendition.duration.doubleValue, averageRate: rendition.segments.averageRate,
                 peakRate: HLSPlaylist.peakRate(of: rendition.segments, targetDuration: target),
                 bytes: rendition.bytes)
+            rendition.describe(&record)
+            return record
         }
-        audio = presentation.audio.map { rendition in
-            AudioRecord(
-                name: rendition.track.id, language: rendition.track.language, codec: rendition.codec,
-                channels: rendition.track.channels, duration: rendition.track.duration.doubleValue,
-                averageRate: rendition.segments.averageRate,
-                bytes: rendition.bytes)
-        }
+    }
+}
+
+extension Plan {
+    /// Notes what was measured of tracks of audio, by their ids.
+    mutating func note(_ loudness: [String: AudioLoudness]) {
+        for index in audio.indices { audio[index].loudness = loudness[audio[index].id] ?? audio[index].loudness }
     }
 }

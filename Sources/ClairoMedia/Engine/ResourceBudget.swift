@@ -20,14 +20,12 @@ struct ResourceBudget {
         return max(1, min(byCores, byMemory))
     }
 
-    /// Estimates the memory of one chunk in bytes: an encoder's lookahead takes about twice the size of its frames; queues
-    /// and decoder take some more.
+    /// Estimates the memory of one chunk in bytes: the frames of its encoders, queues and decoder.
     static func chunkMemory(rungs: [Rung], source: FrameSize?, preset: String, gopFrames: Int) -> Int64 {
         let perPicture = 1.5
         let encoders = rungs.reduce(0.0) {
-            let lookahead = $1.codec.coding.lookahead(preset, gopFrames: gopFrames)
-            return $0 + Double($1.size.pixels) * perPicture * Double($1.bitDepth > 8 ? 2 : 1)
-                * (2.2 * Double(lookahead + 8) + Double(ChunkTranscoder.queueLength))
+            let held = $1.codec.coding.heldFrames(preset, gopFrames: gopFrames) + Double(ChunkTranscoder.queueLength)
+            return $0 + Double($1.size.pixels) * perPicture * Double($1.bitDepth > 8 ? 2 : 1) * held
         }
         let decoder = Double(source?.pixels ?? 0) * perPicture * 12
         return Int64(encoders + decoder) + 40_000_000

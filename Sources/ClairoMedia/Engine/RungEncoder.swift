@@ -35,23 +35,16 @@ struct RungEncoder {
                 guard next.index == grid.frames(ofSegment: segments.lowerBound).lowerBound else {
                     throw ClairoError.defect("\(rung.id): frame \(next.index) does not begin a run")
                 }
-                let opened = try control.clock.measure(.encode) {
+                encoder = try control.clock.measure(.encode) {
                     try rung.codec.coding.openEncoder(rung, of: video, settings: plan.settings, first: next.frame)
                 }
-                let description = try rung.codec.coding.initSegment(of: opened, rung, of: video)
-                // All encoders of a rung must produce the same parameter sets.
-                if initSegment == nil { try sink.write(initSegment: description, at: rung.initKey) }
-                guard initSegment ?? description == description else {
-                    throw ClairoError.defect("\(rung.id): the encoder's parameter sets changed between segments")
-                }
-                (encoder, initSegment) = (opened, description)
             }
-            guard let current = encoder, let initSegment else { continue }
+            guard let current = encoder else { continue }
             try control.clock.measure(.encode) { try current.send(next.frame, pts: Int64(next.index)) }
-            try collect(current, into: &samples, initSegment)
+            try collect(current, into: &samples, &initSegment)
             if next.index == grid.frames(ofSegment: segments.upperBound - 1).upperBound - 1 {
                 try control.clock.measure(.encode) { try current.send(nil) }
-                try collect(current, into: &samples, initSegment)
+                try collect(current, into: &samples, &initSegment)
                 guard samples.isEmpty else {
                     throw ClairoError.defect("\(rung.id): \(samples.count) frames are left over")
                 }
@@ -61,9 +54,10 @@ struct RungEncoder {
     }
 
     /// Receives finished access units. GOPs are closed, so the access units of a segment are consecutive.
-    private func collect(_ encoder: Encoder, into samples: inout [TimedSample], _ initSegment: Data) throws {
+    private func collect(_ encoder: Encoder, into samples: inout [TimedSample], _ initSegment: inout Data?) throws {
         while case .value(let packet) = try control.clock.measure(.encode, { try encoder.receive() }) {
             try control.checkCancellation()
+            if packet.isKey { try write(initSegmentOf: encoder, packet.data, &initSegment) }
             samples.append(
                 TimedSample(
                     data: rung.codec.coding.sample(packet: packet.data), frame: Int(packet.pts),
@@ -72,13 +66,26 @@ struct RungEncoder {
             if missing.contains(segment) { control.finishFrame() }
             guard samples.count == video.grid.frames(ofSegment: segment).count else { continue }
             if missing.contains(segment) {
+                guard let initSegment else {
+                    throw ClairoError.defect("\(rung.id): the encoder's first frame is no key frame")
+                }
                 let bytes = try VideoSegment.bytes(
                     samples, segment: segment, grid: video.grid,
-                    delay: video.presentationDelay ?? encoder.reorderDelay, name: rung.id)
+                    delay: video.presentationDelay ?? rung.codec.coding.reorderDelay(of: encoder), name: rung.id)
                 try sink.write(bytes, index: segment, of: PlannedRung(rung, of: video), initSegment: initSegment)
             }
             samples.removeAll(keepingCapacity: true)
         }
+    }
+
+    /// Writes the init segment with the first key frame. Those of all later ones must be the same.
+    private func write(initSegmentOf encoder: Encoder, _ packet: Data, _ initSegment: inout Data?) throws {
+        let description = try rung.codec.coding.initSegment(of: encoder, first: packet, rung, of: video)
+        if initSegment == nil { try sink.write(initSegment: description, at: rung.initKey) }
+        guard initSegment ?? description == description else {
+            throw ClairoError.defect("\(rung.id): the encoder's parameter sets changed between segments")
+        }
+        initSegment = description
     }
 }
 

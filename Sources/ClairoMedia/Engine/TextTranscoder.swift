@@ -85,9 +85,13 @@ struct TextSegments {
 
     /// Checks the files of a track against each other: the whole file is what Clairo writes, and every segment has
     /// exactly the cues of the whole file that are shown in it.
-    /// - Parameter segment: The content of a segment; nil if it is missing.
+    /// - Parameters:
+    ///   - segments: The segments to check; nil for all.
+    ///   - segment: The content of a segment; nil if it is missing.
     /// - Returns: The problem found, or nil.
-    static func problem(of track: TextPlan, whole: Data, segment: (Int) throws -> Data?) rethrows -> String? {
+    static func problem(
+        of track: TextPlan, whole: Data, segments: Range<Int>? = nil, segment: (Int) throws -> Data?
+    ) rethrows -> String? {
         guard let text = String(validating: whole, as: UTF8.self), let cues = WebVTT.cues(text) else {
             return "\(track.wholeKey) is not WebVTT"
         }
@@ -98,7 +102,7 @@ struct TextSegments {
             return "the times of \(track.wholeKey) are not in order, or beyond the end"
         }
         let wanted = TextSegments(cues, of: track)
-        for index in 0..<track.segmentCount {
+        for index in segments ?? 0..<track.segmentCount {
             guard let found = try segment(index) else { return "\(track.segmentKey(index)) is missing" }
             guard found == wanted.segments[index] else {
                 return "\(track.segmentKey(index)) has other cues than \(track.wholeKey) at its time"

@@ -11,16 +11,18 @@ struct TrackTranscoder {
     let control: JobControl
 
     /// Makes the track `plan.tracks[index]`.
-    func run(_ index: Int) throws {
+    /// - Returns: What was measured of a track of audio.
+    func run(_ index: Int) throws -> AudioLoudness? {
         switch plan.tracks[index] {
         case let track as AudioPlan:
-            try AudioTranscoder(
+            return try AudioTranscoder(
                 source: source, limits: limits, plan: plan, track: track, sink: sink, control: control
             ).run()
         case let track as TextPlan:
             try TextTranscoder(
                 source: source, limits: limits, plan: plan, track: track, files: files, sink: sink, control: control
             ).run()
+            return nil
         default: throw ClairoError.defect("No transcoder makes the track \(plan.tracks[index].folder)")
         }
     }

@@ -75,6 +75,7 @@ public struct TranscodeJob: Sendable {
         var plan = planned.plan
         var manifest = try OutputManifest(of: plan, warnings: scan.info.planWarnings + planned.warnings)
         try OutputFolder(store: store).prepare(for: &manifest, force: resources.force, log: log)
+        plan = manifest.plan
         let expected = TranscodePlanner.expectedCounts(plan, scan: scan)
         let journal = WarningJournal(store: store, manifest: manifest, expected: expected)
         manifest.counts?.forEach { control.count($0) }
@@ -105,6 +106,7 @@ public struct TranscodeJob: Sendable {
         let comparison: SourceComparison = counts.map { SourceComparison.counted($0) } ?? .continued
         try journal.record(control)
         manifest.counts = nil
+        manifest.plan.note(control.loudness)
         manifest.warnings = (manifest.warnings + control.warnings).bounded()
         try control.checkCancellation()
 
@@ -160,8 +162,9 @@ public struct TranscodeJob: Sendable {
         let transcoder = TrackTranscoder(
             source: source, limits: limits, plan: plan, files: subtitles, sink: sink, control: control)
         for (index, track) in plan.tracks.enumerated() {
-            if try track.objectKeys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
-            try transcoder.run(index)
+            let isMeasured = (track as? AudioPlan)?.loudness != nil || track.kind != .audio
+            if try isMeasured && track.objectKeys.allSatisfy({ key in try store.size(of: key) != nil }) { continue }
+            if let loudness = try transcoder.run(index) { control.note(loudness, ofTrack: track.id) }
         }
     }
 
@@ -288,6 +291,9 @@ public struct TranscodeJob: Sendable {
     public static var generator: String { "clairo \(clairoVersion) libav \(libraryVersion)" }
     /// The libraries for decoding and encoding, with their versions.
     public static var libraries: String {
-        "FFmpeg \(libraryVersion), x264 \(X264.build.map { "build \($0)" } ?? "missing")"
+        let isLoaded = (try? Libraries.load()) != nil
+        let missing = VideoCodec.allCases.filter { $0 != .h264 && isLoaded && !Encoder.isAvailable($0.coding.encoder) }
+        return "FFmpeg \(libraryVersion), x264 \(X264.build.map { "build \($0)" } ?? "missing")"
+            + missing.map { ", \($0.coding.encoder) missing" }.joined()
     }
 }

@@ -33,8 +33,9 @@ struct Packager {
         var files: [FileRecord] = []
         var presentation = Presentation(video: [], audio: [], duration: plan.duration)
         let renditions = plan.mediaRenditions
-        // Every progressive file contains the default audio, so it is measured before the rungs.
-        var defaultAudio: ProgressiveMP4.Track?
+        // Every progressive file contains the audio of all languages, so it is measured before the rungs.
+        let progressiveAudio = Set(plan.audio.progressive.map(\.id))
+        var audio: [ProgressiveMP4.Track] = []
         let images = ImageMaker(plan, store: store, control: control)
         for rendition in renditions.filter({ $0.kind == .audio }) + renditions.filter({ $0.kind != .audio }) {
             let measured = try measure(rendition, images: rendition.folder == images?.rung.folder ? images : nil)
@@ -48,10 +49,10 @@ struct Packager {
             guard plan.settings.formats.contains(.mp4) else { continue }
             let track = try progressiveTrack(rendition, measured)
             switch rendition.kind {
-            case .video: files.append(try writeMP4([track] + [defaultAudio].compactMap { $0 }, to: rendition.mp4Key))
-            case .audio where defaultAudio == nil:
-                defaultAudio = track
-                // Without video, the audio gets its own file.
+            case .video: files.append(try writeMP4([track] + audio, to: rendition.mp4Key))
+            case .audio where progressiveAudio.contains(rendition.id):
+                audio.append(track)
+                // Without video, each track of the source gets its own file.
                 if plan.video == nil { files.append(try writeMP4([track], to: rendition.mp4Key)) }
             case .audio, .text, .image: break
             }
@@ -59,7 +60,7 @@ struct Packager {
         for track in plan.text ?? [] {
             let (whole, wholeRecord) = try read(track.wholeKey)
             let segments = try track.segmentKeys.map(read)
-            files += [wholeRecord] + segments.map(\.1)
+            files += [wholeRecord] + (plan.publishesStreams ? segments.map(\.1) : [])
             presentation.text.append(try track.measure(whole: whole, segments: segments.map(\.0)))
         }
         if let made = try images?.finish() {

@@ -156,9 +156,12 @@ protocol MeasuredRendition: Sendable {
     var size: FrameSize? { get }
     /// The key of the I-frame playlist, or nil if there is none.
     var iframePlaylistKey: ObjectKey? { get }
+    /// Adds the properties of its kind to its record.
+    func describe(_ record: inout RenditionRecord)
 }
 
 extension MeasuredRendition {
+    func describe(_ record: inout RenditionRecord) {}
     var bytes: Int64 { Int64(initBytes + segments.reduce(0) { $0 + $1.bytes }) }
     var duration: Rational { segments.reduce(.zero) { $0 + $1.duration } }
     /// The attempt that made all segments; nil if several did.
@@ -172,6 +175,12 @@ extension VideoRendition: MeasuredRendition {
     var keys: any RenditionKeys { rung }
     var size: FrameSize? { rung.size }
     var iframePlaylistKey: ObjectKey? { rung.iframePlaylistKey }
+
+    func describe(_ record: inout RenditionRecord) {
+        record.frameRate = frameRate
+        record.frameCount = Int((duration * frameRate).floor)
+        record.dynamicRange = rung.dynamicRange
+    }
 }
 
 extension AudioRendition: MeasuredRendition {
@@ -179,6 +188,16 @@ extension AudioRendition: MeasuredRendition {
     var timescale: Int64 { track.timescale }
     var size: FrameSize? { nil }
     var iframePlaylistKey: ObjectKey? { nil }
+
+    func describe(_ record: inout RenditionRecord) {
+        record.format = track.format
+        record.channels = track.channels
+        record.language = track.language
+        record.role = track.role
+        record.title = track.title
+        record.loudness = track.loudness
+        record.duration = track.duration.doubleValue
+    }
 }
 
 extension Presentation {

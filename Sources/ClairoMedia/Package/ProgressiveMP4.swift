@@ -43,10 +43,11 @@ struct ProgressiveMP4 {
     /// Writes the file to `key` and passes every piece to `observe`, for the checksum.
     func write(to key: ObjectKey, in store: any ObjectStore, observe: (Data) -> Void) throws {
         var header = BoxWriter()
+        let brands = brands
         header.box("ftyp") { box in
-            box.text("isom")
+            box.text(brands[0])
             box.u32(0x200)
-            for brand in ["isom", "iso2", "avc1", "mp41"] { box.text(brand) }
+            for brand in brands { box.text(brand) }
         }
         // The index holds absolute offsets, which depend on its length. Its length does not depend on their values.
         let mdatHeader = payload + 8 > Int(UInt32.max) ? 16 : 8
@@ -82,6 +83,12 @@ struct ProgressiveMP4 {
     /// Whether offsets may need more than 32 bits. The index is far smaller than the samples, so their size decides.
     private var hasLargeOffsets: Bool { payload > Int(UInt32.max) / 16 * 15 }
 
+    /// The major brand and the compatible ones. Players know a file of audio alone by `M4A `.
+    private var brands: [String] {
+        guard tracks.contains(where: \.description.isVideo) else { return ["M4A ", "isom", "iso2", "mp42"] }
+        return ["isom", "iso2"] + (tracks.contains(where: \.description.isH264) ? ["avc1"] : []) + ["mp41"]
+    }
+
     private func movie(firstOffset: Int) -> Data {
         var offsets = tracks.map { [Int](repeating: 0, count: $0.chunks.count) }
         var position = firstOffset
@@ -96,18 +103,22 @@ struct ProgressiveMP4 {
                 to: &moov, timescale: Self.movieTimescale,
                 duration: (seconds * Rational(Self.movieTimescale)).rounded, nextTrackID: UInt32(tracks.count + 1))
             for (index, track) in tracks.enumerated() {
-                writeTrack(track, id: UInt32(index + 1), offsets: offsets[index], to: &moov)
+                let isFirst = !tracks[..<index].contains { $0.description.isVideo == track.description.isVideo }
+                writeTrack(track, id: UInt32(index + 1), isEnabled: isFirst, offsets: offsets[index], to: &moov)
             }
         }
         return writer.data
     }
 
-    private func writeTrack(_ track: Track, id: UInt32, offsets: [Int], to moov: inout BoxWriter) {
+    /// - Parameter isEnabled: Whether players play the track unless another one is chosen.
+    private func writeTrack(
+        _ track: Track, id: UInt32, isEnabled: Bool, offsets: [Int], to moov: inout BoxWriter
+    ) {
         let samples = track.chunks.lazy.flatMap(\.samples)
         let mediaDuration = samples.reduce(Int64(0)) { $0 + Int64($1.duration) }
         track.description.write(
-            to: &moov, trackID: id, movieTimescale: Self.movieTimescale, duration: track.duration,
-            mediaDuration: mediaDuration
+            to: &moov, trackID: id, isEnabled: isEnabled, movieTimescale: Self.movieTimescale,
+            duration: track.duration, mediaDuration: mediaDuration
         ) { stbl in
             stbl.fullBox("stts") { writeRuns(samples.map { UInt32($0.duration) }, to: &$0) }
             if samples.contains(where: { $0.compositionOffset != 0 }) {

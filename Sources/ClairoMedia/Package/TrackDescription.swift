@@ -38,20 +38,26 @@ struct TrackDescription: Hashable, Sendable {
     /// list.
     var priming: Int64
 
-    private var isVideo: Bool { if case .video = media { true } else { false } }
+    /// The name of the track for people; nil for none.
+    var title: String?
+
+    var isVideo: Bool { if case .video = media { true } else { false } }
+    var isH264: Bool { if case .video(let video) = media { video.codec == .h264 } else { false } }
 
     /// Writes `trak`.
     /// - Parameters:
+    ///   - isEnabled: Whether players play the track unless another one is chosen.
     ///   - duration: The presented duration in ticks; 0 in an init segment, because fragments have the times.
     ///   - sampleTables: Writes the boxes after `stsd` in `stbl`.
     func write(
-        to writer: inout BoxWriter, trackID: UInt32, movieTimescale: Int64, duration: Int64, mediaDuration: Int64,
+        to writer: inout BoxWriter, trackID: UInt32, isEnabled: Bool = true, movieTimescale: Int64, duration: Int64,
+        mediaDuration: Int64,
         sampleTables: (inout BoxWriter) -> Void
     ) {
         let movieDuration = (Rational(duration, timescale) * Rational(movieTimescale)).rounded
         writer.box("trak") { trak in
-            // Flags: the track is enabled and used in the presentation.
-            trak.fullBox("tkhd", version: 1, flags: 3) { box in
+            // Flags: the track is enabled, and it is used in the presentation.
+            trak.fullBox("tkhd", version: 1, flags: isEnabled ? 3 : 2) { box in
                 box.u64(0)
                 box.u64(0)
                 box.u32(trackID)
@@ -59,6 +65,7 @@ struct TrackDescription: Hashable, Sendable {
                 box.u64(UInt64(movieDuration))
                 box.zeros(8)
                 box.u16(0)
+                // The alternate group: players play one of the audio tracks.
                 box.u16(isVideo ? 0 : 1)
                 box.u16(isVideo ? 0 : 0x0100)
                 box.u16(0)
@@ -94,7 +101,7 @@ struct TrackDescription: Hashable, Sendable {
                     box.u32(0)
                     box.text(isVideo ? "vide" : "soun")
                     box.zeros(12)
-                    box.text(isVideo ? "VideoHandler" : "SoundHandler")
+                    box.text(title ?? (isVideo ? "VideoHandler" : "SoundHandler"))
                     box.u8(0)
                 }
                 mdia.box("minf") { minf in
@@ -155,6 +162,8 @@ extension TrackDescription {
                 Audio(
                     codec: track.codec, channels: track.channels, sampleRate: AudioPlan.sampleRate,
                     configuration: configuration, bitRate: track.bitRate)),
-            timescale: track.timescale, language: ISO639.threeLetters(track.language), priming: priming)
+            timescale: track.timescale, language: ISO639.threeLetters(track.language), priming: priming,
+            // It ends at the first zero byte.
+            title: track.title.flatMap { $0.isEmpty || $0.utf8.contains(0) ? nil : $0 })
     }
 }

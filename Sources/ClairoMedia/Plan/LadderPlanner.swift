@@ -45,9 +45,36 @@ enum LadderPlanner {
     /// more detail at a smaller size.
     private static let nearlySameRate = 0.9
 
-    static func plan(_ source: Source, heights: [Int]?) -> (rungs: [Rung], decisions: [LadderDecision]) {
+    /// What a ladder is made of.
+    struct Target: Hashable {
+        var codec: VideoCodec
+        var dynamicRange: DynamicRange
+        var wave: Int
+
+        init(codec: VideoCodec = .h264, dynamicRange: DynamicRange = .sdr, wave: Int = 0) {
+            self.codec = codec
+            self.dynamicRange = dynamicRange
+            self.wave = wave
+        }
+
+        var bitDepth: Int { dynamicRange == .sdr ? codec.coding.sdrBitDepth : 10 }
+
+        /// A rung without its rates.
+        func rung(height: Int, size: FrameSize) -> Rung {
+            Rung(
+                id: Rung.id(shortSide: height, codec: codec, dynamicRange: dynamicRange), codec: codec,
+                dynamicRange: dynamicRange, bitDepth: bitDepth, wave: wave, size: size, maxRate: 0, bufferSize: 0)
+        }
+    }
+
+    static func plan(
+        _ source: Source, target: Target = Target(), heights: [Int]?
+    ) -> (rungs: [Rung], decisions: [LadderDecision]) {
+        let coding = target.codec.coding
         let own = FrameSize(width: evenFloor(source.size.width), height: evenFloor(source.size.height))
-        func fits(_ size: FrameSize) -> Bool { H264.fits(size: size, frameRate: source.frameRate) }
+        func fits(_ size: FrameSize) -> Bool {
+            coding.fits(size: size, frameRate: source.frameRate) || size.shortSide < coding.shortestSide
+        }
         let top = fits(own) ? own : largestFitting(source.size, fits: fits)
         func frameSize(_ height: Int) -> FrameSize {
             if height == top.shortSide { return top }
@@ -75,25 +102,29 @@ enum LadderPlanner {
         for height in candidates {
             let isTop = height == top.shortSide
             let size = frameSize(height)
-            let name = "\(height)p"
+            var rung = target.rung(height: height, size: size)
             func drop(_ reason: String) {
-                decisions.append(LadderDecision(id: name, size: size, verdict: .dropped, reason: reason))
+                decisions.append(LadderDecision(id: rung.id, size: size, verdict: .dropped, reason: reason))
             }
             if height > source.size.shortSide, !isTop {
                 drop("the source is only \(source.size), and nothing is upscaled")
                 continue
             }
             guard isTop || fits(size) else {
-                drop("larger than H.264 allows (level 5.2, 4096 pixels on a side)")
+                drop("larger than \(target.codec.title) allows (\(coding.limit))")
+                continue
+            }
+            guard size.shortSide >= coding.shortestSide else {
+                drop("\(target.codec.title) needs \(coding.shortestSide) pixels on each side")
                 continue
             }
             if addsTop, heights == nil, !isTop, isNearTop(height) {
                 drop("too close to the source's own \(top.shortSide)p to be worth its bytes")
                 continue
             }
-            let limit = capRate(size, frameRate: source.frameRate)
+            let limit = capRate(rung, frameRate: source.frameRate)
             let area = Double(size.pixels) / Double(max(source.size.pixels, 1))
-            let ownLimit = Int64(clampedFrom: source.rateLimit(area: area))
+            let ownLimit = Int64(clampedFrom: source.rateLimit(area: area) / coding.efficiency)
             let isCapped = source.bitRate > 0 && ownLimit < limit
             // A key frame every two seconds must be possible, however low the source's rate is.
             let least = Int64(clampedFrom: leastKeyFrame(size))
@@ -101,7 +132,7 @@ enum LadderPlanner {
                 cap: isCapped ? max(ownLimit, least) : limit, segmentSeconds: source.segmentSeconds,
                 // x264 may need slightly more bits for a frame than the source's encoder did.
                 keyFrameBits: isCapped ? max(source.keyFrameBits * pow(area, 0.75) * 1.2, leastKeyFrame(size)) : 0)
-            let rung = Rung(id: name, size: size, maxRate: rates.maxRate, bufferSize: rates.bufferSize)
+            (rung.maxRate, rung.bufferSize) = rates
             func expected(_ rung: Rung) -> Double {
                 CostModel.expectedRate(rung, frameRate: source.frameRate, quality: source.quality)
             }
@@ -112,13 +143,15 @@ enum LadderPlanner {
             rungs.append(rung)
             var reason = isTop ? "the source's size" : "below the source's size"
             if isTop, addsTop { reason = "the source's own size" }
-            if isTop, top != own { reason = "the largest size with the source's shape that H.264 allows" }
+            if isTop, top != own {
+                reason = "the largest size with the source's shape that \(target.codec.title) allows"
+            }
             reason +=
                 isCapped
                 ? "; rate capped by the source's own at \(kilobits(ownLimit)), instead of \(kilobits(limit))"
                 : "; at most \(kilobits(limit))"
             decisions.append(
-                LadderDecision(id: name, size: size, verdict: isCapped ? .capped : .kept, reason: reason))
+                LadderDecision(id: rung.id, size: size, verdict: isCapped ? .capped : .kept, reason: reason))
         }
         return (rungs, decisions)
     }
@@ -147,6 +180,16 @@ enum LadderPlanner {
     /// The bits that x264 needs for a nearly empty key frame: two bytes per macroblock.
     private static func leastKeyFrame(_ size: FrameSize) -> Double {
         Double((size.width + 15) / 16 * ((size.height + 15) / 16)) * 16
+    }
+
+    /// A rung in HDR gets this many times the rate of one in SDR, as in Apple's HLS authoring specification.
+    private static let hdrRate = 1.2
+
+    /// The highest useful bit rate for a rung, in bits per second: that of H.264, less what its codec saves.
+    static func capRate(_ rung: Rung, frameRate: Rational) -> Int64 {
+        let range = rung.dynamicRange == .sdr ? 1 : hdrRate
+        let rate = Double(capRate(rung.size, frameRate: frameRate)) / rung.codec.coding.efficiency * range
+        return Int64((rate / 1000).rounded()) * 1000
     }
 
     /// The highest useful H.264 bit rate for a frame size, in bits per second.

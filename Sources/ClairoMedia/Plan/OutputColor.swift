@@ -36,6 +36,15 @@ enum OutputColor {
         return output
     }
 
+    /// The colour of rungs in HDR: BT.2100 with the source's transfer function, and its static metadata; nil for a
+    /// source in SDR.
+    static func hdr(for stream: VideoStream) -> HDRDescription? {
+        guard stream.dynamicRange != .sdr else { return nil }
+        let color = ColorDescription(primaries: 9, transfer: stream.color.transfer, matrix: 9, isFullRange: false)
+        return HDRDescription(
+            color: color, masteringDisplay: stream.masteringDisplay, contentLight: stream.contentLight)
+    }
+
     /// Completes a colour. What is not specified follows from the matrix or the primaries, or else from the size.
     /// - Parameters:
     ///   - size: The size for display.

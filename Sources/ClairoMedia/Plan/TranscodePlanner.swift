@@ -28,8 +28,9 @@ public enum TranscodePlanner {
         }
         try refuseUndecodable(info, name: name)
 
-        let origin = try origin(info, scan: scan, settings: settings, name: name)
-        let audioEnd = info.primaryAudio.map { Rational(seconds: $0.end) }.max()
+        let audioPlanner = AudioPlanner(info, pairs: scan.pairs, settings: settings)
+        let origin = try origin(info, audio: audioPlanner.streams, scan: scan, settings: settings, name: name)
+        let audioEnd = audioPlanner.streams.map { Rational(seconds: $0.end) }.max()
         var video: VideoPlan?
         if let stream = info.primaryVideo {
             video = try planVideo(
@@ -41,19 +42,16 @@ public enum TranscodePlanner {
                 "\(name) lasts \(clock(length.doubleValue)), longer than the limit of \(clock(limits.maxDuration))",
                 advice: "Raise it with --max-duration if you trust the file, or take a part with --duration.")
         }
-        let rightChannels = Set(scan.pairs.values)
-        let audio = info.primaryAudio.filter { !rightChannels.contains($0.index) }.map { stream in
-            let right = scan.pairs[stream.index].flatMap { index in info.audio.first { $0.index == index } }
-            return planAudio(
-                stream, right: right, length: length, origin: origin, video: video, settings: settings)
-        }
+        let audio = audioPlanner.plan(
+            rungs: video?.rungs ?? [], length: length, origin: origin,
+            boundaries: boundaries(video?.grid, length: length, settings: settings), slack: slack, video: video)
         let (chunks, cpuSeconds) = chunks(video, scan: scan, origin: origin, settings: settings)
         let used = Set(
             [video?.streamIndex].compactMap { $0 } + audio.map(\.streamIndex)
                 + audio.compactMap(\.pairedStreamIndex))
         let text = TextPlanner.plan(
             info.subtitles, audioLanguage: audio.first?.language ?? "und", files: subtitles,
-            boundaries: segmentBoundaries(length: length, grid: video?.grid, settings: settings), duration: length,
+            boundaries: boundaries(video?.grid, length: length, settings: settings), duration: length,
             settings: settings)
         let plan = Plan(
             source: fingerprint, settings: settings, origin: origin, video: video, audio: audio,
@@ -88,9 +86,9 @@ public enum TranscodePlanner {
     /// The source time that becomes 0: the start of the video, or of the audio if that is clearly earlier, plus
     /// `--start`.
     private static func origin(
-        _ info: MediaInfo, scan: SourceScan, settings: TranscodeSettings, name: String
+        _ info: MediaInfo, audio: [AudioStream], scan: SourceScan, settings: TranscodeSettings, name: String
     ) throws(ClairoError) -> Rational {
-        let audioStart = info.primaryAudio.map { Rational(seconds: $0.start) }.min()
+        let audioStart = audio.map { Rational(seconds: $0.start) }.min()
         let begin: Rational
         switch (scan.video?.start, audioStart) {
         case (let video?, let audio?): begin = video - audio > slack ? audio : video
@@ -130,26 +128,69 @@ public enum TranscodePlanner {
             size: stream.displaySize, frameRate: rate, bitRate: own?.peak ?? 0,
             segmentSeconds: Double(segmentFrames) / rate.doubleValue, keyFrameBits: own?.keyFrameBits ?? 0,
             quality: settings.quality)
-        var ladder = LadderPlanner.plan(source, heights: settings.heights)
+        let color = OutputColor.choose(for: stream)
+        let targets = try targets(stream, settings: settings, name: name)
+        let hdr = targets.contains { $0.dynamicRange != .sdr } ? OutputColor.hdr(for: stream) : nil
+        var ladder: (rungs: [Rung], decisions: [LadderDecision]) = ([], [])
+        for target in targets {
+            let (rungs, decisions) = LadderPlanner.plan(source, target: target, heights: settings.heights)
+            ladder.rungs += rungs
+            ladder.decisions += decisions
+        }
+        guard !ladder.rungs.isEmpty else {
+            throw .badMedia(
+                "\(name): its frames of \(stream.displaySize) are too small for the codecs that are asked for",
+                advice: "Add h264 to --codec.")
+        }
         let isWhole = settings.start == nil && settings.duration == nil && sourceFrames == frames
         if settings.copyCompatible {
             CopyDecision(stream: stream, scan: scan, grid: grid, origin: origin, isWhole: isWhole).apply(to: &ladder)
         }
-        let perSegment =
-            CostModel.cpuSecondsPerFrame(source: stream.codedSize, rungs: ladder.rungs, preset: settings.preset)
-            * Double(grid.segmentFrames)
+        // Waves may have gaps if a codec has no rungs.
+        let waves = Set(ladder.rungs.map(\.wave)).sorted()
+        for index in ladder.rungs.indices {
+            ladder.rungs[index].wave = waves.firstIndex(of: ladder.rungs[index].wave) ?? 0
+        }
+        // Each wave has chunks of about the same CPU time.
+        let segmentsPerEncoder = waves.indices.map { wave in
+            let perSegment =
+                CostModel.cpuSecondsPerFrame(
+                    source: stream.codedSize, rungs: ladder.rungs.filter { $0.wave == wave }, preset: settings.preset)
+                * Double(grid.segmentFrames)
+            return max(1, Int(settings.chunkCPUSeconds / max(perSegment, 0.001)))
+        }
+        for index in ladder.rungs.indices where ladder.rungs[index].wave > 0 {
+            ladder.rungs[index].segmentsPerEncoder = segmentsPerEncoder[ladder.rungs[index].wave]
+        }
         return VideoPlan(
             streamIndex: stream.index, grid: grid, sourceFrameCount: Int(sourceFrames), orientation: stream.orientation,
             deinterlace: stream.isInterlaced, dynamicRange: stream.dynamicRange,
-            color: OutputColor.choose(for: stream),
-            segmentsPerEncoder: max(1, Int(settings.chunkCPUSeconds / max(perSegment, 0.001))),
+            color: color, segmentsPerEncoder: segmentsPerEncoder[0],
             isSeekable: scan.info.isSeekable, rungs: ladder.rungs,
             decisions: ladder.decisions, source: scan.video?.format, placement: scan.video?.placement,
             shownFrameCount: scan.video.map {
                 expectedCounts($0, origin: origin, grid: grid).reduce(0) { $0 + $1.shown }
             },
-            sortedTimeDelay: scan.video?.delay,
+            sortedTimeDelay: scan.video?.delay, hdr: hdr,
             presentationDelay: presentationDelay(ladder.rungs, frameRate: rate))
+    }
+
+    /// The ladders to make, in the order of their codecs' cost: one in SDR for each codec, and one in HDR for those
+    /// with 10 bits if the source is HDR. Each codec is a wave, so that a dearer one never delays a cheaper one.
+    private static func targets(
+        _ stream: VideoStream, settings: TranscodeSettings, name: String
+    ) throws(ClairoError) -> [LadderPlanner.Target] {
+        let codecs = VideoCodec.allCases.filter(settings.codecs.contains)
+        let isHDR = stream.dynamicRange != .sdr && settings.hdr != .sdr
+        if isHDR, settings.hdr == .keep, codecs == [.h264] {
+            throw .usage(
+                "\(name) is in HDR, which H.264 does not keep",
+                advice: "Add hevc or av1 to --codec, or give --hdr auto.")
+        }
+        return codecs.enumerated().flatMap { wave, codec in
+            let ranges = isHDR && codec != .h264 ? [.sdr, stream.dynamicRange] : [DynamicRange.sdr]
+            return ranges.map { LadderPlanner.Target(codec: codec, dynamicRange: $0, wave: wave) }
+        }
     }
 
     /// The counts of all segments if every frame of the source can be decoded. Empty without video.
@@ -214,41 +255,15 @@ public enum TranscodePlanner {
         return settings.duration.map { min($0, length) } ?? length
     }
 
-    /// Where segments of tracks begin, except for the first: with those of the video, if there is one.
-    private static func segmentBoundaries(
-        length: Rational, grid: SegmentGrid?, settings: TranscodeSettings
+    /// The ends of all segments except for the last: those of the video, if there is one.
+    private static func boundaries(
+        _ grid: SegmentGrid?, length: Rational, settings: TranscodeSettings
     ) -> [Rational] {
         if let grid {
             return (1..<max(grid.segmentCount, 1)).map { grid.time(ofFrame: grid.frames(ofSegment: $0).lowerBound) }
         }
         let count = Int((length / Rational(seconds: settings.segmentSeconds)).ceil)
         return (1..<max(count, 1)).map { Rational(Int64($0)) * Rational(seconds: settings.segmentSeconds) }
-    }
-
-    /// - Parameter right: The right channel if the stream is the left one of two mono streams.
-    private static func planAudio(
-        _ stream: AudioStream, right: AudioStream?, length: Rational, origin: Rational, video: VideoPlan?,
-        settings: TranscodeSettings
-    ) -> AudioPlan {
-        let channels = stream.channels == 1 && right == nil ? 1 : 2
-        // Shorter audio is padded with silence.
-        let own = Rational(seconds: max(stream.end, right?.end ?? stream.end)) - origin
-        let rate = Rational(Int64(AudioPlan.sampleRate))
-        let boundaries = segmentBoundaries(length: length, grid: video?.grid, settings: settings)
-        // The channels of a pair may be named left and right.
-        let title = right == nil || right?.title == stream.title ? stream.title : nil
-        var track = AudioPlan(
-            streamIndex: stream.index, pairedStreamIndex: right?.index, language: ISO639.code(stream.language),
-            title: title, channels: channels, bitRate: channels == 1 ? 64_000 : 128_000,
-            sampleCount: Int((length * rate).ceil), segmentBoundaries: boundaries)
-        if let video { track.accompany(video) }
-        track.sourceSampleCount = min(Int(max(0, (min(own, length) * rate).floor)), track.sampleCount)
-        // A last segment of one or two frames may be too short for an access unit. Its audio ends with the segment
-        // before.
-        while !track.segmentBoundaries.isEmpty, track.packets(ofSegment: track.segmentCount - 1).isEmpty {
-            track.segmentBoundaries.removeLast()
-        }
-        return track
     }
 
     /// The frames by which rungs of all codecs delay presentation: two, as x264 and x265 need for B-frames, or more if a
@@ -263,26 +278,30 @@ public enum TranscodePlanner {
     ) -> ([Chunk], Double) {
         guard let video, let timing = scan.video, let stream = scan.info.primaryVideo else { return ([], 0) }
         let grid = video.grid
-        let perFrame = CostModel.cpuSecondsPerFrame(
-            source: stream.codedSize, rungs: video.rungs, preset: settings.preset)
-        let total = perFrame * Double(grid.frameCount)
-        guard video.isSeekable else {
-            return ([Chunk(index: 0, segments: 0..<grid.segmentCount, seekTimestamp: nil)], total)
-        }
-        let size = video.segmentsPerEncoder
         // Deinterlacing needs earlier frames, so decoding starts a few frames before the chunk. Interlaced frames may
         // begin anywhere.
         let margin = 4
         let usesDecodeTime = scan.info.container.hasPrefix("mov")
         let keyFrames = timing.keyFrames.sorted { $0.pts < $1.pts }
-        let chunks = stride(from: 0, to: grid.segmentCount, by: size).enumerated().map { index, first in
-            let segments = first..<min(first + size, grid.segmentCount)
-            let wanted = grid.frames(ofSegment: first).lowerBound - margin
-            let key = keyFrames.last { key in
-                grid.frame(at: Rational(key.pts) * timing.timeBase, origin: origin) <= wanted
+        var chunks: [Chunk] = []
+        var total = 0.0
+        for wave in 0..<video.waveCount {
+            let rungs = video.rungs(ofWave: wave).map { video.rungs[$0] }
+            total +=
+                Double(grid.frameCount)
+                * CostModel.cpuSecondsPerFrame(source: stream.codedSize, rungs: rungs, preset: settings.preset)
+            let size =
+                video.isSeekable ? rungs.first?.segmentsPerEncoder ?? video.segmentsPerEncoder : grid.segmentCount
+            for first in stride(from: 0, to: grid.segmentCount, by: max(size, 1)) {
+                let wanted = grid.frames(ofSegment: first).lowerBound - margin
+                let key = keyFrames.last { key in
+                    grid.frame(at: Rational(key.pts) * timing.timeBase, origin: origin) <= wanted
+                }
+                chunks.append(
+                    Chunk(
+                        index: chunks.count, wave: wave, segments: first..<min(first + size, grid.segmentCount),
+                        seekTimestamp: video.isSeekable ? key.map { usesDecodeTime ? $0.dts : $0.pts } : nil))
             }
-            return Chunk(
-                index: index, segments: segments, seekTimestamp: key.map { usesDecodeTime ? $0.dts : $0.pts })
         }
         return (chunks, total)
     }
@@ -295,13 +314,13 @@ public enum TranscodePlanner {
             $0 + CostModel.expectedRate($1, frameRate: video?.grid.frameRate ?? Rational(25), quality: settings.quality)
         }
         let audioRate = audio.reduce(0.0) { $0 + Double($1.bitRate) }
-        // Each progressive file repeats a rung with the default audio.
+        // Each progressive file repeats a rung with the audio of every language.
         let rungCount = Double(video?.rungs.count ?? 1)
         let hasStreams = settings.formats.contains(.hls) || settings.formats.contains(.dash)
         let streams = hasStreams ? videoRate + audioRate : 0
         let files =
             settings.formats.contains(.mp4)
-            ? videoRate + rungCount * Double(audio.first?.bitRate ?? 0) : 0
+            ? videoRate + rungCount * audio.progressive.reduce(0.0) { $0 + Double($1.bitRate) } : 0
         return Prediction(
             bytes: Int64(clampedFrom: (streams + files) * seconds / 8),
             cpuSeconds: cpuSeconds + seconds * 0.03 * Double(audio.count))

@@ -8,7 +8,8 @@ struct CopyInspection: Sendable {
         /// The presentation time in ticks of the stream.
         var pts: Int64
         var bytes: Int
-        var isIDR: Bool
+        /// Whether decoding can begin here, and nothing after it refers to what is before.
+        var isKeyFrame: Bool
     }
 
     var units: [Unit] = []
@@ -24,17 +25,17 @@ struct CopyInspection: Sendable {
     }
 
     init(reading demuxer: Demuxer, stream index: Int) throws {
-        guard let stream = demuxer.streams.first(where: { $0.index == index }), stream.codecName == "h264" else {
-            problem = "it is not H.264"
+        guard let stream = demuxer.streams.first(where: { $0.index == index }),
+            let codec = VideoCodec(rawValue: stream.codecName)
+        else {
+            problem = "its codec is none of \(VideoCodec.allCases.map(\.rawValue).joined(separator: ", "))"
             return
         }
-        guard let format = AVCFormat(record: Data(stream.extradata)) else {
-            problem = "its container has no avcC record"
+        guard let format = codec.coding.copyFormat(record: Data(stream.extradata)) else {
+            problem = "its container has no \(codec.coding.configurationBox) record"
             return
         }
-        // A sequence parameter set has the profile, constraints and level in the same bytes as the record.
-        codecs = ([format.record] + format.parameterSets.filter { H264.type(of: $0) == H264.NALType.sps })
-            .compactMap { H264.codecString(configuration: $0) }
+        codecs = format.codecs
         demuxer.select(streams: [index])
         while let packet = try demuxer.read() {
             guard packet.streamIndex == index else { continue }
@@ -42,50 +43,16 @@ struct CopyInspection: Sendable {
                 problem = "some of its frames have no time or are outside its edit list"
                 return
             }
-            guard let nalUnits = H264.nalUnits(lengthPrefixed: packet.data, lengthSize: format.lengthSize) else {
+            guard let picture = format.picture(packet.data) else {
                 problem = "its samples are damaged"
                 return
             }
-            if nalUnits.contains(where: { H264.type(of: $0) == H264.NALType.sps && !format.parameterSets.contains($0) })
-            {
+            if picture.changesParameters {
                 problem = "its parameter sets change on the way"
                 return
             }
-            units.append(
-                Unit(
-                    pts: pts, bytes: packet.size,
-                    isIDR: nalUnits.contains { H264.type(of: $0) == H264.NALType.idr }))
+            units.append(Unit(pts: pts, bytes: packet.size, isKeyFrame: picture.isKeyFrame))
         }
-    }
-}
-
-/// The sample format that an `avcC` record (ISO/IEC 14496-15) describes.
-struct AVCFormat: Sendable {
-    var lengthSize: Int
-    var parameterSets: [Data]
-    /// The record changed to four-byte lengths, which Clairo's samples use.
-    var record: Data
-
-    init?(record bytes: Data) {
-        var reader = ByteReader(bytes)
-        do {
-            guard try reader.u8() == 1 else { return nil }
-            for _ in 0..<3 { _ = try reader.u8() }
-            lengthSize = Int(try reader.u8() & 3) + 1
-            parameterSets = []
-            for mask in [UInt8(31), 255] {
-                for _ in 0..<(try reader.u8() & mask) {
-                    let length = Int(try reader.u16())
-                    var unit = Data()
-                    for _ in 0..<length { unit.append(try reader.u8()) }
-                    parameterSets.append(unit)
-                }
-            }
-        } catch {
-            return nil
-        }
-        record = bytes
-        record[record.startIndex + 4] |= 3
     }
 }
 
@@ -98,15 +65,25 @@ struct CopyDecision {
     /// Whether the whole source is used and its last frame is not extended.
     let isWhole: Bool
 
-    /// Marks the rung with the source's size as copied, or adds the reason against it to the rung's decision.
+    /// Marks the rung with the source's codec, range and size as copied, or adds the reason against it to the rung's
+    /// decision.
     func apply(to ladder: inout (rungs: [Rung], decisions: [LadderDecision])) {
-        guard let index = ladder.rungs.firstIndex(where: { $0.size == stream.codedSize }),
+        let sameSize = ladder.rungs.indices.filter { ladder.rungs[$0].size == stream.codedSize }
+        let matching = sameSize.first {
+            ladder.rungs[$0].codec.rawValue == stream.codec && ladder.rungs[$0].dynamicRange == stream.dynamicRange
+        }
+        guard let index = matching ?? sameSize.first,
             let decision = ladder.decisions.firstIndex(where: { $0.id == ladder.rungs[index].id })
         else { return }
-        let cap = LadderPlanner.capRate(stream.codedSize, frameRate: grid.frameRate)
-        switch judge(cap: cap) {
+        guard matching != nil else {
+            ladder.decisions[decision].reason += "; not copied, because no rung has the source's codec and range"
+            return
+        }
+        let cap = LadderPlanner.capRate(ladder.rungs[index], frameRate: grid.frameRate)
+        switch judge(ladder.rungs[index].codec.coding, cap: cap) {
         case .copy(let delay):
             ladder.rungs[index].copyReorderDelay = delay
+            ladder.rungs[index].bitDepth = stream.bitDepth
             ladder.decisions[decision].verdict = .copied
             ladder.decisions[decision].reason =
                 "the source already has the format of this rung; copied without encoding"
@@ -120,24 +97,24 @@ struct CopyDecision {
         case encode(reason: String)
     }
 
-    func judge(cap: Int64) -> Judgement {
+    func judge(_ coding: any VideoCoding.Type, cap: Int64) -> Judgement {
         guard let copy = scan.copy, let timing = scan.video else { return .encode(reason: "it was not inspected") }
         if let problem = copy.problem { return .encode(reason: problem) }
-        let profiles = ["Baseline", "Constrained Baseline", "Main", "High"]
-        guard profiles.contains(stream.profile ?? ""), stream.pixelFormat == "yuv420p", stream.bitDepth == 8 else {
-            return .encode(reason: "it is not H.264 High or below in 8-bit 4:2:0")
+        guard coding.isCommon(profile: stream.profile ?? "", pixelFormat: stream.pixelFormat) else {
+            return .encode(reason: "its profile \(stream.profile ?? "") in \(stream.pixelFormat) is not common")
         }
         guard !stream.isInterlaced else { return .encode(reason: "it is interlaced") }
         guard stream.orientation == .upright, stream.sampleAspectRatio == Rational(1) else {
             return .encode(reason: "its frames have to be rotated or reshaped")
         }
         if let problem = copy.codecs.compactMap({
-            H264.levelProblem(codec: $0, size: stream.codedSize, frameRate: grid.frameRate, bitRate: 0)
+            coding.levelProblem(codec: $0, size: stream.codedSize, frameRate: grid.frameRate, bitRate: 0)
         }).first {
             return .encode(reason: problem)
         }
         // Players guess the colour of frames without tags by their size, so it would differ from the other rungs'.
-        guard stream.color == OutputColor.choose(for: stream) else {
+        let color = OutputColor.hdr(for: stream)?.color ?? OutputColor.choose(for: stream)
+        guard stream.color == color else {
             return .encode(reason: "its colour is not tagged as that of the other rungs")
         }
         guard scan.parts == nil else { return .encode(reason: "it consists of several parts") }
@@ -163,7 +140,7 @@ struct CopyDecision {
             guard (0..<grid.frameCount).contains(frame), seen.insert(frame).inserted else {
                 return .encode(reason: "its frame rate is not constant")
             }
-            if unit.isIDR {
+            if unit.isKeyFrame {
                 // All frames decoded so far must be shown before it.
                 guard frame == position else { return .encode(reason: "its GOPs are not closed") }
                 gopStart = frame
@@ -172,7 +149,9 @@ struct CopyDecision {
             let segment = grid.segment(ofFrame: frame)
             guard gopStart >= grid.frames(ofSegment: segment).lowerBound else {
                 return .encode(
-                    reason: "it has no IDR at \(clock(grid.time(ofFrame: frame).doubleValue)), where a segment begins")
+                    reason:
+                        "it has no closed GOP at \(clock(grid.time(ofFrame: frame).doubleValue)), where a segment begins"
+                )
             }
             segmentBytes[segment] += unit.bytes
             delay = max(delay, position - frame)

@@ -43,6 +43,11 @@ extension SourceAnalyzer {
         }
         video.color = format.color.completed(by: declared)
         video.dynamicRange = DynamicRange(transfer: video.color.transfer)
+        let hdr = HDRInspection(
+            bitstream: first.hdrMetadata, container: contents.stream(video.index)?.hdrMetadata,
+            range: video.dynamicRange)
+        (video.masteringDisplay, video.contentLight) = (hdr.masteringDisplay, hdr.contentLight)
+        warnings += hdr.warnings
         let picture = contents.pictures[video.index]
         let crop = picture.flatMap { $0.crop.apply(to: format.codedSize) == nil ? nil : $0.crop }
         let stored = scan?.stream.sampleAspectRatio

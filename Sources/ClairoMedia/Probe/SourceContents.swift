@@ -171,7 +171,7 @@ struct SourceContents {
             layout: stream.channelLayout, sampleRate: Int(stream.sampleRate),
             bitRate: seconds > 0 ? Int64(clampedFrom: Double(tallied.bytes) * 8 / seconds) : stream.bitRate,
             start: start.doubleValue, end: max(end, start).doubleValue, language: stream.language, title: stream.title,
-            isDefault: stream.isDefault, canDecode: stream.canDecode && tallied.count > 0)
+            isDefault: stream.isDefault, role: stream.audioRole, canDecode: stream.canDecode && tallied.count > 0)
     }
 
     /// The warnings about the clocks and the packets of the selected streams.
@@ -270,6 +270,15 @@ extension StreamInfo {
             (track.channels, track.channelLayout) = (widest.channels, widest.channelLayout)
         }
         return track
+    }
+
+    /// What the container marks audio as, or its title says; nil for main audio.
+    var audioRole: TrackRole? {
+        if isDescription { return .description }
+        if isCommentary { return .commentary }
+        let words = Set((title ?? "").lowercased().split { !$0.isLetter })
+        if words.contains("commentary") { return .commentary }
+        return words.isSuperset(of: ["audio", "description"]) || words.contains("descriptive") ? .description : nil
     }
 
     /// H.273 code points.

@@ -23,11 +23,12 @@ enum TrackSelection {
     /// Up to this many subtitle tracks get a warning each; more are summarised in one.
     private static let mostSubtitleWarnings = 8
 
-    /// Selects the largest decodable video and the best audio track of each language. In a file of several programmes,
-    /// such as a broadcast multiplex, both are of the same one. Two mono tracks may be one stereo track (`MonoPair`).
+    /// Selects the largest decodable video, the best main audio track of each language, and every commentary and
+    /// description. In a file of several programmes, such as a broadcast multiplex, all are of the same one. Two mono
+    /// tracks may be one stereo track (`MonoPair`).
     /// - Parameters:
     ///   - programs: The programmes that a stream belongs to, by stream index. Empty for most containers.
-    ///   - withRoles: The streams that are marked as a commentary or the like.
+    ///   - withRoles: The streams that are marked as a commentary or the like. Their `role` names the usual ones.
     static func choose(
         video: [VideoStream], audio: [AudioStream], subtitles: [SubtitleStream], programs: [Int: [Int]],
         withRoles: Set<Int> = []
@@ -39,8 +40,9 @@ enum TrackSelection {
         // A stream that no programme lists may belong to any, but never replaces one of the same programme.
         let candidates = inside.isEmpty ? usable.filter { (programs[$0.index] ?? []).isEmpty } : inside
         let languages = Dictionary(grouping: candidates) { ISO639.code($0.language) }
-        let best = languages.values.compactMap { tracks in tracks.max(by: isWorse) }
-        let sorted = best.sorted { ($0.isDefault ? 0 : 1, $0.index) < ($1.isDefault ? 0 : 1, $1.index) }
+        let best = languages.values.compactMap { tracks in mainTracks(tracks).max(by: isWorse) }
+        let others = candidates.filter { track in track.role != nil && !best.contains { $0.index == track.index } }
+        let sorted = (best + others).sorted { order($0) < order($1) }
 
         var warnings: [MediaWarning] = []
         for stream in video where stream.index != chosen?.index && !stream.isAttachedPicture {
@@ -50,7 +52,7 @@ enum TrackSelection {
                 unused("video", stream.index, stream.codec, stream.language, reason(stream, chosen, isOther: isOther)))
         }
         // A commentary or a description is no channel of the film.
-        let pairs = sorted.filter { !withRoles.contains($0.index) }.compactMap { track in
+        let pairs = best.filter { !withRoles.contains($0.index) }.compactMap { track in
             MonoPair(
                 track, among: (languages[ISO639.code(track.language)] ?? []).filter { !withRoles.contains($0.index) })
         }
@@ -60,7 +62,7 @@ enum TrackSelection {
             pairs: Dictionary(uniqueKeysWithValues: pairs.map { ($0.left.index, $0.right.index) }), warnings: [])
         for stream in audio where !choice.usedAudio.contains(stream.index) {
             let isOther = !candidates.contains { $0.index == stream.index }
-            let used = sorted.first { ISO639.code($0.language) == ISO639.code(stream.language) }
+            let used = best.first { ISO639.code($0.language) == ISO639.code(stream.language) }
             warnings.append(warning(stream, used: used, isOtherProgram: isOther))
         }
         choice.warnings = warnings + pairs.compactMap(\.warning) + subtitleWarnings(subtitles)
@@ -73,6 +75,17 @@ enum TrackSelection {
                 ($0.frameCount > 1 ? 1 : 0, $0.codedSize.pixels, $0.frameCount, -$0.index)
                     < ($1.frameCount > 1 ? 1 : 0, $1.codedSize.pixels, $1.frameCount, -$1.index)
             }
+    }
+
+    /// The main tracks come first, and of those the default one.
+    private static func order(_ track: AudioStream) -> (Int, Int, Int) {
+        (track.role == nil ? 0 : 1, track.isDefault ? 0 : 1, track.index)
+    }
+
+    /// The tracks of a language without a role, or all if each has one.
+    private static func mainTracks(_ tracks: [AudioStream]) -> [AudioStream] {
+        let main = tracks.filter { $0.role == nil }
+        return main.isEmpty ? tracks : main
     }
 
     private static func isWorse(_ first: AudioStream, than second: AudioStream) -> Bool {
@@ -120,9 +133,9 @@ enum TrackSelection {
         let language = ISO639.code(stream.language)
         return because(
             language == "und"
-                ? "stream \(used.index) has no language either, and one track of each language is used"
-                : "stream \(used.index) has the same language, and one track of each language is used",
-            advice: "Give each track its own language if both are needed.")
+                ? "stream \(used.index) has no language either, and one main track of each language is used"
+                : "stream \(used.index) has the same language, and one main track of each language is used",
+            advice: "Give each track its own language, or mark it as a commentary or description, if both are needed.")
     }
 
     /// Says of each subtitle stream that is not used why. Streams of captions are looked at later.

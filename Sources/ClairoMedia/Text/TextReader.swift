@@ -31,7 +31,7 @@ struct TextReader {
                 source: source, limits: limits, parts: plan.parts, corrections: plan.corrections?[stream],
                 interrupt: control.interrupt
             ).read(stream: stream, origin: plan.origin, control: control) { found, cue in
-                if found == service { cues.append(cue) }
+                if found == service, cues.count <= CueList.mostCues { cues.append(cue) }
             }
             return Result(cues: cues)
         case .file(let name, _):
@@ -62,7 +62,9 @@ struct TextReader {
         var cues: [Cue] = []
         /// The cues that end when the next one begins.
         var open: [Int] = []
-        while let next = try reader.nextReadable(control), cues.count < CueList.mostCues {
+        /// The size of all texts. What is beyond the limits of a list is not read.
+        var bytes = 0
+        while cues.count <= CueList.mostCues, bytes <= CueList.mostBytes, let next = try reader.nextReadable(control) {
             try control.noteLongStep()
             let packet = next.packet
             guard next.track == index else {
@@ -94,6 +96,7 @@ struct TextReader {
                 cues += WebVTTSample.cues(packet.data, from: start, to: shownUntil) { text.decode($0) }
             case .captions: break
             }
+            bytes += cues[first...].reduce(0) { $0 + $1.text.utf8.count }
             if end == nil { open += Array(first..<cues.count) }
         }
         return Result(cues: format == .webVTTSample ? WebVTTSample.joined(cues) : cues, guessed: text.guessed)

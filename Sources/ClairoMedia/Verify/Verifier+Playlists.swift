@@ -368,10 +368,10 @@ extension Verifier {
         let plan = manifest.plan
         for rung in plan.video?.rungs ?? [] {
             try control.checkCancellation()
-            let packets = plan.audio.first?.packetCount
+            let packets = plan.audio.isEmpty ? nil : plan.audio.progressive.reduce(0) { $0 + $1.packetCount }
             try checkProgressive(rung.mp4Key, frames: plan.video?.grid.frameCount, packets: packets, &checks)
         }
-        if plan.video == nil, let track = plan.audio.first {
+        for track in plan.video == nil ? plan.audio.progressive : [] {
             try checkProgressive(track.mp4Key, frames: nil, packets: track.packetCount, &checks)
         }
     }

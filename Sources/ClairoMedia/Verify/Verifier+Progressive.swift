@@ -12,15 +12,13 @@ extension Verifier {
                 try self.decodeVideo(planned, from: demuxer)
             }
         }
-        // The audio of all files is the same.
-        if let key = plan.video?.rungs.first?.mp4Key ?? plan.audio.first?.mp4Key {
-            for (position, track) in plan.audio.enumerated() {
-                let result = try decodeFile(key, &checks) { demuxer in
-                    let streams = demuxer.streams.filter { $0.kind == .audio }
-                    guard streams.indices.contains(position) else { return nil }
-                    return try self.decodeAudio(track, stream: streams[position], from: demuxer)
-                }
-                if let result { decoded[track.folder] = result }
+        for (position, track) in plan.audio.progressive.enumerated() {
+            // The audio of all files with video is the same. Without video, each track has its own file.
+            let (key, place) = plan.video?.rungs.first.map { ($0.mp4Key, position) } ?? (track.mp4Key, 0)
+            decoded[track.folder] = try decodeFile(key, &checks) { demuxer in
+                let streams = demuxer.streams.filter { $0.kind == .audio }
+                guard streams.indices.contains(place) else { return nil }
+                return try self.decodeAudio(track, stream: streams[place], from: demuxer)
             }
         }
         checkEnds(plan, decoded, &checks)

@@ -106,7 +106,7 @@ public struct Verifier {
     /// Checks that every file exists with its recorded checksum and that the output folders hold no other files.
     private func checkFiles(_ manifest: OutputManifest, _ checks: inout Checks) throws {
         let plan = manifest.plan
-        let segments = Set(plan.publishesSegments ? plan.segmentKeys.map(\.rawValue) : [])
+        let segments = Set(plan.publishedKeys.map(\.rawValue))
         let singleFiles = Set(
             plan.publishesSingleFiles ? plan.renditions.filter(\.kind.hasInitSegment).map(\.singleFileKey) : [])
         for file in manifest.files where measured == nil || !segments.contains(file.key) {

@@ -96,7 +96,12 @@ struct SQLRow: Sendable {
     }
 
     func word<Word: RawRepresentable<String>>(_ column: String) throws(ClairoError) -> Word {
-        try required(column, Word(rawValue: try text(column)))
+        try required(column, try optionalWord(column))
+    }
+
+    func optionalWord<Word: RawRepresentable<String>>(_ column: String) throws(ClairoError) -> Word? {
+        guard let text = try optionalText(column) else { return nil }
+        return try required(column, Word(rawValue: text))
     }
 
     func taskKind() throws(ClairoError) -> WorkTask.Kind {

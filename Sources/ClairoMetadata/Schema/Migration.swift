@@ -28,6 +28,7 @@ struct Migration: Sendable {
         Migration(version: 6, name: "deletions, duties, marks of garbage, sizes of dead letters") { connection in
             try Schema6.statements(connection)
         },
+        Migration(version: 7, name: "renditions of all kinds") { try Schema7.statements($0) },
     ]
 
     /// The version that this program needs.

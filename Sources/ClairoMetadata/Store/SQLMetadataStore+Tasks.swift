@@ -96,7 +96,7 @@ extension SQLMetadataStore {
                 try connection.execute(publish, values)
                 try connection.noteGarbage(ofReplacedBy: claim.jobID, of: claim.videoID, now: now)
             }
-            try connection.insert(renditions)
+            try connection.insert(renditions, of: claim)
             try connection.insert(messages, of: claim.videoID)
             return true
         }

@@ -74,15 +74,6 @@ extension SQLMetadataStore {
             return count > 0 || connection.mayHaveCommitted
         }
     }
-
-    func renditions(of id: VideoID) async throws(ClairoError) -> [Rendition] {
-        try await driver.read { connection in
-            try connection.query(
-                "SELECT * FROM renditions WHERE video_id = ? ORDER BY height DESC, average_rate DESC, name",
-                [SQLValue(id)]
-            ).map(Rendition.init)
-        }
-    }
 }
 
 extension SQLConnection {
@@ -131,35 +122,5 @@ extension Video {
             traceID: try row.text("trace_id"), uploadedAt: try row.timestamp("uploaded_at"),
             updatedAt: try row.timestamp("updated_at"), jobID: try row.optionalID("job_id"),
             output: try row.optionalJSON("output"), error: try row.optionalJSON("failure"))
-    }
-}
-
-extension SQLConnection {
-    func insert(_ renditions: [Rendition]) throws {
-        let rows = renditions.map { rendition -> SQLColumns in
-            [
-                "video_id": SQLValue(rendition.videoID), "job_id": SQLValue(rendition.jobID),
-                "name": SQLValue(rendition.name), "width": SQLValue(rendition.width),
-                "height": SQLValue(rendition.height), "codec": SQLValue(rendition.codec),
-                "average_rate": SQLValue(rendition.averageRate), "peak_rate": SQLValue(rendition.peakRate),
-                "bytes": SQLValue(rendition.bytes), "playlist_url": SQLValue(rendition.playlistURL),
-                "mp4_url": SQLValue(rendition.mp4URL),
-            ]
-        }
-        guard try insert(into: "renditions", rows) else {
-            throw ClairoError.defect("Two of the renditions \(renditions.map(\.name)) have the same name")
-        }
-    }
-}
-
-extension Rendition {
-    init(_ row: SQLRow) throws(ClairoError) {
-        let row = row.of("renditions")
-        self.init(
-            videoID: try row.id("video_id"), jobID: try row.id("job_id"), name: try row.text("name"),
-            width: try row.int("width"), height: try row.int("height"), codec: try row.text("codec"),
-            averageRate: try row.integer("average_rate"), peakRate: try row.integer("peak_rate"),
-            bytes: try row.integer("bytes"), playlistURL: try row.optionalText("playlist_url"),
-            mp4URL: try row.optionalText("mp4_url"))
     }
 }

@@ -15,10 +15,12 @@ public struct JobMessages: Sendable {
 
     /// An event about a job's change of state, once for each topic that receives it.
     func event(
-        _ kind: JobEvent.Kind, job: Job, output: ProcessedOutput? = nil, warnings: [MediaWarning]? = nil,
-        error: Failure? = nil
+        _ kind: JobEvent.Kind, job: Job, output: ProcessedOutput? = nil, renditions: [Rendition]? = nil,
+        warnings: [MediaWarning]? = nil, error: Failure? = nil
     ) -> [OutboxMessage] {
-        let event = JobEvent(kind, job: job, output: output, warnings: warnings, error: error)
+        let event = JobEvent(
+            kind, job: job, output: output, renditions: renditions?.map { $0.document(for: .client) },
+            warnings: warnings, error: error)
         let topics = [Topic.events] + (hasWebhook ? [Topic.webhook] : [])
         return topics.map { message(event, topic: $0, key: job.videoID.rawValue, traceID: job.traceID) }
     }

@@ -35,7 +35,7 @@ public struct JobStart: Sendable {
             traceID: video.traceID, createdAt: now)
         let task = WorkTask(
             id: .make(at: now), jobID: job.id, videoID: video.id, kind: .plan, priority: job.priority,
-            queueAt: policy.position(of: .plan, index: 0, in: job), notBefore: now, createdAt: now)
+            queueAt: policy.position(in: job), notBefore: now, createdAt: now)
         do throws(ClairoError) {
             return try await metadata.startJob(
                 job, tasks: [task],

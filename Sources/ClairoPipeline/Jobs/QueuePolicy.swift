@@ -10,6 +10,8 @@ public import ClairoCore
 /// - A job's chunks are `chunkSpacing / weight` seconds apart, so a short job overtakes a long one.
 /// - A lower priority adds a fixed delay to the position. Later tasks of a higher priority overtake it only within this
 ///   delay.
+/// - So does each wave after the first, whose delay is long: what makes a video playable goes before the later waves of
+///   all jobs that are less than a day older.
 public struct QueuePolicy: Sendable, Hashable {
     /// Weights of tenants (default: 1).
     public var weights: [String: Double]
@@ -17,6 +19,8 @@ public struct QueuePolicy: Sendable, Hashable {
     /// Seconds between two jobs of a tenant with weight 1, and between two chunks of its jobs.
     static let jobSpacing = 1.0
     static let chunkSpacing = 15.0
+    /// Seconds from one wave of a job to the next: longer than the delay of any priority.
+    static let waveDelay = 86_400.0
 
     public init(weights: [String: Double] = [:]) { self.weights = weights }
 
@@ -51,11 +55,15 @@ public struct QueuePolicy: Sendable, Hashable {
         return max(now, last.advanced(bySeconds: Self.jobSpacing / weight(tenant)))
     }
 
-    /// The position of a task. The finish task has the job's position, so that started jobs complete first.
-    func position(of kind: WorkTask.Kind, index: Int, in job: Job) -> Timestamp {
-        let position = kind == .chunk ? Double(index) : 0
-        return job.queueAt.advanced(
-            bySeconds: Self.delay(of: job.priority) + position * Self.chunkSpacing / weight(job.tenant))
+    /// The position of a task that is not a chunk. The finish task has the job's position, so that started jobs complete
+    /// first.
+    func position(in job: Job) -> Timestamp { job.queueAt.advanced(bySeconds: Self.delay(of: job.priority)) }
+
+    /// The position of a chunk. Indexes ascend from wave to wave.
+    func position(of chunk: Chunk, in job: Job) -> Timestamp {
+        position(in: job).advanced(
+            bySeconds: Double(chunk.wave) * Self.waveDelay
+                + Double(chunk.index) * Self.chunkSpacing / weight(job.tenant))
     }
 
     private func weight(_ tenant: String) -> Double { weights[tenant] ?? 1 }

@@ -29,20 +29,21 @@ struct TaskSpecs {
 
     /// The tasks of a plan, except for the finish task.
     static func tasks(of plan: Plan, job: Job, policy: QueuePolicy, now: Timestamp) -> [WorkTask] {
-        func task(_ kind: WorkTask.Kind, _ index: Int, frames: Int = 0) -> WorkTask {
+        func task(_ kind: WorkTask.Kind, _ index: Int, at position: Timestamp, frames: Int = 0) -> WorkTask {
             WorkTask(
                 id: .make(at: now), jobID: job.id, videoID: job.videoID, kind: kind, index: index,
-                priority: job.priority, queueAt: policy.position(of: kind, index: index, in: job), notBefore: now,
-                framesPlanned: frames, createdAt: now)
+                priority: job.priority, queueAt: position, notBefore: now, framesPlanned: frames, createdAt: now)
         }
-        let chunks = plan.chunks.map { task(.chunk, $0.index, frames: frames(of: $0, plan)) }
-        return chunks + plan.tracks.indices.map { task(.track, $0) }
+        let chunks = plan.chunks.map { chunk in
+            task(.chunk, chunk.index, at: policy.position(of: chunk, in: job), frames: frames(of: chunk, plan))
+        }
+        return chunks + plan.tracks.indices.map { task(.track, $0, at: policy.position(in: job)) }
     }
 
     static func finishTask(of job: Job, policy: QueuePolicy, now: Timestamp) -> WorkTask {
         WorkTask(
             id: .make(at: now), jobID: job.id, videoID: job.videoID, kind: .finish, priority: job.priority,
-            queueAt: policy.position(of: .finish, index: 0, in: job), notBefore: now, createdAt: now)
+            queueAt: policy.position(in: job), notBefore: now, createdAt: now)
     }
 
     /// The number of frames that a chunk encodes, over all rungs.
@@ -72,6 +73,7 @@ struct TaskSpecs {
                 throw .defect("The job's \(task.kind.rawValue) \(task.index) has not succeeded")
             }
             bound.note(attempt: task.attempt, of: task.kind, index: task.index)
+            if let loudness = result.loudness { bound.note(loudness, ofTrack: task.index) }
             for file in result.files {
                 // Each chunk reports its encoder's parameter sets, which must be identical.
                 guard sharedInits.contains(ObjectKey(file.key)) else {
@@ -91,11 +93,13 @@ struct TaskSpecs {
             file.key = made.initKey.rawValue
             files.append(file)
         }
-        let decoded = tasks.compactMap(\.result)
+        // Each wave decodes the same frames, so one counts for all.
+        let firstWave = tasks.filter { $0.kind != .chunk || plan.chunks[$0.index].wave == 0 }
+        let decoded = firstWave.compactMap(\.result)
         let damage = try DecodingDamage(
             frames: decoded.reduce(0) { $0 + $1.decodedFrames }, errors: decoded.reduce(0) { $0 + $1.decodeErrors }
         ).warning(source: plan.source.name, allowPartial: plan.settings.allowPartial)
-        let chunks = tasks.filter { $0.kind == .chunk }.map { $0.result?.shownFrames }
+        let chunks = firstWave.filter { $0.kind == .chunk }.map { $0.result?.shownFrames }
         let shown = chunks.reduce(0 as Int?) { sum, count in sum.flatMap { sum in count.map { sum + $0 } } }
         let loss = chunks.isEmpty ? nil : plan.video?.lossWarning(shown: shown)
         return TaskSpec.FinishRequest(

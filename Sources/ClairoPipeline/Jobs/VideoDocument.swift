@@ -48,8 +48,8 @@ public struct VideoDocument: Sendable, Codable, Hashable {
     public var jobID: JobID?
     /// The jobs, newest first. Only in the API's reply for a single video.
     public var jobs: [JobDocument]?
-    /// The renditions, largest first. Only in the API's reply for a single video.
-    public var renditions: [RenditionDocument]?
+    /// The renditions, by kind and the largest first. Only in the API's reply for a single video.
+    public var renditions: [Rendition]?
 
     /// The video without its jobs and renditions.
     public init(_ video: Video, for reader: DocumentReader) {
@@ -166,40 +166,6 @@ public struct TaskDocument: Sendable, Codable, Hashable {
     }
 }
 
-/// A rendition as JSON, the same in the HTTP API and on the command line.
-public struct RenditionDocument: Sendable, Codable, Hashable {
-    /// The name, such as `1080p`.
-    public var name: String
-    /// Width in pixels.
-    public var width: Int
-    /// Height in pixels.
-    public var height: Int
-    /// Codec string, such as `avc1.640028`.
-    public var codec: String
-    /// The average rate in bits per second.
-    public var averageRate: Int64
-    /// The peak rate in bits per second.
-    public var peakRate: Int64
-    /// The total size of all segments in bytes.
-    public var bytes: Int64
-    /// URL of its HLS playlist.
-    public var playlistURL: String?
-    /// URL of its MP4 file.
-    public var mp4URL: String?
-    /// The job that made it. For operators.
-    public var jobID: JobID?
-
-    public init(_ rendition: Rendition, for reader: DocumentReader) {
-        name = rendition.name
-        (width, height) = (rendition.width, rendition.height)
-        codec = rendition.codec
-        (averageRate, peakRate) = (rendition.averageRate, rendition.peakRate)
-        bytes = rendition.bytes
-        (playlistURL, mp4URL) = (rendition.playlistURL, rendition.mp4URL)
-        jobID = reader == .operator ? rendition.jobID : nil
-    }
-}
-
 /// A video with its jobs and renditions: the output of `clairo status VIDEO --json`.
 public struct VideoReport: Sendable, Codable, Hashable {
     /// The version of the document: 2.
@@ -208,8 +174,8 @@ public struct VideoReport: Sendable, Codable, Hashable {
     public var video: VideoDocument
     /// The jobs, newest first.
     public var jobs: [JobDocument]
-    /// The renditions, largest first.
-    public var renditions: [RenditionDocument]
+    /// The renditions, by kind and the largest first.
+    public var renditions: [Rendition]
 
     /// Reads the report from the database; nil if the video does not exist.
     public init?(_ id: VideoID, in metadata: any VideoRecords & JobRecords, for reader: DocumentReader)
@@ -218,7 +184,7 @@ public struct VideoReport: Sendable, Codable, Hashable {
         guard let video = try await metadata.video(id) else { return nil }
         schema = 2
         self.video = VideoDocument(video, for: reader)
-        renditions = try await metadata.renditions(of: id).map { RenditionDocument($0, for: reader) }
+        renditions = try await metadata.renditions(of: id).map { $0.document(for: reader) }
         jobs = []
         for job in try await metadata.jobs(of: id) {
             jobs.append(JobDocument(job, tasks: try await metadata.listTasks(of: job.id), for: reader))
@@ -230,6 +196,15 @@ public struct VideoReport: Sendable, Codable, Hashable {
     public var document: VideoDocument {
         var document = video
         (document.jobs, document.renditions) = (jobs, renditions)
+        return document
+    }
+}
+
+extension Rendition {
+    /// The rendition for an audience.
+    func document(for reader: DocumentReader) -> Rendition {
+        var document = self
+        if reader == .client { document.jobID = nil }
         return document
     }
 }

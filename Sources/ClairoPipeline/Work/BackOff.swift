@@ -19,14 +19,18 @@ struct BackOff {
     /// The delay before the next retry, in seconds.
     /// - Parameter jitter: 0 to 1.
     mutating func next(jitter: Double = .random(in: 0...1)) -> Double {
-        // The limit of the exponent prevents an overflow.
-        let delay = min(first * Double(1 << min(failures, 30)), longest)
         failures += 1
-        return delay * (0.5 + jitter / 2)
+        return Self.delay(after: failures, first: first, longest: longest) * (0.5 + jitter / 2)
     }
 
     /// Starts over after a success.
     mutating func reset() { failures = 0 }
+
+    /// The delay after the given number of failures in a row, in seconds, before jitter.
+    static func delay(after failures: Int, first: Double = 1, longest: Double) -> Double {
+        // The limit of the exponent prevents an overflow.
+        min(first * Double(1 << min(failures - 1, 30)), longest)
+    }
 }
 
 /// A back-off that concurrent tasks share.

@@ -1,5 +1,4 @@
 internal import ClairoCore
-internal import Foundation
 
 /// Decides what happens after a failed attempt, from the kind of its error (article Failures in ClairoCore).
 enum FailurePolicy {
@@ -20,12 +19,17 @@ enum FailurePolicy {
     /// for every worker, or names a host that does not exist. At up to five minutes each, they take days. The task then
     /// fails, and an operator can retry it.
     static let mostAttemptsForServices = 1000
+    /// The longest delay in seconds, before jitter.
     static let longestDelay = 300.0
 
     /// - Parameter jitter: 0 to 1. Spreads the retries of workers that failed at the same time.
     static func verdict(on error: ClairoError, task: WorkTask, jitter: Double = .random(in: 0...1)) -> Verdict {
-        let delay = backOff(task.attempt, jitter)
-        let uncounted = Verdict.retry(afterSeconds: patience(task.attempt, jitter), countsAsAttempt: false)
+        // 2, 4, 8 … seconds.
+        let delay = BackOff.delay(after: task.attempt, first: 2, longest: longestDelay) * (0.5 + jitter)
+        // 1, 2, 4 … seconds: not longer than the cause has already lasted, so that work continues soon after an operator
+        // has mended it.
+        let patience = BackOff.delay(after: task.attempt, longest: longestDelay) * (0.5 + jitter / 2)
+        let uncounted = Verdict.retry(afterSeconds: patience, countsAsAttempt: false)
         switch error.kind {
         // The media, the profile or a deleted source: no worker can run this task.
         case .badInput, .usage: return .giveUp(isDeadLetter: false)
@@ -54,16 +58,5 @@ enum FailurePolicy {
         case .transient: error.exitCode == .unavailable
         case .badInput, .defect, .usage, .cancelled: false
         }
-    }
-
-    /// 2, 4, 8 … seconds, up to five minutes, with a jitter of 50 %.
-    private static func backOff(_ attempt: Int, _ jitter: Double) -> Double {
-        min(pow(2, Double(attempt)), longestDelay) * (0.5 + jitter)
-    }
-
-    /// 1, 2, 4 … seconds, up to five minutes, with a jitter of 50 %. Not longer than the cause has already lasted, so that
-    /// work continues soon after an operator has mended it.
-    private static func patience(_ attempt: Int, _ jitter: Double) -> Double {
-        min(pow(2, Double(attempt - 1)), longestDelay) * (0.5 + jitter / 2)
     }
 }

@@ -1,6 +1,6 @@
 internal import ClairoCore
 
-/// The URLs, resolutions and renditions of a finished job, as recorded in the database.
+/// The URLs, sizes and renditions of a finished job, as recorded in the database.
 struct PublishedJob {
     let job: Job
     let result: TaskResult
@@ -13,23 +13,32 @@ struct PublishedJob {
     }
 
     var renditions: [Rendition] {
-        let rungs = Dictionary((job.plan?.video?.rungs ?? []).map { ($0.id, $0) }) { first, _ in first }
-        return result.renditions.map { record in
-            let rung = rungs[record.name]
+        result.renditions.sorted(by: RenditionRecord.isBefore).map { record in
+            let planned = job.plan?.published.first { $0.kind == record.kind && $0.id == record.id }
             return Rendition(
-                videoID: job.videoID, jobID: job.id, name: record.name, width: record.size.width,
-                height: record.size.height, codec: record.codec, averageRate: record.averageRate,
-                peakRate: record.peakRate, bytes: record.bytes,
-                playlistURL: formats.contains(.hls) ? rung.map { url($0.playlistKey) } : nil,
-                mp4URL: formats.contains(.mp4) ? rung.map { url($0.mp4Key) } : nil)
+                record, playlistURL: formats.contains(.hls) ? planned.map { url($0.playlistKey) } : nil,
+                fileURL: planned.flatMap(fileKey).map(url), jobID: job.id)
+        }
+    }
+
+    /// The file with the whole rendition; nil if it was not made.
+    private func fileKey(of rendition: any RenditionKeys) -> ObjectKey? {
+        switch rendition.kind {
+        case .video: formats.contains(.mp4) ? rendition.mp4Key : nil
+        // Files of video contain the audio.
+        case .audio: formats.contains(.mp4) && job.plan?.video == nil ? rendition.mp4Key : nil
+        case .text, .image: nil
         }
     }
 
     var output: ProcessedOutput {
-        ProcessedOutput(
+        var sizes: [FrameSize] = []
+        for rendition in renditions.map(\.record) where rendition.kind == .video {
+            if let size = rendition.size, !sizes.contains(size) { sizes.append(size) }
+        }
+        return ProcessedOutput(
             masterPlaylist: formats.contains(.hls) ? url(OutputLayout.masterPlaylist) : nil,
             manifest: formats.contains(.dash) ? url(OutputLayout.dashManifest) : nil,
-            poster: job.plan?.video == nil ? nil : url(OutputLayout.poster),
-            resolutions: result.renditions.map { "\($0.size.width)x\($0.size.height)" })
+            poster: job.plan?.video == nil ? nil : url(OutputLayout.poster), resolutions: sizes.map(\.description))
     }
 }

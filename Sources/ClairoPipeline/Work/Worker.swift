@@ -301,7 +301,8 @@ public struct Worker: Sendable {
             return try await metadata.succeedFinish(
                 task.claim, result: result, renditions: publication.renditions, output: publication.output,
                 messages: messages.event(
-                    .ready, job: job, output: publication.output, warnings: result.warnings))
+                    .ready, job: job, output: publication.output, renditions: publication.renditions,
+                    warnings: result.warnings))
         }
     }
 

@@ -27,6 +27,7 @@ struct ContentType {
             case "mpd": ("application/dash+xml", .playlist, true)
             case "m4s": ("video/iso.segment", .media, false)
             case "mp4": ("video/mp4", .media, false)
+            case "m4a": ("audio/mp4", .media, false)
             case "jpg", "jpeg": ("image/jpeg", .media, false)
             case "png": ("image/png", .media, false)
             case "webp": ("image/webp", .media, false)

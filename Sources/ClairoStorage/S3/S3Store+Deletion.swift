@@ -30,7 +30,7 @@ extension S3Store {
             if let key = keys.first { try delete(key) }
             return
         }
-        let threads = RequestThreads<Void>(name: "s3 delete")
+        let requests = RequestGroup<Void>(name: "s3 delete")
         let (inBulk, single) = keys.reduce(into: ([ObjectKey](), [ObjectKey]())) { groups, key in
             if Self.isXML(path(key)) { groups.0.append(key) } else { groups.1.append(key) }
         }
@@ -40,27 +40,27 @@ extension S3Store {
                 if transport.refused.contains(.deleteObjects) {
                     try deleteSingly(batch)
                 } else {
-                    try threads.start(atMost: Self.requestsAtOnce) { () throws(ClairoError) in
+                    try requests.start(atMost: Self.requestsAtOnce) { () throws(ClairoError) in
                         try deleteBatch(batch)
                     }
                 }
             }
         }
         // Waits for the requests in flight even after an error, because the caller may write the keys again.
-        let rest = Result { () throws(ClairoError) in try threads.wait() }
+        let rest = Result { () throws(ClairoError) in try requests.wait() }
         try result.get()
         _ = try rest.get()
         try deleteSingly(single)
     }
 
     private func deleteSingly(_ keys: [ObjectKey]) throws(ClairoError) {
-        let threads = RequestThreads<Void>(name: "s3 delete")
+        let requests = RequestGroup<Void>(name: "s3 delete")
         let result = Result { () throws(ClairoError) in
             for key in keys {
-                try threads.start(atMost: Self.singleRequestsAtOnce) { () throws(ClairoError) in try delete(key) }
+                try requests.start(atMost: Self.singleRequestsAtOnce) { () throws(ClairoError) in try delete(key) }
             }
         }
-        let rest = Result { () throws(ClairoError) in try threads.wait() }
+        let rest = Result { () throws(ClairoError) in try requests.wait() }
         try result.get()
         _ = try rest.get()
     }

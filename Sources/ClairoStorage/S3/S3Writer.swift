@@ -40,7 +40,7 @@ private final class S3Writer {
     private let key: ObjectKey
     private let stop: Cancellation
     private let sizes: PartSizes
-    private let crew = RequestThreads<UploadedPart>(name: "s3 part")
+    private let requests = RequestGroup<UploadedPart>(name: "s3 part")
     private var upload: MultipartUpload?
     private var buffer = Data()
     private var next = 1
@@ -78,7 +78,7 @@ private final class S3Writer {
     func finish() throws(ClairoError) {
         guard upload != nil else { return try store.put(buffer, at: key) }
         if !buffer.isEmpty { try sendPart() }
-        let parts = try crew.wait().sorted { $0.number < $1.number }
+        let parts = try requests.wait().sorted { $0.number < $1.number }
         guard let upload else { return }
         _ = try store.complete(upload, parts: parts)
     }
@@ -87,7 +87,7 @@ private final class S3Writer {
     func abandon() {
         guard let upload else { return }
         stop.cancel()
-        _ = try? crew.wait()
+        _ = try? requests.wait()
         // Incomplete uploads cost money. If the abort fails, the bucket's lifecycle rule removes the upload.
         try? store.abort(upload)
     }
@@ -99,7 +99,7 @@ private final class S3Writer {
         let limit = max(1, min(options.parallelParts, options.partMemory / partSize - 1))
         next += 1
         buffer = Data()
-        try crew.start(atMost: limit) { [store, stop] () throws(ClairoError) in
+        try requests.start(atMost: limit) { [store, stop] () throws(ClairoError) in
             try store.putPart(part, number: number, of: upload, cancellation: stop)
         }
     }

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// A running pipeline, monitored by a real Prometheus with the rules and the dashboard that ship with Clairo.
-@Suite(.enabled(if: PrometheusServer.isInstalled), .sharesMachine) struct PrometheusTests {
+@Suite(.mostlyWaits, .ownThreads, .enabled(if: PrometheusServer.isInstalled)) struct PrometheusTests {
     private let scratch: Scratch
     init() throws { scratch = try Scratch() }
 

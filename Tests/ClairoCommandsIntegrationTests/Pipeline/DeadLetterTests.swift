@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// `clairo dlq` and the dead-letter topics, as operators use them.
-@Suite(.sharesMachine) struct DeadLetterTests {
+@Suite(.mostlyWaits, .ownThreads) struct DeadLetterTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 

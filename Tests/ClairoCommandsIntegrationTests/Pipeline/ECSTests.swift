@@ -6,7 +6,7 @@ import Testing
 /// Workers whose tasks run on ECS.
 @Suite(
     .enabled(if: ECSStandIn.isAvailable && PipelineSite.Kind.services.isAvailable, "servers are missing"),
-    .sharesMachine)
+    .mostlyWaits, .ownThreads)
 struct ECSTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }

@@ -5,7 +5,7 @@ import Testing
 
 /// Injects the faults of production. Afterwards, every upload must be processed exactly once, with a complete output
 /// and nothing else.
-@Suite(.sharesMachine) struct FaultTests {
+@Suite(.mostlyWaits, .ownThreads, .tags(.long)) struct FaultTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
@@ -54,7 +54,7 @@ import Testing
         let pipeline = try await PipelineSite.make(kind, in: scratch)
         _ = try pipeline.relay()
         var ids: [VideoID] = []
-        for index in 0..<8 {
+        for index in 0..<6 {
             ids.append(try await pipeline.upload(try await Clip(seconds: 2 + Double(index % 4)).make()))
         }
         let isOver = StopRequest()
@@ -70,7 +70,7 @@ import Testing
                     var deaths = 0
                     while !isOver.isCancelled {
                         let worker = try pipeline.consumer(lease: PipelineSite.lease)
-                        let fatal = deaths < 8 ? Int(random.next() % 6) + 1 : .max
+                        let fatal = deaths < 4 ? Int(random.next() % 6) + 1 : .max
                         isOver.onCancel { worker.send(SIGTERM) }
                         if await worker.messages(fatal, where: { $0.contains("task began") }) {
                             worker.send(SIGKILL)

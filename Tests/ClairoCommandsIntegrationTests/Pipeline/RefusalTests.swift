@@ -5,7 +5,7 @@ import Testing
 
 /// A service that refuses for a while, as in a rotation of keys, a failover, or on a full disk: no job fails, no daemon
 /// ends, and the work continues by itself. Meanwhile, health check, metrics and log say what is wrong.
-@Suite(.sharesMachine) struct RefusalTests {
+@Suite(.mostlyWaits, .ownThreads) struct RefusalTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 
@@ -110,7 +110,7 @@ import Testing
 
     // MARK: Databases
 
-    @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"))
+    @Test(.enabled(if: PipelineSite.Kind.services.isAvailable, "rclone or MariaDB are not installed"), .tags(.long))
     func aDatabaseThatIsReadOnlyForAWhileEndsNoDaemon() async throws {
         let database = try await MariaDBServer(folder: scratch.path("mariadb"))
         scratch.onCleanup { database.kill() }

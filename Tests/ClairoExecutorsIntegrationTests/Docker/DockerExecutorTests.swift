@@ -108,7 +108,7 @@ struct DockerExecutorTests {
         ).first
         let host = try #require(container?["HostConfig"] as? [String: Any])
         let numbers = [
-            "Memory": 300 << 20, "MemorySwap": 300 << 20, "NanoCpus": 1_500_000_000, "PidsLimit": 512,
+            "Memory": 300 << 20, "MemorySwap": 300 << 20, "NanoCpus": 1_500_000_000, "PidsLimit": 4096,
             "OomScoreAdj": 1000,
         ]
         for (name, value) in numbers { #expect(host[name] as? Int == value, "\(name)") }

@@ -9,7 +9,8 @@ import Testing
 
 /// Tasks on ECS that do not end well, and the calls to ECS meanwhile. Nothing runs here, and no time passes;
 /// `ExecutorContractTests` runs real tasks.
-@Suite(.enabled(if: ECSStandIn.isAvailable, "moto_server or rclone is not installed")) struct ECSExecutorTests {
+@Suite(.mostlyWaits, .enabled(if: ECSStandIn.isAvailable, "moto_server or rclone is not installed"))
+struct ECSExecutorTests {
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
 

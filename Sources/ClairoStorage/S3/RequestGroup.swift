@@ -1,10 +1,10 @@
 internal import ClairoCore
 internal import Foundation
 
-/// Threads that send requests of one operation, a limited number at a time.
+/// Requests of one operation, a limited number at a time, each on a thread.
 ///
 /// `@unchecked Sendable`: all mutable state is guarded by `condition`.
-final class RequestThreads<Reply: Sendable>: @unchecked Sendable {
+final class RequestGroup<Reply: Sendable>: @unchecked Sendable {
     private let name: String
     private let condition = NSCondition()
     private var running = 0
