@@ -14,8 +14,8 @@ import Testing
 
     static let input = ["--max-pixels", "--max-streams", "--max-duration", "--probe-size"]
     static let settings = [
-        "--format", "--codec", "--heights", "--quality", "--preset", "--segment-seconds", "--chunk-cpu-seconds",
-        "--audio", "--audio-language", "--loudness", "--start",
+        "--format", "--codec", "--heights", "--quality", "--preset", "--segment-seconds", "--segments",
+        "--chunk-cpu-seconds", "--audio", "--audio-language", "--loudness", "--start",
         "--duration", "--allow-partial", "--copy-compatible",
     ]
 

@@ -26,7 +26,7 @@ import Testing
         ("quality", "51"), ("quality", "22.5"), ("preset", "veryslow"), ("segment-seconds", "1"),
         ("segment-seconds", "60"), ("audio", "aac,eac3-5.1"), ("audio-language", "eng,fra"), ("loudness", "-16.5"),
         ("chunk-cpu-seconds", "0.001"), ("chunk-cpu-seconds", "86400"),
-        ("poster-at", "0"), ("poster-at", "12.5"), ("subtitles", "none"),
+        ("poster-at", "0"), ("poster-at", "12.5"), ("subtitles", "none"), ("segments", "single"),
     ])
     func optionsAndProfilesAcceptTheSameValues(name: String, text: String) throws {
         let field = try #require(TranscodeSettings.field(name))
@@ -40,8 +40,9 @@ import Testing
         ("formats", "avi"), ("formats", ","), ("codec", "vp9"), ("codec", ","), ("hdr", "on"),
         ("heights", "big"), ("heights", "14"), ("heights", "721"),
         ("heights", "4322"), ("heights", "720,1"), ("quality", "51.5"), ("quality", "nan"), ("quality", "good"),
-        ("preset", "warp"), ("segment-seconds", "0.5"), ("segment-seconds", "61"), ("chunk-cpu-seconds", "0"),
-        ("chunk-cpu-seconds", "86401"), ("chunk-cpu-seconds", "inf"), ("poster-at", "-1"), ("poster-at", "best"),
+        ("preset", "warp"), ("segment-seconds", "0.5"), ("segment-seconds", "61"), ("segments", "many"),
+        ("chunk-cpu-seconds", "0"), ("chunk-cpu-seconds", "86401"), ("chunk-cpu-seconds", "inf"), ("poster-at", "-1"),
+        ("poster-at", "best"),
     ])
     func optionsAndProfilesRefuseAValueWithTheSameMessage(name: String, text: String) throws {
         let field = try #require(TranscodeSettings.field(name))
@@ -59,7 +60,7 @@ import Testing
     @Test func everyFieldHasAnOptionThatSetsIt() throws {
         let examples = [
             "formats": "hls", "codec": "hevc", "hdr": "sdr", "heights": "720", "quality": "30", "preset": "fast",
-            "segment-seconds": "4", "audio": "opus", "audio-language": "deu", "loudness": "-23",
+            "segment-seconds": "4", "segments": "single", "audio": "opus", "audio-language": "deu", "loudness": "-23",
             "chunk-cpu-seconds": "10", "start": "1", "duration": "2", "poster-at": "3", "subtitles": "none",
         ]
         for field in TranscodeSettings.fields {

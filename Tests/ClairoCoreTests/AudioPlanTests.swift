@@ -62,4 +62,18 @@ import Testing
         #expect(plan.segmentKey(0) == "audio/eng-aac-64k/00001.m4s")
         #expect(Self.plan(samples: 24_000).duration == Rational(1, 2))
     }
+
+    /// The delay of two frames at 30000/1001 per second, 3203.2 samples.
+    @Test func silenceAfterThePrimingGivesAudioTheDelayOfTheVideo() {
+        var plan = Self.plan(samples: 48_000, boundaries: [Rational(6, 10)])
+        plan.presentationDelay = 3203
+        #expect(plan.delay == 3203 && plan.leadingSilence == 3203 - 1024)
+        #expect(plan.packetCount == (3203 + 48_000 + 1023) / 1024)
+        // The first unit that begins at or after the boundary.
+        let first = plan.packets(ofSegment: 1).lowerBound
+        #expect(first * 1024 - 3203 >= 28_800 && (first - 1) * 1024 - 3203 < 28_800)
+        // Priming cannot be left out.
+        plan.presentationDelay = 100
+        #expect(plan.delay == 1024 && plan.leadingSilence == 0)
+    }
 }

@@ -44,14 +44,14 @@ import Testing
     }
 
     @Test func templatesExpandToTheNamesOfSegments() {
-        for kind in RenditionKind.allCases {
-            let templates = OutputLayout.dashTemplates(kind)
+        for (kind, attempt) in RenditionKind.allCases.flatMap({ kind in [1, 2].map { (kind, $0) } }) {
+            let templates = OutputLayout.dashTemplates(kind, attempt: attempt)
             func filled(_ template: String) -> ObjectKey {
                 ObjectKey(
                     template.replacing("$RepresentationID$", with: "a").replacing("$Number%05d$", with: "00042"))
             }
-            #expect(filled(templates.initialization) == OutputLayout.initSegment(kind, "a"))
-            #expect(filled(templates.media) == OutputLayout.segment(kind, "a", 41))
+            #expect(filled(templates.initialization) == OutputLayout.initSegment(kind, "a", attempt: attempt))
+            #expect(filled(templates.media) == OutputLayout.segment(kind, "a", 41, attempt: attempt))
         }
     }
 

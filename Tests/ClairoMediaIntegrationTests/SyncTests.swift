@@ -71,6 +71,23 @@ import Testing
         }
     }
 
+    /// GStreamer and WebKitGTK do, and VLC in part.
+    @Test func playersThatIgnoreEditListsShiftAudioAndVideoByTheSameTime() async throws {
+        let sample = try #require(Self.cases.first { $0.rate == "30000/1001" })
+        let output = try await Transcoded(sample.clip.make(), into: scratch.path("out"))
+        let path = output.path(try #require(output.rungs.first).mp4Key)
+        let video = try #require(output.plan.video)
+        let delay = video.grid.time(ofFrame: try #require(video.presentationDelay)).doubleValue
+        let flashes = zip(
+            try await Oracle.flashes(path, ignoresEditLists: true), try await Oracle.flashes(path)
+        ).map { $0 - $1 }
+        let beeps = zip(
+            try await Oracle.beeps(path, ignoresEditLists: true), try await Oracle.beeps(path)
+        ).map { $0 - $1 }
+        #expect(flashes.count == Self.instants.count && beeps.count == Self.instants.count)
+        #expect((flashes + beeps).allSatisfy { abs($0 - delay) < 0.001 }, "shifted by \(flashes) and \(beeps)")
+    }
+
     @Test func theLastFrameIsHeldUntilLongerAudioEnds() async throws {
         let sample = Case(testDescription: "", audio: (0, 9))
         let output = try await Transcoded(sample.clip.make(), into: scratch.path("out"))

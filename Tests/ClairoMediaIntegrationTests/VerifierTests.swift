@@ -244,8 +244,8 @@ import Testing
         #expect(
             Set(report.checks.map(\.name)).isSuperset(of: [
                 "manifest", "checksum", "files", "segments", "frame-count", "duration", "decode", "av-offset", "level",
-                "playlist",
-                "target-duration", "segment-boundaries", "extinf-sum", "rates", "codecs", "resolution", "frame-rate",
+                "av-end", "delay",
+                "hls-rules", "dash-rules", "playlist", "target-duration", "segment-boundaries", "extinf-sum", "rates", "codecs", "resolution", "frame-rate",
                 "iframes",
                 "mpd", "mp4", "poster", "sheets", "tiles", "storyboard",
             ]))
@@ -283,5 +283,79 @@ import Testing
         let written = try contents(below: output.folder).keys
         #expect(Set(written) == names.union(["clairo.json"]))
         #expect(try await verify(Output(folder: output.folder)).problems == [])
+    }
+
+    // MARK: One file for each rendition
+
+    private static let file = "video/180p/media.mp4"
+
+    static let fileDamages = [
+        Damage("the index has another size of a segment", finds: ["index"]) { output in
+            var data = try output.bytes(file)
+            guard let index = data.range(of: Data("sidx".utf8)) else { return }
+            data[index.upperBound + 35] ^= 1
+            try output.write(data, to: file)
+        },
+        Damage("the file is truncated", finds: ["index"]) { try $0.write($0.bytes(file).dropLast(400), to: file) },
+        Damage("the file is missing", finds: ["checksum"], hidesChecksums: false) {
+            try FileManager.default.removeItem(at: $0.url(file))
+        },
+        Damage("the files of two rungs are swapped", finds: ["segments"]) {
+            try $0.swap(file, "video/96p/media.mp4")
+        },
+        Damage("the coded frames are overwritten", finds: ["segments"]) { output in
+            var data = try output.bytes(file)
+            let middle = data.startIndex + data.count / 2
+            data.replaceSubrange(middle..<middle + 2000, with: Data(repeating: 0x5A, count: 2000))
+            try output.write(data, to: file)
+        },
+        Damage("a playlist has another byte range", finds: ["segment-boundaries"]) {
+            try $0.edit("video/180p/playlist.m3u8") {
+                $0.replacing(/BYTERANGE:(\d+)@(\d+)/, maxReplacements: 1) { "BYTERANGE:\($0.1)@1\($0.2)" }
+            }
+        },
+        Damage("an I-frame playlist has another byte range", finds: ["iframes"]) {
+            try $0.edit("video/180p/iframes.m3u8") { $0.replacing(/BYTERANGE:(\d+)@/) { "BYTERANGE:\($0.1)@1" } }
+        },
+        Damage("the MPD has the index elsewhere", finds: ["mpd"]) {
+            try $0.edit("manifest.mpd") { $0.replacing(/indexRange="\d+-/, with: "indexRange=\"1-") }
+        },
+    ]
+
+    private static let originalFiles = Task {
+        let scratch = try Scratch()
+        _ = try await Transcoded(
+            Clip(seconds: 7).make(), into: scratch.path("out"), settings: settings.with { $0.segments = .single })
+        return scratch
+    }
+
+    private func makeFiles() async throws -> Output {
+        let original = try await Self.originalFiles.value
+        try FileManager.default.copyItem(atPath: original.path("out"), toPath: scratch.path("out"))
+        return Output(folder: scratch.path("out"))
+    }
+
+    @Test func anOutputOfOneFileForEachRenditionPlaysAndPasses() async throws {
+        let output = try await makeFiles()
+        #expect(try await verify(output).problems == [])
+        let names = files(below: output.folder).keys
+        #expect(names.filter { $0.hasSuffix(".m4s") || $0.hasSuffix("init.mp4") } == [])
+        #expect(names.count { $0.hasSuffix("/media.mp4") } == 3)
+        for manifest in ["master.m3u8", "manifest.mpd"] {
+            let path = output.url(manifest).path
+            #expect(try await Oracle.complaints(path) == "")
+            let videos = try await Oracle.probe(path, "streams", "-count_frames", "-select_streams", "v")
+            #expect(videos.map { $0["nb_read_frames"] } == ["175", "175"], "\(manifest)")
+        }
+    }
+
+    @Test(arguments: fileDamages)
+    func damageOfAFileWithAllSegmentsIsDetected(_ damage: Damage) async throws {
+        let output = try await makeFiles()
+        try damage.apply(output)
+        if damage.hidesChecksums { try output.recordChecksums() }
+        let report = try await verify(output)
+        let found = Set(report.problems.map(\.name))
+        #expect(!found.isDisjoint(with: damage.finds), "found: \(report.problems.map(\.detail))")
     }
 }

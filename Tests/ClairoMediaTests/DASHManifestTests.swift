@@ -18,7 +18,7 @@ import Testing
             DASHManifest.mpd(SamplePresentation.make()) == #"""
                 <?xml version="1.0" encoding="UTF-8"?>
                 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" \#
-                type="static" mediaPresentationDuration="PT14.014S" minBufferTime="PT12S">
+                type="static" mediaPresentationDuration="PT14.014S" minBufferTime="PT6.016S">
                   <Period id="0" start="PT0S">
                     <AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true" \#
                 startWithSAP="1" par="16:9" maxWidth="1920" maxHeight="1080" maxFrameRate="24000/1001">
@@ -105,6 +105,167 @@ import Testing
         }
     }
 
+    @Test func aLaterAttemptThatMadeAllSegmentsIsPartOfTheTemplate() throws {
+        var rendition = SamplePresentation.hd
+        rendition.rung.laterAttempts = [0..<2, 2..<3].map { SegmentAttempt(segments: $0, attempt: 3) }
+        let text = DASHManifest.mpd(SamplePresentation.make(video: [rendition], audio: []))
+        #expect(text.contains("initialization=\"video/$RepresentationID$/init-3.mp4\""))
+        let document = try DASHParser.parse(Data(text.utf8))
+        #expect(document.profiles == ["urn:mpeg:dash:profile:isoff-live:2011"])
+        let video = try #require(document.adaptationSets.first?.representations.first)
+        #expect(video.initialization == rendition.rung.initKey.rawValue)
+        #expect(video.segments.map(\.name) == (0..<3).map { rendition.rung.segmentKey($0).rawValue })
+    }
+
+    /// dash.js 5.1 stops at a segment of a list that has a SegmentTimeline.
+    @Test func segmentsOfSeveralAttemptsAreListedWithAConstantDuration() throws {
+        var rendition = SamplePresentation.sd
+        rendition.rung.laterAttempts = [SegmentAttempt(segments: 1..<2, attempt: 2)]
+        let text = DASHManifest.mpd(SamplePresentation.make(video: [rendition]))
+        #expect(
+            text.contains(
+                """
+                        <SegmentList timescale="24000" duration="144144">
+                          <Initialization sourceURL="video/720p/init.mp4"/>
+                          <SegmentURL media="video/720p/00001.m4s"/>
+                          <SegmentURL media="video/720p/00002-2.m4s"/>
+                          <SegmentURL media="video/720p/00003.m4s"/>
+                        </SegmentList>
+
+                """))
+        let document = try DASHParser.parse(Data(text.utf8))
+        #expect(document.profiles == ["urn:mpeg:dash:profile:isoff-main:2011"])
+        let video = try #require(document.adaptationSets.first?.representations.first)
+        // The last one ends with the period.
+        #expect(video.segments.map(\.duration) == rendition.segments.map(\.duration))
+    }
+
+    @Test(arguments: [
+        "<BaseURL>a</BaseURL>", "<SegmentBase indexRange=\"1-2\"><Initialization range=\"0-0\"/></SegmentBase>",
+        "<BaseURL>a</BaseURL><SegmentBase indexRange=\"2-1\"><Initialization range=\"0-0\"/></SegmentBase>",
+        "<BaseURL>a</BaseURL><SegmentBase indexRange=\"1-2\"/>",
+        "<BaseURL>a</BaseURL><SegmentBase><Initialization range=\"0-0\"/></SegmentBase>",
+        "<BaseURL/><SegmentBase indexRange=\"1-2\"><Initialization range=\"0-0\"/></SegmentBase>",
+        "<BaseURL>a</BaseURL><BaseURL>b</BaseURL><SegmentBase indexRange=\"1-2\"><Initialization range=\"0-0\"/>"
+            + "</SegmentBase>",
+    ])
+    func invalidFilesAreErrors(content: String) {
+        let text = """
+            <MPD mediaPresentationDuration="PT4S"><Period><AdaptationSet contentType="video">
+            <Representation id="v" bandwidth="1" codecs="c">\(content)</Representation></AdaptationSet></Period></MPD>
+            """
+        #expect(Self.error(text) != nil)
+    }
+
+    @Test(arguments: [
+        "duration=\"0\"", "duration=\"x\"", "duration=\"9223372036854775807\"",
+        "duration=\"2\" presentationTimeOffset=\"1\"", "",
+    ])
+    func invalidListsAreErrors(attributes: String) {
+        let text = """
+            <MPD mediaPresentationDuration="PT4S"><Period><AdaptationSet><Representation id="v" bandwidth="1" codecs="c">
+            <SegmentList \(attributes)><Initialization sourceURL="i"/><SegmentURL media="a"/><SegmentURL media="b"/>
+            <SegmentURL media="c"/></SegmentList></Representation></AdaptationSet></Period></MPD>
+            """
+        #expect(Self.error(text) != nil)
+    }
+
+    /// The declared rate is that of the busiest run, here of the first three segments: 16 Mbit in 14 s. The first takes
+    /// 7 s then, and the second and the third 3.5 s each, although they last 2 s.
+    @Test func theBufferTimeIsTheWorstBacklogAtTheDeclaredRate() throws {
+        var rendition = SamplePresentation.hd
+        rendition.segments = [(10, 1_000_000), (2, 500_000), (2, 500_000), (10, 100_000)].map {
+            MeasuredSegment(duration: Rational($0.0), bytes: $0.1)
+        }
+        let text = DASHManifest.mpd(SamplePresentation.make(video: [rendition], audio: []))
+        #expect(text.contains("minBufferTime=\"PT7S\""))
+    }
+
+    @Test func codecsAndRangesHaveSetsOfTheirOwnAndHDRItsColor() throws {
+        var hdr = SamplePresentation.hd
+        hdr.rung.id = "1080p-hevc-hdr"
+        hdr.rung.codec = .hevc
+        hdr.rung.dynamicRange = .hdr10
+        hdr.color = ColorDescription(primaries: 9, transfer: 16, matrix: 9, isFullRange: false)
+        let text = DASHManifest.mpd(
+            SamplePresentation.make(video: [SamplePresentation.hd, SamplePresentation.sd, hdr], audio: []))
+        let document = try DASHParser.parse(Data(text.utf8))
+        #expect(
+            document.adaptationSets.map { $0.representations.map(\.id) } == [["1080p", "720p"], ["1080p-hevc-hdr"]])
+        #expect(document.adaptationSets.map(\.roles) == [["main"], ["main"]])
+        for (name, value) in [("ColourPrimaries", 9), ("TransferCharacteristics", 16), ("MatrixCoefficients", 9)] {
+            let property = "<SupplementalProperty schemeIdUri=\"urn:mpeg:mpegB:cicp:\(name)\" value=\"\(value)\"/>"
+            #expect(text.components(separatedBy: property).count == 2)
+        }
+    }
+
+    @Test func theRatesOfATrackInAFormatAreASet() throws {
+        let text = DASHManifest.mpd(
+            SamplePresentation.make(audio: [
+                SamplePresentation.audio(language: "eng"),
+                SamplePresentation.audio(language: "eng", bitRate: 64_000),
+                SamplePresentation.audio(language: "eng", format: .eac351, bitRate: 192_000),
+                SamplePresentation.audio(language: "eng", role: .description, stream: 2, bitRate: 96_000),
+            ]))
+        let sets = try DASHParser.parse(Data(text.utf8)).adaptationSets.filter { $0.contentType == "audio" }
+        #expect(
+            sets.map { $0.representations.map(\.id) } == [
+                ["eng-aac-128k", "eng-aac-64k"], ["eng-eac3-5.1-192k"], ["eng-aac-96k"],
+            ])
+        #expect(sets.map(\.channels) == ["2", "F801", "2"])
+        #expect(sets.map(\.roles) == [["main"], ["main"], ["description"]])
+        #expect(text.contains("<Accessibility schemeIdUri=\"urn:tva:metadata:cs:AudioPurposeCS:2007\" value=\"1\"/>"))
+    }
+
+    @Test func textTracksAreSetsOfOneFile() throws {
+        let text = DASHManifest.mpd(
+            SamplePresentation.make(text: [
+                SamplePresentation.text("eng", language: "eng", isDefault: true),
+                SamplePresentation.text("fra-sdh", language: "fra", role: .captions),
+                SamplePresentation.text("fra-forced", language: "fra", role: .forced),
+            ]))
+        #expect(
+            text.contains(
+                """
+                    <AdaptationSet id="2" contentType="text" mimeType="text/vtt" lang="en">
+                      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="subtitle"/>
+                      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
+                      <Representation id="eng" bandwidth="1001">
+                        <BaseURL>text/eng.vtt</BaseURL>
+                      </Representation>
+                    </AdaptationSet>
+
+                """))
+        let sets = try DASHParser.parse(Data(text.utf8)).adaptationSets.filter { $0.contentType == "text" }
+        #expect(sets.map(\.roles) == [["subtitle", "main"], ["caption"], ["forced-subtitle"]])
+        #expect(
+            sets.map { $0.representations.map(\.wholeFile) } == [
+                ["text/eng.vtt"], ["text/fra-sdh.vtt"], ["text/fra-forced.vtt"],
+            ])
+    }
+
+    @Test func renditionsOfOneFileHaveTheOnDemandProfile() throws {
+        var presentation = SamplePresentation.make(video: [SamplePresentation.hd], audio: [])
+        presentation.video[0].file = SingleFile(
+            key: "video/1080p/media.mp4", initBytes: 804, indexBytes: 68, segments: [], typeBytes: [24, 24, 24])
+        let text = DASHManifest.mpd(presentation)
+        #expect(text.contains("urn:mpeg:dash:profile:isoff-on-demand:2011"))
+        #expect(text.contains("subsegmentAlignment=\"true\" subsegmentStartsWithSAP=\"1\""))
+        #expect(
+            text.contains(
+                """
+                        <BaseURL>video/1080p/media.mp4</BaseURL>
+                        <SegmentBase timescale="24000" indexRange="804-871">
+                          <Initialization range="0-803"/>
+                        </SegmentBase>
+
+                """))
+        let document = try DASHParser.parse(Data(text.utf8))
+        #expect(
+            document.adaptationSets.first?.representations.first?.file
+                == DASHFile(name: "video/1080p/media.mp4", initialization: 0..<804, index: 804..<872))
+    }
+
     @Test func anAudioOnlyOutputHasOnlyAudioSets() throws {
         let text = DASHManifest.mpd(SamplePresentation.make(video: []))
         #expect(!text.contains("video"))
@@ -123,7 +284,7 @@ import Testing
         #expect(text.contains("<S t=\"0\" d=\"512\"/>"))
         #expect(text.contains("par=\"76:135\""))
         #expect(text.contains("frameRate=\"25\""))
-        #expect(text.contains("mediaPresentationDuration=\"PT0.04S\" minBufferTime=\"PT2S\""))
+        #expect(text.contains("mediaPresentationDuration=\"PT0.04S\" minBufferTime=\"PT0.04S\""))
         #expect(try DASHParser.parse(Data(text.utf8)).duration == Rational(1, 25))
     }
 

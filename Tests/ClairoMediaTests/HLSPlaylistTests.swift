@@ -24,16 +24,20 @@ enum SamplePresentation {
             ])
     }
 
-    static func audio(language: String, title: String? = nil, bitRate: Int64 = 128_000) -> AudioRendition {
+    static func audio(
+        language: String, title: String? = nil, format: AudioFormat = .aac, role: TrackRole? = nil, stream: Int = 1,
+        bitRate: Int64 = 128_000
+    ) -> AudioRendition {
         let boundaries = [Rational(6006, 1000), Rational(12012, 1000)]
         func segment(samples: Int64) -> MeasuredSegment {
             MeasuredSegment(duration: Rational(samples, 48_000), bytes: Int(samples * bitRate / 8 / 48_000))
         }
         return AudioRendition(
             track: AudioPlan(
-                streamIndex: 1, language: language, title: title, channels: 2, bitRate: bitRate, sampleCount: 672_672,
+                format: format, role: role, streamIndex: stream, language: language, title: title,
+                channels: format.isSurround ? 6 : 2, bitRate: bitRate, sampleCount: 672_672,
                 segmentBoundaries: boundaries),
-            codec: "mp4a.40.2", initBytes: 700,
+            codec: format.codec == .eac3 ? "ec-3" : "mp4a.40.2", initBytes: 700,
             segments: [segment(samples: 288_768), segment(samples: 288_768), segment(samples: 95_136)])
     }
 
@@ -41,9 +45,19 @@ enum SamplePresentation {
     static let sd = video("720p", width: 1280, height: 720, codec: "avc1.64001f", scale: 2)
 
     static func make(
-        video: [VideoRendition] = [hd, sd], audio: [AudioRendition] = [audio(language: "eng")]
+        video: [VideoRendition] = [hd, sd], audio: [AudioRendition] = [audio(language: "eng")],
+        text: [TextRendition] = []
     ) -> Presentation {
-        Presentation(video: video, audio: audio, duration: Rational(14014, 1000))
+        Presentation(video: video, audio: audio, text: text, duration: Rational(14014, 1000))
+    }
+
+    static func text(_ id: String, language: String, role: TrackRole? = nil, isDefault: Bool = false) -> TextRendition {
+        let track = TextPlan(
+            id: id, source: .stream(index: 3), language: language, role: role, isDefault: isDefault,
+            duration: Rational(14014, 1000), segmentBoundaries: [Rational(6006, 1000), Rational(12012, 1000)])
+        return TextRendition(
+            track: track, segments: [6006, 6006, 2002].map { MeasuredSegment(duration: Rational($0, 1000), bytes: 100) },
+            wholeBytes: 1752)
     }
 
     static func fileName(_ index: Int) -> String { "0000\(index + 1).m4s" }
@@ -60,13 +74,13 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
                 #EXTM3U
                 #EXT-X-VERSION:7
                 #EXT-X-INDEPENDENT-SEGMENTS
-                #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,\
+                #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="aac",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,\
                 CHANNELS="2",URI="audio/eng-aac-128k/playlist.m3u8"
                 #EXT-X-STREAM-INF:BANDWIDTH=2128000,AVERAGE-BANDWIDTH=1485143,CODECS="avc1.64001f,mp4a.40.2",\
-                RESOLUTION=1280x720,FRAME-RATE=23.976,VIDEO-RANGE=SDR,AUDIO="audio",CLOSED-CAPTIONS=NONE
+                RESOLUTION=1280x720,FRAME-RATE=23.976,VIDEO-RANGE=SDR,AUDIO="aac",CLOSED-CAPTIONS=NONE
                 video/720p/playlist.m3u8
                 #EXT-X-STREAM-INF:BANDWIDTH=4128000,AVERAGE-BANDWIDTH=2842286,CODECS="avc1.640028,mp4a.40.2",\
-                RESOLUTION=1920x1080,FRAME-RATE=23.976,VIDEO-RANGE=SDR,AUDIO="audio",CLOSED-CAPTIONS=NONE
+                RESOLUTION=1920x1080,FRAME-RATE=23.976,VIDEO-RANGE=SDR,AUDIO="aac",CLOSED-CAPTIONS=NONE
                 video/1080p/playlist.m3u8
                 #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=200000,AVERAGE-BANDWIDTH=200000,CODECS="avc1.640028",\
                 RESOLUTION=1920x1080,VIDEO-RANGE=SDR,URI="video/1080p/iframes.m3u8"
@@ -102,7 +116,7 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         let tracks = [SamplePresentation.audio(language: "deu"), SamplePresentation.audio(language: "fra")]
         let text = HLSPlaylist.master(SamplePresentation.make(video: [], audio: tracks))
         #expect(lines(text, startingWith: "#EXT-X-MEDIA").count == 2)
-        #expect(text.hasSuffix(",CODECS=\"mp4a.40.2\",AUDIO=\"audio\"\naudio/deu-aac-128k/playlist.m3u8\n"))
+        #expect(text.hasSuffix(",CODECS=\"mp4a.40.2\",AUDIO=\"aac\"\naudio/deu-aac-128k/playlist.m3u8\n"))
     }
 
     @Test func variantBandwidthIncludesTheAudioTrackWithTheHighestRate() {
@@ -112,6 +126,97 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         ]
         let text = HLSPlaylist.master(SamplePresentation.make(audio: tracks))
         #expect(text.contains("BANDWIDTH=2192000,AVERAGE-BANDWIDTH=1549143,"))
+    }
+
+    // MARK: Groups
+
+    /// English and French, both in stereo at two rates, and English in 5.1.
+    private static let severalFormats = [
+        SamplePresentation.audio(language: "eng"),
+        SamplePresentation.audio(language: "eng", bitRate: 64_000),
+        SamplePresentation.audio(language: "eng", format: .eac351, bitRate: 192_000),
+        SamplePresentation.audio(language: "fra", stream: 2),
+        SamplePresentation.audio(language: "fra", stream: 2, bitRate: 64_000),
+    ]
+
+    @Test func everyGroupHasEveryTrackInItsFormatOrAnother() {
+        let groups = SamplePresentation.make(audio: Self.severalFormats).audioGroups
+        #expect(groups.map(\.id) == ["aac", "aac-64", "eac3-5.1"])
+        #expect(
+            groups.map { $0.members.map(\.track.id) } == [
+                ["eng-aac-128k", "fra-aac-128k"], ["eng-aac-64k", "fra-aac-64k"],
+                ["eng-eac3-5.1-192k", "fra-aac-128k"],
+            ])
+    }
+
+    @Test func rungsHaveTheFirstGroupAndSurroundAndTheSmallestTheLowestRate() throws {
+        let text = HLSPlaylist.master(SamplePresentation.make(audio: Self.severalFormats))
+        let master = try HLSParser.master(text.utf8)
+        #expect(
+            master.variants.map { "\($0.uri.dropFirst(6).prefix { $0 != "/" }) \($0.audioGroup ?? "")" } == [
+                "720p aac-64", "1080p aac", "720p eac3-5.1", "1080p eac3-5.1",
+            ])
+        #expect(master.variants[0].bandwidth == 2_064_000 && master.variants[1].bandwidth == 4_128_000)
+        #expect(master.variants[2].codecs == ["avc1.64001f", "ec-3", "mp4a.40.2"])
+        // The same track has the same name in all groups.
+        #expect(Set(master.media.filter { $0.language == "fr" }.map(\.name)) == ["Français"])
+        #expect(master.media.filter(\.isDefault).map(\.uri) == [
+            "audio/eng-aac-128k/playlist.m3u8", "audio/eng-aac-64k/playlist.m3u8",
+            "audio/eng-eac3-5.1-192k/playlist.m3u8",
+        ])
+        #expect(master.media.filter { $0.groupID == "eac3-5.1" }.map(\.channels) == ["6", "2"])
+    }
+
+    @Test func aTrackThatDescribesTheVideoIsSelectedByItsCharacteristicsAndACommentaryByHand() {
+        let tracks = [
+            SamplePresentation.audio(language: "eng"),
+            SamplePresentation.audio(language: "eng", title: "Described", role: .description, stream: 2),
+            SamplePresentation.audio(language: "fra", title: "Director", role: .commentary, stream: 3),
+        ]
+        let media = lines(HLSPlaylist.master(SamplePresentation.make(audio: tracks)), startingWith: "#EXT-X-MEDIA")
+        #expect(
+            media[1].contains("AUTOSELECT=YES,CHARACTERISTICS=\"public.accessibility.describes-video\",CHANNELS=\"2\""))
+        #expect(!media[0].contains("CHARACTERISTICS"))
+        #expect(media[2].contains("AUTOSELECT=NO"))
+    }
+
+    @Test func everyCodecAndRangeHasVariantsAndIFramesAndH264ComesFirst() throws {
+        var hdr = SamplePresentation.video("1080p-hevc-hdr", width: 1920, height: 1080, codec: "hvc1.2.4.L120.B0", scale: 2)
+        hdr.rung.codec = .hevc
+        hdr.rung.dynamicRange = .hdr10
+        hdr.videoRange = "PQ"
+        let text = HLSPlaylist.master(SamplePresentation.make(video: [hdr, SamplePresentation.hd, SamplePresentation.sd]))
+        let master = try HLSParser.master(text.utf8)
+        #expect(master.variants.map(\.codecs.first) == ["avc1.64001f", "hvc1.2.4.L120.B0", "avc1.640028"])
+        #expect(master.variants.map(\.videoRange) == ["SDR", "PQ", "SDR"])
+        #expect(master.iframeStreams.map(\.videoRange) == ["PQ", "SDR", "SDR"])
+    }
+
+    @Test func textTracksAreAGroupOfAllVariants() throws {
+        let text = HLSPlaylist.master(
+            SamplePresentation.make(text: [
+                SamplePresentation.text("eng", language: "eng", isDefault: true),
+                SamplePresentation.text("eng-sdh", language: "eng", role: .captions),
+                SamplePresentation.text("fra-forced", language: "fra", role: .forced),
+                SamplePresentation.text("und", language: "und"),
+            ]))
+        #expect(
+            lines(text, startingWith: "#EXT-X-MEDIA:TYPE=SUBTITLES") == [
+                "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"English\",LANGUAGE=\"en\",DEFAULT=YES,"
+                    + "AUTOSELECT=YES,FORCED=NO,URI=\"text/eng/playlist.m3u8\"",
+                "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"English (SDH)\",LANGUAGE=\"en\",DEFAULT=NO,"
+                    + "AUTOSELECT=YES,FORCED=NO,CHARACTERISTICS=\"public.accessibility.transcribes-spoken-dialog,"
+                    + "public.accessibility.describes-music-and-sound\",URI=\"text/eng-sdh/playlist.m3u8\"",
+                "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"Français (forced)\",LANGUAGE=\"fr\",DEFAULT=NO,"
+                    + "AUTOSELECT=YES,FORCED=YES,URI=\"text/fra-forced/playlist.m3u8\"",
+                "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"Subtitles\",LANGUAGE=\"und\",DEFAULT=NO,"
+                    + "AUTOSELECT=YES,FORCED=NO,URI=\"text/und/playlist.m3u8\"",
+            ])
+        let master = try HLSParser.master(text.utf8)
+        #expect(master.variants.allSatisfy { $0.subtitlesGroup == "text" && $0.audioGroup == "aac" })
+        #expect(throws: HLSParseError.self) {
+            try HLSParser.master(text.replacing("GROUP-ID=\"text\"", with: "GROUP-ID=\"other\"").utf8)
+        }
     }
 
     @Test func onlyTheFirstTrackIsDefaultAndNamesAreUnique() {
@@ -177,6 +282,21 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
                     #EXT-X-ENDLIST
 
                     """)
+    }
+
+    @Test func segmentsOfOneFileAreByteRanges() {
+        let segments = SamplePresentation.hd.segments
+        let file = SingleFile(
+            key: "video/1080p/media.mp4", initBytes: 800, indexBytes: 68,
+            segments: [868..<3_003_844, 3_003_844..<4_505_320, 4_505_320..<4_755_546], typeBytes: [24, 24, 24])
+        let text = HLSPlaylist.media(
+            segments: segments, targetDuration: 6, initName: "media.mp4", file: file
+        ) { _ in "media.mp4" }
+        #expect(text.contains("#EXT-X-MAP:URI=\"media.mp4\",BYTERANGE=\"800@0\"\n"))
+        #expect(text.contains("#EXTINF:6.006000,\n#EXT-X-BYTERANGE:1501476@3003844\nmedia.mp4\n"))
+        let iframes = HLSPlaylist.iframes(segments: segments, initName: "media.mp4", file: file) { _ in "media.mp4" }
+        // The second key frame of the first segment is at 100000 in a file of its own, which has a type of 24 bytes.
+        #expect(iframes.contains("#EXT-X-BYTERANGE:50050@100844\nmedia.mp4\n"))
     }
 
     @Test func iframePlaylistListsEachKeyFrameAsAByteRange() {

@@ -98,14 +98,14 @@ struct ToneTrack {
     private func samples(of table: Boxes, in file: Data) throws -> [Data] {
         let stsc = try #require(table.payload("stsc"))
         let stsz = try #require(table.payload("stsz"))
-        let co64 = try #require(table.payload("co64"))
+        let stco = try #require(table.payload("stco"))
         let runs = (0..<stsc.integer(at: 4, 4)).map {
             (first: stsc.integer(at: 8 + $0 * 12, 4), count: stsc.integer(at: 12 + $0 * 12, 4))
         }
         var sizes = (0..<stsz.integer(at: 8, 4)).map { stsz.integer(at: 12 + $0 * 4, 4) }[...]
         var samples: [Data] = []
-        for chunk in 0..<co64.integer(at: 4, 4) {
-            var offset = co64.integer(at: 8 + chunk * 8, 8)
+        for chunk in 0..<stco.integer(at: 4, 4) {
+            var offset = stco.integer(at: 8 + chunk * 4, 4)
             for _ in 0..<(runs.last { $0.first <= chunk + 1 }?.count ?? 0) {
                 let size = sizes.removeFirst()
                 samples.append(file.subdata(in: offset..<offset + size))
@@ -163,12 +163,38 @@ struct ToneTrack {
         let boxes = Boxes(data: try write([videoTrack().track, audio]))
         let offsets = try (0..<2).map { index in
             let trak = try #require(boxes.payload("moov/trak", index))
-            let co64 = try #require(Boxes(data: trak).payload("mdia/minf/stbl/co64"))
-            return (0..<co64.integer(at: 4, 4)).map { co64.integer(at: 8 + $0 * 8, 8) }
+            let stco = try #require(Boxes(data: trak).payload("mdia/minf/stbl/stco"))
+            return (0..<stco.integer(at: 4, 4)).map { stco.integer(at: 8 + $0 * 4, 4) }
         }
         // Frames at 0, 0.125, 0.25 and 0.375 s; audio at 0 and 0.512 s.
         let order = (offsets[0].map { ($0, "v") } + offsets[1].map { ($0, "a") }).sorted { $0.0 < $1.0 }.map(\.1)
         #expect(order == ["v", "a", "v", "v", "v", "a"])
+    }
+
+    /// A file of 5 GB of which only the index is looked at.
+    @Test func offsetsBeyondFourGigabytesHaveSixtyFourBits() throws {
+        let description = InitSegmentTests.video(priming: 0)
+        let chunks = (0..<5).map { index in
+            ProgressiveMP4.Chunk(
+                segment: "none",
+                samples: [
+                    FragmentReader.Entry(
+                        offset: 0, size: 1_000_000_000, duration: 1001, compositionOffset: 0, isSync: true)
+                ], time: Double(index))
+        }
+        var header = Data()
+        // The samples do not exist, so writing stops after the index.
+        #expect(throws: ClairoError.self) {
+            try ProgressiveMP4(
+                tracks: [ProgressiveMP4.Track(description: description, duration: 5005, chunks: chunks)]
+            ).write(to: "large.mp4", in: store) { header.append($0) }
+        }
+        let boxes = Boxes(data: header)
+        #expect(boxes.payload("moov/trak/mdia/minf/stbl/stco") == nil)
+        let co64 = try #require(boxes.payload("moov/trak/mdia/minf/stbl/co64"))
+        #expect((0..<5).map { co64.integer(at: 8 + $0 * 8, 8) } == (0..<5).map { header.count + $0 * 1_000_000_000 })
+        // The size of `mdat` does not fit into 32 bits either.
+        #expect(header.suffix(16) == Data(hex: "00000001 6d646174 00000001 2a05f210"))
     }
 
     @Test func aSegmentThatShrankIsAnErrorAndWritesNoFile() throws {

@@ -77,7 +77,7 @@ struct GreyTrack {
 
     func segment(_ index: Int, samples: [TimedSample]? = nil) throws -> Data {
         try VideoSegment.bytes(
-            samples ?? self.samples(ofSegment: index), segment: index, grid: Self.grid, reorderDelay: reorderDelay,
+            samples ?? self.samples(ofSegment: index), segment: index, grid: Self.grid, delay: reorderDelay,
             name: "48p")
     }
 

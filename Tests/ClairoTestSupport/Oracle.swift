@@ -38,12 +38,17 @@ public enum Oracle {
         return stride(from: 0, to: bytes.count, by: 3).map { Array(bytes[$0..<$0 + 3]) }
     }
 
+    /// What some players do with MP4.
+    private static func input(_ path: String, ignoresEditLists: Bool) -> [String] {
+        (ignoresEditLists ? ["-ignore_editlist", "1"] : []) + ["-copyts", "-i", path]
+    }
+
     /// Times on the file's timeline at which the brightness of the whole frame rises above the middle.
-    public static func flashes(_ path: String) async throws -> [Double] {
+    public static func flashes(_ path: String, ignoresEditLists: Bool = false) async throws -> [Double] {
         let text = try await run(
             "ffmpeg",
-            [
-                "-v", "error", "-nostdin", "-copyts", "-i", path, "-map", "0:v:0", "-vf",
+            ["-v", "error", "-nostdin"] + input(path, ignoresEditLists: ignoresEditLists) + [
+                "-map", "0:v:0", "-vf",
                 "signalstats,metadata=mode=print:key=lavfi.signalstats.YAVG:file=-", "-fps_mode", "passthrough", "-f",
                 "null",
                 "/dev/null",
@@ -65,11 +70,13 @@ public enum Oracle {
     }
 
     /// Audio samples from time 0 of the file's timeline, at 48 kHz, one array per channel.
-    public static func samples(_ path: String, channels: Int = 1) async throws -> [[Float]] {
+    public static func samples(
+        _ path: String, channels: Int = 1, ignoresEditLists: Bool = false
+    ) async throws -> [[Float]] {
         let data = try await run(
             "ffmpeg",
-            [
-                "-v", "error", "-nostdin", "-copyts", "-i", path, "-map", "0:a:0", "-af",
+            ["-v", "error", "-nostdin"] + input(path, ignoresEditLists: ignoresEditLists) + [
+                "-map", "0:a:0", "-af",
                 "aresample=48000:async=1:first_pts=0", "-ac",
                 "\(channels)", "-f", "f32le", "-",
             ]
@@ -99,10 +106,10 @@ public enum Oracle {
     }
 
     /// Times at which audio starts after a tenth of a second of silence.
-    public static func beeps(_ path: String) async throws -> [Double] {
+    public static func beeps(_ path: String, ignoresEditLists: Bool = false) async throws -> [Double] {
         var instants: [Double] = []
         var silence = 4800
-        for (index, sample) in try await samples(path)[0].enumerated() {
+        for (index, sample) in try await samples(path, ignoresEditLists: ignoresEditLists)[0].enumerated() {
             if abs(sample) > 0.2 {
                 if silence >= 4800 { instants.append(Double(index) / 48_000) }
                 silence = 0

@@ -11,6 +11,7 @@ struct SettingsOptions: ParsableArguments {
     @Option(setting: "quality") var quality: String?
     @Option(setting: "preset") var preset: String?
     @Option(setting: "segment-seconds") var segmentSeconds: String?
+    @Option(setting: "segments") var segments: String?
     @Option(setting: "chunk-cpu-seconds") var chunkCPUSeconds: String?
     @Option(setting: "audio") var audio: String?
     @Option(setting: "audio-language") var audioLanguage: String?
@@ -27,8 +28,8 @@ struct SettingsOptions: ParsableArguments {
     var texts: [String: String?] {
         [
             "formats": format, "codec": codec, "hdr": hdr, "heights": heights, "quality": quality, "preset": preset,
-            "audio": audio, "audio-language": audioLanguage, "loudness": loudness,
-            "subtitles": subtitles, "segment-seconds": segmentSeconds, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
+            "audio": audio, "audio-language": audioLanguage, "loudness": loudness, "subtitles": subtitles,
+            "segment-seconds": segmentSeconds, "segments": segments, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
             "storyboard": noStoryboard ? "false" : nil, "poster-at": posterAt,

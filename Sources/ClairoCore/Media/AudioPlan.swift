@@ -30,6 +30,9 @@ public struct AudioPlan: Sendable, Hashable {
     public var sourceSampleCount: Int?
     /// The video's segment boundaries. Each audio segment ends with the first access unit at or after the boundary.
     public var segmentBoundaries: [Rational]
+    /// The samples per channel that precede the first presented one, the same time as `VideoPlan.presentationDelay`. Nil
+    /// for audio without video, and in plans of older versions: the priming of the encoder.
+    public var presentationDelay: Int?
     /// The attempt that made the track, if not the first; see `Rung.laterAttempts`.
     public var laterAttempt: Int?
     /// What was measured while it was encoded. Nil before that, and in outputs of older versions.
@@ -39,7 +42,7 @@ public struct AudioPlan: Sendable, Hashable {
     public init(
         id: String? = nil, format: AudioFormat = .aac, role: TrackRole? = nil, streamIndex: Int,
         pairedStreamIndex: Int? = nil, language: String, title: String?, channels: Int, bitRate: Int64,
-        sampleCount: Int, sourceSampleCount: Int? = nil, segmentBoundaries: [Rational]
+        sampleCount: Int, sourceSampleCount: Int? = nil, segmentBoundaries: [Rational], presentationDelay: Int? = nil
     ) {
         self.id = id ?? Self.id(language: language, role: role, format: format, bitRate: bitRate)
         self.format = format
@@ -53,6 +56,7 @@ public struct AudioPlan: Sendable, Hashable {
         self.sampleCount = sampleCount
         self.sourceSampleCount = sourceSampleCount
         self.segmentBoundaries = segmentBoundaries
+        self.presentationDelay = presentationDelay
     }
 
     /// The id of a track: `eng-aac-128k`, `eng-commentary-aac-128k`.
@@ -72,22 +76,26 @@ public struct AudioPlan: Sendable, Hashable {
     public var codec: AudioCodec { format.codec }
     /// Samples per channel in an access unit.
     public var frameSamples: Int { codec.frameSamples }
-    /// Samples per channel in front of the first one, which an edit list removes.
+    /// Samples per channel that the encoder adds in front of the first one.
     public var priming: Int { codec.priming }
+    /// Samples per channel in front of the first one, which an edit list removes: the priming, and silence after it.
+    public var delay: Int { max(presentationDelay ?? 0, priming) }
+    /// The silence that the encoder gets before the first sample.
+    public var leadingSilence: Int { delay - priming }
 
-    /// The total number of access units, which hold the priming and all samples.
-    public var packetCount: Int { (priming + sampleCount + frameSamples - 1) / frameSamples }
+    /// The total number of access units, which hold the delay and all samples.
+    public var packetCount: Int { (delay + sampleCount + frameSamples - 1) / frameSamples }
 
-    /// The access units of segment `index`. Those of the priming belong to the first segment.
+    /// The access units of segment `index`. Those of the delay belong to the first segment.
     public func packets(ofSegment index: Int) -> Range<Int> {
         let start = index == 0 ? 0 : firstPacket(at: segmentBoundaries[index - 1])
         let end = index < segmentBoundaries.count ? firstPacket(at: segmentBoundaries[index]) : packetCount
         return start..<max(start, end)
     }
 
-    // Unit `n` presents the samples from `n · frameSamples - priming`.
+    // Unit `n` presents the samples from `n · frameSamples - delay`.
     private func firstPacket(at time: Rational) -> Int {
-        let unit = ((time * Rational(Int64(Self.sampleRate)) + Rational(Int64(priming)))
+        let unit = ((time * Rational(Int64(Self.sampleRate)) + Rational(Int64(delay)))
             / Rational(Int64(frameSamples))).ceil
         return Int(min(unit, Int64(packetCount)))
     }
@@ -123,7 +131,7 @@ extension [AudioPlan] {
 extension AudioPlan: Codable {
     private enum CodingKeys: String, CodingKey {
         case id, format, role, streamIndex, pairedStreamIndex, language, title, channels, bitRate, sampleCount
-        case sourceSampleCount, segmentBoundaries, laterAttempt, loudness
+        case sourceSampleCount, segmentBoundaries, presentationDelay, laterAttempt, loudness
     }
 
     /// Also accepts plans of older versions, in which every track is AAC and named after its language and rate.
@@ -141,7 +149,8 @@ extension AudioPlan: Codable {
             channels: try container.decode(Int.self, forKey: .channels), bitRate: bitRate,
             sampleCount: try container.decode(Int.self, forKey: .sampleCount),
             sourceSampleCount: try container.decodeIfPresent(Int.self, forKey: .sourceSampleCount),
-            segmentBoundaries: try container.decode([Rational].self, forKey: .segmentBoundaries))
+            segmentBoundaries: try container.decode([Rational].self, forKey: .segmentBoundaries),
+            presentationDelay: try container.decodeIfPresent(Int.self, forKey: .presentationDelay))
         laterAttempt = try container.decodeIfPresent(Int.self, forKey: .laterAttempt)
         loudness = try container.decodeIfPresent(AudioLoudness.self, forKey: .loudness)
     }

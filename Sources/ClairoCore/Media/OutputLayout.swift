@@ -14,6 +14,7 @@ public enum RenditionKind: String, Sendable, Codable, Hashable, CaseIterable {
 ///                                          manifest.mpd           DASH, on the same segments
 ///                                          video/<id>/init.mp4, 00001.m4s …, playlist.m3u8, iframes.m3u8
 ///                                          audio/<id>/init.mp4, 00001.m4s …, playlist.m3u8
+///                                          …/<id>/media.mp4       instead of init.mp4 and segments (when asked)
 ///                                          text/<id>/00001.vtt …, playlist.m3u8, and whole: text/<id>.vtt
 ///                                          images/<id>/00001.jpg …, playlist.m3u8, storyboard.vtt
 ///                                          mp4/<id>.mp4    progressive; .m4a without video
@@ -91,6 +92,11 @@ public enum OutputLayout {
         ObjectKey("\(folder(kind, id))/playlist.m3u8")
     }
 
+    /// The one file of a rendition whose segments have no files of their own.
+    public static func singleFile(_ kind: RenditionKind, _ id: String) -> ObjectKey {
+        ObjectKey("\(folder(kind, id))/media.mp4")
+    }
+
     /// The HLS playlist of a rendition's key frames.
     public static func iframePlaylist(_ kind: RenditionKind, _ id: String) -> ObjectKey {
         ObjectKey("\(folder(kind, id))/iframes.m3u8")
@@ -99,9 +105,9 @@ public enum OutputLayout {
     /// The keys that may be written for a rendition in addition to its segments.
     public static func companions(_ kind: RenditionKind, _ id: String) -> [ObjectKey] {
         switch kind {
-        case .video: [playlist(kind, id), iframePlaylist(kind, id), progressive(kind, id)]
+        case .video: [playlist(kind, id), iframePlaylist(kind, id), singleFile(kind, id), progressive(kind, id)]
         // Older versions wrote audio to an MP4 too.
-        case .audio: [playlist(kind, id), progressive(kind, id), progressive(.video, id)]
+        case .audio: [playlist(kind, id), singleFile(kind, id), progressive(kind, id), progressive(.video, id)]
         case .text: [playlist(kind, id)]
         case .image: [playlist(kind, id), storyboardTrack(id)]
         }
@@ -120,10 +126,13 @@ public enum OutputLayout {
     /// Whether a key is a progressive file.
     public static func isProgressive(_ key: ObjectKey) -> Bool { key.rawValue.hasPrefix("\(progressiveFolder)/") }
 
-    /// DASH's templates for the keys of the first attempt (ISO/IEC 23009-1, 5.3.9.4.4).
-    public static func dashTemplates(_ kind: RenditionKind) -> (initialization: String, media: String) {
+    /// DASH's templates for the keys of an attempt that made all segments (ISO/IEC 23009-1, 5.3.9.4.4).
+    public static func dashTemplates(
+        _ kind: RenditionKind, attempt: Int = 1
+    ) -> (initialization: String, media: String) {
         let folder = folder(kind, "$RepresentationID$")
-        return ("\(folder)/init.mp4", "\(folder)/$Number%05d$.\(segmentExtension(of: kind))")
+        func name(_ file: String) -> String { ObjectKey("\(folder)/\(file)").ofAttempt(attempt).rawValue }
+        return (name("init.mp4"), name("$Number%05d$.\(segmentExtension(of: kind))"))
     }
 
     /// Whether a key may be part of an output. The folder may hold other files too.

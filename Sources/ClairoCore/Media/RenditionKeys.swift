@@ -15,6 +15,8 @@ extension RenditionKeys {
     public var folder: String { OutputLayout.folder(kind, id) }
     /// The key of the init segment, which the attempt that made the first segment wrote.
     public var initKey: ObjectKey { OutputLayout.initSegment(kind, id, attempt: attempt(ofSegment: 0)) }
+    /// Its one file, if its segments have no files of their own.
+    public var singleFileKey: ObjectKey { OutputLayout.singleFile(kind, id) }
     /// Its HLS media playlist.
     public var playlistKey: ObjectKey { OutputLayout.playlist(kind, id) }
     /// The key of its progressive file: an MP4, for audio an M4A.

@@ -79,7 +79,19 @@ extension Plan {
     public var tracks: [any TrackPlan] { audio + (text ?? []) }
 
     /// Whether segments are a part of the output. Progressive files replace them if nothing refers to them.
-    public var publishesSegments: Bool { settings.formats != [.mp4] }
+    public var publishesSegments: Bool { publishesStreams && settings.segments == .files }
+
+    /// Whether each rendition of media segments is published as one file.
+    public var publishesSingleFiles: Bool { publishesStreams && settings.segments == .single }
+
+    /// Whether a playlist or a manifest refers to segments, wherever they are.
+    public var publishesStreams: Bool { settings.formats != [.mp4] }
+
+    /// The objects of tasks that are a part of the output. Text is, in any case.
+    public var publishedKeys: [ObjectKey] {
+        if publishesSegments { return segmentKeys }
+        return (text ?? []).flatMap { publishesStreams ? $0.objectKeys : [$0.wholeKey] }
+    }
 
     /// Every object that must exist before playlists may be written.
     public var segmentKeys: [ObjectKey] { renditions.flatMap(\.objectKeys) }

@@ -8,6 +8,14 @@ public enum OutputFormat: String, Sendable, Codable, Hashable, CaseIterable {
     case mp4
 }
 
+/// Where the segments of HLS and DASH are.
+public enum SegmentStorage: String, Sendable, Codable, Hashable, CaseIterable {
+    /// Each in a file of its own.
+    case files
+    /// All of a rendition in one file, which players read by byte ranges.
+    case single
+}
+
 /// The settings that determine a job's result. How it is processed (jobs, memory, progress) is not part of them.
 ///
 /// `fields` is the table of all settings with name, range, default and help. The command line, profiles, JSON and the
@@ -27,6 +35,8 @@ public struct TranscodeSettings: Sendable, Hashable {
     public var preset = "medium"
     /// Nominal segment duration.
     public var segmentSeconds = 6.0
+    /// Where segments are.
+    public var segments = SegmentStorage.files
     /// The approximate CPU seconds of a chunk, the unit of parallel work and of retries.
     public var chunkCPUSeconds = 60.0
     /// Seconds from the start of the source at which the output begins.
@@ -52,9 +62,10 @@ public struct TranscodeSettings: Sendable, Hashable {
 
     public init(
         formats: [OutputFormat] = OutputFormat.allCases, heights: [Int]? = nil, quality: Double = 23,
-        preset: String = "medium", segmentSeconds: Double = 6, chunkCPUSeconds: Double = 60, start: Rational? = nil,
-        duration: Rational? = nil, copyCompatible: Bool = false, allowPartial: Bool = false,
-        codecs: [VideoCodec] = [.h264], hdr: HDRMode = .auto, storyboard: Bool = true, posterAt: Rational? = nil
+        preset: String = "medium", segmentSeconds: Double = 6, segments: SegmentStorage = .files,
+        chunkCPUSeconds: Double = 60, start: Rational? = nil, duration: Rational? = nil, copyCompatible: Bool = false,
+        allowPartial: Bool = false, codecs: [VideoCodec] = [.h264], hdr: HDRMode = .auto, storyboard: Bool = true,
+        posterAt: Rational? = nil
     ) {
         self.formats = formats
         self.codecs = codecs
@@ -63,6 +74,7 @@ public struct TranscodeSettings: Sendable, Hashable {
         self.quality = quality
         self.preset = preset
         self.segmentSeconds = segmentSeconds
+        self.segments = segments
         self.chunkCPUSeconds = chunkCPUSeconds
         self.start = start
         self.duration = duration
@@ -105,6 +117,8 @@ extension TranscodeSettings {
         .number(
             "segment-seconds", \.segmentSeconds, key: "segmentSeconds", 1...60, valueName: "seconds",
             help: "Nominal segment length; segments consist of whole GOPs."),
+        .choice(
+            "segments", \.segments, help: "Segments in files of their own, or a single file for each rendition."),
         .number(
             "chunk-cpu-seconds", \.chunkCPUSeconds, key: "chunkCPUSeconds", 0.001...86_400, valueName: "seconds",
             help: "Approximate CPU time of a chunk. Chunks are encoded in parallel, and repeated when interrupted."),

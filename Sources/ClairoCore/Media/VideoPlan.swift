@@ -38,13 +38,17 @@ public struct VideoPlan: Sendable, Codable, Hashable {
     public var shownFrameCount: Int?
     /// With the placement `sortedTimes`, the ticks from the decoding time to the presentation of a frame.
     public var sortedTimeDelay: Int64?
+    /// The number of frames by which all rungs delay presentation after decoding, whatever their encoders need. Audio has
+    /// the same delay, so that both stay together in players that ignore edit lists, which remove it. Nil in plans of
+    /// older versions, where each rung has the delay of its encoder, and audio its own.
+    public var presentationDelay: Int?
 
     public init(
         streamIndex: Int, grid: SegmentGrid, sourceFrameCount: Int, orientation: Orientation, deinterlace: Bool,
         dynamicRange: DynamicRange, color: ColorDescription, segmentsPerEncoder: Int, isSeekable: Bool, rungs: [Rung],
         decisions: [LadderDecision], source: SourceFormat? = nil, placement: FramePlacement? = nil,
         shownFrameCount: Int? = nil, sortedTimeDelay: Int64? = nil,
-        hdr: HDRDescription? = nil
+        hdr: HDRDescription? = nil, presentationDelay: Int? = nil
     ) {
         self.hdr = hdr
         self.segmentsPerEncoder = segmentsPerEncoder
@@ -62,6 +66,7 @@ public struct VideoPlan: Sendable, Codable, Hashable {
         self.placement = placement
         self.shownFrameCount = shownFrameCount
         self.sortedTimeDelay = sortedTimeDelay
+        self.presentationDelay = presentationDelay
     }
 }
 

@@ -184,11 +184,11 @@ extension Plan {
         try validateCorrections()
         try validateParts()
         for track in audio { try track.validate() }
-        for track in text ?? [] { try track.validate() }
         let storyboard = video.flatMap(ImagePlan.init(storyboardOf:))
         try expect(
             (images ?? []).count <= 1 && (images ?? []).allSatisfy { $0 == storyboard },
             "the storyboard of its plan does not follow from its video")
+        for track in text ?? [] { try track.validate() }
         try validateRenditions()
     }
 
@@ -268,7 +268,7 @@ extension VideoPlan {
                 && (1...Bounds.counts.upperBound).contains(segmentsPerEncoder)
                 && [0, 90, 180, 270].contains(orientation.rotation)
                 && Bounds.counts.contains(shownFrameCount ?? 0)
-                && abs(Double(sortedTimeDelay ?? 0)) <= 1e15 && source?.isPossible ?? true,
+                && abs(Double(sortedTimeDelay ?? 0)) <= 1e15 && (0...10_000).contains(presentationDelay ?? 0) && source?.isPossible ?? true,
             "the frames of its plan are out of range")
         try expect(
             !rungs.isEmpty && decisions.count <= 1000, "its plan has \(rungs.count) rungs")
@@ -294,6 +294,7 @@ extension AudioPlan {
         try expect(
             language.isPlainWord && (1...8).contains(channels) && (1...1 << 30).contains(bitRate)
                 && Bounds.counts.contains(sampleCount) && (0...sampleCount).contains(sourceSampleCount ?? 0)
+                && Bounds.counts.contains(presentationDelay ?? 0)
                 && last.doubleValue <= 1e10 && laterAttempt == nil && loudness == nil
                 && title?.utf8.count ?? 0 <= Bounds.title,
             "the track \(id.prefix(40).debugDescription) of its plan is invalid")

@@ -15,9 +15,7 @@ struct TaskPermissions: Sendable {
     init(_ work: TaskSpec.Work) {
         self.work = work
         if case .finish(let request) = work {
-            published = Set(
-                request.plan.publishesSegments
-                    ? request.plan.segmentKeys : (request.plan.text ?? []).map(\.wholeKey))
+            published = Set(request.plan.publishedKeys)
             folders = request.plan.folders.map { $0 + "/" }
         }
         written =

@@ -37,6 +37,6 @@ extension AudioCoding {
     /// Makes the init segment for the encoder's output.
     static func initSegment(of encoder: Encoder, _ track: AudioPlan) -> Data {
         FragmentWriter.initSegment(
-            TrackDescription(track, configuration: configuration(of: encoder, track), priming: Int64(track.priming)))
+            TrackDescription(track, configuration: configuration(of: encoder, track), priming: Int64(track.delay)))
     }
 }

@@ -112,7 +112,7 @@ extension VideoCoding {
         return FragmentWriter.initSegment(
             TrackDescription(
                 rung, of: video, configuration: configuration,
-                priming: Int64(reorderDelay(of: encoder)) * video.grid.ticksPerFrame))
+                priming: Int64(video.presentationDelay ?? reorderDelay(of: encoder)) * video.grid.ticksPerFrame))
     }
 }
 

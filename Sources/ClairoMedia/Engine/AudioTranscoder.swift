@@ -5,11 +5,10 @@ internal import Libav
 /// Encodes one audio track in one pass and writes each segment when it is complete.
 ///
 /// Timestamps place decoded audio on the output timeline (`AudioPlacement`). Silence fills a late start, a gap or a
-/// short end; overlapping audio is dropped. The first segment contains the encoder's priming, and an edit list removes
-/// it, so sample 0 plays at time 0. Two mono streams may be the left and the right channel of one track; each is
-/// decoded and placed by itself (`SourceTrack`).
-///
-/// The loudness of the track is measured while it is encoded. If a loudness was asked for, the whole track is decoded
+/// short end; overlapping audio is dropped. The first segment contains the encoder's priming and the silence that
+/// gives audio the delay of the video, and an edit list removes both, so sample 0 plays at time 0. Two mono streams
+/// may be the left and the right channel of one track; each is decoded and placed by itself (`SourceTrack`).  The
+/// loudness of the track is measured while it is encoded. If a loudness was asked for, the whole track is decoded
 /// once more before, because its gain depends on all of it.
 struct AudioTranscoder {
     let source: any ByteSource
@@ -25,7 +24,7 @@ struct AudioTranscoder {
     func run() throws -> AudioLoudness {
         guard let target = plan.settings.loudness else { return try encode(gain: nil) }
         var meter = LoudnessMeter(channels: track.channels)
-        try read { meter.add($0) }
+        try read { samples, _ in meter.add(samples) }
         let measured = meter.loudness
         let gain = measured.gain(to: target)
         if let integrated = measured.integrated, target - integrated - gain > Self.noticeable {
@@ -64,8 +63,8 @@ struct AudioTranscoder {
             try control.clock.measure(.encode) { try encoder.send(frame, pts: start) }
             try drain()
         }
-        let sources = try read { samples in
-            meter.add(samples)
+        let sources = try read(after: track.leadingSilence) { samples, leading in
+            if leading < track.frameSamples { meter.add(samples.map { $0.dropFirst(leading) }) }
             try send(gain == nil ? samples : samples.map { $0.map { $0 * factor }[...] })
         }
         sources.compactMap(\.warning).forEach { control.warn($0) }
@@ -82,12 +81,23 @@ struct AudioTranscoder {
     }
 
     /// Decodes the track and passes its samples on, as many as an access unit has at a time.
+    /// - Parameters:
+    ///   - silence: Samples of silence to pass on first.
+    ///   - body: Gets the samples, and how many of them are of this silence.
     @discardableResult
-    private func read(_ body: ([ArraySlice<Float>]) throws -> Void) throws -> [SourceTrack] {
+    private func read(
+        after silence: Int = 0, _ body: (_ samples: [ArraySlice<Float>], _ leading: Int) throws -> Void
+    ) throws -> [SourceTrack] {
         let sources = try openSources()
-        for _ in stride(from: 0, to: track.sampleCount, by: track.frameSamples) {
+        for start in stride(from: 0, to: silence + track.sampleCount, by: track.frameSamples) {
             try control.noteLongStep()
-            try body(try sources.flatMap { try $0.take(track.frameSamples) })
+            let leading = min(max(silence - start, 0), track.frameSamples)
+            let samples = try sources.flatMap { source in
+                try source.take(track.frameSamples - leading).map {
+                    leading == 0 ? $0 : ArraySlice(repeating: 0, count: leading) + $0
+                }
+            }
+            try body(samples, leading)
         }
         return sources
     }

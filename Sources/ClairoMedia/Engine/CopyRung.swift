@@ -13,7 +13,8 @@ enum CopyRung {
         sink: SegmentSink, control: JobControl, countsFrames: Bool = true
     ) throws {
         for (index, rung) in video.rungs.enumerated() {
-            guard let delay = rung.copyReorderDelay, let wanted = missing[index], !wanted.isEmpty else { continue }
+            guard let ownDelay = rung.copyReorderDelay, let wanted = missing[index], !wanted.isEmpty else { continue }
+            let delay = video.presentationDelay ?? ownDelay
             let demuxer = try Demuxer.open(source, limits: limits, interrupt: control.interrupt)
             demuxer.select(streams: [video.streamIndex])
             guard let stream = demuxer.streams.first(where: { $0.index == video.streamIndex }),
@@ -40,7 +41,7 @@ enum CopyRung {
                 guard samples.count == video.grid.frames(ofSegment: segment).count else { continue }
                 if wanted.contains(segment) {
                     let bytes = try VideoSegment.bytes(
-                        samples, segment: segment, grid: video.grid, reorderDelay: delay, name: rung.id)
+                        samples, segment: segment, grid: video.grid, delay: delay, name: rung.id)
                     try sink.write(bytes, index: segment, of: PlannedRung(rung, of: video), initSegment: initSegment)
                 }
                 samples.removeAll(keepingCapacity: true)

@@ -71,7 +71,7 @@ struct RungEncoder {
                 }
                 let bytes = try VideoSegment.bytes(
                     samples, segment: segment, grid: video.grid,
-                    reorderDelay: rung.codec.coding.reorderDelay(of: encoder), name: rung.id)
+                    delay: video.presentationDelay ?? rung.codec.coding.reorderDelay(of: encoder), name: rung.id)
                 try sink.write(bytes, index: segment, of: PlannedRung(rung, of: video), initSegment: initSegment)
             }
             samples.removeAll(keepingCapacity: true)
@@ -100,10 +100,10 @@ struct TimedSample {
 enum VideoSegment {
     /// - Parameters:
     ///   - samples: One access unit for each frame of the segment, in decoding order.
-    ///   - reorderDelay: The number of frames that delay all presentation times, so that no composition offset is
+    ///   - delay: The number of frames that delay all presentation times, so that no composition offset is
     ///     negative, which players treat differently. The edit list in the init segment removes the delay.
     static func bytes(
-        _ samples: [TimedSample], segment: Int, grid: SegmentGrid, reorderDelay: Int, name: String
+        _ samples: [TimedSample], segment: Int, grid: SegmentGrid, delay: Int, name: String
     ) throws(ClairoError) -> Data {
         let frames = grid.frames(ofSegment: segment)
         guard samples.count == frames.count, samples.first?.isSync == true else {
@@ -117,7 +117,7 @@ enum VideoSegment {
             guard frames.contains(sample.frame) else {
                 throw .defect("\(name): frame \(sample.frame) does not belong to segment \(segment + 1)")
             }
-            let offset = Int64(sample.frame - frames.lowerBound - position + reorderDelay) * grid.ticksPerFrame
+            let offset = Int64(sample.frame - frames.lowerBound - position + delay) * grid.ticksPerFrame
             guard offset >= 0 else { throw .defect("\(name): frame \(sample.frame) is shown before it is decoded") }
             let entry = Sample(
                 data: sample.data, duration: UInt32(grid.ticksPerFrame), compositionOffset: Int32(offset),

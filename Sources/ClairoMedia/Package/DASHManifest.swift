@@ -3,57 +3,97 @@ import ClairoCore
 /// Writes the DASH manifest (ISO/IEC 23009-1): a static MPD with one period that uses the segments of the HLS
 /// playlists.
 ///
-/// `$Number$`, counted from 1, addresses the segments by their names. A SegmentTimeline gives their times in exact
-/// ticks of the segments' timescale. Despite its name, the live profile is the one for templates. If a rendition has
-/// segments of later attempts, their names fit no template, so the manifest lists them and declares the main profile.
+/// `$Number$`, counted from 1, addresses the segments by their names, which also contain the attempt if a later one made
+/// all of them. A SegmentTimeline gives their times in exact ticks of the segments' timescale. Despite its name, the live
+/// profile is the one for templates. If several attempts made a rendition, its names fit no template, so the manifest
+/// lists them and declares the main profile. Such a list has a constant duration and no SegmentTimeline: dash.js stops at
+/// a segment of a list with both. Renditions of one file each have the on-demand profile and an index.
 /// It does not declare the CMAF profile, because copied renditions may violate its rules for brands and switching sets.
 enum DASHManifest {
     static func mpd(_ presentation: Presentation) -> String {
         let target = HLSPlaylist.targetDuration(of: presentation)
-        let isRegular = presentation.renditions.allSatisfy(\.hasPlainNames)
         var root = Element(
             "MPD",
             [
                 ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
-                ("profiles", "urn:mpeg:dash:profile:isoff-\(isRegular ? "live" : "main"):2011"),
+                ("profiles", "urn:mpeg:dash:profile:isoff-\(profile(presentation)):2011"),
                 ("type", "static"),
-                ("mediaPresentationDuration", isoDuration(presentation.duration)),
-                // Peak rates are measured over about one segment, so two segments are enough to start with.
-                ("minBufferTime", isoDuration(Rational(Int64(target) * 2))),
+                ("mediaPresentationDuration", isoDuration(presentation.longestDuration)),
+                ("minBufferTime", isoDuration(bufferTime(presentation, targetDuration: target))),
             ])
         var period = Element("Period", [("id", "0"), ("start", "PT0S")])
-        if !presentation.video.isEmpty {
-            period.children.append(videoSet(presentation.video, targetDuration: target))
-        }
-        for (index, rendition) in presentation.audio.enumerated() {
+        let videoSets = presentation.videoSets
+        for set in videoSets {
             period.children.append(
-                audioSet(rendition, id: index + 1, isMain: index == 0, targetDuration: target))
+                videoSet(
+                    set, id: period.children.count, isOnlyOne: videoSets.count == 1, targetDuration: target))
         }
-        period.children += presentation.images.enumerated().map { index, rendition in
-            imageSet(rendition, id: presentation.audio.count + 1 + index)
+        for set in presentation.audioSets {
+            period.children.append(
+                audioSet(
+                    set.renditions, id: period.children.count, isDefault: set.isDefault, targetDuration: target))
         }
+        for rendition in presentation.text { period.children.append(textSet(rendition, id: period.children.count)) }
+        for rendition in presentation.images { period.children.append(imageSet(rendition, id: period.children.count)) }
         root.children.append(period)
         return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.text(indent: 0)
     }
 
-    private static func videoSet(_ renditions: [VideoRendition], targetDuration: Int) -> Element {
+    /// The time that a player has to buffer at the start of any segment, over a network with exactly the declared rate of
+    /// the representation, so that every segment is complete when it begins to play. Rounded up to a millisecond.
+    private static func bufferTime(_ presentation: Presentation, targetDuration: Int) -> Rational {
+        let needs = presentation.renditions.map { rendition in
+            let rate = Double(HLSPlaylist.peakRate(of: rendition.segments, targetDuration: targetDuration))
+            var (need, backlog) = (0.0, 0.0)
+            for segment in rendition.segments where rate > 0 {
+                // The worst start is the segment from which the network falls behind the most.
+                backlog = max(backlog, 0) + Double(segment.bytes * 8) / rate
+                need = max(need, backlog)
+                backlog -= segment.duration.doubleValue
+            }
+            return need
+        }
+        return Rational(Int64(((needs.max() ?? 0) * 1000 - 0.001).rounded(.up)), 1000)
+    }
+
+    private static func profile(_ presentation: Presentation) -> String {
+        let renditions = presentation.renditions
+        if !renditions.isEmpty, renditions.allSatisfy({ $0.file != nil }) { return "on-demand" }
+        return renditions.allSatisfy { $0.file == nil && $0.onlyAttempt != nil } ? "live" : "main"
+    }
+
+    /// What holds for all segments of a set: in one file they are subsegments.
+    private static func alignment(_ rendition: (any MeasuredRendition)?) -> [(String, String)] {
+        rendition?.file == nil
+            ? [("segmentAlignment", "true"), ("startWithSAP", "1")]
+            : [("subsegmentAlignment", "true"), ("subsegmentStartsWithSAP", "1")]
+    }
+
+    private static func role(_ value: String) -> Element {
+        Element("Role", [("schemeIdUri", "urn:mpeg:dash:role:2011"), ("value", value)])
+    }
+
+    /// - Parameter isOnlyOne: Whether there is no other set of video, so that players need no role.
+    private static func videoSet(
+        _ renditions: [VideoRendition], id: Int, isOnlyOne: Bool, targetDuration: Int
+    ) -> Element {
         let sizes = renditions.map(\.rung.size)
         let largest = sizes.max { $0.pixels < $1.pixels } ?? FrameSize(width: 1, height: 1)
         let aspect = Rational(Int64(largest.width), Int64(largest.height))
         var set = Element(
             "AdaptationSet",
-            [
-                ("id", "0"),
-                ("contentType", "video"),
-                ("mimeType", "video/mp4"),
-                ("segmentAlignment", "true"),
-                ("startWithSAP", "1"),
+            [("id", String(id)), ("contentType", "video"), ("mimeType", "video/mp4")] + alignment(renditions.first) + [
                 ("par", "\(aspect.num):\(aspect.den)"),
                 ("maxWidth", String(sizes.map(\.width).max() ?? 0)),
                 ("maxHeight", String(sizes.map(\.height).max() ?? 0)),
                 ("maxFrameRate", fraction(renditions.map(\.frameRate).max() ?? .zero)),
             ])
-        set.children = renditions.map { rendition in
+        // The schema fixes the order of the children.
+        if let rendition = renditions.first, rendition.rung.dynamicRange != .sdr {
+            set.children += colorDescriptors(rendition.color)
+        }
+        if !isOnlyOne { set.children.append(role("main")) }
+        set.children += renditions.map { rendition in
             let rate = HLSPlaylist.peakRate(of: rendition.segments, targetDuration: targetDuration)
             var representation = Element(
                 "Representation",
@@ -66,17 +106,29 @@ enum DASHManifest {
                     ("frameRate", fraction(rendition.frameRate)),
                     ("sar", "1:1"),
                 ])
-            representation.children = [segmentInformation(rendition)]
+            representation.children = segmentInformation(rendition)
             return representation
         }
         return set
     }
 
+    /// The code points of ISO/IEC 23091-2, by which players find video that their screen can show.
+    private static func colorDescriptors(_ color: ColorDescription) -> [Element] {
+        [
+            ("ColourPrimaries", color.primaries), ("TransferCharacteristics", color.transfer),
+            ("MatrixCoefficients", color.matrix),
+        ].map { name, value in
+            Element(
+                "SupplementalProperty",
+                [("schemeIdUri", "urn:mpeg:mpegB:cicp:\(name)"), ("value", String(value))])
+        }
+    }
+
+    /// - Parameter renditions: The rates of one track in one format.
     private static func audioSet(
-        _ rendition: AudioRendition, id: Int, isMain: Bool, targetDuration: Int
+        _ renditions: [AudioRendition], id: Int, isDefault: Bool, targetDuration: Int
     ) -> Element {
-        let track = rendition.track
-        let rate = HLSPlaylist.peakRate(of: rendition.segments, targetDuration: targetDuration)
+        guard let track = renditions.first?.track else { return Element("AdaptationSet", []) }
         var set = Element(
             "AdaptationSet",
             [
@@ -84,31 +136,30 @@ enum DASHManifest {
                 ("contentType", "audio"),
                 ("mimeType", "audio/mp4"),
                 ("lang", LanguageTag(track.language).text),
-                ("segmentAlignment", "true"),
-                ("startWithSAP", "1"),
-            ])
-        var representation = Element(
-            "Representation",
-            [
-                ("id", track.id),
-                ("bandwidth", String(rate)),
-                ("codecs", rendition.codec),
-                ("audioSamplingRate", String(AudioPlan.sampleRate)),
-            ])
-        representation.children = [segmentInformation(rendition)]
+            ] + alignment(renditions.first))
         // The schema fixes the order of the children.
-        set.children.append(
-            Element(
-                "AudioChannelConfiguration",
-                [
-                    ("schemeIdUri", "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"),
-                    ("value", String(track.channels)),
-                ]))
+        set.children.append(channelConfiguration(track))
         let label = HLSPlaylist.printable(track.title ?? "")
         if !label.isEmpty { set.children.append(Element("Label", [], content: label)) }
-        set.children.append(
-            Element("Role", [("schemeIdUri", "urn:mpeg:dash:role:2011"), ("value", isMain ? "main" : "alternate")]))
-        set.children.append(representation)
+        if track.role == .description {
+            set.children.append(
+                Element(
+                    "Accessibility", [("schemeIdUri", "urn:tva:metadata:cs:AudioPurposeCS:2007"), ("value", "1")]))
+        }
+        set.children.append(role(track.dashRole(isDefault: isDefault)))
+        set.children += renditions.map { rendition in
+            let rate = HLSPlaylist.peakRate(of: rendition.segments, targetDuration: targetDuration)
+            var representation = Element(
+                "Representation",
+                [
+                    ("id", rendition.track.id),
+                    ("bandwidth", String(rate)),
+                    ("codecs", rendition.codec),
+                    ("audioSamplingRate", String(AudioPlan.sampleRate)),
+                ])
+            representation.children = segmentInformation(rendition)
+            return representation
+        }
         return set
     }
 
@@ -146,12 +197,70 @@ enum DASHManifest {
         return set
     }
 
-    private static func segmentInformation(_ rendition: any MeasuredRendition) -> Element {
-        rendition.hasPlainNames ? segmentTemplate(rendition) : segmentList(rendition)
+    /// Makes the set of a text track, which is one file. Players show the main track of a language, or none.
+    private static func textSet(_ rendition: TextRendition, id: Int) -> Element {
+        let track = rendition.track
+        var set = Element(
+            "AdaptationSet",
+            [
+                ("id", String(id)), ("contentType", "text"), ("mimeType", "text/vtt"),
+                ("lang", LanguageTag(track.language).text),
+            ])
+        // The schema fixes the order of the children.
+        let label = HLSPlaylist.printable(track.title ?? "")
+        if !label.isEmpty { set.children.append(Element("Label", [], content: label)) }
+        if track.role == .captions {
+            // For people who do not hear well.
+            set.children.append(
+                Element(
+                    "Accessibility", [("schemeIdUri", "urn:tva:metadata:cs:AudioPurposeCS:2007"), ("value", "2")]))
+        }
+        set.children.append(role(track.dashRole))
+        if track.isDefault { set.children.append(role("main")) }
+        let seconds = track.duration > .zero ? track.duration : Rational(1)
+        var representation = Element(
+            "Representation",
+            [
+                ("id", track.id),
+                ("bandwidth", String(max(1, (Rational(Int64(rendition.wholeBytes) * 8) / seconds).ceil))),
+            ])
+        representation.children = [Element("BaseURL", [], content: track.wholeKey.rawValue)]
+        set.children.append(representation)
+        return set
     }
 
-    private static func segmentTemplate(_ rendition: any MeasuredRendition) -> Element {
-        let names = OutputLayout.dashTemplates(rendition.keys.kind)
+    /// Dolby's codecs have a scheme of their own, whose value is a mask of speakers (ETSI TS 102 366, I.1.2.1).
+    private static func channelConfiguration(_ track: AudioPlan) -> Element {
+        let value =
+            switch track.codec {
+            case .aac, .opus: ("urn:mpeg:dash:23003:3:audio_channel_configuration:2011", String(track.channels))
+            case .ac3, .eac3:
+                (
+                    "tag:dolby.com,2014:dash:audio_channel_configuration:2011",
+                    [1: "4000", 2: "A000"][track.channels] ?? "F801"
+                )
+            }
+        return Element("AudioChannelConfiguration", [("schemeIdUri", value.0), ("value", value.1)])
+    }
+
+    private static func segmentInformation(_ rendition: any MeasuredRendition) -> [Element] {
+        if let file = rendition.file { return segmentBase(rendition, file) }
+        return [rendition.onlyAttempt.map { segmentTemplate(rendition, attempt: $0) } ?? segmentList(rendition)]
+    }
+
+    private static func segmentBase(_ rendition: any MeasuredRendition, _ file: SingleFile) -> [Element] {
+        var base = Element(
+            "SegmentBase",
+            [
+                ("timescale", String(rendition.timescale)),
+                ("indexRange", "\(file.initBytes)-\(file.initBytes + file.indexBytes - 1)"),
+            ])
+        base.children = [Element("Initialization", [("range", "0-\(file.initBytes - 1)")])]
+        return [Element("BaseURL", [], content: file.key.rawValue), base]
+    }
+
+    private static func segmentTemplate(_ rendition: any MeasuredRendition, attempt: Int) -> Element {
+        let names = OutputLayout.dashTemplates(rendition.keys.kind, attempt: attempt)
         var template = Element(
             "SegmentTemplate",
             [
@@ -166,11 +275,12 @@ enum DASHManifest {
 
     private static func segmentList(_ rendition: any MeasuredRendition) -> Element {
         let keys = rendition.keys
-        var list = Element("SegmentList", [("timescale", String(rendition.timescale))])
+        // All segments but the last are equally long: only video is made in parts, and its grid is regular.
+        let ticks = runs(of: rendition.segments, timescale: rendition.timescale).first?.ticks ?? 1
+        var list = Element(
+            "SegmentList", [("timescale", String(rendition.timescale)), ("duration", String(ticks))])
         // The schema fixes the order of the children.
-        list.children = [
-            Element("Initialization", [("sourceURL", keys.initKey.rawValue)]), timeline(rendition),
-        ]
+        list.children = [Element("Initialization", [("sourceURL", keys.initKey.rawValue)])]
         list.children += rendition.segments.indices.map {
             Element("SegmentURL", [("media", keys.segmentKey($0).rawValue)])
         }

@@ -2,7 +2,8 @@ import ClairoCore
 import Foundation
 
 /// Parses a DASH manifest as a player would, for `clairo verify`. It supports what Clairo writes: one static period of
-/// SegmentTemplates or SegmentLists with a SegmentTimeline each. Anything else is an error with its line.
+/// SegmentTemplates with a SegmentTimeline, or SegmentLists with one or with a constant duration. Anything else is an
+/// error with its line.
 ///
 /// The XML is untrusted. A document type declaration is rejected, which excludes entities; only UTF-8 is accepted, so
 /// that none can hide in another encoding. Sizes and counts are limited, and arithmetic is checked for overflow. File
@@ -24,7 +25,7 @@ enum DASHParser {
             switch event {
             case .start(let name, let attributes): try reader.start(name, attributes)
             case .end: try reader.end()
-            case .text: break
+            case .text(let text): try reader.text(text)
             }
         }
         guard reader.hasPeriod else { throw DASHParseError(line: 1, reason: "no MPD with a Period") }
@@ -101,6 +102,8 @@ struct DASHDocument: Equatable {
     /// The value of mediaPresentationDuration in seconds.
     var duration = Rational.zero
     var profiles: [String] = []
+    /// The value of minBufferTime in seconds.
+    var minBufferTime: Rational?
     var adaptationSets: [DASHAdaptationSet] = []
 }
 
@@ -108,6 +111,7 @@ struct DASHDocument: Equatable {
 struct DASHAdaptationSet: Equatable {
     /// `video`, `audio` or `image`.
     var contentType: String
+    var id: String?
     var language: String?
     /// Values of the DASH role scheme, such as `main`.
     var roles: [String] = []
@@ -132,7 +136,21 @@ struct DASHRepresentation: Equatable {
     var timescale: Int64 = 1
     /// The name of the initialization segment, relative to the manifest; empty for images.
     var initialization = ""
+    /// The one file with the initialization segment and all segments, which an index in it describes. There are no
+    /// `segments` then.
+    var file: DASHFile?
+    /// The name of a file that is the whole representation, such as one of text, relative to the manifest.
+    var wholeFile: String?
     var segments: [DASHSegment] = []
+}
+
+/// The file of a representation that is addressed by SegmentBase.
+struct DASHFile: Equatable {
+    /// The name, relative to the manifest.
+    var name: String
+    var initialization: Range<Int64>
+    /// The place of the index (`sidx`).
+    var index: Range<Int64>
 }
 
 struct DASHSegment: Equatable {
@@ -153,6 +171,8 @@ private struct Addresses {
 
     var timescale: Int64
     var names: Names
+    /// The duration of all segments of a list but the last, in ticks; nil if there is a timeline.
+    var constantDuration: Int64?
     /// Runs of segments of equal duration, in ticks. They are expanded only after a representation's limits are
     /// checked.
     var runs: [(start: Int64, duration: Int64, count: Int64)] = []
@@ -169,6 +189,10 @@ private final class Reader {
     private var setAddresses: Addresses?
     private var representation: DASHRepresentation?
     private var addresses: Addresses?
+    /// What addresses the one file of the open representation.
+    private var baseURL: String?
+    private var indexRange: Range<Int64>?
+    private var initializationRange: Range<Int64>?
     private var ids: Set<String> = []
     /// The remaining limits for the whole document.
     private var segmentsLeft = DASHParser.maximumSegments
@@ -186,6 +210,7 @@ private final class Reader {
                 let duration = DASHParser.seconds(isoDuration: text)
             else { throw error("mediaPresentationDuration is missing or no duration") }
             document.duration = duration
+            document.minBufferTime = attributes["minBufferTime"].flatMap(DASHParser.seconds(isoDuration:))
             document.profiles = (attributes["profiles"] ?? "").split(separator: ",").map {
                 $0.trimmingCharacters(in: .whitespaces)
             }
@@ -194,11 +219,11 @@ private final class Reader {
             hasPeriod = true
         case "MPD/BaseURL", "MPD/Period/BaseURL", "MPD/Period/SegmentTemplate", "MPD/Period/SegmentList",
             "MPD/Period/AdaptationSet/BaseURL", "MPD/Period/AdaptationSet/SegmentList",
-            "MPD/Period/AdaptationSet/Representation/BaseURL":
+            "MPD/Period/SegmentBase", "MPD/Period/AdaptationSet/SegmentBase":
             throw error("\(name) here is something that Clairo does not write and does not read")
         case "MPD/Period/AdaptationSet":
             let kind = attributes["contentType"] ?? attributes["mimeType"].map { String($0.prefix { $0 != "/" }) }
-            set = DASHAdaptationSet(contentType: kind ?? "", language: attributes["lang"])
+            set = DASHAdaptationSet(contentType: kind ?? "", id: attributes["id"], language: attributes["lang"])
         case "MPD/Period/AdaptationSet/Role":
             if attributes["schemeIdUri"] == "urn:mpeg:dash:role:2011" {
                 set?.roles.append(attributes["value"] ?? "")
@@ -215,6 +240,14 @@ private final class Reader {
             if attributes["schemeIdUri"] == "http://dashif.org/guidelines/thumbnail_tile" {
                 representation?.tiles = attributes["value"]
             }
+        case "MPD/Period/AdaptationSet/Representation/BaseURL":
+            guard baseURL == nil else { throw error("a second BaseURL") }
+            baseURL = ""
+        case "MPD/Period/AdaptationSet/Representation/SegmentBase":
+            guard indexRange == nil else { throw error("a second SegmentBase") }
+            indexRange = try byteRange(attributes, "indexRange")
+        case "MPD/Period/AdaptationSet/Representation/SegmentBase/Initialization":
+            initializationRange = try byteRange(attributes, "range")
         case "MPD/Period/AdaptationSet/Representation/SegmentTemplate":
             addresses = try readTemplate(attributes)
         case "MPD/Period/AdaptationSet/Representation/SegmentList":
@@ -238,6 +271,23 @@ private final class Reader {
         switch path.joined(separator: "/") {
         case "MPD/Period/AdaptationSet/Representation":
             guard var done = representation else { return }
+            defer { (baseURL, indexRange, initializationRange) = (nil, nil, nil) }
+            if let name = baseURL, isText, indexRange == nil, addresses == nil, !name.isEmpty {
+                done.wholeFile = name
+                set?.representations.append(done)
+                representation = nil
+                return
+            }
+            if let name = baseURL {
+                guard let indexRange, let initializationRange, !name.isEmpty, addresses == nil else {
+                    throw error("a BaseURL without SegmentBase and Initialization")
+                }
+                done.file = DASHFile(name: name, initialization: initializationRange, index: indexRange)
+                set?.representations.append(done)
+                representation = nil
+                return
+            }
+            guard indexRange == nil else { throw error("a SegmentBase without BaseURL") }
             guard let addresses = addresses ?? setAddresses else {
                 throw error("a Representation without SegmentTemplate or SegmentList")
             }
@@ -254,13 +304,30 @@ private final class Reader {
         }
     }
 
+    /// Takes the text of the element that is open.
+    func text(_ text: String) throws(DASHParseError) {
+        guard path.last == "BaseURL", let known = baseURL else { return }
+        baseURL = try charged((known + text).trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+
+    /// Reads `first-last`.
+    private func byteRange(_ attributes: [String: String], _ name: String) throws(DASHParseError) -> Range<Int64> {
+        let parts = (attributes[name] ?? "").split(separator: "-", omittingEmptySubsequences: false).map {
+            StrictNumber.integer($0)
+        }
+        guard parts.count == 2, let first = parts[0], let last = parts[1], first <= last, last < .max else {
+            throw error("\(name) is no range of bytes")
+        }
+        return first..<last + 1
+    }
+
     private func readRepresentation(_ attributes: [String: String]) throws(DASHParseError) -> DASHRepresentation {
         guard let id = attributes["id"], !id.isEmpty, !id.contains(where: \.isWhitespace) else {
             throw error("a Representation without an id, or with spaces in it")
         }
         guard ids.insert(id).inserted else { throw error("a second Representation with this id") }
-        // The type of images says it all.
-        guard let codecs = attributes["codecs"] ?? (isImage ? "" : nil) else { throw error("codecs is missing") }
+        // The type of images and of text says it all.
+        guard let codecs = attributes["codecs"] ?? (isImage || isText ? "" : nil) else { throw error("codecs is missing") }
         var result = DASHRepresentation(id: id, bandwidth: try number(attributes, "bandwidth", 1...), codecs: codecs)
         if attributes["width"] != nil { result.width = Int(try number(attributes, "width", 1...)) }
         if attributes["height"] != nil { result.height = Int(try number(attributes, "height", 1...)) }
@@ -281,6 +348,7 @@ private final class Reader {
         guard initialization != nil || isImage, let media = attributes["media"] else {
             throw error("a SegmentTemplate without initialization or media")
         }
+        guard attributes["duration"] == nil || isImage else { throw error("a SegmentTemplate with duration") }
         return try read(
             attributes,
             .template(
@@ -290,12 +358,14 @@ private final class Reader {
 
     private func readList(_ attributes: [String: String]) throws(DASHParseError) -> Addresses {
         guard addresses == nil else { throw error("a second SegmentList") }
-        return try read(attributes, .list(initialization: nil, media: []))
+        var list = try read(attributes, .list(initialization: nil, media: []))
+        if attributes["duration"] != nil { list.constantDuration = try number(attributes, "duration", 1...) }
+        return list
     }
 
     private func read(_ attributes: [String: String], _ names: Addresses.Names) throws(DASHParseError) -> Addresses {
-        guard attributes["duration"] == nil || isImage, attributes["presentationTimeOffset"] ?? "0" == "0" else {
-            throw error("segments with duration or presentationTimeOffset")
+        guard attributes["presentationTimeOffset"] ?? "0" == "0" else {
+            throw error("segments with presentationTimeOffset")
         }
         var addresses = Addresses(timescale: try number(attributes, "timescale", 1..., default: 1), names: names)
         if isImage {
@@ -309,6 +379,7 @@ private final class Reader {
         return addresses
     }
 
+    private var isText: Bool { self.set?.contentType == "text" }
     private var isImage: Bool { self.set?.contentType == "image" }
 
     private func appendToList(initialization: String) throws(DASHParseError) {
@@ -328,6 +399,7 @@ private final class Reader {
     /// Adds the segments of one `S` element.
     private func extend(_ addresses: inout Addresses?, _ attributes: [String: String]) throws(DASHParseError) {
         guard let end = addresses?.end else { return }
+        guard addresses?.constantDuration == nil else { throw error("a SegmentTimeline beside duration") }
         let start = try number(attributes, "t", 0..., default: end)
         let duration = try number(attributes, "d", 1...)
         let repeats = try number(attributes, "r", 0..., default: 0)
@@ -345,8 +417,9 @@ private final class Reader {
     private func resolve(
         _ addresses: Addresses, into representation: inout DASHRepresentation
     ) throws(DASHParseError) {
-        guard !addresses.runs.isEmpty else { throw error("no SegmentTimeline, or an empty one") }
         representation.timescale = addresses.timescale
+        if let duration = addresses.constantDuration { return try resolve(addresses, every: duration, &representation) }
+        guard !addresses.runs.isEmpty else { throw error("no SegmentTimeline, or an empty one") }
         switch addresses.names {
         case .template(let initialization, let media, let startNumber):
             if let initialization {
@@ -370,6 +443,27 @@ private final class Reader {
                 return name
             }
             guard names.next() == nil else { throw error("more SegmentURLs than segments") }
+        }
+    }
+
+    /// Resolves a list of equally long segments, the last of which ends with the period.
+    private func resolve(
+        _ addresses: Addresses, every duration: Int64, _ representation: inout DASHRepresentation
+    ) throws(DASHParseError) {
+        guard case .list(let initialization, let names) = addresses.names, !names.isEmpty else {
+            throw error("a SegmentList without segments")
+        }
+        guard let initialization else { throw error("a SegmentList without Initialization") }
+        guard names.count <= segmentsLeft else { throw tooManySegments }
+        segmentsLeft -= names.count
+        representation.initialization = initialization
+        for (index, name) in names.enumerated() {
+            let (ticks, overflow) = Int64(index).multipliedReportingOverflow(by: duration)
+            guard !overflow else { throw error("a time beyond 64 bits") }
+            let start = Rational(ticks, addresses.timescale)
+            var length = Rational(duration, addresses.timescale)
+            if index == names.count - 1, document.duration > start { length = min(length, document.duration - start) }
+            representation.segments.append(DASHSegment(name: name, start: start, duration: length))
         }
     }
 

@@ -3,8 +3,8 @@ internal import Foundation
 
 /// Reads the fragments that `FragmentWriter` wrote: the position and times of each sample.
 ///
-/// It supports Clairo's own layout only (one track, one `trun` per `moof` with all fields). Anything else is an error,
-/// never a trap, because the file may be damaged.
+/// It supports Clairo's own layout only (one track, one `trun` per `moof`, and in `tfhd` what `trun` does not say). Anything
+/// else is an error, never a trap, because the file may be damaged.
 enum FragmentReader {
     struct Fragment: Hashable, Sendable {
         /// The offset of the `moof` box in the segment.
@@ -48,6 +48,16 @@ enum FragmentReader {
 
     /// The contents of a `moof`, before the position of its `mdat` is known.
     private struct Run {
+        /// The samples of a run that says nothing of each sample, so that its length does not limit their number.
+        private static let mostSamples = 1 << 20
+
+        /// What `tfhd` says of all samples.
+        private struct Defaults {
+            var duration: UInt32?
+            var size: UInt32?
+            var flags: UInt32?
+        }
+
         var decodeTime: Int64 = 0
         var dataOffset = 0
         var entries: [Entry] = []
@@ -57,27 +67,58 @@ enum FragmentReader {
             while moof.remaining > 0 {
                 var (type, body) = try moof.box()
                 guard type == "traf" else { continue }
+                var defaults = Defaults()
                 while body.remaining > 0 {
                     var (type, field) = try body.box()
-                    if type == "tfdt" {
+                    switch type {
+                    case "tfhd": defaults = try Self.defaults(&field)
+                    case "tfdt":
                         _ = try field.u32()
                         decodeTime = Int64(clamping: try field.u64())
-                    } else if type == "trun" {
-                        guard try field.u32() == 0x0100_0F01 else { throw damaged("unknown trun layout") }
-                        let count = Int(try field.u32())
-                        dataOffset = Int(Int32(bitPattern: try field.u32()))
-                        guard count * 16 == field.remaining else { throw damaged("trun has the wrong length") }
-                        for _ in 0..<count {
-                            let duration = try field.u32()
-                            let size = Int(try field.u32())
-                            let isSync = try field.u32() & 0x0001_0000 == 0
-                            entries.append(
-                                Entry(
-                                    offset: 0, size: size, duration: duration,
-                                    compositionOffset: Int32(bitPattern: try field.u32()), isSync: isSync))
-                        }
+                    case "trun": try readSamples(&field, defaults)
+                    default: break
                     }
                 }
+            }
+        }
+
+        private static func defaults(_ tfhd: inout ByteReader) throws(ClairoError) -> Defaults {
+            let flags = try tfhd.u32()
+            // Without a base data offset or a description index.
+            guard flags & 0x3 == 0 else { throw damaged("unknown tfhd layout") }
+            _ = try tfhd.u32()
+            var defaults = Defaults()
+            if flags & 0x8 != 0 { defaults.duration = try tfhd.u32() }
+            if flags & 0x10 != 0 { defaults.size = try tfhd.u32() }
+            if flags & 0x20 != 0 { defaults.flags = try tfhd.u32() }
+            return defaults
+        }
+
+        private mutating func readSamples(_ trun: inout ByteReader, _ defaults: Defaults) throws(ClairoError) {
+            let flags = try trun.u32()
+            // Version 1 with a data offset, and no fields but the known ones.
+            guard flags & 0xFFFF_F0FA == 0x0100_0000, flags & 0x1 != 0 else { throw damaged("unknown trun layout") }
+            let count = Int(try trun.u32())
+            dataOffset = Int(Int32(bitPattern: try trun.u32()))
+            let firstFlags = try flags & 0x4 != 0 ? trun.u32() : nil
+            let sampleBytes = (flags >> 8 & 0xF).nonzeroBitCount * 4
+            guard count * sampleBytes == trun.remaining, sampleBytes > 0 || count <= Self.mostSamples else {
+                throw damaged("trun has the wrong length")
+            }
+            func field(_ bit: UInt32, _ common: UInt32?) throws(ClairoError) -> UInt32 {
+                if flags & bit != 0 { return try trun.u32() }
+                guard let common else { throw damaged("neither trun nor tfhd describes the samples") }
+                return common
+            }
+            for index in 0..<count {
+                let duration = try field(0x100, defaults.duration)
+                let size = Int(try field(0x200, defaults.size))
+                let own = try field(0x400, index == 0 ? firstFlags ?? defaults.flags : defaults.flags)
+                let offset = try field(0x800, 0)
+                entries.append(
+                    Entry(
+                        offset: 0, size: size, duration: duration, compositionOffset: Int32(bitPattern: offset),
+                        isSync: own & 0x0001_0000 == 0))
             }
         }
 

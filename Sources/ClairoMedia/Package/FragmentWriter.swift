@@ -16,11 +16,7 @@ enum FragmentWriter {
     /// Makes `init.mp4`: `ftyp` and a `moov` without samples.
     static func initSegment(_ track: TrackDescription) -> Data {
         var writer = BoxWriter()
-        writer.box("ftyp") { box in
-            box.text("iso6")
-            box.u32(0)
-            for brand in ["iso6", "cmfc", "mp41"] { box.text(brand) }
-        }
+        writeFileType(["iso6", "cmfc", "mp41"], to: &writer)
         writer.box("moov") { moov in
             writeMovieHeader(to: &moov, timescale: track.timescale, duration: 0, nextTrackID: 2)
             track.write(
@@ -37,6 +33,24 @@ enum FragmentWriter {
                 }
             }
         }
+        return writer.data
+    }
+
+    private static func writeFileType(_ brands: [String], to writer: inout BoxWriter) {
+        writer.box("ftyp") { box in
+            box.text("iso6")
+            box.u32(0)
+            for brand in brands { box.text(brand) }
+        }
+    }
+
+    /// An init segment of this writer as the front of a file that also has its segments. The brand `dash` says so
+    /// (ISO/IEC 23009-1, 6.3.5.2).
+    static func selfInitializing(_ initSegment: Data) -> Data {
+        var writer = BoxWriter()
+        writeFileType(["iso6", "cmfc", "dash", "mp41"], to: &writer)
+        let typeBytes = initSegment.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+        writer.bytes(initSegment.dropFirst(typeBytes))
         return writer.data
     }
 
@@ -69,7 +83,7 @@ enum FragmentWriter {
         writer.box("styp") { box in
             box.text("msdh")
             box.u32(0)
-            for brand in ["msdh", "msix", "cmfs"] { box.text(brand) }
+            for brand in ["msdh", "cmfs"] { box.text(brand) }
         }
         var time = decodeTime
         var sequence = firstSequence
@@ -81,31 +95,72 @@ enum FragmentWriter {
         return writer.data
     }
 
-    private static let syncFlags: UInt32 = 0x0200_0000
-    private static let nonSyncFlags: UInt32 = 0x0101_0000
+    /// The flags of a sample that depends on no other, and of one that depends on others (ISO/IEC 14496-12, 8.8.3.1).
+    private static func flags(_ sample: Sample) -> UInt32 { sample.isSync ? 0x0200_0000 : 0x0101_0000 }
+
+    /// What the samples of a fragment have in common, which `tfhd` says once, and what `trun` says of each of them.
+    private struct Layout {
+        var duration: UInt32?
+        var size: UInt32?
+        /// The flags of all samples, or of all but the first.
+        var flags: UInt32?
+        /// The flags of the first sample if they differ from those of the others.
+        var firstFlags: UInt32?
+        var hasOffsets: Bool
+
+        init(_ samples: [Sample]) {
+            duration = Self.common(samples.lazy.map(\.duration))
+            size = Self.common(samples.lazy.map { UInt32($0.data.count) })
+            flags = Self.common(samples.lazy.map(FragmentWriter.flags))
+            if flags == nil {
+                flags = Self.common(samples.dropFirst().lazy.map(FragmentWriter.flags))
+                if flags != nil { firstFlags = samples.first.map(FragmentWriter.flags) }
+            }
+            hasOffsets = samples.contains { $0.compositionOffset != 0 }
+        }
+
+        private static func common(_ values: some Collection<UInt32>) -> UInt32? {
+            guard let first = values.first, values.allSatisfy({ $0 == first }) else { return nil }
+            return first
+        }
+
+        /// default-base-is-moof, then the defaults that are present.
+        var headerFlags: UInt32 {
+            0x020000 | (duration == nil ? 0 : 0x8) | (size == nil ? 0 : 0x10) | (flags == nil ? 0 : 0x20)
+        }
+
+        /// The data offset, the flags of the first sample, then the fields that each sample has.
+        var runFlags: UInt32 {
+            0x1 | (firstFlags == nil ? 0 : 0x4) | (duration == nil ? 0x100 : 0) | (size == nil ? 0x200 : 0)
+                | (flags == nil ? 0x400 : 0) | (hasOffsets ? 0x800 : 0)
+        }
+    }
 
     private static func writeFragment(
         _ samples: [Sample], sequence: Int, decodeTime: Int64, to writer: inout BoxWriter
     ) {
         let start = writer.count
+        let layout = Layout(samples)
         var dataOffsetPosition = 0
         writer.box("moof") { moof in
             moof.fullBox("mfhd") { $0.u32(UInt32(clamping: sequence)) }
             moof.box("traf") { traf in
-                // default-base-is-moof
-                traf.fullBox("tfhd", flags: 0x020000) { $0.u32(1) }
+                traf.fullBox("tfhd", flags: layout.headerFlags) { tfhd in
+                    tfhd.u32(1)
+                    for value in [layout.duration, layout.size, layout.flags].compactMap({ $0 }) { tfhd.u32(value) }
+                }
                 traf.fullBox("tfdt", version: 1) { $0.u64(UInt64(decodeTime)) }
-                // Data offset; then for each sample duration, size, flags and, in version 1, a signed composition
-                // offset.
-                traf.fullBox("trun", version: 1, flags: 0x000F01) { trun in
+                // Composition offsets are signed in version 1.
+                traf.fullBox("trun", version: 1, flags: layout.runFlags) { trun in
                     trun.u32(UInt32(samples.count))
                     dataOffsetPosition = trun.count
                     trun.u32(0)
+                    if let flags = layout.firstFlags { trun.u32(flags) }
                     for sample in samples {
-                        trun.u32(sample.duration)
-                        trun.u32(UInt32(sample.data.count))
-                        trun.u32(sample.isSync ? syncFlags : nonSyncFlags)
-                        trun.i32(sample.compositionOffset)
+                        if layout.duration == nil { trun.u32(sample.duration) }
+                        if layout.size == nil { trun.u32(UInt32(sample.data.count)) }
+                        if layout.flags == nil { trun.u32(flags(sample)) }
+                        if layout.hasOffsets { trun.i32(sample.compositionOffset) }
                     }
                 }
             }

@@ -64,11 +64,12 @@ enum HLSParser {
         }
         if let pending { throw pending.line.error("EXT-X-STREAM-INF is not followed by a URI") }
         guard !master.variants.isEmpty else { throw HLSParseError(line: 1, text: "", reason: "no variant") }
-        let audioGroups = Set(master.media.filter { $0.type == "AUDIO" }.map(\.groupID))
+        let groups = Set(master.media.map { [$0.type, $0.groupID] })
         for variant in master.variants {
-            guard let group = variant.audioGroup else { continue }
-            guard audioGroups.contains(group) else {
-                throw HLSParseError(line: variant.line, text: group, reason: "no EXT-X-MEDIA defines this audio group")
+            for (type, group) in [("AUDIO", variant.audioGroup), ("SUBTITLES", variant.subtitlesGroup)] {
+                guard let group, !groups.contains([type, group]) else { continue }
+                throw HLSParseError(
+                    line: variant.line, text: group, reason: "no EXT-X-MEDIA defines this \(type.lowercased()) group")
             }
         }
         return master
@@ -128,14 +129,18 @@ enum HLSParser {
             case "#EXT-X-MAP":
                 guard playlist.segments.isEmpty else { throw line.error("must come before the first segment") }
                 let map = try attributes(line.onlyOnce(&once))
-                guard try map.quoted("BYTERANGE") == nil else { throw line.error("a part of a file as EXT-X-MAP") }
                 playlist.map = try map.required("URI", map.quoted("URI"))
+                if let text = try map.quoted("BYTERANGE") {
+                    let range = try rangeValue(text[...], line)
+                    guard range.offset == 0 else { throw line.error("EXT-X-MAP is not the front of a file") }
+                    playlist.mapLength = range.length
+                }
             case "#EXTINF":
                 guard duration == nil else { throw line.error("two EXTINF for one segment") }
                 duration = try extinf(line)
             case "#EXT-X-BYTERANGE":
                 guard range == nil else { throw line.error("two EXT-X-BYTERANGE for one segment") }
-                range = try rangeValue(line)
+                range = try rangeValue(line.value(), line)
             default:
                 break
             }
@@ -157,9 +162,9 @@ enum HLSParser {
     }
 
     private static func rangeValue(
-        _ line: Line
+        _ text: Substring, _ line: Line
     ) throws(HLSParseError) -> (length: Int64, offset: Int64?, line: Line) {
-        let parts = try line.value().split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
         guard let length = StrictNumber.integer(parts[0]), length > 0 else { throw line.error("not length@offset") }
         guard parts.count == 2 else { return (length, nil, line) }
         guard let offset = StrictNumber.integer(parts[1]) else { throw line.error("not length@offset") }
@@ -330,6 +335,8 @@ struct HLSMedia: Equatable {
     var isDefault: Bool
     var isAutoselect: Bool
     var channels: String?
+    var characteristics: String?
+    var isForced: Bool
     var uri: String?
     var line: Int
 
@@ -344,6 +351,8 @@ struct HLSMedia: Equatable {
         isDefault = try attributes.flag("DEFAULT")
         isAutoselect = try attributes.flag("AUTOSELECT")
         channels = try attributes.quoted("CHANNELS")
+        characteristics = try attributes.quoted("CHARACTERISTICS")
+        isForced = try attributes.flag("FORCED")
         uri = try attributes.quoted("URI")
         line = attributes.line.number
         // RFC 8216, 4.3.4.1.
@@ -362,6 +371,7 @@ struct HLSVariant: Equatable {
     var frameRate: Rational?
     var videoRange: String?
     var audioGroup: String?
+    var subtitlesGroup: String?
     var line: Int
 
     init(_ attributes: HLSAttributes, uri: String) throws(HLSParseError) {
@@ -373,6 +383,7 @@ struct HLSVariant: Equatable {
         frameRate = try attributes.frameRate()
         videoRange = try attributes.enumerated("VIDEO-RANGE")
         audioGroup = try attributes.quoted("AUDIO")
+        subtitlesGroup = try attributes.quoted("SUBTITLES")
         line = attributes.line.number
     }
 }
@@ -433,6 +444,8 @@ struct HLSMediaPlaylist: Equatable {
     var hasEndList = false
     /// URI of the initialization segment.
     var map: String?
+    /// The size of the initialization segment at the front of a file that has more; nil for the whole file.
+    var mapLength: Int64?
     var segments: [HLSSegment] = []
 }
 

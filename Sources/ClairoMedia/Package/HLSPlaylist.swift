@@ -9,83 +9,148 @@ import ClairoCore
 /// relative. Rates are measured on the written segments, so players never underestimate them. Titles and languages are
 /// untrusted: every quoted string passes through `quoted`.
 enum HLSPlaylist {
-    /// The group of all audio renditions.
-    private static let audioGroup = "audio"
-
     /// The target rate of the default variant, for an unknown network, from Apple's guidelines: 2000 kbit/s.
     private static let defaultRate: Int64 = 2_000_000
 
     // MARK: Multivariant playlist
 
-    /// Makes the multivariant playlist: the default variant first, then the others from the largest to the smallest.
+    /// Makes the multivariant playlist: one variant for each rung and audio group. The default variant is first; the others
+    /// follow group by group, from the largest to the smallest.
     static func master(_ presentation: Presentation) -> String {
         let target = targetDuration(of: presentation)
-        let audio = presentation.audio
+        let groups = presentation.audioGroups
         // A single audio track without video offers no choice and needs no group.
-        let hasGroup = !audio.isEmpty && (!presentation.video.isEmpty || audio.count > 1)
+        let hasGroups = !groups.isEmpty && (!presentation.video.isEmpty || presentation.audio.count > 1)
         var lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
-        if hasGroup { lines += audioGroupLines(audio) }
+        if hasGroups { lines += audioGroupLines(groups) }
+        lines += textGroupLines(presentation.text)
+        let subtitles = presentation.text.isEmpty ? [] : ["SUBTITLES=\(quoted(textGroup))"]
 
-        let audioPeak = audio.map { peakRate(of: $0.segments, targetDuration: target) }.max() ?? 0
-        let audioAverage = audio.map(\.segments.averageRate).max() ?? 0
-        let audioCodecs = audio.map(\.codec)
-        for rendition in defaultFirst(presentation.video) {
-            let segments = rendition.segments
-            var attributes = [
-                "BANDWIDTH=\(peakRate(of: segments, targetDuration: target) + audioPeak)",
-                "AVERAGE-BANDWIDTH=\(segments.averageRate + audioAverage)",
-                "CODECS=\(codecs([rendition.codec] + audioCodecs))",
-                "RESOLUTION=\(rendition.rung.size)",
-                "FRAME-RATE=\(decimal(rendition.frameRate, places: 3))",
-                "VIDEO-RANGE=\(rendition.videoRange)",
-            ]
-            if hasGroup { attributes.append("AUDIO=\(quoted(audioGroup))") }
-            attributes.append("CLOSED-CAPTIONS=NONE")
-            lines.append("#EXT-X-STREAM-INF:" + attributes.joined(separator: ","))
-            lines.append(rendition.rung.playlistKey.rawValue)
-        }
-        if presentation.video.isEmpty, let track = audio.first?.track {
-            var attributes = [
-                "BANDWIDTH=\(audioPeak)", "AVERAGE-BANDWIDTH=\(audioAverage)", "CODECS=\(codecs(audioCodecs))",
-            ]
-            if hasGroup { attributes.append("AUDIO=\(quoted(audioGroup))") }
-            lines.append("#EXT-X-STREAM-INF:" + attributes.joined(separator: ","))
-            lines.append(track.playlistKey.rawValue)
+        let video = defaultFirst(presentation.video)
+        if video.isEmpty {
+            for group in groups {
+                lines += variant(nil, group, hasGroups: hasGroups, also: subtitles, targetDuration: target)
+            }
+        } else if groups.isEmpty {
+            for rendition in video {
+                lines += variant(rendition, nil, hasGroups: false, also: subtitles, targetDuration: target)
+            }
+        } else {
+            let combinations = video.map { rendition in
+                (rendition, presentation.audioGroups(of: rendition, among: groups))
+            }
+            for index in 0..<(combinations.map(\.1.count).max() ?? 0) {
+                for (rendition, groups) in combinations where index < groups.count {
+                    lines += variant(
+                        rendition, groups[index], hasGroups: true, also: subtitles, targetDuration: target)
+                }
+            }
         }
         lines += presentation.video.compactMap(iframeStreamLine)
         lines += presentation.images.map(imageStreamLine)
         return text(lines)
     }
 
-    private static func audioGroupLines(_ audio: [AudioRendition]) -> [String] {
+    /// The lines of a variant: a rung with a group of audio, or one of both.
+    private static func variant(
+        _ video: VideoRendition?, _ audio: AudioGroup?, hasGroups: Bool, also others: [String], targetDuration: Int
+    ) -> [String] {
+        guard let key = video?.rung.playlistKey ?? audio?.members.first?.track.playlistKey else { return [] }
+        let peak = video.map { peakRate(of: $0.segments, targetDuration: targetDuration) } ?? 0
+        let average = video?.segments.averageRate ?? 0
+        var attributes = [
+            "BANDWIDTH=\(peak + (audio?.peakRate(targetDuration: targetDuration) ?? 0))",
+            "AVERAGE-BANDWIDTH=\(average + (audio?.averageRate ?? 0))",
+            "CODECS=\(codecs([video?.codec].compactMap { $0 } + (audio?.codecs ?? [])))",
+        ]
+        if let video {
+            attributes += [
+                "RESOLUTION=\(video.rung.size)",
+                "FRAME-RATE=\(decimal(video.frameRate, places: 3))",
+                "VIDEO-RANGE=\(video.videoRange)",
+            ]
+        }
+        if let audio, hasGroups { attributes.append("AUDIO=\(quoted(audio.id))") }
+        attributes += others
+        if video != nil { attributes.append("CLOSED-CAPTIONS=NONE") }
+        return ["#EXT-X-STREAM-INF:" + attributes.joined(separator: ","), key.rawValue]
+    }
+
+    private static func audioGroupLines(_ groups: [AudioGroup]) -> [String] {
+        groups.flatMap { group -> [String] in
+            // The same track has the same name in every group.
+            var names: Set<String> = []
+            var selectable: Set<[String]> = []
+            return group.members.enumerated().map { index, rendition in
+                let track = rendition.track
+                let language = LanguageTag(track.language)
+                // The viewer, not the player, selects a commentary or a second track of a language: RFC 8216bis requires
+                // that members with AUTOSELECT are distinct.
+                let isDistinct = selectable.insert([language.text, track.hlsCharacteristics ?? ""]).inserted
+                let isSelectable = isDistinct && (index == 0 || track.role != .commentary)
+                var attributes = [
+                    "TYPE=AUDIO",
+                    "GROUP-ID=\(quoted(group.id))",
+                    "NAME=\(quoted(unusedName(track.title, or: language.name ?? "Audio", among: &names)))",
+                    "LANGUAGE=\(quoted(language.text))",
+                    "DEFAULT=\(index == 0 ? "YES" : "NO")",
+                    "AUTOSELECT=\(isSelectable ? "YES" : "NO")",
+                ]
+                if let characteristics = track.hlsCharacteristics {
+                    attributes.append("CHARACTERISTICS=\(quoted(characteristics))")
+                }
+                attributes += [
+                    "CHANNELS=\(quoted(String(track.channels)))",
+                    "URI=\(quoted(track.playlistKey.rawValue))",
+                ]
+                return "#EXT-X-MEDIA:" + attributes.joined(separator: ",")
+            }
+        }
+    }
+
+    /// The group of all text tracks.
+    private static let textGroup = "text"
+
+    private static func textGroupLines(_ text: [TextRendition]) -> [String] {
         var names: Set<String> = []
-        var languages: Set<String> = []
-        return audio.enumerated().map { index, rendition in
+        var selectable: Set<[String]> = []
+        return text.map { rendition in
             let track = rendition.track
             let language = LanguageTag(track.language)
-            // The viewer, not the player, selects a second track of a language, such as a commentary: RFC 8216bis
-            // requires AUTOSELECT members to be distinct.
-            let isFirstOfLanguage = languages.insert(language.text).inserted
-            let attributes = [
-                "TYPE=AUDIO",
-                "GROUP-ID=\(quoted(audioGroup))",
-                "NAME=\(quoted(unusedName(for: track, language, among: &names)))",
+            let isForced = track.role == .forced
+            let name = (language.name ?? "Subtitles") + (track.role.flatMap { roleNames[$0] } ?? "")
+            let characteristics = track.role == .captions ? captionCharacteristics : nil
+            let isDistinct = selectable.insert([language.text, characteristics ?? "", isForced ? "forced" : ""]).inserted
+            // A player selects by language, and the viewer a commentary.
+            let isSelectable = track.isDefault || isDistinct && track.role != .commentary
+            var attributes = [
+                "TYPE=SUBTITLES",
+                "GROUP-ID=\(quoted(textGroup))",
+                "NAME=\(quoted(unusedName(track.title, or: name, among: &names)))",
                 "LANGUAGE=\(quoted(language.text))",
-                "DEFAULT=\(index == 0 ? "YES" : "NO")",
-                "AUTOSELECT=\(isFirstOfLanguage ? "YES" : "NO")",
-                "CHANNELS=\(quoted(String(track.channels)))",
-                "URI=\(quoted(track.playlistKey.rawValue))",
+                "DEFAULT=\(track.isDefault ? "YES" : "NO")",
+                "AUTOSELECT=\(isSelectable ? "YES" : "NO")",
+                "FORCED=\(isForced ? "YES" : "NO")",
             ]
+            if let characteristics { attributes.append("CHARACTERISTICS=\(quoted(characteristics))") }
+            attributes.append("URI=\(quoted(track.playlistKey.rawValue))")
             return "#EXT-X-MEDIA:" + attributes.joined(separator: ",")
         }
     }
 
-    /// Returns the track's title or the name of its language, made unique, because NAME must be unique within a group.
-    private static func unusedName(
-        for track: AudioPlan, _ language: LanguageTag, among names: inout Set<String>
-    ) -> String {
-        let title = printable(track.title ?? "")
-        let name = title.isEmpty ? language.name : title
+    /// What distinguishes tracks of the same language in a menu.
+    private static let roleNames: [TrackRole: String] = [
+        .captions: " (SDH)", .forced: " (forced)", .commentary: " (commentary)", .description: " (description)",
+    ]
+
+    /// Apple's rule 4.5.
+    private static let captionCharacteristics =
+        "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
+
+    /// Returns a track's title or its name, made unique, because NAME must be unique within a group.
+    private static func unusedName(_ title: String?, or name: String, among names: inout Set<String>) -> String {
+        let title = printable(title ?? "")
+        let name = title.isEmpty ? name : title
         var candidate = name
         var number = 1
         while !names.insert(candidate).inserted {
@@ -109,10 +174,15 @@ enum HLSPlaylist {
         return "#EXT-X-I-FRAME-STREAM-INF:" + attributes.joined(separator: ",")
     }
 
-    /// Moves the rung with the average rate nearest to `defaultRate` to the front.
+    /// Moves the rung with the average rate nearest to `defaultRate` to the front, of those in H.264 and SDR if there are
+    /// any, which every player can begin with.
     private static func defaultFirst(_ video: [VideoRendition]) -> [VideoRendition] {
-        let distances = video.map { abs($0.segments.averageRate - defaultRate) }
-        guard let nearest = distances.indices.min(by: { distances[$0] < distances[$1] }) else { return [] }
+        let common = video.indices.filter { video[$0].rung.codec == .h264 && video[$0].rung.dynamicRange == .sdr }
+        func distance(_ index: Int) -> Int64 { abs(video[index].segments.averageRate - defaultRate) }
+        guard
+            let nearest = (common.isEmpty ? Array(video.indices) : common)
+                .min(by: { distance($0) < distance($1) })
+        else { return [] }
         return [video[nearest]] + video.indices.filter { $0 != nearest }.map { video[$0] }
     }
 
@@ -122,19 +192,22 @@ enum HLSPlaylist {
     /// - Parameters:
     ///   - targetDuration: The target duration in seconds, the same for all renditions: see `targetDuration(of:)`.
     ///   - initName: The name of the init segment, relative to the playlist; nil for text, which has none.
+    ///   - file: The one file of the rendition, which both names are the name of; nil if segments have files of their own.
     ///   - fileName: Returns the name of a segment, relative to the playlist, from its index.
     static func media(
-        segments: [MeasuredSegment], targetDuration: Int, initName: String?, fileName: (Int) -> String
+        segments: [MeasuredSegment], targetDuration: Int, initName: String?, file: SingleFile? = nil,
+        fileName: (Int) -> String
     ) -> String {
         // Numbers start at 1, as in file names and in the DASH manifest, so that a player's log matches the file.
         var lines = [
             "#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:\(targetDuration)", "#EXT-X-MEDIA-SEQUENCE:1",
             "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS",
         ]
-        if let initName { lines.append("#EXT-X-MAP:URI=\(quoted(initName))") }
+        if let initName { lines.append(map(initName, file)) }
         var clock = MicrosecondClock()
         for (index, segment) in segments.enumerated() {
             lines.append("#EXTINF:\(clock.advance(by: segment.duration)),")
+            if let range = file?.segments[index] { lines.append("#EXT-X-BYTERANGE:\(range.count)@\(range.lowerBound)") }
             lines.append(fileName(index))
         }
         lines.append("#EXT-X-ENDLIST")
@@ -143,22 +216,29 @@ enum HLSPlaylist {
 
     /// Makes the I-frame playlist of one rung: each key frame is a byte range of its segment and is shown until the
     /// next.
-    static func iframes(segments: [MeasuredSegment], initName: String, fileName: (Int) -> String) -> String {
+    static func iframes(
+        segments: [MeasuredSegment], initName: String, file: SingleFile? = nil, fileName: (Int) -> String
+    ) -> String {
         var lines = [
             "#EXTM3U", "#EXT-X-VERSION:7",
             "#EXT-X-TARGETDURATION:\(targetDuration(of: keyFrames(of: segments)))", "#EXT-X-MEDIA-SEQUENCE:1",
-            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-I-FRAMES-ONLY", "#EXT-X-MAP:URI=\(quoted(initName))",
+            "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-I-FRAMES-ONLY", map(initName, file),
         ]
         var clock = MicrosecondClock()
         for (index, segment) in segments.enumerated() {
             for frame in segment.keyFrames {
                 lines.append("#EXTINF:\(clock.advance(by: frame.duration)),")
-                lines.append("#EXT-X-BYTERANGE:\(frame.length)@\(frame.offset)")
+                let offset = file?.offset(of: frame.offset, inSegment: index) ?? frame.offset
+                lines.append("#EXT-X-BYTERANGE:\(frame.length)@\(offset)")
                 lines.append(fileName(index))
             }
         }
         lines.append("#EXT-X-ENDLIST")
         return text(lines)
+    }
+
+    private static func map(_ name: String, _ file: SingleFile?) -> String {
+        "#EXT-X-MAP:URI=\(quoted(name))" + (file.map { ",BYTERANGE=\"\($0.initBytes)@0\"" } ?? "")
     }
 
     // MARK: Images
@@ -299,8 +379,8 @@ private struct MicrosecondClock {
 /// is not a tag becomes `und`.
 struct LanguageTag {
     let text: String
-    /// The language's own name for a common language, otherwise the tag; `Audio` if the language is unknown.
-    let name: String
+    /// The language's own name for a common language, otherwise the tag; nil if the language is unknown.
+    let name: String?
 
     init(_ code: String) {
         let subtags = code.split(omittingEmptySubsequences: false) { $0 == "-" || $0 == "_" }
@@ -310,7 +390,7 @@ struct LanguageTag {
         guard isWellFormed, code.utf8.count <= 35, let first = subtags.first?.lowercased(),
             (2...3).contains(first.count), first.allSatisfy(\.isLetter), first != "und"
         else {
-            (text, name) = ("und", "Audio")
+            (text, name) = ("und", nil)
             return
         }
         let known = Self.common.first { $0.codes.contains(first) }

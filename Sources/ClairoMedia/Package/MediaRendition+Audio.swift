@@ -20,8 +20,8 @@ extension AudioPlan: MediaRendition {
         guard fragments.reduce(0, { $0 + $1.samples.count }) == packets.count,
             fragments.isGapless(from: Int64(packets.lowerBound * frameSamples))
         else { throw FragmentReader.damaged("\(segmentKey(index)) does not hold access units \(packets)") }
-        // Priming is not presented.
-        let presented = packets.count * frameSamples - (index == 0 ? self.priming : 0)
+        // The delay is not presented.
+        let presented = packets.count * frameSamples - (index == 0 ? delay : 0)
         return MeasuredSegment(duration: Rational(Int64(presented), timescale), bytes: bytes)
     }
 
@@ -30,7 +30,7 @@ extension AudioPlan: MediaRendition {
         let (key, first) = (segmentKey(index), packets(ofSegment: index).lowerBound)
         let samples = fragments.flatMap(\.samples)
         return stride(from: 0, to: samples.count, by: 24).map { start in
-            let time = (first + start) * frameSamples - priming
+            let time = (first + start) * frameSamples - delay
             return ProgressiveMP4.Chunk(
                 segment: key, samples: Array(samples[start..<min(start + 24, samples.count)]),
                 time: Double(time) / Double(timescale))
@@ -51,7 +51,8 @@ extension AudioPlan: MediaRendition {
     func problem(
         ofSegment index: Int, in data: Data, interrupt: Interrupt, onFrame: () throws -> Void
     ) throws -> String? {
-        try AudioContent(data, codec: codec, interrupt: interrupt, onFrame: onFrame).problem(packets: packets(ofSegment: index))
+        try AudioContent(data, codec: codec, interrupt: interrupt, onFrame: onFrame)
+            .problem(packets: packets(ofSegment: index), delay: delay)
     }
 
     func decode(with verifier: Verifier, _ checks: inout Checks) throws -> CheckedRendition? {

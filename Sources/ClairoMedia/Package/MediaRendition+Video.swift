@@ -55,8 +55,8 @@ extension PlannedRung: MediaRendition {
     func add(to presentation: inout Presentation, codec: String, initBytes: Int, segments: [MeasuredSegment]) {
         presentation.video.append(
             VideoRendition(
-                rung: rung, codec: codec, frameRate: grid.frameRate, videoRange: rung.dynamicRange.videoRange, timescale: timescale,
-                initBytes: initBytes, segments: segments))
+                rung: rung, codec: codec, frameRate: grid.frameRate, videoRange: rung.dynamicRange.videoRange,
+                timescale: timescale, color: video.color(of: rung), initBytes: initBytes, segments: segments))
     }
 
     func problem(

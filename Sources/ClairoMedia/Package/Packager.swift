@@ -23,6 +23,8 @@ struct Packager {
     private struct Measured {
         var initSegment: Data
         var segments: [MeasuredSegment] = []
+        /// The bytes of each segment before its first fragment.
+        var typeBytes: [Int] = []
         var chunks: [ProgressiveMP4.Chunk] = []
         var files: [FileRecord] = []
     }
@@ -41,6 +43,9 @@ struct Packager {
             rendition.add(
                 to: &presentation, codec: try rendition.codecString(initSegment: measured.initSegment),
                 initBytes: measured.initSegment.count, segments: measured.segments)
+            if plan.publishesSingleFiles {
+                presentation.place(rendition.folder, in: try writeSingleFile(rendition, measured, files: &files))
+            }
             guard plan.settings.formats.contains(.mp4) else { continue }
             let track = try progressiveTrack(rendition, measured)
             switch rendition.kind {
@@ -55,7 +60,7 @@ struct Packager {
         for track in plan.text ?? [] {
             let (whole, wholeRecord) = try read(track.wholeKey)
             let segments = try track.segmentKeys.map(read)
-            files += [wholeRecord] + (plan.publishesSegments ? segments.map(\.1) : [])
+            files += [wholeRecord] + (plan.publishesStreams ? segments.map(\.1) : [])
             presentation.text.append(try track.measure(whole: whole, segments: segments.map(\.0)))
         }
         if let made = try images?.finish() {
@@ -95,6 +100,7 @@ struct Packager {
             let fragments = try FragmentReader.fragments(of: data)
             result.segments.append(
                 try rendition.measure(fragments, bytes: data.count, index: index, priming: priming))
+            result.typeBytes.append(fragments.first?.offset ?? 0)
             result.chunks += rendition.progressiveChunks(fragments, index: index)
             try images?.add(initSegment: initSegment, segment: data, index: index)
         }
@@ -110,6 +116,19 @@ struct Packager {
     private func put(_ data: Data, _ key: ObjectKey) throws -> FileRecord {
         try store.put(data, at: key)
         return record(key, data)
+    }
+
+    private func writeSingleFile(
+        _ rendition: any MediaRendition, _ measured: Measured, files: inout [FileRecord]
+    ) throws -> SingleFile {
+        try control.checkCancellation()
+        var checksum = Checksum.Running()
+        let file = try SingleFileWriter(
+            rendition: rendition, initSegment: measured.initSegment, segments: measured.segments,
+            typeBytes: measured.typeBytes
+        ).write(in: store) { checksum.update($0) }
+        files.append(FileRecord(key: file.key.rawValue, bytes: checksum.bytes, sha256: checksum.finish()))
+        return file
     }
 
     private func progressiveTrack(
@@ -134,14 +153,18 @@ struct Packager {
         let target = HLSPlaylist.targetDuration(of: presentation)
         for rendition in presentation.renditions {
             let keys = rendition.keys
-            let initName = OutputLayout.fileName(of: keys.initKey)
-            func fileName(_ index: Int) -> String { OutputLayout.fileName(of: keys.segmentKey(index)) }
+            let file = rendition.file
+            let initName = OutputLayout.fileName(of: file?.key ?? keys.initKey)
+            func fileName(_ index: Int) -> String { OutputLayout.fileName(of: file?.key ?? keys.segmentKey(index)) }
             try put(
                 HLSPlaylist.media(
-                    segments: rendition.segments, targetDuration: target, initName: initName, fileName: fileName),
+                    segments: rendition.segments, targetDuration: target, initName: initName, file: file,
+                    fileName: fileName),
                 keys.playlistKey)
             if let key = rendition.iframePlaylistKey {
-                try put(HLSPlaylist.iframes(segments: rendition.segments, initName: initName, fileName: fileName), key)
+                try put(
+                    HLSPlaylist.iframes(
+                        segments: rendition.segments, initName: initName, file: file, fileName: fileName), key)
             }
         }
         for rendition in presentation.text {

@@ -70,22 +70,28 @@ public struct VideoRendition: Sendable, Hashable {
     public var videoRange: String
     /// Ticks per second in the segments.
     public var timescale: Int64
+    /// The color tags, which the DASH manifest has for HDR.
+    public var color: ColorDescription
     /// The size of the init segment in bytes.
     public var initBytes: Int
     /// The media segments in order.
     public var segments: [MeasuredSegment]
+    /// The one file of the rendition; nil if segments have files of their own.
+    public var file: SingleFile?
 
     public init(
-        rung: Rung, codec: String, frameRate: Rational, videoRange: String, timescale: Int64, initBytes: Int,
-        segments: [MeasuredSegment]
+        rung: Rung, codec: String, frameRate: Rational, videoRange: String, timescale: Int64,
+        color: ColorDescription = .unspecified, initBytes: Int, segments: [MeasuredSegment], file: SingleFile? = nil
     ) {
         self.rung = rung
         self.codec = codec
         self.frameRate = frameRate
         self.videoRange = videoRange
         self.timescale = timescale
+        self.color = color
         self.initBytes = initBytes
         self.segments = segments
+        self.file = file
     }
 }
 
@@ -99,12 +105,17 @@ public struct AudioRendition: Sendable, Hashable {
     public var initBytes: Int
     /// The media segments in order.
     public var segments: [MeasuredSegment]
+    /// The one file of the rendition; nil if segments have files of their own.
+    public var file: SingleFile?
 
-    public init(track: AudioPlan, codec: String, initBytes: Int, segments: [MeasuredSegment]) {
+    public init(
+        track: AudioPlan, codec: String, initBytes: Int, segments: [MeasuredSegment], file: SingleFile? = nil
+    ) {
         self.track = track
         self.codec = codec
         self.initBytes = initBytes
         self.segments = segments
+        self.file = file
     }
 }
 
@@ -137,6 +148,8 @@ protocol MeasuredRendition: Sendable {
     var codec: String { get }
     var initBytes: Int { get }
     var segments: [MeasuredSegment] { get }
+    /// The one file of the rendition; nil if segments have files of their own.
+    var file: SingleFile? { get }
     /// Ticks per second in the segments.
     var timescale: Int64 { get }
     /// The frame size; nil if there are no frames.
@@ -151,8 +164,11 @@ extension MeasuredRendition {
     func describe(_ record: inout RenditionRecord) {}
     var bytes: Int64 { Int64(initBytes + segments.reduce(0) { $0 + $1.bytes }) }
     var duration: Rational { segments.reduce(.zero) { $0 + $1.duration } }
-    /// Whether all segment names depend on the segment's index alone.
-    var hasPlainNames: Bool { segments.indices.allSatisfy { keys.attempt(ofSegment: $0) == 1 } }
+    /// The attempt that made all segments; nil if several did.
+    var onlyAttempt: Int? {
+        let first = keys.attempt(ofSegment: 0)
+        return segments.indices.allSatisfy { keys.attempt(ofSegment: $0) == first } ? first : nil
+    }
 }
 
 extension VideoRendition: MeasuredRendition {
@@ -187,6 +203,9 @@ extension AudioRendition: MeasuredRendition {
 extension Presentation {
     /// The rungs from the largest to the smallest, then the audio tracks.
     var renditions: [any MeasuredRendition] { video + audio }
+
+    /// The end of the rendition that lasts longest. The segments of audio without video consist of whole access units.
+    var longestDuration: Rational { (renditions.map(\.duration) + [duration]).max() ?? duration }
 }
 
 extension [MeasuredSegment] {
@@ -195,5 +214,41 @@ extension [MeasuredSegment] {
         let seconds = reduce(Rational.zero) { $0 + $1.duration }
         let bits = Int64(reduce(0) { $0 + $1.bytes }) * 8
         return seconds.num == 0 ? 0 : (Rational(bits) / seconds).ceil
+    }
+}
+
+extension Presentation {
+    /// Notes the one file of the rendition in `folder`.
+    mutating func place(_ folder: String, in file: SingleFile) {
+        for index in video.indices where video[index].rung.folder == folder { video[index].file = file }
+        for index in audio.indices where audio[index].track.folder == folder { audio[index].file = file }
+    }
+}
+
+// MARK: Adaptation sets
+
+extension Presentation {
+    /// The rungs between which players can switch: those of one codec and one dynamic range, in the order of the ladder.
+    var videoSets: [[VideoRendition]] {
+        var sets: [[VideoRendition]] = []
+        for rendition in video {
+            let index = sets.firstIndex {
+                $0.first?.rung.codec == rendition.rung.codec
+                    && $0.first?.rung.dynamicRange == rendition.rung.dynamicRange
+            }
+            if let index { sets[index].append(rendition) } else { sets.append([rendition]) }
+        }
+        return sets
+    }
+
+    /// The rates of each track in each format.
+    var audioSets: [(renditions: [AudioRendition], isDefault: Bool)] {
+        audioTracks.enumerated().flatMap { index, track in
+            var formats: [AudioFormat] = []
+            for rendition in track where !formats.contains(rendition.track.format) {
+                formats.append(rendition.track.format)
+            }
+            return formats.map { format in (track.filter { $0.track.format == format }, index == 0) }
+        }
     }
 }

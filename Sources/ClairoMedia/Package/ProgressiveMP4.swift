@@ -26,11 +26,14 @@ struct ProgressiveMP4 {
     private static let movieTimescale: Int64 = 90_000
 
     private let tracks: [Track]
+    /// The number of bytes of all samples.
+    private let payload: Int
     /// All chunks in file order, as index of the track and index in the track.
     private let order: [(track: Int, chunk: Int)]
 
     init(tracks: [Track]) {
         self.tracks = tracks
+        payload = tracks.reduce(0) { $0 + $1.chunks.reduce(0) { $0 + $1.bytes } }
         order = tracks.indices
             .flatMap { track in tracks[track].chunks.indices.map { (track, $0) } }
             .sorted { (tracks[$0.0].chunks[$0.1].time, $0.0) < (tracks[$1.0].chunks[$1.1].time, $1.0) }
@@ -39,7 +42,6 @@ struct ProgressiveMP4 {
 
     /// Writes the file to `key` and passes every piece to `observe`, for the checksum.
     func write(to key: ObjectKey, in store: any ObjectStore, observe: (Data) -> Void) throws {
-        let payload = tracks.reduce(0) { $0 + $1.chunks.reduce(0) { $0 + $1.bytes } }
         var header = BoxWriter()
         let brands = brands
         header.box("ftyp") { box in
@@ -77,6 +79,9 @@ struct ProgressiveMP4 {
             }
         }
     }
+
+    /// Whether offsets may need more than 32 bits. The index is far smaller than the samples, so their size decides.
+    private var hasLargeOffsets: Bool { payload > Int(UInt32.max) / 16 * 15 }
 
     /// The major brand and the compatible ones. Players know a file of audio alone by `M4A `.
     private var brands: [String] {
@@ -142,9 +147,11 @@ struct ProgressiveMP4 {
                 box.u32(UInt32(samples.count))
                 for sample in samples { box.u32(UInt32(sample.size)) }
             }
-            stbl.fullBox("co64") { box in
+            stbl.fullBox(hasLargeOffsets ? "co64" : "stco") { box in
                 box.u32(UInt32(offsets.count))
-                for offset in offsets { box.u64(UInt64(offset)) }
+                for offset in offsets {
+                    if hasLargeOffsets { box.u64(UInt64(offset)) } else { box.u32(UInt32(offset)) }
+                }
             }
         }
     }

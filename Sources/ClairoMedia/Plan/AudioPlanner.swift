@@ -100,9 +100,11 @@ struct AudioPlanner {
     ///   - length: The length of the output in seconds.
     ///   - origin: The time in the source that becomes 0.
     ///   - boundaries: The ends of all segments except for the last.
-    ///   - slack: How much longer than the video audio may be.
+    ///   - slack: How much longer than the output audio may be.
+    ///   - video: The video, whose delay the renditions get, and after which they do not end.
     func plan(
-        rungs: [Rung], length: Rational, origin: Rational, boundaries: [Rational], slack: Rational
+        rungs: [Rung], length: Rational, origin: Rational, boundaries: [Rational], slack: Rational,
+        video: VideoPlan? = nil
     ) -> [AudioPlan] {
         var numbers: [String: Int] = [:]
         return sources.flatMap { source in
@@ -112,7 +114,7 @@ struct AudioPlanner {
             return outputs(of: source, rungs: rungs).map { output in
                 track(
                     of: source, as: output, number: number, length: length, origin: origin, boundaries: boundaries,
-                    slack: slack)
+                    slack: slack, video: video)
             }
         }
     }
@@ -141,9 +143,9 @@ struct AudioPlanner {
 
     private func track(
         of source: Source, as output: Output, number: Int, length: Rational, origin: Rational, boundaries: [Rational],
-        slack: Rational
+        slack: Rational, video: VideoPlan?
     ) -> AudioPlan {
-        // Audio that ends shortly after the last frame is kept; shorter audio is padded with silence.
+        // Shorter audio is padded with silence.
         let own = Rational(seconds: source.end) - origin
         let covered = settings.duration == nil && own > length && own - length <= slack ? own : length
         let rate = Rational(Int64(AudioPlan.sampleRate))
@@ -157,6 +159,8 @@ struct AudioPlanner {
             pairedStreamIndex: source.right?.index, language: language, title: title, channels: output.channels,
             bitRate: output.bitRate, sampleCount: Int((covered * rate).ceil),
             sourceSampleCount: Int(max(0, (min(own, covered) * rate).floor)), segmentBoundaries: boundaries)
+        if let video { track.accompany(video) }
+        track.sourceSampleCount = min(track.sourceSampleCount ?? 0, track.sampleCount)
         // A last segment of one or two frames may be too short for an access unit. Its audio ends with the segment
         // before.
         while !track.segmentBoundaries.isEmpty, track.packets(ofSegment: track.segmentCount - 1).isEmpty {

@@ -44,7 +44,7 @@ public enum TranscodePlanner {
         }
         let audio = audioPlanner.plan(
             rungs: video?.rungs ?? [], length: length, origin: origin,
-            boundaries: boundaries(video?.grid, length: length, settings: settings), slack: slack)
+            boundaries: boundaries(video?.grid, length: length, settings: settings), slack: slack, video: video)
         let (chunks, cpuSeconds) = chunks(video, scan: scan, origin: origin, settings: settings)
         let used = Set(
             [video?.streamIndex].compactMap { $0 } + audio.map(\.streamIndex)
@@ -59,6 +59,11 @@ public enum TranscodePlanner {
             images: settings.storyboard ? video.flatMap(ImagePlan.init(storyboardOf:)).map { [$0] } : nil, chunks: chunks,
             prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings),
             corrections: scan.corrections.filter { used.contains($0.key) }, parts: scan.parts)
+        if plan.publishesSingleFiles, plan.renditions.contains(where: { $0.segmentCount > SegmentIndex.mostReferences }) {
+            throw .usage(
+                "\(name) has more segments than the index of a single file can name",
+                advice: "Give a larger --segment-seconds, or --segments files.")
+        }
         try CostLimits(cpuHours: limits.maxCPUHours).check(
             plan: plan, sourceFrames: scan.video?.pts.count ?? 0, audibleSeconds: scan.audibleSeconds, name: name)
         return plan
@@ -166,7 +171,8 @@ public enum TranscodePlanner {
             shownFrameCount: scan.video.map {
                 expectedCounts($0, origin: origin, grid: grid).reduce(0) { $0 + $1.shown }
             },
-            sortedTimeDelay: scan.video?.delay, hdr: hdr)
+            sortedTimeDelay: scan.video?.delay, hdr: hdr,
+            presentationDelay: presentationDelay(ladder.rungs, frameRate: rate))
     }
 
     /// The ladders to make, in the order of their codecs' cost: one in SDR for each codec, and one in HDR for those
@@ -260,6 +266,13 @@ public enum TranscodePlanner {
         return (1..<max(count, 1)).map { Rational(Int64($0)) * Rational(seconds: settings.segmentSeconds) }
     }
 
+    /// The frames by which rungs of all codecs delay presentation: two, as x264 and x265 need for B-frames, or more if a
+    /// copied rung needs more or the priming of audio takes longer.
+    private static func presentationDelay(_ rungs: [Rung], frameRate: Rational) -> Int {
+        let priming = Rational(Int64(AudioCodec.allCases.map(\.priming).max() ?? 0), Int64(AudioPlan.sampleRate))
+        return max(2, Int((priming * frameRate).ceil), rungs.compactMap(\.copyReorderDelay).max() ?? 0)
+    }
+
     private static func chunks(
         _ video: VideoPlan?, scan: SourceScan, origin: Rational, settings: TranscodeSettings
     ) -> ([Chunk], Double) {
@@ -311,5 +324,17 @@ public enum TranscodePlanner {
         return Prediction(
             bytes: Int64(clampedFrom: (streams + files) * seconds / 8),
             cpuSeconds: cpuSeconds + seconds * 0.03 * Double(audio.count))
+    }
+}
+
+extension AudioPlan {
+    /// Gives the track the delay of a video, and lets it end no later: an access unit that would end after the last frame
+    /// is left out. Only a video that is shorter than an access unit gets one that is longer.
+    mutating func accompany(_ video: VideoPlan) {
+        guard let frames = video.presentationDelay else { return }
+        let rate = Rational(Int64(Self.sampleRate))
+        presentationDelay = Int((video.grid.time(ofFrame: frames) * rate).rounded)
+        let units = (delay + Int((video.grid.duration * rate).floor)) / frameSamples
+        sampleCount = max(units, delay / frameSamples + 1) * frameSamples - delay
     }
 }

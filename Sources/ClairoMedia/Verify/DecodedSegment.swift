@@ -97,11 +97,12 @@ struct AudioContent {
     private func length(ofSamples count: Int) -> Rational { Rational(Int64(count), Int64(AudioPlan.sampleRate)) }
 
     /// The problem with the segment if it should hold these access units of its track, or nil.
-    func problem(packets: Range<Int>) -> String? {
+    /// - Parameter delay: The samples before the first presented one.
+    func problem(packets: Range<Int>, delay: Int) -> String? {
         if errors > 0 { return "\(errors) decoding errors" }
         if blocks != packets.count { return "\(blocks) access units instead of \(packets.count)" }
-        // A track starts with its priming, before zero.
-        let wanted = length(ofSamples: packets.lowerBound * codec.frameSamples - codec.priming)
+        // A track starts with its delay, before zero.
+        let wanted = length(ofSamples: packets.lowerBound * codec.frameSamples - delay)
         if let start, start != wanted { return "it begins at \(start) s instead of \(wanted) s" }
         return gaps > 0 ? "\(gaps) gaps" : nil
     }

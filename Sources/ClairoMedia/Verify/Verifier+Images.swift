@@ -81,7 +81,7 @@ extension Verifier {
             for frame in picture.wanted { try comparison.add(picture.frame, tile: frame / image.framesPerTile) }
         }
         let wanted = (0..<image.tileCount).map(image.frame(ofTile:))
-        if plan.publishesSegments {
+        if plan.publishesStreams {
             guard let initSegment = try bytes(of: rung.initKey) else { return }
             for index in 0..<video.grid.segmentCount {
                 let frames = video.grid.frames(ofSegment: index)

@@ -11,7 +11,7 @@ extension Verifier {
                 checks.expect(false, "text", track.folder, "", "\(track.wholeKey) is missing")
                 continue
             }
-            let segments = manifest.plan.publishesSegments ? 0..<track.segmentCount : 0..<0
+            let segments = manifest.plan.publishesStreams ? 0..<track.segmentCount : 0..<0
             let problem = try TextSegments.problem(of: track, whole: whole, segments: segments) {
                 try bytes(of: track.segmentKey($0))
             }

@@ -14,6 +14,8 @@ public struct Verifier {
     /// The measurements of segments that were already compared with their records. The verifier then neither reads nor
     /// decodes the segments. Nil if the verifier must check them.
     let measured: Presentation?
+    /// Where the init segments and segments of the plan are if they are not files of their own.
+    var places: [ObjectKey: Place] = [:]
     /// What is known about the source.
     let comparison: SourceComparison
 
@@ -51,18 +53,10 @@ public struct Verifier {
                     "the job was not finished; run the same transcode again")
             else { return checks.report }
             try checkFiles(manifest, &checks)
-            let decoded =
-                try measured.map(renditions) ?? decodeRenditions(manifest, &checks)
-            checkOffsets(manifest, decoded, &checks)
-            checkLevels(manifest, decoded, &checks)
-            // Otherwise the packager has just compared them.
-            if measured == nil { try checkText(manifest, &checks) }
-            compareWithSource(manifest, decoded, &checks)
-            if manifest.plan.settings.formats.contains(.hls) { try checkHLS(manifest, decoded, &checks) }
-            if manifest.plan.settings.formats.contains(.dash) { try checkDASH(manifest, &checks) }
-            if manifest.plan.settings.formats.contains(.mp4) { try checkProgressive(manifest, &checks) }
-            try checkImages(manifest, &checks)
-            return checks.report
+            guard manifest.plan.publishesSingleFiles else { return try check(manifest, &checks) }
+            var verifier = self
+            verifier.places = try readSingleFiles(manifest.plan, &checks)
+            return try verifier.check(manifest, &checks)
         } catch let error as ClairoError {
             throw error
         } catch {
@@ -70,14 +64,31 @@ public struct Verifier {
         }
     }
 
+    /// Checks everything but the files themselves.
+    private func check(_ manifest: OutputManifest, _ checks: inout Checks) throws -> VerificationReport {
+        let decoded =
+            try measured.map(renditions) ?? decodeRenditions(manifest, &checks)
+        try checkOffsets(manifest, decoded, &checks)
+        checkLevels(manifest, decoded, &checks)
+        // Otherwise the packager has just compared them.
+        if measured == nil { try checkText(manifest, &checks) }
+        compareWithSource(manifest, decoded, &checks)
+        if manifest.plan.settings.formats.contains(.hls) { try checkHLS(manifest, decoded, &checks) }
+        if manifest.plan.settings.formats.contains(.dash) { try checkDASH(manifest, decoded, &checks) }
+        if manifest.plan.settings.formats.contains(.mp4) { try checkProgressive(manifest, &checks) }
+        try checkImages(manifest, &checks)
+        return checks.report
+    }
+
     func bytes(of key: ObjectKey) throws(ClairoError) -> Data? {
         if let data = pending[key] { return data }
+        if let place = places[key] { return try bytes(of: place) }
         guard try store.size(of: key) != nil else { return nil }
         return try store.get(key)
     }
 
     func exists(_ key: ObjectKey) throws(ClairoError) -> Bool {
-        if pending[key] != nil { return true }
+        if pending[key] != nil || places[key] != nil { return true }
         return try store.size(of: key) != nil
     }
 
@@ -94,7 +105,10 @@ public struct Verifier {
 
     /// Checks that every file exists with its recorded checksum and that the output folders hold no other files.
     private func checkFiles(_ manifest: OutputManifest, _ checks: inout Checks) throws {
-        let segments = Set(manifest.plan.publishesSegments ? manifest.plan.segmentKeys.map(\.rawValue) : [])
+        let plan = manifest.plan
+        let segments = Set(plan.publishedKeys.map(\.rawValue))
+        let singleFiles = Set(
+            plan.publishesSingleFiles ? plan.renditions.filter(\.kind.hasInitSegment).map(\.singleFileKey) : [])
         for file in manifest.files where measured == nil || !segments.contains(file.key) {
             try control.checkCancellation()
             let key = ObjectKey(file.key)
@@ -106,8 +120,8 @@ public struct Verifier {
             if let data = pending[key] {
                 found = (Int64(data.count), Checksum.sha256(data))
             } else if let size = try store.size(of: key) {
-                // The checksum of a progressive file was computed while it was written. It is the only large file here.
-                let isTrusted = measured != nil && OutputLayout.isProgressive(key)
+                // The checksum of a large file, made of segments, was computed while it was written.
+                let isTrusted = measured != nil && (OutputLayout.isProgressive(key) || singleFiles.contains(key))
                 found = (
                     size,
                     isTrusted ? file.sha256 : try Checksum.sha256(store.open(key), check: control.checkCancellation)
@@ -126,9 +140,10 @@ public struct Verifier {
                     ? "its SHA-256 is not the recorded one" : "it has \(found.bytes) bytes instead of \(file.bytes)")
         }
         var known = Set(manifest.files.map(\.key))
+        let unrecorded = segments.union(singleFiles.map(\.rawValue)).subtracting(known)
         checks.expect(
-            segments.isSubset(of: known), "manifest", "clairo.json", "every planned segment is recorded",
-            "planned but not recorded: \(segments.subtracting(known).sorted().prefix(3).joined(separator: ", "))")
+            unrecorded.isEmpty, "manifest", "clairo.json", "every planned segment is recorded",
+            "planned but not recorded: \(unrecorded.sorted().prefix(3).joined(separator: ", "))")
         // With several workers, one that lost its claim may write at any time.
         guard measured == nil else { return }
         // A job removes segments that it does not publish when the output has passed.
