@@ -77,7 +77,7 @@ import Testing
             String(decoding: json, as: UTF8.self) == """
                 {"allowPartial":true,"chunkCPUSeconds":30,"codec":["hevc"],"copyCompatible":true,"duration":"10/1",\
                 "formats":["hls"],"hdr":"sdr","heights":[720],"preset":"slow","quality":20,"segmentSeconds":4,\
-                "start":"3/2","storyboard":true,"subtitles":"auto"}
+                "segments":"files","start":"3/2","storyboard":true,"subtitles":"auto"}
                 """)
         #expect(try JSONDecoder().decode(TranscodeSettings.self, from: json) == settings)
         let plain = try JSON.encode(TranscodeSettings(), pretty: false)
@@ -85,7 +85,7 @@ import Testing
             String(decoding: plain, as: UTF8.self) == """
                 {"allowPartial":false,"chunkCPUSeconds":60,"codec":["h264"],"copyCompatible":false,\
                 "formats":["hls","dash","mp4"],"hdr":"auto","preset":"medium","quality":23,"segmentSeconds":6,\
-                "storyboard":true,"subtitles":"auto"}
+                "segments":"files","storyboard":true,"subtitles":"auto"}
                 """)
         #expect(try JSONDecoder().decode(TranscodeSettings.self, from: plain) == TranscodeSettings())
     }
@@ -199,8 +199,8 @@ import Testing
     }
 
     @Test func everySettingHasLimitsOrIsAFlag() {
-        // A typed choice has no invalid values.
-        let unlimited = TranscodeSettings.fields.filter(\.isFlag).map(\.name) + ["hdr"]
+        // Typed choices have no invalid values.
+        let unlimited = TranscodeSettings.fields.filter(\.isFlag).map(\.name) + ["hdr", "segments"]
         #expect(Set(Self.limits.map(\.field) + unlimited) == Set(TranscodeSettings.fields.map(\.name)))
     }
 

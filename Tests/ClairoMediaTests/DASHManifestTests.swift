@@ -210,7 +210,7 @@ import Testing
         let sets = try DASHParser.parse(Data(text.utf8)).adaptationSets.filter { $0.contentType == "audio" }
         #expect(
             sets.map { $0.representations.map(\.id) } == [
-                ["eng-aac-128k", "eng-aac-64k"], ["eng-eac3-5.1-192k"], ["eng-aac-96k"],
+                ["eng-aac-128k", "eng-aac-64k"], ["eng-eac3-5.1-192k"], ["eng-description-aac-96k"],
             ])
         #expect(sets.map(\.channels) == ["2", "F801", "2"])
         #expect(sets.map(\.roles) == [["main"], ["main"], ["description"]])
