@@ -340,7 +340,7 @@ import Testing
         #expect(try await verify(output).problems == [])
         let names = files(below: output.folder).keys
         #expect(names.filter { $0.hasSuffix(".m4s") || $0.hasSuffix("init.mp4") } == [])
-        #expect(names.count { $0.hasSuffix("/media.mp4") } == 3)
+        #expect(names.count { $0.hasSuffix("/media.mp4") } == 4)
         for manifest in ["master.m3u8", "manifest.mpd"] {
             let path = output.url(manifest).path
             #expect(try await Oracle.complaints(path) == "")

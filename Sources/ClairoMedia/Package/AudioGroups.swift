@@ -66,14 +66,17 @@ extension Presentation {
     }
 
     /// The groups with which a rung is offered. A small rung has the lowest rate of the first format: stereo at 128 kbit/s
-    /// would be a third of the variant or more, and Apple wants one variant below 192 kbit/s (9.21).
+    /// would be a third of the variant or more, and Apple wants one variant below 192 kbit/s (9.21). The largest rung of a
+    /// ladder is never small, so every group is used.
     func audioGroups(of rendition: VideoRendition, among groups: [AudioGroup]) -> [AudioGroup] {
         guard let first = groups.first else { return [] }
-        let isSmallest = !video.contains {
+        let ladder = video.filter {
             $0.rung.codec == rendition.rung.codec && $0.rung.dynamicRange == rendition.rung.dynamicRange
-                && $0.rung.size.pixels < rendition.rung.size.pixels
-        }
-        let isSmall = isSmallest || rendition.segments.averageRate < 2 * first.averageRate
+        }.map(\.rung.size.pixels)
+        let pixels = rendition.rung.size.pixels
+        let isSmall =
+            pixels != ladder.max()
+            && (pixels == ladder.min() || rendition.segments.averageRate < 2 * first.averageRate)
         let lowest = groups.last { $0.isForSmallRungs && $0.members.first?.track.format == first.members.first?.track.format }
         let base = isSmall ? lowest ?? first : first
         return [base] + groups.dropFirst().filter { !$0.isForSmallRungs }

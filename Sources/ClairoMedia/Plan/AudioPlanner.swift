@@ -125,7 +125,12 @@ struct AudioPlanner {
         // Only surround formats were asked for, and this track has none.
         if formats.isEmpty { formats = [.aac] }
         let isMono = source.channels == 1
-        let hasSmallRungs = rungs.count > 1 && rungs.contains { $0.size.shortSide <= Self.smallSide }
+        let hasSmallRungs = rungs.contains { rung in
+            rung.size.shortSide <= Self.smallSide
+                && rungs.contains {
+                    $0.codec == rung.codec && $0.dynamicRange == rung.dynamicRange && $0.size.pixels > rung.size.pixels
+                }
+        }
         let outputs = formats.flatMap { format -> [Output] in
             switch format {
             case .aac:
