@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test(arguments: [
-        WrongCall("--codec", "hevc", names: "hevc"), WrongCall("--codec", "h264,av1", names: "av1"),
+        WrongCall("--codec", "x265", names: "x265"), WrongCall("--codec", "h264,vp9", names: "vp9"),
         WrongCall("--codec", ",", names: "--codec"), WrongCall("--format", "avi", names: "avi"),
         WrongCall("--format", "", names: "--format"), WrongCall("--heights", "big", names: "big"),
         WrongCall("--heights", "721", names: "721"), WrongCall("--heights", "-720", names: "--heights"),

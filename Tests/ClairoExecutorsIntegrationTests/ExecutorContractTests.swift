@@ -76,7 +76,7 @@ import Testing
         let expected = try contents(below: scratch.path("whole"))
         #expect(made.keys.sorted() == expected.keys.sorted())
         #expect(made.filter { expected[$0.key] != $0.value }.keys.sorted() == [])
-        #expect(results.count == plan.chunks.count + 2)
+        #expect(results.count == plan.chunks.count + plan.tracks.count + 1)
         #expect(results.last?.renditions == outcome.manifest.renditions)
         for result in results {
             #expect(result.usage.wallSeconds > 0 && result.usage.cpuSeconds > 0 && result.usage.peakMemory > 1 << 20)

@@ -49,7 +49,7 @@ struct SandboxTests {
     func threadsAreLimited() async throws {
         let tried = try await attempt("threads")
         let count = try #require(tried.first?.split(separator: " ").last.flatMap { Int($0) })
-        #expect((100...512).contains(count))
+        #expect((100...4096).contains(count))
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can switch to another user"))

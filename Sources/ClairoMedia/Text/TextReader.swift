@@ -155,7 +155,7 @@ struct CaptionReader {
 
     /// The pictures at the start of a video without any captions after which it is taken to have none. Encoders that
     /// write captions mark every picture, also while nobody speaks.
-    private static let picturesWithout = 60
+    private static let picturesWithout = 16
 
     /// Passes each cue of each service to `emit`.
     /// - Parameter origin: The time in seconds that becomes 0.
