@@ -49,6 +49,15 @@ import Testing
         expect(.chunk(plan, index: 2), changes: [], not: halves[0] + ["video/180p/init.mp4"])
     }
 
+    @Test func aChunkTaskMayChangeOnlyTheSegmentsOfItsWave() {
+        let plan = Plan.sample(chunks: 1, segmentsPerChunk: 1).addingAWave()
+        let waves: [[ObjectKey]] = [
+            ["video/180p/init.mp4", "video/180p/00001.m4s"], ["video/180p-hevc/init.mp4", "video/180p-hevc/00001.m4s"],
+        ]
+        expect(.chunk(plan, index: 0), changes: waves[0], not: waves[1])
+        expect(.chunk(plan, index: 1), changes: waves[1], not: waves[0])
+    }
+
     @Test func theFirstChunkWritesTheRungsThatAreCopied() {
         var plan = Plan.sample(chunks: 2, segmentsPerChunk: 1)
         plan.video?.rungs[0].copyReorderDelay = 2

@@ -66,16 +66,9 @@ import Testing
         #expect(throws: ClairoError.self) { try TaskSpecs.finish(plan, tasks: all) }
     }
 
-    /// The same rung in a second codec, made by a second wave.
     private var planOfTwoWaves: Plan {
-        var plan = plan
-        var rung = Plan.sampleRung
-        (rung.id, rung.codec, rung.wave) = ("180p-hevc", .hevc, 1)
-        plan.video?.rungs.append(rung)
+        var plan = plan.addingAWave()
         plan.video?.shownFrameCount = 900
-        plan.chunks += plan.chunks.map { chunk in
-            Chunk(index: chunk.index + 3, wave: 1, segments: chunk.segments, seekTimestamp: nil)
-        }
         return plan
     }
 
@@ -107,6 +100,9 @@ import Testing
         #expect(Set(whole.segments.map(\.key)) == Set(whole.plan.segmentKeys.map(\.rawValue)))
         #expect(whole.plan.video?.rungs[0].laterAttempts == nil)
         #expect(whole.plan.video?.rungs[1].laterAttempts == [SegmentAttempt(segments: 2..<4, attempt: 2)])
+        // Only a track's own task knows its loudness.
+        tasks[0].result?.loudness = AudioLoudness(integrated: -10, truePeak: -1)
+        #expect(try TaskSpecs.finish(plan, tasks: tasks + [track]).plan.audio[0].loudness == nil)
         tasks[1].result?.shownFrames = 200
         #expect(try TaskSpecs.finish(plan, tasks: tasks + [track]).warnings.map(\.code) == [.framesLost])
     }

@@ -25,6 +25,18 @@ extension Plan {
                     index: $0, segments: ($0 * segmentsPerChunk)..<(($0 + 1) * segmentsPerChunk), seekTimestamp: nil)
             }, prediction: Prediction(bytes: 0, cpuSeconds: 0))
     }
+
+    /// Adds the sample rung in HEVC, which a second wave makes in as many chunks.
+    public func addingAWave() -> Plan {
+        var plan = self
+        var rung = Self.sampleRung
+        (rung.id, rung.codec, rung.wave) = ("180p-hevc", .hevc, 1)
+        plan.video?.rungs.append(rung)
+        plan.chunks += chunks.map {
+            Chunk(index: $0.index + chunks.count, wave: 1, segments: $0.segments, seekTimestamp: nil)
+        }
+        return plan
+    }
 }
 
 extension MetadataStoreContract {

@@ -99,6 +99,11 @@ extension Plan {
     /// Init segments that every chunk's encoders write, and that must be the same in all of them.
     public var sharedInitKeys: Set<ObjectKey> { Set((video?.rungs ?? []).map(\.initKey)) }
 
+    /// Whether a task stores the init segments that it makes: each wave's first chunk does so for all chunks.
+    public func storesInits(_ kind: WorkTask.Kind, index: Int) -> Bool {
+        kind != .chunk || !chunks.indices.contains(index) || chunks[index].segments.lowerBound == 0
+    }
+
     /// Notes what was measured of a track of audio.
     public mutating func note(_ loudness: AudioLoudness, ofTrack index: Int) {
         guard audio.indices.contains(index) else { return }

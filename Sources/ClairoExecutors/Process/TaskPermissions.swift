@@ -55,11 +55,11 @@ struct TaskPermissions: Sendable {
 }
 
 extension Plan {
-    /// The objects that a chunk's task writes: its segments of each rung, and the init segments. The first chunk writes
-    /// all of the rungs that are copied.
+    /// The objects that a chunk's task writes: its segments of each rung of its wave, and the init segments. The first
+    /// chunk of the wave writes all of the rungs that are copied.
     fileprivate func keys(ofChunk index: Int) -> [ObjectKey] {
         guard let video, let chunk = chunks.first(where: { $0.index == index }) else { return [] }
-        return video.renditions.flatMap { rendition in
+        return video.renditions.filter { $0.rung.wave == chunk.wave }.flatMap { rendition in
             if rendition.rung.isCopy { return chunk.segments.lowerBound == 0 ? rendition.objectKeys : [] }
             return [rendition.initKey] + chunk.segments.map(rendition.segmentKey)
         }

@@ -73,7 +73,7 @@ struct TaskSpecs {
                 throw .defect("The job's \(task.kind.rawValue) \(task.index) has not succeeded")
             }
             bound.note(attempt: task.attempt, of: task.kind, index: task.index)
-            if let loudness = result.loudness { bound.note(loudness, ofTrack: task.index) }
+            if task.kind == .track, let loudness = result.loudness { bound.note(loudness, ofTrack: task.index) }
             for file in result.files {
                 // Each chunk reports its encoder's parameter sets, which must be identical.
                 guard sharedInits.contains(ObjectKey(file.key)) else {

@@ -8,8 +8,8 @@ internal import Synchronization
 /// attempt that has lost its claim cannot overwrite a valid file. Written files are recorded, and only files in the
 /// task's result are published. The lease is checked before each write.
 ///
-/// Every chunk writes its encoder's parameter sets, `init.mp4`. Those of the first chunk are stored. Those of other
-/// chunks are only recorded, so that the finish task can compare them.
+/// Every chunk writes its encoder's parameter sets, `init.mp4`. Those of the first chunk of each wave are stored.
+/// Those of other chunks are only recorded, so that the finish task can compare them.
 ///
 /// A task on another machine uses such a folder there (`init(store:spec:check:)`), and its recorded files are adopted
 /// here.
@@ -72,7 +72,7 @@ public final class AttemptFolder: ObjectStore {
         checkClaim = check
         confirmClaim = confirm
         inits = plan?.sharedInitKeys ?? []
-        foreignInits = kind == .chunk && index > 0 ? inits : []
+        foreignInits = plan?.storesInits(kind, index: index) == false ? inits : []
     }
 
     /// The files written by a succeeded task, with their sizes.
@@ -81,8 +81,7 @@ public final class AttemptFolder: ObjectStore {
         return (task.result?.files ?? []).compactMap { file in
             var key = ObjectKey(file.key)
             if task.kind == .chunk, inits.contains(key) {
-                // Only the first chunk stores it.
-                if task.index > 0 { return nil }
+                if plan?.storesInits(.chunk, index: task.index) == false { return nil }
                 key = key.ofAttempt(task.attempt)
             }
             return (JobFolder(video: task.videoID, job: task.jobID).place(key), file.bytes)

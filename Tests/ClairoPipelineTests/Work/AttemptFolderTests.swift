@@ -26,12 +26,12 @@ import Testing
     }
 
     private func folder(
-        _ kind: WorkTask.Kind = .chunk, index: Int = 0, attempt: Int = 1, lease: Lease? = nil
+        _ kind: WorkTask.Kind = .chunk, index: Int = 0, attempt: Int = 1, lease: Lease? = nil, plan: Plan? = nil
     ) -> AttemptFolder {
         let task = WorkTask(
             id: .make(), jobID: job, videoID: video, kind: kind, index: index, state: .running, priority: .normal,
             attempt: attempt, notBefore: .now, createdAt: .now)
-        return AttemptFolder(store: store, task: task, plan: plan, lease: lease ?? self.lease)
+        return AttemptFolder(store: store, task: task, plan: plan ?? self.plan, lease: lease ?? self.lease)
     }
 
     private func record(_ name: String, _ data: Data) -> FileRecord {
@@ -91,6 +91,18 @@ import Testing
         try folder.put(Data("sets".utf8), at: rung.initKey)
         #expect(try stored == ["video/180p/init-2.mp4"])
         #expect(folder.files == [record("video/180p/init.mp4", Data("sets".utf8))])
+    }
+
+    @Test func theFirstChunkOfEachWaveStoresItsParameterSets() throws {
+        let plan = plan.addingAWave()
+        let key = try #require(plan.video?.renditions.last?.initKey)
+        for index in [2, 3] { try folder(index: index, plan: plan).put(Data([1]), at: key) }
+        #expect(try stored == ["video/180p-hevc/init.mp4"])
+        let task = WorkTask(
+            id: .make(), jobID: job, videoID: video, kind: .chunk, index: 2, priority: .normal, attempt: 2,
+            notBefore: .now, result: TaskResult(files: [record(key.rawValue, Data([1]))]), createdAt: .now)
+        #expect(
+            AttemptFolder.objects(of: task, plan: plan).map(\.key.rawValue) == ["\(prefix)video/180p-hevc/init-2.mp4"])
     }
 
     @Test(arguments: [1, 2]) func parameterSetsOfAnotherChunkAreRecordedAndNotStored(attempt: Int) throws {
