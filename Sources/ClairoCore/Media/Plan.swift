@@ -2,7 +2,7 @@
 /// follow from the plan alone, so any worker can make any part of it, repeatedly, and the parts fit together.
 public struct Plan: Sendable, Codable, Hashable {
     /// Incremented when the same settings would give different bytes.
-    public static let currentVersion = 2
+    public static let currentVersion = 3
 
     /// The version of the plan; see `currentVersion`.
     public var version: Int
