@@ -84,4 +84,11 @@ import Testing
             #expect(try copy.get(rung.segmentKey(1)) == store.get(rung.segmentKey(1)))
         }
     }
+
+    @Test(arguments: [0, 0.5, 51]) func everyQualityIsMade(quality: Double) async throws {
+        let gif = MemoryMedia.gif(width: 160, height: 90, grey: [0, 100, 200])
+        var settings = Self.settings
+        settings.quality = quality
+        #expect(try await transcode(gif, settings: settings, into: MemoryStore()).verification?.passed == true)
+    }
 }

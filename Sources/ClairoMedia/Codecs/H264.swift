@@ -120,7 +120,8 @@ extension H264 {
             video: VideoEncoderSettings(
                 encoder, rung, of: video,
                 options: [
-                    ("preset", settings.preset), ("crf", String(settings.quality)), ("profile", "high"),
+                    // Below 1, x264 codes without loss, which the High profile does not have.
+                    ("preset", settings.preset), ("crf", String(max(1, settings.quality))), ("profile", "high"),
                     (
                         "x264-params",
                         "scenecut=0:open-gop=0:min-keyint=\(gop)"
