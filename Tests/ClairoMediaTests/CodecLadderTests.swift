@@ -50,11 +50,13 @@ import Testing
         }
     }
 
-    @Test func AV1MakesNoFramesThatItsEncoderRefuses() {
+    @Test func noFramesAreMadeThatTheEncoderRefuses() {
         let ladder = Self.plan(4400, 64, codec: .av1, heights: [64, 32])
         #expect(ladder.rungs.map(\.size) == [FrameSize(width: 4400, height: 64)])
         #expect(ladder.decisions.last?.reason == "AV1 needs 64 pixels on each side")
         #expect(Self.plan(32, 18, codec: .av1).rungs.isEmpty)
         #expect(Self.plan(32, 18, codec: .hevc).rungs.count == 1)
+        let tiny = Self.plan(4, 2, codec: .hevc)
+        #expect(tiny.rungs.isEmpty && tiny.decisions.last?.reason == "HEVC needs 16 pixels on each side")
     }
 }

@@ -112,9 +112,9 @@ import Testing
     @Test(arguments: [
         (3840, 2160, Rational(60), true), (7680, 4320, Rational(60), true), (8192, 4320, Rational(120), true),
         (8192, 4320, Rational(121), false), (8194, 4320, Rational(25), false), (4320, 7680, Rational(60), true),
-        (2, 2, Rational(1), true),
+        (16, 16, Rational(1), true), (16, 14, Rational(1), false),
     ])
-    func sizesUpToLevel62AreMade(width: Int, height: Int, rate: Rational, fits: Bool) {
+    func sizesBetween16PixelsAndLevel62AreMade(width: Int, height: Int, rate: Rational, fits: Bool) {
         #expect(HEVC.fits(size: FrameSize(width: width, height: height), frameRate: rate) == fits)
     }
 

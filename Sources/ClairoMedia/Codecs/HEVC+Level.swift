@@ -47,12 +47,16 @@ extension HEVC {
     /// The longest side that hardware decoders accept, in pixels.
     static let longestSide = 8192
 
+    /// libavcodec refuses smaller frames for x265.
+    static let shortestSide = 16
+
     static let limit = "level 6.2, 8192 pixels on a side"
 
     /// Devices that decode 8K decode up to level 6.2. Apple's accept 5.1 only, which is enough for 2160p at 60 frames
     /// per second.
     static func fits(size: FrameSize, frameRate: Rational) -> Bool {
-        max(size.width, size.height) <= longestSide && Level.highest.allows(size: size, frameRate: frameRate)
+        size.shortSide >= shortestSide && max(size.width, size.height) <= longestSide
+            && Level.highest.allows(size: size, frameRate: frameRate)
     }
 
     /// `general_level_idc` in a codec string such as `hvc1.1.6.L120.90`, and whether it is of the High tier; or nil.
