@@ -93,6 +93,19 @@ import Testing
         }
     }
 
+    @Test func sequenceHeaderOfTheFirstSampleReplacesThatOfTheContainer() throws {
+        let format = try #require(AV1Format(record: Data(hex: "81000c00" + Self.header)))
+        let sample = Data(hex: Self.header10 + Self.keyFrame)
+        let corrected = format.corrected(by: Data(hex: Self.delimiter) + sample)
+        #expect(corrected.configuration == Data(hex: "81004c00" + Self.header10))
+        #expect(corrected.codecs == ["av01.0.00M.08", "av01.0.00M.10.0.110.09.16.09.0"])
+        #expect(corrected.picture(sample)?.changesParameters == false)
+        #expect(corrected.picture(Data(hex: Self.header + Self.keyFrame))?.changesParameters == true)
+        for other in [Self.interFrame, "3205aa"] {
+            #expect(format.corrected(by: Data(hex: other)).configuration == format.configuration)
+        }
+    }
+
     @Test(arguments: [
         (3840, 2160, Rational(60), true), (7680, 4320, Rational(120), true), (8194, 4320, Rational(25), false),
         (64, 64, Rational(25), true), (64, 62, Rational(25), false), (4320, 7680, Rational(60), true),

@@ -12,8 +12,8 @@ extension AV1 {
 /// The samples that an `av1C` record (AV1 binding, 2.3) describes.
 struct AV1Format: CopyFormat {
     /// A record made from the sequence header in the source's.
-    let configuration: Data
-    private let sequenceHeader: Data
+    private(set) var configuration: Data
+    private var sequenceHeader: Data
     private let sourceCodec: String?
 
     init?(record: Data) {
@@ -29,6 +29,17 @@ struct AV1Format: CopyFormat {
 
     /// The strings of the source's record, and of its sequence header.
     var codecs: [String] { [sourceCodec, AV1.codecString(configuration: configuration)].compactMap { $0 } }
+
+    /// Takes the sequence header of the first sample. The record that libavformat writes for SVT-AV1 denies tools that
+    /// the stream uses.
+    func corrected(by sample: Data) -> any CopyFormat {
+        guard let header = AV1.units(sample)?.first(where: { $0.type == AV1.OBUType.sequenceHeader }),
+            let made = AV1.configuration(extradata: header.bytes)
+        else { return self }
+        var format = self
+        (format.configuration, format.sequenceHeader) = (made, header.payload)
+        return format
+    }
 
     func picture(_ sample: Data) -> CopiedPicture? {
         guard let units = AV1.units(sample) else { return nil }

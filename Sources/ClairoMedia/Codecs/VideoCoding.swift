@@ -123,8 +123,15 @@ protocol CopyFormat: Sendable {
     /// The codec strings of the configuration and its parameter sets, each of which contains a level.
     var codecs: [String] { get }
 
+    /// The format of a stream that begins with a sample.
+    func corrected(by sample: Data) -> any CopyFormat
+
     /// A sample of the source as one of the copy; nil if it is damaged.
     func picture(_ sample: Data) -> CopiedPicture?
+}
+
+extension CopyFormat {
+    func corrected(by sample: Data) -> any CopyFormat { self }
 }
 
 /// A coded picture of a source.

@@ -18,20 +18,23 @@ enum CopyRung {
             let demuxer = try Demuxer.open(source, limits: limits, interrupt: control.interrupt)
             demuxer.select(streams: [video.streamIndex])
             guard let stream = demuxer.streams.first(where: { $0.index == video.streamIndex }),
-                let format = rung.codec.coding.copyFormat(record: Data(stream.extradata))
+                var format = rung.codec.coding.copyFormat(record: Data(stream.extradata))
             else { throw CopyFailure(reason: "its container has no \(rung.codec.coding.configurationBox) record") }
-            let initSegment = FragmentWriter.initSegment(
-                TrackDescription(
-                    rung, of: video, configuration: format.configuration,
-                    priming: Int64(delay) * video.grid.ticksPerFrame))
-            try sink.write(initSegment: initSegment, at: rung.initKey)
-
+            var initSegment = Data()
             let timeBase = Rational(stream.timeBase)
             var samples: [TimedSample] = []
             var segment = 0
             while let packet = try demuxer.read() {
                 try control.checkCancellation()
                 guard packet.streamIndex == video.streamIndex else { continue }
+                if initSegment.isEmpty {
+                    format = format.corrected(by: packet.data)
+                    initSegment = FragmentWriter.initSegment(
+                        TrackDescription(
+                            rung, of: video, configuration: format.configuration,
+                            priming: Int64(delay) * video.grid.ticksPerFrame))
+                    try sink.write(initSegment: initSegment, at: rung.initKey)
+                }
                 guard let pts = packet.pts, let picture = format.picture(packet.data) else {
                     throw CopyFailure(reason: "its samples are damaged")
                 }

@@ -31,17 +31,20 @@ struct CopyInspection: Sendable {
             problem = "its codec is none of \(VideoCodec.allCases.map(\.rawValue).joined(separator: ", "))"
             return
         }
-        guard let format = codec.coding.copyFormat(record: Data(stream.extradata)) else {
+        guard var format = codec.coding.copyFormat(record: Data(stream.extradata)) else {
             problem = "its container has no \(codec.coding.configurationBox) record"
             return
         }
-        codecs = format.codecs
         demuxer.select(streams: [index])
         while let packet = try demuxer.read() {
             guard packet.streamIndex == index else { continue }
             guard let pts = packet.pts, !packet.isDiscarded, !packet.isCorrupt else {
                 problem = "some of its frames have no time or are outside its edit list"
                 return
+            }
+            if units.isEmpty {
+                format = format.corrected(by: packet.data)
+                codecs = format.codecs
             }
             guard let picture = format.picture(packet.data) else {
                 problem = "its samples are damaged"
