@@ -244,7 +244,7 @@ import Testing
         #expect(
             Set(report.checks.map(\.name)).isSuperset(of: [
                 "manifest", "checksum", "files", "segments", "frame-count", "duration", "decode", "av-offset", "level",
-                "av-end", "delay",
+                "av-end", "delay", "cmaf",
                 "hls-rules", "dash-rules", "playlist", "target-duration", "segment-boundaries", "extinf-sum", "rates", "codecs", "resolution", "frame-rate",
                 "iframes",
                 "mpd", "mp4", "poster", "sheets", "tiles", "storyboard",

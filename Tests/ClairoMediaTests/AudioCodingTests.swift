@@ -62,7 +62,9 @@ import Testing
         let description = try #require(Boxes(data: segment).payload("moov/trak/mdia/minf/stbl/stsd"))
         let entry = try #require(Boxes(data: description.subdata(in: 8..<description.count)).payload(sample.entry))
         #expect(entry.integer(at: 16, 2) == sample.channels && entry.integer(at: 24, 2) == 48_000)
-        #expect(Boxes(data: entry.subdata(in: 28..<entry.count)).names == [sample.box])
+        let inner = Boxes(data: entry.subdata(in: 28..<entry.count))
+        #expect(inner.names == [sample.box, "btrt"])
+        #expect(inner.payload("btrt")?.integer(at: 4, 4) == Int(sample.bitRate))
     }
 
     @Test(arguments: cases)

@@ -51,7 +51,7 @@ extension Data {
                 .init(
                     codec: .h264, size: FrameSize(width: 1280, height: 720),
                     configuration: H264.configuration(sps: [H264Tests.sps], pps: [H264Tests.pps]) ?? Data(),
-                    color: color)),
+                    color: color, bitRate: BitRateBox(bufferSize: 4_000_000, maximum: 3_000_000, average: 0))),
             timescale: 24000, language: language, priming: priming)
     }
 
@@ -119,6 +119,7 @@ extension Data {
             let inner = Boxes(data: entry.subdata(in: 78..<entry.count))
             #expect(inner.payload("colr") == box)
             #expect(inner.payload("pasp") == Data(hex: "00000001 00000001"))
+            #expect(inner.payload("btrt") == Data(hex: "0007a120 002dc6c0 00000000"))
         }
     }
 

@@ -79,6 +79,7 @@ enum AudioSampleEntry {
             box.zeros(4)
             box.u32(UInt32(audio.sampleRate) << 16)
             configuration(&box)
+            BitRateBox(bufferSize: 0, maximum: audio.bitRate, average: audio.bitRate).write(to: &box)
         }
     }
 }

@@ -158,6 +158,11 @@ struct ByteReader {
     mutating func u32() throws(ClairoError) -> UInt32 { UInt32(try integer(4)) }
     mutating func u64() throws(ClairoError) -> UInt64 { try integer(8) }
 
+    mutating func skip(_ count: Int) throws(ClairoError) {
+        guard remaining >= count else { throw FragmentReader.damaged("it ends early") }
+        position += count
+    }
+
     private mutating func integer(_ count: Int) throws(ClairoError) -> UInt64 {
         guard remaining >= count else { throw FragmentReader.damaged("it ends early") }
         var value: UInt64 = 0

@@ -17,6 +17,8 @@ struct TrackDescription: Hashable, Sendable {
         var color: ColorDescription
         /// Nil for video in SDR.
         var hdr: HDRDescription?
+        /// Nil if the plan does not limit it.
+        var bitRate: BitRateBox?
     }
 
     struct Audio: Hashable, Sendable {
@@ -151,7 +153,10 @@ extension TrackDescription {
             media: .video(
                 Video(
                     codec: rung.codec, size: rung.size, configuration: configuration, color: video.color(of: rung),
-                    hdr: rung.dynamicRange == .sdr ? nil : video.hdr)),
+                    hdr: rung.dynamicRange == .sdr ? nil : video.hdr,
+                    // Init segments of older versions, whose plans have no delay, do not change.
+                    bitRate: rung.isCopy || video.presentationDelay == nil
+                        ? nil : BitRateBox(bufferSize: rung.bufferSize, maximum: rung.maxRate, average: 0))),
             timescale: video.grid.timescale, language: "und", priming: priming)
     }
 

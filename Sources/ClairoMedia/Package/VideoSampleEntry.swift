@@ -29,6 +29,7 @@ enum VideoSampleEntry {
                     clli.u16(UInt16(clamping: light.maxFrameAverage))
                 }
             }
+            video.bitRate?.write(to: &box)
         }
     }
 

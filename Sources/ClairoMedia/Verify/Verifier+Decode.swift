@@ -53,12 +53,15 @@ extension Verifier {
         var result = CheckedRendition(
             start: .zero, end: .zero, codec: try? planned.codecString(initSegment: initSegment), size: nil,
             segmentBytes: [])
+        var boxes = CMAFTrack(planned, initSegment: initSegment, isSingleFile: places[rung.initKey] != nil)
         var problems: [String] = []
         var frames = 0
         for index in 0..<grid.segmentCount {
             try control.checkCancellation()
             let key = rung.segmentKey(index)
-            guard let segment = try bytes(of: key) else {
+            let found = try bytes(of: key)
+            boxes.add(found, at: key)
+            guard let segment = found else {
                 problems.append("\(key) is missing")
                 result.segmentBytes.append(0)
                 continue
@@ -80,6 +83,7 @@ extension Verifier {
                 problems.append("\(key) cannot be read: \(error)")
             }
         }
+        checks.record("cmaf", rung.folder, "one track of contiguous fragments", problems: boxes.problems)
         checks.expect(
             problems.isEmpty, "segments", rung.folder,
             "\(grid.segmentCount) segments, each begins with a key frame and holds its frames at k/fps; no decoding errors",
@@ -95,13 +99,16 @@ extension Verifier {
         guard var whole = try bytes(of: track.initKey) else { return nil }
         let codec = try? track.codecString(initSegment: whole)
         var result = CheckedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
+        var boxes = CMAFTrack(track, initSegment: whole, isSingleFile: places[track.initKey] != nil)
         var missing: [String] = []
         for index in 0..<track.segmentCount {
             let segment = try bytes(of: track.segmentKey(index))
+            boxes.add(segment, at: track.segmentKey(index))
             if segment == nil { missing.append(track.segmentKey(index).rawValue) }
             result.segmentBytes.append(segment?.count ?? 0)
             whole += segment ?? Data()
         }
+        checks.record("cmaf", track.folder, "one track of contiguous fragments", problems: boxes.problems)
         checks.expect(
             missing.isEmpty, "segments", track.folder, "\(track.segmentCount) segments",
             "missing: \(missing.prefix(3).joined(separator: ", "))")
