@@ -12,6 +12,8 @@ struct APIServices: Sendable {
     let resumable: ResumableUploads
     let direct: DirectUploads
     let deletion: VideoDeletion
+    /// Derives the keys of videos; nil if this server has no master secret.
+    let masterSecret: MasterSecret?
     let readiness: Readiness
     let finishing = Finishing()
     let appends = RunningAppends()

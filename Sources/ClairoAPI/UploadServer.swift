@@ -22,13 +22,14 @@ public struct UploadServer: Service {
     /// - Parameters:
     ///   - metadata: The database that `registration` writes to.
     ///   - deletion: Starts deletions of videos. Upkeep in another process removes the bytes.
+    ///   - masterSecret: Derives the keys of videos that `/v1/videos/{id}/keys` serves; nil to serve none.
     ///   - onListening: Called once, when the server accepts connections, with the bound port.
     ///   - observe: Called for each answered request.
     /// - Throws: `configuration` (78) if the options conflict or the token file is invalid.
     public init(
         options: ServerOptions, registration: UploadRegistration,
         metadata: any VideoRecords & UploadRecords & JobRecords & DatabaseHealth, deletion: VideoDeletion,
-        logger: Logger,
+        masterSecret: MasterSecret? = nil, logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in },
         observe: @escaping @Sendable (RequestEvent) -> Void = { _ in }
     ) throws(ClairoError) {
@@ -53,7 +54,7 @@ public struct UploadServer: Service {
         services = APIServices(
             options: options, metadata: metadata, registration: registration,
             resumable: ResumableUploads(registration), direct: DirectUploads(registration),
-            deletion: deletion,
+            deletion: deletion, masterSecret: masterSecret,
             readiness: Readiness([
                 (
                     "database",

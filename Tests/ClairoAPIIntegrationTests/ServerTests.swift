@@ -44,6 +44,47 @@ internal import Testing
         return video
     }
 
+    @Test func holdersOfATokenGetTheKeysOfAVideo() async throws {
+        let secret = try MasterSecret("0123456789abcdef0123456789abcdef")
+        let path = try scratch.write("one: one-token-0123456789\n", to: "tokens")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        let server = try await TestServer.start(store: store, metadata: metadata, masterSecret: secret) {
+            $0.tokenFile = path
+        }
+        let bearer = "Authorization: Bearer one-token-0123456789"
+        let (video, other) = (try addVideo(), try addVideo(second: 1))
+        let keys = secret.keys(of: video.id)
+        let id = try #require(keys.tracks.first?.keyID)
+        let key = try #require(keys[id])
+        for form in [id.description, id.uuid] {
+            let answer = try await server.curl("-H", bearer, "/v1/videos/\(video.id)/keys/\(form)")
+            #expect(answer.status == 200 && answer.body == Data(key.bytes))
+            #expect(answer.headers["cache-control"] == "no-store")
+        }
+        #expect(try await server.curl("/v1/videos/\(video.id)/keys/\(id)").status == 401)
+        for wrong in ["\(other.id)/keys/\(id)", "\(video.id)/keys/x", "\(VideoID.make())/keys/\(id)"] {
+            #expect(try await server.curl("-H", bearer, "/v1/videos/\(wrong)").status == 404)
+        }
+        func base64URL(_ bytes: [UInt8]) -> String {
+            Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
+                .replacing("=", with: "")
+        }
+        let licence = try await server.curl(
+            "-H", bearer, "-d", "{\"kids\":[\"\(base64URL(id.bytes))\"],\"type\":\"temporary\"}",
+            "/v1/videos/\(video.id)/keys")
+        #expect(licence.status == 200 && licence.text.contains("\"\(base64URL(key.bytes))\""))
+        #expect(try await server.curl("-H", bearer, "-d", "{}", "/v1/videos/\(video.id)/keys").status == 400)
+        try await server.stop()
+
+        // Without tokens, and without a secret, there are no keys.
+        let anonymous = try await TestServer.start(store: store, metadata: metadata, masterSecret: secret)
+        #expect(try await anonymous.curl("/v1/videos/\(video.id)/keys/\(id)").status == 403)
+        try await anonymous.stop()
+        let without = try await startWithTokens()
+        #expect(try await without.curl("-H", bearer, "/v1/videos/\(video.id)/keys/\(id)").status == 404)
+        try await without.stop()
+    }
+
     @Test func withoutATokenOnlyHealthIsAccessible() async throws {
         let server = try await startWithTokens()
         for path in ["/v1/videos", "/v1/videos/x", "/v1/uploads", "/v1/uploads/tus", "/nothing"] {
@@ -269,7 +310,7 @@ internal import Testing
     private static let origin = "Origin: https://app.example"
     private static let paths = [
         "/v1/videos", "/v1/videos/x", "/v1/uploads", "/v1/uploads/x", "/v1/uploads/x/parts", "/v1/uploads/x/complete",
-        "/v1/uploads/tus", "/v1/uploads/tus/", "/v1/uploads/tus/x", "/healthz", "/openapi.json",
+        "/v1/videos/x/keys", "/v1/videos/x/keys/y", "/v1/uploads/tus", "/v1/uploads/tus/", "/v1/uploads/tus/x", "/healthz", "/openapi.json",
     ]
 
     @Test func pagesOfAnAllowedOriginMayUseEveryRoute() async throws {

@@ -24,7 +24,8 @@ final class TestServer: Sendable {
     }
 
     static func start(
-        store: any DurableStore, metadata: any MetadataStore, _ configure: (inout ServerOptions) -> Void = { _ in }
+        store: any DurableStore, metadata: any MetadataStore, masterSecret: MasterSecret? = nil,
+        _ configure: (inout ServerOptions) -> Void = { _ in }
     ) async throws -> TestServer {
         var options = ServerOptions()
         options.port = 0
@@ -39,7 +40,7 @@ final class TestServer: Sendable {
         let server = try UploadServer(
             options: options,
             registration: UploadRegistration(store: store, metadata: metadata, prober: EngineProber(MediaTaskEngine())),
-            metadata: metadata, deletion: VideoDeletion(metadata: metadata), logger: logger
+            metadata: metadata, deletion: VideoDeletion(metadata: metadata), masterSecret: masterSecret, logger: logger
         ) { listening.yield($0) }
         let group = ServiceGroup(configuration: .init(services: [server], logger: logger))
         let running = Task {

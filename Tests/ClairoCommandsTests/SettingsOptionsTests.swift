@@ -42,7 +42,8 @@ import Testing
         ("heights", "4322"), ("heights", "720,1"), ("quality", "51.5"), ("quality", "nan"), ("quality", "good"),
         ("preset", "warp"), ("segment-seconds", "0.5"), ("segment-seconds", "61"), ("segments", "many"),
         ("chunk-cpu-seconds", "0"), ("chunk-cpu-seconds", "86401"), ("chunk-cpu-seconds", "inf"), ("poster-at", "-1"),
-        ("poster-at", "best"),
+        ("poster-at", "best"), ("encrypt", "rot13"), ("key-uri", "a b"),
+        ("clear-lead", "601"), ("pssh", "AAAA"), ("drm-key-uris", "skd://x"),
     ])
     func optionsAndProfilesRefuseAValueWithTheSameMessage(name: String, text: String) throws {
         let field = try #require(TranscodeSettings.field(name))
@@ -62,6 +63,9 @@ import Testing
             "formats": "hls", "codec": "hevc", "hdr": "sdr", "heights": "720", "quality": "30", "preset": "fast",
             "segment-seconds": "4", "segments": "single", "audio": "opus", "audio-language": "deu", "loudness": "-23",
             "chunk-cpu-seconds": "10", "start": "1", "duration": "2", "poster-at": "3", "subtitles": "none",
+            "encrypt": "cbcs", "key-uri": "https://keys.example/{kid}", "clear-lead": "6",
+            "pssh": "AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=",
+            "drm-key-uris": "com.apple.streamingkeydelivery=skd://{kid}",
         ]
         for field in TranscodeSettings.fields {
             let value = field.isFlag ? [] : [try #require(examples[field.name], "an example of \(field.name)")]
@@ -70,6 +74,19 @@ import Testing
         }
         #expect(try commandLine([]) == TranscodeSettings())
         #expect(try Set(SettingsOptions.parse([]).texts.keys) == Set(TranscodeSettings.fields.map(\.name)))
+    }
+
+    @Test func anEncryptedOutputLeavesOutWhatItCannotBe() throws {
+        #expect(try commandLine(["--encrypt", "cbcs"]).outputFormats == [.hls, .dash])
+        #expect(try commandLine(["--encrypt", "aes-128"]).outputFormats == [.hls])
+        #expect(try commandLine([]).outputFormats == [.hls, .dash, .mp4])
+        for (scheme, formats) in [("cenc", "hls,mp4"), ("aes-128", "hls,dash"), ("cbcs", "mp4")] {
+            let error = #expect(throws: ClairoError.self) {
+                try commandLine(["--format", formats, "--encrypt", scheme])
+            }
+            #expect(error?.exitCode == .usage && error?.message.contains("not possible with \(scheme)") == true)
+            #expect(throws: ClairoError.self) { try profile("formats: [\(formats)], encrypt: \(scheme)") }
+        }
     }
 
     @Test func profilesAcceptYAMLListsAndBooleans() throws {

@@ -114,7 +114,7 @@ import Testing
         ("#EXT-X-PLAYLIST-TYPE:LIVE", 3), ("#EXT-X-ENDLIST:1", 3), ("#EXT-X-ENDLIST\n#EXT-X-ENDLIST", 4),
         ("#EXT-X-MAP:URI=init.mp4", 3), ("#EXT-X-MAP:", 3), ("#EXT-X-MAP:BYTERANGE=\"0@0\",URI=\"x\"", 3),
         ("#EXTINF:4,\na\n#EXT-X-MAP:URI=\"x\"", 5), ("#EXTINF:4,\na\n#EXT-X-MEDIA-SEQUENCE:1", 5),
-        ("#EXT-X-STREAM-INF:BANDWIDTH=1", 3), ("#EXT-X-KEY:METHOD=NONE", 3), ("#EXT-X-DISCONTINUITY", 3),
+        ("#EXT-X-STREAM-INF:BANDWIDTH=1", 3), ("#EXT-X-DISCONTINUITY", 3),
         ("#EXT-X-BYTERANGE:1@0", 3), ("#EXTM3U", 3), ("#EXTINF:4,\na b", 4), ("#EXTINF:4,\u{1B}\na", 3),
         ("#EXTINF:4,\n\u{85}a", 4), ("#EXT-X-MEDIA-SEQUENCE:99999999999999999999", 3),
     ])

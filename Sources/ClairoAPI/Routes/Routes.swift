@@ -63,6 +63,12 @@ struct Routes {
                 .get: { try await videos.show($0, id: name) }, .delete: { try await videos.delete($0, id: name) },
                 .put: { try await intake.receive($0, name: PercentCoding.decode(name) ?? name) },
             ])
+        case _ where parts.count == 4 && parts.starts(with: ["v1", "videos"]) && parts[3] == "keys":
+            let (keys, id) = (KeyRoutes(services: services), parts[2])
+            return Route(handlers: [.post: { try await keys.licence($0, of: id) }])
+        case _ where parts.count == 5 && parts.starts(with: ["v1", "videos"]) && parts[3] == "keys":
+            let (keys, id, key) = (KeyRoutes(services: services), parts[2], parts[4])
+            return Route(handlers: [.get: { _ in try await keys.key(of: id, id: key) }])
         case ["v1", "uploads", "tus"]:
             return Route(handlers: [.post: tus.create], capabilities: tus.capabilities)
         case _ where parts.count == 4 && parts.starts(with: ["v1", "uploads", "tus"]):

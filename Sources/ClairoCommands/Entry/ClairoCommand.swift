@@ -33,7 +33,7 @@ public struct ClairoCommand: AsyncParsableCommand {
         subcommands: [
             ProbeCommand.self, PlanCommand.self, TranscodeCommand.self, VerifyCommand.self, UploadCommand.self,
             StatusCommand.self, ServeCommand.self, RunCommand.self, ProduceCommand.self, ConsumeCommand.self,
-            RetryCommand.self, CancelCommand.self, RemoveCommand.self, DLQCommand.self, GCCommand.self,
+            RetryCommand.self, CancelCommand.self, KeyCommand.self, RemoveCommand.self, DLQCommand.self, GCCommand.self,
             MigrateCommand.self,
             ServeMetricsCommand.self, DoctorCommand.self, ConfigCommand.self, RunTaskCommand.self,
         ])

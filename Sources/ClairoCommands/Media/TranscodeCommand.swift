@@ -17,11 +17,14 @@ struct TranscodeCommand: EnvironmentCommand {
               clairo transcode holiday.mov
               clairo transcode holiday.mov -o /srv/videos/holiday --heights 1080,720,480
               clairo transcode lecture.mkv --format hls --preset veryfast --progress json
+              clairo transcode film.mkv --encrypt cbcs --key-file keys.txt --key-uri 'https://keys.example/{kid}'
               clairo transcode s3://uploads/talk.mp4 -o s3://videos/talk
             """)
 
     @OptionGroup var input: InputOptions
     @OptionGroup var options: SettingsOptions
+
+    @OptionGroup var keyFileOption: KeyFileOption
 
     @Option(
         name: .shortAndLong,
@@ -67,14 +70,16 @@ struct TranscodeCommand: EnvironmentCommand {
 
     func run(_ environment: CommandEnvironment) async throws {
         let settings = try options.settings()
+        let (protection, keys) = try protection(settings)
         let resources = TranscodeResources(
             jobs: try checkedJobs(), memory: try memory.map(Self.bytes), verifies: verify, force: force)
         let subtitles = try SubtitleArgument.read(subtitleFiles)
         let stop = StopRequest()
         let folder = output ?? (input.fileName as NSString).deletingPathExtension
         try refuseSourceInside(folder)
-        let store = try Stores(environment, stop: stop).output(
+        let stored = try Stores(environment, stop: stop).output(
             folder, delivery: deliveryOptions.delivery(environment))
+        let store: any ObjectStore = protection.map { EncryptingStore(stored, $0, keys: keys) } ?? stored
         let name = input.name
         let reporter = ProgressReporter(style: progress, environment: environment)
         let report = try await Signals.stopping(stop) {
@@ -83,10 +88,10 @@ struct TranscodeCommand: EnvironmentCommand {
             defer { reporter.stop() }
             let request = try await onDedicatedThread(name: "transcode") {
                 // Only in an existing output folder; other files must not be removed.
-                if try store.size(of: OutputLayout.manifest) != nil { try OutputDestination.tidy(store) }
+                if try store.size(of: OutputLayout.manifest) != nil { try OutputDestination.tidy(stored) }
                 return TaskSpec.TranscodeRequest(
                     source: try SourceFingerprint(of: source, name: name, check: stop.check), settings: settings,
-                    resources: resources, subtitles: subtitles.isEmpty ? nil : subtitles)
+                    resources: resources, subtitles: subtitles.isEmpty ? nil : subtitles, protection: protection)
             }
             let result = try await CommandTask(sandbox: sandboxOptions.sandbox, limits: limitOptions.limits).run(
                 .transcode(request), source: source, output: store, stop: stop, log: reporter.log,
@@ -109,6 +114,24 @@ struct TranscodeCommand: EnvironmentCommand {
         {
             throw .usage("The source is in the output folder \(folder)", advice: "Choose another folder with -o.")
         }
+    }
+
+    /// Where players get keys unless `--key-uri` says it: a path on the server of the playlists.
+    private static let defaultKeyURI = "/keys/{kid}"
+
+    /// The protection that the settings ask for, and the keys. Both options are given, or neither.
+    private func protection(_ settings: TranscodeSettings) throws(ClairoError) -> (Protection?, KeySet) {
+        let keys = try keyFileOption.keys()
+        guard settings.encrypt != nil else {
+            guard keys == nil else { throw .usage("--key-file without --encrypt encrypts nothing", advice: "Give both.") }
+            return (nil, KeySet())
+        }
+        guard let keys else {
+            throw .usage(
+                "--encrypt needs keys",
+                advice: "Give --key-file FILE, with a line KID:KEY of 32 hexadecimal digits each.")
+        }
+        return (try Protection(settings, keys: keys, defaultURI: Self.defaultKeyURI), keys)
     }
 
     private func checkedJobs() throws(ClairoError) -> Int? {

@@ -14,10 +14,13 @@ struct VerifyCommand: EnvironmentCommand {
 
               clairo verify holiday
               clairo verify holiday --json
+              clairo verify film --key-file keys.txt
             """)
 
     @Argument(help: "Output folder, or s3://BUCKET/PREFIX.", completion: .directory)
     var folder: String
+
+    @OptionGroup var keyFileOption: KeyFileOption
 
     @Flag(help: "Print every check as JSON.")
     var json = false
@@ -35,12 +38,31 @@ struct VerifyCommand: EnvironmentCommand {
         }
     }
 
+    /// The output as players see it after decryption.
+    /// - Throws: `usage` if it is encrypted and there are no keys, `configuration` if they are not its keys.
+    private func clear(_ store: any ObjectStore, keys: KeySet?) throws(ClairoError) -> any ObjectStore {
+        guard try store.size(of: OutputLayout.manifest) != nil,
+            let manifest = try? JSONDecoder().decode(OutputManifest.self, from: store.get(OutputLayout.manifest)),
+            let protection = manifest.plan.protection
+        else { return store }
+        guard let keys else {
+            throw .usage(
+                "\(folder) is encrypted", advice: "Give --key-file FILE; clairo key prints the keys of a video.")
+        }
+        try keys.check(protection, of: folder)
+        return EncryptingStore(store, protection, keys: keys)
+    }
+
     func run(_ environment: CommandEnvironment) async throws {
         let stop = StopRequest()
         try checkFolder()
-        let store = try Stores(environment, stop: stop).output(folder)
+        let stored = try Stores(environment, stop: stop).output(folder)
+        let keys = try keyFileOption.keys()
         let result = try await Signals.stopping(stop) {
-            try await CommandTask(sandbox: sandboxOptions.sandbox).run(
+            let store = try await onDedicatedThread(name: "verify") { () throws(ClairoError) in
+                try clear(stored, keys: keys)
+            }
+            return try await CommandTask(sandbox: sandboxOptions.sandbox).run(
                 .verify, output: store, stop: stop, log: environment.warn)
         }
         guard let report = result.verification else {

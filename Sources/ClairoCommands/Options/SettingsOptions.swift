@@ -23,6 +23,11 @@ struct SettingsOptions: ParsableArguments {
     @Flag(setting: "copy-compatible") var copyCompatible = false
     @Flag(setting: "storyboard") var noStoryboard = false
     @Option(setting: "poster-at") var posterAt: String?
+    @Option(setting: "encrypt") var encrypt: String?
+    @Option(setting: "key-uri") var keyURI: String?
+    @Option(setting: "clear-lead") var clearLead: String?
+    @Option(setting: "pssh") var pssh: String?
+    @Option(setting: "drm-key-uris") var drmKeyURIs: String?
 
     /// The given values, by the name of the field.
     var texts: [String: String?] {
@@ -33,6 +38,8 @@ struct SettingsOptions: ParsableArguments {
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
             "storyboard": noStoryboard ? "false" : nil, "poster-at": posterAt,
+            "encrypt": encrypt, "key-uri": keyURI, "clear-lead": clearLead, "pssh": pssh,
+            "drm-key-uris": drmKeyURIs,
         ]
     }
 
@@ -43,6 +50,7 @@ struct SettingsOptions: ParsableArguments {
             for field in TranscodeSettings.fields {
                 if let text = texts[field.name] ?? nil { try field.set(text, in: &settings) }
             }
+            try settings.validate()
         } catch {
             throw error.usageError
         }

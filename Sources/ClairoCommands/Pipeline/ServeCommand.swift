@@ -81,13 +81,15 @@ struct ServeCommand: EnvironmentCommand {
         let services = Services(settings, environment, stop: stop, metrics: metrics, log: log)
         let manager = environment.manager
         let sandbox = sandboxOptions.sandbox
+        let secret = try services.masterSecret()
         try await services.checkSandbox(sandbox, log: log)
         try await daemonOptions.running(metrics, log: log) {
             try await services.withMetadataOfDaemon(log: log) { metadata in
                 let server = try UploadServer(
                     options: configured,
                     registration: try services.registration(metadata, limits: limits, sandbox: sandbox),
-                    metadata: metadata, deletion: services.deletion(metadata), logger: log.quietLogger,
+                    metadata: metadata, deletion: services.deletion(metadata), masterSecret: secret,
+                    logger: log.quietLogger,
                     onListening: { port in
                         let host = configured.host.contains(":") ? "[\(configured.host)]" : configured.host
                         let words = "Listening on http://\(host):\(port)"

@@ -46,6 +46,17 @@ extension Services {
         return try HTTPWebhook(url: url, secret: secret, environment: environment.variables)
     }
 
+    /// The secret from which the keys of videos are derived; nil if it is not set.
+    func masterSecret() throws(ClairoError) -> MasterSecret? {
+        guard let text = try secret(in: .masterKeyFile) else { return nil }
+        return try MasterSecret(text)
+    }
+
+    /// The keys of videos; nil without a master secret.
+    func videoKeys() throws(ClairoError) -> VideoKeys? {
+        try masterSecret().map { VideoKeys($0, publicURL: settings.value(.publicURL)) }
+    }
+
     private func secret(in key: Settings.Key) throws(ClairoError) -> String? {
         guard let path = settings.value(key) else { return nil }
         return try TextLines.secret(in: path, kind: "\(key.rawValue)")

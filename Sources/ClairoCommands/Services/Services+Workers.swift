@@ -14,7 +14,7 @@ extension Services {
             Worker.Services(
                 metadata: metadata, output: try outputStore(), openSource: openSource,
                 executor: try taskExecutor(work, limits: limits), profiles: try profiles(), policy: try policy(),
-                messages: messages),
+                messages: messages, keys: try videoKeys()),
             owner: Self.processName, threads: work.threads, leaseSeconds: work.lease, health: health,
             report: { [metrics] event in
                 log.note(event)

@@ -66,6 +66,9 @@ enum ProfilesFile {
                 throw error.configurationError(in: "The profile \(name) in \(file)")
             }
         }
+        do throws(SettingProblem) { try settings.validate() } catch {
+            throw error.configurationError(in: "The profile \(name) in \(file)")
+        }
         return settings
     }
 }

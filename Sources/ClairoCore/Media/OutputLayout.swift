@@ -67,6 +67,12 @@ public enum OutputLayout {
         key.rawValue.hasPrefix("\(folder(kind, id))/init")
     }
 
+    /// Whether a key is an init segment, of any rendition and attempt.
+    public static func isInitSegment(_ key: ObjectKey) -> Bool {
+        let name = fileName(of: key)
+        return name.hasPrefix("init") && name.hasSuffix(".mp4")
+    }
+
     /// The key of a segment. Indexes start at 0 and names at 1, with at least five digits.
     public static func segment(_ kind: RenditionKind, _ id: String, _ index: Int, attempt: Int = 1) -> ObjectKey {
         let number = String(index + 1)
@@ -85,6 +91,13 @@ public enum OutputLayout {
     /// The file with all of a text rendition.
     public static func wholeText(_ id: String, attempt: Int = 1) -> ObjectKey {
         ObjectKey("\(folder(.text, id)).vtt").ofAttempt(attempt)
+    }
+
+    /// The number in the name of a segment, which counts from 1; nil for another object.
+    public static func segmentNumber(of key: ObjectKey) -> Int? {
+        let name = fileName(of: key)
+        guard name.hasSuffix(".m4s") else { return nil }
+        return Int(name.prefix { $0.isASCII && $0.isNumber })
     }
 
     /// The HLS media playlist of a rendition.
@@ -144,6 +157,11 @@ public enum OutputLayout {
     }
 
     // MARK: References between files
+
+    /// The folder that an object is in: `video/720p` for its segments.
+    public static func folder(of key: ObjectKey) -> String {
+        key.rawValue.split(separator: "/").dropLast().joined(separator: "/")
+    }
 
     /// The name that a playlist uses for a file in its folder.
     public static func fileName(of key: ObjectKey) -> String {

@@ -29,6 +29,8 @@ public struct Plan: Sendable, Codable, Hashable {
     public var corrections: [Int: [ClockCorrection]]?
     /// What joins the streams of the source to tracks. Nil for a source whose streams are its tracks.
     public var parts: SourceParts?
+    /// How the output is encrypted; nil for clear output.
+    public var protection: Protection?
 
     public init(
         version: Int = Plan.currentVersion, source: SourceFingerprint, settings: TranscodeSettings, origin: Rational,

@@ -140,6 +140,48 @@ extension SettingField {
             fault: { _ in nil })
     }
 
+    /// One of some words, or none.
+    static func option<Value: Codable & Hashable & Sendable>(
+        _ name: String, _ path: any Path<Value?>, of values: [(word: String, value: Value)], help: String,
+        absent: String
+    ) -> SettingField {
+        make(
+            name, path, Coding(path, name),
+            words: "one of \((values.map(\.word) + [absent]).joined(separator: ", "))", default: absent, help: help,
+            parse: { texts throws(Fault) in
+                let text = try single(texts)
+                if text.lowercased() == absent { return nil }
+                guard let value = values.first(where: { $0.word == text.lowercased() }) else {
+                    throw Fault("\(text) is not known")
+                }
+                return value.value
+            },
+            fault: { _ in nil })
+    }
+
+    /// Any text of a form, or none.
+    static func text(
+        _ name: String, _ path: any Path<String?>, key: String, words: String,
+        isValid: @escaping @Sendable (String) -> Bool, valueName: String, help: String, absent: String
+    ) -> SettingField {
+        make(
+            name, path, Coding(path, key), words: words, default: absent, help: help, valueName: valueName,
+            // Only lists have commas between items.
+            parse: { texts throws(Fault) in texts.isEmpty ? nil : texts.joined(separator: ",") },
+            fault: { $0.flatMap { isValid($0) ? nil : "is not valid" } })
+    }
+
+    /// Texts of a form, in their own order, of which there need be none.
+    static func texts(
+        _ name: String, _ path: any Path<[String]?>, key: String? = nil, words: String,
+        isValid: @escaping @Sendable (String) -> Bool, valueName: String, help: String, absent: String
+    ) -> SettingField {
+        make(
+            name, path, Coding(path, key ?? name), words: words, default: absent, help: help, valueName: valueName,
+            parse: { texts throws(Fault) in texts.isEmpty ? nil : texts },
+            fault: { $0.flatMap { $0.allSatisfy(isValid) ? nil : "is not valid" } })
+    }
+
     /// Some of some words, in their own order.
     static func choices<Value: Codable & Hashable & Sendable>(
         _ name: String, option: String, _ path: any Path<[Value]>, of values: [(word: String, value: Value)],

@@ -59,6 +59,16 @@ public struct TranscodeSettings: Sendable, Hashable {
     public var storyboard = true
     /// Seconds from the start of the output of the frame that becomes the poster, or nil for the best of several.
     public var posterAt: Rational?
+    /// How segments are encrypted; nil for clear segments.
+    public var encrypt: EncryptionScheme?
+    /// Where players get a key, with `{kid}` and `{video}` for the ids; nil for the default of the command.
+    public var keyURI: String?
+    /// Seconds at the start that stay clear, rounded up to whole segments.
+    public var clearLead = 0.0
+    /// `pssh` boxes of DRM systems in base64.
+    public var systemBoxes: [String]?
+    /// Keys of DRM systems in HLS, each as `KEYFORMAT=URI`.
+    public var drmKeyURIs: [String]?
 
     public init(
         formats: [OutputFormat] = OutputFormat.allCases, heights: [Int]? = nil, quality: Double = 23,
@@ -157,7 +167,28 @@ extension TranscodeSettings {
             "poster-at", \.posterAt, key: "posterAt", 0...9_999_999,
             help: "Seconds from the start of the output of the frame that becomes the poster.",
             absent: "the best of several frames", isInProfiles: true),
+        .option(
+            "encrypt", \.encrypt, of: EncryptionScheme.allCases.map { ($0.rawValue, $0) },
+            help: "Encrypt the segments of video and audio.", absent: "none"),
+        .text(
+            "key-uri", \.keyURI, key: "keyURI", words: "a URI, in which {kid} stands for the id of a key",
+            isValid: Protection.isURI, valueName: "uri", help: "Where players get the keys of encrypted segments.",
+            absent: "/keys/{kid}, or clairo serve"),
+        .number(
+            "clear-lead", \.clearLead, key: "clearLead", 0...600, valueName: "seconds",
+            help: "Seconds at the start that are not encrypted, so that players need no key to begin."),
+        .texts(
+            "pssh", \.systemBoxes, words: "pssh boxes in base64", isValid: { Protection.systemBox($0) != nil },
+            valueName: "list", help: "Boxes of DRM systems to pass through, comma-separated.", absent: "none"),
+        .texts(
+            "drm-key-uris", \.drmKeyURIs, key: "drmKeyURIs",
+            words: "items such as com.apple.streamingkeydelivery=skd://{kid}",
+            isValid: { Protection.DRMKeyURI($0) != nil }, valueName: "list",
+            help: "Keys of DRM systems for HLS playlists, as KEYFORMAT=URI, comma-separated.", absent: "none"),
     ]
+
+    /// The formats that are made: all that were asked for and that an encrypted output can have.
+    public var outputFormats: [OutputFormat] { formats.filter { encrypt?.formats.contains($0) ?? true } }
 
     /// The field with a name; nil if there is none.
     public static func field(_ name: String) -> SettingField? { fields.first { $0.name == name } }
@@ -166,6 +197,14 @@ extension TranscodeSettings {
     /// - Throws: The problem of the first invalid setting.
     public func validate() throws(SettingProblem) {
         for field in Self.fields { try field.validate(self) }
+        // All formats are the default, of which those remain that are possible.
+        if let encrypt, formats != OutputFormat.allCases, outputFormats != formats {
+            let possible = encrypt.formats.map(\.rawValue).joined(separator: ",")
+            throw SettingProblem(
+                field: "formats", option: "format",
+                problem: "\(formats.map(\.rawValue).joined(separator: ",")) is not possible with \(encrypt.rawValue)",
+                advice: "Give \(possible).")
+        }
     }
 
     /// The fields in which two settings differ.

@@ -26,6 +26,10 @@ public protocol ObjectStore: Sendable {
     /// The object's metadata, or nil if it does not exist.
     func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo?
 
+    /// The record of an object as it is stored, computed from its bytes. Throws `noInput` if it does not exist. A store
+    /// that encrypts has other bytes than `get` returns.
+    func record(of key: ObjectKey) throws(ClairoError) -> FileRecord
+
     /// Up to `limit` keys that begin with `prefix` and follow `key`, sorted.
     func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey]
 
@@ -45,6 +49,11 @@ extension ObjectStore {
         at key: ObjectKey, length: Int64?, writing body: (_ write: (Data) throws(ClairoError) -> Void) throws -> Void
     ) throws {
         try put(at: key, writing: body)
+    }
+
+    public func record(of key: ObjectKey) throws(ClairoError) -> FileRecord {
+        let source = try open(key)
+        return FileRecord(key: key.rawValue, bytes: source.size, sha256: try Checksum.sha256(source))
     }
 
     public func delete(_ keys: [ObjectKey]) throws(ClairoError) {

@@ -175,6 +175,7 @@ extension Plan {
         try expect(version == Self.currentVersion, "its plan is of version \(version)")
         try expect(source == request.source, "its plan is of another source")
         try expect(settings == request.settings, "its plan has other settings")
+        try expect(protection == request.protection, "its plan has other keys")
         try expect(video != nil || !audio.isEmpty, "its plan has neither video nor audio")
         try expect(
             abs(origin.doubleValue) <= 1e12 && prediction.bytes >= 0 && prediction.cpuSeconds >= 0

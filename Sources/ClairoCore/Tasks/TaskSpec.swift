@@ -75,10 +75,13 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         public var source: SourceFingerprint
         /// The requested settings.
         public var settings: TranscodeSettings
+        /// How the output is encrypted, without keys; nil for clear output.
+        public var protection: Protection?
 
-        public init(source: SourceFingerprint, settings: TranscodeSettings) {
+        public init(source: SourceFingerprint, settings: TranscodeSettings, protection: Protection? = nil) {
             self.source = source
             self.settings = settings
+            self.protection = protection
         }
     }
 
@@ -92,15 +95,18 @@ public struct TaskSpec: Sendable, Codable, Hashable {
         public var resources: TranscodeResources
         /// Subtitles that are not in the source; nil for none.
         public var subtitles: [SubtitleFile]?
+        /// How the output is encrypted, without keys; nil for clear output.
+        public var protection: Protection?
 
         public init(
             source: SourceFingerprint, settings: TranscodeSettings, resources: TranscodeResources,
-            subtitles: [SubtitleFile]? = nil
+            subtitles: [SubtitleFile]? = nil, protection: Protection? = nil
         ) {
             self.source = source
             self.settings = settings
             self.resources = resources
             self.subtitles = subtitles
+            self.protection = protection
         }
     }
 

@@ -60,6 +60,12 @@ struct ECSAttempt {
     // MARK: Start
 
     private func exchange() throws(ClairoError) -> Exchange {
+        guard io.remote != nil else {
+            throw .refused(
+                "The output is encrypted, and tasks on ECS write to the store without its keys",
+                exitCode: .configuration,
+                advice: "Run workers with --executor process or docker, or use a profile without encrypt.")
+        }
         guard let output = io.remote?.store, isInS3(output), isInS3(service.exchange) else {
             throw .refused(
                 "Tasks on ECS write to S3, but the output store is not in S3", exitCode: .configuration,

@@ -71,6 +71,14 @@ struct RemoteStore: ObjectStore {
         return ObjectInfo(key: key, size: size, etag: etag, modified: modified)
     }
 
+    func record(of key: ObjectKey) throws(ClairoError) -> FileRecord {
+        let answer = try channel.ask(RequestHead(operation: .record, key: key)).head
+        guard let size = answer.size, let sha256 = answer.sha256 else {
+            throw .defect("The host of the task did not answer with a record of \(key)")
+        }
+        return FileRecord(key: key.rawValue, bytes: size, sha256: sha256)
+    }
+
     func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
         var keys: [ObjectKey] = []
         while keys.count < limit {

@@ -44,7 +44,7 @@ struct TaskPermissions: Sendable {
         // Of an object that `beginPut` allowed.
         case .writePut, .endPut, .abortPut: true
         case .delete: request.allKeys.allSatisfy { written.contains($0) || isLeftover($0) }
-        case .source, .get, .open, .read, .close, .info, .list: false
+        case .source, .get, .open, .read, .close, .info, .record, .list: false
         }
     }
 
@@ -79,7 +79,7 @@ extension RequestHead {
 extension RequestHead.Operation {
     fileprivate var onlyReads: Bool {
         switch self {
-        case .source, .get, .open, .read, .close, .info, .list: true
+        case .source, .get, .open, .read, .close, .info, .record, .list: true
         case .put, .beginPut, .writePut, .endPut, .abortPut, .delete: false
         }
     }

@@ -221,6 +221,9 @@ final class TaskServer: Sendable {
         case .info:
             let info = try output.info(of: key(request))
             return (AnswerHead(size: info?.size, etag: info?.etag, modified: info?.modified), Data())
+        case .record:
+            let record = try output.record(of: key(request))
+            return (AnswerHead(size: record.bytes, sha256: record.sha256), Data())
         case .delete:
             try output.delete(try (request.keys ?? []).map(Self.plain))
             return (AnswerHead(), Data())

@@ -108,6 +108,8 @@ struct RequestHead: Codable {
         case open, read, close
         /// Returns the information of an object: `key`.
         case info
+        /// Returns the size and checksum of the stored bytes of an object: `key`.
+        case record
         /// Deletes objects: `keys`.
         case delete
         /// Lists keys with `prefix`, from the first one after `key`, at most `count`.
@@ -131,6 +133,7 @@ struct AnswerHead: Codable {
     var size: Int64?
     var etag: String?
     var modified: Timestamp?
+    var sha256: String?
     var keys: [ObjectKey]?
 }
 

@@ -106,8 +106,8 @@ private struct TaskWork {
         }
     }
 
-    private var sink: SegmentSink {
-        get throws(ClairoError) { SegmentSink(store: try output, manner: .sharing, control: control) }
+    private func sink(of plan: Plan) throws(ClairoError) -> SegmentSink {
+        SegmentSink(store: try output, manner: .sharing, control: control, protection: plan.protection)
     }
 
     /// Accepts a source if a plan can be made for it.
@@ -128,8 +128,9 @@ private struct TaskWork {
     func transcode(_ request: TaskSpec.TranscodeRequest) throws -> TaskResult {
         let outcome = try TranscodeJob(
             source: source, sourceName: request.source.name, fingerprint: request.source,
-            settings: request.settings, subtitles: request.subtitles ?? [], limits: limits,
-            resources: request.resources, store: output, control: control, log: { [update] in update(.note($0)) }
+            settings: request.settings, subtitles: request.subtitles ?? [], protection: request.protection,
+            limits: limits, resources: request.resources, store: output, control: control,
+            log: { [update] in update(.note($0)) }
         ).run()
         return TaskResult(
             verification: outcome.verification, warnings: outcome.manifest.warnings,
@@ -146,7 +147,9 @@ private struct TaskWork {
         let planned = try CheckedPlan.make(
             scan: scan, fingerprint: request.source, settings: request.settings, source: source, limits: limits,
             control: control)
-        return TaskResult(plan: planned.plan, warnings: scan.info.planWarnings + planned.warnings)
+        var plan = planned.plan
+        plan.protection = request.protection
+        return TaskResult(plan: plan, warnings: scan.info.planWarnings + planned.warnings)
     }
 
     func chunk(_ plan: Plan, index: Int) throws -> TaskResult {
@@ -159,11 +162,11 @@ private struct TaskWork {
             try CopyRung.writeMissing(
                 plan: plan, video: video,
                 missing: video.allSegments.filter { video.rungs[$0.key].wave == chunk.wave },
-                source: source, limits: limits, sink: sink, control: control)
+                source: source, limits: limits, sink: try sink(of: plan), control: control)
         }
         do {
             try ChunkTranscoder(
-                source: source, limits: limits, plan: plan, video: video, sink: sink, control: control
+                source: source, limits: limits, plan: plan, video: video, sink: try sink(of: plan), control: control
             ).run(
                 wave: chunk.wave, segments: chunk.segments, seek: chunk.seekTimestamp,
                 missing: Dictionary(uniqueKeysWithValues: video.rungs.indices.map { ($0, Set(chunk.segments)) }),
@@ -184,7 +187,7 @@ private struct TaskWork {
         }
         control.begin(.encoding)
         let loudness = try TrackTranscoder(
-            source: source, limits: limits, plan: plan, sink: sink, control: control
+            source: source, limits: limits, plan: plan, sink: try sink(of: plan), control: control
         ).run(index)
         return TaskResult(loudness: loudness)
     }

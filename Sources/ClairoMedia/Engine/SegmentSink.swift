@@ -16,6 +16,8 @@ struct SegmentSink: Sendable {
     var journal: WarningJournal?
     /// Whether decoded frames, not those that are made, are the progress of the job.
     var countsDecoded = false
+    /// Adds the boxes of encryption before segments are written.
+    var protection: Protection?
 
     /// Whether the object must be written.
     func wants(_ key: ObjectKey) throws(ClairoError) -> Bool {
@@ -26,7 +28,9 @@ struct SegmentSink: Sendable {
     }
 
     /// - Throws: `defect` if an earlier run wrote a different init segment, because its segments would not match.
-    func write(initSegment: Data, at key: ObjectKey) throws(ClairoError) {
+    func write(initSegment plain: Data, at key: ObjectKey) throws(ClairoError) {
+        let layout = try ProtectedLayout(protection, folder: OutputLayout.folder(of: key))
+        let initSegment = try layout?.initSegment(plain) ?? plain
         if try wants(key) {
             try put(initSegment, at: key)
         } else if try store.get(key) != initSegment {
@@ -48,7 +52,8 @@ struct SegmentSink: Sendable {
             try control.checkCancellation()
             if let problem { throw UnverifiedSegment(key: key, index: index, problem: problem) }
         }
-        try put(segment, at: key)
+        let layout = try ProtectedLayout(protection, folder: rendition.folder)
+        try put(layout?.segment(segment, index: index, initSegment: initSegment) ?? segment, at: key)
     }
 
     /// Writes an object that needs no decoding: the caller has checked it.

@@ -108,6 +108,10 @@ struct WatchedStore: ObjectStore {
         try clock.waitForStore { () throws(ClairoError) in try base.info(of: key) }
     }
 
+    func record(of key: ObjectKey) throws(ClairoError) -> FileRecord {
+        try clock.waitForStore { () throws(ClairoError) in try base.record(of: key) }
+    }
+
     func list(prefix: String, after key: ObjectKey?, limit: Int) throws(ClairoError) -> [ObjectKey] {
         try clock.waitForStore { () throws(ClairoError) in try base.list(prefix: prefix, after: key, limit: limit) }
     }

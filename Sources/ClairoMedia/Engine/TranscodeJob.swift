@@ -23,6 +23,7 @@ public struct TranscodeJob: Sendable {
     private let fingerprint: SourceFingerprint?
     private let settings: TranscodeSettings
     private let subtitles: [SubtitleFile]
+    private let protection: Protection?
     private let limits: InputLimits
     private let resources: TranscodeResources
     private let store: any ObjectStore
@@ -32,10 +33,12 @@ public struct TranscodeJob: Sendable {
     /// - Parameters:
     ///   - fingerprint: The fingerprint of the source; nil to compute it.
     ///   - subtitles: Subtitles that are not in the source.
+    ///   - protection: How the output is encrypted, by the store; nil for clear output.
     ///   - log: Receives messages for people, such as that finished segments were found.
     public init(
         source: any ByteSource, sourceName: String, fingerprint: SourceFingerprint? = nil, settings: TranscodeSettings,
-        subtitles: [SubtitleFile] = [], limits: InputLimits = InputLimits(), resources: TranscodeResources = TranscodeResources(),
+        subtitles: [SubtitleFile] = [], protection: Protection? = nil, limits: InputLimits = InputLimits(),
+        resources: TranscodeResources = TranscodeResources(),
         store: any ObjectStore, control: JobControl = JobControl(), log: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.fingerprint = fingerprint
@@ -43,6 +46,7 @@ public struct TranscodeJob: Sendable {
         self.sourceName = sourceName
         self.settings = settings
         self.subtitles = subtitles
+        self.protection = protection
         self.limits = limits
         self.resources = resources
         self.store = store
@@ -73,6 +77,7 @@ public struct TranscodeJob: Sendable {
             scan: scan, fingerprint: fingerprint, settings: settings, subtitles: subtitles, source: source, limits: limits,
             control: control)
         var plan = planned.plan
+        plan.protection = protection
         var manifest = try OutputManifest(of: plan, warnings: scan.info.planWarnings + planned.warnings)
         try OutputFolder(store: store).prepare(for: &manifest, force: resources.force, log: log)
         plan = manifest.plan
@@ -122,7 +127,8 @@ public struct TranscodeJob: Sendable {
 
     /// Makes all missing segments: audio and text on one thread, video in as many parallel runs as resources allow.
     private func encode(_ plan: Plan, scan: SourceScan, journal: WarningJournal) throws {
-        let sink = SegmentSink(store: store, manner: .resuming, control: control, journal: journal)
+        let sink = SegmentSink(
+            store: store, manner: .resuming, control: control, journal: journal, protection: plan.protection)
         let missing = try missingSegments(plan)
         let done = (plan.video?.rungs.indices ?? 0..<0).reduce(0) { total, rung in
             let lacking = missing[rung] ?? []
@@ -244,6 +250,7 @@ public struct TranscodeJob: Sendable {
         var shorter = try TranscodePlanner.plan(
             scan: scan, fingerprint: plan.source, settings: partial, subtitles: subtitles, limits: limits)
         shorter.settings = settings
+        shorter.protection = protection
         // Segments after the end, and those of the encoder run that reached it, were made for another length.
         let lastSegment = end.coveredFrames / (plan.video?.grid.segmentFrames ?? 1)
         for rendition in plan.video?.renditions ?? [] {

@@ -35,6 +35,10 @@ enum DASHManifest {
         }
         for rendition in presentation.text { period.children.append(textSet(rendition, id: period.children.count)) }
         for rendition in presentation.images { period.children.append(imageSet(rendition, id: period.children.count)) }
+        if let protection = presentation.protection {
+            root.attributes += ProtectionSignalling.namespaces
+            for index in period.children.indices { protect(&period.children[index], protection) }
+        }
         root.children.append(period)
         return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + root.text(indent: 0)
     }
@@ -332,6 +336,40 @@ enum DASHManifest {
     }
 }
 
+extension DASHManifest {
+    /// Adds the description of keys to an AdaptationSet, or to its representations if they have different keys.
+    fileprivate static func protect(_ set: inout Element, _ protection: Protection) {
+        let kind = set["contentType"] ?? ""
+        func key(of representation: Element) -> KeyID? {
+            let folder = "\(kind)/\(representation["id"] ?? "")"
+            guard Protection.protectedFolder(of: ObjectKey(folder + "/init.mp4")) != nil else { return nil }
+            return protection.keyID(of: folder)
+        }
+        let representations = set.children.indices.filter { set.children[$0].name == "Representation" }
+        let keys = representations.map { key(of: set.children[$0]) }
+        if let first = keys.first, let id = first, keys.allSatisfy({ $0 == id }) {
+            // The schema puts it after the configuration of channels and before everything else.
+            let place = set.children.prefix { $0.name == "AudioChannelConfiguration" }.count
+            set.children.insert(contentsOf: elements(protection, id), at: place)
+            return
+        }
+        for (index, id) in zip(representations, keys) {
+            guard let id else { continue }
+            set.children[index].children.insert(contentsOf: elements(protection, id), at: 0)
+        }
+    }
+
+    private static func elements(_ protection: Protection, _ id: KeyID) -> [Element] {
+        ProtectionSignalling.contentProtection(protection, id).map { description in
+            var element = Element(description.name, description.attributes)
+            if let child = description.child {
+                element.children = [Element(child.name, child.attributes, content: child.text)]
+            }
+            return element
+        }
+    }
+}
+
 /// An XML element, as far as a manifest needs it.
 private struct Element {
     var name: String
@@ -344,6 +382,9 @@ private struct Element {
         self.attributes = attributes
         self.content = content
     }
+
+    /// The value of an attribute.
+    subscript(_ name: String) -> String? { attributes.first { $0.0 == name }?.1 }
 
     func text(indent: Int) -> String {
         let margin = String(repeating: "  ", count: indent)

@@ -117,12 +117,16 @@ struct DASHAdaptationSet: Equatable {
     var roles: [String] = []
     /// The value of AudioChannelConfiguration.
     var channels: String?
+    /// The ids of keys (`cenc:default_KID`), as UUIDs.
+    var keyIDs: [String] = []
     var representations: [DASHRepresentation] = []
 }
 
 /// A rendition and its files.
 struct DASHRepresentation: Equatable {
     var id: String
+    /// The ids of keys (`cenc:default_KID`), as UUIDs.
+    var keyIDs: [String] = []
     /// Bits per second.
     var bandwidth: Int64
     var codecs: String
@@ -230,6 +234,10 @@ private final class Reader {
             }
         case "MPD/Period/AdaptationSet/AudioChannelConfiguration":
             set?.channels = attributes["value"]
+        case "MPD/Period/AdaptationSet/ContentProtection":
+            if let id = attributes["cenc:default_KID"] { set?.keyIDs.append(id) }
+        case "MPD/Period/AdaptationSet/Representation/ContentProtection":
+            if let id = attributes["cenc:default_KID"] { representation?.keyIDs.append(id) }
         case "MPD/Period/AdaptationSet/SegmentTemplate":
             setAddresses = try readTemplate(attributes)
         case "MPD/Period/AdaptationSet/SegmentTemplate/SegmentTimeline/S":

@@ -3,8 +3,8 @@ import ClairoCore
 /// Parses HLS playlists as a player would, for `clairo verify`.
 ///
 /// A violation of RFC 8216's syntax is an error with its line. Unknown tags and attributes are ignored, as the RFC
-/// requires of clients. Tags that change playback and that Clairo never writes (encryption, discontinuities, partial
-/// segments) are rejected. The caller checks whether the values are consistent (EXTINF within the target duration,
+/// requires of clients. Tags that change playback and that Clairo never writes (discontinuities, partial segments) are
+/// rejected. Keys are checked elsewhere, because the segments are read decrypted. The caller checks whether the values are consistent (EXTINF within the target duration,
 /// existing files). The text is untrusted: sizes are limited, arithmetic is checked, and URIs are returned as written,
 /// not resolved.
 enum HLSParser {
@@ -16,13 +16,14 @@ enum HLSParser {
     private static let mediaTags: Set<Substring> = [
         "#EXTINF", "#EXT-X-TARGETDURATION", "#EXT-X-MEDIA-SEQUENCE", "#EXT-X-PLAYLIST-TYPE", "#EXT-X-MAP",
         "#EXT-X-BYTERANGE", "#EXT-X-ENDLIST", "#EXT-X-I-FRAMES-ONLY", "#EXT-X-IMAGES-ONLY", "#EXT-X-TILES",
+        "#EXT-X-KEY",
     ]
     private static let masterTags: Set<Substring> = [
         "#EXT-X-MEDIA", "#EXT-X-STREAM-INF", "#EXT-X-I-FRAME-STREAM-INF", "#EXT-X-SESSION-DATA", "#EXT-X-SESSION-KEY",
         "#EXT-X-IMAGE-STREAM-INF",
     ]
     private static let refusedTags: Set<Substring> = [
-        "#EXT-X-KEY", "#EXT-X-SESSION-KEY", "#EXT-X-DISCONTINUITY", "#EXT-X-DISCONTINUITY-SEQUENCE", "#EXT-X-GAP",
+        "#EXT-X-DISCONTINUITY", "#EXT-X-DISCONTINUITY-SEQUENCE", "#EXT-X-GAP",
         "#EXT-X-PART", "#EXT-X-SKIP", "#EXT-X-DEFINE",
     ]
 

@@ -21,7 +21,10 @@ struct Packager {
 
     /// The measurements of one rendition and the positions of its samples.
     private struct Measured {
+        /// In its plain form.
         var initSegment: Data
+        /// As on the store, with protection if there is any.
+        var storedInitSegment: Data
         var segments: [MeasuredSegment] = []
         /// The bytes of each segment before its first fragment.
         var typeBytes: [Int] = []
@@ -32,6 +35,7 @@ struct Packager {
     func run() throws -> Result {
         var files: [FileRecord] = []
         var presentation = Presentation(video: [], audio: [], duration: plan.duration)
+        presentation.protection = plan.protection
         let renditions = plan.mediaRenditions
         // Every progressive file contains the audio of all languages, so it is measured before the rungs.
         let progressiveAudio = Set(plan.audio.progressive.map(\.id))
@@ -42,11 +46,11 @@ struct Packager {
             if plan.publishesSegments { files += measured.files }
             rendition.add(
                 to: &presentation, codec: try rendition.codecString(initSegment: measured.initSegment),
-                initBytes: measured.initSegment.count, segments: measured.segments)
+                initBytes: measured.storedInitSegment.count, segments: measured.segments)
             if plan.publishesSingleFiles {
                 presentation.place(rendition.folder, in: try writeSingleFile(rendition, measured, files: &files))
             }
-            guard plan.settings.formats.contains(.mp4) else { continue }
+            guard plan.settings.outputFormats.contains(.mp4) else { continue }
             let track = try progressiveTrack(rendition, measured)
             switch rendition.kind {
             case .video: files.append(try writeMP4([track] + audio, to: rendition.mp4Key))
@@ -83,23 +87,28 @@ struct Packager {
             guard records != nil, error.exitCode == .noInput else { throw error }
             throw ClairoError.defect("\(key) is not on the store any more")
         }
-        let record = record(key, data)
+        // An encrypted segment is recorded as it is stored, not as it is read.
+        let record = try plan.protection == nil ? record(key, data) : store.record(of: key)
         try records?.check(record)
         return (data, record)
     }
 
     /// - Parameter images: Looks at the segments while they are in memory.
     private func measure(_ rendition: any MediaRendition, images: ImageMaker?) throws -> Measured {
-        let (initSegment, initRecord) = try read(rendition.initKey)
+        let (stored, initRecord) = try read(rendition.initKey)
+        let initSegment = try ProtectedLayout.plainInitSegment(stored)
         try rendition.check(initSegment: initSegment)
         let priming = InitSegment.priming(of: initSegment)
-        var result = Measured(initSegment: initSegment, files: [initRecord])
+        var result = Measured(initSegment: initSegment, storedInitSegment: stored, files: [initRecord])
         for (index, key) in rendition.segmentKeys.enumerated() {
             let (data, record) = try read(key)
             result.files.append(record)
             let fragments = try FragmentReader.fragments(of: data)
-            result.segments.append(
-                try rendition.measure(fragments, bytes: data.count, index: index, priming: priming))
+            var segment = try rendition.measure(
+                fragments, bytes: Int(record.bytes), index: index, priming: priming)
+            // No part of a segment that is encrypted as a whole can be read by itself.
+            if plan.protection?.scheme == .aes128 { segment.keyFrames = [] }
+            result.segments.append(segment)
             result.typeBytes.append(fragments.first?.offset ?? 0)
             result.chunks += rendition.progressiveChunks(fragments, index: index)
             try images?.add(initSegment: initSegment, segment: data, index: index)
@@ -124,10 +133,14 @@ struct Packager {
         try control.checkCancellation()
         var checksum = Checksum.Running()
         let file = try SingleFileWriter(
-            rendition: rendition, initSegment: measured.initSegment, segments: measured.segments,
+            rendition: rendition, initSegment: measured.storedInitSegment, segments: measured.segments,
             typeBytes: measured.typeBytes
         ).write(in: store) { checksum.update($0) }
-        files.append(FileRecord(key: file.key.rawValue, bytes: checksum.bytes, sha256: checksum.finish()))
+        // An encrypted file is recorded as it is stored, not as it was written.
+        files.append(
+            plan.protection == nil
+                ? FileRecord(key: file.key.rawValue, bytes: checksum.bytes, sha256: checksum.finish())
+                : try store.record(of: file.key))
         return file
     }
 
@@ -147,9 +160,13 @@ struct Packager {
     }
 
     private func writePlaylists(_ presentation: Presentation, files: inout [FileRecord]) throws -> Data? {
-        func put(_ text: String, _ key: ObjectKey) throws { files.append(try self.put(Data(text.utf8), key)) }
-        if plan.settings.formats.contains(.dash) { try put(DASHManifest.mpd(presentation), OutputLayout.dashManifest) }
-        guard plan.settings.formats.contains(.hls) else { return nil }
+        func put(_ text: String, _ key: ObjectKey) throws {
+            let text = plan.protection.map { ProtectionSignalling.addKeys($0, to: text, at: key) } ?? text
+            files.append(try self.put(Data(text.utf8), key))
+        }
+        let formats = plan.settings.outputFormats
+        if formats.contains(.dash) { try put(DASHManifest.mpd(presentation), OutputLayout.dashManifest) }
+        guard formats.contains(.hls) else { return nil }
         let target = HLSPlaylist.targetDuration(of: presentation)
         for rendition in presentation.renditions {
             let keys = rendition.keys
@@ -161,7 +178,7 @@ struct Packager {
                     segments: rendition.segments, targetDuration: target, initName: initName, file: file,
                     fileName: fileName),
                 keys.playlistKey)
-            if let key = rendition.iframePlaylistKey {
+            if let key = rendition.iframePlaylistKey, plan.protection?.scheme != .aes128 {
                 try put(
                     HLSPlaylist.iframes(
                         segments: rendition.segments, initName: initName, file: file, fileName: fileName), key)
@@ -175,7 +192,11 @@ struct Packager {
                     fileName: { OutputLayout.fileName(of: track.segmentKey($0)) }), track.playlistKey)
         }
         for image in presentation.images { try put(HLSPlaylist.images(image), image.plan.playlistKey) }
-        let master = Data(HLSPlaylist.master(presentation).utf8)
+        var text = HLSPlaylist.master(presentation)
+        if let protection = plan.protection {
+            text = ProtectionSignalling.addKeys(protection, to: text, at: OutputLayout.masterPlaylist)
+        }
+        let master = Data(text.utf8)
         files.append(record(OutputLayout.masterPlaylist, master))
         return master
     }

@@ -113,7 +113,8 @@ struct Poster {
         _ rung: Rung, segment: Int, from start: Int, _ body: (Frame, Int) throws -> Bool
     ) throws {
         try control.checkCancellation()
-        let bytes = InMemoryBytes(try store.get(rung.initKey) + store.get(rung.segmentKey(segment)))
+        let initSegment = try ProtectedLayout.plainInitSegment(store.get(rung.initKey))
+        let bytes = InMemoryBytes(initSegment + (try store.get(rung.segmentKey(segment))))
         let demuxer = try Demuxer(bytes, options: InputLimits().demuxerOptions, interrupt: control.interrupt)
         let decoder = try demuxer.makeDecoder(stream: 0)
         let unit = Rational(decoder.timeBase) * video.grid.frameRate

@@ -13,6 +13,8 @@ public struct Presentation: Sendable, Hashable {
     public var images: [ImageRendition]
     /// The duration of the output.
     public var duration: Rational
+    /// How it is encrypted; nil if it is not.
+    public var protection: Protection?
 
     public init(
         video: [VideoRendition], audio: [AudioRendition], text: [TextRendition] = [], images: [ImageRendition] = [],

@@ -316,10 +316,10 @@ public enum TranscodePlanner {
         let audioRate = audio.reduce(0.0) { $0 + Double($1.bitRate) }
         // Each progressive file repeats a rung with the audio of every language.
         let rungCount = Double(video?.rungs.count ?? 1)
-        let hasStreams = settings.formats.contains(.hls) || settings.formats.contains(.dash)
+        let hasStreams = settings.outputFormats.contains(.hls) || settings.outputFormats.contains(.dash)
         let streams = hasStreams ? videoRate + audioRate : 0
         let files =
-            settings.formats.contains(.mp4)
+            settings.outputFormats.contains(.mp4)
             ? videoRate + rungCount * audio.progressive.reduce(0.0) { $0 + Double($1.bitRate) } : 0
         return Prediction(
             bytes: Int64(clampedFrom: (streams + files) * seconds / 8),

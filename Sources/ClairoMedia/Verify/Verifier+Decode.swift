@@ -49,7 +49,7 @@ extension Verifier {
     /// depend on the previous segment, and hold exactly its frames at exactly their times.
     func decode(_ planned: PlannedRung, _ checks: inout Checks) throws -> CheckedRendition? {
         let (rung, grid) = (planned.rung, planned.video.grid)
-        guard let initSegment = try bytes(of: rung.initKey) else { return nil }
+        guard let initSegment = try initSegment(of: rung.initKey) else { return nil }
         var result = CheckedRendition(
             start: .zero, end: .zero, codec: try? planned.codecString(initSegment: initSegment), size: nil,
             segmentBytes: [])
@@ -66,7 +66,7 @@ extension Verifier {
                 result.segmentBytes.append(0)
                 continue
             }
-            result.segmentBytes.append(segment.count)
+            result.segmentBytes.append(Int(try store.size(of: key) ?? 0))
             do {
                 let content = try VideoContent(
                     initSegment + segment, codec: rung.codec, interrupt: control.interrupt, onFrame: control.noteLongStep)
@@ -96,7 +96,7 @@ extension Verifier {
 
     /// Decodes the whole track and applies the edit list that removes the delay.
     func decode(_ track: AudioPlan, _ checks: inout Checks) throws -> CheckedRendition? {
-        guard var whole = try bytes(of: track.initKey) else { return nil }
+        guard var whole = try initSegment(of: track.initKey) else { return nil }
         let codec = try? track.codecString(initSegment: whole)
         var result = CheckedRendition(start: .zero, end: .zero, codec: nil, size: nil, segmentBytes: [])
         var boxes = CMAFTrack(track, initSegment: whole, isSingleFile: places[track.initKey] != nil)
@@ -105,7 +105,7 @@ extension Verifier {
             let segment = try bytes(of: track.segmentKey(index))
             boxes.add(segment, at: track.segmentKey(index))
             if segment == nil { missing.append(track.segmentKey(index).rawValue) }
-            result.segmentBytes.append(segment?.count ?? 0)
+            result.segmentBytes.append(Int(try store.size(of: track.segmentKey(index)) ?? 0))
             whole += segment ?? Data()
         }
         checks.record("cmaf", track.folder, "one track of contiguous fragments", problems: boxes.problems)

@@ -14,8 +14,8 @@ extension Verifier {
             try control.checkCancellation()
             try checkSheets(image, manifest, &checks)
             try checkTrack(image, &checks)
-            if manifest.plan.settings.formats.contains(.hls) { try checkPlaylist(image, &checks) }
-            if manifest.plan.settings.formats.contains(.dash) { try checkRepresentation(image, &checks) }
+            if manifest.plan.settings.outputFormats.contains(.hls) { try checkPlaylist(image, &checks) }
+            if manifest.plan.settings.outputFormats.contains(.dash) { try checkRepresentation(image, &checks) }
         }
     }
 
@@ -82,7 +82,7 @@ extension Verifier {
         }
         let wanted = (0..<image.tileCount).map(image.frame(ofTile:))
         if plan.publishesStreams {
-            guard let initSegment = try bytes(of: rung.initKey) else { return }
+            guard let initSegment = try initSegment(of: rung.initKey) else { return }
             for index in 0..<video.grid.segmentCount {
                 let frames = video.grid.frames(ofSegment: index)
                 let own = wanted.filter { frames.contains($0) }

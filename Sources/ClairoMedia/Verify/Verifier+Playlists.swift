@@ -296,6 +296,7 @@ extension Verifier {
             "it claims \(clock(document.duration.doubleValue)), planned were \(clock(plan.duration.doubleValue))")
         checkSchema(document, plan, &checks)
         for track in plan.text ?? [] { checkText(track, document, &checks) }
+        if let protection = plan.protection { checkKeys(protection, document, manifest, &checks) }
         for rendition in plan.renditions where rendition.kind.hasInitSegment {
             let set = document.adaptationSets.first { $0.representations.contains { $0.id == rendition.id } }
             checkRepresentation(

@@ -73,9 +73,13 @@ public struct Verifier {
         // Otherwise the packager has just compared them.
         if measured == nil { try checkText(manifest, &checks) }
         compareWithSource(manifest, decoded, &checks)
-        if manifest.plan.settings.formats.contains(.hls) { try checkHLS(manifest, decoded, &checks) }
-        if manifest.plan.settings.formats.contains(.dash) { try checkDASH(manifest, decoded, &checks) }
-        if manifest.plan.settings.formats.contains(.mp4) { try checkProgressive(manifest, &checks) }
+        let formats = manifest.plan.settings.outputFormats
+        if formats.contains(.hls) {
+            try checkHLS(manifest, decoded, &checks)
+            try checkKeys(manifest, &checks)
+        }
+        if formats.contains(.dash) { try checkDASH(manifest, decoded, &checks) }
+        if formats.contains(.mp4) { try checkProgressive(manifest, &checks) }
         try checkImages(manifest, &checks)
         return checks.report
     }
@@ -85,6 +89,11 @@ public struct Verifier {
         if let place = places[key] { return try bytes(of: place) }
         guard try store.size(of: key) != nil else { return nil }
         return try store.get(key)
+    }
+
+    /// The plain form of an init segment, which describes the decrypted samples.
+    func initSegment(of key: ObjectKey) throws(ClairoError) -> Data? {
+        try bytes(of: key).map { (data) throws(ClairoError) in try ProtectedLayout.plainInitSegment(data) }
     }
 
     func exists(_ key: ObjectKey) throws(ClairoError) -> Bool {
@@ -119,6 +128,12 @@ public struct Verifier {
             let found: (bytes: Int64, sha256: String)?
             if let data = pending[key] {
                 found = (Int64(data.count), Checksum.sha256(data))
+            } else if manifest.plan.protection != nil, Protection.protectedFolder(of: key) != nil {
+                // It is recorded as it is stored, not as it is read.
+                found = try store.size(of: key).map { _ in
+                    let record = try store.record(of: key)
+                    return (record.bytes, record.sha256)
+                }
             } else if let size = try store.size(of: key) {
                 // The checksum of a large file, made of segments, was computed while it was written.
                 let isTrusted = measured != nil && (OutputLayout.isProgressive(key) || singleFiles.contains(key))

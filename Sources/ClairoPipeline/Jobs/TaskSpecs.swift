@@ -5,6 +5,7 @@ struct TaskSpecs {
     let job: Job
     let video: Video
     let profiles: Profiles
+    var keys: VideoKeys?
 
     /// - Parameter tasks: All tasks of the job. Only the finish task needs them.
     func spec(of task: WorkTask, threads: Int?, tasks: [WorkTask]) throws(ClairoError) -> TaskSpec {
@@ -17,7 +18,9 @@ struct TaskSpecs {
         if task.kind == .plan {
             let source = SourceFingerprint(
                 name: video.originalName, size: video.size, identity: "sha256:\(video.sha256)")
-            return .plan(.init(source: source, settings: try profiles.settings(of: job.profile)))
+            let settings = try profiles.settings(of: job.profile)
+            let protection = try VideoKeys.protection(settings, of: video.id, keys)
+            return .plan(.init(source: source, settings: settings, protection: protection))
         }
         guard let plan = job.plan else { throw .defect("The job \(job.id) has no plan") }
         if task.kind == .finish { return .finish(try Self.finish(plan, tasks: tasks)) }

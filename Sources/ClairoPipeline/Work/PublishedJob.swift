@@ -6,7 +6,7 @@ struct PublishedJob {
     let result: TaskResult
     let store: any BackingStore
 
-    private var formats: [OutputFormat] { job.plan?.settings.formats ?? [] }
+    private var formats: [OutputFormat] { job.plan?.settings.outputFormats ?? [] }
 
     private func url(_ key: ObjectKey) -> String {
         store.location(of: JobFolder(video: job.videoID, job: job.id).place(key)).url

@@ -23,12 +23,14 @@ public struct Worker: Sendable {
         public var policy: QueuePolicy
         /// Creates the messages about changes.
         public var messages: JobMessages
+        /// The keys of encrypted output; nil without a master secret.
+        public var keys: VideoKeys?
 
         public init(
             metadata: any VideoRecords & JobRecords & TaskRecords, output: any BackingStore,
             openSource: @escaping @Sendable (ObjectLocation) throws(ClairoError) -> any ByteSource,
             executor: any TaskExecutor, profiles: Profiles = Profiles(), policy: QueuePolicy = QueuePolicy(),
-            messages: JobMessages = JobMessages()
+            messages: JobMessages = JobMessages(), keys: VideoKeys? = nil
         ) {
             self.metadata = metadata
             self.output = output
@@ -37,6 +39,7 @@ public struct Worker: Sendable {
             self.profiles = profiles
             self.policy = policy
             self.messages = messages
+            self.keys = keys
         }
     }
 
@@ -206,10 +209,13 @@ public struct Worker: Sendable {
     private func run(
         _ task: WorkTask, job: Job, video: Video, tasks: [WorkTask], _ folder: AttemptFolder, _ lease: Lease
     ) async throws(ClairoError) -> TaskResult {
-        let spec = try TaskSpecs(job: job, video: video, profiles: services.profiles)
+        let spec = try TaskSpecs(job: job, video: video, profiles: services.profiles, keys: services.keys)
             .spec(of: task, threads: threads, tasks: tasks)
-        let remote = RemoteOutput(store: services.output) { (files) throws(ClairoError) in try folder.adopt(files) }
-        var io = TaskIO(output: folder, remote: remote)
+        var io = TaskIO(
+            output: try VideoKeys.folder(folder, plan: job.plan, of: video.id, services.keys),
+            remote: RemoteOutput(store: services.output) { (files) throws(ClairoError) in try folder.adopt(files) })
+        // A task elsewhere that writes to the store itself would need the keys.
+        if job.plan?.protection != nil { io.remote = nil }
         // A finish task reads what the other tasks wrote, not the source.
         if task.kind != .finish {
             io.source = try await onDedicatedThread(name: "open source") { [services] () throws(ClairoError) in

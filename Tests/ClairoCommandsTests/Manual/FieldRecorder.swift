@@ -31,6 +31,7 @@ final class FieldRecorder: Decoder {
         LadderDecision.Verdict.kept, OutputManifest.State.complete, JobProgress.Phase.done,
         FramePlacement.times, CaptionService.cea608(channel: 1), TextPlan.Source.stream(index: 1),
         FrameSize(width: 2, height: 2),
+        KeyID(of: "video", in: .make()),
     ]
 
     static func sample<T: Decodable>(_ type: T.Type) throws -> T {
@@ -55,7 +56,7 @@ final class FieldRecorder: Decoder {
             "map"
         case is any FixedWidthInteger.Type: "integer"
         case is String.Type, is any RawRepresentable.Type, is VideoID.Type, is JobID.Type, is TaskID.Type,
-            is MessageID.Type:
+            is MessageID.Type, is KeyID.Type:
             "string"
         case is any RandomAccessCollection.Type: "array"
         default: "object"
