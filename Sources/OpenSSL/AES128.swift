@@ -3,7 +3,7 @@ internal import COpenSSL
 /// AES with keys of 128 bits (FIPS 197), in two modes of NIST SP 800-38A.
 ///
 /// OpenSSL fails here only if memory runs out, and that ends the process.
-public struct AES128: Sendable {
+public struct AES128: Sendable, CustomStringConvertible, CustomReflectable {
     /// The mode of operation.
     public enum Mode: Sendable, Hashable {
         /// Cipher block chaining. Lengths are multiples of 16.
@@ -22,6 +22,9 @@ public struct AES128: Sendable {
         precondition(key.count == Self.blockSize, "A key of AES-128 has 16 bytes")
         self.key = key
     }
+
+    public var description: String { "***" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
 
     /// Encrypts `bytes` in place, without padding.
     /// - Parameter iv: The initialization vector, 16 bytes.

@@ -89,6 +89,14 @@ import Testing
         }
     }
 
+    @Test func singleFilesAreEncryptedBySamplesFromTheStart() throws {
+        #expect(try commandLine(["--segments", "single", "--encrypt", "cbcs"]).segments == .single)
+        for more in [["--encrypt", "aes-128"], ["--encrypt", "cenc", "--clear-lead", "6"]] {
+            let error = #expect(throws: ClairoError.self) { try commandLine(["--segments", "single"] + more) }
+            #expect(error?.exitCode == .usage && error?.message.contains("single is not possible") == true)
+        }
+    }
+
     @Test func profilesAcceptYAMLListsAndBooleans() throws {
         #expect(try profile("storyboard: false") == TranscodeSettings(storyboard: false))
         let settings = try profile(

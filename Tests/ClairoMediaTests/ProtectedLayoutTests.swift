@@ -235,6 +235,98 @@ import Testing
         #expect(throws: ClairoError.self) { try store.put(plain, at: "mp4/48p.mp4") }
     }
 
+    /// Names of segments begin at 1, and a clear lead is asked for.
+    @Test func onlySegmentsOfTheClearLeadAreClear() throws {
+        let plain = try GreyTrack().segment(0)
+        for (clear, number, isClear) in [(nil, 0, false), (nil, 1, false), (1, 0, false), (1, 1, true), (1, 2, false)] {
+            let base = MemoryStore()
+            let protection = try Self.protection(.aes128, clearSegments: clear)
+            let key = ObjectKey("video/48p/0000\(number).m4s")
+            try EncryptingStore(base, protection, keys: try Self.keys()).put(plain, at: key)
+            #expect((try base.get(key) == plain) == isClear, "\(key) of \(clear ?? 0)")
+        }
+    }
+
+    @Test func aMapThatLeavesALargeFragmentClearIsRefused() throws {
+        let track = try GreyTrack()
+        // Supplemental information only, which is never encrypted.
+        let unit = Data([0, 1, 0x11, 0x70, 6]) + Data(repeating: 1, count: 69_999)
+        let plain = FragmentWriter.segment(
+            fragments: [[Sample(data: unit, duration: 1001, compositionOffset: 0, isSync: true)]], firstSequence: 1,
+            decodeTime: 0)
+        let segment = try Self.layout(.cbcs, "video/48p").segment(
+            plain, index: 0, initSegment: FragmentWriter.initSegment(track.description))
+        let store = EncryptingStore(MemoryStore(), try Self.protection(.cbcs), keys: try Self.keys())
+        let error = #expect(throws: ClairoError.self) { try store.put(segment, at: "video/48p/00001.m4s") }
+        #expect(error?.message.contains("leaves everything clear") == true)
+    }
+
+    /// A key stream is never used at two places of the same bytes.
+    @Test func theSameSampleWithAnotherMapHasAnotherVector() throws {
+        let track = try GreyTrack()
+        let segment = try Self.layout(.cenc, "video/48p").segment(
+            track.segment(0), index: 0, initSegment: FragmentWriter.initSegment(track.description))
+        let moof = try #require(Boxes.children(segment).first { $0.type == "moof" })
+        let saio = try #require(Boxes(data: segment).payload("moof/traf/saio"))
+        let entry = moof.offset + saio.integer(at: 8, 4)
+        // A block more stays clear: after the vector and the number of parts come 2 bytes and 4 bytes.
+        var other = segment
+        let clear = UInt8(segment.integer(at: entry + 10, 2) + 16)
+        let encrypted = UInt32(segment.integer(at: entry + 12, 4) - 16)
+        other.replaceSubrange(entry + 11..<entry + 12, with: [clear])
+        other.replaceSubrange(entry + 12..<entry + 16, with: withUnsafeBytes(of: encrypted.bigEndian) { Data($0) })
+        let base = MemoryStore()
+        let store = EncryptingStore(base, try Self.protection(.cenc), keys: try Self.keys())
+        try store.put(segment, at: "video/48p/00001.m4s")
+        try store.put(other, at: "video/48p/00001-2.m4s")
+        let vectors = try ["video/48p/00001.m4s", "video/48p/00001-2.m4s"].map {
+            try base.get(ObjectKey($0)).subdata(in: entry..<entry + 8)
+        }
+        #expect(vectors[0] != vectors[1] && vectors[0] != Data(count: 8))
+        #expect(try store.get("video/48p/00001-2.m4s") == other)
+    }
+
+    @Test(arguments: [EncryptionScheme.cbcs, .cenc]) func oneFileOfAllSegmentsIsDecryptedInParts(
+        scheme: EncryptionScheme
+    ) throws {
+        let track = try GreyTrack()
+        let initSegment = FragmentWriter.initSegment(track.description)
+        let layout = try Self.layout(scheme, "video/48p")
+        let segments = try (0..<2).map { index in
+            let segment = try layout.segment(track.segment(index), index: index, initSegment: initSegment)
+            return segment.dropFirst(try #require(FragmentReader.fragments(of: segment).first).offset)
+        }
+        let head = FragmentWriter.selfInitializing(try layout.initSegment(initSegment))
+            + SegmentIndex.box(segments.map { .init(bytes: $0.count, ticks: 1001) }, timescale: 24_000)
+        let clear = segments.reduce(head, +)
+        let base = MemoryStore()
+        let store = EncryptingStore(base, try Self.protection(scheme), keys: try Self.keys())
+        let key: ObjectKey = "video/48p/media.mp4"
+        try store.put(at: key, length: Int64(clear.count)) { write in
+            for start in stride(from: 0, to: clear.count, by: 1000) {
+                try write(clear.subdata(in: start..<min(start + 1000, clear.count)))
+            }
+        }
+        let stored = try base.get(key)
+        #expect(stored.count == clear.count && stored.prefix(head.count) == head && stored != clear)
+        for _ in 0..<2 {
+            // As it was written, then as it is read again.
+            #expect(
+                try store.record(of: key)
+                    == FileRecord(key: key.rawValue, bytes: Int64(stored.count), sha256: Checksum.sha256(stored)))
+        }
+        let file = try store.open(key)
+        #expect(file.size == Int64(clear.count))
+        let second = head.count + segments[0].count
+        for range in [0..<clear.count, second..<clear.count, head.count - 3..<head.count + 3, second - 1..<second + 40] {
+            #expect(try file.part(at: Int64(range.lowerBound), count: range.count) == clear.subdata(in: range))
+        }
+        // A file that is shorter than its index says.
+        try base.put(stored.dropLast(), at: key)
+        let error = #expect(throws: ClairoError.self) { try store.open(key) }
+        #expect(error?.exitCode == .badMedia)
+    }
+
     @Test func aDamagedFragmentIsAnErrorAndNoTrap() throws {
         let track = try GreyTrack()
         let segment = try Self.layout(.cenc, "video/48p").segment(

@@ -53,6 +53,12 @@ import Testing
         #expect(cipher.decryptPadded(Array(data.dropLast()), iv: iv) == nil)
     }
 
+    @Test func aDescriptionShowsNoKey() {
+        var text = "\(AES128(key: Self.key))"
+        dump(AES128(key: Self.key), to: &text)
+        #expect(!text.contains("\(Self.key[0])") && !text.contains(Hexadecimal.text(Self.key)))
+    }
+
     /// RFC 5869, A.1 to A.3.
     @Test(arguments: [
         (

@@ -205,6 +205,18 @@ extension TranscodeSettings {
                 problem: "\(formats.map(\.rawValue).joined(separator: ",")) is not possible with \(encrypt.rawValue)",
                 advice: "Give \(possible).")
         }
+        guard let encrypt, segments == .single else { return }
+        // Players decrypt a byte range of a file only as a part of samples.
+        guard encrypt.encryptsSamples else {
+            throw SettingProblem(
+                field: "segments", option: "segments", problem: "single is not possible with \(encrypt.rawValue)",
+                advice: "Give files, or encrypt with cbcs or cenc.")
+        }
+        guard clearLead == 0 else {
+            throw SettingProblem(
+                field: "segments", option: "segments", problem: "single is not possible with a clear lead",
+                advice: "Give files, or no clear lead.")
+        }
     }
 
     /// The fields in which two settings differ.

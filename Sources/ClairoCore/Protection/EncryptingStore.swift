@@ -32,8 +32,14 @@ public struct EncryptingStore: ObjectStore {
         /// Whether it is an init segment, which has no samples.
         let isInitSegment: Bool
 
+        /// Whether it is one file of all segments.
+        var holdsSegments: Bool { number == nil && !isInitSegment }
+
         /// Whether the object is part of the clear start.
-        var isClear: Bool { number.map { $0 <= protection.clearSegments ?? 0 } ?? false }
+        var isClear: Bool {
+            guard let number, let clear = protection.clearSegments else { return false }
+            return number > 0 && number <= clear
+        }
 
         /// The initialization vector of a whole segment is its media sequence number (RFC 8216, 5.2), which is the number
         /// in its name.
@@ -107,15 +113,19 @@ public struct EncryptingStore: ObjectStore {
         var cipher = FragmentCipher(
             protection, folder: treatment.folder, key: treatment.key, direction: .encrypt,
             allowsClear: treatment.isClear)
+        var checksum = Checksum.Running()
         try base.put(at: key, length: length) { write in
             try withoutActuallyEscaping(write) { write in
                 try body { (piece: Data) throws(ClairoError) in
                     let done = try cipher.push(piece)
-                    if !done.isEmpty { try write(done) }
+                    guard !done.isEmpty else { return }
+                    checksum.update(done)
+                    try write(done)
                 }
             }
             try cipher.finish()
         }
+        records.add(FileRecord(key: key.rawValue, bytes: checksum.bytes, sha256: checksum.finish()))
     }
 
     /// The largest segment that is encrypted as a whole, in bytes.
@@ -124,13 +134,35 @@ public struct EncryptingStore: ObjectStore {
     public func get(_ key: ObjectKey) throws(ClairoError) -> Data {
         let stored = try base.get(key)
         guard let treatment = try treatment(of: key) else { return stored }
-        let clear = try treatment.apply(.decrypt, stored)
+        let clear = try Self.reading(key) { () throws(ClairoError) in try treatment.apply(.decrypt, stored) }
         records.add(FileRecord(key: key.rawValue, bytes: Int64(stored.count), sha256: Checksum.sha256(stored)))
         return clear
     }
 
+    /// What is written is as Clairo writes it, or else there is a bug. What is read may have been damaged since.
+    private static func reading<Result>(
+        _ key: ObjectKey, _ body: () throws(ClairoError) -> Result
+    ) throws(ClairoError) -> Result {
+        do throws(ClairoError) {
+            return try body()
+        } catch {
+            guard error.kind == .defect else { throw error }
+            throw .badMedia(
+                "\(key) is damaged, so it cannot be decrypted",
+                advice: "Make the output again with clairo transcode --force.")
+        }
+    }
+
     public func open(_ key: ObjectKey) throws(ClairoError) -> any ByteSource {
-        guard try treatment(of: key) != nil else { return try base.open(key) }
+        guard let treatment = try treatment(of: key) else { return try base.open(key) }
+        if treatment.holdsSegments {
+            let file = try base.open(key)
+            return try Self.reading(key) { () throws(ClairoError) in
+                try DecryptedFile(file) { (segment) throws(ClairoError) in
+                    try Self.reading(key) { () throws(ClairoError) in try treatment.apply(.decrypt, segment) }
+                }
+            }
+        }
         guard try base.size(of: key) ?? 0 <= Int64(Self.largestSegment) else {
             throw .defect("\(key) is too large to be decrypted as a whole")
         }
@@ -140,7 +172,7 @@ public struct EncryptingStore: ObjectStore {
     public func info(of key: ObjectKey) throws(ClairoError) -> ObjectInfo? { try base.info(of: key) }
 
     public func record(of key: ObjectKey) throws(ClairoError) -> FileRecord {
-        // A task asks for the record of what it has just read.
+        // A task asks for the record of what it has just read or written.
         if let record = records.take(key) { return record }
         return try base.record(of: key)
     }
@@ -164,7 +196,7 @@ public struct EncryptingStore: ObjectStore {
     }
 }
 
-/// The records of the objects that were read last, so that they need not be read again for them.
+/// The records of the objects that were read or written last, so that they need not be read again for them.
 private final class RecordCache: Sendable {
     /// More than the threads that a task has.
     private static let most = 32

@@ -5,15 +5,17 @@ internal import OpenSSL
 ///
 /// A task writes segments in their final layout: with maps of what is to be encrypted, and zeros for initialization
 /// vectors. So encryption changes no size and no offset, and the writer of the boxes needs no key. The vectors of
-/// `cenc` are a keyed hash of the sample and its position. Therefore the same segment always gives the same bytes, and
-/// two samples never share a key stream, not even if an attempt, a job or a rendition makes other bytes of the same
-/// frame.
-public struct FragmentCipher {
+/// `cenc` are a keyed hash of the sample, its position and its map. Therefore the same segment always gives the same
+/// bytes, and two samples never share a key stream, not even if an attempt, a job or a rendition makes other bytes of
+/// the same frame.
+public struct FragmentCipher: CustomStringConvertible, CustomReflectable {
     /// What to do.
     public enum Direction: Sendable, Hashable { case encrypt, decrypt }
 
     /// The largest fragment in bytes, which is more than any GOP has.
     private static let largestFragment = 1 << 30
+    /// A fragment of this many bytes has something to encrypt, even if its pictures are of one color.
+    private static let smallestSecret = 64 << 10
 
     private let scheme: EncryptionScheme
     private let folder: String
@@ -99,6 +101,10 @@ public struct FragmentCipher {
             if allowsClear { return bytes }
             throw BoxCursor.damaged("it has no map of what to encrypt")
         }
+        let secrets = layout.samples.reduce(0) { $0 + ($1.encrypted ?? [$1.range]).reduce(0) { $0 + $1.count } }
+        guard secrets > 0 || fragment.count < Self.smallestSecret else {
+            throw BoxCursor.damaged("its map leaves everything clear")
+        }
         for (index, sample) in layout.samples.enumerated() {
             let parts = sample.encrypted ?? [sample.range]
             switch scheme {
@@ -122,10 +128,13 @@ public struct FragmentCipher {
         switch direction {
         case .encrypt:
             let position = withUnsafeBytes(of: UInt64(layout.sequence) << 32 | UInt64(number)) { Array($0) }
+            // The same bytes with another map would put the key stream elsewhere.
+            let map = parts.flatMap { [$0.lowerBound - sample.range.lowerBound, $0.count] }.flatMap { number in
+                withUnsafeBytes(of: UInt32(number)) { Array($0) }
+            }
+            let context = Array(folder.utf8) + [0] + position + AuthenticationCode.sha256(of: map, key: vectorKey)
             vector = Array(
-                AuthenticationCode.sha256(
-                    of: Array(folder.utf8) + [0] + position + bytes[sample.range], key: vectorKey
-                ).prefix(sample.iv.count))
+                AuthenticationCode.sha256(of: context + bytes[sample.range], key: vectorKey).prefix(sample.iv.count))
             bytes.replaceSubrange(sample.iv, with: vector)
         case .decrypt:
             vector = Array(bytes[sample.iv])
@@ -163,4 +172,9 @@ public struct FragmentCipher {
             position += range.count
         }
     }
+
+    // MARK: Descriptions, which show no key
+
+    public var description: String { "FragmentCipher(\(folder))" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }

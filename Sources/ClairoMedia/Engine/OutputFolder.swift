@@ -16,13 +16,14 @@ struct OutputFolder {
                     "The output folder holds other files (\(example)) and no clairo.json",
                     advice: "Choose another folder with -o, or give --force to write into this one.")
             }
+            // Objects at the keys of this output are of unknown origin, perhaps not encrypted as this one is.
+            try remove(manifest)
         case .unreadable:
             guard force else {
                 throw ClairoError.cannotCreate(
                     "The output folder's clairo.json cannot be read",
                     advice: "Give --force to start over, or choose another folder with -o.")
             }
-            // The existing objects at these keys are of unknown origin.
             try remove(manifest)
         case .manifest(let old):
             if try old.isComplete(in: store) {

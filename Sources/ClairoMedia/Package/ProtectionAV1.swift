@@ -12,6 +12,7 @@ struct ProtectionAV1 {
         static let frameHeader = 3
         static let tileGroup = 4
         static let frame = 6
+        static let tileList = 8
     }
 
     private var sequence: AV1SequenceFields?
@@ -45,6 +46,8 @@ struct ProtectionAV1 {
                 guard unit.type == OBUType.frame else { continue }
                 tiles += try frames.tiles(in: payload.dropFirst(size))
             case OBUType.tileGroup: tiles += try frames.tiles(in: payload)
+            // It would stay clear.
+            case OBUType.tileList: throw ProtectionReader.unreadable("it has a list of tiles")
             default: break
             }
         }

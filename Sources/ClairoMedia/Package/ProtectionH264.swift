@@ -55,6 +55,8 @@ struct ProtectionH264 {
                 switch (unit.first ?? 0) & 31 {
                 case 1, 5: ranges.append(range.lowerBound + (try headerSize(unit))..<range.upperBound)
                 case 2, 3, 4: throw ProtectionReader.unreadable("it has data partitions")
+                // They would stay clear.
+                case 19, 20, 21: throw ProtectionReader.unreadable("it has auxiliary pictures or layers")
                 default: break
                 }
             }

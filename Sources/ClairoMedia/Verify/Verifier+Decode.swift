@@ -66,7 +66,7 @@ extension Verifier {
                 result.segmentBytes.append(0)
                 continue
             }
-            result.segmentBytes.append(Int(try store.size(of: key) ?? 0))
+            result.segmentBytes.append(try storedBytes(of: key))
             do {
                 let content = try VideoContent(
                     initSegment + segment, codec: rung.codec, interrupt: control.interrupt, onFrame: control.noteLongStep)
@@ -105,7 +105,7 @@ extension Verifier {
             let segment = try bytes(of: track.segmentKey(index))
             boxes.add(segment, at: track.segmentKey(index))
             if segment == nil { missing.append(track.segmentKey(index).rawValue) }
-            result.segmentBytes.append(Int(try store.size(of: track.segmentKey(index)) ?? 0))
+            result.segmentBytes.append(try storedBytes(of: track.segmentKey(index)))
             whole += segment ?? Data()
         }
         checks.record("cmaf", track.folder, "one track of contiguous fragments", problems: boxes.problems)

@@ -91,6 +91,12 @@ public struct Verifier {
         return try store.get(key)
     }
 
+    /// The size of a segment as it is stored; 0 if it is missing.
+    func storedBytes(of key: ObjectKey) throws(ClairoError) -> Int {
+        if let range = places[key]?.range { return range.count }
+        return Int(try store.size(of: key) ?? 0)
+    }
+
     /// The plain form of an init segment, which describes the decrypted samples.
     func initSegment(of key: ObjectKey) throws(ClairoError) -> Data? {
         try bytes(of: key).map { (data) throws(ClairoError) in try ProtectedLayout.plainInitSegment(data) }
@@ -128,19 +134,18 @@ public struct Verifier {
             let found: (bytes: Int64, sha256: String)?
             if let data = pending[key] {
                 found = (Int64(data.count), Checksum.sha256(data))
-            } else if manifest.plan.protection != nil, Protection.protectedFolder(of: key) != nil {
-                // It is recorded as it is stored, not as it is read.
-                found = try store.size(of: key).map { _ in
-                    let record = try store.record(of: key)
-                    return (record.bytes, record.sha256)
-                }
             } else if let size = try store.size(of: key) {
                 // The checksum of a large file, made of segments, was computed while it was written.
                 let isTrusted = measured != nil && (OutputLayout.isProgressive(key) || singleFiles.contains(key))
-                found = (
-                    size,
-                    isTrusted ? file.sha256 : try Checksum.sha256(store.open(key), check: control.checkCancellation)
-                )
+                if isTrusted {
+                    found = (size, file.sha256)
+                } else if plan.protection != nil, Protection.protectedFolder(of: key) != nil {
+                    // It is recorded as it is stored, not as it is read.
+                    let record = try store.record(of: key)
+                    found = (record.bytes, record.sha256)
+                } else {
+                    found = (size, try Checksum.sha256(store.open(key), check: control.checkCancellation))
+                }
             } else {
                 found = nil
             }

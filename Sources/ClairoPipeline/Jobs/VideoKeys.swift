@@ -31,7 +31,12 @@ public struct VideoKeys: Sendable {
     static func folder(
         _ folder: any ObjectStore, plan: Plan?, of video: VideoID, _ keys: VideoKeys?
     ) throws(ClairoError) -> any ObjectStore {
-        guard let protection = plan?.protection else { return folder }
+        guard let protection = plan?.protection else {
+            guard plan?.settings.encrypt == nil else {
+                throw .defect("The plan of video \(video) asks for encryption and does not say with which keys")
+            }
+            return folder
+        }
         guard let keys else { throw missing }
         let set = keys.keys(of: video)
         do throws(ClairoError) {
