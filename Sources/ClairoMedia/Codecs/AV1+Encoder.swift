@@ -16,13 +16,16 @@ extension AV1 {
                 parameters.append("content-light=\(light.maxContent),\(light.maxFrameAverage)")
             }
         }
-        let settings = VideoEncoderSettings(
+        var settings = VideoEncoderSettings(
             encoder, rung, of: video,
             options: [
                 ("preset", "\(preset(settings.preset))"), ("crf", "\(rateFactor(quality: settings.quality))"),
                 ("svtav1-params", parameters.joined(separator: ":")),
             ])
-        return try EncoderThreads.opening { try Encoder(video: settings, first: frame) }
+        // SVT-AV1 refuses a decoder buffer of more than ten seconds at the maximum rate.
+        settings.maxRate = max(settings.maxRate, (settings.bufferSize + 9) / 10)
+        let limited = settings
+        return try EncoderThreads.opening { try Encoder(video: limited, first: frame) }
     }
 
     /// On three clips of 480 lines, frames in SDR need 5 to 11 % fewer bits in 10 bits than in 8 for the same VMAF, and
