@@ -131,7 +131,8 @@ enum LadderPlanner {
             let rates = encoderRates(
                 cap: isCapped ? max(ownLimit, least) : limit, segmentSeconds: source.segmentSeconds,
                 // x264 may need slightly more bits for a frame than the source's encoder did.
-                keyFrameBits: isCapped ? max(source.keyFrameBits * pow(area, 0.75) * 1.2, leastKeyFrame(size)) : 0)
+                keyFrameBits: isCapped
+                    ? max(source.keyFrameBits * pow(area, 0.75) * 1.2 / coding.efficiency, leastKeyFrame(size)) : 0)
             (rung.maxRate, rung.bufferSize) = rates
             func expected(_ rung: Rung) -> Double {
                 CostModel.expectedRate(rung, frameRate: source.frameRate, quality: source.quality)
