@@ -64,6 +64,16 @@ import Testing
             ])
     }
 
+    @Test func stereoAndSurroundSoundOfALanguageAreOneTrack() {
+        let streams = [Self.stream(0), Self.surround, Self.stream(2, "fra")]
+        func tracks(_ audio: [AudioFormat]?) -> [String] {
+            Self.plan(Self.planner(streams, audio: audio)).map { "\($0.streamIndex) \($0.id)" }
+        }
+        #expect(tracks(nil) == ["0 eng-aac-128k", "1 eng-aac-5.1-320k", "2 fra-aac-128k"])
+        #expect(tracks([.aac]) == ["0 eng-aac-128k", "2 fra-aac-128k"])
+        #expect(tracks([.eac351]) == ["1 eng-eac3-5.1-384k", "2 fra-aac-128k"])
+    }
+
     @Test(arguments: [("ambisonic 2", 9), ("12 channels", 12), ("quad", 4)])
     func otherLayoutsBecomeStereo(layout: String, channels: Int) {
         #expect(Self.plan(Self.planner([Self.stream(1, channels: channels, layout: layout)])).map(\.channels) == [2])

@@ -126,6 +126,23 @@ import Testing
         #expect(choice.warnings.first?.message.hasPrefix("audio stream 1 (aac, eng) is not used") == true)
     }
 
+    @Test func aDefaultTrackInStereoBringsItsSurroundSound() {
+        let stereo = Self.audio(1, language: "eng", isDefault: true)
+        let choice = Self.choose(
+            [Self.video(0)],
+            [
+                stereo, Self.audio(2, "ac3", channels: 6, language: "eng"), Self.audio(3, language: "eng"),
+                Self.audio(4, channels: 6, language: "eng", role: .commentary),
+            ])
+        #expect(choice.audio == [1, 2, 4])
+        #expect(choice.warnings.count == 1 && Self.warns(choice, "audio stream 3", "stream 1 has the same language"))
+        // A default track in surround sound gives the stereo too.
+        let surround = Self.choose(
+            [Self.video(0)],
+            [Self.audio(1, channels: 6, language: "eng", isDefault: true), Self.audio(2, language: "eng")])
+        #expect(surround.audio == [1])
+    }
+
     @Test func aSecondMonoTrackIsNamed() {
         let choice = Self.choose([Self.video(0)], [Self.mono(1, "aac"), Self.mono(2, "aac")])
         #expect(choice.audio == [1] && choice.pairs.isEmpty)

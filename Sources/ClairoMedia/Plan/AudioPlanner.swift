@@ -12,10 +12,13 @@ struct AudioPlanner {
         var role: TrackRole { stream.role ?? .main }
         var channels: Int { right == nil ? stream.channels : 2 }
         var end: Double { max(stream.end, right?.end ?? stream.end) }
-        /// Whether it has 5.0 or more. Sound fields and channels without a layout become stereo.
-        var isSurround: Bool {
-            channels >= 5 && !stream.layout.hasPrefix("ambisonic")
-                && !(channels > 8 && stream.layout.hasSuffix(" channels"))
+        /// Whether it has 5.0 or more.
+        var isSurround: Bool { right == nil && stream.isSurround }
+
+        /// Whether another source is the main track of the same language: a mix of it for other loudspeakers.
+        func isSameTrack(as other: Source) -> Bool {
+            role == .main && other.role == .main
+                && ISO639.code(stream.language) == ISO639.code(other.stream.language)
         }
     }
 
@@ -47,7 +50,9 @@ struct AudioPlanner {
         let wanted = Set((settings.audioLanguages ?? []).map(ISO639.threeLetters))
         let selected = all.filter { wanted.contains(ISO639.threeLetters(ISO639.code($0.stream.language))) }
         // A video in another language is better than one without sound.
-        let used = wanted.isEmpty || selected.isEmpty ? all : selected
+        let used = (wanted.isEmpty || selected.isEmpty ? all : selected).filter { source in
+            !Self.formats(of: source, among: all, settings: settings).isEmpty
+        }
         sources = Array(used.prefix(Self.mostRenditions))
         surplus = used.count - sources.count
         self.settings = settings
@@ -109,8 +114,11 @@ struct AudioPlanner {
         var numbers: [String: Int] = [:]
         return sources.flatMap { source in
             let language = ISO639.code(source.stream.language)
-            let number = numbers["\(language) \(source.role.rawValue)", default: 0] + 1
-            numbers["\(language) \(source.role.rawValue)"] = number
+            // The surround sound of a main track is no second track.
+            let isOtherMix = source.isSurround && sources.contains { !$0.isSurround && $0.isSameTrack(as: source) }
+            let kind = "\(language) \(source.role.rawValue)\(isOtherMix ? " surround" : "")"
+            let number = numbers[kind, default: 0] + 1
+            numbers[kind] = number
             return outputs(of: source, rungs: rungs).map { output in
                 track(
                     of: source, as: output, number: number, length: length, origin: origin, boundaries: boundaries,
@@ -119,11 +127,18 @@ struct AudioPlanner {
         }
     }
 
-    private func outputs(of source: Source, rungs: [Rung]) -> [Output] {
-        var formats = settings.audio ?? (source.isSurround ? [.aac, .aac51] : [.aac])
-        formats.removeAll { $0.isSurround && !source.isSurround }
+    /// The formats that are made of a track. Where a language has a main track in stereo and one in surround sound, each
+    /// gives the formats of its kind; none are left if others were asked for.
+    private static func formats(of source: Source, among all: [Source], settings: TranscodeSettings) -> [AudioFormat] {
+        let formats = settings.audio ?? (source.isSurround ? [.aac, .aac51] : [.aac])
+        let hasOtherKind = all.contains { $0.isSurround != source.isSurround && $0.isSameTrack(as: source) }
+        let own = formats.filter { source.isSurround ? $0.isSurround || !hasOtherKind : !$0.isSurround }
         // Only surround formats were asked for, and this track has none.
-        if formats.isEmpty { formats = [.aac] }
+        return own.isEmpty && !hasOtherKind ? [.aac] : own
+    }
+
+    private func outputs(of source: Source, rungs: [Rung]) -> [Output] {
+        let formats = Self.formats(of: source, among: sources, settings: settings)
         let isMono = source.channels == 1
         let hasSmallRungs = rungs.contains { rung in
             rung.size.shortSide <= Self.smallSide
@@ -172,5 +187,12 @@ struct AudioPlanner {
             track.segmentBoundaries.removeLast()
         }
         return track
+    }
+}
+
+extension AudioStream {
+    /// Whether it has 5.0 or more. Sound fields and channels without a layout become stereo.
+    var isSurround: Bool {
+        channels >= 5 && !layout.hasPrefix("ambisonic") && !(channels > 8 && layout.hasSuffix(" channels"))
     }
 }

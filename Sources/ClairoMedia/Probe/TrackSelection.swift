@@ -23,9 +23,9 @@ enum TrackSelection {
     /// Up to this many subtitle tracks get a warning each; more are summarised in one.
     private static let mostSubtitleWarnings = 8
 
-    /// Selects the largest decodable video, the best main audio track of each language, and every commentary and
-    /// description. In a file of several programmes, such as a broadcast multiplex, all are of the same one. Two mono
-    /// tracks may be one stereo track (`MonoPair`).
+    /// Selects the largest decodable video, the best main audio track of each language (with the one in surround sound if
+    /// that is in stereo), and every commentary and description. In a file of several programmes, such as a broadcast
+    /// multiplex, all are of the same one. Two mono tracks may be one stereo track (`MonoPair`).
     /// - Parameters:
     ///   - programs: The programmes that a stream belongs to, by stream index. Empty for most containers.
     ///   - withRoles: The streams that are marked as a commentary or the like. Their `role` names the usual ones.
@@ -42,7 +42,12 @@ enum TrackSelection {
         let languages = Dictionary(grouping: candidates) { ISO639.code($0.language) }
         let best = languages.values.compactMap { tracks in mainTracks(tracks).max(by: isWorse) }
         let others = candidates.filter { track in track.role != nil && !best.contains { $0.index == track.index } }
-        let sorted = (best + others).sorted { order($0) < order($1) }
+        // Where the best track is in stereo because it is the default, its mix in surround sound is used too.
+        let surround = best.filter { $0.role == nil && !$0.isSurround }.compactMap { track in
+            mainTracks(languages[ISO639.code(track.language)] ?? [])
+                .filter { $0.isSurround && !withRoles.contains($0.index) }.max(by: isWorse)
+        }
+        let sorted = (best + surround + others).sorted { order($0) < order($1) }
 
         var warnings: [MediaWarning] = []
         for stream in video where stream.index != chosen?.index && !stream.isAttachedPicture {
