@@ -39,16 +39,19 @@ import Testing
     }
 
     @Test func aProgressiveFileHasEachTrackOfTheSourceOnce() {
-        func track(_ stream: Int, _ format: AudioFormat, bitRate: Int64, id: String? = nil) -> AudioPlan {
+        func track(
+            _ stream: Int, _ format: AudioFormat, bitRate: Int64, language: String = "eng", id: String? = nil
+        ) -> AudioPlan {
             AudioPlan(
-                id: id, format: format, streamIndex: stream, language: "eng", title: nil, channels: 2,
+                id: id, format: format, streamIndex: stream, language: language, title: nil, channels: 2,
                 bitRate: bitRate, sampleCount: 1, segmentBoundaries: [])
         }
         let tracks = [
             track(1, .aac, bitRate: 128_000), track(1, .aac, bitRate: 64_000), track(1, .aac51, bitRate: 320_000),
-            track(2, .aac, bitRate: 128_001),
+            track(2, .eac351, bitRate: 384_000), track(3, .aac, bitRate: 128_001, language: "fra"),
         ]
-        #expect(tracks.progressive == [tracks[0], tracks[3]])
+        // The surround sound of the same track is of another stream.
+        #expect(tracks.progressive == [tracks[0], tracks[4]])
         // Older versions wrote the default track alone, and named it without its format.
         let old = [track(1, .aac, bitRate: 128_000, id: "eng-128k"), track(2, .aac, bitRate: 64_000, id: "eng-64k")]
         #expect(old.progressive == [old[0]])

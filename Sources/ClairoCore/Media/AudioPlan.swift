@@ -123,9 +123,27 @@ extension [AudioPlan] {
     /// wrote the default track alone.
     public var progressive: [AudioPlan] {
         if let first, first.isOfOlderVersion { return [first] }
-        var seen: Set<Int> = []
-        return filter { seen.insert($0.streamIndex).inserted }
+        var seen: Set<AudioPlan.SourceTrack> = []
+        return filter { seen.insert($0.sourceTrack).inserted }
     }
+}
+
+extension AudioPlan {
+    /// Tells the tracks of a source apart. A language has one main track, though its stereo and its surround sound may be
+    /// of two streams.
+    public struct SourceTrack: Sendable, Hashable {
+        private var language: String
+        /// Nil for the main track.
+        private var streamIndex: Int?
+
+        fileprivate init(_ plan: AudioPlan) {
+            language = plan.language
+            streamIndex = (plan.role ?? .main) == .main ? nil : plan.streamIndex
+        }
+    }
+
+    /// The track of the source that it is made of.
+    public var sourceTrack: SourceTrack { SourceTrack(self) }
 }
 
 extension AudioPlan: Codable {

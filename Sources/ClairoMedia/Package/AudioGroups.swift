@@ -27,19 +27,12 @@ struct AudioGroup: Hashable {
 }
 
 extension Presentation {
-    /// The renditions of each track of the source, in the order of the presentation. The main track of a language is one,
-    /// though its stereo and its surround sound may be of two streams.
+    /// The renditions of each track of the source, in the order of the presentation.
     var audioTracks: [[AudioRendition]] {
-        struct Source: Hashable {
-            var stream: Int?
-            var language: String
-        }
-        var order: [Source] = []
-        var tracks: [Source: [AudioRendition]] = [:]
+        var order: [AudioPlan.SourceTrack] = []
+        var tracks: [AudioPlan.SourceTrack: [AudioRendition]] = [:]
         for rendition in audio {
-            let isMain = (rendition.track.role ?? .main) == .main
-            let source = Source(
-                stream: isMain ? nil : rendition.track.streamIndex, language: rendition.track.language)
+            let source = rendition.track.sourceTrack
             if tracks[source] == nil { order.append(source) }
             tracks[source, default: []].append(rendition)
         }
