@@ -22,6 +22,7 @@ import Testing
                   <Period id="0" start="PT0S">
                     <AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true" \#
                 startWithSAP="1" par="16:9" maxWidth="1920" maxHeight="1080" maxFrameRate="24000/1001">
+                      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
                       <Representation id="1080p" bandwidth="4000000" codecs="avc1.640028" width="1920" height="1080" \#
                 frameRate="24000/1001" sar="1:1">
                         <SegmentTemplate timescale="24000" initialization="video/$RepresentationID$/init.mp4" \#
@@ -73,7 +74,7 @@ import Testing
         #expect(document.profiles == ["urn:mpeg:dash:profile:isoff-live:2011"])
         #expect(document.adaptationSets.map(\.contentType) == ["video", "audio", "audio"])
         #expect(document.adaptationSets.map(\.language) == [nil, "en", "fr"])
-        #expect(document.adaptationSets.map(\.roles) == [[], ["main"], ["alternate"]])
+        #expect(document.adaptationSets.map(\.roles) == [["main"], ["main"], ["alternate"]])
         #expect(document.adaptationSets.map(\.channels) == [nil, "2", "2"])
         let video = try #require(document.adaptationSets.first?.representations.last)
         #expect(video.id == "720p")

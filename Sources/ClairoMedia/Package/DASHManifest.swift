@@ -22,11 +22,8 @@ enum DASHManifest {
                 ("minBufferTime", isoDuration(bufferTime(presentation, targetDuration: target))),
             ])
         var period = Element("Period", [("id", "0"), ("start", "PT0S")])
-        let videoSets = presentation.videoSets
-        for set in videoSets {
-            period.children.append(
-                videoSet(
-                    set, id: period.children.count, isOnlyOne: videoSets.count == 1, targetDuration: target))
+        for set in presentation.videoSets {
+            period.children.append(videoSet(set, id: period.children.count, targetDuration: target))
         }
         for set in presentation.audioSets {
             period.children.append(
@@ -77,10 +74,7 @@ enum DASHManifest {
         Element("Role", [("schemeIdUri", "urn:mpeg:dash:role:2011"), ("value", value)])
     }
 
-    /// - Parameter isOnlyOne: Whether there is no other set of video, so that players need no role.
-    private static func videoSet(
-        _ renditions: [VideoRendition], id: Int, isOnlyOne: Bool, targetDuration: Int
-    ) -> Element {
+    private static func videoSet(_ renditions: [VideoRendition], id: Int, targetDuration: Int) -> Element {
         let sizes = renditions.map(\.rung.size)
         let largest = sizes.max { $0.pixels < $1.pixels } ?? FrameSize(width: 1, height: 1)
         let aspect = Rational(Int64(largest.width), Int64(largest.height))
@@ -96,7 +90,7 @@ enum DASHManifest {
         if let rendition = renditions.first, rendition.rung.dynamicRange != .sdr {
             set.children += colorDescriptors(rendition.color)
         }
-        if !isOnlyOne { set.children.append(role("main")) }
+        set.children.append(role("main"))
         set.children += renditions.map { rendition in
             let rate = HLSPlaylist.peakRate(of: rendition.segments, targetDuration: targetDuration)
             var representation = Element(
