@@ -25,8 +25,17 @@ import Testing
         #expect(try Self.parts("12:30.srt:eng:forced", files: ["12:30.srt"]) == ["12:30.srt", "eng", "forced"])
     }
 
-    @Test(arguments: ["a.srt:english", "a.srt:", "a.srt:eng:loud", "a.srt:../x", "a.srt:e"])
+    @Test(arguments: ["a.srt:english", "a.srt:", "a.srt:eng:loud", "a.srt:../x", "a.srt:e", "a.srt:x9"])
     func whatIsNoLanguageOrRoleIsRefused(argument: String) {
         #expect(throws: ClairoError.self) { try Self.parts(argument) }
+    }
+
+    @Test func aFileThatCannotBeReadIsNamedWithTheReason() {
+        #expect {
+            try SubtitleArgument.read(["/nonexistent/a.srt:eng"])
+        } throws: { error in
+            guard let error = error as? ClairoError else { return false }
+            return error.exitCode == .noInput && error.message.hasSuffix("a.srt cannot be read: No such file or directory")
+        }
     }
 }

@@ -17,7 +17,8 @@ enum SubtitleArgument {
     private static func read(_ argument: String) throws(ClairoError) -> SubtitleFile {
         let (path, language, role) = try parts(of: argument, exists: SystemFile.exists)
         guard let content = SystemFile.contents(path, limit: SubtitleFile.largest + 1) else {
-            throw .noInput("The subtitles \(SystemText.repaired(path)) cannot be read")
+            let reason = String(cString: strerror(errno))
+            throw .noInput("The subtitles \(SystemText.repaired(path)) cannot be read: \(reason)")
         }
         guard content.count <= SubtitleFile.largest else {
             throw .usage(
@@ -51,19 +52,23 @@ enum SubtitleArgument {
     private static func language(_ text: String, _ argument: String) throws(ClairoError) -> String {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         let isTag =
-            (2...3).contains(parts.first?.count ?? 0) && parts.count <= 3
+            (2...3).contains(parts[0].utf8.count) && parts[0].utf8.allSatisfy(isLetter) && parts.count <= 3
             && parts.allSatisfy { (2...8).contains($0.utf8.count) && $0.utf8.allSatisfy(isLetterOrDigit) }
         guard isTag else {
             throw .usage(
-                "--subtitle \(SystemText.repaired(argument)): \(SystemText.repaired(text)) is not a language",
+                text.isEmpty
+                    ? "--subtitle \(SystemText.repaired(argument)) has no language"
+                    : "--subtitle \(SystemText.repaired(argument)): \(SystemText.repaired(text)) is not a language",
                 advice: "Give FILE:LANG:ROLE with a code such as eng or pt-BR.")
         }
         return text
     }
 
-    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
     }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) || isLetter(byte) }
 
     private static func role(_ text: String, _ argument: String) throws(ClairoError) -> TrackRole? {
         switch text.lowercased() {

@@ -30,9 +30,12 @@ struct PipelineSite: Sendable {
     /// The lease duration in seconds of consumers that will die, which is how long a test waits for them.
     static let lease = 3
 
-    /// - Parameter chunkSeconds: CPU seconds of a chunk. A small value gives many chunks.
+    /// - Parameters:
+    ///   - chunkSeconds: CPU seconds of a chunk. A small value gives many chunks.
+    ///   - profile: More lines of the default profile.
     static func make(
-        _ kind: Kind, in scratch: Scratch, chunkSeconds: Double = 0.02, ownDatabase: MariaDBServer? = nil
+        _ kind: Kind, in scratch: Scratch, chunkSeconds: Double = 0.02, profile: [String] = [],
+        ownDatabase: MariaDBServer? = nil
     ) async throws -> PipelineSite {
         let site = try await Deployment.make(
             kind == .zeroService ? .zeroService : .s3AndMySQL, in: scratch, ownDatabase: ownDatabase)
@@ -43,7 +46,7 @@ struct PipelineSite: Sendable {
               preset: ultrafast
               segment-seconds: 1
               chunk-cpu-seconds: \(chunkSeconds)
-            """, to: "profiles.yaml")
+            """ + profile.map { "\n  \($0)" }.joined(), to: "profiles.yaml")
         var kafka: KafkaCluster?
         var proxy: FaultProxy?
         if kind == .services {

@@ -37,6 +37,21 @@ import Testing
         #expect(outcome.text.contains(/state +ready/) && outcome.text.contains("master.m3u8"))
     }
 
+    /// Each codec is made by chunks of its own, whose first stores the parameter sets.
+    @Test func everyCodecOfAProfileIsPublishedAfterAWorkerDied() async throws {
+        let pipeline = try await PipelineSite.make(
+            .zeroService, in: scratch, profile: ["codec: [h264, hevc]", "audio: [aac, opus]", "loudness: -16"])
+        let id = try await pipeline.upload(try await Clip(seconds: 3).make())
+        let worker = try pipeline.consumer(lease: PipelineSite.lease, more: ["CLAIRO_CRASH_AT": "chunk.wrote.init.mp4"])
+        #expect(try await worker.outcome().signal != nil)
+        let consumed = try await pipeline.consumer("--until-idle").outcome()
+        #expect(consumed.status == 0, "\(consumed)")
+        #expect(try await pipeline.video(id).state == .ready)
+        let status = try await pipeline.clairo("status", id.rawValue)
+        for name in ["180p-hevc", "opus", "-16.0 LUFS"] { #expect(status.text.contains(name), "\(status)") }
+        try await pipeline.audit([id])
+    }
+
     @Test(arguments: PipelineSite.Kind.available)
     func uploadWithWaitFollowsTheJobToItsEnd(_ kind: PipelineSite.Kind) async throws {
         let pipeline = try await PipelineSite.make(kind, in: scratch)
