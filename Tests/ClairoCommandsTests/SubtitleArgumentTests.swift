@@ -35,7 +35,8 @@ import Testing
             try SubtitleArgument.read(["/nonexistent/a.srt:eng"])
         } throws: { error in
             guard let error = error as? ClairoError else { return false }
-            return error.exitCode == .noInput && error.message.hasSuffix("a.srt cannot be read: No such file or directory")
+            return error.exitCode == .noInput
+                && error.message.hasSuffix("a.srt cannot be read: No such file or directory")
         }
     }
 }
