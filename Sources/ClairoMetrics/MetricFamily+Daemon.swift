@@ -116,7 +116,8 @@ extension MetricFamily {
     /// The families on a daemon's page, in this order.
     public static let daemon = [
         buildInfo, warnings, blocked, tasksRunning, tasksEnded, taskErrors, retries, deadLetters, sandboxKills,
-        taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, renditions, mediaSeconds, decodeErrors, mediaWarnings, jobs,
+        taskDuration, stepDuration, taskCPU, queueWait, framesEncoded, renditions, mediaSeconds, decodeErrors,
+        mediaWarnings, jobs,
         jobDuration, jobRealtime,
         storeRead, storeWritten, s3Requests, s3Duration, s3Retries, ecsRequests, databaseRequests, databaseDuration,
         outboxDelivered, outboxPostponed, upkeepRuns, upkeepRemoved, upkeepBytes, httpRequests, httpDuration,

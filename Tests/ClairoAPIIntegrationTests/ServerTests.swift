@@ -310,7 +310,8 @@ internal import Testing
     private static let origin = "Origin: https://app.example"
     private static let paths = [
         "/v1/videos", "/v1/videos/x", "/v1/uploads", "/v1/uploads/x", "/v1/uploads/x/parts", "/v1/uploads/x/complete",
-        "/v1/videos/x/keys", "/v1/videos/x/keys/y", "/v1/uploads/tus", "/v1/uploads/tus/", "/v1/uploads/tus/x", "/healthz", "/openapi.json",
+        "/v1/videos/x/keys", "/v1/videos/x/keys/y", "/v1/uploads/tus", "/v1/uploads/tus/", "/v1/uploads/tus/x",
+        "/healthz", "/openapi.json",
     ]
 
     @Test func pagesOfAnAllowedOriginMayUseEveryRoute() async throws {

@@ -22,7 +22,11 @@ import Testing
             "transcode", try await Self.clip.make().path, "-o", scratch.path(name), "--preset", "ultrafast",
             "--heights", "360", "--segment-seconds", "1",
         ]
-        if let scheme { arguments += ["--encrypt", scheme, "--key-file", try keyFile()] } else { arguments += ["--format", "hls"] }
+        if let scheme {
+            arguments += ["--encrypt", scheme, "--key-file", try keyFile()]
+        } else {
+            arguments += ["--format", "hls"]
+        }
         let outcome = try await ClairoProcess.run(arguments: arguments + more)
         #expect(outcome.status == 0, "\(outcome)")
         return outcome
@@ -30,8 +34,12 @@ import Testing
 
     /// The init segment and all segments of a rendition as one file.
     private func joined(_ folder: String, _ name: String) throws -> String {
-        let all = try contents(below: scratch.path(folder)).filter { $0.key.hasSuffix(".mp4") || $0.key.hasSuffix(".m4s") }
-        let ordered = all.sorted { ($0.key.hasSuffix(".m4s") ? 1 : 0, $0.key) < ($1.key.hasSuffix(".m4s") ? 1 : 0, $1.key) }
+        let all = try contents(below: scratch.path(folder)).filter {
+            $0.key.hasSuffix(".mp4") || $0.key.hasSuffix(".m4s")
+        }
+        let ordered = all.sorted {
+            ($0.key.hasSuffix(".m4s") ? 1 : 0, $0.key) < ($1.key.hasSuffix(".m4s") ? 1 : 0, $1.key)
+        }
         let path = scratch.path(name)
         try ordered.reduce(Data()) { $0 + $1.value }.write(to: URL(filePath: path))
         return path
@@ -95,7 +103,8 @@ import Testing
         }
         let playlist = try String(contentsOfFile: scratch.path("protected/video/360p/playlist.m3u8"), encoding: .utf8)
         #expect(
-            playlist.contains("#EXT-X-KEY:METHOD=AES-128,URI=\"/keys/\(Self.keyID)\",KEYFORMAT=\"identity\""), "\(playlist)")
+            playlist.contains("#EXT-X-KEY:METHOD=AES-128,URI=\"/keys/\(Self.keyID)\",KEYFORMAT=\"identity\""),
+            "\(playlist)")
         // Parts of a segment cannot be decrypted, and DASH has no such encryption.
         for name in ["video/360p/iframes.m3u8", "manifest.mpd", "mp4"] {
             #expect(!FileManager.default.fileExists(atPath: scratch.path("protected/\(name)")))
@@ -127,7 +136,8 @@ import Testing
         _ = try await transcode("cbcs", to: "protected", "--clear-lead", "1.5")
         _ = try await transcode(nil, to: "plain")
         let (protected, plain) = (
-            try contents(below: scratch.path("protected/video/360p")), try contents(below: scratch.path("plain/video/360p"))
+            try contents(below: scratch.path("protected/video/360p")),
+            try contents(below: scratch.path("plain/video/360p"))
         )
         for name in ["00001.m4s", "00002.m4s", "00003.m4s", "00004.m4s"] {
             let last = try #require(plain[name]?.suffix(2000))

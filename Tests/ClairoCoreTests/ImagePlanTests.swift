@@ -102,9 +102,9 @@ import Testing
     }
 
     @Test(arguments: [
-        #""columns":\d+"# : #""columns":0"#, #""rows":\d+"# : #""rows":99"#, #""width":\d+"# : #""width":161"#,
-        #""height":\d+"# : #""height":0"#, #""framesPerTile":\d+"# : #""framesPerTile":0"#,
-        #""frameCount":\d+"# : #""frameCount":100000000000"#, #""frameRate":"[^"]*""# : #""frameRate":"0/1""#,
+        #""columns":\d+"#: #""columns":0"#, #""rows":\d+"#: #""rows":99"#, #""width":\d+"#: #""width":161"#,
+        #""height":\d+"#: #""height":0"#, #""framesPerTile":\d+"#: #""framesPerTile":0"#,
+        #""frameCount":\d+"#: #""frameCount":100000000000"#, #""frameRate":"[^"]*""#: #""frameRate":"0/1""#,
     ])
     func anImpossiblePlanIsRefused(pattern: String, replacement: String) throws {
         let text = String(decoding: try JSON.encode(try plan(seconds: 100)), as: UTF8.self).filter { $0 != " " }

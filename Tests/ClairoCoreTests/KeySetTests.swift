@@ -69,22 +69,25 @@ import Testing
         let secret = try MasterSecret("0123456789abcdef0123456789abcdef")
         let video = try #require(VideoID("018f0000-0000-7000-8000-000000000001"))
         let keys = secret.keys(of: video)
-        #expect(keys.revealed == """
-            video 98e1b200517888359ce656ecf15c8132:548b5e47251b684e1ea7394f11c92c23
-            audio a4b0b55c9c3c86fbba849be4e5e09d4b:b6044dd0714121fa08e2f5a7bd2cbb57
+        #expect(
+            keys.revealed == """
+                video 98e1b200517888359ce656ecf15c8132:548b5e47251b684e1ea7394f11c92c23
+                audio a4b0b55c9c3c86fbba849be4e5e09d4b:b6044dd0714121fa08e2f5a7bd2cbb57
 
-            """)
+                """)
         #expect(keys == secret.keys(of: video))
         let other = try #require(VideoID("018f0000-0000-7000-8000-000000000002"))
         #expect(keys.tracks != secret.keys(of: other).tracks)
         #expect(throws: ClairoError.self) { try MasterSecret("short") }
     }
 
-    @Test(arguments: [
-        ("video/720p/00001.m4s", "video/720p"), ("audio/eng/init-2.mp4", "audio/eng"), ("mp4/720p.mp4", "mp4/720p.mp4"),
-        ("video/720p/media.mp4", "video/720p"), ("video/720p/playlist.m3u8", nil), ("text/eng/00001.vtt", nil),
-        ("images/storyboard/00001.jpg", nil), ("poster.jpg", nil), ("clairo.json", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("video/720p/00001.m4s", "video/720p"), ("audio/eng/init-2.mp4", "audio/eng"),
+            ("mp4/720p.mp4", "mp4/720p.mp4"),
+            ("video/720p/media.mp4", "video/720p"), ("video/720p/playlist.m3u8", nil), ("text/eng/00001.vtt", nil),
+            ("images/storyboard/00001.jpg", nil), ("poster.jpg", nil), ("clairo.json", nil),
+        ] as [(String, String?)])
     func onlyMediaIsEncrypted(key: String, folder: String?) {
         #expect(Protection.protectedFolder(of: ObjectKey(key)) == folder)
     }

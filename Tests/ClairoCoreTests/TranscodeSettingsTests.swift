@@ -75,7 +75,7 @@ import Testing
         let json = try JSON.encode(settings, pretty: false)
         #expect(
             String(decoding: json, as: UTF8.self) == """
-                {"allowPartial":true,"chunkCPUSeconds":30,"codec":["hevc"],"copyCompatible":true,"duration":"10/1",\
+                {"allowPartial":true,"chunkCPUSeconds":30,"clearLead":0,"codec":["hevc"],"copyCompatible":true,"duration":"10/1",\
                 "formats":["hls"],"hdr":"sdr","heights":[720],"preset":"slow","quality":20,"segmentSeconds":4,\
                 "segments":"files","start":"3/2","storyboard":true,"subtitles":"auto"}
                 """)
@@ -83,7 +83,7 @@ import Testing
         let plain = try JSON.encode(TranscodeSettings(), pretty: false)
         #expect(
             String(decoding: plain, as: UTF8.self) == """
-                {"allowPartial":false,"chunkCPUSeconds":60,"codec":["h264"],"copyCompatible":false,\
+                {"allowPartial":false,"chunkCPUSeconds":60,"clearLead":0,"codec":["h264"],"copyCompatible":false,\
                 "formats":["hls","dash","mp4"],"hdr":"auto","preset":"medium","quality":23,"segmentSeconds":6,\
                 "segments":"files","storyboard":true,"subtitles":"auto"}
                 """)
@@ -138,6 +138,10 @@ import Testing
         }
     }
 
+    /// A `pssh` box of version 0 without data, in base64.
+    private static let emptyBox = Data([0, 0, 0, 32] + Array("pssh".utf8) + [UInt8](repeating: 0, count: 24))
+        .base64EncodedString()
+
     private static let limits: [Limits] = [
         .of("codec", good: [[.av1], VideoCodec.allCases], bad: [[]]) { (codecs: [VideoCodec]) in
             TranscodeSettings(codecs: codecs)
@@ -151,6 +155,26 @@ import Testing
         .number("quality", 0...51) { TranscodeSettings(quality: $0) },
         .of("preset", good: TranscodeSettings.presets, bad: ["", "Medium", "placebo"]) { (preset: String) in
             TranscodeSettings(preset: preset)
+        },
+        .number("clear-lead", 0...600) { seconds in
+            var settings = TranscodeSettings()
+            settings.clearLead = seconds
+            return settings
+        },
+        .of("key-uri", good: ["https://a.example/{kid}"], bad: ["", "a b"]) { (uri: String) in
+            var settings = TranscodeSettings()
+            settings.keyURI = uri
+            return settings
+        },
+        .of("pssh", good: [[Self.emptyBox]], bad: [["AAAA"]]) { (boxes: [String]) in
+            var settings = TranscodeSettings()
+            settings.systemBoxes = boxes
+            return settings
+        },
+        .of("drm-key-uris", good: [["com.example=skd://{kid}"]], bad: [["skd"]]) { (uris: [String]) in
+            var settings = TranscodeSettings()
+            settings.drmKeyURIs = uris
+            return settings
         },
         .number("segment-seconds", 1...60) { TranscodeSettings(segmentSeconds: $0) },
         .number("chunk-cpu-seconds", 0.001...86_400) { TranscodeSettings(chunkCPUSeconds: $0) },
@@ -200,7 +224,7 @@ import Testing
 
     @Test func everySettingHasLimitsOrIsAFlag() {
         // Typed choices have no invalid values.
-        let unlimited = TranscodeSettings.fields.filter(\.isFlag).map(\.name) + ["hdr", "segments"]
+        let unlimited = TranscodeSettings.fields.filter(\.isFlag).map(\.name) + ["hdr", "segments", "encrypt"]
         #expect(Set(Self.limits.map(\.field) + unlimited) == Set(TranscodeSettings.fields.map(\.name)))
     }
 

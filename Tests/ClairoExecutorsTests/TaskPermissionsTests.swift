@@ -141,7 +141,8 @@ import Testing
             TaskSpec.TranscodeRequest(
                 source: SourceFingerprint(name: "x", size: 1, identity: ""), settings: TranscodeSettings(),
                 resources: TranscodeResources()))
-        for key in ["clairo.json", "video/720p/00001.m4s", "audio/eng-aac-128k/init.mp4", "mp4/720p.mp4", "poster.jpg"] {
+        for key in ["clairo.json", "video/720p/00001.m4s", "audio/eng-aac-128k/init.mp4", "mp4/720p.mp4", "poster.jpg"]
+        {
             #expect(allowed(work, .put, ObjectKey(key)), "\(key)")
         }
         for key in [".bashrc", ".ssh/authorized_keys", "video", "thesis.odt", "videos/x.mp4"] {

@@ -48,8 +48,14 @@ import Testing
         let storyboard = try #require(Self.plan.video.flatMap(ImagePlan.init(storyboardOf:)))
         #expect(isPossible { $0.images = [storyboard] })
         #expect(!isPossible { $0.images = [storyboard, storyboard] })
-        #expect(!isPossible { $0.images = [storyboard]; $0.images?[0].id = "../x" })
-        #expect(!isPossible { $0.images = [storyboard]; $0.images?[0].framesPerTile = 1 })
+        #expect(
+            !isPossible {
+                $0.images = [storyboard]; $0.images?[0].id = "../x"
+            })
+        #expect(
+            !isPossible {
+                $0.images = [storyboard]; $0.images?[0].framesPerTile = 1
+            })
         #expect(!isPossible { ($0.video, $0.chunks, $0.images) = (nil, [], [storyboard]) })
     }
 

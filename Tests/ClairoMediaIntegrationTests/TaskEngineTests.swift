@@ -168,7 +168,8 @@ import Testing
             try job.output.put(data, at: "video/96p/00002.m4s")
         },
         Mismatch("a segment became longer", names: "audio/und-aac-128k/00001.m4s on the store") { job, _ in
-            try job.output.put(job.output.get("audio/und-aac-128k/00001.m4s") + Data([0]), at: "audio/und-aac-128k/00001.m4s")
+            try job.output.put(
+                job.output.get("audio/und-aac-128k/00001.m4s") + Data([0]), at: "audio/und-aac-128k/00001.m4s")
         },
         Mismatch("an init segment differs", names: "video/180p/init.mp4 on the store") { job, _ in
             try job.output.put(job.output.get("video/96p/init.mp4"), at: "video/180p/init.mp4")

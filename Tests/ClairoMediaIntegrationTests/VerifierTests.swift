@@ -245,7 +245,8 @@ import Testing
             Set(report.checks.map(\.name)).isSuperset(of: [
                 "manifest", "checksum", "files", "segments", "frame-count", "duration", "decode", "av-offset", "level",
                 "av-end", "delay", "cmaf",
-                "hls-rules", "dash-rules", "playlist", "target-duration", "segment-boundaries", "extinf-sum", "rates", "codecs", "resolution", "frame-rate",
+                "hls-rules", "dash-rules", "playlist", "target-duration", "segment-boundaries", "extinf-sum", "rates",
+                "codecs", "resolution", "frame-rate",
                 "iframes",
                 "mpd", "mp4", "poster", "sheets", "tiles", "storyboard",
             ]))

@@ -20,7 +20,9 @@ import Testing
     private func problems(_ header: Data? = nil, _ segments: [Data?]? = nil, isSingleFile: Bool = false) -> [String] {
         var track = CMAFTrack(
             plan, initSegment: header ?? FragmentWriter.initSegment(tone.description), isSingleFile: isSingleFile)
-        for (index, segment) in (segments ?? tone.segments).enumerated() { track.add(segment, at: plan.segmentKey(index)) }
+        for (index, segment) in (segments ?? tone.segments).enumerated() {
+            track.add(segment, at: plan.segmentKey(index))
+        }
         return track.problems
     }
 

@@ -56,7 +56,8 @@ enum SamplePresentation {
             id: id, source: .stream(index: 3), language: language, role: role, isDefault: isDefault,
             duration: Rational(14014, 1000), segmentBoundaries: [Rational(6006, 1000), Rational(12012, 1000)])
         return TextRendition(
-            track: track, segments: [6006, 6006, 2002].map { MeasuredSegment(duration: Rational($0, 1000), bytes: 100) },
+            track: track,
+            segments: [6006, 6006, 2002].map { MeasuredSegment(duration: Rational($0, 1000), bytes: 100) },
             wholeBytes: 1752)
     }
 
@@ -160,10 +161,11 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         #expect(master.variants[2].codecs == ["avc1.64001f", "ec-3", "mp4a.40.2"])
         // The same track has the same name in all groups.
         #expect(Set(master.media.filter { $0.language == "fr" }.map(\.name)) == ["Français"])
-        #expect(master.media.filter(\.isDefault).map(\.uri) == [
-            "audio/eng-aac-128k/playlist.m3u8", "audio/eng-aac-64k/playlist.m3u8",
-            "audio/eng-eac3-5.1-192k/playlist.m3u8",
-        ])
+        #expect(
+            master.media.filter(\.isDefault).map(\.uri) == [
+                "audio/eng-aac-128k/playlist.m3u8", "audio/eng-aac-64k/playlist.m3u8",
+                "audio/eng-eac3-5.1-192k/playlist.m3u8",
+            ])
         #expect(master.media.filter { $0.groupID == "eac3-5.1" }.map(\.channels) == ["6", "2"])
     }
 
@@ -181,11 +183,13 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
     }
 
     @Test func everyCodecAndRangeHasVariantsAndIFramesAndH264ComesFirst() throws {
-        var hdr = SamplePresentation.video("1080p-hevc-hdr", width: 1920, height: 1080, codec: "hvc1.2.4.L120.B0", scale: 2)
+        var hdr = SamplePresentation.video(
+            "1080p-hevc-hdr", width: 1920, height: 1080, codec: "hvc1.2.4.L120.B0", scale: 2)
         hdr.rung.codec = .hevc
         hdr.rung.dynamicRange = .hdr10
         hdr.videoRange = "PQ"
-        let text = HLSPlaylist.master(SamplePresentation.make(video: [hdr, SamplePresentation.hd, SamplePresentation.sd]))
+        let text = HLSPlaylist.master(
+            SamplePresentation.make(video: [hdr, SamplePresentation.hd, SamplePresentation.sd]))
         let master = try HLSParser.master(text.utf8)
         #expect(master.variants.map(\.codecs.first) == ["avc1.64001f", "hvc1.2.4.L120.B0", "avc1.640028"])
         #expect(master.variants.map(\.videoRange) == ["SDR", "PQ", "SDR"])

@@ -18,7 +18,9 @@ import Testing
             sampleCount: Int((video.grid.duration * Rational(48_000)).ceil), segmentBoundaries: [])
     }
 
-    @Test(arguments: [Rational(24000, 1001), Rational(25), Rational(30000, 1001), Rational(60), Rational(10), Rational(1)])
+    @Test(arguments: [
+        Rational(24000, 1001), Rational(25), Rational(30000, 1001), Rational(60), Rational(10), Rational(1),
+    ])
     func audioConsistsOfWholeUnitsAndEndsWithinOneBeforeTheVideo(rate: Rational) {
         for format in AudioFormat.allCases {
             for frames in [7, 150, 151, 1000] {

@@ -19,7 +19,9 @@ import Testing
         try KeySet(lines: ["\(keyID):6b65792d6f662d70726f746563743031"], name: "keys")
     }
 
-    private static func layout(_ scheme: EncryptionScheme, _ folder: String, clear: Int? = nil) throws -> ProtectedLayout {
+    private static func layout(_ scheme: EncryptionScheme, _ folder: String, clear: Int? = nil) throws
+        -> ProtectedLayout
+    {
         try #require(try ProtectedLayout(protection(scheme, clearSegments: clear), folder: folder))
     }
 
@@ -296,7 +298,8 @@ import Testing
             let segment = try layout.segment(track.segment(index), index: index, initSegment: initSegment)
             return segment.dropFirst(try #require(FragmentReader.fragments(of: segment).first).offset)
         }
-        let head = FragmentWriter.selfInitializing(try layout.initSegment(initSegment))
+        let head =
+            FragmentWriter.selfInitializing(try layout.initSegment(initSegment))
             + SegmentIndex.box(segments.map { .init(bytes: $0.count, ticks: 1001) }, timescale: 24_000)
         let clear = segments.reduce(head, +)
         let base = MemoryStore()
@@ -318,7 +321,8 @@ import Testing
         let file = try store.open(key)
         #expect(file.size == Int64(clear.count))
         let second = head.count + segments[0].count
-        for range in [0..<clear.count, second..<clear.count, head.count - 3..<head.count + 3, second - 1..<second + 40] {
+        for range in [0..<clear.count, second..<clear.count, head.count - 3..<head.count + 3, second - 1..<second + 40]
+        {
             #expect(try file.part(at: Int64(range.lowerBound), count: range.count) == clear.subdata(in: range))
         }
         // A file that is shorter than its index says.
@@ -336,16 +340,22 @@ import Testing
         let header = segment.prefix(2000).count
         for _ in 0..<500 {
             var damaged = segment
-            for _ in 0..<3 { damaged[Int.random(in: 0..<header, using: &random)] = .random(in: 0...255, using: &random) }
-            do throws(ClairoError) { try store.put(damaged, at: "video/48p/00001.m4s") } catch { #expect(error.kind == .defect) }
+            for _ in 0..<3 {
+                damaged[Int.random(in: 0..<header, using: &random)] = .random(in: 0...255, using: &random)
+            }
+            do throws(ClairoError) { try store.put(damaged, at: "video/48p/00001.m4s") } catch {
+                #expect(error.kind == .defect)
+            }
         }
     }
 
     // MARK: Playlists
 
     @Test func keysBeginAfterTheClearSegments() throws {
-        let playlist = "#EXTM3U\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:1.0,\n00001.m4s\n#EXTINF:1.0,\n00002.m4s\n#EXT-X-ENDLIST\n"
-        let tag = "#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI=\"/keys/\(Self.keyID)\",KEYID=0x\(Self.keyID)"
+        let playlist =
+            "#EXTM3U\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:1.0,\n00001.m4s\n#EXTINF:1.0,\n00002.m4s\n#EXT-X-ENDLIST\n"
+        let tag =
+            "#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI=\"/keys/\(Self.keyID)\",KEYID=0x\(Self.keyID)"
             + ",KEYFORMAT=\"identity\",KEYFORMATVERSIONS=\"1\"\n"
         for (clear, before) in [(0, "#EXTINF:1.0,\n00001"), (1, "#EXTINF:1.0,\n00002")] {
             let protection = try Self.protection(.cenc, clearSegments: clear)

@@ -48,9 +48,12 @@ import Testing
     private static func configuration(isWeighted: Bool = false) -> Data {
         let sequence = Bits().u(0x67, 8).u(77, 8).u(0x00_1E, 16).ue(0, 12, 2, 4).u(0, 1).ue(3, 2)
             .u(1, 1).u(0b110, 3).u(1, 1)
-        let picture = Bits().u(0x68, 8).ue(0, 0).u(1, 1).u(0, 1).ue(0, 1, 0).u(isWeighted ? 1 : 0, 1).u(0, 2).se(0, 0, 0)
-            .u(0b100, 3).u(1, 1)
-        return Data([1, 77, 0, 30, 0xFF, 0xE1]) + lengthAndBytes(sequence.unit, 2) + [1] + lengthAndBytes(picture.unit, 2)
+        let picture = Bits().u(0x68, 8).ue(0, 0).u(1, 1).u(0, 1).ue(0, 1, 0).u(isWeighted ? 1 : 0, 1).u(0, 2).se(
+            0, 0, 0
+        )
+        .u(0b100, 3).u(1, 1)
+        return Data([1, 77, 0, 30, 0xFF, 0xE1]) + lengthAndBytes(sequence.unit, 2) + [1]
+            + lengthAndBytes(picture.unit, 2)
     }
 
     /// The encrypted ranges of a sample of one unit, which is a header and 100 bytes.
@@ -60,7 +63,9 @@ import Testing
         return try #require(try protection.ranges([sample]).first)
     }
 
-    private static func expected(_ header: Bits) -> [Range<Int>] { [4 + header.unit.count..<4 + header.unit.count + 100] }
+    private static func expected(_ header: Bits) -> [Range<Int>] {
+        [4 + header.unit.count..<4 + header.unit.count + 100]
+    }
 
     @Test func theHeaderOfAKeyFrameStaysClear() throws {
         let header = Bits().u(0x65, 8).ue(0, 7, 0).u(0, 16).ue(1).u(0, 2).se(-3).ue(0).se(1, -1)
@@ -83,7 +88,8 @@ import Testing
     }
 
     @Test func aBidirectionalSliceHasTwoLists() throws {
-        let header = Bits().u(0x01, 8).ue(0, 6, 0).u(9, 16).u(1, 1).u(1, 1).ue(2, 1).u(0, 1).u(1, 1).ue(1, 7, 3).ue(0).se(2)
+        let header = Bits().u(0x01, 8).ue(0, 6, 0).u(9, 16).u(1, 1).u(1, 1).ue(2, 1).u(0, 1).u(1, 1).ue(1, 7, 3).ue(0)
+            .se(2)
             .ue(1)
         #expect(try Self.ranges(header) == Self.expected(header))
     }

@@ -43,7 +43,10 @@ import Testing
         #expect(video.rungs.map(\.id) == ["90p", "90p-hevc", "90p-av1"])
         #expect(video.rungs.map(\.wave) == [0, 1, 2])
         #expect(outcome.manifest.plan.chunks.map(\.wave) == [0, 1, 2])
-        #expect(outcome.manifest.renditions.filter { $0.kind == .video }.map { $0.codec.prefix(5) } == ["avc1.", "hvc1.", "av01."])
+        #expect(
+            outcome.manifest.renditions.filter { $0.kind == .video }.map { $0.codec.prefix(5) } == [
+                "avc1.", "hvc1.", "av01.",
+            ])
         for rung in video.rungs {
             let segments = try (0..<video.grid.segmentCount).map { try store.get(rung.segmentKey($0)) }
             let samples = try segments.flatMap { try FragmentReader.fragments(of: $0) }.reduce(0) {
@@ -80,7 +83,10 @@ import Testing
             let rung = try #require(copied.manifest.plan.video?.rungs.first)
             let reasons = copied.manifest.plan.video?.decisions.map(\.reason) ?? []
             #expect(rung.isCopy && rung.codec == codec, "\(reasons)")
-            #expect(try copy.get(rung.initKey) == store.get(rung.initKey))
+            // The rate of a copy is not stated.
+            #expect(
+                try InitSegment.configuration(of: copy.get(rung.initKey), codec: codec)
+                    == InitSegment.configuration(of: store.get(rung.initKey), codec: codec))
             #expect(try copy.get(rung.segmentKey(1)) == store.get(rung.segmentKey(1)))
         }
     }

@@ -135,7 +135,8 @@ private actor EmptyDatabases {
         #expect(try await store.migrate().map { $0.prefix(2) } == ["2:", "3:", "4:", "5:", "6:", "7:"])
         try await store.check()
         #expect(try await store.video(video)?.originalName == "old.mp4")
-        try await server.run(Schema1Database.laterStatements(of: job, video).joined(separator: ";\n"), in: database.name)
+        try await server.run(
+            Schema1Database.laterStatements(of: job, video).joined(separator: ";\n"), in: database.name)
         try await Schema1Database.expectMessages(in: store)
         try await Schema1Database.expectRenditions(of: job, video, in: store)
         let tables = try await server.run("SHOW TABLES", in: database.name)

@@ -73,7 +73,8 @@ import Testing
     }
 
     @Test func aChunkEncodesTheRungsOfItsWave() {
-        let job = Job(id: .make(), videoID: .make(), profile: "default", priority: .normal, traceID: "", createdAt: .now)
+        let job = Job(
+            id: .make(), videoID: .make(), profile: "default", priority: .normal, traceID: "", createdAt: .now)
         let tasks = TaskSpecs.tasks(of: planOfTwoWaves, job: job, policy: QueuePolicy(), now: .now)
         #expect(tasks.map(\.kind) == [.chunk, .chunk, .chunk, .chunk, .chunk, .chunk, .track])
         #expect(tasks.map(\.framesPlanned) == [300, 300, 300, 300, 300, 300, 0])

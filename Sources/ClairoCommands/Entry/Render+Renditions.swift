@@ -35,7 +35,8 @@ extension Render {
                     let role = track.role.flatMap { $0 == .main ? nil : $0.rawValue }
                     return [
                         track.kind.rawValue, track.id,
-                        ([track.language, layout(track.channels)] + [role, "stream \(track.streamIndex)"]
+                        ([track.language, layout(track.channels)]
+                            + [role, "stream \(track.streamIndex)"]
                             .compactMap(\.self)).joined(separator: ", "),
                         track.codec.rawValue, rate(track.bitRate), "0",
                     ]
@@ -55,7 +56,8 @@ extension Render {
                 case let track as TextPlan:
                     let role = track.role.flatMap { $0 == .main ? nil : $0.rawValue }
                     return [
-                        track.kind.rawValue, track.id, [track.language, role].compactMap(\.self).joined(separator: ", "),
+                        track.kind.rawValue, track.id,
+                        [track.language, role].compactMap(\.self).joined(separator: ", "),
                         "wvtt", "-", "0",
                     ]
                 case let images as ImagePlan:

@@ -17,7 +17,7 @@ struct TranscodeCommand: EnvironmentCommand {
               clairo transcode holiday.mov
               clairo transcode holiday.mov -o /srv/videos/holiday --heights 1080,720,480
               clairo transcode lecture.mkv --format hls --preset veryfast --progress json
-              clairo transcode film.mkv --encrypt cbcs --key-file keys.txt --key-uri 'https://keys.example/{kid}'
+              clairo transcode film.mkv --encrypt cbcs --key-file keys.txt
               clairo transcode s3://uploads/talk.mp4 -o s3://videos/talk
             """)
 
@@ -123,7 +123,9 @@ struct TranscodeCommand: EnvironmentCommand {
     private func protection(_ settings: TranscodeSettings) throws(ClairoError) -> (Protection?, KeySet) {
         let keys = try keyFileOption.keys()
         guard settings.encrypt != nil else {
-            guard keys == nil else { throw .usage("--key-file without --encrypt encrypts nothing", advice: "Give both.") }
+            guard keys == nil else {
+                throw .usage("--key-file without --encrypt encrypts nothing", advice: "Give both.")
+            }
             return (nil, KeySet())
         }
         guard let keys else {
@@ -169,7 +171,8 @@ struct TranscodeCommand: EnvironmentCommand {
             }
         }
         for track in manifest.plan.text ?? [] {
-            text += "text \(track.id): WebVTT, \(track.segmentCount) \(track.segmentCount == 1 ? "segment" : "segments")\n"
+            text +=
+                "text \(track.id): WebVTT, \(track.segmentCount) \(track.segmentCount == 1 ? "segment" : "segments")\n"
         }
         text += Render.warnings(manifest.warnings)
         if let report = outcome.verification {

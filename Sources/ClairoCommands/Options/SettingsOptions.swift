@@ -34,7 +34,8 @@ struct SettingsOptions: ParsableArguments {
         [
             "formats": format, "codec": codec, "hdr": hdr, "heights": heights, "quality": quality, "preset": preset,
             "audio": audio, "audio-language": audioLanguage, "loudness": loudness, "subtitles": subtitles,
-            "segment-seconds": segmentSeconds, "segments": segments, "chunk-cpu-seconds": chunkCPUSeconds, "start": start,
+            "segment-seconds": segmentSeconds, "segments": segments, "chunk-cpu-seconds": chunkCPUSeconds,
+            "start": start,
             "duration": duration, "allow-partial": allowPartial ? "true" : nil,
             "copy-compatible": copyCompatible ? "true" : nil,
             "storyboard": noStoryboard ? "false" : nil, "poster-at": posterAt,

@@ -95,7 +95,8 @@ public struct AudioPlan: Sendable, Hashable {
 
     // Unit `n` presents the samples from `n · frameSamples - delay`.
     private func firstPacket(at time: Rational) -> Int {
-        let unit = ((time * Rational(Int64(Self.sampleRate)) + Rational(Int64(delay)))
+        let unit =
+            ((time * Rational(Int64(Self.sampleRate)) + Rational(Int64(delay)))
             / Rational(Int64(frameSamples))).ceil
         return Int(min(unit, Int64(packetCount)))
     }

@@ -207,7 +207,8 @@ extension SettingField {
 
     /// A list of items, of which there need be none; sorted, each once.
     static func list<Item: Codable & Hashable & Sendable>(
-        _ name: String, _ path: any Path<[Item]?>, key: String? = nil, words: String, read: @escaping @Sendable (String) -> Item?,
+        _ name: String, _ path: any Path<[Item]?>, key: String? = nil, words: String,
+        read: @escaping @Sendable (String) -> Item?,
         isValid: @escaping @Sendable (Item) -> Bool, order: @escaping @Sendable (Item, Item) -> Bool,
         valueName: String, help: String, absent: String
     ) -> SettingField {

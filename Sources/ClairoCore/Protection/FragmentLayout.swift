@@ -54,7 +54,9 @@ struct FragmentLayout {
             let range = position..<position + size
             let map = maps?[index]
             samples.append(
-                Sample(range: range, iv: map?.iv ?? 0..<0, encrypted: try map?.parts.map { (parts) throws(ClairoError) in try Self.ranges(parts, in: range) }))
+                Sample(
+                    range: range, iv: map?.iv ?? 0..<0,
+                    encrypted: try map?.parts.map { (parts) throws(ClairoError) in try Self.ranges(parts, in: range) }))
             position += size
         }
         guard position == mdat.end else { throw BoxCursor.damaged("its samples do not fill it") }

@@ -269,7 +269,8 @@ extension VideoPlan {
                 && (1...Bounds.counts.upperBound).contains(segmentsPerEncoder)
                 && [0, 90, 180, 270].contains(orientation.rotation)
                 && Bounds.counts.contains(shownFrameCount ?? 0)
-                && abs(Double(sortedTimeDelay ?? 0)) <= 1e15 && (0...10_000).contains(presentationDelay ?? 0) && source?.isPossible ?? true,
+                && abs(Double(sortedTimeDelay ?? 0)) <= 1e15 && (0...10_000).contains(presentationDelay ?? 0)
+                && source?.isPossible ?? true,
             "the frames of its plan are out of range")
         try expect(
             !rungs.isEmpty && decisions.count <= 1000, "its plan has \(rungs.count) rungs")

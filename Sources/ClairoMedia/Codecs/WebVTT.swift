@@ -124,7 +124,8 @@ struct CueTiming {
         if isNegative { rest = rest.dropFirst() }
         let parts = rest.split(separator: ":", omittingEmptySubsequences: false)
         guard (2...3).contains(parts.count), let last = parts.last else { return nil }
-        let seconds = last.split(maxSplits: 1, omittingEmptySubsequences: false, whereSeparator: { $0 == "." || $0 == "," })
+        let seconds = last.split(
+            maxSplits: 1, omittingEmptySubsequences: false, whereSeparator: { $0 == "." || $0 == "," })
         func number(_ digits: Substring) -> Int64? {
             guard (1...6).contains(digits.utf8.count), digits.utf8.allSatisfy({ (48...57).contains($0) }) else {
                 return nil

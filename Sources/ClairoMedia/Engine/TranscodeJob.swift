@@ -74,7 +74,8 @@ public struct TranscodeJob: Sendable {
         // An interrupted scan must not be mistaken for a shorter source.
         try control.checkCancellation()
         let planned = try CheckedPlan.make(
-            scan: scan, fingerprint: fingerprint, settings: settings, subtitles: subtitles, source: source, limits: limits,
+            scan: scan, fingerprint: fingerprint, settings: settings, subtitles: subtitles, source: source,
+            limits: limits,
             control: control)
         var plan = planned.plan
         plan.protection = protection

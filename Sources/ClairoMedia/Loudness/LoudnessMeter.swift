@@ -49,7 +49,8 @@ struct LoudnessMeter {
         while done < count {
             let part = min(count - done, Self.step - filled)
             for (index, samples) in channels.enumerated() where weights[index] != 0 {
-                energy += weights[index]
+                energy +=
+                    weights[index]
                     * samples.withUnsafeBufferPointer { filters[index].energy(of: $0, range: done..<done + part) }
             }
             done += part

@@ -43,7 +43,9 @@ extension Presentation {
     var audioGroups: [AudioGroup] {
         let tracks = audioTracks
         var formats: [AudioFormat] = []
-        for rendition in audio where !formats.contains(rendition.track.format) { formats.append(rendition.track.format) }
+        for rendition in audio where !formats.contains(rendition.track.format) {
+            formats.append(rendition.track.format)
+        }
         return formats.flatMap { format -> [AudioGroup] in
             // The renditions of each track in this format, from the highest rate to the lowest.
             let ladders = tracks.map { track in
@@ -73,7 +75,9 @@ extension Presentation {
         let isSmall =
             pixels != ladder.max()
             && (pixels == ladder.min() || rendition.segments.averageRate < 2 * first.averageRate)
-        let lowest = groups.last { $0.isForSmallRungs && $0.members.first?.track.format == first.members.first?.track.format }
+        let lowest = groups.last {
+            $0.isForSmallRungs && $0.members.first?.track.format == first.members.first?.track.format
+        }
         let base = isSmall ? lowest ?? first : first
         return [base] + groups.dropFirst().filter { !$0.isForSmallRungs }
     }

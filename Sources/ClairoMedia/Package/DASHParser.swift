@@ -335,7 +335,9 @@ private final class Reader {
         }
         guard ids.insert(id).inserted else { throw error("a second Representation with this id") }
         // The type of images and of text says it all.
-        guard let codecs = attributes["codecs"] ?? (isImage || isText ? "" : nil) else { throw error("codecs is missing") }
+        guard let codecs = attributes["codecs"] ?? (isImage || isText ? "" : nil) else {
+            throw error("codecs is missing")
+        }
         var result = DASHRepresentation(id: id, bandwidth: try number(attributes, "bandwidth", 1...), codecs: codecs)
         if attributes["width"] != nil { result.width = Int(try number(attributes, "width", 1...)) }
         if attributes["height"] != nil { result.height = Int(try number(attributes, "height", 1...)) }
@@ -381,7 +383,9 @@ private final class Reader {
             let duration = try number(attributes, "duration", 1...)
             let count = (document.duration * Rational(addresses.timescale) / Rational(duration)).ceil
             guard count < DASHParser.maximumSegments else { throw tooManySegments }
-            guard !duration.multipliedReportingOverflow(by: count).overflow else { throw error("a time beyond 64 bits") }
+            guard !duration.multipliedReportingOverflow(by: count).overflow else {
+                throw error("a time beyond 64 bits")
+            }
             if count > 0 { addresses.runs = [(0, duration, count)] }
         }
         return addresses

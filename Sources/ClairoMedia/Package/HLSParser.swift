@@ -59,6 +59,10 @@ enum HLSParser {
                 master.iframeStreams.append(try HLSIFrameStream(try attributes(line)))
             case "#EXT-X-IMAGE-STREAM-INF":
                 master.imageStreams.append(try HLSImageStream(try attributes(line)))
+            case "#EXT-X-SESSION-KEY":
+                guard try attributes(line).enumerated("METHOD") != "NONE" else {
+                    throw line.error("a key of the session without a method")
+                }
             default:
                 break
             }

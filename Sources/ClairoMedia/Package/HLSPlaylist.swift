@@ -120,7 +120,8 @@ enum HLSPlaylist {
             let isForced = track.role == .forced
             let name = (language.name ?? "Subtitles") + (track.role.flatMap { roleNames[$0] } ?? "")
             let characteristics = track.role == .captions ? captionCharacteristics : nil
-            let isDistinct = selectable.insert([language.text, characteristics ?? "", isForced ? "forced" : ""]).inserted
+            let isDistinct = selectable.insert([language.text, characteristics ?? "", isForced ? "forced" : ""])
+                .inserted
             // A player selects by language, and the viewer a commentary.
             let isSelectable = track.isDefault || isDistinct && track.role != .commentary
             var attributes = [

@@ -95,7 +95,9 @@ struct ProtectedLayout: Sendable {
             var format: String?
             while let child = try children.next() {
                 if child.type == "sinf" {
-                    format = InitSegment.payload(of: "frma", in: child.whole).map { String(decoding: $0, as: UTF8.self) }
+                    format = InitSegment.payload(of: "frma", in: child.whole).map {
+                        String(decoding: $0, as: UTF8.self)
+                    }
                 } else {
                     kept += child.whole
                 }

@@ -81,7 +81,8 @@ enum ProtectionSignalling {
 
     /// An XML element: its name, its attributes, and its child with a text.
     typealias Description = (
-        name: String, attributes: [(String, String)], child: (name: String, attributes: [(String, String)], text: String)?
+        name: String, attributes: [(String, String)],
+        child: (name: String, attributes: [(String, String)], text: String)?
     )
 
     /// The `ContentProtection` elements for a key: the scheme, ClearKey if there is a place for its licences, and the boxes

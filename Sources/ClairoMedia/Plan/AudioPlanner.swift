@@ -45,7 +45,8 @@ struct AudioPlanner {
     init(_ info: MediaInfo, pairs: [Int: Int], settings: TranscodeSettings) {
         let rightChannels = Set(pairs.values)
         let all = info.primaryAudio.filter { !rightChannels.contains($0.index) }.map { stream in
-            Source(stream: stream, right: pairs[stream.index].flatMap { index in info.audio.first { $0.index == index } })
+            Source(
+                stream: stream, right: pairs[stream.index].flatMap { index in info.audio.first { $0.index == index } })
         }
         let wanted = Set((settings.audioLanguages ?? []).map(ISO639.threeLetters))
         let selected = all.filter { wanted.contains(ISO639.threeLetters(ISO639.code($0.stream.language))) }
@@ -80,7 +81,9 @@ struct AudioPlanner {
                     "the source has no audio in \(missing.joined(separator: ", "))"
                         + (isNone ? "; all its languages are used instead" : "")))
         }
-        if let surround = settings.audio?.filter(\.isSurround), !surround.isEmpty, !sources.contains(where: \.isSurround) {
+        if let surround = settings.audio?.filter(\.isSurround), !surround.isEmpty,
+            !sources.contains(where: \.isSurround)
+        {
             let isAll = surround.count == settings.audio?.count
             warnings.append(
                 MediaWarning(

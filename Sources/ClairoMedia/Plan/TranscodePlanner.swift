@@ -56,10 +56,12 @@ public enum TranscodePlanner {
         let plan = Plan(
             source: fingerprint, settings: settings, origin: origin, video: video, audio: audio,
             text: text.isEmpty ? nil : text,
-            images: settings.storyboard ? video.flatMap(ImagePlan.init(storyboardOf:)).map { [$0] } : nil, chunks: chunks,
+            images: settings.storyboard ? video.flatMap(ImagePlan.init(storyboardOf:)).map { [$0] } : nil,
+            chunks: chunks,
             prediction: predict(video, audio: audio, length: length, cpuSeconds: cpuSeconds, settings: settings),
             corrections: scan.corrections.filter { used.contains($0.key) }, parts: scan.parts)
-        if plan.publishesSingleFiles, plan.renditions.contains(where: { $0.segmentCount > SegmentIndex.mostReferences }) {
+        if plan.publishesSingleFiles, plan.renditions.contains(where: { $0.segmentCount > SegmentIndex.mostReferences })
+        {
             throw .usage(
                 "\(name) has more segments than the index of a single file can name",
                 advice: "Give a larger --segment-seconds, or --segments files.")

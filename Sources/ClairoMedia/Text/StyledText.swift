@@ -36,7 +36,8 @@ struct StyledText: Hashable, Sendable {
             func isSpace(_ position: (scalar: Unicode.Scalar, style: Style)) -> Bool {
                 position.scalar.properties.isWhitespace
             }
-            guard let first = line.firstIndex(where: { !isSpace($0) }), let last = line.lastIndex(where: { !isSpace($0) })
+            guard let first = line.firstIndex(where: { !isSpace($0) }),
+                let last = line.lastIndex(where: { !isSpace($0) })
             else { return nil }
             return line[first...last]
         }

@@ -16,7 +16,8 @@ struct TextCharset: Hashable, Sendable {
             switch code {
             case "ru", "rus", "uk", "ukr", "be", "bel", "bg", "bul", "mk", "mkd", "mac", "sr", "srp":
                 ("Windows-1251", .windowsCP1251)
-            case "pl", "pol", "cs", "ces", "cze", "sk", "slk", "slo", "hu", "hun", "hr", "hrv", "sl", "slv", "ro", "ron",
+            case "pl", "pol", "cs", "ces", "cze", "sk", "slk", "slo", "hu", "hun", "hr", "hrv", "sl", "slv", "ro",
+                "ron",
                 "rum", "bs", "bos", "sq", "sqi", "alb":
                 ("Windows-1250", .windowsCP1250)
             case "el", "ell", "gre": ("Windows-1253", .windowsCP1253)
@@ -40,7 +41,9 @@ struct TextCharset: Hashable, Sendable {
         var text = ""
         var rest = data[...]
         while !rest.isEmpty {
-            let length = (1...4).first { rest.count >= $0 && String(data: Data(rest.prefix($0)), encoding: encoding) != nil }
+            let length = (1...4).first {
+                rest.count >= $0 && String(data: Data(rest.prefix($0)), encoding: encoding) != nil
+            }
             text += length.flatMap { String(data: Data(rest.prefix($0)), encoding: encoding) } ?? "\u{FFFD}"
             rest = rest.dropFirst(length ?? 1)
         }

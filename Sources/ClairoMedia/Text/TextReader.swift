@@ -183,7 +183,9 @@ struct CaptionReader {
                     CaptionExtractor(codec: $0.codecName, extradata: $0.extradata)
                 }
             }
-            guard let extractor = extractors[next.stream], let pts = next.packet.pts ?? next.packet.dts else { continue }
+            guard let extractor = extractors[next.stream], let pts = next.packet.pts ?? next.packet.dts else {
+                continue
+            }
             pictures += 1
             let found = next.packet.withBytes { extractor.triplets(in: $0) }
             hasCaptions = hasCaptions || found != nil

@@ -69,7 +69,8 @@ extension Verifier {
             result.segmentBytes.append(try storedBytes(of: key))
             do {
                 let content = try VideoContent(
-                    initSegment + segment, codec: rung.codec, interrupt: control.interrupt, onFrame: control.noteLongStep)
+                    initSegment + segment, codec: rung.codec, interrupt: control.interrupt,
+                    onFrame: control.noteLongStep)
                 frames += content.times.count
                 let wanted = grid.frames(ofSegment: index)
                 if let problem = content.problem(frames: wanted, rate: grid.frameRate, size: rung.size) {

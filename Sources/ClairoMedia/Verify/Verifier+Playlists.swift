@@ -315,7 +315,8 @@ extension Verifier {
             problems: [
                 set == nil ? "the MPD does not have it" : nil,
                 file == track.wholeKey.rawValue ? nil : "it names \(file ?? "nothing") instead of \(track.wholeKey)",
-                set?.language == LanguageTag(track.language).text ? nil : "its language is \(set?.language ?? "missing")",
+                set?.language == LanguageTag(track.language).text
+                    ? nil : "its language is \(set?.language ?? "missing")",
                 set?.roles.contains(track.dashRole) ?? false ? nil : "its role is not \(track.dashRole)",
             ])
     }

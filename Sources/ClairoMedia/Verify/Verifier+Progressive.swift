@@ -59,7 +59,8 @@ extension Verifier {
         var frames = 0
         var misplaced: Int?
         var rendition = CheckedRendition(
-            start: .zero, end: .zero, codec: planned.rung.codec.coding.codecString(configuration: Data(stream.extradata)),
+            start: .zero, end: .zero,
+            codec: planned.rung.codec.coding.codecString(configuration: Data(stream.extradata)),
             size: nil, segmentBytes: [])
         let errors = try decodeFrames(of: stream, from: demuxer) { frame, time in
             if time != grid.time(ofFrame: frames) { misplaced = misplaced ?? frames }

@@ -20,8 +20,9 @@ extension Verifier {
     }
 
     /// Checks that the MPD names the key of each encrypted rendition.
-    func checkKeys(_ protection: Protection, _ document: DASHDocument, _ manifest: OutputManifest, _ checks: inout Checks)
-    {
+    func checkKeys(
+        _ protection: Protection, _ document: DASHDocument, _ manifest: OutputManifest, _ checks: inout Checks
+    ) {
         let named = document.adaptationSets.flatMap { set in
             set.representations.map { (id: $0.id, kind: set.contentType, keys: set.keyIDs + $0.keyIDs) }
         }

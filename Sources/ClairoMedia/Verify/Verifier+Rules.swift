@@ -44,8 +44,10 @@ extension Verifier {
             master.variants.allSatisfy { !$0.codecs.isEmpty } ? nil : "a variant has no CODECS (9.1)",
             master.variants.allSatisfy { $0.averageBandwidth != nil }
                 ? nil : "a variant has no AVERAGE-BANDWIDTH (9.14)",
-            !hasVideo || master.variants.allSatisfy { $0.resolution != nil } ? nil : "a variant has no RESOLUTION (9.2)",
-            !hasVideo || master.variants.allSatisfy { $0.frameRate != nil } ? nil : "a variant has no FRAME-RATE (9.15)",
+            !hasVideo || master.variants.allSatisfy { $0.resolution != nil }
+                ? nil : "a variant has no RESOLUTION (9.2)",
+            !hasVideo || master.variants.allSatisfy { $0.frameRate != nil }
+                ? nil : "a variant has no FRAME-RATE (9.15)",
             !isHDR || master.variants.allSatisfy { $0.videoRange != nil } ? nil : "a variant has no VIDEO-RANGE (9.16)",
             !isHDR || master.variants.contains { $0.videoRange == "SDR" } ? nil : "no variant is in SDR (1.24)",
             master.iframeStreams.allSatisfy { !$0.codecs.isEmpty && $0.resolution != nil }

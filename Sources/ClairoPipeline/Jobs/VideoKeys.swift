@@ -42,7 +42,8 @@ public struct VideoKeys: Sendable {
         do throws(ClairoError) {
             try set.check(protection, of: "the output of video \(video)")
         } catch {
-            throw .refused(error.message, exitCode: .configuration, advice: "Give all workers the same master-key-file.")
+            throw .refused(
+                error.message, exitCode: .configuration, advice: "Give all workers the same master-key-file.")
         }
         return EncryptingStore(folder, protection, keys: set)
     }

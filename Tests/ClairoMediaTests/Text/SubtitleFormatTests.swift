@@ -27,7 +27,8 @@ import Testing
         ("closed twice</i></i>", "closed twice"), ("<laughs> <3 > 2", "&lt;laughs&gt; &lt;3 &gt; 2"),
         ("<font color=\"#ff0000\">x</font> &lt;y&gt; &#233; &bogus;", "x &lt;y&gt; é &amp;bogus;"),
         ("{\\i1}a{\\i0} {not a code}", "<i>a</i> {not a code}"), ("a<br/>b\\Nc", "a\nb\nc"),
-        ("  <i> </i> \n\n <u>x</u>  ", "<u>x</u>"), ("<b><i>a</i>\nb</b>", "<b><i>a</i>\nb</b>"), ("a --> b", "a --&gt; b"), ("", ""),
+        ("  <i> </i> \n\n <u>x</u>  ", "<u>x</u>"), ("<b><i>a</i>\nb</b>", "<b><i>a</i>\nb</b>"),
+        ("a --> b", "a --&gt; b"), ("", ""),
     ])
     func tagsOfSubRipBecomeTagsOfWebVTT(text: String, markup: String) {
         #expect(SubRip.cue(text, from: 0, to: 1).text == markup)
@@ -134,7 +135,8 @@ import Testing
     @Test func samplesOfWebVTTAreJoinedToTheirCues() {
         func cue(_ text: String, _ settings: String) -> Data {
             Self.box(
-                "vttc", Self.box("iden", Data("1".utf8)) + Self.box("sttg", Data(settings.utf8))
+                "vttc",
+                Self.box("iden", Data("1".utf8)) + Self.box("sttg", Data(settings.utf8))
                     + Self.box("payl", Data(text.utf8)))
         }
         let (long, short) = (cue("<i>long</i>", "line:10% region:x"), cue("short\r\n\r\ntwo", ""))
@@ -152,13 +154,16 @@ import Testing
 
     // MARK: Character sets
 
-    @Test(arguments: [
-        ("eng", [0x63, 0x61, 0x66, 0xC3, 0xA9], "café", nil), ("eng", [0x63, 0x61, 0x66, 0xE9], "café", "Windows-1252"),
-        ("rus", [0xCF, 0xF0, 0xE8, 0xE2, 0xE5, 0xF2], "Привет", "Windows-1251"),
-        ("pl", [0xB3, 0xF3, 0x64, 0x9F], "łódź", "Windows-1250"), ("jpn", [0x82, 0xB1, 0x82, 0xF1], "こん", "Shift_JIS"),
-        ("zh-Hans", [0xC4, 0xE3, 0xBA, 0xC3], "你好", "GB18030"), ("und", [0x61, 0x81], "a\u{FFFD}", "Windows-1252"),
-        ("eng", [0xFF, 0xFE, 0x41, 0x00, 0xE9, 0x00], "Aé", nil), ("eng", [0xFE, 0xFF, 0x00, 0x41], "A", nil),
-    ] as [(String, [UInt8], String, String?)])
+    @Test(
+        arguments: [
+            ("eng", [0x63, 0x61, 0x66, 0xC3, 0xA9], "café", nil),
+            ("eng", [0x63, 0x61, 0x66, 0xE9], "café", "Windows-1252"),
+            ("rus", [0xCF, 0xF0, 0xE8, 0xE2, 0xE5, 0xF2], "Привет", "Windows-1251"),
+            ("pl", [0xB3, 0xF3, 0x64, 0x9F], "łódź", "Windows-1250"),
+            ("jpn", [0x82, 0xB1, 0x82, 0xF1], "こん", "Shift_JIS"),
+            ("zh-Hans", [0xC4, 0xE3, 0xBA, 0xC3], "你好", "GB18030"), ("und", [0x61, 0x81], "a\u{FFFD}", "Windows-1252"),
+            ("eng", [0xFF, 0xFE, 0x41, 0x00, 0xE9, 0x00], "Aé", nil), ("eng", [0xFE, 0xFF, 0x00, 0x41], "A", nil),
+        ] as [(String, [UInt8], String, String?)])
     func textIsConvertedFromTheSetOfItsLanguage(language: String, bytes: [UInt8], text: String, guessed: String?) {
         var decoder = TrackText(language: language)
         #expect(decoder.decode(Data(bytes)) == text)

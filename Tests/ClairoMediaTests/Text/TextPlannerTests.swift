@@ -28,9 +28,10 @@ import Testing
         #expect(tracks.map(\.title) == [nil, nil, "Signs", nil, "CC1"])
         #expect(tracks.last?.source == .captions(stream: 0, service: .cea608(channel: 1)))
         #expect(tracks.allSatisfy { $0.segmentCount == 3 && $0.times(ofSegment: 2) == Rational(4)..<Rational(5) })
-        #expect(tracks.first?.objectKeys.map(\.rawValue) == [
-            "text/eng/00001.vtt", "text/eng/00002.vtt", "text/eng/00003.vtt", "text/eng.vtt",
-        ])
+        #expect(
+            tracks.first?.objectKeys.map(\.rawValue) == [
+                "text/eng/00001.vtt", "text/eng/00002.vtt", "text/eng/00003.vtt", "text/eng.vtt",
+            ])
     }
 
     @Test func filesComeFirstAndAreKeptWithoutTheSourcesText() {
@@ -41,7 +42,8 @@ import Testing
         var settings = TranscodeSettings()
         settings.subtitles = "none"
         let tracks = Self.plan(
-            [SubtitleStream(index: 2, codec: "subrip", language: "eng", isUsed: true)], files: files, settings: settings)
+            [SubtitleStream(index: 2, codec: "subrip", language: "eng", isUsed: true)], files: files, settings: settings
+        )
         #expect(tracks.map(\.id) == ["pt-br-forced", "und"])
         #expect(tracks.map(\.language) == ["pt-BR", "und"])
         #expect(tracks.map(\.title) == [nil, "b.srt"])

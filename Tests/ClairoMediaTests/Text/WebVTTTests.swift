@@ -5,17 +5,19 @@ import Testing
 @testable import ClairoMedia
 
 @Suite struct WebVTTTests {
-    @Test(arguments: [
-        (0, "00:00:00.000"), (3_723_004, "01:02:03.004"), (360_000_000, "100:00:00.000"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "00:00:00.000"), (3_723_004, "01:02:03.004"), (360_000_000, "100:00:00.000"),
+        ] as [(Int64, String)])
     func timesHaveHours(milliseconds: Int64, text: String) {
         #expect(WebVTT.timestamp(milliseconds) == text)
     }
 
-    @Test(arguments: [
-        ("1:02:03.450", 3_723_450), ("02:03,45", 123_450), ("-0:00:01.000", -1000), ("00:00:01", 1000),
-        ("00:00:01.1239", 1123), ("1.5", nil), ("a:00", nil), ("99999999:00:00", nil), ("", nil), ("1:2:3:4", nil),
-    ] as [(String, Int64?)])
+    @Test(
+        arguments: [
+            ("1:02:03.450", 3_723_450), ("02:03,45", 123_450), ("-0:00:01.000", -1000), ("00:00:01", 1000),
+            ("00:00:01.1239", 1123), ("1.5", nil), ("a:00", nil), ("99999999:00:00", nil), ("", nil), ("1:2:3:4", nil),
+        ] as [(String, Int64?)])
     func timesOfManyWritersAreRead(text: String, milliseconds: Int64?) {
         #expect(CueTiming.time(text) == milliseconds)
     }
@@ -51,7 +53,8 @@ import Testing
 
     @Test func whatIsWrittenIsReadBack() throws {
         let cues = [
-            Cue(start: 0, end: 1, text: "&lt;a&gt;"), Cue(start: 500, end: 7_200_000, settings: "line:0%", text: "b\nc"),
+            Cue(start: 0, end: 1, text: "&lt;a&gt;"),
+            Cue(start: 500, end: 7_200_000, settings: "line:0%", text: "b\nc"),
         ]
         let file = WebVTT.file(cues)
         #expect(
@@ -108,7 +111,8 @@ import Testing
             text.segments.count == 3
                 && String(decoding: text.segments[1], as: UTF8.self)
                     == "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n00:00:01.500 --> 00:00:04.500\nb\n\n"
-                    + "00:00:02.000 --> 00:00:04.000\nc\n")
+                    + "00:00:02.000 --> 00:00:04.000\nc\n"
+        )
     }
 
     @Test func segmentsWithoutCuesExist() {
