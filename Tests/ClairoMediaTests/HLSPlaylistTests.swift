@@ -169,6 +169,16 @@ private func lines(_ text: String, startingWith prefix: String) -> [String] {
         #expect(master.media.filter { $0.groupID == "eac3-5.1" }.map(\.channels) == ["6", "2"])
     }
 
+    @Test func surroundSoundOfAnotherStreamHasTheNameOfTheTrack() throws {
+        let tracks = [
+            SamplePresentation.audio(language: "eng", title: "Stereo"),
+            SamplePresentation.audio(language: "eng", title: "Cinema", format: .eac351, stream: 3),
+        ]
+        let master = try HLSParser.master(HLSPlaylist.master(SamplePresentation.make(audio: tracks)).utf8)
+        #expect(master.media.map(\.groupID) == ["aac", "eac3-5.1"])
+        #expect(Set(master.media.map(\.name)) == ["Stereo"])
+    }
+
     @Test func aTrackThatDescribesTheVideoIsSelectedByItsCharacteristicsAndACommentaryByHand() {
         let tracks = [
             SamplePresentation.audio(language: "eng"),

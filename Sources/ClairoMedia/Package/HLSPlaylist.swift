@@ -78,7 +78,8 @@ enum HLSPlaylist {
 
     private static func audioGroupLines(_ groups: [AudioGroup]) -> [String] {
         groups.flatMap { group -> [String] in
-            // The same track has the same name in every group.
+            // The same track has the same name in every group, though another stream may have its surround sound.
+            let titles = groups[0].members.map(\.track.title)
             var names: Set<String> = []
             var selectable: Set<[String]> = []
             return group.members.enumerated().map { index, rendition in
@@ -91,7 +92,7 @@ enum HLSPlaylist {
                 var attributes = [
                     "TYPE=AUDIO",
                     "GROUP-ID=\(quoted(group.id))",
-                    "NAME=\(quoted(unusedName(track.title, or: language.name ?? "Audio", among: &names)))",
+                    "NAME=\(quoted(unusedName(titles[index], or: language.name ?? "Audio", among: &names)))",
                     "LANGUAGE=\(quoted(language.text))",
                     "DEFAULT=\(index == 0 ? "YES" : "NO")",
                     "AUTOSELECT=\(isSelectable ? "YES" : "NO")",
