@@ -7,7 +7,8 @@ import Testing
 @Suite(.sharesMachine) struct ProtectionTests {
     private static let keyID = "00112233445566778899aabbccddeeff"
     private static let key = "6b65792d6f662d70726f746563743031"
-    private static let clip = Clip(width: 640, height: 360, seconds: 4, video: .numbers)
+    /// Its segments have one GOP of two seconds each.
+    private static let clip = Clip(width: 640, height: 360, seconds: 8, video: .numbers)
 
     let scratch: Scratch
     init() throws { scratch = try Scratch() }
@@ -20,7 +21,7 @@ import Testing
     private func transcode(_ scheme: String?, to name: String, _ more: String...) async throws -> ChildProcess.Outcome {
         var arguments = [
             "transcode", try await Self.clip.make().path, "-o", scratch.path(name), "--preset", "ultrafast",
-            "--heights", "360", "--segment-seconds", "1",
+            "--heights", "360", "--segment-seconds", "2",
         ]
         if let scheme {
             arguments += ["--encrypt", scheme, "--key-file", try keyFile()]
@@ -49,7 +50,9 @@ import Testing
     private func decode(_ path: String, key: String?, _ output: [String]) async throws -> ChildProcess.Outcome {
         try await ChildProcess(
             "ffmpeg",
-            ["-v", "error", "-nostdin"] + (key.map { ["-decryption_key", $0] } ?? []) + ["-i", path] + output + ["-"]
+            // ffmpeg 5.1 takes the data of the wrong fragment if it can look ahead.
+            ["-v", "error", "-nostdin", "-seekable", "0"] + (key.map { ["-decryption_key", $0] } ?? []) + ["-i", path]
+                + output + ["-"]
         ).outcome()
     }
 
@@ -71,9 +74,12 @@ import Testing
             let decrypted = try await decode(file, key: Self.key, output)
             #expect(plain.status == 0 && plain.output.count > 100_000)
             #expect(decrypted.status == 0 && decrypted.errors.isEmpty, "\(decrypted.errors.prefix(500))")
-            #expect(decrypted.output == plain.output, "\(folder)")
+            // Data that differs would be compared byte by byte for minutes.
+            let isSame = decrypted.output == plain.output
+            #expect(isSame, "\(folder)")
             let wrong = try await decode(file, key: String(Self.key.reversed()), output)
-            #expect(wrong.output != plain.output, "\(folder) is not encrypted")
+            let isEncrypted = wrong.output != plain.output
+            #expect(isEncrypted, "\(folder)")
         }
         let manifest = try String(contentsOfFile: scratch.path("protected/manifest.mpd"), encoding: .utf8)
         #expect(manifest.contains("cenc:default_KID=\"00112233-4455-6677-8899-aabbccddeeff\""))
@@ -99,7 +105,8 @@ import Testing
                     scratch.path("protected/video/360p/\(name)"),
                 ]
             ).outcome()
-            #expect(decrypted.status == 0 && decrypted.output == bytes, "\(name)")
+            let isSame = decrypted.output == bytes
+            #expect(decrypted.status == 0 && isSame, "\(name)")
         }
         let playlist = try String(contentsOfFile: scratch.path("protected/video/360p/playlist.m3u8"), encoding: .utf8)
         #expect(
@@ -132,16 +139,22 @@ import Testing
         #expect(damaged.status == 65, "\(damaged)")
     }
 
+    /// What follows the first `mdat` header.
+    private func media(_ segment: Data) throws -> Data {
+        segment[try #require(segment.range(of: Data("mdat".utf8))).upperBound...]
+    }
+
     @Test func theClearLeadIsClear() async throws {
-        _ = try await transcode("cbcs", to: "protected", "--clear-lead", "1.5")
+        _ = try await transcode("cbcs", to: "protected", "--clear-lead", "2.5")
         _ = try await transcode(nil, to: "plain")
         let (protected, plain) = (
             try contents(below: scratch.path("protected/video/360p")),
             try contents(below: scratch.path("plain/video/360p"))
         )
         for name in ["00001.m4s", "00002.m4s", "00003.m4s", "00004.m4s"] {
-            let last = try #require(plain[name]?.suffix(2000))
-            #expect((protected[name]?.suffix(2000) == last) == (name < "00003"), "\(name)")
+            // Only the boxes in front of the samples may differ.
+            let isClear = try media(#require(protected[name])) == media(#require(plain[name]))
+            #expect(isClear == (name < "00003"), "\(name)")
         }
         let playlist = try String(contentsOfFile: scratch.path("protected/video/360p/playlist.m3u8"), encoding: .utf8)
         let lines = playlist.split(separator: "\n").map(String.init)
@@ -202,7 +215,7 @@ import Testing
         ]
         let id = try await pipeline.upload(try await Clip(seconds: 2).make())
         let worker = try pipeline.start(["consume"], more: profiles)
-        #expect(await worker.line(on: .messages) { $0.contains("master-key-file") } != nil)
+        #expect(await worker.line(on: .messages) { $0.contains("no master secret") } != nil)
         #expect(try await pipeline.video(id).state != .failed)
         worker.send(SIGTERM)
         _ = try await worker.outcome()
@@ -232,15 +245,16 @@ import Testing
 
     // MARK: Chromium
 
-    /// Plays a rendition by Media Source Extensions and Clear Key, and reports the numbers that its frames show.
+    /// Plays a rendition by Media Source Extensions and Clear Key, and reports the times of its frames. A page cannot read
+    /// the pixels of protected media.
     private static func page(codec: String, scheme: String, segments: Int) -> String {
         func base64URL(_ hexadecimal: String) -> String {
             (Data(hexadecimal: hexadecimal) ?? Data()).base64EncodedString().replacing("+", with: "-")
                 .replacing("/", with: "_").replacing("=", with: "")
         }
         return """
-            <!doctype html><video id="v" muted playsinline></video><canvas id="c" width="320" height="180"></canvas><script>
-            const v = document.getElementById('v'), c = document.getElementById('c'), shown = [];
+            <!doctype html><video id="v" muted playsinline></video><script>
+            const v = document.getElementById('v'), shown = [];
             const type = 'video/mp4; codecs="\(codec)"';
             let isOver = false;
             function report(error) {
@@ -249,15 +263,8 @@ import Testing
                 fetch('/report', { method: 'POST', body: JSON.stringify({ error: error || null, shown }) });
             }
             function look(now, frame) {
-                const pen = c.getContext('2d', { willReadFrequently: true });
-                pen.drawImage(v, 0, 0, 320, 180);
-                let number = 0;
-                for (let bit = 0; bit < 12; bit++) {
-                    const pixel = pen.getImageData(40 + 80 * (bit % 4), 30 + 60 * Math.floor(bit / 4), 1, 1).data;
-                    if (pixel[1] > 125) number |= 1 << bit;
-                }
-                shown.push({ time: frame.mediaTime, number });
-                if (v.currentTime > 1.5 && shown.length >= 10) report(); else v.requestVideoFrameCallback(look);
+                shown.push(frame.mediaTime);
+                if (v.currentTime > 2.5 && shown.length >= 10) report(); else v.requestVideoFrameCallback(look);
             }
             async function play() {
                 const access = await navigator.requestMediaKeySystemAccess('org.w3.clearkey', [{
@@ -293,7 +300,7 @@ import Testing
 
     private struct Report: Decodable {
         var error: String?
-        var shown: [PlaybackTests.Report.Shown]
+        var shown: [Double]
     }
 
     @Test(
@@ -308,10 +315,7 @@ import Testing
         let report = try JSONDecoder().decode(Report.self, from: visit.report)
         #expect(report.error == nil)
         // Beyond the clear lead.
-        #expect(report.shown.contains { $0.time > 1 })
-        for shown in report.shown {
-            #expect(
-                abs(shown.time * 25 - Double(shown.number)) < 0.51, "frame \(shown.number) is shown at \(shown.time) s")
-        }
+        #expect(report.shown.contains { $0 > 2.04 })
+        #expect(zip(report.shown, report.shown.dropFirst()).allSatisfy { $0 < $1 })
     }
 }
