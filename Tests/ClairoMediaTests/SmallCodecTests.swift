@@ -19,20 +19,6 @@ import Testing
         return try await onDedicatedThread(name: "test job") { try job.run() }
     }
 
-    private func frames(_ data: Data) throws -> [Frame] {
-        let demuxer = try Demuxer(InMemoryBytes(data), options: InputLimits().demuxerOptions)
-        let decoder = try demuxer.makeDecoder(stream: 0)
-        var frames: [Frame] = []
-        var isAtEnd = false
-        while !isAtEnd {
-            let packet = try demuxer.read()
-            isAtEnd = packet == nil
-            try decoder.send(packet)
-            while case .value(let frame) = try decoder.receive() { frames.append(frame) }
-        }
-        return frames
-    }
-
     /// Two segments of one GOP and a quarter, so that the encoders reorder frames and begin new GOPs.
     @Test func eachCodecShowsTheSameFramesAndGivesTheSameBytesAgain() async throws {
         let gif = MemoryMedia.gif(width: 160, height: 90, grey: Self.grey)
@@ -53,7 +39,9 @@ import Testing
                 $0 + $1.samples.count
             }
             #expect(samples == Self.grey.count, "\(rung.id)")
-            let shown = try frames(segments.reduce(store.get(rung.initKey), +))
+            let shown = try Demuxer(
+                InMemoryBytes(segments.reduce(store.get(rung.initKey), +)), options: InputLimits().demuxerOptions
+            ).frames()
             #expect(shown.count == Self.grey.count, "\(rung.id)")
             for (frame, level) in zip(shown, Self.grey) {
                 let expected = 16 + Double(level) * 219 / 255

@@ -25,19 +25,6 @@ import Testing
             SourceBytes(store.open(ObjectKey(try #require(keys.first)))), options: InputLimits().demuxerOptions)
     }
 
-    private func frames(_ demuxer: Demuxer) throws -> [Frame] {
-        let decoder = try demuxer.makeDecoder(stream: 0)
-        var frames: [Frame] = []
-        var isAtEnd = false
-        while !isAtEnd {
-            let packet = try demuxer.read()
-            isAtEnd = packet == nil
-            try decoder.send(packet)
-            while case .value(let frame) = try decoder.receive() { frames.append(frame) }
-        }
-        return frames
-    }
-
     @Test func theOutputOfAShortClipShowsTheSameFrames() async throws {
         let grey = (0..<25).map { UInt8($0 * 10) }
         let outcome = try await transcode(MemoryMedia.gif(width: 160, height: 90, grey: grey), name: "ramp.gif")
@@ -45,7 +32,7 @@ import Testing
         #expect(outcome.manifest.renditions.filter { $0.kind == .video }.map(\.frameCount) == [grey.count])
         let master = String(decoding: try store.get("master.m3u8"), as: UTF8.self)
         #expect(master.contains("RESOLUTION=160x90"))
-        let frames = try frames(demuxer(outcome.manifest))
+        let frames = try demuxer(outcome.manifest).frames()
         #expect(frames.map(\.width) == grey.map { _ in 160 })
         for (frame, level) in zip(frames, grey) {
             // A GIF has full range, the output limited range.
@@ -60,7 +47,7 @@ import Testing
         #expect(outcome.manifest.state == .complete && outcome.verification?.passed == true)
         #expect(outcome.manifest.renditions.map(\.kind) == [.audio])
         #expect(abs(try #require(outcome.manifest.renditions.first?.duration) - 2.5) < 0.01)
-        let samples = try frames(demuxer(outcome.manifest)).reduce(0) { $0 + $1.sampleCount }
+        let samples = try demuxer(outcome.manifest).frames().reduce(0) { $0 + $1.sampleCount }
         #expect(Double(samples) > 2.5 * 48_000)
     }
 }

@@ -284,7 +284,7 @@ public struct SubtitleStream: Sendable, Codable, Hashable {
     public var role: TrackRole?
     /// Whether the container marks it as default; nil for no.
     public var isDefault: Bool?
-    /// The service of captions within a video stream, whose index this is; nil for a stream of its own.
+    /// The service of the closed captions; nil for other subtitles. `index` may then be that of the video stream.
     public var service: CaptionService?
     /// Whether the output has it; nil for no.
     public var isUsed: Bool?

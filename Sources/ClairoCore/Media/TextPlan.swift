@@ -101,8 +101,8 @@ public enum CaptionService: Sendable, Codable, Hashable {
     }
 }
 
-/// A file with subtitles that a command was given beside the source. It travels with the request, so that whoever does the
-/// work needs no other file.
+/// A subtitle file that was given to a command with the source. The request holds its content, so that the task needs no
+/// other file.
 public struct SubtitleFile: Sendable, Codable, Hashable {
     /// The maximum size in bytes.
     public static let largest = 8 << 20

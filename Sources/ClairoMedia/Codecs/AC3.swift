@@ -4,7 +4,10 @@ internal import Libav
 
 /// Everything specific to AC-3: the `ac-3` sample entry with its `dac3` box (ETSI TS 102 366, Annex F), and libav's
 /// encoder.
-enum AC3: AudioCoding {
+enum AC3: BoxedAudioCoding {
+    static let sampleEntry = "ac-3"
+    static let configurationBox = "dac3"
+
     /// The rates in kbit/s that a frame can have, in the order of their codes (ETSI TS 102 366, table F.4.1).
     static let rates: [Int64] = [
         32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640,
@@ -12,12 +15,6 @@ enum AC3: AudioCoding {
 
     /// RFC 6381 by the sample entry.
     static func codecString(configuration: Data) -> String? { configuration.count == 3 ? "ac-3" : nil }
-
-    static func writeSampleEntry(_ audio: TrackDescription.Audio, to writer: inout BoxWriter) {
-        AudioSampleEntry.write("ac-3", audio, to: &writer) { $0.box("dac3") { $0.bytes(audio.configuration) } }
-    }
-
-    static func configuration(initSegment: Data) -> Data? { InitSegment.payload(of: "dac3", in: initSegment) }
 
     static func openEncoder(_ track: AudioPlan) throws -> Encoder {
         try Encoder(

@@ -2,7 +2,7 @@ internal import ClairoCore
 
 extension AV1 {
     /// A level with its limits (AV1 specification, A.3). The bit rate is that of the Main tier, in the Main profile.
-    struct Level: Hashable {
+    struct Level: CodecLevel, Hashable {
         /// `seq_level_idx`.
         var index: Int
         /// Samples per frame.
@@ -76,10 +76,6 @@ extension AV1 {
             return "seq_level_idx \(index) is none of the levels up to \(Level.highest.name)"
         }
         // Clairo makes the Main tier. Copies of the High tier have no planned rate.
-        guard level.allows(size: size, frameRate: frameRate, bitRate: isHighTier ? 0 : bitRate) else {
-            return "level \(level.name) does not allow \(size) at \(frameRate) frames per second"
-                + (bitRate > 0 ? " and \(bitRate / 1000) kbit/s" : "")
-        }
-        return nil
+        return level.problem(size: size, frameRate: frameRate, bitRate: bitRate, checksRate: !isHighTier)
     }
 }

@@ -21,6 +21,24 @@ protocol AudioCoding {
     static func codecString(configuration: Data) -> String?
 }
 
+/// An audio codec whose sample entry holds the decoder configuration as the payload of a box.
+protocol BoxedAudioCoding: AudioCoding {
+    /// The type of the audio sample entry, such as `ac-3`.
+    static var sampleEntry: String { get }
+    /// The type of the box with the decoder configuration, such as `dac3`.
+    static var configurationBox: String { get }
+}
+
+extension BoxedAudioCoding {
+    static func writeSampleEntry(_ audio: TrackDescription.Audio, to writer: inout BoxWriter) {
+        AudioSampleEntry.write(sampleEntry, audio, to: &writer) {
+            $0.box(configurationBox) { $0.bytes(audio.configuration) }
+        }
+    }
+
+    static func configuration(initSegment: Data) -> Data? { InitSegment.payload(of: configurationBox, in: initSegment) }
+}
+
 extension AudioCodec {
     /// The conformance of the codec.
     var coding: any AudioCoding.Type {

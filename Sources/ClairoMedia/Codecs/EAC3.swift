@@ -4,15 +4,12 @@ internal import Libav
 
 /// Everything specific to E-AC-3: the `ec-3` sample entry with its `dec3` box (ETSI TS 102 366, Annex F), and libav's
 /// encoder.
-enum EAC3: AudioCoding {
+enum EAC3: BoxedAudioCoding {
+    static let sampleEntry = "ec-3"
+    static let configurationBox = "dec3"
+
     /// RFC 6381 by the sample entry.
     static func codecString(configuration: Data) -> String? { configuration.count >= 5 ? "ec-3" : nil }
-
-    static func writeSampleEntry(_ audio: TrackDescription.Audio, to writer: inout BoxWriter) {
-        AudioSampleEntry.write("ec-3", audio, to: &writer) { $0.box("dec3") { $0.bytes(audio.configuration) } }
-    }
-
-    static func configuration(initSegment: Data) -> Data? { InitSegment.payload(of: "dec3", in: initSegment) }
 
     static func openEncoder(_ track: AudioPlan) throws -> Encoder {
         try Encoder(

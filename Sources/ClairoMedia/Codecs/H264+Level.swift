@@ -2,7 +2,7 @@ internal import ClairoCore
 
 extension H264 {
     /// A level with its limits (ISO/IEC 14496-10, table A-1). The bit rate applies to the High profile (A.3.3).
-    struct Level: Hashable {
+    struct Level: CodecLevel, Hashable {
         /// `level_idc`: ten times the level. 9 is level 1b in the High profile.
         var idc: Int
         /// Macroblocks per second.
@@ -80,10 +80,6 @@ extension H264 {
         guard let level = Level.all.first(where: { $0.idc == idc }) else {
             return "level_idc \(idc) is none of the levels up to \(Level.highest.name)"
         }
-        guard level.allows(size: size, frameRate: frameRate, bitRate: bitRate) else {
-            return "level \(level.name) does not allow \(size) at \(frameRate) frames per second"
-                + (bitRate > 0 ? " and \(bitRate / 1000) kbit/s" : "")
-        }
-        return nil
+        return level.problem(size: size, frameRate: frameRate, bitRate: bitRate)
     }
 }

@@ -57,9 +57,12 @@ enum H264: VideoCoding {
 
     /// Makes an `avc1` sample: four-byte lengths, without units that the sample entry holds or no decoder needs
     /// (parameter sets, delimiters, filler, SEI such as the encoder's banner in every IDR).
-    static func sample(from units: [Data]) -> Data {
+    static func sample(from units: [Data]) -> Data { lengthPrefixed(units) { isKept(type(of: $0)) } }
+
+    /// NAL units with four-byte lengths, without those that are not kept. HEVC's samples have the same form.
+    static func lengthPrefixed(_ units: [Data], where isKept: (Data) -> Bool) -> Data {
         var sample = Data()
-        for unit in units where isKept(type(of: unit)) {
+        for unit in units where isKept(unit) {
             withUnsafeBytes(of: UInt32(unit.count).bigEndian) { sample.append(contentsOf: $0) }
             sample.append(unit)
         }

@@ -2,7 +2,7 @@ internal import ClairoCore
 
 extension HEVC {
     /// A level with its limits (H.265, tables A.8 and A.9). The bit rate is that of the Main tier.
-    struct Level: Hashable {
+    struct Level: CodecLevel, Hashable {
         /// `general_level_idc`: thirty times the level.
         var idc: Int
         /// Luma samples per frame.
@@ -74,10 +74,6 @@ extension HEVC {
             return "level_idc \(idc) is none of the levels up to \(Level.highest.name)"
         }
         // Clairo makes the Main tier. Copies of the High tier have no planned rate.
-        guard level.allows(size: size, frameRate: frameRate, bitRate: isHighTier ? 0 : bitRate) else {
-            return "level \(level.name) does not allow \(size) at \(frameRate) frames per second"
-                + (bitRate > 0 ? " and \(bitRate / 1000) kbit/s" : "")
-        }
-        return nil
+        return level.problem(size: size, frameRate: frameRate, bitRate: bitRate, checksRate: !isHighTier)
     }
 }

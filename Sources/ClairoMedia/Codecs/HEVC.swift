@@ -26,14 +26,7 @@ enum HEVC: VideoCoding {
 
     /// Makes an `hvc1` sample: four-byte lengths, without the parameter sets, which only the sample entry holds, and
     /// without units that no decoder needs (delimiters, filler, the encoder's banner).
-    static func sample(from units: [Data]) -> Data {
-        var sample = Data()
-        for unit in units where isKept(unit) {
-            withUnsafeBytes(of: UInt32(unit.count).bigEndian) { sample.append(contentsOf: $0) }
-            sample.append(unit)
-        }
-        return sample
-    }
+    static func sample(from units: [Data]) -> Data { H264.lengthPrefixed(units, where: isKept) }
 
     private static func isKept(_ unit: Data) -> Bool {
         let type = type(of: unit)

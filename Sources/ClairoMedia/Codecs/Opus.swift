@@ -4,15 +4,12 @@ internal import Libav
 
 /// Everything specific to Opus: the `Opus` sample entry with its `dOps` box (Encapsulation of Opus in ISO Base Media File
 /// Format, 4.3), and libopus.
-enum Opus: AudioCoding {
+enum Opus: BoxedAudioCoding {
+    static let sampleEntry = "Opus"
+    static let configurationBox = "dOps"
+
     /// RFC 6381. In lower case, as browsers expect it.
     static func codecString(configuration: Data) -> String? { configuration.count >= 11 ? "opus" : nil }
-
-    static func writeSampleEntry(_ audio: TrackDescription.Audio, to writer: inout BoxWriter) {
-        AudioSampleEntry.write("Opus", audio, to: &writer) { $0.box("dOps") { $0.bytes(audio.configuration) } }
-    }
-
-    static func configuration(initSegment: Data) -> Data? { InitSegment.payload(of: "dOps", in: initSegment) }
 
     static func openEncoder(_ track: AudioPlan) throws -> Encoder {
         try Encoder(

@@ -160,10 +160,10 @@ struct Packager {
     }
 
     private func writePlaylists(_ presentation: Presentation, files: inout [FileRecord]) throws -> Data? {
-        func put(_ text: String, _ key: ObjectKey) throws {
-            let text = plan.protection.map { ProtectionSignalling.addKeys($0, to: text, at: key) } ?? text
-            files.append(try self.put(Data(text.utf8), key))
+        func withKeys(_ text: String, _ key: ObjectKey) -> Data {
+            Data((plan.protection.map { ProtectionSignalling.addKeys($0, to: text, at: key) } ?? text).utf8)
         }
+        func put(_ text: String, _ key: ObjectKey) throws { files.append(try self.put(withKeys(text, key), key)) }
         let formats = plan.settings.outputFormats
         if formats.contains(.dash) { try put(DASHManifest.mpd(presentation), OutputLayout.dashManifest) }
         guard formats.contains(.hls) else { return nil }
@@ -192,11 +192,7 @@ struct Packager {
                     fileName: { OutputLayout.fileName(of: track.segmentKey($0)) }), track.playlistKey)
         }
         for image in presentation.images { try put(HLSPlaylist.images(image), image.plan.playlistKey) }
-        var text = HLSPlaylist.master(presentation)
-        if let protection = plan.protection {
-            text = ProtectionSignalling.addKeys(protection, to: text, at: OutputLayout.masterPlaylist)
-        }
-        let master = Data(text.utf8)
+        let master = withKeys(HLSPlaylist.master(presentation), OutputLayout.masterPlaylist)
         files.append(record(OutputLayout.masterPlaylist, master))
         return master
     }

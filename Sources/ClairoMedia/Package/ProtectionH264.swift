@@ -47,22 +47,15 @@ struct ProtectionH264 {
 
     /// The slice data of each sample.
     func ranges(_ samples: [Data]) throws(ClairoError) -> [[Range<Int>]] {
-        var result: [[Range<Int>]] = []
-        for sample in samples {
-            var ranges: [Range<Int>] = []
-            for range in try protectionUnits(of: sample) {
-                let unit = sample.dropFirst(range.lowerBound).prefix(range.count)
-                switch (unit.first ?? 0) & 31 {
-                case 1, 5: ranges.append(range.lowerBound + (try headerSize(unit))..<range.upperBound)
-                case 2, 3, 4: throw ProtectionReader.unreadable("it has data partitions")
-                // They would stay clear.
-                case 19, 20, 21: throw ProtectionReader.unreadable("it has auxiliary pictures or layers")
-                default: break
-                }
+        try protectionRanges(of: samples) { (unit) throws(ClairoError) in
+            switch (unit.first ?? 0) & 31 {
+            case 1, 5: return try headerSize(unit)
+            case 2, 3, 4: throw ProtectionReader.unreadable("it has data partitions")
+            // They would stay clear.
+            case 19, 20, 21: throw ProtectionReader.unreadable("it has auxiliary pictures or layers")
+            default: return nil
             }
-            result.append(ranges)
         }
-        return result
     }
 
     // MARK: Parameter sets

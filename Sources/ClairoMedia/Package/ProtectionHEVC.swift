@@ -70,18 +70,9 @@ struct ProtectionHEVC {
 
     /// The slice data of each sample.
     func ranges(_ samples: [Data]) throws(ClairoError) -> [[Range<Int>]] {
-        var result: [[Range<Int>]] = []
-        for sample in samples {
-            var ranges: [Range<Int>] = []
-            for range in try protectionUnits(of: sample) {
-                let unit = sample.dropFirst(range.lowerBound).prefix(range.count)
-                // Slices of pictures have lower types than all other units.
-                guard (unit.first ?? 0) >> 1 & 63 < 32 else { continue }
-                ranges.append(range.lowerBound + (try headerSize(unit))..<range.upperBound)
-            }
-            result.append(ranges)
+        try protectionRanges(of: samples) { (unit) throws(ClairoError) in
+            HEVC.type(of: unit) < HEVC.NALType.endOfSlices ? try headerSize(unit) : nil
         }
-        return result
     }
 
     // MARK: Parameter sets

@@ -84,3 +84,21 @@ func protectionUnits(of sample: Data) throws(ClairoError) -> [Range<Int>] {
     }
     return units
 }
+
+/// The slice data of each sample of H.264 or HEVC.
+/// - Parameter clearBytes: The bytes at the start of a unit that stay clear; nil for a unit that stays clear as a whole.
+func protectionRanges(
+    of samples: [Data], clearBytes: (_ unit: Data) throws(ClairoError) -> Int?
+) throws(ClairoError) -> [[Range<Int>]] {
+    var result: [[Range<Int>]] = []
+    for sample in samples {
+        var ranges: [Range<Int>] = []
+        for range in try protectionUnits(of: sample) {
+            let unit = sample.dropFirst(range.lowerBound).prefix(range.count)
+            guard let clear = try clearBytes(unit) else { continue }
+            ranges.append(range.lowerBound + clear..<range.upperBound)
+        }
+        result.append(ranges)
+    }
+    return result
+}
